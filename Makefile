@@ -1,0 +1,80 @@
+# Husk. `make` builds ./husk; `make run` shows it at work; `make test` passes the tests.
+#
+#   MODE=release|debug|asan|tsan|fuzz   objects of each mode live in build/MODE, side by side
+#   CC=gcc|clang
+
+MODE ?= release
+PREFIX ?= /usr/local
+DESTDIR ?=
+VERSION := 0.1.0
+
+BUILD := build/$(MODE)
+WARN := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla
+BASE_CFLAGS := -std=gnu17 $(WARN) -Isrc -g -DHUSK_VERSION='"$(VERSION)"' -MMD -MP -fno-strict-aliasing
+CFLAGS_release := -O2
+CFLAGS_debug := -O0 -DHUSK_DEBUG
+CFLAGS_asan := -O1 -DHUSK_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+CFLAGS_tsan := -O1 -DHUSK_DEBUG -fsanitize=thread
+CFLAGS_fuzz := -O1 -DHUSK_DEBUG -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+LDFLAGS_asan := -fsanitize=address,undefined
+LDFLAGS_tsan := -fsanitize=thread
+LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
+ifeq ($(MODE),fuzz)
+CC := clang
+endif
+
+# libedit gives the debugger line editing; without it, it reads plain lines.
+EDIT_CFLAGS := $(shell pkg-config --cflags libedit 2>/dev/null)
+EDIT_LIBS := $(shell pkg-config --libs libedit 2>/dev/null)
+ifneq ($(EDIT_LIBS),)
+EDIT_CFLAGS += -DHAVE_LIBEDIT
+endif
+
+ALL_CFLAGS = $(BASE_CFLAGS) $(CFLAGS_$(MODE)) $(EDIT_CFLAGS) $(CFLAGS)
+ALL_LDFLAGS = $(LDFLAGS_$(MODE)) $(LDFLAGS)
+
+# Two archives: the tools that turn text into cells (all that building the guests' images needs), then the rest.
+BOOT_SRC := $(wildcard src/base/*.c src/ir/*.c src/core/*.c src/isa/*.c src/asm/*.c)
+REST_SRC := $(wildcard src/interp/*.c src/machine/*.c src/debug/*.c src/guests/*.c src/guests/*/*.c)
+CMD_SRC := $(wildcard src/cmd/*.c)
+obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
+
+BOOT_LIB := $(BUILD)/libboot.a
+REST_LIB := $(BUILD)/librest.a
+LIBS := $(REST_LIB) $(BOOT_LIB)
+HUSK := $(BUILD)/husk
+
+.PHONY: all run test bench install clean fuzz check-layers
+all: husk
+	@echo "built ./husk ($(MODE)). Next: make run (LC-3 programs at work), make test, ./husk --help"
+
+husk: $(HUSK)
+	@cp -f $(HUSK) $@
+
+$(HUSK): $(call obj,$(CMD_SRC)) $(LIBS)
+	$(CC) $(ALL_LDFLAGS) -o $@ $(call obj,$(CMD_SRC)) $(LIBS) $(EDIT_LIBS)
+
+$(BOOT_LIB): $(call obj,$(BOOT_SRC))
+	@rm -f $@
+	$(AR) rcs $@ $^
+$(REST_LIB): $(call obj,$(REST_SRC))
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(dir $@)
+	$(CC) $(ALL_CFLAGS) -DBUILD_DIR='"$(BUILD)"' -c -o $@ $<
+
+# The guests' own software is assembled by Husk's assembler and embedded (.incbin) by the guest.
+$(BUILD)/mkimage: $(BUILD)/tools/mkimage.o $(BOOT_LIB)
+	$(CC) $(ALL_LDFLAGS) -o $@ $< $(BOOT_LIB)
+$(BUILD)/lc3-os.obj: $(BUILD)/mkimage src/guests/lc3/os.asm src/guests/lc3/lc3.isa
+	$(BUILD)/mkimage src/guests/lc3/lc3.isa src/guests/lc3/os.asm $@
+$(BUILD)/src/guests/lc3/image.o: $(BUILD)/lc3-os.obj src/guests/lc3/lc3.isa
+
+include $(wildcard tests/tests.mk bench/bench.mk)
+
+clean:
+	rm -rf build husk
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

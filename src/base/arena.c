@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct ArenaChunk {
+	ArenaChunk *next;
+	size_t size;
+	u8 bytes[];
+};
+
+enum { CHUNK_SIZE = 16 * 1024 - sizeof(ArenaChunk) - 16, ALIGN = 16 };
+
+void arena_init(Arena *arena)
+{
+	*arena = (Arena){0};
+}
+
+void arena_fini(Arena *arena)
+{
+	ArenaChunk *chunk = arena->chunks;
+
+	while (chunk) {
+		ArenaChunk *next = chunk->next;
+
+		free(chunk);
+		chunk = next;
+	}
+	*arena = (Arena){0};
+}
+
+static u8 *align_up(u8 *p)
+{
+	return (u8 *)(((uintptr_t)p + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));
+}
+
+void arena_reset(Arena *arena)
+{
+	ArenaChunk *keep = arena->chunks;
+
+	if (!keep)
+		return;
+	while (keep->next) {
+		ArenaChunk *next = keep->next->next;
+
+		free(keep->next);
+		keep->next = next;
+	}
+	arena->at = align_up(keep->bytes);
+	arena->end = keep->bytes + keep->size;
+	arena->total = 0;
+	arena->failed = false;
+}
+
+void *arena_alloc(Arena *arena, size_t size)
+{
+	u8 *result;
+
+	if (size > (size_t)1 << 40) {
+		arena->failed = true;
+		return NULL;
+	}
+	size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+	if (!arena->at || (size_t)(arena->end - arena->at) < size) {
+		/* Chunks double with use, so that a large file costs a few mallocs, not hundreds. */
+		size_t want = arena->total > CHUNK_SIZE ? arena->total : CHUNK_SIZE;
+		ArenaChunk *chunk;
+
+		if (want > (size_t)1 << 22)
+			want = (size_t)1 << 22;
+		if (want < size + ALIGN)
+			want = size + ALIGN;
+		chunk = malloc(sizeof(*chunk) + want);
+		if (!chunk) {
+			arena->failed = true;
+			return NULL;
+		}
+		chunk->size = want;
+		chunk->next = arena->chunks;
+		arena->chunks = chunk;
+		arena->at = align_up(chunk->bytes);
+		arena->end = chunk->bytes + want;
+	}
+	result = arena->at;
+	arena->at += size;
+	arena->total += size;
+	memset(result, 0, size);
+	return result;
+}
+
+char *arena_strndup(Arena *arena, const char *text, size_t len)
+{
+	char *copy = arena_alloc(arena, len + 1);
+
+	if (copy)
+		memcpy(copy, text, len);
+	return copy;
+}
+
+char *arena_strdup(Arena *arena, const char *text)
+{
+	return arena_strndup(arena, text, strlen(text));
+}
+
+char *arena_printf(Arena *arena, const char *format, ...)
+{
+	va_list args;
+	char *text;
+	int len;
+
+	va_start(args, format);
+	len = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	if (len < 0)
+		return NULL;
+	text = arena_alloc(arena, (size_t)len + 1);
+	if (!text)
+		return NULL;
+	va_start(args, format);
+	vsnprintf(text, (size_t)len + 1, format, args);
+	va_end(args);
+	return text;
+}
+
+bool arena_grow(Arena *arena, void **items, u32 *cap, u32 used, size_t item_size)
+{
+	u32 new_cap;
+	void *grown;
+
+	if (used < *cap)
+		return true;
+	if (*cap >= (u32)1 << 30)
+		return false;
+	new_cap = *cap ? *cap * 2 : 8;
+	grown = arena_alloc(arena, new_cap * item_size);
+	if (!grown)
+		return false;
+	if (used)
+		memcpy(grown, *items, used * item_size);
+	*items = grown;
+	*cap = new_cap;
+	return true;
+}

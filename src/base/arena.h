@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A bump allocator: one per unit of work (one .isa file, one assembly, one translated block). Nothing is freed
+ * by itself; arena_fini frees all. Memory is zeroed. One thread at a time.
+ * Running out of memory: arena_alloc returns NULL and arena->failed stays set, so a builder may go on with
+ * scratch memory and check once at its end (arena_alloc_or_scratch is not provided on purpose: check the pointer).
+ */
+#ifndef BASE_ARENA_H
+#define BASE_ARENA_H
+
+#include "base/types.h"
+
+typedef struct ArenaChunk ArenaChunk;
+
+typedef struct Arena {
+	ArenaChunk *chunks; /* owned, newest first */
+	u8 *at, *end;
+	size_t total; /* bytes handed out */
+	bool failed;
+} Arena;
+
+void arena_init(Arena *arena);
+void arena_fini(Arena *arena);
+/* Forgets all allocations but keeps one chunk for reuse. */
+void arena_reset(Arena *arena);
+
+void *arena_alloc(Arena *arena, size_t size);
+/* Copies len bytes and adds a NUL. */
+char *arena_strndup(Arena *arena, const char *text, size_t len);
+char *arena_strdup(Arena *arena, const char *text);
+char *arena_printf(Arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define ARENA_NEW(arena, Type) ((Type *)arena_alloc((arena), sizeof(Type)))
+#define ARENA_ARRAY(arena, Type, n) ((Type *)arena_alloc((arena), sizeof(Type) * (size_t)(n)))
+
+/* Grows an array that lives in an arena: *items has room for *cap, `used` are in use; afterwards at least used+1.
+ * The old copy stays behind until arena_fini. Returns false when memory is out. */
+bool arena_grow(Arena *arena, void **items, u32 *cap, u32 used, size_t item_size);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The seam between a machine and its engines (interpreter now, JIT later). An engine runs one vCPU for at most N
+ * instructions and says why it stopped; it asks the machine, through EngineEnv, for the meaning of guest code
+ * (as IR), for slow memory accesses and for host calls. Engines know no ISA, machines no engine's insides.
+ *
+ * State of a vCPU: an array of 64-bit slots, each holding one register zero-extended; slot 0 is the program counter.
+ *
+ * The contract of engine->run:
+ *  1. Exactness: it never retires more than `budget` instructions, and retires exactly that many when it returns
+ *     EXIT_BUDGET. vcpu->icount counts retired instructions exactly, in every engine.
+ *  2. At every return the slots hold the precise state between two instructions, slot 0 included.
+ *  3. EXIT_RAISE, _ILLEGAL, _FAULT, _WAIT, _BREAK: slot 0 is the instruction that could not complete; it did not
+ *     retire. EXIT_STOP, _EVENT, _WATCH, _BUDGET: the last instruction retired, slot 0 is the next one.
+ *  4. A store into translated code is visible at the next instruction.
+ *  5. Nothing of the guest stays on the host stack after the return.
+ */
+#ifndef CORE_ENGINE_H
+#define CORE_ENGINE_H
+
+#include "base/arena.h"
+#include "base/status.h"
+#include "base/types.h"
+#include "core/space.h"
+
+struct IrFunc; /* ir/ir.h; core only passes it on */
+
+typedef enum ExitKind {
+	EXIT_BUDGET,  /* the budget is used up */
+	EXIT_EVENT,   /* a register that interrupts or events depend on was written, or code changed: look, then go on */
+	EXIT_STOP,    /* `stop code`: value = code */
+	EXIT_RAISE,   /* `raise n`: value = n */
+	EXIT_ILLEGAL, /* no such encoding */
+	EXIT_FAULT,   /* access outside a space: space, value = address, write */
+	EXIT_WAIT,    /* a host function must wait for input; run the same instruction again later */
+	EXIT_BREAK,   /* breakpoint at slot 0 */
+	EXIT_WATCH,   /* a watched cell was accessed: space, value = address, write */
+	EXIT_DENIED,  /* a host function is absent or refused: value = its number */
+	EXIT_ERROR,   /* status says what went wrong in Husk itself (out of memory) */
+} ExitKind;
+
+typedef struct VcpuExit {
+	ExitKind kind;
+	u64 value;
+	u16 space;
+	bool write;
+	Status status;
+} VcpuExit;
+
+typedef struct Vcpu {
+	u64 *slots;       /* owned by the machine; slot 0 = pc */
+	u32 slot_count;
+	u64 icount;       /* retired instructions since reset */
+	Space *spaces;    /* owned by the machine */
+	u32 space_count;
+	bool skip_break;  /* do not stop at a breakpoint on the first instruction */
+	VcpuExit exit;
+	/* Filled by slow accesses while an instruction runs; the engine turns it into EXIT_WATCH or EXIT_STOP when
+	 * the instruction has retired. kind == EXIT_BUDGET: nothing pending. */
+	VcpuExit pending;
+	bool event_pending; /* likewise: leave with EXIT_EVENT after this instruction */
+} Vcpu;
+
+/* What a slow access or a host call came to. */
+typedef enum AccessResult {
+	ACCESS_OK,
+	ACCESS_EXIT, /* leave the instruction, state as at its start; vcpu->exit says why (RAISE, FAULT, WAIT, DENIED...) */
+} AccessResult;
+
+/* The answer to "what is at pc?". */
+typedef struct Translation {
+	struct IrFunc *func;
+	u32 insns;          /* guest instructions in it, >= 1 (one that is ILLEGAL or only RAISEs counts too) */
+	u64 code_cells;     /* cells from pc that it was made from, contiguous in the code space (wrapping) */
+	bool dirty;         /* it may write a register that is context or that interrupts depend on: after it, leave with
+	                       EXIT_EVENT and look the context up anew */
+	bool breakpoint;    /* a breakpoint stands at its first instruction */
+} Translation;
+
+typedef struct EngineEnv {
+	void *ctx; /* passed to each function below */
+	/* IR for the code at pc under `context`, at most max_insns instructions, in `arena`. */
+	Status (*translate)(void *ctx, u64 pc, u64 context, u32 max_insns, Arena *arena, Translation *out);
+	/* The current context key, from the slots. */
+	u64 (*context)(void *ctx, const Vcpu *vcpu);
+	/* Full accesses: bounds, attributes, devices, watchpoints, code invalidation. width in bits. */
+	AccessResult (*read)(void *ctx, Vcpu *vcpu, unsigned space, u64 address, unsigned width, u64 *value);
+	AccessResult (*write)(void *ctx, Vcpu *vcpu, unsigned space, u64 address, unsigned width, u64 value);
+	/* May change slots and memory; slot 0 is the calling instruction, icount exact. */
+	AccessResult (*host)(void *ctx, Vcpu *vcpu, unsigned host, const u64 *args, unsigned count, u64 *result);
+	unsigned code_space; /* number of the space instructions come from */
+} EngineEnv;
+
+typedef struct Engine Engine;
+
+typedef struct EngineOps {
+	const char *name;
+	Engine *(*create)(const EngineEnv *env); /* copies env; NULL when memory is out */
+	void (*destroy)(Engine *engine);
+	/* Runs; the reason is in vcpu->exit and returned. Re-entered only through eval, from within env callbacks. */
+	ExitKind (*run)(Engine *engine, Vcpu *vcpu, u64 budget);
+	/* Runs a handler function to its RET and gives its value (0 when none). A handler's PUTs change slots at once.
+	 * Sets *jumped when the handler ended in GOTO (slot 0 is then set). STOP in a handler ends it, puts EXIT_STOP
+	 * into vcpu->pending and gives ACCESS_OK; RAISE gives ACCESS_EXIT with vcpu->exit filled. */
+	AccessResult (*eval)(Engine *engine, Vcpu *vcpu, const struct IrFunc *func, const u64 *args, u64 *result,
+			     bool *jumped);
+	/* Cells [address, address+count) of the code space changed: forget blocks made from them. */
+	void (*invalidate)(Engine *engine, Vcpu *vcpu, u64 address, u64 count);
+	/* Forget everything (breakpoints changed, snapshot restored). */
+	void (*flush)(Engine *engine, Vcpu *vcpu);
+	void (*stats)(const Engine *engine, u64 *blocks, u64 *translated_insns);
+} EngineOps;
+
+#endif

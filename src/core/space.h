@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A memory space as engines see it: cells of 1..64 bits, each in the next larger host integer (1, 2, 4 or 8
+ * bytes, host byte order), and beside them a map of attributes that makes rare accesses leave the fast path.
+ *
+ *   base    | cell 0 | cell 1 | ...                      cell k at base + (k << cell_shift)
+ *   attr    one byte per granule of 2^attr_shift cells; 0 = an ordinary cell
+ *
+ * Invariants:
+ *  1. wraps: cells is a power of two and addresses are taken & (cells-1). Otherwise address >= cells is a fault.
+ *  2. An access wider than a cell takes several consecutive cells (each wraps by itself); `big` says which comes
+ *     first. An access narrower than a cell does not exist.
+ *  3. A cell's host integer never has bits above cell_bits.
+ *  4. ATTR_CODE is set on every granule that a translated block was made from.
+ */
+#ifndef CORE_SPACE_H
+#define CORE_SPACE_H
+
+#include "base/status.h"
+#include "base/types.h"
+
+enum SpaceAttr {
+	ATTR_CODE = 1,        /* code was translated from here: a store must invalidate it */
+	ATTR_IO_READ = 2,     /* `on read` handles it */
+	ATTR_IO_WRITE = 4,    /* `on write` handles it */
+	ATTR_WATCH_READ = 8,  /* the debugger wants to know */
+	ATTR_WATCH_WRITE = 16,
+	ATTR_SLOW_READ = ATTR_IO_READ | ATTR_WATCH_READ,
+	ATTR_SLOW_WRITE = ATTR_CODE | ATTR_IO_WRITE | ATTR_WATCH_WRITE,
+};
+
+typedef struct Space {
+	u8 *base;       /* owned (mmap) */
+	u8 *attr;       /* owned (mmap) */
+	u64 cells;      /* current size; 0 = nothing is mapped yet */
+	u64 wrap_mask;  /* cells - 1 when wraps, else ~0 */
+	u64 max_cells;  /* how far space_resize may go */
+	size_t mapped, attr_mapped; /* bytes */
+	u8 cell_bits, cell_shift, attr_shift;
+	bool wraps, big;
+	const char *name; /* borrowed from the Isa */
+} Space;
+
+/* Reserves room for max_cells and makes `cells` of them usable, all zero. */
+Status space_init(Space *space, const char *name, unsigned cell_bits, u64 cells, u64 max_cells, bool wraps, bool big);
+void space_fini(Space *space);
+/* Grows or shrinks; new cells are zero. STATUS_TOO_BIG beyond max_cells. */
+Status space_resize(Space *space, u64 cells);
+/* All cells zero; attributes stay. */
+void space_clear(Space *space);
+
+/* One cell, no checks but wrapping/bounds: false when out of range. For loaders, debuggers, snapshots. */
+bool space_peek(const Space *space, u64 address, u64 *value);
+bool space_poke(Space *space, u64 address, u64 value); /* does not invalidate code: use machine_write */
+
+static inline u64 space_cell(const Space *space, u64 index)
+{
+	switch (space->cell_shift) {
+	case 0: return space->base[index];
+	case 1: return ((const u16 *)(const void *)space->base)[index];
+	case 2: return ((const u32 *)(const void *)space->base)[index];
+	default: return ((const u64 *)(const void *)space->base)[index];
+	}
+}
+
+static inline void space_set_cell(Space *space, u64 index, u64 value)
+{
+	switch (space->cell_shift) {
+	case 0: space->base[index] = (u8)value; break;
+	case 1: ((u16 *)(void *)space->base)[index] = (u16)value; break;
+	case 2: ((u32 *)(void *)space->base)[index] = (u32)value; break;
+	default: ((u64 *)(void *)space->base)[index] = value; break;
+	}
+}
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A machine: one Isa, its memory spaces, one vCPU, its devices, an engine, the console, and the clock (which counts
+ * instructions). The only place that knows there are several engines.
+ *
+ *     machine_create -> guest->load / machine_write -> machine_reset -> machine_run ... -> machine_destroy
+ *
+ * Invariants:
+ *  1. The whole state is slots + spaces + console input queue + timers + the guest's own bytes (guest->save); nothing
+ *     else influences what the guest does. So machine_snapshot at any instruction boundary is complete.
+ *  2. Everything from outside (input bytes, end of input) enters only through machine_input*, stamped with the
+ *     instruction count; the same stamps give the same run, bit for bit.
+ *  3. machine_run retires exactly as many instructions as it says, in every engine.
+ *
+ * One thread at a time per machine; different machines are independent.
+ */
+#ifndef MACHINE_MACHINE_H
+#define MACHINE_MACHINE_H
+
+#include "base/buf.h"
+#include "base/diag.h"
+#include "base/status.h"
+#include "core/engine.h"
+#include "isa/isa.h"
+
+typedef struct Machine Machine;
+typedef struct Guest Guest;
+
+/* Why machine_run returned. */
+typedef enum StopKind {
+	STOP_BUDGET,     /* max_insns were executed */
+	STOP_HALT,       /* the guest ended: code */
+	STOP_WAIT,       /* waits for console input; feed machine_input or machine_input_end, then run again */
+	STOP_BREAK,      /* breakpoint at pc (not executed) */
+	STOP_WATCH,      /* watched cell accessed by the last instruction: space, address, write */
+	STOP_FAULT,      /* access outside memory: space, address, write */
+	STOP_ILLEGAL,    /* illegal instruction that no handler took */
+	STOP_TRAP,       /* raise that no handler took (or a second one while handling): code = number */
+	STOP_DENIED,     /* a host function that is not there or not allowed: text */
+	STOP_INPUT_ENDED,/* polls the keyboard after the end of input, without end and without output */
+	STOP_FRAME,      /* the display wants to be shown (machines with one; once per `every` frame) */
+	STOP_ERROR,      /* Husk failed: status */
+} StopKind;
+
+typedef struct MachineStop {
+	StopKind kind;
+	u64 pc;       /* of the instruction concerned, or the next one */
+	u64 code;     /* HALT, TRAP */
+	u16 space;
+	u64 address;
+	bool write;
+	Status status;
+	const char *text; /* one line for people, borrowed from the machine until the next run */
+} MachineStop;
+
+typedef enum HostResult { HOST_OK, HOST_WAIT, HOST_RAISE, HOST_STOP, HOST_DENIED } HostResult;
+
+/* A host function. args are as the description passed them; *result is truncated to the declared width. For
+ * HOST_RAISE and HOST_STOP *result is the number. HOST_WAIT must have changed nothing. */
+typedef HostResult (*HostFunction)(Machine *machine, const u64 *args, unsigned count, u64 *result);
+
+typedef struct HostEntry {
+	const char *name;
+	HostFunction function;
+} HostEntry;
+
+/* A file given to run, whole in memory. */
+typedef struct GuestFile {
+	const char *name;
+	const u8 *data;
+	size_t len;
+} GuestFile;
+
+/* What a .isa file cannot say: file formats, services. One const struct per guest folder. Every member may be NULL. */
+struct Guest {
+	const char *name;           /* "lc3" */
+	const char *isa_name;       /* the `isa NAME` it belongs to: "LC-3" */
+	const char *default_choices[4]; /* "profile=tiny"... applied unless the user chose; NULL-terminated */
+	const HostEntry *hosts;     /* ended by {NULL, NULL} */
+	/* How sure is it that the file is its own? 0 no .. 100 surely. By content first, then by name. */
+	int (*recognize)(const GuestFile *file);
+	/* Puts the files into the machine, in order. Messages to diags. Sets entry state after its own reset rules. */
+	Status (*load)(Machine *machine, const GuestFile *files, u32 count, DiagList *diags);
+	/* Called by machine_reset after registers have their reset values and before `on reset`. */
+	void (*reset)(Machine *machine);
+	/* State of its own beyond slots and spaces. */
+	size_t private_size;
+	/* Text for the end of a session ("exit code of HALT"): maps a halt code to a process exit code; NULL = code. */
+	int (*exit_code)(const Machine *machine, u64 code);
+};
+
+typedef struct MachineConfig {
+	const Isa *isa;      /* borrowed; must outlive the machine */
+	const Guest *guest;  /* borrowed, may be NULL: a machine of an .isa alone */
+	u64 memory_limit;    /* bytes over all spaces; 0 = 256 MiB */
+	u64 size_program;    /* cells for spaces of `size NAME` before load; 0 = 65536 */
+	u64 random_seed;     /* for `host random`; deterministic */
+} MachineConfig;
+
+Status machine_create(const MachineConfig *config, Machine **out, DiagList *diags);
+void machine_destroy(Machine *machine);
+
+/* Power-on: slots to reset values, spaces cleared unless keep_memory, queues emptied, icount 0, then guest->reset and
+ * `on reset`. */
+void machine_reset(Machine *machine, bool keep_memory);
+
+/* Runs at most max_insns further instructions. */
+MachineStop machine_run(Machine *machine, u64 max_insns);
+u64 machine_icount(const Machine *machine);
+
+/* ---- State ---- */
+const Isa *machine_isa(const Machine *machine);
+const Guest *machine_guest(const Machine *machine);
+void *machine_private(Machine *machine); /* guest->private_size bytes, zero at creation */
+u64 machine_slot(const Machine *machine, u32 slot);
+void machine_set_slot(Machine *machine, u32 slot, u64 value); /* truncated to the register's width */
+u64 machine_pc(const Machine *machine);
+void machine_set_pc(Machine *machine, u64 pc);
+u64 machine_view(Machine *machine, u16 view);
+Status machine_set_view(Machine *machine, u16 view, u64 value);
+/* Cells without side effects; STATUS_RANGE outside. Writing invalidates translated code. */
+Status machine_read(const Machine *machine, u16 space, u64 address, u64 *value);
+Status machine_write(Machine *machine, u16 space, u64 address, u64 value);
+u64 machine_cells(const Machine *machine, u16 space);
+Status machine_resize(Machine *machine, u16 space, u64 cells);
+/* Decodes the instruction at pc from memory, without side effects. */
+void machine_decode(const Machine *machine, u64 pc, IsaDecoded *out);
+
+/* ---- Console ---- */
+typedef void (*MachineOutput)(void *ctx, const u8 *bytes, size_t len);
+/* NULL drops the output. Called while running, at least before each return of machine_run (buffered between). */
+void machine_set_output(Machine *machine, MachineOutput output, void *ctx);
+void machine_input(Machine *machine, const u8 *bytes, size_t len);
+void machine_input_end(Machine *machine);
+u64 machine_input_pending(const Machine *machine);
+bool machine_input_ended(const Machine *machine);
+u64 machine_output_bytes(const Machine *machine); /* written since reset */
+/* For host functions: */
+void machine_putc(Machine *machine, u8 byte);
+bool machine_key_ready(Machine *machine);
+int machine_key(Machine *machine); /* 0..255; -1: none yet; -2: end of input */
+
+/* ---- Stops wanted by a debugger ---- */
+Status machine_break_set(Machine *machine, u64 pc, bool on);
+Status machine_watch_set(Machine *machine, u16 space, u64 address, u64 count, bool reads, bool writes, bool on);
+/* Ignores a breakpoint at the current pc for the next instruction. */
+void machine_skip_break(Machine *machine);
+
+/* ---- Snapshots (docs/snapshot-format.md) ---- */
+Status machine_snapshot(const Machine *machine, Buf *out);
+/* All or nothing: on error the machine is as before. STATUS_FORMAT, _MISMATCH (other isa, options or version),
+ * _CORRUPT, _TRUNCATED. */
+Status machine_restore(Machine *machine, const u8 *bytes, size_t len);
+
+/* ---- Recording: what reverse execution replays ---- */
+typedef struct MachineEvent {
+	u64 icount;
+	bool end;     /* end of input; else bytes arrived */
+	u32 len;
+	const u8 *bytes; /* owned by the machine's log */
+} MachineEvent;
+void machine_record(Machine *machine, bool on);
+u32 machine_event_count(const Machine *machine);
+const MachineEvent *machine_event(const Machine *machine, u32 index);
+
+/* ---- Display ---- */
+bool machine_display(const Machine *machine, u32 *width, u32 *height);
+u64 machine_display_cell(const Machine *machine, u32 x, u32 y);
+
+typedef struct MachineStats {
+	u64 icount, blocks, translated, output_bytes, input_bytes, interrupts, memory_bytes;
+} MachineStats;
+void machine_stats(const Machine *machine, MachineStats *out);
+
+#endif
