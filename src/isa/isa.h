@@ -202,6 +202,12 @@ typedef struct IsaDisplay { /* display fb : 64 x 32 */
 	u32 width, height;
 } IsaDisplay;
 
+typedef struct IsaImage { /* image M[0x200]: where a raw file goes; cells of several bytes are big-endian in it unless `little` */
+	u16 space;
+	u64 address;
+	bool little;
+} IsaImage;
+
 /* ---- Dialects: what `asm NAME { ... }` says. The first is the default. ---- */
 
 typedef enum IsaNumberBase { ISA_BASE_DEC = 10, ISA_BASE_HEX = 16, ISA_BASE_BIN = 2, ISA_BASE_OCT = 8 } IsaNumberBase;
@@ -283,6 +289,7 @@ struct Isa {
 	IsaHost *hosts; u32 host_count;
 	IsaHandler *handlers; u32 handler_count;
 	IsaDisplay *display;     /* or NULL */
+	IsaImage *image;         /* or NULL */
 	IsaDialect *dialects; u32 dialect_count; /* at least one */
 
 	u16 code_space;
@@ -298,7 +305,6 @@ struct Isa {
 	StrMap mnemonics; /* upper-case-folded mnemonic -> first form with it; further ones follow by form_next */
 	u32 *form_next;   /* [form_count] next form of the same mnemonic or 0xFFFFFFFF */
 	struct IsaDecoder *decoder; /* isa_decode.c */
-	const char **unused_warnings;
 };
 
 typedef struct IsaChoice { /* --set profile=tiny */

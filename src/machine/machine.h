@@ -71,6 +71,15 @@ typedef struct GuestFile {
 	size_t len;
 } GuestFile;
 
+struct AsmProgram; /* asm/asm.h */
+
+/* An object format the guest can write (husk asm -f NAME). The first is the default. */
+typedef struct GuestFormat {
+	const char *name;      /* "lc3tools", "classic" */
+	const char *extension; /* ".obj" */
+	Status (*write)(const struct AsmProgram *program, Buf *out, DiagList *diags);
+} GuestFormat;
+
 /* What a .isa file cannot say: file formats, services. One const struct per guest folder. Every member may be NULL. */
 struct Guest {
 	const char *name;           /* "lc3" */
@@ -83,6 +92,10 @@ struct Guest {
 	Status (*load)(Machine *machine, const GuestFile *files, u32 count, DiagList *diags);
 	/* Called by machine_reset after registers have their reset values and before `on reset`. */
 	void (*reset)(Machine *machine);
+	const GuestFormat *formats; /* ended by {NULL}; an .asm file given to run is written in the first and then loaded */
+	/* Symbol file in the machine's own form (.sym), or NULL. */
+	void (*write_symbols)(const struct AsmProgram *program, Buf *out);
+	const char *isa_text;       /* the embedded description, NUL-terminated */
 	/* State of its own beyond slots and spaces. */
 	size_t private_size;
 	/* Text for the end of a session ("exit code of HALT"): maps a halt code to a process exit code; NULL = code. */
