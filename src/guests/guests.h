@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The list of guests built into Husk. Adding a machine's folder means one line in guests.c.
+ */
+#ifndef GUESTS_GUESTS_H
+#define GUESTS_GUESTS_H
+
+#include "machine/machine.h"
+
+extern const Guest *const guests_all[]; /* ended by NULL */
+
+/* By guest name or isa name, ASCII case folded; NULL when absent. */
+const Guest *guests_find(const char *name);
+
+#endif
