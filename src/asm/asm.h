@@ -7,6 +7,7 @@
 #define ASM_ASM_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/diag.h"
 #include "base/status.h"
 #include "base/types.h"
@@ -71,6 +72,10 @@ void asm_program_destroy(AsmProgram *program);
  * 32); returns their number or 0. */
 u32 asm_line(const Isa *isa, u16 dialect, const char *text, u64 pc, const AsmProgram *symbols, u64 *out,
 	     DiagList *diags);
+
+/* Checks the body of a pseudo-instruction without using it: unknown mnemonics, functions and parameters, forms that no
+ * operands fit, unbalanced braces. Warnings go to diags, placed in the description (isa->text). */
+void asm_check_pseudo(const Isa *isa, const IsaPseudo *pseudo, DiagList *diags);
 
 /* Listing: address, cells in hex, line number and source text, then the symbol table. */
 void asm_listing(const AsmProgram *program, Buf *out);

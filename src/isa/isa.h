@@ -244,7 +244,23 @@ typedef struct IsaDirective {
 	bool has_end;        /* STRING */
 	u64 end;
 	const char *section; /* SECTION: space name, or NULL = the operand */
+	bool single;         /* DATA, STRING: exactly one operand (word `single`, as in `.FILL w = data 16 single`) */
+	bool nonzero;        /* SPACE: a count of 0 is refused (word `nonzero`, as in `.BLKW n = space nonzero`) */
 } IsaDirective;
+
+/* Where statements may stand: `segments open|explicit|single`. */
+typedef enum IsaSegments {
+	ISA_SEGMENTS_OPEN,     /* anywhere; `org` moves (the default) */
+	ISA_SEGMENTS_EXPLICIT, /* only between an `org` and an `end`; several such pairs may follow each other */
+	ISA_SEGMENTS_SINGLE,   /* one such pair; nothing after the `end` is read */
+} IsaSegments;
+
+/* What a backslash before a character that is not in `escapes` means: `unknown-escape error|keep|char`. */
+typedef enum IsaUnknownEscape {
+	ISA_ESCAPE_ERROR,
+	ISA_ESCAPE_KEEP, /* two characters: the backslash and it */
+	ISA_ESCAPE_CHAR, /* the character alone */
+} IsaUnknownEscape;
 
 typedef struct IsaDialect {
 	const char *name;            /* "" for a nameless one */
@@ -261,6 +277,23 @@ typedef struct IsaDialect {
 	const char *escapes;         /* letters allowed after '\', "" = the C set */
 	bool loose_ranges;           /* a field takes -2^(n-1) .. 2^n-1 */
 	char quote;                  /* string quote: '"' or '\'' */
+	/* The keyword of each of the following stands in its comment; zero is the default. */
+	bool rel_number_is_offset;   /* `rel-numbers offset`: a number in a REL slot is the raw offset, not the target */
+	bool no_expressions;         /* `expressions off`: an operand is one number, name or string; names only as
+	                                labels (REL, ABS) and in `data` */
+	const char *label_chars;     /* `label-chars "_."`: what names may hold besides letters and digits; "*": anything
+	                                but blanks and separators; NULL: "_.$" */
+	u8 segments;                 /* `segments open|explicit|single`: IsaSegments */
+	u64 origin;                  /* `origin N`: where code starts without an `org` */
+	u64 limit;                   /* `limit N "reason"`: nothing may be assembled at N or above in the code space */
+	const char *limit_reason;    /* what lies there ("memory-mapped I/O"), or NULL */
+	bool quotes_toggle;          /* `quotes toggle`: comments are cut first, every quote (escaped or not) toggling
+	                                whether a comment may begin; a string may end with its line */
+	u8 unknown_escape;           /* `unknown-escape error|keep|char`: IsaUnknownEscape */
+	bool bare_strings;           /* `strings bare`: a string of one word needs no quotes */
+	bool final_newline;          /* `final-newline on`: warn when the last line has no line end */
+	const char *excludes[8];     /* `exclude NOP PUTC`: mnemonics this dialect does not have */
+	u32 exclude_count;
 	IsaDirective *directives;
 	u32 directive_count;
 } IsaDialect;
