@@ -1,7 +1,8 @@
 # Husk. `make` builds ./husk; `make run` shows it at work; `make test` passes the tests.
 #
 #   MODE=release|debug|asan|tsan|fuzz   objects of each mode live in build/MODE, side by side
-#   CC=gcc|clang
+#   MODE=gcc|clang                      as release, with warnings as errors: what `make test` compiles
+#   CC=gcc|clang                        PREFIX=/usr/local DESTDIR=    where `make install` puts things
 
 MODE ?= release
 PREFIX ?= /usr/local
@@ -16,11 +17,16 @@ CFLAGS_debug := -O0 -DHUSK_DEBUG
 CFLAGS_asan := -O1 -DHUSK_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CFLAGS_tsan := -O1 -DHUSK_DEBUG -fsanitize=thread
 CFLAGS_fuzz := -O1 -DHUSK_DEBUG -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+CFLAGS_gcc := -O2 -Werror
+CFLAGS_clang := -O1 -Werror
 LDFLAGS_asan := -fsanitize=address,undefined
 LDFLAGS_tsan := -fsanitize=thread
-LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
-ifeq ($(MODE),fuzz)
+LDFLAGS_fuzz := -fsanitize=fuzzer-no-link,address,undefined
+ifneq ($(filter $(MODE),fuzz clang),)
 CC := clang
+endif
+ifeq ($(MODE),gcc)
+CC := gcc
 endif
 
 # libedit gives the debugger line editing; without it, it reads plain lines.
@@ -33,6 +39,14 @@ endif
 ALL_CFLAGS = $(BASE_CFLAGS) $(CFLAGS_$(MODE)) $(EDIT_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(LDFLAGS_$(MODE)) $(LDFLAGS)
 
+# Objects depend on this file, and it changes when the compiler or its flags do (libedit was installed, CC=clang).
+FLAGS := $(BUILD)/flags
+FLAGS_NOW = $(CC) $(ALL_CFLAGS)
+ifneq ($(strip $(file <$(FLAGS))),$(strip $(FLAGS_NOW)))
+$(shell mkdir -p $(BUILD))
+$(file >$(FLAGS),$(FLAGS_NOW))
+endif
+
 # Two archives: the tools that turn text into cells (all that building the guests' images needs), then the rest.
 BOOT_SRC := $(wildcard src/base/*.c src/ir/*.c src/core/*.c src/isa/*.c src/asm/*.c)
 REST_SRC := $(wildcard src/interp/*.c src/machine/*.c src/debug/*.c src/guests/*.c src/guests/*/*.c)
@@ -44,12 +58,20 @@ REST_LIB := $(BUILD)/librest.a
 LIBS := $(REST_LIB) $(BOOT_LIB)
 HUSK := $(BUILD)/husk
 
-.PHONY: all run test bench install clean fuzz check-layers
+.PHONY: all deps run test fuzz bench install uninstall clean
 all: husk
 	@echo "built ./husk ($(MODE)). Next: make run (LC-3 programs at work), make test, ./husk --help"
 
 husk: $(HUSK)
 	@cp -f $(HUSK) $@
+
+deps:
+	@tools/deps build
+
+# A second make, so that what `deps` has just installed is seen.
+run: deps
+	@$(MAKE) --no-print-directory husk
+	@tools/demo ./husk
 
 $(HUSK): $(call obj,$(CMD_SRC)) $(LIBS)
 	$(CC) $(ALL_LDFLAGS) -o $@ $(call obj,$(CMD_SRC)) $(LIBS) $(EDIT_LIBS)
@@ -61,7 +83,7 @@ $(REST_LIB): $(call obj,$(REST_SRC))
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-$(BUILD)/%.o: %.c
+$(BUILD)/%.o: %.c $(FLAGS)
 	@mkdir -p $(dir $@)
 	$(CC) $(ALL_CFLAGS) -DBUILD_DIR='"$(BUILD)"' -c -o $@ $<
 
@@ -72,6 +94,7 @@ $(BUILD)/lc3-os.obj: $(BUILD)/mkimage src/guests/lc3/os.asm src/guests/lc3/lc3.i
 	$(BUILD)/mkimage src/guests/lc3/lc3.isa src/guests/lc3/os.asm $@
 $(BUILD)/src/guests/lc3/image.o: $(BUILD)/lc3-os.obj src/guests/lc3/lc3.isa
 
+include install.mk
 include $(wildcard tests/tests.mk bench/bench.mk)
 
 clean:

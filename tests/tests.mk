@@ -1,0 +1,38 @@
+# `make test`                all of it (tests/run says what); the last line is "N passed, N failed"
+# `make test T=pattern`      the tests whose name holds the pattern: T=unit/test_buf, T=cli, T=asan
+# `make test V=1`            with the output of passing tests
+# `make fuzz`                every fuzz target for ten minutes; T= and FUZZ_SECONDS= choose
+#
+# A test is a file, found by its name:
+#   tests/unit/test_*.c      a cmocka program, run in a release build and under asan + ubsan
+#   tests/cli/*.sh           a bash script, exit status 0 = passed; $HUSK is the command, the directory is empty.
+#                            Runs with the asan husk; a line "# mode: release" asks for the release one.
+#   tests/fuzz/fuzz_*.c      LLVMFuzzerTestOneInput, seeded from tests/fuzz/corpus/NAME/
+
+JOBS ?= 2
+FUZZ_SECONDS ?= 20
+
+UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
+FUZZ_TESTS := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+UNIT_PROGRAMS := $(UNIT_TESTS:%=$(BUILD)/tests/unit/%)
+FUZZ_PROGRAMS := $(FUZZ_TESTS:%=$(BUILD)/tests/fuzz/fuzz_%)
+TOOL_SRC := $(wildcard tools/*.c)
+
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIBS)
+	$(CC) $(ALL_LDFLAGS) -o $@ $< $(LIBS) -lcmocka
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIBS)
+	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(LIBS)
+.SECONDARY: $(UNIT_PROGRAMS:%=%.o) $(FUZZ_PROGRAMS:%=%.o)
+
+# What tests/run asks for, with MODE=. `test-objects` compiles everything there is and links nothing.
+.PHONY: test-objects
+test-objects: $(call obj,$(BOOT_SRC) $(REST_SRC) $(CMD_SRC) $(TOOL_SRC) $(UNIT_TESTS:%=tests/unit/%.c))
+
+test:
+	@tools/deps test
+	@MAKE='$(MAKE)' JOBS=$(JOBS) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run '$(T)'
+
+fuzz:
+	@tools/deps test
+	@MAKE='$(MAKE)' JOBS=$(JOBS) FUZZ_SECONDS=$(if $(filter command line,$(origin FUZZ_SECONDS)),$(FUZZ_SECONDS),600) \
+		tests/run '$(if $(T),$(T),fuzz/)'
