@@ -21,6 +21,7 @@
  *     point at which the instruction can be left. So at every exit the slots hold the state at its start.
  *  4. A GET reads the slot as it was at the start of the instruction, except after HOST or a device access.
  *  5. INSN numbers rise by one along every path; pc constants are known.
+ *  6. Control goes forward only: a block's successors stand behind it in ins[]. So every function ends.
  *
  * Ownership: everything lives in the arena given to ir_func_create. One thread at a time.
  */
@@ -96,6 +97,8 @@ typedef struct IrFunc {
 	u32 ins_count, ins_cap;
 	IrConst *consts;
 	u32 const_count, const_cap;
+	u32 *const_index; /* hash of consts: number + 1, 0 = free */
+	u32 const_index_cap;
 	IrBlock *blocks;
 	u32 block_count, block_cap;
 	IrRef *pool;
@@ -106,7 +109,7 @@ typedef struct IrFunc {
 } IrFunc;
 
 typedef struct IrOpInfo {
-	const char *name; /* lower case */
+	const char *name; /* as in ir_ops.def; ir_print shows it in lower case */
 	u8 shape, effects;
 } IrOpInfo;
 
