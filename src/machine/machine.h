@@ -160,6 +160,16 @@ Status machine_watch_set(Machine *machine, u16 space, u64 address, u64 count, bo
 void machine_skip_break(Machine *machine);
 
 /* ---- Snapshots (docs/snapshot-format.md) ---- */
+/* The first bytes of every snapshot. */
+#define MACHINE_SNAPSHOT_MAGIC "HUSKSNAP"
+/* What a snapshot says about the machine it is of, so that a like one can be made to restore it into. */
+typedef struct SnapshotHead {
+	char guest[32];     /* guest->name, or "" */
+	char isa[64];       /* isa->name */
+	char choices[512];  /* the options as they were chosen: "profile=v3 order=big" */
+	u64 isa_hash;
+} SnapshotHead;
+Status machine_snapshot_head(const u8 *bytes, size_t len, SnapshotHead *out);
 Status machine_snapshot(const Machine *machine, Buf *out);
 /* All or nothing: on error the machine is as before. STATUS_FORMAT, _MISMATCH (other isa, options or version),
  * _CORRUPT, _TRUNCATED. */
@@ -182,6 +192,7 @@ u64 machine_display_cell(const Machine *machine, u32 x, u32 y);
 
 typedef struct MachineStats {
 	u64 icount, blocks, translated, output_bytes, input_bytes, interrupts, memory_bytes;
+	u64 key_polls; /* looks at the keyboard that found nothing; a front end may sleep when there were only these */
 } MachineStats;
 void machine_stats(const Machine *machine, MachineStats *out);
 
