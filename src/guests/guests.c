@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#include "guests/guests.h"
+
+#include <string.h>
+
+#include "base/strmap.h"
+#include "guests/lc3/lc3.h"
+
+const Guest *const guests_all[] = {
+	&lc3_guest,
+	NULL,
+};
+
+static bool is_called(const char *a, const char *b)
+{
+	return ascii_equal_fold(a, strlen(a), b, strlen(b));
+}
+
+const Guest *guests_find(const char *name)
+{
+	for (u32 i = 0; guests_all[i]; i++)
+		if (is_called(guests_all[i]->name, name) || is_called(guests_all[i]->isa_name, name))
+			return guests_all[i];
+	return NULL;
+}
