@@ -92,7 +92,9 @@ $(BUILD)/mkimage: $(BUILD)/tools/mkimage.o $(BOOT_LIB)
 	$(CC) $(ALL_LDFLAGS) -o $@ $< $(BOOT_LIB)
 $(BUILD)/lc3-os.obj: $(BUILD)/mkimage src/guests/lc3/os.asm src/guests/lc3/lc3.isa
 	$(BUILD)/mkimage src/guests/lc3/lc3.isa src/guests/lc3/os.asm $@
-$(BUILD)/src/guests/lc3/image.o: $(BUILD)/lc3-os.obj src/guests/lc3/lc3.isa
+$(BUILD)/lc3-os-classic.obj: $(BUILD)/mkimage src/guests/lc3/os-classic.asm src/guests/lc3/lc3.isa
+	$(BUILD)/mkimage src/guests/lc3/lc3.isa src/guests/lc3/os-classic.asm $@ profile=classic
+$(BUILD)/src/guests/lc3/image.o: $(BUILD)/lc3-os.obj $(BUILD)/lc3-os-classic.obj src/guests/lc3/lc3.isa
 
 include install.mk
 include $(wildcard tests/tests.mk bench/bench.mk)
