@@ -111,4 +111,7 @@ typedef struct EngineOps {
 	void (*stats)(const Engine *engine, u64 *blocks, u64 *translated_insns);
 } EngineOps;
 
+/* The engines there are. Each is a folder that exports one of these. */
+extern const EngineOps interp_engine;
+
 #endif

@@ -178,6 +178,7 @@ Status machine_restore(Machine *machine, const u8 *bytes, size_t len);
 /* ---- Recording: what reverse execution replays ---- */
 typedef struct MachineEvent {
 	u64 icount;
+	u32 phase;    /* how much of the work between two instructions was done then (machine_private.h) */
 	bool end;     /* end of input; else bytes arrived */
 	u32 len;
 	const u8 *bytes; /* owned by the machine's log */
@@ -185,6 +186,10 @@ typedef struct MachineEvent {
 void machine_record(Machine *machine, bool on);
 u32 machine_event_count(const Machine *machine);
 const MachineEvent *machine_event(const Machine *machine, u32 index);
+/* After machine_restore: entries from `index` on lie ahead, and machine_run lets them in when their time comes. New
+ * input from outside drops the entries that still lie ahead. The log survives machine_restore, not machine_reset. */
+void machine_replay_from(Machine *machine, u32 index);
+u32 machine_replay_position(const Machine *machine);
 
 /* ---- Display ---- */
 bool machine_display(const Machine *machine, u32 *width, u32 *height);

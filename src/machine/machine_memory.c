@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the engine asks the machine for: the meaning of code (translate), and every memory access that is not plain.
+ *
+ * A slow access goes cell by cell, in address order. A cell belongs to the first `on read`/`on write` handler of the
+ * description that covers it, also beyond the end of the space (devices above the memory); else it is memory.
+ * All cells that are memory are checked before anything happens, so a fault has no effects. Watchpoints are kept as
+ * attributes per granule and compared exactly here; the stop is left in vcpu->pending until the instruction is done.
+ */
+#include "machine/machine_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+
+/* ---- Code ---- */
+
+typedef struct Fetch {
+	const Machine *machine;
+	u64 address;
+} Fetch;
+
+static bool fetch_parcel(void *ctx, unsigned index, u64 *parcel)
+{
+	const Fetch *fetch = ctx;
+	const Isa *isa = fetch->machine->isa;
+	const Space *space = &fetch->machine->vcpu.spaces[isa->code_space];
+	u64 at = fetch->address + (u64)index * isa->parcel_cells, value = 0;
+
+	for (unsigned i = 0; i < isa->parcel_cells; i++) {
+		u64 cell;
+
+		if (!space_peek(space, at + i, &cell))
+			return false;
+		if (space->big)
+			value = value << space->cell_bits | cell;
+		else
+			value |= cell << (i * space->cell_bits);
+	}
+	*parcel = value;
+	return true;
+}
+
+void machine_decode(const Machine *machine, u64 pc, IsaDecoded *out)
+{
+	Fetch fetch = { machine, pc };
+
+	isa_decode(machine->isa, fetch_parcel, &fetch, out);
+}
+
+static u32 find_break(const Machine *machine, u64 pc)
+{
+	u32 lo = 0, hi = machine->break_count;
+
+	while (lo < hi) {
+		u32 middle = lo + (hi - lo) / 2;
+
+		if (machine->breaks[middle] < pc)
+			lo = middle + 1;
+		else
+			hi = middle;
+	}
+	return lo;
+}
+
+static bool is_break(const Machine *machine, u64 pc)
+{
+	u32 at = find_break(machine, pc);
+
+	return at < machine->break_count && machine->breaks[at] == pc;
+}
+
+static bool stop_before(void *ctx, u64 pc)
+{
+	const Fetch *fetch = ctx;
+
+	return is_break(fetch->machine, pc);
+}
+
+/* Sets or clears an attribute on the granules of cells [address, address + count), clipped to what is there. */
+static void mark(Space *space, u64 address, u64 count, u8 attr, bool on)
+{
+	u64 last, granule;
+
+	if (!count || address >= space->cells)
+		return;
+	if (count > space->cells - address)
+		count = space->cells - address;
+	last = (address + count - 1) >> space->attr_shift;
+	for (granule = address >> space->attr_shift; granule <= last; granule++)
+		space->attr[granule] = (u8)(on ? space->attr[granule] | attr : space->attr[granule] & ~attr);
+}
+
+static void mark_code(Space *space, u64 pc, u64 cells)
+{
+	pc &= space->wrap_mask;
+	mark(space, pc, cells, ATTR_CODE, true);
+	if (space->wraps && cells > space->cells - pc)
+		mark(space, 0, cells - (space->cells - pc), ATTR_CODE, true);
+}
+
+Status machine_env_translate(void *ctx, u64 pc, u64 context, u32 max_insns, Arena *arena, Translation *out)
+{
+	Machine *machine = ctx;
+	Fetch fetch = { machine, pc };
+	IsaLift lift = { .isa = machine->isa, .fetch_at = fetch_parcel, .ctx = &fetch, .fetch_address = &fetch.address,
+			 .slots = machine->vcpu.slots, .stop_before = machine->break_count ? stop_before : NULL };
+	IsaLifted lifted = { 0 };
+	Status status = isa_lift_block(&lift, pc, max_insns, arena, &lifted);
+
+	(void)context; /* made from the slots that the lifter reads itself */
+	if (status)
+		return status;
+	*out = (Translation){ .func = lifted.func, .insns = lifted.insns, .code_cells = lifted.cells,
+			      .dirty = lifted.dirty, .breakpoint = is_break(machine, pc) };
+	mark_code(&machine->vcpu.spaces[machine->isa->code_space], pc, lifted.cells);
+	return STATUS_OK;
+}
+
+u64 machine_env_context(void *ctx, const Vcpu *vcpu)
+{
+	const Machine *machine = ctx;
+	const Isa *isa = machine->isa;
+	u64 key = 0;
+
+	for (u32 i = 0; i < isa->context_count; i++) {
+		const IsaReg *reg = &isa->regs[isa->context_regs[i]];
+
+		for (u32 k = 0; k < reg->count; k++)
+			key = (reg->width < 64 ? key << reg->width : 0) | vcpu->slots[reg->slot + k];
+	}
+	return key;
+}
+
+/* ---- Slow accesses ---- */
+
+static AccessResult fault(Vcpu *vcpu, unsigned space, u64 address, bool write)
+{
+	vcpu->exit = (VcpuExit){ .kind = EXIT_FAULT, .value = address, .space = (u16)space, .write = write };
+	return ACCESS_EXIT;
+}
+
+static AccessResult no_memory(Vcpu *vcpu)
+{
+	vcpu->exit = (VcpuExit){ .kind = EXIT_ERROR, .status = STATUS_NOMEM };
+	return ACCESS_EXIT;
+}
+
+/* The handler for one cell, or NO_HANDLER. */
+static u32 find_device(const Machine *machine, unsigned space, u64 address, IsaHandlerKind kind)
+{
+	const Isa *isa = machine->isa;
+
+	if (!isa->spaces[space].has_handlers)
+		return NO_HANDLER;
+	for (u32 i = 0; i < isa->handler_count; i++) {
+		const IsaHandler *handler = &isa->handlers[i];
+
+		if (handler->kind == kind && handler->space == space && address >= handler->lo && address <= handler->hi)
+			return i;
+	}
+	return NO_HANDLER;
+}
+
+static AccessResult run_device(Machine *machine, u32 index, const u64 *args, u64 *result)
+{
+	IrFunc *func = machine_handler(machine, index, false);
+	LiftedHandler *lifted = &machine->handlers[index];
+	AccessResult outcome;
+	bool jumped;
+
+	if (!func)
+		return no_memory(&machine->vcpu);
+	machine_analyse(machine, index);
+	if (lifted->polls)
+		machine_count_poll(machine);
+	outcome = machine->ops->eval(machine->engine, &machine->vcpu, func, args, result, &jumped);
+	if (lifted->wakes || !lifted->analysed)
+		machine->vcpu.event_pending = true;
+	return outcome;
+}
+
+static void check_watch(Machine *machine, unsigned space, u64 address, bool write)
+{
+	VcpuExit *pending = &machine->vcpu.pending;
+
+	if (pending->kind != EXIT_BUDGET)
+		return;
+	for (u32 i = 0; i < machine->watch_count; i++) {
+		const Watch *watch = &machine->watches[i];
+
+		if (watch->space == space && (write ? watch->writes : watch->reads) && address >= watch->address &&
+		    address - watch->address < watch->count) {
+			*pending = (VcpuExit){ .kind = EXIT_WATCH, .value = address, .space = (u16)space,
+					       .write = write };
+			return;
+		}
+	}
+}
+
+static unsigned cells_of(const Space *space, unsigned width)
+{
+	return (width + space->cell_bits - 1) / space->cell_bits;
+}
+
+/* Are all cells there that no device answers for? */
+static bool all_there(const Machine *machine, unsigned number, u64 address, unsigned count, IsaHandlerKind kind,
+		      u64 *missing)
+{
+	const Space *space = &machine->vcpu.spaces[number];
+
+	for (unsigned i = 0; i < count; i++) {
+		*missing = (address + i) & space->wrap_mask;
+		if (*missing >= space->cells && find_device(machine, number, *missing, kind) == NO_HANDLER)
+			return false;
+	}
+	return true;
+}
+
+static bool has_attr(const Space *space, u64 address, u8 attr)
+{
+	return address < space->cells && (space->attr[address >> space->attr_shift] & attr);
+}
+
+AccessResult machine_env_read(void *ctx, Vcpu *vcpu, unsigned number, u64 address, unsigned width, u64 *value)
+{
+	Machine *machine = ctx;
+	const Space *space = &vcpu->spaces[number];
+	unsigned count = cells_of(space, width);
+	u64 missing, whole = 0;
+
+	if (!all_there(machine, number, address, count, ISA_ON_READ, &missing))
+		return fault(vcpu, number, missing, false);
+	for (unsigned i = 0; i < count; i++) {
+		u64 at = (address + i) & space->wrap_mask, cell = 0;
+		u32 device = NO_HANDLER;
+
+		if (at >= space->cells || has_attr(space, at, ATTR_IO_READ))
+			device = find_device(machine, number, at, ISA_ON_READ);
+		if (device != NO_HANDLER) {
+			if (run_device(machine, device, &at, &cell) != ACCESS_OK)
+				return ACCESS_EXIT;
+			cell = bits_trunc(cell, space->cell_bits);
+		} else if (!space_peek(space, at, &cell)) {
+			return fault(vcpu, number, at, false);
+		}
+		if (has_attr(space, at, ATTR_WATCH_READ))
+			check_watch(machine, number, at, false);
+		if (space->big)
+			whole = (space->cell_bits < 64 ? whole << space->cell_bits : 0) | cell;
+		else
+			whole |= cell << (i * space->cell_bits);
+	}
+	*value = bits_trunc(whole, width);
+	return ACCESS_OK;
+}
+
+static AccessResult write_cell(Machine *machine, unsigned number, u64 at, u64 cell)
+{
+	Space *space = &machine->vcpu.spaces[number];
+	u32 device = NO_HANDLER;
+
+	if (at >= space->cells || has_attr(space, at, ATTR_IO_WRITE))
+		device = find_device(machine, number, at, ISA_ON_WRITE);
+	if (device != NO_HANDLER) {
+		u64 args[2] = { at, cell }, result;
+		bool takes_address = machine->isa->handlers[device].takes_address;
+
+		if (run_device(machine, device, takes_address ? args : args + 1, &result) != ACCESS_OK)
+			return ACCESS_EXIT;
+	} else {
+		if (!space_poke(space, at, cell))
+			return fault(&machine->vcpu, number, at, true);
+		if (number == machine->isa->code_space && has_attr(space, at, ATTR_CODE))
+			machine->ops->invalidate(machine->engine, &machine->vcpu, at, 1);
+	}
+	if (has_attr(space, at, ATTR_WATCH_WRITE))
+		check_watch(machine, number, at, true);
+	return ACCESS_OK;
+}
+
+AccessResult machine_env_write(void *ctx, Vcpu *vcpu, unsigned number, u64 address, unsigned width, u64 value)
+{
+	Machine *machine = ctx;
+	const Space *space = &vcpu->spaces[number];
+	unsigned count = cells_of(space, width);
+	u64 missing;
+
+	if (!all_there(machine, number, address, count, ISA_ON_WRITE, &missing))
+		return fault(vcpu, number, missing, true);
+	for (unsigned i = 0; i < count; i++) {
+		unsigned shift = (space->big ? count - 1 - i : i) * space->cell_bits;
+
+		if (write_cell(machine, number, (address + i) & space->wrap_mask,
+			       bits_trunc(value >> shift, space->cell_bits)) != ACCESS_OK)
+			return ACCESS_EXIT;
+	}
+	return ACCESS_OK;
+}
+
+/* ---- Memory from outside ---- */
+
+Status machine_read(const Machine *machine, u16 space, u64 address, u64 *value)
+{
+	if (space >= machine->vcpu.space_count)
+		return STATUS_NOT_FOUND;
+	return space_peek(&machine->vcpu.spaces[space], address, value) ? STATUS_OK : STATUS_RANGE;
+}
+
+Status machine_write(Machine *machine, u16 number, u64 address, u64 value)
+{
+	Space *space;
+
+	if (number >= machine->vcpu.space_count)
+		return STATUS_NOT_FOUND;
+	space = &machine->vcpu.spaces[number];
+	address &= space->wrap_mask;
+	if (!space_poke(space, address, value))
+		return STATUS_RANGE;
+	if (number == machine->isa->code_space && has_attr(space, address, ATTR_CODE))
+		machine->ops->invalidate(machine->engine, &machine->vcpu, address, 1);
+	return STATUS_OK;
+}
+
+u64 machine_cells(const Machine *machine, u16 space)
+{
+	return space < machine->vcpu.space_count ? machine->vcpu.spaces[space].cells : 0;
+}
+
+Status machine_resize(Machine *machine, u16 number, u64 cells)
+{
+	Space *space;
+	u64 others;
+	Status status;
+
+	if (number >= machine->vcpu.space_count)
+		return STATUS_NOT_FOUND;
+	space = &machine->vcpu.spaces[number];
+	others = machine_memory_bytes(machine) - (space->cells << space->cell_shift);
+	if (others > machine->memory_limit || cells > (machine->memory_limit - others) >> space->cell_shift)
+		return STATUS_TOO_BIG;
+	status = space_resize(space, cells);
+	if (status)
+		return status;
+	machine_mark_space(machine, number);
+	if (number == machine->isa->code_space)
+		machine->ops->flush(machine->engine, &machine->vcpu);
+	return STATUS_OK;
+}
+
+void machine_mark_space(Machine *machine, u16 number)
+{
+	Space *space = &machine->vcpu.spaces[number];
+
+	for (u32 i = 0; i < machine->isa->handler_count; i++) {
+		const IsaHandler *handler = &machine->isa->handlers[i];
+		u64 count = handler->hi - handler->lo;
+
+		if ((handler->kind != ISA_ON_READ && handler->kind != ISA_ON_WRITE) || handler->space != number)
+			continue;
+		mark(space, handler->lo, count == ~(u64)0 ? count : count + 1,
+		     handler->kind == ISA_ON_READ ? ATTR_IO_READ : ATTR_IO_WRITE, true);
+	}
+	for (u32 i = 0; i < machine->watch_count; i++) {
+		const Watch *watch = &machine->watches[i];
+
+		if (watch->space == number)
+			mark(space, watch->address, watch->count,
+			     (u8)((watch->reads ? ATTR_WATCH_READ : 0) | (watch->writes ? ATTR_WATCH_WRITE : 0)), true);
+	}
+}
+
+/* ---- Stops wanted by a debugger ---- */
+
+Status machine_break_set(Machine *machine, u64 pc, bool on)
+{
+	u32 at;
+
+	pc &= bits_mask(machine->isa->pc_width);
+	at = find_break(machine, pc);
+	if (is_break(machine, pc) == on)
+		return on ? STATUS_OK : STATUS_NOT_FOUND;
+	if (!on) {
+		machine->break_count--;
+		memmove(machine->breaks + at, machine->breaks + at + 1, (machine->break_count - at) * sizeof(u64));
+	} else {
+		if (machine->break_count == machine->break_cap) {
+			u32 cap = machine->break_cap ? machine->break_cap * 2 : 16;
+			u64 *grown = realloc(machine->breaks, cap * sizeof(u64));
+
+			if (!grown)
+				return STATUS_NOMEM;
+			machine->breaks = grown;
+			machine->break_cap = cap;
+		}
+		memmove(machine->breaks + at + 1, machine->breaks + at, (machine->break_count - at) * sizeof(u64));
+		machine->breaks[at] = pc;
+		machine->break_count++;
+	}
+	machine->ops->flush(machine->engine, &machine->vcpu);
+	return STATUS_OK;
+}
+
+static Status add_watch(Machine *machine, const Watch *watch)
+{
+	if (machine->watch_count == machine->watch_cap) {
+		u32 cap = machine->watch_cap ? machine->watch_cap * 2 : 8;
+		Watch *grown = realloc(machine->watches, cap * sizeof(*grown));
+
+		if (!grown)
+			return STATUS_NOMEM;
+		machine->watches = grown;
+		machine->watch_cap = cap;
+	}
+	machine->watches[machine->watch_count++] = *watch;
+	machine_mark_space(machine, watch->space);
+	return STATUS_OK;
+}
+
+Status machine_watch_set(Machine *machine, u16 number, u64 address, u64 count, bool reads, bool writes, bool on)
+{
+	Watch watch = { number, address, count, reads, writes };
+
+	if (number >= machine->vcpu.space_count)
+		return STATUS_NOT_FOUND;
+	if (!count || (!reads && !writes))
+		return STATUS_INVALID;
+	if (address >= machine->vcpu.spaces[number].cells || count > machine->vcpu.spaces[number].cells - address)
+		return STATUS_RANGE;
+	if (on)
+		return add_watch(machine, &watch);
+	for (u32 i = 0; i < machine->watch_count; i++) {
+		const Watch *have = &machine->watches[i];
+
+		if (have->space != number || have->address != address || have->count != count || have->reads != reads ||
+		    have->writes != writes)
+			continue;
+		machine->watches[i] = machine->watches[--machine->watch_count];
+		mark(&machine->vcpu.spaces[number], address, count, ATTR_WATCH_READ | ATTR_WATCH_WRITE, false);
+		machine_mark_space(machine, number);
+		return STATUS_OK;
+	}
+	return STATUS_NOT_FOUND;
+}

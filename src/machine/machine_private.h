@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The inside of a Machine, shared by the files of this folder.
+ *
+ * Between two instructions lies a *boundary*. What a machine does there is a fixed list of steps (`steps`), worked
+ * off once per boundary and in this order:
+ *
+ *     every handlers | frame | event handlers, one step each, in file order | interrupts (one step) |
+ *     phase 0          ...                                                                         step_count
+ *
+ * `phase` counts the steps that are done at the present boundary; a stop in the midst of them (a frame, a `stop` in
+ * a handler) goes on with the next one. Retiring an instruction puts phase back to 0. The pair (icount, phase) is
+ * the machine's place in time: input is stamped with it and snapshots hold it, so how a run is cut into calls of
+ * machine_run never shows in what the guest does.
+ *
+ * Inside the engine boundaries are crossed without looking. That is sound because the `when` conditions depend only
+ * on registers marked irq and on the input queue; the engine leaves after a write to the former, and the latter
+ * changes only in calls of the host (after which it leaves too) and between runs.
+ */
+#ifndef MACHINE_MACHINE_PRIVATE_H
+#define MACHINE_MACHINE_PRIVATE_H
+
+#include "base/rng.h"
+#include "ir/ir.h"
+#include "machine/machine.h"
+
+enum {
+	MACHINE_OUTPUT_CHUNK = 4096,
+	MACHINE_IDLE_LIMIT = 1000000, /* fruitless looks at the keyboard after the end of input */
+	MACHINE_INPUT_MAX = 1 << 28,  /* bytes waiting at most; more are dropped */
+};
+
+typedef enum StepKind { STEP_EVERY, STEP_FRAME, STEP_EVENT, STEP_INTERRUPTS } StepKind;
+
+typedef struct Step {
+	StepKind kind;
+	u32 handler; /* EVERY, EVENT: index into isa->handlers */
+} Step;
+
+/* What a handler of the description became. Lifted at first use. */
+typedef struct LiftedHandler {
+	IrFunc *when, *body; /* in machine->arena; NULL: not lifted yet */
+	bool wakes;          /* body may change what `when` conditions or translations depend on */
+	bool polls;          /* READ: reads a register that an event handler writes, that is, looks at the keyboard */
+	bool analysed;
+} LiftedHandler;
+
+typedef struct LiftedView {
+	IrFunc *get, *set;
+} LiftedView;
+
+typedef struct Watch {
+	u16 space;
+	u64 address, count;
+	bool reads, writes;
+} Watch;
+
+struct Machine {
+	const Isa *isa;           /* borrowed */
+	const Guest *guest;       /* borrowed, or NULL */
+	u64 memory_limit, size_program, random_seed;
+	void *private_bytes;      /* owned */
+	size_t private_size;
+
+	Vcpu vcpu;                /* slots and spaces owned */
+	u64 *saved_slots;         /* owned: registers before a handler, put back when it fails */
+	u64 *slot_mask;           /* owned: bits a slot may hold; 0 for a hard-wired register */
+	u64 *slot_reset;          /* owned: value at power-on (of a hard-wired one: always) */
+	u8 *slot_wakes;           /* owned: 1 = context or irq register */
+	const EngineOps *ops;
+	Engine *engine;           /* owned */
+
+	Arena arena;              /* lifted handlers and views */
+	LiftedHandler *handlers;  /* [isa->handler_count], owned */
+	LiftedView *views;        /* [isa->view_count], owned */
+	u8 *event_slots;          /* owned: 1 = written by an event handler; NULL until first needed */
+	HostFunction *hosts;      /* [isa->host_count], owned; NULL = denied */
+	u32 on_illegal, on_raise, on_fault, on_reset; /* indexes into isa->handlers or NO_HANDLER */
+
+	Step *steps;              /* owned */
+	u32 step_count;
+	u32 phase;
+	bool stirred;             /* a handler ran at this boundary: look again after one instruction */
+
+	u8 *input;                /* owned: bytes input_at .. input_len are waiting */
+	size_t input_at, input_len, input_cap;
+	bool input_ended;
+	u64 input_total;          /* bytes that ever arrived since reset */
+	u64 idle_polls;
+	bool idle_hit;
+	bool in_when;             /* a condition is being evaluated: its looks at the keyboard are no polls */
+	u64 key_polls;            /* for statistics */
+
+	Buf output;
+	MachineOutput output_function;
+	void *output_ctx;
+	u64 output_total;
+
+	Rng rng;
+
+	u64 *breaks;              /* owned, sorted */
+	u32 break_count, break_cap;
+	bool skip_break;
+	u64 skip_pc;
+	Watch *watches;           /* owned */
+	u32 watch_count, watch_cap;
+
+	bool recording;
+	MachineEvent *log;        /* owned; bytes of each entry owned */
+	u32 log_count, log_cap;
+	u32 replay_at;            /* first entry of the log that has not happened yet */
+
+	u64 interrupts;           /* entries, for statistics */
+	MachineStop failure;      /* kind STOP_BUDGET: none; else what `on reset` came to, given by every run */
+	char text[200];
+};
+
+enum { NO_HANDLER = 0xFFFFFFFFu };
+
+/* machine.c */
+/* The lifted body (or condition) of a handler; NULL when memory is out. */
+IrFunc *machine_handler(Machine *machine, u32 index, bool when);
+void machine_save_slots(Machine *machine);
+void machine_restore_slots(Machine *machine);
+void machine_analyse(Machine *machine, u32 index);
+u64 machine_memory_bytes(const Machine *machine);
+/* Sets the text that the next MachineStop carries. */
+void machine_say(Machine *machine, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* machine_memory.c: what the engine calls */
+Status machine_env_translate(void *ctx, u64 pc, u64 context, u32 max_insns, Arena *arena, Translation *out);
+u64 machine_env_context(void *ctx, const Vcpu *vcpu);
+AccessResult machine_env_read(void *ctx, Vcpu *vcpu, unsigned space, u64 address, unsigned width, u64 *value);
+AccessResult machine_env_write(void *ctx, Vcpu *vcpu, unsigned space, u64 address, unsigned width, u64 value);
+/* Sets the attributes of devices and watchpoints anew (after a resize). */
+void machine_mark_space(Machine *machine, u16 space);
+
+/* services.c */
+AccessResult machine_env_host(void *ctx, Vcpu *vcpu, unsigned host, const u64 *args, unsigned count, u64 *result);
+Status machine_bind_hosts(Machine *machine, DiagList *diags);
+
+/* console.c */
+void machine_flush_output(Machine *machine);
+/* Counts a look at the keyboard, if it found nothing. */
+void machine_count_poll(Machine *machine);
+/* The next waiting byte; one must wait. */
+u8 machine_take_byte(Machine *machine);
+void machine_clear_console(Machine *machine);
+bool machine_input_room(Machine *machine, size_t more);
+
+/* record.c */
+void machine_log_input(Machine *machine, const u8 *bytes, size_t len, bool end);
+void machine_log_truncate(Machine *machine, u32 count);
+/* Gives the machine the recorded input whose time has come. */
+void machine_replay_due(Machine *machine);
+/* Instructions until the next recorded input; ~0 when there is none. */
+u64 machine_replay_distance(const Machine *machine);
+/* The unrecorded arrival, used by machine_input and by replay. */
+void machine_accept(Machine *machine, const u8 *bytes, size_t len, bool end);
+
+#endif

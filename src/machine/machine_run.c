@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The run loop: the work between two instructions (machine_private.h draws it), then the engine, again and again
+ * until a reason to stop.
+ *
+ *     boundary -> engine->run(budget) -> what its exit means -> boundary ...
+ *
+ * Exceptions. EXIT_RAISE, _ILLEGAL and _FAULT leave an instruction with the state as at its start. The handler that
+ * the description has for it (`on raise`, `on illegal`, `on fault`) then runs in the instruction's place: it counts
+ * as one retired instruction. An `on illegal` that raises goes on to `on raise`, and so does an `on fault`; whatever
+ * goes wrong inside `on raise` is a double fault and stops the machine, registers as before the first attempt.
+ *
+ * Every turn of the loop retires an instruction or returns, so nothing a guest does can hold it.
+ */
+#include "machine/machine_private.h"
+
+#include <string.h>
+
+static bool give(const Machine *machine, MachineStop *stop, StopKind kind)
+{
+	*stop = (MachineStop){ .kind = kind, .pc = machine->vcpu.slots[0], .text = machine->text };
+	return true;
+}
+
+static const char *host_name(const Machine *machine, u64 host)
+{
+	return host < machine->isa->host_count ? machine->isa->hosts[host].name : "?";
+}
+
+static bool give_fault(Machine *machine, MachineStop *stop, const VcpuExit *exit)
+{
+	const char *space = exit->space < machine->vcpu.space_count ? machine->vcpu.spaces[exit->space].name : "?";
+
+	machine_say(machine, "%s outside memory: %s[0x%llX]", exit->write ? "write" : "read", space,
+		    (unsigned long long)exit->value);
+	give(machine, stop, STOP_FAULT);
+	stop->space = exit->space;
+	stop->address = exit->value;
+	stop->write = exit->write;
+	return true;
+}
+
+static bool give_trap(Machine *machine, MachineStop *stop, u64 number, const char *why)
+{
+	machine_say(machine, "%s (trap %llu)", why, (unsigned long long)number);
+	give(machine, stop, STOP_TRAP);
+	stop->code = number;
+	return true;
+}
+
+/* What slow accesses left for the end of the instruction or handler. True: return from machine_run. */
+static bool give_pending(Machine *machine, MachineStop *stop)
+{
+	VcpuExit pending = machine->vcpu.pending;
+
+	machine->vcpu.pending.kind = EXIT_BUDGET;
+	if (pending.kind == EXIT_STOP) {
+		give(machine, stop, STOP_HALT);
+		stop->code = pending.value;
+		return true;
+	}
+	if (pending.kind == EXIT_WATCH) {
+		give(machine, stop, STOP_WATCH);
+		stop->space = pending.space;
+		stop->address = pending.value;
+		stop->write = pending.write;
+		return true;
+	}
+	return false;
+}
+
+/* An exit that no handler of the description takes. */
+static bool give_exit(Machine *machine, MachineStop *stop, const VcpuExit *exit)
+{
+	switch (exit->kind) {
+	case EXIT_RAISE:
+		return give_trap(machine, stop, exit->value, "exception without a handler");
+	case EXIT_ILLEGAL:
+		machine_say(machine, "illegal instruction");
+		return give(machine, stop, STOP_ILLEGAL);
+	case EXIT_FAULT:
+		return give_fault(machine, stop, exit);
+	case EXIT_WAIT:
+		if (!machine->input_ended)
+			return give(machine, stop, STOP_WAIT);
+		machine_say(machine, "the program waits for input, which has ended");
+		return give(machine, stop, STOP_INPUT_ENDED);
+	case EXIT_BREAK:
+		return give(machine, stop, STOP_BREAK);
+	case EXIT_DENIED:
+		machine_say(machine, "the host function '%s' is not available", host_name(machine, exit->value));
+		return give(machine, stop, STOP_DENIED);
+	default:
+		machine_say(machine, "%s", status_text(exit->status ? exit->status : STATUS_INVALID));
+		give(machine, stop, STOP_ERROR);
+		stop->status = exit->status ? exit->status : STATUS_INVALID;
+		return true;
+	}
+}
+
+static bool give_nomem(Machine *machine, MachineStop *stop)
+{
+	VcpuExit exit = { .kind = EXIT_ERROR, .status = STATUS_NOMEM };
+
+	return give_exit(machine, stop, &exit);
+}
+
+static u32 handler_of(const Machine *machine, const VcpuExit *exit)
+{
+	switch (exit->kind) {
+	case EXIT_RAISE: return machine->on_raise;
+	case EXIT_ILLEGAL: return machine->on_illegal;
+	case EXIT_FAULT: return machine->on_fault;
+	default: return NO_HANDLER;
+	}
+}
+
+/* vcpu->exit left the instruction at pc: gives it to the description's handlers. True: return from machine_run. */
+static bool take_exception(Machine *machine, MachineStop *stop)
+{
+	Vcpu *vcpu = &machine->vcpu;
+	VcpuExit exit = vcpu->exit;
+	bool handled[3] = { false, false, false }; /* by on illegal, on fault, on raise */
+
+	vcpu->pending.kind = EXIT_BUDGET;
+	machine_save_slots(machine);
+	for (;;) {
+		u32 index = handler_of(machine, &exit);
+		unsigned rank = exit.kind == EXIT_RAISE ? 2 : exit.kind == EXIT_FAULT ? 1 : 0;
+		u64 arg = exit.value, result;
+		bool jumped;
+		IrFunc *func;
+
+		if (index == NO_HANDLER)
+			return give_exit(machine, stop, &exit);
+		if (handled[2] || handled[rank])
+			return give_trap(machine, stop, exit.kind == EXIT_RAISE ? exit.value : 0, "double fault");
+		func = machine_handler(machine, index, false);
+		if (!func)
+			return give_nomem(machine, stop);
+		handled[rank] = true;
+		if (machine->ops->eval(machine->engine, vcpu, func, &arg, &result, &jumped) == ACCESS_OK)
+			break;
+		exit = vcpu->exit;
+		vcpu->pending.kind = EXIT_BUDGET;
+		machine_restore_slots(machine);
+		if (handled[2] && (exit.kind == EXIT_RAISE || exit.kind == EXIT_FAULT))
+			return give_trap(machine, stop, exit.kind == EXIT_RAISE ? exit.value : arg, "double fault");
+	}
+	vcpu->icount++;
+	machine->phase = 0;
+	return give_pending(machine, stop);
+}
+
+/* Evaluates a `when`. */
+static bool holds(Machine *machine, u32 handler, bool *ok)
+{
+	IrFunc *func;
+	u64 result = 1;
+	bool jumped;
+
+	*ok = true;
+	if (!machine->isa->handlers[handler].when)
+		return true;
+	func = machine_handler(machine, handler, true);
+	if (!func) {
+		*ok = false;
+		return false;
+	}
+	machine->in_when = true;
+	if (machine->ops->eval(machine->engine, &machine->vcpu, func, NULL, &result, &jumped) != ACCESS_OK)
+		result = 0;
+	machine->in_when = false;
+	return result & 1;
+}
+
+/* Runs the body of an event, interrupt or `every`. True: return from machine_run. */
+static bool run_body(Machine *machine, u32 handler, const u64 *args, MachineStop *stop)
+{
+	IrFunc *func = machine_handler(machine, handler, false);
+	u64 result;
+	bool jumped;
+
+	if (!func)
+		return give_nomem(machine, stop);
+	machine->stirred = true;
+	machine_save_slots(machine);
+	if (machine->ops->eval(machine->engine, &machine->vcpu, func, args, &result, &jumped) == ACCESS_OK)
+		return give_pending(machine, stop);
+	machine_restore_slots(machine);
+	return take_exception(machine, stop);
+}
+
+static bool is_every(const Machine *machine, u32 handler)
+{
+	return machine->vcpu.icount && machine->vcpu.icount % machine->isa->handlers[handler].every == 0;
+}
+
+static bool frame_due(const Machine *machine)
+{
+	for (u32 i = 0; i < machine->step_count && machine->steps[i].kind == STEP_EVERY; i++)
+		if (is_every(machine, machine->steps[i].handler))
+			return true;
+	return false;
+}
+
+static bool enter_interrupt(Machine *machine, MachineStop *stop)
+{
+	for (u32 i = 0; i < machine->isa->handler_count; i++) {
+		bool ok;
+
+		if (machine->isa->handlers[i].kind != ISA_INTERRUPT)
+			continue;
+		if (holds(machine, i, &ok)) {
+			machine->interrupts++;
+			return run_body(machine, i, NULL, stop);
+		}
+		if (!ok)
+			return give_nomem(machine, stop);
+	}
+	return false;
+}
+
+static bool take_event(Machine *machine, u32 handler, MachineStop *stop)
+{
+	u64 byte;
+	bool ok;
+
+	if (machine->input_at >= machine->input_len)
+		return false;
+	if (!holds(machine, handler, &ok))
+		return !ok && give_nomem(machine, stop);
+	byte = machine_take_byte(machine);
+	return run_body(machine, handler, &byte, stop);
+}
+
+/* The work between two instructions, from where it stands. True: return from machine_run. */
+static bool work_off_boundary(Machine *machine, MachineStop *stop)
+{
+	u64 icount = machine->vcpu.icount;
+
+	for (;;) {
+		const Step *step;
+		bool done = false;
+
+		machine_replay_due(machine);
+		if (machine->phase >= machine->step_count)
+			return false;
+		step = &machine->steps[machine->phase++]; /* before it runs: a stop in it goes on behind it */
+		switch (step->kind) {
+		case STEP_EVERY:
+			done = is_every(machine, step->handler) && run_body(machine, step->handler, NULL, stop);
+			break;
+		case STEP_FRAME:
+			done = frame_due(machine) && give(machine, stop, STOP_FRAME);
+			break;
+		case STEP_EVENT:
+			done = take_event(machine, step->handler, stop);
+			break;
+		case STEP_INTERRUPTS:
+			done = enter_interrupt(machine, stop);
+			break;
+		}
+		if (done)
+			return true;
+		if (machine->vcpu.icount != icount) /* an exception took the place of the next instruction */
+			return false;
+	}
+}
+
+/* How far the engine may go before the machine must look again. */
+static u64 engine_budget(const Machine *machine, u64 end)
+{
+	u64 icount = machine->vcpu.icount, budget = end - icount, until = machine_replay_distance(machine);
+
+	if (machine->stirred)
+		return 1;
+	for (u32 i = 0; i < machine->step_count && machine->steps[i].kind == STEP_EVERY; i++) {
+		u64 every = machine->isa->handlers[machine->steps[i].handler].every;
+		u64 distance = every - icount % every;
+
+		if (distance < until)
+			until = distance;
+	}
+	return budget < until ? budget : until;
+}
+
+/* One turn of the loop. True: *stop says why machine_run returns. */
+static bool turn(Machine *machine, u64 end, MachineStop *stop)
+{
+	Vcpu *vcpu = &machine->vcpu;
+	u64 before;
+	ExitKind kind;
+
+	if (machine->idle_hit) {
+		machine->idle_hit = false;
+		machine_say(machine, "the program keeps asking for input, which has ended");
+		return give(machine, stop, STOP_INPUT_ENDED);
+	}
+	if (vcpu->icount >= end)
+		return give(machine, stop, STOP_BUDGET);
+	if (machine->phase == 0)
+		machine->stirred = false;
+	if (work_off_boundary(machine, stop))
+		return true;
+	if (machine->phase < machine->step_count)
+		return false; /* an exception was taken at the boundary: this is the next one */
+
+	vcpu->skip_break = machine->skip_break && machine->skip_pc == vcpu->slots[0];
+	vcpu->event_pending = false;
+	vcpu->pending.kind = EXIT_BUDGET;
+	before = vcpu->icount;
+	kind = machine->ops->run(machine->engine, vcpu, engine_budget(machine, end));
+	machine->skip_break = false;
+	vcpu->skip_break = false;
+	switch (kind) {
+	case EXIT_BUDGET:
+	case EXIT_EVENT:
+		if (vcpu->icount != before)
+			machine->phase = 0;
+		return false;
+	case EXIT_STOP:
+	case EXIT_WATCH:
+		machine->phase = 0;
+		vcpu->pending = vcpu->exit;
+		return give_pending(machine, stop);
+	default:
+		/* The instruction at pc was reached: the boundary before it is behind us, seen or not. */
+		machine->phase = machine->step_count;
+		return take_exception(machine, stop);
+	}
+}
+
+MachineStop machine_run(Machine *machine, u64 max_insns)
+{
+	u64 icount = machine->vcpu.icount, end = max_insns > ~(u64)0 - icount ? ~(u64)0 : icount + max_insns;
+	MachineStop stop;
+
+	machine->text[0] = 0;
+	if (machine->failure.kind != STOP_BUDGET) {
+		machine_say(machine, "the reset handler did not come to its end");
+		machine->failure.text = machine->text;
+		return machine->failure;
+	}
+	machine->stirred = true;
+	machine->idle_hit = false;
+	while (!turn(machine, end, &stop))
+		;
+	machine_flush_output(machine);
+	return stop;
+}
+
+void machine_skip_break(Machine *machine)
+{
+	machine->skip_break = true;
+	machine->skip_pc = machine->vcpu.slots[0];
+}

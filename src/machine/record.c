@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The log of everything that came from outside, and its replay. An entry says at which place in time, (icount,
+ * phase), bytes or the end of input arrived. Given a state from before and the log, machine_run gives the same run
+ * again: it stops the engine at the icount of the next entry, works off the boundary up to its phase, and lets the
+ * bytes in.
+ *
+ *     log    | e0 | e1 | e2 | e3 |        entries before replay_at have happened,
+ *                        ^ replay_at      the others will, when their time comes
+ *
+ * Input from outside while entries lie ahead makes another future: the rest of the log is dropped first.
+ */
+#include "machine/machine_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void machine_record(Machine *machine, bool on)
+{
+	machine_log_truncate(machine, 0);
+	machine->recording = on;
+}
+
+u32 machine_event_count(const Machine *machine)
+{
+	return machine->log_count;
+}
+
+const MachineEvent *machine_event(const Machine *machine, u32 index)
+{
+	return index < machine->log_count ? &machine->log[index] : NULL;
+}
+
+u32 machine_replay_position(const Machine *machine)
+{
+	return machine->replay_at;
+}
+
+void machine_replay_from(Machine *machine, u32 index)
+{
+	machine->replay_at = index < machine->log_count ? index : machine->log_count;
+}
+
+void machine_log_truncate(Machine *machine, u32 count)
+{
+	while (machine->log_count > count)
+		free((u8 *)machine->log[--machine->log_count].bytes);
+	if (machine->replay_at > machine->log_count)
+		machine->replay_at = machine->log_count;
+}
+
+void machine_log_input(Machine *machine, const u8 *bytes, size_t len, bool end)
+{
+	MachineEvent *entry;
+	u8 *copy = NULL;
+
+	if (!machine->recording || len > MACHINE_INPUT_MAX)
+		return;
+	if (machine->log_count == machine->log_cap) {
+		u32 cap = machine->log_cap ? machine->log_cap * 2 : 16;
+		MachineEvent *grown = realloc(machine->log, cap * sizeof(*grown));
+
+		if (!grown)
+			return;
+		machine->log = grown;
+		machine->log_cap = cap;
+	}
+	if (len) {
+		copy = malloc(len);
+		if (!copy)
+			return;
+		memcpy(copy, bytes, len);
+	}
+	entry = &machine->log[machine->log_count++];
+	*entry = (MachineEvent){ .icount = machine->vcpu.icount, .phase = machine->phase, .end = end,
+				 .len = (u32)len, .bytes = copy };
+	machine->replay_at = machine->log_count;
+}
+
+static bool is_due(const Machine *machine, const MachineEvent *entry)
+{
+	return entry->icount < machine->vcpu.icount ||
+	       (entry->icount == machine->vcpu.icount && entry->phase <= machine->phase);
+}
+
+void machine_replay_due(Machine *machine)
+{
+	while (machine->replay_at < machine->log_count && is_due(machine, &machine->log[machine->replay_at])) {
+		const MachineEvent *entry = &machine->log[machine->replay_at++];
+
+		machine_accept(machine, entry->bytes, entry->len, entry->end);
+	}
+}
+
+u64 machine_replay_distance(const Machine *machine)
+{
+	const MachineEvent *entry;
+
+	if (machine->replay_at >= machine->log_count)
+		return ~(u64)0;
+	entry = &machine->log[machine->replay_at];
+	return entry->icount > machine->vcpu.icount ? entry->icount - machine->vcpu.icount : 1;
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Host functions: what a description reaches with `host NAME(...)`. A guest's own function of the same name comes
+ * before the ones below. A name that neither has is denied when it is called: the machine stops, it does not guess.
+ *
+ *     putc(c)          the low byte goes to the console
+ *     key_ready() : 1  does a byte wait?
+ *     key() : 8        takes the next byte; waits for it
+ *     key_held(c) : 1  is that key down? On a byte stream: is it the next byte that waits? (it stays there)
+ *     print_int(v)     v, as a signed 64-bit number, in decimal
+ *     random() : 32    the next number of the machine's own generator; same seed, same numbers
+ */
+#include "machine/machine_private.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bits.h"
+
+static HostResult service_putc(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	(void)count;
+	(void)result;
+	machine_putc(machine, (u8)args[0]);
+	return HOST_OK;
+}
+
+static HostResult service_key_ready(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	(void)args;
+	(void)count;
+	*result = machine_key_ready(machine);
+	return HOST_OK;
+}
+
+static HostResult service_key(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	int key = machine_key(machine);
+
+	(void)args;
+	(void)count;
+	if (key < 0)
+		return HOST_WAIT;
+	*result = (u64)key;
+	return HOST_OK;
+}
+
+static HostResult service_key_held(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	(void)count;
+	*result = machine->input_at < machine->input_len && machine->input[machine->input_at] == (u8)args[0];
+	return HOST_OK;
+}
+
+static HostResult service_print_int(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	char text[24];
+	int len = snprintf(text, sizeof(text), "%" PRId64, (i64)args[0]);
+
+	(void)count;
+	(void)result;
+	for (int i = 0; i < len; i++)
+		machine_putc(machine, (u8)text[i]);
+	return HOST_OK;
+}
+
+static HostResult service_random(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	(void)args;
+	(void)count;
+	*result = rng_next(&machine->rng) >> 32;
+	return HOST_OK;
+}
+
+static const struct Service {
+	const char *name;
+	HostFunction function;
+	unsigned args;
+} services[] = {
+	{ "putc", service_putc, 1 },         { "key_ready", service_key_ready, 0 },
+	{ "key", service_key, 0 },           { "key_held", service_key_held, 1 },
+	{ "print_int", service_print_int, 1 }, { "random", service_random, 0 },
+};
+
+static HostFunction find_guest_host(const Guest *guest, const char *name)
+{
+	if (!guest || !guest->hosts)
+		return NULL;
+	for (const HostEntry *entry = guest->hosts; entry->name; entry++)
+		if (strcmp(entry->name, name) == 0)
+			return entry->function;
+	return NULL;
+}
+
+Status machine_bind_hosts(Machine *machine, DiagList *diags)
+{
+	const Isa *isa = machine->isa;
+
+	for (u32 i = 0; i < isa->host_count; i++) {
+		const IsaHost *host = &isa->hosts[i];
+
+		machine->hosts[i] = find_guest_host(machine->guest, host->name);
+		for (u32 k = 0; !machine->hosts[i] && k < COUNT_OF(services); k++) {
+			if (strcmp(services[k].name, host->name) != 0)
+				continue;
+			if (host->arg_count != services[k].args) {
+				diag_report_file(diags, DIAG_ERROR, isa->source_name, NULL,
+						 "host function '%s' takes %u argument%s, the description gives %u",
+						 host->name, services[k].args, services[k].args == 1 ? "" : "s",
+						 host->arg_count);
+				return STATUS_INVALID;
+			}
+			machine->hosts[i] = services[k].function;
+		}
+	}
+	return STATUS_OK;
+}
+
+AccessResult machine_env_host(void *ctx, Vcpu *vcpu, unsigned host, const u64 *args, unsigned count, u64 *result)
+{
+	Machine *machine = ctx;
+	HostFunction function = host < machine->isa->host_count ? machine->hosts[host] : NULL;
+	u64 value = 0;
+	HostResult outcome = function ? function(machine, args, count, &value) : HOST_DENIED;
+
+	*result = 0;
+	switch (outcome) {
+	case HOST_OK:
+		*result = bits_trunc(value, machine->isa->hosts[host].result_width);
+		return ACCESS_OK;
+	case HOST_STOP:
+		vcpu->pending = (VcpuExit){ .kind = EXIT_STOP, .value = value };
+		return ACCESS_OK;
+	case HOST_WAIT:
+		vcpu->exit = (VcpuExit){ .kind = EXIT_WAIT, .value = host };
+		return ACCESS_EXIT;
+	case HOST_RAISE:
+		vcpu->exit = (VcpuExit){ .kind = EXIT_RAISE, .value = value };
+		return ACCESS_EXIT;
+	case HOST_DENIED:
+		break;
+	}
+	vcpu->exit = (VcpuExit){ .kind = EXIT_DENIED, .value = host };
+	return ACCESS_EXIT;
+}

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Snapshots: the whole state of a machine as bytes, and back. The layout is specified in docs/snapshot-format.md;
+ * write_body and read_body below follow it line by line.
+ *
+ * Bytes to restore come from anywhere. Reading goes over them twice with the same function: the first time nothing
+ * is changed and everything is checked, the second time the values are put in. So a refused snapshot leaves the
+ * machine as it was. Between the two only the sizes of spaces are set, and set back when memory runs out.
+ */
+#include "machine/machine_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+
+enum {
+	SNAPSHOT_VERSION = 1,
+	LENGTH_AT = 12, /* where the total length stands */
+	HEAD_BYTES = 20,
+	CHECK_BYTES = 8,
+	FLAG_INPUT_ENDED = 1,
+	ZERO_GAP = 16,   /* bytes of zeros that end a run */
+	ZERO_BLOCK = 4096,
+};
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "cells are copied as they lie: port copy_cells first");
+
+static u64 checksum(const u8 *bytes, size_t len)
+{
+	u64 hash = 0xCBF29CE484222325u; /* FNV-1a, 64 bits */
+
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ bytes[i]) * 0x100000001B3u;
+	return hash;
+}
+
+/* ---- Writing ---- */
+
+static void write_text(Buf *out, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (len > 0xFFFF)
+		len = 0xFFFF;
+	buf_u16(out, (u16)len);
+	buf_add(out, text, len);
+}
+
+static void write_choices(Buf *out, const Isa *isa)
+{
+	Buf text;
+
+	buf_init(&text);
+	for (u32 i = 0; i < isa->option_count; i++)
+		buf_printf(&text, "%s%s=%s", i ? " " : "", isa->options[i].name,
+			   isa->options[i].choices[isa->options[i].chosen]);
+	out->failed |= text.failed;
+	write_text(out, buf_text(&text));
+	buf_fini(&text);
+}
+
+static u64 word_at(const u8 *bytes, size_t at)
+{
+	u64 word;
+
+	memcpy(&word, bytes + at, sizeof(word));
+	return word;
+}
+
+/* The first byte at or after `at` (a multiple of 8) whose 8-byte word is not zero, or `len`. */
+static size_t skip_zeros(const u8 *bytes, size_t at, size_t len)
+{
+	static const u8 zeros[ZERO_BLOCK];
+
+	while (at < len) {
+		if (at % ZERO_BLOCK == 0 && len - at >= ZERO_BLOCK && memcmp(bytes + at, zeros, ZERO_BLOCK) == 0) {
+			at += ZERO_BLOCK;
+			continue;
+		}
+		if (word_at(bytes, at))
+			return at;
+		at += 8;
+	}
+	return len;
+}
+
+/* Runs of cells that are not all zero. A space's memory is mapped in whole pages, zero behind its last cell, so it
+ * may be looked at in words of 8 bytes. */
+static void write_cells(Buf *out, const Space *space)
+{
+	size_t len = (((size_t)space->cells << space->cell_shift) + 7) & ~(size_t)7, at = 0;
+
+	for (;;) {
+		size_t end, gap = 0;
+		u64 first, count;
+
+		at = skip_zeros(space->base, at, len);
+		if (at >= len)
+			break;
+		for (end = at; end < len && gap < ZERO_GAP && end - at < 1u << 30; end += 8)
+			gap = word_at(space->base, end) ? 0 : gap + 8;
+		first = at >> space->cell_shift;
+		count = (end - gap - at) >> space->cell_shift;
+		if (count > space->cells - first)
+			count = space->cells - first;
+		buf_u64(out, first);
+		buf_u32(out, (u32)count);
+		buf_add(out, space->base + at, (size_t)count << space->cell_shift);
+		at = end;
+	}
+	buf_u64(out, space->cells);
+	buf_u32(out, 0);
+}
+
+static void write_body(const Machine *machine, Buf *out)
+{
+	const Vcpu *vcpu = &machine->vcpu;
+	u64 waiting = machine->input_len - machine->input_at;
+
+	write_text(out, machine->guest ? machine->guest->name : "");
+	write_text(out, machine->isa->name);
+	write_choices(out, machine->isa);
+	buf_u64(out, machine->isa->hash);
+	buf_u64(out, vcpu->icount);
+	buf_u32(out, machine->phase);
+	buf_u64(out, machine->rng.state);
+	buf_u64(out, machine->output_total);
+	buf_u64(out, machine->input_total);
+	buf_u64(out, machine->idle_polls);
+	buf_byte(out, machine->input_ended ? FLAG_INPUT_ENDED : 0);
+	buf_u32(out, vcpu->slot_count);
+	for (u32 i = 0; i < vcpu->slot_count; i++)
+		buf_u64(out, vcpu->slots[i]);
+	buf_u64(out, waiting);
+	if (waiting)
+		buf_add(out, machine->input + machine->input_at, (size_t)waiting);
+	buf_u64(out, machine->private_size);
+	buf_add(out, machine->private_bytes, machine->private_size);
+	buf_u32(out, vcpu->space_count);
+	for (u32 i = 0; i < vcpu->space_count; i++) {
+		write_text(out, vcpu->spaces[i].name);
+		buf_byte(out, vcpu->spaces[i].cell_bits);
+		buf_u64(out, vcpu->spaces[i].cells);
+		write_cells(out, &vcpu->spaces[i]);
+	}
+}
+
+Status machine_snapshot(const Machine *machine, Buf *out)
+{
+	size_t start = out->len;
+	u64 len;
+
+	buf_add(out, MACHINE_SNAPSHOT_MAGIC, 8);
+	buf_u32(out, SNAPSHOT_VERSION);
+	buf_u64(out, 0);
+	write_body(machine, out);
+	if (out->failed)
+		return STATUS_NOMEM;
+	len = out->len - start + CHECK_BYTES;
+	for (unsigned i = 0; i < 8; i++)
+		out->data[start + LENGTH_AT + i] = (u8)(len >> (8 * i));
+	buf_u64(out, checksum(out->data + start, out->len - start));
+	return out->failed ? STATUS_NOMEM : STATUS_OK;
+}
+
+/* ---- Reading ---- */
+
+/* Magic, version, length, checksum; then the reader stands at the body. */
+static Status open_body(const u8 *bytes, size_t len, ByteReader *body)
+{
+	ByteReader reader = { .data = bytes, .len = len };
+	const u8 *magic = reader_bytes(&reader, 8);
+	u32 version = reader_u32(&reader);
+	u64 total = reader_u64(&reader);
+
+	if (magic ? memcmp(magic, MACHINE_SNAPSHOT_MAGIC, 8) != 0 : len && memcmp(bytes, MACHINE_SNAPSHOT_MAGIC, len) != 0)
+		return STATUS_FORMAT;
+	if (reader.bad)
+		return STATUS_TRUNCATED;
+	if (version != SNAPSHOT_VERSION)
+		return STATUS_MISMATCH;
+	if (total < HEAD_BYTES + CHECK_BYTES)
+		return STATUS_CORRUPT;
+	if (total != len)
+		return total > len ? STATUS_TRUNCATED : STATUS_CORRUPT;
+	reader.at = len - CHECK_BYTES;
+	if (reader_u64(&reader) != checksum(bytes, len - CHECK_BYTES))
+		return STATUS_CORRUPT;
+	*body = (ByteReader){ .data = bytes, .len = len - CHECK_BYTES, .at = HEAD_BYTES };
+	return STATUS_OK;
+}
+
+static bool read_text(ByteReader *reader, char *out, size_t cap)
+{
+	u16 len = reader_u16(reader);
+	const u8 *bytes = reader_bytes(reader, len);
+
+	out[0] = 0;
+	if (!bytes || len >= cap || memchr(bytes, 0, len))
+		return false;
+	memcpy(out, bytes, len);
+	out[len] = 0;
+	return true;
+}
+
+static bool read_head(ByteReader *reader, SnapshotHead *head)
+{
+	bool fine = read_text(reader, head->guest, sizeof(head->guest)) &&
+		    read_text(reader, head->isa, sizeof(head->isa)) &&
+		    read_text(reader, head->choices, sizeof(head->choices));
+
+	head->isa_hash = reader_u64(reader);
+	return fine && !reader->bad;
+}
+
+Status machine_snapshot_head(const u8 *bytes, size_t len, SnapshotHead *out)
+{
+	ByteReader reader;
+	Status status = open_body(bytes, len, &reader);
+
+	memset(out, 0, sizeof(*out));
+	if (status)
+		return status;
+	return read_head(&reader, out) ? STATUS_OK : STATUS_CORRUPT;
+}
+
+static bool cells_fit(const u8 *bytes, u64 count, const Space *space)
+{
+	u64 mask = bits_mask(space->cell_bits);
+
+	if (space->cell_bits == 8u << space->cell_shift)
+		return true;
+	for (u64 i = 0; i < count; i++) {
+		u64 value = 0;
+
+		memcpy(&value, bytes + (i << space->cell_shift), (size_t)1 << space->cell_shift);
+		if (value & ~mask)
+			return false;
+	}
+	return true;
+}
+
+/* The runs of one space. They must come in ascending order and lie inside its cells. */
+static Status read_cells(ByteReader *reader, Space *space, u64 cells, bool apply)
+{
+	u64 next = 0;
+
+	if (apply)
+		space_clear(space);
+	for (;;) {
+		u64 first = reader_u64(reader);
+		u32 count = reader_u32(reader);
+		const u8 *bytes;
+
+		if (reader->bad)
+			return STATUS_CORRUPT;
+		if (!count)
+			return first == cells ? STATUS_OK : STATUS_CORRUPT;
+		if (first < next || first >= cells || count > cells - first)
+			return STATUS_CORRUPT;
+		bytes = reader_bytes(reader, (size_t)count << space->cell_shift);
+		if (!bytes || !cells_fit(bytes, count, space))
+			return STATUS_CORRUPT;
+		if (apply)
+			memcpy(space->base + ((size_t)first << space->cell_shift), bytes,
+			       (size_t)count << space->cell_shift);
+		next = first + count;
+	}
+}
+
+static Status read_spaces(Machine *machine, ByteReader *reader, u64 *sizes, bool apply)
+{
+	u64 total = 0;
+
+	if (reader_u32(reader) != machine->vcpu.space_count)
+		return STATUS_CORRUPT;
+	for (u32 i = 0; i < machine->vcpu.space_count; i++) {
+		Space *space = &machine->vcpu.spaces[i];
+		char name[256];
+		u64 cells;
+		Status status;
+
+		if (!read_text(reader, name, sizeof(name)) || strcmp(name, space->name) != 0 ||
+		    reader_u8(reader) != space->cell_bits)
+			return STATUS_CORRUPT;
+		cells = reader_u64(reader);
+		if (reader->bad || (space->wraps && cells != space->cells))
+			return STATUS_CORRUPT;
+		if (cells > space->max_cells || cells > (machine->memory_limit - total) >> space->cell_shift)
+			return STATUS_TOO_BIG;
+		total += cells << space->cell_shift;
+		sizes[i] = cells;
+		status = read_cells(reader, space, cells, apply);
+		if (status)
+			return status;
+	}
+	return STATUS_OK;
+}
+
+static Status read_console(Machine *machine, ByteReader *reader, bool ended, u64 input_total, bool apply)
+{
+	u64 waiting = reader_u64(reader);
+	const u8 *bytes;
+
+	if (reader->bad || waiting > MACHINE_INPUT_MAX || waiting > input_total)
+		return STATUS_CORRUPT;
+	bytes = reader_bytes(reader, (size_t)waiting);
+	if (reader->bad)
+		return STATUS_CORRUPT;
+	if (!apply) { /* find the room now, so that putting it in cannot fail */
+		u64 have = machine->input_len - machine->input_at;
+
+		return waiting <= have || machine_input_room(machine, (size_t)(waiting - have)) ? STATUS_OK : STATUS_NOMEM;
+	}
+	machine->input_at = 0;
+	machine->input_len = (size_t)waiting;
+	if (waiting)
+		memcpy(machine->input, bytes, (size_t)waiting);
+	machine->input_ended = ended;
+	machine->input_total = input_total;
+	return STATUS_OK;
+}
+
+static bool slot_is_possible(const Machine *machine, u32 slot, u64 value)
+{
+	u64 mask = machine->slot_mask[slot];
+
+	return mask ? (value & ~mask) == 0 : value == machine->slot_reset[slot];
+}
+
+static Status read_body(Machine *machine, ByteReader *reader, u64 *sizes, bool apply)
+{
+	Vcpu *vcpu = &machine->vcpu;
+	SnapshotHead head;
+	u64 icount, rng, output_total, input_total, idle_polls, private_size;
+	u32 phase;
+	u8 flags;
+	const u8 *private_bytes;
+	Status status;
+
+	if (!read_head(reader, &head))
+		return STATUS_CORRUPT;
+	if (head.isa_hash != machine->isa->hash || strcmp(head.isa, machine->isa->name) != 0 ||
+	    strcmp(head.guest, machine->guest ? machine->guest->name : "") != 0)
+		return STATUS_MISMATCH;
+	icount = reader_u64(reader);
+	phase = reader_u32(reader);
+	rng = reader_u64(reader);
+	output_total = reader_u64(reader);
+	input_total = reader_u64(reader);
+	idle_polls = reader_u64(reader);
+	flags = reader_u8(reader);
+	if (reader->bad || phase > machine->step_count || idle_polls >= MACHINE_IDLE_LIMIT || (flags & ~FLAG_INPUT_ENDED))
+		return STATUS_CORRUPT;
+	if (reader_u32(reader) != vcpu->slot_count)
+		return STATUS_CORRUPT;
+	for (u32 i = 0; i < vcpu->slot_count; i++) {
+		u64 value = reader_u64(reader);
+
+		if (reader->bad || !slot_is_possible(machine, i, value))
+			return STATUS_CORRUPT;
+		if (apply)
+			vcpu->slots[i] = value;
+	}
+	status = read_console(machine, reader, flags & FLAG_INPUT_ENDED, input_total, apply);
+	if (status)
+		return status;
+	private_size = reader_u64(reader);
+	if (reader->bad || private_size != machine->private_size)
+		return STATUS_CORRUPT;
+	private_bytes = reader_bytes(reader, machine->private_size);
+	if (reader->bad)
+		return STATUS_CORRUPT;
+	status = read_spaces(machine, reader, sizes, apply);
+	if (status)
+		return status;
+	if (reader->bad || reader->at != reader->len)
+		return STATUS_CORRUPT;
+	if (apply) {
+		if (private_size)
+			memcpy(machine->private_bytes, private_bytes, machine->private_size);
+		vcpu->icount = icount;
+		machine->phase = phase;
+		machine->rng.state = rng;
+		machine->output_total = output_total;
+		machine->idle_polls = idle_polls;
+	}
+	return STATUS_OK;
+}
+
+/* Gives every space its size, or leaves all as they were. */
+static Status resize_spaces(Machine *machine, const u64 *sizes, u64 *before)
+{
+	for (u32 i = 0; i < machine->vcpu.space_count; i++) {
+		Space *space = &machine->vcpu.spaces[i];
+		Status status = STATUS_OK;
+
+		before[i] = space->cells;
+		if (sizes[i] > space->cells)
+			status = space_resize(space, sizes[i]);
+		if (status) {
+			while (i--)
+				space_resize(&machine->vcpu.spaces[i], before[i]);
+			return status;
+		}
+	}
+	for (u32 i = 0; i < machine->vcpu.space_count; i++)
+		if (sizes[i] < machine->vcpu.spaces[i].cells)
+			space_resize(&machine->vcpu.spaces[i], sizes[i]);
+	return STATUS_OK;
+}
+
+Status machine_restore(Machine *machine, const u8 *bytes, size_t len)
+{
+	ByteReader reader, again;
+	u64 *sizes;
+	Status status = open_body(bytes, len, &reader);
+
+	if (status)
+		return status;
+	sizes = calloc(2 * (size_t)machine->vcpu.space_count + 1, sizeof(u64));
+	if (!sizes)
+		return STATUS_NOMEM;
+	again = reader;
+	machine_flush_output(machine);
+	status = read_body(machine, &reader, sizes, false);
+	if (!status)
+		status = resize_spaces(machine, sizes, sizes + machine->vcpu.space_count);
+	if (!status) {
+		status = read_body(machine, &again, sizes, true);
+		machine->vcpu.pending.kind = EXIT_BUDGET;
+		machine->vcpu.event_pending = false;
+		machine->skip_break = false;
+		machine->idle_hit = false;
+		machine->failure.kind = STOP_BUDGET;
+		machine->replay_at = machine->log_count;
+		for (u32 i = 0; i < machine->vcpu.space_count; i++)
+			machine_mark_space(machine, (u16)i);
+		machine->ops->flush(machine->engine, &machine->vcpu);
+	}
+	free(sizes);
+	return status;
+}
