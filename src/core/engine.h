@@ -5,6 +5,8 @@
  * (as IR), for slow memory accesses and for host calls. Engines know no ISA, machines no engine's insides.
  *
  * State of a vCPU: an array of 64-bit slots, each holding one register zero-extended; slot 0 is the program counter.
+ * Behind them the machine allocates VCPU_TEMPS further entries, zeroed, which belong to the engine: its temporaries
+ * lie there, so that one index reaches registers and temporaries alike. They hold nothing between two calls.
  *
  * The contract of engine->run:
  *  1. Exactness: it never retires more than `budget` instructions, and retires exactly that many when it returns
@@ -24,6 +26,8 @@
 #include "core/space.h"
 
 struct IrFunc; /* ir/ir.h; core only passes it on */
+
+enum { VCPU_TEMPS = 1024 };
 
 typedef enum ExitKind {
 	EXIT_BUDGET,  /* the budget is used up */
@@ -48,7 +52,7 @@ typedef struct VcpuExit {
 } VcpuExit;
 
 typedef struct Vcpu {
-	u64 *slots;       /* owned by the machine; slot 0 = pc */
+	u64 *slots;       /* owned by the machine: slot_count + VCPU_TEMPS entries; slot 0 = pc */
 	u32 slot_count;
 	u64 icount;       /* retired instructions since reset */
 	Space *spaces;    /* owned by the machine */
