@@ -109,7 +109,10 @@ static Status create_slots(Machine *machine, DiagList *diags)
 			machine->slot_mask[reg->slot + i] = fixed ? 0 : bits_mask(reg->width);
 			machine->slot_reset[reg->slot + i] =
 				bits_trunc(fixed ? reg->const_values[i] : reg->reset, reg->width);
-			machine->slot_wakes[reg->slot + i] = reg->context || reg->irq;
+			if (reg->context || reg->irq) {
+				machine->slot_wakes[reg->slot + i] = 1;
+				machine->wake_slots[machine->wake_count++] = reg->slot + i;
+			}
 		}
 	}
 	for (u32 i = 0; i < isa->context_count; i++)
@@ -164,6 +167,7 @@ static bool allocate(Machine *machine)
 	machine->slot_mask = calloc(slots, sizeof(u64));
 	machine->slot_reset = calloc(slots, sizeof(u64));
 	machine->slot_wakes = calloc(slots, 1);
+	machine->wake_slots = calloc(slots, sizeof(u32));
 	machine->vcpu.spaces = calloc(isa->space_count + 1, sizeof(Space));
 	machine->handlers = calloc(isa->handler_count + 1, sizeof(LiftedHandler));
 	machine->views = calloc(isa->view_count + 1, sizeof(LiftedView));
@@ -173,8 +177,8 @@ static bool allocate(Machine *machine)
 		machine->private_size = machine->guest->private_size;
 	machine->private_bytes = calloc(1, machine->private_size + 1);
 	return machine->vcpu.slots && machine->saved_slots && machine->slot_mask && machine->slot_reset &&
-	       machine->slot_wakes && machine->vcpu.spaces && machine->handlers && machine->views && machine->hosts &&
-	       machine->steps && machine->private_bytes;
+	       machine->slot_wakes && machine->wake_slots && machine->vcpu.spaces && machine->handlers &&
+	       machine->views && machine->hosts && machine->steps && machine->private_bytes;
 }
 
 Status machine_create(const MachineConfig *config, Machine **out, DiagList *diags)
@@ -246,6 +250,7 @@ void machine_destroy(Machine *machine)
 	free(machine->slot_mask);
 	free(machine->slot_reset);
 	free(machine->slot_wakes);
+	free(machine->wake_slots);
 	free(machine->event_slots);
 	free(machine->handlers);
 	free(machine->views);
@@ -366,8 +371,8 @@ void machine_analyse(Machine *machine, u32 index)
 	for (u32 i = 0; i < func->ins_count; i++) {
 		const IrIns *ins = &func->ins[i];
 
-		if (ins->op == IR_OP_HOST || (ins->op == IR_OP_PUT && machine->slot_wakes[ins->aux]))
-			lifted->wakes = true;
+		lifted->wakes |= ins->op == IR_OP_HOST;
+		lifted->stirs |= ins->op == IR_OP_PUT && machine->slot_wakes[ins->aux];
 		if (ins->op == IR_OP_GET && machine->event_slots[ins->aux] &&
 		    machine->isa->handlers[index].kind == ISA_ON_READ)
 			lifted->polls = true;

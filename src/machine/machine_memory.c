@@ -163,20 +163,43 @@ static u32 find_device(const Machine *machine, unsigned space, u64 address, IsaH
 	return NO_HANDLER;
 }
 
+enum { WAKE_MAX = 16 };
+
+static void note_wake_slots(const Machine *machine, u64 *values)
+{
+	for (u32 i = 0; i < machine->wake_count; i++)
+		values[i] = machine->vcpu.slots[machine->wake_slots[i]];
+}
+
+static bool wake_slots_changed(const Machine *machine, const u64 *values)
+{
+	for (u32 i = 0; i < machine->wake_count; i++)
+		if (values[i] != machine->vcpu.slots[machine->wake_slots[i]])
+			return true;
+	return false;
+}
+
+/* Leaves the engine afterwards only when something changed that conditions or translations depend on: a program
+ * that polls the keyboard's status does so millions of times. */
 static AccessResult run_device(Machine *machine, u32 index, const u64 *args, u64 *result)
 {
 	IrFunc *func = machine_handler(machine, index, false);
 	LiftedHandler *lifted = &machine->handlers[index];
 	AccessResult outcome;
-	bool jumped;
+	u64 before[WAKE_MAX];
+	bool jumped, compare;
 
 	if (!func)
 		return no_memory(&machine->vcpu);
 	machine_analyse(machine, index);
 	if (lifted->polls)
 		machine_count_poll(machine);
+	compare = lifted->stirs && machine->wake_count <= WAKE_MAX;
+	if (compare)
+		note_wake_slots(machine, before);
 	outcome = machine->ops->eval(machine->engine, &machine->vcpu, func, args, result, &jumped);
-	if (lifted->wakes || !lifted->analysed)
+	if (lifted->wakes || !lifted->analysed ||
+	    (lifted->stirs && (!compare || wake_slots_changed(machine, before))))
 		machine->vcpu.event_pending = true;
 	return outcome;
 }

@@ -40,7 +40,8 @@ typedef struct Step {
 /* What a handler of the description became. Lifted at first use. */
 typedef struct LiftedHandler {
 	IrFunc *when, *body; /* in machine->arena; NULL: not lifted yet */
-	bool wakes;          /* body may change what `when` conditions or translations depend on */
+	bool wakes;          /* body calls the host, or nothing is known: look at the conditions after it */
+	bool stirs;          /* body may write registers that conditions or translations depend on */
 	bool polls;          /* READ: reads a register that an event handler writes, that is, looks at the keyboard */
 	bool analysed;
 } LiftedHandler;
@@ -67,6 +68,8 @@ struct Machine {
 	u64 *slot_mask;           /* owned: bits a slot may hold; 0 for a hard-wired register */
 	u64 *slot_reset;          /* owned: value at power-on (of a hard-wired one: always) */
 	u8 *slot_wakes;           /* owned: 1 = context or irq register */
+	u32 *wake_slots;          /* owned: their numbers */
+	u32 wake_count;
 	const EngineOps *ops;
 	Engine *engine;           /* owned */
 

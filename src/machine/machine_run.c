@@ -7,8 +7,9 @@
  *
  * Exceptions. EXIT_RAISE, _ILLEGAL and _FAULT leave an instruction with the state as at its start. The handler that
  * the description has for it (`on raise`, `on illegal`, `on fault`) then runs in the instruction's place: it counts
- * as one retired instruction. An `on illegal` that raises goes on to `on raise`, and so does an `on fault`; whatever
- * goes wrong inside `on raise` is a double fault and stops the machine, registers as before the first attempt.
+ * as one retired instruction. An `on illegal` that raises goes on to `on raise`, and so does an `on fault`. An
+ * `on raise` that raises the number it was given declines it: the machine stops as if there were no handler. Anything
+ * else that goes wrong inside `on raise` is a double fault. Both leave the registers as before the first attempt.
  *
  * Every turn of the loop retires an instruction or returns, so nothing a guest does can hold it.
  */
@@ -144,6 +145,8 @@ static bool take_exception(Machine *machine, MachineStop *stop)
 		exit = vcpu->exit;
 		vcpu->pending.kind = EXIT_BUDGET;
 		machine_restore_slots(machine);
+		if (handled[2] && exit.kind == EXIT_RAISE && exit.value == arg)
+			return give_exit(machine, stop, &exit);
 		if (handled[2] && (exit.kind == EXIT_RAISE || exit.kind == EXIT_FAULT))
 			return give_trap(machine, stop, exit.kind == EXIT_RAISE ? exit.value : arg, "double fault");
 	}
