@@ -162,7 +162,7 @@ static bool allocate(Machine *machine)
 	const Isa *isa = machine->isa;
 	size_t slots = isa->slot_count ? isa->slot_count : 1;
 
-	machine->vcpu.slots = calloc(slots, sizeof(u64));
+	machine->vcpu.slots = calloc(slots + VCPU_TEMPS, sizeof(u64));
 	machine->saved_slots = calloc(slots, sizeof(u64));
 	machine->slot_mask = calloc(slots, sizeof(u64));
 	machine->slot_reset = calloc(slots, sizeof(u64));
