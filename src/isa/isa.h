@@ -174,6 +174,7 @@ typedef struct IsaHost { /* a host function that the description calls */
 	const char *name;
 	u8 arg_count;
 	u8 result_width; /* 0 = none */
+	u8 usual_width;  /* not declared, but known to every machine: the width it has where nothing else says */
 	bool declared;
 } IsaHost;
 
@@ -201,6 +202,20 @@ typedef struct IsaDisplay { /* display fb : 64 x 32 */
 	u16 space;
 	u32 width, height;
 } IsaDisplay;
+
+typedef struct IsaInit { /* init M[0x50] = 0xF0 0x90 ...: cells that reset fills */
+	u16 space;
+	u64 address;
+	u32 count;
+	u64 *values;
+} IsaInit;
+
+typedef struct IsaTable { /* table fn : nargs 32, addr 32: constants known at decode time, filled by the loader */
+	const char *name;
+	const char *columns[8];
+	u8 widths[8];
+	u32 column_count;
+} IsaTable;
 
 typedef struct IsaImage { /* image M[0x200]: where a raw file goes; cells of several bytes are big-endian in it unless `little` */
 	u16 space;
@@ -323,6 +338,9 @@ struct Isa {
 	IsaHandler *handlers; u32 handler_count;
 	IsaDisplay *display;     /* or NULL */
 	IsaImage *image;         /* or NULL */
+	IsaInit *inits; u32 init_count;
+	IsaTable *tables; u32 table_count;
+	struct RtlFunc *funcs; u32 func_count; /* private to src/isa */
 	IsaDialect *dialects; u32 dialect_count; /* at least one */
 
 	u16 code_space;
@@ -403,6 +421,8 @@ typedef struct IsaLift {
 	u64 *fetch_address; /* set by the lifter to the cell address of the instruction before it calls fetch_at */
 	const u64 *slots;   /* current slots: context registers are read from here */
 	bool (*stop_before)(void *ctx, u64 pc); /* breakpoint at pc? may be NULL */
+	/* A cell of a table; false = no such row (the instruction is then illegal). NULL: all tables are empty. */
+	bool (*table)(void *ctx, u16 table, u16 column, u64 row, u64 *value);
 } IsaLift;
 
 typedef struct IsaLifted {

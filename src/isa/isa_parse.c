@@ -1,0 +1,1297 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The items of an .isa file, each into its table of the Isa, and isa_load, which puts the passes in order:
+ *
+ *   items (with their RTL parsed and typed at once) -> forms and aliases -> dialects -> encoding checks -> decoder
+ *
+ * An error in one item does not hide those of the next: the parser goes on at the next line that begins with an
+ * item's keyword.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "isa/isa_parse.h"
+
+static const char *const item_words[] = {"isa", "option", "space", "code", "fill", "reg", "const", "pin", "view",
+					 "table", "field", "func", "host", "insn", "alias", "pseudo", "on", "interrupt",
+					 "event", "every", "display", "image", "init", "asm", NULL};
+
+static bool at_item(const Parser *p)
+{
+	if (p->tok.kind != TOK_IDENT)
+		return false;
+	for (int i = 0; item_words[i]; i++)
+		if (tok_word(p, item_words[i]))
+			return true;
+	return false;
+}
+
+/* A copy of the current identifier; reports when there is none. */
+static const char *take_name(Parser *p, const char *what)
+{
+	const char *name;
+
+	if (p->tok.kind != TOK_IDENT) {
+		error_here(p, NULL, "expected the name of %s, found '%.*s'", what, (int)(p->tok.len > 40 ? 40 : p->tok.len),
+			   tok_text(p));
+		return "";
+	}
+	name = arena_strndup(p->arena, tok_text(p), p->tok.len);
+	lex_next(p);
+	return name ? name : "";
+}
+
+static bool grow(Parser *p, void **items, u32 *cap, u32 count, size_t size, u32 limit, const char *what)
+{
+	if (count >= limit) {
+		error_here(p, NULL, "more than %u %s", limit, what);
+		p->give_up = true;
+		return false;
+	}
+	if (!arena_grow(p->arena, items, cap, count, size)) {
+		p->give_up = true;
+		return false;
+	}
+	return true;
+}
+
+/* One namespace for everything an expression can name. */
+static void check_new_name(Parser *p, const char *name, u32 pos)
+{
+	const Isa *isa = p->isa;
+	size_t len = strlen(name);
+	const char *what = NULL;
+
+	for (u32 i = 0; i < isa->option_count; i++)
+		if (!strcmp(isa->options[i].name, name))
+			what = "an option";
+	if (isa_find_space(isa, name, len) != ISA_NONE)
+		what = "a space";
+	for (u32 i = 0; i < isa->reg_count; i++)
+		if (!strcmp(isa->regs[i].name, name))
+			what = "a register";
+	for (u32 i = 0; i < isa->view_count; i++)
+		if (!strcmp(isa->views[i].name, name))
+			what = "a view";
+	for (u32 i = 0; i < isa->table_count; i++)
+		if (!strcmp(isa->tables[i].name, name))
+			what = "a table";
+	if (what)
+		parse_error(p, pos, (u32)len, NULL, "'%s' is already %s", name, what);
+}
+
+/* ---- isa, option ---- */
+
+static void parse_isa(Parser *p)
+{
+	Isa *isa = p->isa;
+	u32 pos;
+	u32 len;
+
+	if (isa->name)
+		error_here(p, NULL, "a file describes one computer: 'isa' stands once");
+	raw_begin(p);
+	len = raw_word(p, &pos);
+	isa->name = len ? arena_strndup(p->arena, p->source.text + pos, len) : "";
+	lex_next(p);
+	if (!len)
+		error_here(p, "write: isa NAME \"title\"", "'isa' needs a name");
+	isa->title = "";
+	if (p->tok.kind == TOK_STRING && !p->tok.line_start) {
+		isa->title = arena_strndup(p->arena, tok_text(p), p->tok.len);
+		lex_next(p);
+	}
+	isa->doc = take_doc(p);
+}
+
+static void parse_option(Parser *p, const IsaChoice *choices, u32 choice_count)
+{
+	Isa *isa = p->isa;
+	const char *doc = take_doc(p);
+	u32 pos = p->tok.pos;
+	IsaOption *o;
+
+	if (!grow(p, (void **)&isa->options, &p->cap_options, isa->option_count, sizeof(*o), 32, "options"))
+		return;
+	o = &isa->options[isa->option_count];
+	*o = (IsaOption){.name = take_name(p, "the option"), .doc = doc};
+	check_new_name(p, o->name, pos);
+	expect(p, "=", "between an option and its choices");
+	do {
+		u32 at, len;
+
+		/* A choice may be a number or a word: read it raw. */
+		raw_begin(p);
+		len = raw_word(p, &at);
+		if (o->choice_count == ISA_MAX_CHOICES)
+			error_here(p, NULL, "an option has at most %d choices", ISA_MAX_CHOICES);
+		else if (len)
+			o->choices[o->choice_count++] = arena_strndup(p->arena, p->source.text + at, len);
+		else
+			error_here(p, "write: option o = a | b", "an option needs choices");
+		lex_next(p);
+	} while (accept(p, "|") && !p->give_up);
+	trailing_doc(p, p->prev_end, &o->doc);
+	isa->option_count++;
+	for (u32 i = 0; i < choice_count; i++) {
+		if (strcmp(choices[i].option, o->name))
+			continue;
+		for (o->chosen = 0; o->chosen < o->choice_count; o->chosen++)
+			if (!strcmp(o->choices[o->chosen], choices[i].choice))
+				break;
+		if (o->chosen == o->choice_count) {
+			Buf list = {0};
+
+			for (u32 k = 0; k < o->choice_count; k++)
+				buf_printf(&list, "%s%s", k ? ", " : "", o->choices[k]);
+			parse_error(p, pos, (u32)strlen(o->name), NULL, "option '%s' has no choice '%s'; it has: %s", o->name,
+				    choices[i].choice, buf_text(&list));
+			buf_fini(&list);
+			o->chosen = 0;
+		}
+	}
+}
+
+/* ---- space, code, fill ---- */
+
+static void parse_space_item(Parser *p)
+{
+	Isa *isa = p->isa;
+	const char *doc = take_doc(p);
+	u32 pos = p->tok.pos;
+	IsaSpace *s;
+	u64 value;
+
+	if (!grow(p, (void **)&isa->spaces, &p->cap_spaces, isa->space_count, sizeof(*s), 32, "spaces"))
+		return;
+	s = &isa->spaces[isa->space_count];
+	*s = (IsaSpace){.name = take_name(p, "the space"), .doc = doc, .addr_bits = 64, .cell_bits = 8};
+	check_new_name(p, s->name, pos);
+	expect(p, ":", "between a space and the bits of its cells");
+	if (p->tok.kind != TOK_NUMBER || p->tok.value == 0 || p->tok.value > 64)
+		error_here(p, NULL, "a cell has 1 to 64 bits");
+	else
+		s->cell_bits = (u8)p->tok.value;
+	lex_next(p);
+	if (accept_word(p, "x")) {
+		if (parse_const(p, &value)) {
+			s->cells = value;
+			s->wraps = value && (value & (value - 1)) == 0;
+			if (value == 0 || value > (u64)1 << 40)
+				parse_error(p, p->prev_end - 1, 1, NULL, "a space has 1 to 2^40 cells");
+		}
+	}
+	while (!p->give_up && !p->tok.line_start) {
+		if (accept(p, ","))
+			continue;
+		if (accept_word(p, "address")) {
+			if (parse_const(p, &value) && value >= 1 && value <= 64)
+				s->addr_bits = (u8)value;
+			else
+				error_here(p, NULL, "an address has 1 to 64 bits");
+		} else if (accept_word(p, "size")) {
+			if (p->tok.kind == TOK_IDENT)
+				s->size_name = take_name(p, "the size");
+			else if (parse_const(p, &value))
+				s->cells = value;
+		} else if (accept_word(p, "big")) {
+			s->big = true;
+		} else if (accept_word(p, "grow")) {
+			s->grow = true;
+		} else if (!accept_word(p, "little") && !accept_word(p, "flat")) {
+			break;
+		}
+	}
+	if (s->wraps)
+		s->addr_bits = s->cells > 1 ? (u8)(63 - __builtin_clzll(s->cells)) : 1;
+	trailing_doc(p, p->prev_end, &s->doc);
+	isa->space_count++;
+}
+
+static void parse_code(Parser *p)
+{
+	Isa *isa = p->isa;
+	u16 space = p->tok.kind == TOK_IDENT ? isa_find_space(isa, tok_text(p), p->tok.len) : ISA_NONE;
+	u64 value;
+
+	if (space == ISA_NONE) {
+		error_here(p, "declare it before: space M : 16 x 0x10000", "'code' needs the name of a space");
+		lex_next(p);
+		return;
+	}
+	p->has_code = true;
+	isa->code_space = space;
+	isa->parcel_bits = isa->spaces[space].cell_bits;
+	lex_next(p);
+	while (!p->tok.line_start && !p->give_up) {
+		if (accept_word(p, "parcel")) {
+			if (parse_const(p, &value) && value >= 1 && value <= 64 && value % isa->spaces[space].cell_bits == 0)
+				isa->parcel_bits = (u8)value;
+			else
+				error_here(p, NULL, "a parcel is a multiple of a cell (%u bits), at most 64",
+					   isa->spaces[space].cell_bits);
+		} else if (accept_word(p, "low")) {
+			expect(p, "-", "in 'low-first'");
+			if (!accept_word(p, "first"))
+				error_here(p, NULL, "expected 'low-first'");
+			isa->low_first = true;
+		} else {
+			break;
+		}
+	}
+	isa->parcel_cells = (u8)(isa->parcel_bits / isa->spaces[space].cell_bits);
+	take_doc(p);
+}
+
+static void parse_fill(Parser *p)
+{
+	bool checked = accept_word(p, "checked");
+	RtlExpr *e;
+	u64 value = 1;
+
+	if (!checked && !accept_word(p, "ignored"))
+		error_here(p, "write: fill checked", "expected 'checked' or 'ignored'");
+	if (accept_word(p, "when")) {
+		u32 pos = p->tok.pos;
+
+		e = parse_expr(p);
+		if (!rtl_const(p->isa, e, NULL, &value))
+			parse_error(p, pos, 1, NULL, "this must follow from options alone");
+	}
+	p->fill_checked = checked ? value != 0 : value == 0;
+	take_doc(p);
+}
+
+/* ---- reg, const, view ---- */
+
+static void default_names(Parser *p, IsaReg *r)
+{
+	for (u32 i = 0; i < r->count; i++)
+		if (!r->names[i])
+			r->names[i] = arena_printf(p->arena, "%s%u", r->name, i);
+}
+
+/* One word of `names`: NAME, NAME/ALT, or A0-A7. Returns how many elements it named. */
+static u32 add_names(Parser *p, IsaReg *r, u32 at, const char *word, u32 len)
+{
+	const char *dash = memchr(word, '-', len), *slash = memchr(word, '/', len);
+	u32 i = 0;
+
+	if (slash) {
+		if (!r->alt_names)
+			r->alt_names = ARENA_ARRAY(p->arena, const char *, r->count);
+		if (at < r->count && r->alt_names) {
+			r->names[at] = arena_strndup(p->arena, word, (size_t)(slash - word));
+			r->alt_names[at] = arena_strndup(p->arena, slash + 1, len - (size_t)(slash - word) - 1);
+		}
+		return 1;
+	}
+	if (dash && dash > word) {
+		u32 stem = (u32)(dash - word), from = 0, to = 0, digits;
+		const char *end = dash + 1, *stop = word + len;
+
+		while (stem > 0 && word[stem - 1] >= '0' && word[stem - 1] <= '9')
+			stem--;
+		for (digits = stem; digits < (u32)(dash - word) && from < 100000; digits++)
+			from = from * 10 + (u32)(word[digits] - '0');
+		while (end < stop && !(*end >= '0' && *end <= '9'))
+			end++;
+		for (; end < stop && *end >= '0' && *end <= '9' && to < 100000; end++)
+			to = to * 10 + (u32)(*end - '0');
+		for (u32 n = from; n <= to && n - from < 4096; n++, i++)
+			if (at + i < r->count)
+				r->names[at + i] = arena_printf(p->arena, "%.*s%u", (int)stem, word, n);
+		return i;
+	}
+	if (at < r->count)
+		r->names[at] = arena_strndup(p->arena, word, len);
+	return 1;
+}
+
+static void parse_names(Parser *p, IsaReg *r)
+{
+	u32 pos = 0, len, named = 0, start = p->tok.pos;
+
+	raw_begin(p);
+	while ((len = raw_word(p, &pos)) != 0 && !p->arena->failed) {
+		named += add_names(p, r, named, p->source.text + pos, len);
+		if (named > r->count)
+			break;
+	}
+	lex_next(p);
+	if (named != r->count)
+		parse_error(p, start, 1, NULL, "'%s' has %u registers, but %s%u names are given", r->name, r->count,
+			    named > r->count ? "more than " : "", named > r->count ? r->count : named);
+}
+
+static bool parse_one_reg(Parser *p, const char *doc)
+{
+	Isa *isa = p->isa;
+	u32 pos = p->tok.pos, used_cap = p->cap_reg_used;
+	IsaReg *r;
+	u64 value;
+
+	if (!grow(p, (void **)&isa->regs, &p->cap_regs, isa->reg_count, sizeof(*r), 256, "registers") ||
+	    !grow(p, (void **)&p->reg_used, &used_cap, isa->reg_count, 1, 256, "registers"))
+		return false;
+	p->cap_reg_used = used_cap;
+	r = &isa->regs[isa->reg_count];
+	*r = (IsaReg){.name = take_name(p, "the register"), .doc = doc, .width = 8, .count = 1};
+	check_new_name(p, r->name, pos);
+	if (accept(p, "[")) {
+		r->array = true;
+		if (parse_const(p, &value) && value >= 1 && value <= 4096)
+			r->count = (u32)value;
+		else
+			error_here(p, NULL, "a register file has 1 to 4096 registers");
+		expect(p, "]", "after the number of registers");
+	}
+	expect(p, ":", "between a register and its bits");
+	if (p->tok.kind == TOK_NUMBER && p->tok.value >= 1 && p->tok.value <= 64)
+		r->width = (u8)p->tok.value;
+	else
+		error_here(p, NULL, "a register has 1 to 64 bits");
+	lex_next(p);
+	r->names = ARENA_ARRAY(p->arena, const char *, r->count);
+	if (!r->names) {
+		p->give_up = true;
+		return false;
+	}
+	while (!p->give_up) {
+		if (accept(p, "=")) {
+			u32 at = p->tok.pos;
+
+			if (parse_const(p, &value)) {
+				if ((i64)value >= 0 && value > bits_mask(r->width))
+					parse_error(p, at, 1, NULL, "the reset value does not fit %u bits", r->width);
+				r->reset = bits_trunc(value, r->width);
+			}
+		} else if (accept_word(p, "context")) {
+			r->context = true;
+		} else if (tok_word(p, "names") && !p->tok.line_start) {
+			/* Raw from behind the word: '$0-$31' is no token. */
+			p->at = p->tok_end;
+			raw_at_line_end(p);
+			p->tok.pos = p->at;
+			p->tok.kind = TOK_PUNCT;
+			parse_names(p, r);
+		} else {
+			break;
+		}
+	}
+	if (!r->array)
+		r->names[0] = r->name;
+	default_names(p, r);
+	if (r->context) {
+		u32 total = r->width;
+
+		for (u32 i = 0; i < isa->context_count; i++)
+			total += isa->regs[isa->context_regs[i]].width;
+		if (r->array || isa->context_count == COUNT_OF(isa->context_regs) || total > 64)
+			parse_error(p, pos, 1, "the translation key holds a few mode bits",
+				    "context registers are single and have at most 64 bits together");
+		else
+			isa->context_regs[isa->context_count++] = (u16)isa->reg_count;
+	}
+	if (!strcmp(r->name, "pc")) {
+		isa->pc_reg = (u16)isa->reg_count;
+		isa->pc_width = r->width;
+		r->slot = 0;
+		if (r->array)
+			parse_error(p, pos, 2, NULL, "pc is a single register");
+	} else {
+		r->slot = isa->slot_count;
+		isa->slot_count += r->count;
+		if (isa->slot_count > 4096) {
+			parse_error(p, pos, 1, NULL, "more than 4095 registers in all");
+			p->give_up = true;
+		}
+	}
+	isa->reg_count++;
+	return true;
+}
+
+static void parse_reg(Parser *p)
+{
+	const char *doc = take_doc(p);
+	u32 first = p->isa->reg_count;
+
+	do {
+		if (!parse_one_reg(p, doc))
+			return;
+	} while (accept(p, ",") && !p->give_up);
+	for (u32 i = first; i < p->isa->reg_count; i++)
+		trailing_doc(p, p->prev_end, &p->isa->regs[i].doc);
+}
+
+static void parse_const_item(Parser *p)
+{
+	Isa *isa = p->isa;
+	u64 index = 0, value;
+	u32 pos = p->tok.pos;
+	const char *name = take_name(p, "the register");
+	IsaReg *r = NULL;
+
+	for (u32 i = 0; i < isa->reg_count; i++)
+		if (!strcmp(isa->regs[i].name, name))
+			r = &isa->regs[i];
+	if (accept(p, "[")) {
+		parse_const(p, &index);
+		expect(p, "]", "after the register number");
+	}
+	expect(p, "=", "between a register and its constant");
+	if (!parse_const(p, &value))
+		return;
+	if (!r || index >= r->count || r->slot == 0) {
+		parse_error(p, pos, 1, "write: const x[0] = 0", "'const' needs a register declared before");
+		return;
+	}
+	if (!r->const_mask) {
+		r->const_mask = arena_alloc(p->arena, r->count);
+		r->const_values = ARENA_ARRAY(p->arena, u64, r->count);
+	}
+	if (!r->const_mask || !r->const_values) {
+		p->give_up = true;
+		return;
+	}
+	r->const_mask[index] = 1;
+	r->const_values[index] = bits_trunc(value, r->width);
+	take_doc(p);
+}
+
+static void parse_view(Parser *p)
+{
+	Isa *isa = p->isa;
+	const char *doc = take_doc(p);
+	u32 pos = p->tok.pos;
+	unsigned width = 0;
+	IsaView *v;
+
+	if (!grow(p, (void **)&isa->views, &p->cap_views, isa->view_count, sizeof(*v), 256, "views"))
+		return;
+	v = &isa->views[isa->view_count];
+	*v = (IsaView){.name = take_name(p, "the view"), .doc = doc};
+	check_new_name(p, v->name, pos);
+	if (accept(p, ":")) {
+		if (p->tok.kind == TOK_NUMBER && p->tok.value >= 1 && p->tok.value <= 64)
+			width = (unsigned)p->tok.value;
+		else
+			error_here(p, NULL, "a view has 1 to 64 bits");
+		lex_next(p);
+	}
+	expect(p, "=", "between a view and its value");
+	v->get = parse_value_body(p, width);
+	if (!v->get)
+		return;
+	v->width = v->get->result_width;
+	if (!v->width)
+		v->width = 1;
+	trailing_doc(p, p->prev_end, &v->doc);
+	isa->view_count++;
+	if (v->get->effects & RTL_IMPURE)
+		parse_error(p, pos, 1, NULL, "a view is computed from registers alone");
+	if (accept_word(p, "set")) {
+		Scope scope;
+		RtlBody *set = ARENA_NEW(p->arena, RtlBody);
+		const char *name = tok_text(p);
+		u32 len = p->tok.len;
+
+		if (!set) {
+			p->give_up = true;
+			return;
+		}
+		body_begin(p, set, &scope, NULL, true);
+		if (p->tok.kind != TOK_IDENT)
+			error_here(p, "write: set v { .. }", "expected a name for the value");
+		lex_next(p);
+		body_param(p, name, len, v->width);
+		set->param_count = 1;
+		parse_block(p, set);
+		body_finish(p, set, pos);
+		isa->views[isa->view_count - 1].set = set;
+	}
+}
+
+/* ---- field, table ---- */
+
+static void parse_enum(Parser *p, IsaField *f)
+{
+	u32 cap = 0;
+	u64 value = 0;
+
+	f->kind = ISA_FIELD_ENUM;
+	f->enum_default = ISA_NONE;
+	while (p->tok.kind == TOK_IDENT && !tok_word(p, "default") && !(p->tok.line_start && at_item(p)) && !p->give_up) {
+		if (!grow(p, (void **)&f->enums, &cap, f->enum_count, sizeof(*f->enums), 1024, "names"))
+			return;
+		f->enums[f->enum_count].name = take_name(p, "the value");
+		if (accept(p, "="))
+			parse_const(p, &value);
+		f->enums[f->enum_count++].value = value++;
+	}
+	if (accept_word(p, "default")) {
+		for (u32 i = 0; i < f->enum_count; i++)
+			if (p->tok.kind == TOK_IDENT && text_is(tok_text(p), p->tok.len, f->enums[i].name))
+				f->enum_default = i;
+		if (f->enum_default == ISA_NONE)
+			error_here(p, NULL, "the default must be one of the names");
+		lex_next(p);
+	}
+	if (!f->enum_count)
+		error_here(p, "write: field rm : enum rne=0 rtz=1", "an enum needs names");
+}
+
+static void parse_field_kind(Parser *p, IsaField *f)
+{
+	Isa *isa = p->isa;
+	bool number = false;
+	u64 value;
+
+	f->scale = 1;
+	for (bool first = true; !p->give_up; first = false) {
+		if (!first && (p->tok.line_start || p->tok.kind == TOK_END))
+			return;
+		if (accept_word(p, "signed")) {
+			f->is_signed = true;
+			f->kind = f->kind == ISA_FIELD_REL ? ISA_FIELD_REL : ISA_FIELD_SIGNED;
+			number = true;
+		} else if (accept_word(p, "unsigned")) {
+			f->is_signed = false;
+			f->kind = f->kind == ISA_FIELD_REL ? ISA_FIELD_REL : ISA_FIELD_UNSIGNED;
+			number = true;
+		} else if (accept_word(p, "hex")) {
+			f->hex = true;
+		} else if (accept_word(p, "rel")) {
+			if (!number)
+				f->is_signed = true;
+			f->kind = ISA_FIELD_REL;
+			if (accept_word(p, "next"))
+				f->from_next = true;
+			else if (!accept_word(p, "pc"))
+				error_here(p, NULL, "relative to what? write 'rel next' or 'rel pc'");
+		} else if (accept_word(p, "abs")) {
+			f->kind = ISA_FIELD_ABS;
+		} else if (accept_word(p, "scale")) {
+			if (parse_const(p, &value) && value >= 1 && value <= 4096)
+				f->scale = (u32)value;
+			else
+				error_here(p, NULL, "a scale is 1 to 4096");
+		} else if (accept_word(p, "letter")) {
+			f->kind = ISA_FIELD_LETTER;
+		} else if (accept_word(p, "enum")) {
+			parse_enum(p, f);
+			return;
+		} else if (accept_word(p, "names")) {
+			lex_next(p); /* a table of names for a number; kept for readers */
+		} else {
+			bool list = accept_word(p, "list");
+			u32 i;
+
+			for (i = 0; p->tok.kind == TOK_IDENT && i < isa->reg_count; i++)
+				if (text_is(tok_text(p), p->tok.len, isa->regs[i].name))
+					break;
+			if (p->tok.kind != TOK_IDENT || i == isa->reg_count) {
+				if (first)
+					error_here(p, "signed, unsigned, rel next, rel pc, abs, letter, enum, list R, or a register file",
+						   "'%.*s' is no kind of field", (int)(p->tok.len > 40 ? 40 : p->tok.len),
+						   tok_text(p));
+				if (first)
+					lex_next(p);
+				return;
+			}
+			f->kind = list ? ISA_FIELD_LIST : ISA_FIELD_REG;
+			f->reg = (u16)i;
+			lex_next(p);
+			if (accept_word(p, "from") && parse_const(p, &value))
+				f->reg_from = (u32)(value > 4095 ? 4095 : value);
+			if (f->reg_from >= isa->regs[i].count)
+				error_here(p, NULL, "'%s' has no register %u", isa->regs[i].name, f->reg_from);
+		}
+	}
+}
+
+static void parse_field(Parser *p)
+{
+	Isa *isa = p->isa;
+	const char *doc = take_doc(p);
+	u32 first = isa->field_count;
+	IsaField kind = {0};
+
+	while (p->tok.kind == TOK_IDENT && !p->give_up) {
+		u32 used_cap = p->cap_field_used;
+
+		if (!grow(p, (void **)&isa->fields, &p->cap_fields, isa->field_count, sizeof(kind), 1024, "fields") ||
+		    !grow(p, (void **)&p->field_used, &used_cap, isa->field_count, 1, 1024, "fields"))
+			return;
+		p->cap_field_used = used_cap;
+		if (find_field(isa, tok_text(p), p->tok.len) != ISA_NONE)
+			error_here(p, NULL, "field '%.*s' is declared twice", (int)p->tok.len, tok_text(p));
+		isa->fields[isa->field_count] = (IsaField){.name = take_name(p, "the field")};
+		p->field_used[isa->field_count++] = 0;
+	}
+	if (first == isa->field_count)
+		error_here(p, "write: field a b : R", "'field' needs names");
+	if (!expect(p, ":", "between fields and their kind"))
+		return;
+	parse_field_kind(p, &kind);
+	trailing_doc(p, p->prev_end, &doc);
+	for (u32 i = first; i < isa->field_count; i++) {
+		const char *name = isa->fields[i].name;
+
+		isa->fields[i] = kind;
+		isa->fields[i].name = name;
+		isa->fields[i].doc = doc;
+	}
+}
+
+static void parse_table_item(Parser *p)
+{
+	Isa *isa = p->isa;
+	u32 cap = 0, pos = p->tok.pos;
+	IsaTable *t, table = {0};
+	const char *name = take_name(p, "the table");
+
+	(void)cap;
+	take_doc(p);
+	check_new_name(p, name, pos);
+	expect(p, ":", "between a table and its columns");
+	do {
+		if (table.column_count == COUNT_OF(table.columns)) {
+			error_here(p, NULL, "a table has at most %zu columns", COUNT_OF(table.columns));
+			break;
+		}
+		table.columns[table.column_count] = take_name(p, "the column");
+		if (p->tok.kind == TOK_NUMBER && p->tok.value >= 1 && p->tok.value <= 64)
+			table.widths[table.column_count] = (u8)p->tok.value;
+		else
+			error_here(p, NULL, "a column has 1 to 64 bits");
+		lex_next(p);
+		table.column_count++;
+	} while (accept(p, ",") && !p->give_up);
+	t = ARENA_ARRAY(p->arena, IsaTable, isa->table_count + 1);
+	if (!t || isa->table_count >= 64) {
+		p->give_up = true;
+		return;
+	}
+	if (isa->table_count)
+		memcpy(t, isa->tables, isa->table_count * sizeof(*t));
+	table.name = name;
+	t[isa->table_count++] = table;
+	isa->tables = t;
+}
+
+/* ---- func, host ---- */
+
+static u8 parse_width(Parser *p, const char *what)
+{
+	u8 width = 1;
+
+	if (p->tok.kind == TOK_NUMBER && p->tok.value >= 1 && p->tok.value <= 64)
+		width = (u8)p->tok.value;
+	else
+		error_here(p, NULL, "%s has 1 to 64 bits", what);
+	lex_next(p);
+	return width;
+}
+
+static void parse_func(Parser *p)
+{
+	u32 pos = p->tok.pos;
+	const char *name = take_name(p, "the function");
+	RtlFunc func = {.name = name, .name_len = (u32)strlen(name)};
+	Scope scope;
+
+	take_doc(p);
+	for (u32 i = 0; i < p->func_count; i++)
+		if (!strcmp(p->funcs[i].name, name))
+			parse_error(p, pos, func.name_len, NULL, "function '%s' is declared twice", name);
+	body_begin(p, &func.body, &scope, NULL, false);
+	expect(p, "(", "after the name of a function");
+	while (p->tok.kind == TOK_IDENT && !p->give_up) {
+		const char *param = tok_text(p);
+		u32 len = p->tok.len;
+
+		lex_next(p);
+		expect(p, ":", "between a parameter and its bits");
+		body_param(p, param, len, parse_width(p, "a parameter"));
+		func.body.param_count++;
+		if (!accept(p, ","))
+			break;
+	}
+	expect(p, ")", "after the parameters");
+	if (accept(p, ":")) {
+		func.body.result_width = parse_width(p, "a result");
+		func.body.result_var = body_param(p, "", 0, func.body.result_width);
+	}
+	p->func_name = name;
+	p->func_name_len = func.name_len;
+	parse_block(p, &func.body);
+	body_finish(p, &func.body, pos);
+	p->func_name = NULL;
+	if (!grow(p, (void **)&p->funcs, &p->cap_funcs, p->func_count, sizeof(func), 1024, "functions"))
+		return;
+	p->funcs[p->func_count++] = func;
+}
+
+static void parse_host_item(Parser *p)
+{
+	Isa *isa = p->isa;
+	u32 pos = p->tok.pos;
+	IsaHost host = {.name = take_name(p, "the function"), .declared = true};
+
+	take_doc(p);
+	for (u32 i = 0; i < isa->host_count; i++)
+		if (!strcmp(isa->hosts[i].name, host.name))
+			parse_error(p, pos, 1, "declare it before its first use, and once", "host '%s' is already known", host.name);
+	expect(p, "(", "after the name of a host function");
+	while (p->tok.kind == TOK_IDENT && !p->give_up) {
+		lex_next(p);
+		if (accept(p, ":"))
+			parse_width(p, "a parameter");
+		host.arg_count++;
+		if (!accept(p, ","))
+			break;
+	}
+	expect(p, ")", "after the parameters");
+	if (accept(p, ":"))
+		host.result_width = parse_width(p, "a result");
+	if (accept(p, "[")) { /* [pure|reads|writes] [may exit]: hints for engines */
+		while (!tok_is(p, "]") && p->tok.kind != TOK_END)
+			lex_next(p);
+		expect(p, "]", "after the effects");
+	}
+	if (!grow(p, (void **)&isa->hosts, &p->cap_hosts, isa->host_count, sizeof(host), 4096, "host functions"))
+		return;
+	isa->hosts[isa->host_count++] = host;
+}
+
+/* ---- handlers ---- */
+
+static IsaHandler *new_handler(Parser *p, IsaHandlerKind kind)
+{
+	Isa *isa = p->isa;
+	IsaHandler *h;
+
+	if (!grow(p, (void **)&isa->handlers, &p->cap_handlers, isa->handler_count, sizeof(*h), 512, "handlers"))
+		return NULL;
+	h = &isa->handlers[isa->handler_count];
+	*h = (IsaHandler){.kind = (u8)kind, .name = "", .doc = take_doc(p), .space = ISA_NONE, .line = line_of(p, p->tok.pos)};
+	h->body = ARENA_NEW(p->arena, RtlBody);
+	if (!h->body) {
+		p->give_up = true;
+		return NULL;
+	}
+	return h;
+}
+
+static void add_arg(Parser *p, IsaHandler *h, const char *name, u32 len, unsigned width)
+{
+	body_param(p, name, len, (u8)width);
+	h->body->param_count++;
+	h->arg_count++;
+}
+
+static void finish_handler(Parser *p, IsaHandler *h, u32 pos)
+{
+	p->isa->handler_count++;
+	parse_block(p, h->body);
+	body_finish(p, h->body, pos);
+	trailing_doc(p, p->prev_end, &h->doc);
+}
+
+/* on read M[0xFE00], on write M[a in lo..hi] v */
+static void parse_on_memory(Parser *p, bool write, u32 pos)
+{
+	IsaHandler *h = new_handler(p, write ? ISA_ON_WRITE : ISA_ON_READ);
+	Isa *isa = p->isa;
+	Scope scope;
+	IsaSpace *space;
+
+	if (!h)
+		return;
+	h->space = p->tok.kind == TOK_IDENT ? isa_find_space(isa, tok_text(p), p->tok.len) : ISA_NONE;
+	if (h->space == ISA_NONE) {
+		error_here(p, "write: on read M[0xFE00] { .. }", "expected a space");
+		h->space = 0;
+	}
+	space = &isa->spaces[h->space];
+	if (!isa->space_count) {
+		p->give_up = true;
+		return;
+	}
+	lex_next(p);
+	body_begin(p, h->body, &scope, NULL, true);
+	if (!write) {
+		h->body->result_width = space->cell_bits;
+	}
+	expect(p, "[", "after the space");
+	if (p->tok.kind == TOK_IDENT) {
+		const char *name = tok_text(p);
+		u32 len = p->tok.len;
+
+		lex_next(p);
+		h->takes_address = true;
+		add_arg(p, h, name, len, space->addr_bits);
+		if (!accept_word(p, "in"))
+			error_here(p, "write: on read M[a in 0xFE00..0xFFFF]", "expected 'in'");
+	}
+	parse_const(p, &h->lo);
+	h->hi = h->lo;
+	if (accept(p, "..")) {
+		parse_const(p, &h->hi);
+	}
+	if (h->hi < h->lo || (space->cells && h->hi >= space->cells))
+		parse_error(p, pos, 1, NULL, "%s has no cells 0x%llx..0x%llx", space->name, (unsigned long long)h->lo,
+			    (unsigned long long)h->hi);
+	expect(p, "]", "after the address");
+	if (write) {
+		const char *name = tok_text(p);
+		u32 len = p->tok.len;
+
+		if (p->tok.kind == TOK_IDENT) {
+			lex_next(p);
+			add_arg(p, h, name, len, space->cell_bits);
+		} else {
+			error_here(p, "write: on write M[0xFE06] v { .. }", "expected a name for the value");
+		}
+	} else {
+		h->body->result_var = body_param(p, "", 0, space->cell_bits);
+	}
+	space->has_handlers = true;
+	finish_handler(p, h, pos);
+	for (u32 i = 0; i + 1 < isa->handler_count; i++) {
+		const IsaHandler *o = &isa->handlers[i];
+
+		if (o->kind == h->kind && o->space == h->space && o->lo <= h->hi && h->lo <= o->hi &&
+		    !(o->lo != o->hi && h->lo == h->hi) && !(o->lo == o->hi && h->lo != h->hi))
+			parse_error(p, pos, 1, NULL, "this overlaps the handler in line %u", o->line);
+	}
+}
+
+static void parse_on(Parser *p)
+{
+	static const struct {
+		const char *word;
+		u8 kind, args;
+	} kinds[] = {{"illegal", ISA_ON_ILLEGAL, 0}, {"raise", ISA_ON_RAISE, 1}, {"fetch", ISA_ON_FETCH, 1},
+		     {"fault", ISA_ON_FAULT, 1},     {"reset", ISA_ON_RESET, 0}};
+	u32 pos = p->tok.pos;
+	IsaHandler *h;
+	Scope scope;
+
+	if (accept_word(p, "read")) {
+		parse_on_memory(p, false, pos);
+		return;
+	}
+	if (accept_word(p, "write")) {
+		parse_on_memory(p, true, pos);
+		return;
+	}
+	for (u32 i = 0; i < COUNT_OF(kinds); i++) {
+		if (!tok_word(p, kinds[i].word))
+			continue;
+		for (u32 k = 0; k < p->isa->handler_count; k++)
+			if (p->isa->handlers[k].kind == kinds[i].kind)
+				error_here(p, NULL, "'on %s' stands twice (first in line %u)", kinds[i].word,
+					   p->isa->handlers[k].line);
+		lex_next(p);
+		h = new_handler(p, kinds[i].kind);
+		if (!h)
+			return;
+		body_begin(p, h->body, &scope, NULL, true);
+		if (kinds[i].args) {
+			expect(p, "(", "before the argument");
+			if (p->tok.kind == TOK_IDENT) {
+				const char *name = tok_text(p);
+				u32 len = p->tok.len;
+
+				lex_next(p);
+				/* The trap number is as wide as people write it; an address as wide as pc. */
+				add_arg(p, h, name, len,
+					kinds[i].kind == ISA_ON_RAISE ? 8 : kinds[i].kind == ISA_ON_FAULT ? 64 : p->isa->pc_width);
+			} else {
+				error_here(p, NULL, "expected a name for the argument");
+			}
+			expect(p, ")", "after the argument");
+		}
+		finish_handler(p, h, pos);
+		return;
+	}
+	error_here(p, "on illegal, raise(n), fetch(a), fault(a), reset, read S[..], write S[..] v", "'on' what?");
+	lex_next(p);
+}
+
+static void parse_interrupt(Parser *p, bool event)
+{
+	u32 pos = p->tok.pos, name_len;
+	IsaHandler *h = new_handler(p, event ? ISA_EVENT : ISA_INTERRUPT);
+	const char *param = NULL;
+	u32 param_len = 0;
+	u8 param_width = 8;
+	Scope scope;
+
+	if (!h)
+		return;
+	h->name = take_name(p, event ? "the event" : "the interrupt");
+	(void)name_len;
+	if (event) {
+		if (strcmp(h->name, "key"))
+			parse_error(p, pos, (u32)strlen(h->name), "the console's bytes arrive as: event key(c:8) when .. { .. }",
+				    "there is no event '%s'", h->name);
+		expect(p, "(", "after the name of an event");
+		param = tok_text(p);
+		param_len = p->tok.len;
+		if (p->tok.kind != TOK_IDENT)
+			error_here(p, NULL, "expected a name for the byte");
+		lex_next(p);
+		if (accept(p, ":"))
+			param_width = parse_width(p, "the byte");
+		if (param_width != 8)
+			parse_error(p, pos, 1, NULL, "a console byte has 8 bits");
+		expect(p, ")", "after the byte");
+	}
+	if (accept_word(p, "when")) {
+		h->when = parse_value_body(p, 1);
+		if (h->when) {
+			mark_irq_regs(p, h->when->value);
+			if (h->when->effects & (RTL_IMPURE & ~RTL_HOSTS))
+				parse_error(p, pos, 1, NULL, "a condition reads registers and host functions alone");
+		}
+	}
+	body_begin(p, h->body, &scope, NULL, true);
+	if (event)
+		add_arg(p, h, param, param_len, 8);
+	finish_handler(p, h, pos);
+}
+
+static void parse_every(Parser *p)
+{
+	u32 pos = p->tok.pos;
+	IsaHandler *h = new_handler(p, ISA_EVERY);
+	Scope scope;
+
+	if (!h)
+		return;
+	if (parse_const(p, &h->every) && h->every == 0)
+		parse_error(p, pos, 1, NULL, "every how many instructions? At least 1");
+	if (!h->every)
+		h->every = 1;
+	body_begin(p, h->body, &scope, NULL, true);
+	finish_handler(p, h, pos);
+}
+
+/* ---- display, image, init ---- */
+
+static u16 take_space(Parser *p)
+{
+	u16 space = p->tok.kind == TOK_IDENT ? isa_find_space(p->isa, tok_text(p), p->tok.len) : ISA_NONE;
+
+	if (space == ISA_NONE)
+		error_here(p, NULL, "expected the name of a space declared before");
+	lex_next(p);
+	return space;
+}
+
+static void parse_display(Parser *p)
+{
+	Isa *isa = p->isa;
+	u32 pos = p->tok.pos;
+	u16 space = take_space(p);
+	u64 width = 0, height = 0;
+
+	take_doc(p);
+	expect(p, ":", "between the space and the size");
+	if (p->tok.kind == TOK_NUMBER)
+		width = p->tok.value;
+	lex_next(p);
+	if (!accept_word(p, "x"))
+		error_here(p, "write: display fb : 64 x 32", "expected 'x'");
+	if (p->tok.kind == TOK_NUMBER)
+		height = p->tok.value;
+	lex_next(p);
+	if (space == ISA_NONE)
+		return;
+	if (width == 0 || height == 0 || width > 4096 || height > 4096 || width * height > isa->spaces[space].cells) {
+		parse_error(p, pos, 1, "one cell is one pixel", "a %llu x %llu display does not fit space '%s'",
+			    (unsigned long long)width, (unsigned long long)height, isa->spaces[space].name);
+		return;
+	}
+	isa->display = ARENA_NEW(p->arena, IsaDisplay);
+	if (isa->display)
+		*isa->display = (IsaDisplay){space, (u32)width, (u32)height};
+}
+
+static void parse_image(Parser *p)
+{
+	Isa *isa = p->isa;
+	u16 space = take_space(p);
+	IsaImage image = {.space = space};
+
+	take_doc(p);
+	expect(p, "[", "after the space");
+	parse_const(p, &image.address);
+	expect(p, "]", "after the address");
+	image.little = accept_word(p, "little");
+	if (space == ISA_NONE)
+		return;
+	isa->image = ARENA_NEW(p->arena, IsaImage);
+	if (isa->image)
+		*isa->image = image;
+}
+
+static void parse_init(Parser *p)
+{
+	Isa *isa = p->isa;
+	u32 cap = 0, pos = p->tok.pos;
+	IsaInit init = {.space = take_space(p)};
+
+	take_doc(p);
+	expect(p, "[", "after the space");
+	parse_const(p, &init.address);
+	expect(p, "]", "after the address");
+	expect(p, "=", "before the cells");
+	while (p->tok.kind == TOK_NUMBER && !p->give_up) {
+		if (!grow(p, (void **)&init.values, &cap, init.count, sizeof(u64), 65536, "cells in one 'init'"))
+			return;
+		if (init.space != ISA_NONE && p->tok.value > bits_mask(isa->spaces[init.space].cell_bits))
+			error_here(p, NULL, "0x%llx does not fit a cell of %u bits", (unsigned long long)p->tok.value,
+				   isa->spaces[init.space].cell_bits);
+		init.values[init.count++] = p->tok.value;
+		lex_next(p);
+		accept(p, ",");
+	}
+	if (init.space == ISA_NONE)
+		return;
+	if (!init.count)
+		parse_error(p, pos, 1, "write: init M[0x50] = 0xF0 0x90", "'init' needs numbers");
+	if (isa->spaces[init.space].cells &&
+	    (init.address >= isa->spaces[init.space].cells || init.count > isa->spaces[init.space].cells - init.address))
+		parse_error(p, pos, 1, NULL, "these cells do not lie in space '%s'", isa->spaces[init.space].name);
+	if (!grow(p, (void **)&isa->inits, &p->cap_inits, isa->init_count, sizeof(init), 1024, "'init' items"))
+		return;
+	isa->inits[isa->init_count++] = init;
+}
+
+/* ---- the file ---- */
+
+static void parse_item(Parser *p, const IsaChoice *choices, u32 choice_count)
+{
+	if (accept_word(p, "isa"))
+		parse_isa(p);
+	else if (accept_word(p, "option"))
+		parse_option(p, choices, choice_count);
+	else if (accept_word(p, "space"))
+		parse_space_item(p);
+	else if (accept_word(p, "code"))
+		parse_code(p);
+	else if (accept_word(p, "fill"))
+		parse_fill(p);
+	else if (accept_word(p, "reg"))
+		parse_reg(p);
+	else if (accept_word(p, "const"))
+		parse_const_item(p);
+	else if (accept_word(p, "view"))
+		parse_view(p);
+	else if (accept_word(p, "table"))
+		parse_table_item(p);
+	else if (accept_word(p, "field"))
+		parse_field(p);
+	else if (accept_word(p, "func"))
+		parse_func(p);
+	else if (accept_word(p, "host"))
+		parse_host_item(p);
+	else if (tok_word(p, "insn"))
+		parse_insn(p);
+	else if (tok_word(p, "alias"))
+		parse_alias(p);
+	else if (tok_word(p, "pseudo"))
+		parse_pseudo(p);
+	else if (accept_word(p, "on"))
+		parse_on(p);
+	else if (accept_word(p, "interrupt"))
+		parse_interrupt(p, false);
+	else if (accept_word(p, "event"))
+		parse_interrupt(p, true);
+	else if (accept_word(p, "every"))
+		parse_every(p);
+	else if (accept_word(p, "display"))
+		parse_display(p);
+	else if (accept_word(p, "image"))
+		parse_image(p);
+	else if (accept_word(p, "init"))
+		parse_init(p);
+	else if (tok_word(p, "asm"))
+		parse_dialect(p);
+	else if (tok_word(p, "pin")) { /* a hint which registers are hot; engines here count by themselves */
+		do
+			lex_next(p);
+		while (!p->tok.line_start && p->tok.kind != TOK_END);
+	} else {
+		error_here(p, "an item begins with one of: isa option space code fill reg const view table field func host insn "
+			   "alias pseudo on interrupt event every display image init asm",
+			   "'%.*s' does not begin an item", (int)(p->tok.len > 40 ? 40 : p->tok.len), tok_text(p));
+		lex_next(p);
+	}
+}
+
+static void parse_file(Parser *p, const IsaChoice *choices, u32 choice_count)
+{
+	while (p->tok.kind != TOK_END && !p->give_up) {
+		u32 errors = p->diags->errors, before = p->tok.pos;
+
+		if (!p->isa->name && !tok_word(p, "isa")) {
+			error_here(p, "begin with: isa NAME \"title\"", "a description begins with 'isa'");
+			return;
+		}
+		parse_item(p, choices, choice_count);
+		p->insn = NULL;
+		p->scope = NULL;
+		p->func_name = NULL;
+		p->in_handler = false;
+		accept(p, ";");
+		if (p->diags->errors != errors)
+			while (p->tok.kind != TOK_END && !(p->tok.line_start && at_item(p)) )
+				lex_next(p);
+		else if (p->tok.pos == before)
+			lex_next(p);
+	}
+}
+
+static void check_choices(Parser *p, const IsaChoice *choices, u32 choice_count)
+{
+	for (u32 i = 0; i < choice_count; i++)
+		if (!isa_option_value(p->isa, choices[i].option)) {
+			Buf list = {0};
+
+			for (u32 k = 0; k < p->isa->option_count; k++)
+				buf_printf(&list, "%s%s", k ? ", " : "", p->isa->options[k].name);
+			diag_report_file(p->diags, DIAG_ERROR, p->source.name, NULL, "%s has no option '%s'%s%s", p->isa->name,
+					 choices[i].option, list.len ? "; it has: " : "", buf_text(&list));
+			buf_fini(&list);
+		}
+}
+
+static void check_basics(Parser *p)
+{
+	Isa *isa = p->isa;
+
+	if (isa->pc_reg == ISA_NONE)
+		parse_error(p, 0, 1, "write: reg pc : 16 = 0x3000", "there is no register 'pc'");
+	if (!p->has_code)
+		parse_error(p, 0, 1, "write: code M", "nothing says where instructions live");
+	if (!isa->insn_count)
+		parse_error(p, 0, 1, NULL, "there are no instructions");
+	for (u32 i = 0; i < isa->init_count; i++)
+		if (isa->spaces[isa->inits[i].space].size_name)
+			parse_error(p, 0, 1, NULL, "'init' of a space whose size the loader decides");
+}
+
+/* The implicit register that counts cycles. */
+static void add_cycles(Parser *p)
+{
+	Isa *isa = p->isa;
+	IsaReg *r;
+
+	isa->cycles_reg = ISA_NONE;
+	if (!p->uses_cycles)
+		return;
+	if (!grow(p, (void **)&isa->regs, &p->cap_regs, isa->reg_count, sizeof(*r), 257, "registers"))
+		return;
+	r = &isa->regs[isa->reg_count];
+	*r = (IsaReg){.name = "cycles", .doc = "cycles so far (cost and charge)", .width = 64, .count = 1};
+	r->slot = isa->slot_count++;
+	r->names = ARENA_ARRAY(p->arena, const char *, 1);
+	if (!r->names) {
+		p->give_up = true;
+		return;
+	}
+	r->names[0] = r->name;
+	isa->cycles_reg = (u16)isa->reg_count++;
+}
+
+static u64 hash_text(u64 hash, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (u8)text[i]) * 0x100000001B3u;
+	return hash;
+}
+
+Isa *isa_load(const char *name, const char *text, size_t len, const IsaChoice *choices, u32 choice_count,
+	      DiagList *diags)
+{
+	Isa *isa = calloc(1, sizeof(*isa));
+	Parser *p = calloc(1, sizeof(*p));
+	u32 errors = diags->errors;
+
+	if (!isa || !p) {
+		free(isa);
+		free(p);
+		diag_report_file(diags, DIAG_ERROR, name, NULL, "out of memory");
+		return NULL;
+	}
+	if (len > (size_t)4 << 20) {
+		diag_report_file(diags, DIAG_ERROR, name, NULL, "a description has at most 4 MiB, this has %zu bytes", len);
+		free(isa);
+		free(p);
+		return NULL;
+	}
+	arena_init(&isa->arena);
+	strmap_init(&isa->mnemonics, true);
+	*p = (Parser){.isa = isa, .arena = &isa->arena, .diags = diags};
+	isa->source_name = arena_strdup(&isa->arena, name);
+	isa->text = arena_strndup(&isa->arena, text, len);
+	isa->text_len = len;
+	isa->pc_reg = isa->code_space = ISA_NONE;
+	isa->pc_width = 64;
+	isa->slot_count = 1;
+	isa->parcel_bits = 8;
+	isa->parcel_cells = 1;
+	isa->doc = "";
+	if (isa->text && isa->source_name) {
+		p->source = (Source){isa->source_name, isa->text, len};
+		lex_start(p);
+		parse_file(p, choices, choice_count);
+		isa->funcs = p->funcs;
+		isa->func_count = p->func_count;
+		if (!p->give_up && !isa->name)
+			diag_report_file(diags, DIAG_ERROR, name, "begin with: isa NAME \"title\"", "the description is empty");
+		if (diags->errors == errors && !p->give_up) {
+			check_basics(p);
+			check_choices(p, choices, choice_count);
+			add_cycles(p);
+		}
+		if (diags->errors == errors && !p->give_up)
+			finish_dialects(p);
+		if (diags->errors == errors && !p->give_up)
+			finish_forms(p);
+		if (diags->errors == errors && !p->give_up)
+			check_encodings(p);
+		if (diags->errors == errors && !p->give_up) {
+			check_unused(p);
+			if (!build_decoder(p))
+				p->give_up = true;
+		}
+		isa->hash = hash_text(0xCBF29CE484222325u, text, len);
+		for (u32 i = 0; i < isa->option_count; i++)
+			isa->hash = hash_text(isa->hash, isa->options[i].choices[isa->options[i].chosen],
+					      strlen(isa->options[i].choices[isa->options[i].chosen]) + 1);
+	}
+	if (isa->arena.failed || isa->mnemonics.failed || (p->give_up && diags->errors == errors))
+		diag_report_file(diags, DIAG_ERROR, name, NULL, "out of memory");
+	free(p);
+	if (diags->errors != errors) {
+		isa_destroy(isa);
+		return NULL;
+	}
+	return isa;
+}
+
+void isa_destroy(Isa *isa)
+{
+	if (!isa)
+		return;
+	strmap_fini(&isa->mnemonics);
+	arena_fini(&isa->arena);
+	free(isa);
+}

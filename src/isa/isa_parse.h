@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The loader's working state: a recursive-descent parser straight over the text, without a token array, because
+ * patterns, mnemonics, operand templates and register names are read as raw words. Private to src/isa.
+ *
+ * isa_lex.c      tokens, raw words, doc comments, messages
+ * isa_parse.c    items: space reg view field func host on ...; isa_load
+ * isa_insn.c     patterns, operand templates
+ * isa_forms.c    mnemonics with letters, aliases, pseudo-instructions
+ * isa_dialect.c  asm { ... }
+ * isa_check.c    overlaps, unreachable encodings, unused things
+ * rtl_parse.c    RTL text -> trees        rtl_type.c  widths        rtl_effects.c  what a body may do
+ */
+#ifndef ISA_ISA_PARSE_H
+#define ISA_ISA_PARSE_H
+
+#include "base/arena.h"
+#include "base/diag.h"
+#include "isa/isa.h"
+#include "isa/rtl.h"
+
+typedef enum TokenKind {
+	TOK_END, TOK_IDENT, TOK_NUMBER, TOK_STRING, TOK_PUNCT, TOK_FIELDNUM, /* #name */
+} TokenKind;
+
+typedef struct Token {
+	u8 kind;
+	bool line_start; /* first on its line */
+	bool sized;      /* NUMBER with 'width */
+	u8 width;
+	u8 punct_len;
+	u32 pos, len;    /* in the text; STRING: without the quotes */
+	u64 value;
+	char punct[4];   /* PUNCT: its characters, NUL-terminated */
+} Token;
+
+typedef struct Scope { /* names a body can see */
+	struct {
+		const char *name;
+		u32 len;
+		u16 var;
+	} names[64];
+	u32 count;
+} Scope;
+
+typedef struct PendingAlias {
+	u32 pos, line;
+	const char *mnemonic;
+	u32 operands_pos, operands_len; /* text between the mnemonic and '=' */
+	u32 target_pos, target_len;     /* text behind '=' */
+	const char *doc;
+} PendingAlias;
+
+typedef struct Parser {
+	Isa *isa;
+	Arena *arena;      /* isa->arena */
+	Source source;
+	DiagList *diags;
+	u32 at;            /* where the next token begins looking */
+	Token tok;         /* look-ahead */
+	u32 tok_end;       /* offset behind tok */
+	u32 prev_end;      /* offset behind the token before */
+	u32 line, line_pos; /* line_of's last answer */
+	char *doc;         /* pending ## lines */
+	u32 nodes;         /* operations of the body being parsed */
+	u32 depth;         /* nesting of expressions and statements */
+	bool give_up;      /* too many errors or memory out */
+
+	u32 cap_options, cap_spaces, cap_regs, cap_views, cap_fields, cap_slices, cap_insns, cap_forms, cap_pseudos,
+		cap_hosts, cap_handlers, cap_dialects, cap_inits;
+	RtlFunc *funcs;
+	u32 func_count, cap_funcs;
+	PendingAlias *aliases;
+	u32 alias_count, cap_aliases;
+	bool fill_checked, has_code, uses_cycles;
+	u8 *field_used, *reg_used; /* for warnings; grown with fields and regs */
+	u32 cap_field_used, cap_reg_used;
+
+	/* While a body is parsed: */
+	const IsaInsn *insn; /* fields it may name, or NULL */
+	bool in_handler;     /* no `next` */
+	Scope *scope;
+	RtlBody *body;
+	u32 cap_vars;
+	const char *func_name; /* function being parsed, to name recursion */
+	u32 func_name_len;
+	RtlExpr scratch_expr; /* handed out when memory is out, so that parsing can unwind */
+	RtlStmt scratch_stmt;
+} Parser;
+
+enum { PARSE_DEPTH_MAX = 64, BODY_VARS_MAX = 64, BODY_NODES_MAX = 6000 };
+
+/* ---- isa_lex.c ---- */
+void lex_start(Parser *p);
+void lex_next(Parser *p);                          /* p->tok becomes the next token */
+bool tok_is(const Parser *p, const char *punct);
+bool tok_word(const Parser *p, const char *word);  /* identifier with this text */
+bool accept(Parser *p, const char *punct);
+bool accept_word(Parser *p, const char *word);
+bool expect(Parser *p, const char *punct, const char *where);
+const char *tok_text(const Parser *p);             /* pointer into the source, tok.len long */
+/* Reads raw: continues behind the current token's start. After it call lex_next. */
+void raw_begin(Parser *p);                         /* p->at = start of the current token */
+bool raw_at_line_end(Parser *p);                   /* skips blanks; end of line, comment or ';' ? */
+u32 raw_word(Parser *p, u32 *pos);                 /* a run of non-blank characters up to ',' ';' '=' or line end */
+void parse_error(Parser *p, u32 pos, u32 len, const char *hint, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+void parse_warn(Parser *p, u32 pos, u32 len, const char *hint, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+void error_here(Parser *p, const char *hint, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The doc text gathered before this item; "" when none. Takes it. */
+const char *take_doc(Parser *p);
+/* After an item: a ## on the same line is added to *doc. */
+void trailing_doc(Parser *p, u32 item_end, const char **doc);
+u32 line_of(Parser *p, u32 pos);
+bool text_is(const char *text, u32 len, const char *word);
+
+/* ---- rtl ---- */
+void body_begin(Parser *p, RtlBody *body, Scope *scope, const IsaInsn *insn, bool in_handler);
+u16 body_param(Parser *p, const char *name, u32 len, u8 width); /* declares the next parameter or variable */
+void parse_block(Parser *p, RtlBody *body);                     /* { ... } */
+RtlExpr *parse_expr(Parser *p);
+void body_finish(Parser *p, RtlBody *body, u32 pos);            /* returns, effects */
+/* An expression of the given width (0 = its own) as a body. */
+RtlBody *parse_value_body(Parser *p, unsigned width);
+bool type_expr(Parser *p, RtlExpr *e, unsigned want, const char *what);
+bool parse_const(Parser *p, u64 *value); /* an expression that must fold now */
+bool rtl_const(const Isa *isa, const RtlExpr *e, const IsaDecoded *decoded, u64 *value);
+unsigned rtl_natural(const Parser *p, const RtlExpr *e);
+unsigned rtl_flex(const Parser *p, const RtlExpr *e);
+u8 expr_effects(const Parser *p, const RtlExpr *e);
+void stmts_effects(const Parser *p, RtlStmt *stmts, u8 *effects, bool *leaves);
+void body_effects(const Parser *p, RtlBody *body);
+void mark_irq_regs(Parser *p, const RtlExpr *e);
+
+/* ---- items ---- */
+void parse_insn(Parser *p);
+void parse_alias(Parser *p);
+void parse_pseudo(Parser *p);
+void parse_dialect(Parser *p);
+void finish_dialects(Parser *p);
+void finish_forms(Parser *p);
+void check_encodings(Parser *p);
+void check_unused(Parser *p);
+bool build_decoder(Parser *p);
+u16 find_field(const Isa *isa, const char *name, u32 len);
+u16 find_insn_field(const Isa *isa, const IsaInsn *insn, const char *name, u32 len);
+IsaSyntax *parse_syntax(Parser *p, u32 pos, u32 len, const IsaInsn *insn, u32 *count);
+
+#endif
