@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Lines to statements: labels, then a mnemonic or a directive, then its operands. What a line may look like is the
+ * dialect's: labels bare, with a colon, or both; statements anywhere or only between `org` and `end`.
+ *
+ * A mistake costs its own line only: the labels of the line are still defined, so one error does not make ten.
+ */
+#include "asm/asm_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Line { /* the statement being read */
+	Assembler *as;
+	AsmSpan span;     /* all tokens of the line */
+	u32 at;
+	u32 line;
+	u32 label;        /* last label defined on it, or ASM_NO_INDEX */
+} Line;
+
+static const AsmToken *peek(const Line *l)
+{
+	return &l->span.tokens[l->at];
+}
+
+static const char *text_of(const Line *l, const AsmToken *token)
+{
+	return asm_token_text(l->as, &l->span, token);
+}
+
+static bool is_colon(const AsmToken *token)
+{
+	return token->kind == TOKEN_PUNCT && token->value == ':';
+}
+
+static u32 directive_at(const Line *l, const AsmToken *token)
+{
+	if (token->kind != TOKEN_NAME && token->kind != TOKEN_PUNCT)
+		return ASM_NO_INDEX;
+	return strmap_get(&l->as->directives, text_of(l, token), token->len, ASM_NO_INDEX);
+}
+
+static bool mnemonic_at(const Line *l, const AsmToken *token)
+{
+	return token->kind == TOKEN_NAME && asm_is_mnemonic(l->as, text_of(l, token), token->len);
+}
+
+static const char *directive_name(const Assembler *as, IsaAction action)
+{
+	for (u32 i = 0; i < as->dialect->directive_count; i++)
+		if (as->dialect->directives[i].action == action)
+			return as->dialect->directives[i].name;
+	return action == ISA_ACT_ORG ? "org" : "end";
+}
+
+/* ---- Symbols ---- */
+
+/* Defines a symbol at the next statement; its index or ASM_NO_INDEX after an error. */
+static u32 define(Line *l, const AsmToken *token, u16 space)
+{
+	Assembler *as = l->as;
+	const char *name = text_of(l, token);
+	u32 old = asm_symbol_find(as, name, token->len), index = as->symbol_count;
+	AsmSym *symbol;
+
+	if (asm_is_register(as, name, token->len)) {
+		asm_error(as, &l->span, token, NULL, "%s is a register, so it can't be a label",
+			  asm_quote(as, &l->span, token));
+		return ASM_NO_INDEX;
+	}
+	if (old != ASM_NO_INDEX) {
+		const char *hint = arena_printf(&as->scratch, "it is defined in line %u", as->symbols[old].line);
+
+		if (!as->options->liberal) {
+			asm_error(as, &l->span, token, hint, "label %s is defined a second time",
+				  asm_quote(as, &l->span, token));
+			return ASM_NO_INDEX;
+		}
+		asm_report_at(as, DIAG_WARNING, l->span.source, token->offset, token->len, hint,
+			      "label %s is defined a second time; this one counts", asm_quote(as, &l->span, token));
+		as->symbols[old].replaced = true;
+	}
+	if (!arena_grow(&as->scratch, (void **)&as->symbols, &as->symbol_cap, as->symbol_count, sizeof(AsmSym))) {
+		as->failed_memory = true;
+		return ASM_NO_INDEX;
+	}
+	symbol = &as->symbols[index];
+	*symbol = (AsmSym){.name = arena_strndup(&as->program->arena, name, token->len), .len = token->len,
+			   .source = l->span.source, .offset = token->offset, .line = l->line,
+			   .stmt = as->stmt_count, .space = space};
+	if (!symbol->name || !strmap_put(&as->symbol_map, symbol->name, symbol->len, index)) {
+		as->failed_memory = true;
+		return ASM_NO_INDEX;
+	}
+	as->symbol_count++;
+	return index;
+}
+
+/* ---- Where statements may stand ---- */
+
+static bool placed(Line *l, const AsmToken *token)
+{
+	Assembler *as = l->as;
+	const char *org;
+
+	if (as->single || as->dialect->segments == ISA_SEGMENTS_OPEN || as->in_segment)
+		return true;
+	if (as->told_outside) {
+		as->diags->errors += as->diags->count >= DIAG_MAX;
+		return false;
+	}
+	as->told_outside = true;
+	org = directive_name(as, ISA_ACT_ORG);
+	if (as->seen_org)
+		asm_error(as, &l->span, token, arena_printf(&as->scratch, "start another segment with %s", org),
+			  "this stands behind %s, in no segment", directive_name(as, ISA_ACT_END));
+	else
+		asm_error(as, &l->span, token, arena_printf(&as->scratch, "%s says where the program begins", org),
+			  "this stands before the first %s", org);
+	return false;
+}
+
+static bool open_segment(Line *l, const AsmToken *token)
+{
+	Assembler *as = l->as;
+
+	if (as->single || as->dialect->segments == ISA_SEGMENTS_OPEN)
+		return true;
+	if (as->in_segment) {
+		asm_error(as, &l->span, token,
+			  arena_printf(&as->scratch, "close the segment above with %s", directive_name(as, ISA_ACT_END)),
+			  "%s stands inside a segment", asm_quote(as, &l->span, token));
+		return false;
+	}
+	as->in_segment = true;
+	as->seen_org = true;
+	as->told_outside = false;
+	as->org_source = l->span.source;
+	as->org_offset = token->offset;
+	as->org_len = token->len;
+	return true;
+}
+
+void asm_parse_end(Assembler *as)
+{
+	const char *org = directive_name(as, ISA_ACT_ORG), *end = directive_name(as, ISA_ACT_END);
+	DiagLevel level = as->options->liberal ? DIAG_WARNING : DIAG_ERROR;
+
+	if (as->single || as->dialect->segments == ISA_SEGMENTS_OPEN)
+		return;
+	if (as->in_segment)
+		asm_report_at(as, level, as->org_source, as->org_offset, as->org_len,
+			      arena_printf(&as->scratch, "put %s behind the last statement", end),
+			      "this segment has no %s", end);
+	else if (!as->seen_org && !as->told_outside)
+		diag_report_file(as->diags, DIAG_ERROR, as->program->sources[0].name,
+				 arena_printf(&as->scratch, "a program stands between %s and %s", org, end),
+				 "there is no %s in this file", org);
+}
+
+/* ---- Statements ---- */
+
+static AsmStmt *add_stmt(Line *l, u8 kind)
+{
+	Assembler *as = l->as;
+	u32 count = l->span.count - l->at;
+	AsmToken *tokens;
+	AsmStmt *stmt;
+
+	tokens = arena_alloc(&as->scratch, (count + 1) * sizeof(AsmToken));
+	if (!tokens || !arena_grow(&as->scratch, (void **)&as->stmts, &as->stmt_cap, as->stmt_count,
+				   sizeof(AsmStmt))) {
+		as->failed_memory = true;
+		return NULL;
+	}
+	memcpy(tokens, l->span.tokens + l->at, (count + 1) * sizeof(AsmToken));
+	stmt = &as->stmts[as->stmt_count];
+	*stmt = (AsmStmt){.kind = kind, .line = l->line, .span = l->span, .symbol = ASM_NO_INDEX};
+	stmt->span.tokens = tokens;
+	stmt->span.count = count;
+	stmt->span.head = l->span.tokens[l->at - 1].offset;
+	stmt->span.head_len = l->span.tokens[l->at - 1].len;
+	return stmt;
+}
+
+static void instruction(Line *l)
+{
+	Assembler *as = l->as;
+	const AsmToken *name = peek(l);
+	AsmCandidate *candidates;
+	AsmStmt *stmt;
+	u32 count;
+
+	if (!placed(l, name))
+		return;
+	l->at++;
+	stmt = add_stmt(l, STMT_INSN);
+	if (!stmt)
+		return;
+	count = asm_match(as, &stmt->span, text_of(l, name), name->len, 0, &candidates);
+	if (!count)
+		return; /* said; the statement is not kept */
+	stmt->candidates = candidates;
+	stmt->candidate_count = (u8)count;
+	as->stmt_count++;
+}
+
+static void include(Line *l)
+{
+	Assembler *as = l->as;
+	const AsmToken *token = peek(l);
+	char *text, *name, raw[1024];
+	u32 at = 0, n = 0;
+	size_t len = 0;
+	u8 c;
+
+	if (token->kind != TOKEN_STRING && !(token->kind == TOKEN_NAME && as->dialect->bare_strings)) {
+		asm_error(as, &l->span, token, NULL, "the name of the file is expected here, in %c", as->dialect->quote);
+		return;
+	}
+	while (n + 1 < sizeof(raw) && asm_string_next(as, &l->span, token, &at, &c, true))
+		raw[n++] = (char)c;
+	raw[n] = 0;
+	name = arena_strdup(&as->scratch, raw);
+	if (!name || strlen(name) != n || n + 1 >= sizeof(raw)) {
+		asm_error(as, &l->span, token, NULL, "this is no name of a file");
+		return;
+	}
+	if (!as->options->read_file) {
+		asm_error(as, &l->span, token, NULL, "files can't be included here");
+		return;
+	}
+	if (as->include_depth >= ASM_MAX_INCLUDE) {
+		asm_error(as, &l->span, token, "does the file include itself?", "includes are nested deeper than %d",
+			  ASM_MAX_INCLUDE);
+		as->halted = true;
+		return;
+	}
+	text = as->options->read_file(as->options->ctx, name, &len);
+	if (!text) {
+		asm_error(as, &l->span, token, NULL, "the file '%s' can't be read", name);
+		return;
+	}
+	as->include_depth++;
+	asm_parse_source(as, name, text, len);
+	as->include_depth--;
+	free(text);
+}
+
+static void equ(Line *l, const AsmToken *name, u32 directive)
+{
+	Assembler *as = l->as;
+	AsmStmt *stmt;
+	u32 symbol;
+
+	if (name->kind != TOKEN_NAME) {
+		asm_error(as, &l->span, name, NULL, "the name of the constant is expected, not %s",
+			  asm_quote(as, &l->span, name));
+		return;
+	}
+	symbol = define(l, name, ISA_NONE);
+	stmt = add_stmt(l, STMT_DIRECTIVE);
+	if (symbol == ASM_NO_INDEX || !stmt)
+		return;
+	stmt->directive = directive;
+	stmt->symbol = symbol;
+	if (asm_directive_check(as, stmt))
+		as->stmt_count++;
+}
+
+/* `.equ name, value`, or `name: .equ value`. */
+static void equ_directive(Line *l, u32 directive)
+{
+	const AsmToken *name = peek(l);
+
+	if (l->label != ASM_NO_INDEX && !(name->kind == TOKEN_NAME && name[1].kind == TOKEN_PUNCT && name[1].value == ',')) {
+		AsmStmt *stmt = add_stmt(l, STMT_DIRECTIVE);
+
+		if (!stmt)
+			return;
+		l->as->symbols[l->label].space = ISA_NONE;
+		stmt->directive = directive;
+		stmt->symbol = l->label;
+		if (asm_directive_check(l->as, stmt))
+			l->as->stmt_count++;
+		return;
+	}
+	l->at += name->kind != TOKEN_END;
+	if (l->as->commas_count && peek(l)->kind == TOKEN_PUNCT && peek(l)->value == ',')
+		l->at++;
+	equ(l, name, directive);
+}
+
+static void directive(Line *l, u32 index)
+{
+	Assembler *as = l->as;
+	const IsaDirective *d = &as->dialect->directives[index];
+	const AsmToken *name = peek(l);
+	AsmStmt *stmt;
+
+	if (d->action == ISA_ACT_ORG ? !open_segment(l, name)
+				     : d->action != ISA_ACT_INCLUDE && d->action != ISA_ACT_EQU &&
+					       d->action != ISA_ACT_GLOBAL && d->action != ISA_ACT_IGNORE &&
+					       !placed(l, name))
+		return;
+	l->at++;
+	switch (d->action) {
+	case ISA_ACT_INCLUDE:
+		include(l);
+		return;
+	case ISA_ACT_EQU:
+		equ_directive(l, index);
+		return;
+	case ISA_ACT_END:
+		as->in_segment = false;
+		as->stop = as->dialect->segments != ISA_SEGMENTS_EXPLICIT;
+		if (peek(l)->kind != TOKEN_END)
+			asm_report_at(as, DIAG_WARNING, l->span.source, peek(l)->offset, peek(l)->len, NULL,
+				      "what stands behind %s is not read", d->name);
+		return;
+	case ISA_ACT_GLOBAL:
+	case ISA_ACT_IGNORE:
+		return;
+	default:
+		break;
+	}
+	stmt = add_stmt(l, STMT_DIRECTIVE);
+	if (!stmt)
+		return;
+	stmt->directive = index;
+	if (asm_directive_check(as, stmt))
+		as->stmt_count++;
+}
+
+/* A word where an instruction should be. In a liberal reading an unknown directive takes one cell. */
+static void unknown(Line *l, const AsmToken *token)
+{
+	Assembler *as = l->as;
+	const char *text = text_of(l, token), *hint;
+	bool is_directive = token->kind == TOKEN_NAME && text[0] == '.';
+
+	if (is_directive && as->options->liberal) {
+		AsmStmt *stmt;
+
+		asm_report_at(as, DIAG_WARNING, l->span.source, token->offset, token->len, NULL,
+			      "unknown directive %s: one empty word", asm_quote(as, &l->span, token));
+		l->at = (u32)(token - l->span.tokens) + 1;
+		stmt = placed(l, token) ? add_stmt(l, STMT_UNKNOWN_DIRECTIVE) : NULL;
+		as->stmt_count += stmt != NULL;
+		return;
+	}
+	if (token->kind == TOKEN_NUMBER) {
+		asm_error(as, &l->span, token, NULL, "%s is a number, so it can't be a label or an instruction",
+			  asm_quote(as, &l->span, token));
+		return;
+	}
+	if (token->kind != TOKEN_NAME) {
+		asm_error(as, &l->span, token, NULL, "a label or an instruction is expected, not %s",
+			  asm_quote(as, &l->span, token));
+		return;
+	}
+	hint = asm_suggest(as, is_directive ? NAMES_DIRECTIVE : NAMES_MNEMONIC | NAMES_DIRECTIVE, text, token->len);
+	if (!hint && as->dialect->label == ISA_LABEL_COLON && token[1].kind == TOKEN_END)
+		hint = "a label ends with ':'";
+	asm_error(as, &l->span, token, hint, "there is no %s %s", is_directive ? "directive" : "instruction",
+		  asm_quote(as, &l->span, token));
+}
+
+/* A word that is neither instruction nor directive, where the dialect has bare labels: true when it is one. */
+static bool bare_label(Line *l)
+{
+	Assembler *as = l->as;
+	const AsmToken *token = peek(l), *next = token + 1;
+	bool lone = next->kind == TOKEN_END;
+	const char *text = text_of(l, token);
+
+	if (!(as->dialect->label & ISA_LABEL_BARE) || text[0] == '.')
+		return false;
+	/* `ADDD R0, R0, #1`: the next word is no instruction either, so it is more likely this one that is mistyped. */
+	if (!lone && !mnemonic_at(l, next) && directive_at(l, next) == ASM_NO_INDEX) {
+		bool directive_like = next->kind == TOKEN_NAME && text_of(l, next)[0] == '.';
+		bool next_near = next->kind == TOKEN_NAME && !asm_is_register(as, text_of(l, next), next->len) &&
+				 asm_nearest(as, NAMES_MNEMONIC | NAMES_DIRECTIVE, text_of(l, next), next->len);
+
+		if (!directive_like && !(next_near && !asm_nearest(as, NAMES_MNEMONIC, text, token->len)))
+			return false;
+	}
+	if (!placed(l, token)) {
+		l->at++;
+		return true;
+	}
+	l->label = define(l, token, as->isa->code_space);
+	if (l->label != ASM_NO_INDEX)
+		as->symbols[l->label].lone = lone;
+	l->at++;
+	return true;
+}
+
+static void statement(Line *l)
+{
+	Assembler *as = l->as;
+	bool bare = false;
+
+	for (;;) {
+		const AsmToken *token = peek(l), *next = token + 1;
+		u32 index;
+
+		if (token->kind == TOKEN_END)
+			return;
+		if (token->kind == TOKEN_NAME && is_colon(next) && as->dialect->label & ISA_LABEL_COLON) {
+			if (placed(l, token))
+				l->label = define(l, token, as->isa->code_space);
+			l->at += 2;
+			continue;
+		}
+		if (token->kind == TOKEN_NAME && next->kind != TOKEN_END &&
+		    (index = directive_at(l, next)) != ASM_NO_INDEX &&
+		    as->dialect->directives[index].action == ISA_ACT_EQU &&
+		    directive_at(l, token) == ASM_NO_INDEX && text_of(l, next)[0] != '.') {
+			l->at += 2;
+			equ(l, token, index);
+			return;
+		}
+		index = directive_at(l, token);
+		if (index != ASM_NO_INDEX) {
+			directive(l, index);
+			return;
+		}
+		if (mnemonic_at(l, token)) {
+			instruction(l);
+			return;
+		}
+		if (token->kind == TOKEN_NAME && !bare && bare_label(l)) {
+			bare = true;
+			continue;
+		}
+		unknown(l, token);
+		return;
+	}
+}
+
+/* ---- Lines and files ---- */
+
+static void read_line(Assembler *as, u32 source, u32 number, const char *text, size_t start, size_t end)
+{
+	size_t at = start;
+
+	if (end - start > ASM_MAX_LINE) {
+		asm_report_at(as, DIAG_ERROR, source, start, 1, NULL, "this line is longer than %d bytes", ASM_MAX_LINE);
+		return;
+	}
+	do {
+		size_t before = at;
+		Line l = {.as = as, .line = number, .label = ASM_NO_INDEX};
+
+		l.span.source = source;
+		l.span.count = asm_lex_line(as, source, text, &at, end);
+		l.span.tokens = as->line_tokens;
+		if (as->failed_memory)
+			return;
+		statement(&l);
+		if (at == before)
+			break;
+	} while (at < end && !as->stop && !as->halted);
+}
+
+/* The text as Husk keeps it: a lone CR ends a line like LF does. */
+static const char *keep_text(Assembler *as, const char *text, size_t len)
+{
+	char *copy = arena_strndup(&as->program->arena, text, len);
+
+	for (size_t i = 0; copy && i < len; i++)
+		if (copy[i] == '\r' && (i + 1 == len || copy[i + 1] != '\n'))
+			copy[i] = '\n';
+	return copy;
+}
+
+static bool add_source(Assembler *as, const char *name, const char *text, size_t len)
+{
+	AsmProgram *program = as->program;
+
+	if (program->source_count >= ASM_MAX_SOURCES || len > ASM_MAX_TEXT - as->text_total) {
+		diag_report_file(as->diags, DIAG_ERROR, name, NULL,
+				 program->source_count >= ASM_MAX_SOURCES
+					 ? "more than %d files are included"
+					 : "the text is longer than %d bytes",
+				 program->source_count >= ASM_MAX_SOURCES ? ASM_MAX_SOURCES : ASM_MAX_TEXT);
+		as->halted = true;
+		return false;
+	}
+	as->text_total += len;
+	if (!arena_grow(&program->arena, (void **)&program->sources, &as->source_cap, program->source_count,
+			sizeof(AsmSource))) {
+		as->failed_memory = true;
+		return false;
+	}
+	program->sources[program->source_count] = (AsmSource){.name = arena_strdup(&program->arena, name),
+							      .text = keep_text(as, text, len), .len = len};
+	if (!program->sources[program->source_count].name || !program->sources[program->source_count].text) {
+		as->failed_memory = true;
+		return false;
+	}
+	program->source_count++;
+	return true;
+}
+
+bool asm_parse_source(Assembler *as, const char *name, const char *given, size_t len)
+{
+	u32 source = as->program->source_count, number = 1;
+	const char *text;
+	size_t at = 0;
+
+	if (!add_source(as, name, given, len))
+		return false;
+	text = as->program->sources[source].text;
+	while (at < len && !as->stop && !as->halted && !as->failed_memory) {
+		const char *newline = memchr(text + at, '\n', len - at);
+		size_t end = newline ? (size_t)(newline - text) : len;
+
+		if (!newline && as->dialect->final_newline && !as->single)
+			asm_report_at(as, DIAG_WARNING, source, end, 1, NULL,
+				      "the last line has no line end, which other assemblers of this dialect want");
+		read_line(as, source, number++, text, at, end);
+		at = end + (newline != NULL);
+	}
+	/* An `end` in an open dialect ends its file; where a program is one segment, it ends everything. */
+	if (as->dialect->segments == ISA_SEGMENTS_OPEN)
+		as->stop = false;
+	return !as->failed_memory;
+}
