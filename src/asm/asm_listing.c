@@ -63,57 +63,59 @@ static unsigned hex_digits(u64 most)
 	return n;
 }
 
+typedef struct Listing {
+	const AsmProgram *program;
+	Buf *out;
+	unsigned address_digits;
+} Listing;
+
 typedef struct Columns {
-	unsigned address, cell, per_row, width; /* digits, digits, cells, characters of all cells */
+	unsigned cell, per_row, width; /* digits, cells, characters of all cells */
 } Columns;
 
-static Columns columns_of(const AsmProgram *program, u16 space_index)
+static Columns columns_of(const Listing *l, u16 space_index)
 {
-	const IsaSpace *space = &program->isa->spaces[space_index];
+	const IsaSpace *space = &l->program->isa->spaces[space_index];
 	Columns c = {.cell = (space->cell_bits + 3u) / 4};
-	u64 highest = 0xFFFF;
 
-	for (u32 i = 0; i < program->segment_count; i++)
-		if (program->segments[i].origin + program->segments[i].count > highest)
-			highest = program->segments[i].origin + program->segments[i].count;
-	c.address = hex_digits(highest);
 	c.per_row = space->cell_bits <= 8 ? 6 : space->cell_bits <= 16 ? 3 : 1;
 	c.width = c.per_row * (c.cell + 1);
 	return c;
 }
 
-static void put_row(Buf *out, const AsmProgram *program, const Piece *piece, u32 from, u32 count)
+static void put_row(const Listing *l, const Piece *piece, u32 from, u32 count)
 {
-	Columns c = columns_of(program, piece->line->space);
+	Columns c = columns_of(l, piece->line->space);
 	u32 n = count - from < c.per_row ? count - from : c.per_row;
 
-	buf_printf(out, "%0*llX  ", (int)c.address, (unsigned long long)(piece->line->address + from));
+	buf_printf(l->out, "%0*llX  ", (int)l->address_digits, (unsigned long long)(piece->line->address + from));
 	for (u32 i = 0; i < n; i++)
-		buf_printf(out, "%0*llX ", (int)c.cell, (unsigned long long)piece->cells[from + i]);
-	buf_fill(out, ' ', c.width - n * (c.cell + 1));
+		buf_printf(l->out, "%0*llX ", (int)c.cell, (unsigned long long)piece->cells[from + i]);
+	buf_fill(l->out, ' ', c.width - n * (c.cell + 1));
 }
 
-static void put_rest(Buf *out, const AsmProgram *program, const Piece *piece, u32 from)
+/* The rows of a statement behind its first. */
+static void put_rest(const Listing *l, const Piece *piece)
 {
 	u32 count = piece->line->cells, shown = count < SHOWN_CELLS ? count : SHOWN_CELLS;
-	u32 per_row = columns_of(program, piece->line->space).per_row;
+	u32 per_row = columns_of(l, piece->line->space).per_row;
 
-	for (u32 at = from; at < shown; at += per_row) {
-		put_row(out, program, piece, at, shown);
-		buf_byte(out, '\n');
+	for (u32 at = per_row; at < shown; at += per_row) {
+		put_row(l, piece, at, shown);
+		buf_byte(l->out, '\n');
 	}
 	if (count > shown)
-		buf_printf(out, "      ... %u cells in all\n", count);
+		buf_printf(l->out, "      ... %u cells in all\n", count);
 }
 
-static void put_source(Buf *out, const AsmProgram *program, u32 index, const Piece *pieces, u32 count, u32 *at)
+static void put_source(const Listing *l, u32 index, const Piece *pieces, u32 count, u32 *at)
 {
-	const AsmSource *source = &program->sources[index];
-	Columns c = columns_of(program, program->isa->code_space);
+	const AsmSource *source = &l->program->sources[index];
+	Columns c = columns_of(l, l->program->isa->code_space);
 	size_t from = 0;
 
-	if (program->source_count > 1)
-		buf_printf(out, "%s:\n", source->name);
+	if (l->program->source_count > 1)
+		buf_printf(l->out, "%s:\n", source->name);
 	for (u32 number = 1; from < source->len; number++) {
 		const char *newline = memchr(source->text + from, '\n', source->len - from);
 		size_t end = newline ? (size_t)(newline - source->text) : source->len, trimmed = end;
@@ -122,25 +124,22 @@ static void put_source(Buf *out, const AsmProgram *program, u32 index, const Pie
 		while (trimmed > from && (source->text[trimmed - 1] == '\r' || source->text[trimmed - 1] == ' '))
 			trimmed--;
 		for (; *at < count && pieces[*at].line->source == index && pieces[*at].line->line == number; ++*at) {
-			const Piece *piece = &pieces[*at];
-			u32 per_row = columns_of(program, piece->line->space).per_row;
-
-			put_row(out, program, piece, 0, piece->line->cells);
+			put_row(l, &pieces[*at], 0, pieces[*at].line->cells);
 			if (first) {
-				buf_printf(out, "%5u  ", number);
-				buf_add(out, source->text + from, trimmed - from);
+				buf_printf(l->out, "%5u  ", number);
+				buf_add(l->out, source->text + from, trimmed - from);
 			}
-			buf_byte(out, '\n');
-			put_rest(out, program, piece, per_row);
+			buf_byte(l->out, '\n');
+			put_rest(l, &pieces[*at]);
 			first = false;
 		}
 		if (first) {
-			buf_fill(out, ' ', c.address + 2 + c.width);
-			buf_printf(out, "%5u", number);
+			buf_fill(l->out, ' ', l->address_digits + 2 + c.width);
+			buf_printf(l->out, "%5u", number);
 			if (trimmed > from)
-				buf_str(out, "  ");
-			buf_add(out, source->text + from, trimmed - from);
-			buf_byte(out, '\n');
+				buf_str(l->out, "  ");
+			buf_add(l->out, source->text + from, trimmed - from);
+			buf_byte(l->out, '\n');
 		}
 		from = end + 1;
 	}
@@ -148,23 +147,28 @@ static void put_source(Buf *out, const AsmProgram *program, u32 index, const Pie
 
 void asm_listing(const AsmProgram *program, Buf *out)
 {
+	Listing l = {.program = program, .out = out};
 	u32 count = 0, at = 0;
 	Piece *pieces = pieces_of(program, &count);
-	unsigned digits = columns_of(program, program->isa->code_space).address;
+	u64 highest = 0xFFFF;
 
 	if (!pieces) {
 		out->failed = true;
 		return;
 	}
+	for (u32 i = 0; i < program->segment_count; i++)
+		if (program->segments[i].origin + program->segments[i].count > highest)
+			highest = program->segments[i].origin + program->segments[i].count;
+	l.address_digits = hex_digits(highest);
 	for (u32 i = 0; i < program->source_count; i++)
-		put_source(out, program, i, pieces, count, &at);
+		put_source(&l, i, pieces, count, &at);
 	free(pieces);
 	if (program->symbol_count)
 		buf_str(out, "\nSymbols\n");
 	for (u32 i = 0; i < program->symbol_count; i++) {
 		const AsmSymbol *symbol = &program->symbols[i];
 
-		buf_printf(out, "  %-20s %0*llX", symbol->name, (int)digits, (unsigned long long)symbol->value);
+		buf_printf(out, "  %-20s %0*llX", symbol->name, (int)l.address_digits, (unsigned long long)symbol->value);
 		if (symbol->space == ISA_NONE)
 			buf_str(out, "  constant");
 		else if (symbol->space != program->isa->code_space)
