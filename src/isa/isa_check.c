@@ -17,8 +17,11 @@ enum { ENUMERATE_BITS = 12 };
 static bool overlap(const IsaInsn *a, const IsaInsn *b)
 {
 	u32 bits = a->bits < b->bits ? a->bits : b->bits;
-	u64 clash = 0;
+	u64 clash = (a->match[0] ^ b->match[0]) & a->mask[0] & b->mask[0];
 
+	if (bits >= 64 ? clash != 0 : (clash & bits_mask(bits)) != 0)
+		return false;
+	clash = 0;
 	for (u32 w = 0; w * 64 < bits; w++) {
 		u64 inside = bits - w * 64 >= 64 ? ~(u64)0 : bits_mask(bits - w * 64);
 
@@ -112,7 +115,7 @@ static bool unreachable(const Isa *isa, u32 general)
 	for (u32 i = 0; i < isa->insn_count && count < 64; i++) {
 		const IsaInsn *s = &isa->insns[i];
 
-		if (i == general || s->bits != g->bits || s->when || !overlap(s, g) || !fixes_more(s, g))
+		if ((g->mask[0] & ~s->mask[0]) || i == general || s->bits != g->bits || s->when || !overlap(s, g) || !fixes_more(s, g))
 			continue;
 		specific[count++] = s;
 		extra |= s->mask[0] & ~g->mask[0];

@@ -42,7 +42,12 @@ static u32 name_letters(Parser *p, const IsaInsn *insn, u8 fields[8])
 		if (*name == '.')
 			name++;
 		f = find_insn_field(p->isa, insn, name, (u32)(end - name));
-		if (f == ISA_NONE || p->isa->fields[insn->fields[f].field].kind != ISA_FIELD_LETTER || count == 8) {
+		if (count == 8) {
+			diag_report_file(p->diags, DIAG_ERROR, p->source.name, NULL, "line %u: the name of '%s' has more than 8 letters",
+					 insn->line, insn->name);
+			return 0;
+		}
+		if (f == ISA_NONE || p->isa->fields[insn->fields[f].field].kind != ISA_FIELD_LETTER) {
 			diag_report_file(p->diags, DIAG_ERROR, p->source.name, "declare it: field n z p : letter",
 					 "line %u: <%.*s> in the name of '%s' is no letter field of its pattern", insn->line,
 					 (int)(end - name), name, insn->name);
@@ -130,6 +135,7 @@ void parse_alias(Parser *p)
 	lex_next(p);
 	if (!arena_grow(p->arena, (void **)&p->aliases, &p->cap_aliases, p->alias_count, sizeof(alias)) ||
 	    p->alias_count > 4000) {
+		parse_error(p, alias.pos, 5, NULL, "more than 4000 aliases");
 		p->give_up = true;
 		return;
 	}

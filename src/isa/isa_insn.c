@@ -441,7 +441,21 @@ static void check_operands(Parser *p, const IsaInsn *insn, u32 pos)
 {
 	for (u32 f = 0; f < insn->field_count; f++) {
 		const IsaField *field = &p->isa->fields[insn->fields[f].field];
-		bool written = field->kind == ISA_FIELD_LETTER;
+		bool written = false;
+
+		if (field->kind == ISA_FIELD_LETTER) {
+			size_t n = strlen(field->name);
+
+			for (const char *s = strchr(insn->name, '<'); s && !written; s = strchr(s + 1, '<')) {
+				const char *name = s[1] == '.' ? s + 2 : s + 1;
+
+				written = !strncmp(name, field->name, n) && name[n] == '>';
+			}
+		}
+		for (u32 k = 0; k < field->enum_count; k++)
+			if (field->enums[k].value > bits_mask(insn->fields[f].width))
+				parse_error(p, pos, 1, NULL, "'%s' = %llu of field '%s' does not fit its %u bits here", field->enums[k].name,
+					    (unsigned long long)field->enums[k].value, field->name, insn->fields[f].width);
 
 		for (u32 i = 0; i < insn->syntax_count; i++)
 			written = written || (insn->syntax[i].is_field && insn->syntax[i].field == f);
@@ -453,6 +467,17 @@ static void check_operands(Parser *p, const IsaInsn *insn, u32 pos)
 		for (u32 k = 0; k < i; k++)
 			if (insn->syntax[i].is_field && insn->syntax[k].is_field && insn->syntax[i].field == insn->syntax[k].field)
 				parse_error(p, pos, 1, NULL, "a field stands twice among the operands of '%s'", insn->name);
+}
+
+/* `when` is decided while decoding: from the instruction's own bits. */
+static bool known_when(const RtlExpr *e)
+{
+	if (!e)
+		return true;
+	if (e->kind == RTL_REG || e->kind == RTL_REGFIELD || e->kind == RTL_VIEW || e->kind == RTL_PC || e->kind == RTL_NEXT ||
+	    e->kind == RTL_CALL || e->kind == RTL_HOST || e->kind == RTL_MEM || e->kind == RTL_TABLE || e->kind == RTL_VAR)
+		return false;
+	return known_when(e->a) && known_when(e->b) && known_when(e->c);
 }
 
 void parse_insn(Parser *p)
@@ -496,7 +521,7 @@ void parse_insn(Parser *p)
 		p->insn = insn;
 		if (accept_word(p, "when")) {
 			insn->when = parse_value_body(p, 1);
-			if (insn->when && (insn->when->effects & RTL_IMPURE))
+			if (insn->when && !p->item_errors && ((insn->when->effects & RTL_IMPURE) || !known_when(insn->when->value)))
 				parse_error(p, pos, 1, NULL, "'when' depends on the instruction's own bits alone");
 		} else if (accept_word(p, "cost")) {
 			p->scope = NULL;

@@ -19,19 +19,18 @@ static bool is_ident(char c)
 	return is_ident_start(c) || (c >= '0' && c <= '9');
 }
 
-bool text_is(const char *text, u32 len, const char *word)
-{
-	return strlen(word) == len && !memcmp(text, word, len);
-}
 
 void parse_error(Parser *p, u32 pos, u32 len, const char *hint, const char *format, ...)
 {
 	char text[512];
 	va_list args;
 
+	if (p->give_up) /* what follows is noise */
+		return;
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	p->item_errors++;
 	diag_report(p->diags, DIAG_ERROR, &p->source, pos, len, hint, "%s", text);
 	if (p->diags->errors >= DIAG_MAX)
 		p->give_up = true;
@@ -141,6 +140,7 @@ static void lex_number(Parser *p)
 	u32 len = (u32)p->source.len, i = p->at;
 	Token *t = &p->tok;
 	int base = 10;
+	u32 errors = p->diags->errors;
 	bool overflow = false, any = false;
 
 	if (text[i] == '0' && i + 1 < len && (text[i + 1] == 'x' || text[i + 1] == 'X'))
@@ -184,6 +184,11 @@ static void lex_number(Parser *p)
 	}
 	t->len = i - t->pos;
 	p->at = i;
+	if (p->diags->errors != errors) { /* said already: make it harmless */
+		t->value = 0;
+		t->sized = false;
+		t->width = 0;
+	}
 }
 
 /* The longest operator that stands here. A letter of <s <u >>s /s ... counts only if no name goes on behind it. */
@@ -192,8 +197,10 @@ static u32 punct_length(const char *s, u32 left)
 	static const char *const ops[] = {">>s", "<=s", "<=u", ">=s", ">=u", "<s", "<u", ">s", ">u", "/s", "/u", "%s",
 					  "%u", "<<", ">>", "<=", ">=", "==", "!=", "&&", "||", "..", NULL};
 
+	if (!strchr("><=/%!&|.", s[0])) /* most punctuation is one character */
+		return 1;
 	for (int i = 0; ops[i]; i++) {
-		u32 n = (u32)strlen(ops[i]);
+		u32 n = ops[i][2] ? 3 : 2;
 
 		if (n <= left && !memcmp(s, ops[i], n) &&
 		    !((ops[i][n - 1] == 's' || ops[i][n - 1] == 'u') && n < left && is_ident(s[n])))
@@ -257,6 +264,7 @@ void lex_next(Parser *p)
 
 		t->kind = TOK_PUNCT;
 		t->len = n;
+		t->punct_len = (u8)n;
 		memcpy(t->punct, text + p->at, n);
 		p->at += n;
 	}
@@ -269,15 +277,6 @@ void lex_start(Parser *p)
 	lex_next(p);
 }
 
-bool tok_is(const Parser *p, const char *punct)
-{
-	return p->tok.kind == TOK_PUNCT && !strcmp(p->tok.punct, punct);
-}
-
-bool tok_word(const Parser *p, const char *word)
-{
-	return p->tok.kind == TOK_IDENT && text_is(tok_text(p), p->tok.len, word);
-}
 
 bool accept(Parser *p, const char *punct)
 {
@@ -330,7 +329,7 @@ u32 raw_word(Parser *p, u32 *pos)
 	if (raw_at_line_end(p))
 		return 0;
 	*pos = end = p->at;
-	while (end < p->source.len && !strchr(" \t\r\n,;=", text[end]))
+	while (end < p->source.len && !strchr(p->raw_stop, text[end]))
 		end++;
 	p->at = end;
 	return end - *pos;

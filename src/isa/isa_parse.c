@@ -13,6 +13,8 @@
 #include "base/bits.h"
 #include "isa/isa_parse.h"
 
+static const char RAW_STOP[] = " \t\r\n,;=";
+
 static const char *const item_words[] = {"isa", "option", "space", "code", "fill", "reg", "const", "pin", "view",
 					 "table", "field", "func", "host", "insn", "alias", "pseudo", "on", "interrupt",
 					 "event", "every", "display", "image", "init", "asm", NULL};
@@ -123,7 +125,9 @@ static void parse_option(Parser *p, const IsaChoice *choices, u32 choice_count)
 
 		/* A choice may be a number or a word: read it raw. */
 		raw_begin(p);
+		p->raw_stop = " \t\r\n,;=|";
 		len = raw_word(p, &at);
+		p->raw_stop = RAW_STOP;
 		if (o->choice_count == ISA_MAX_CHOICES)
 			error_here(p, NULL, "an option has at most %d choices", ISA_MAX_CHOICES);
 		else if (len)
@@ -133,6 +137,8 @@ static void parse_option(Parser *p, const IsaChoice *choices, u32 choice_count)
 		lex_next(p);
 	} while (accept(p, "|") && !p->give_up);
 	trailing_doc(p, p->prev_end, &o->doc);
+	if (!o->choice_count)
+		return;
 	isa->option_count++;
 	for (u32 i = 0; i < choice_count; i++) {
 		if (strcmp(choices[i].option, o->name))
@@ -160,6 +166,7 @@ static void parse_space_item(Parser *p)
 	Isa *isa = p->isa;
 	const char *doc = take_doc(p);
 	u32 pos = p->tok.pos;
+	bool has_address = false;
 	IsaSpace *s;
 	u64 value;
 
@@ -186,6 +193,7 @@ static void parse_space_item(Parser *p)
 		if (accept(p, ","))
 			continue;
 		if (accept_word(p, "address")) {
+			has_address = true;
 			if (parse_const(p, &value) && value >= 1 && value <= 64)
 				s->addr_bits = (u8)value;
 			else
@@ -207,6 +215,9 @@ static void parse_space_item(Parser *p)
 		s->addr_bits = s->cells > 1 ? (u8)(63 - __builtin_clzll(s->cells)) : 1;
 	trailing_doc(p, p->prev_end, &s->doc);
 	isa->space_count++;
+	if (!s->cells && !s->size_name && s->addr_bits == 64 && !has_address)
+		parse_error(p, pos, (u32)strlen(s->name), "write: space M : 8 x 0x10000, or: size N, or: address 64",
+			    "nothing says how large space '%s' is", s->name);
 }
 
 static void parse_code(Parser *p)
@@ -394,6 +405,8 @@ static bool parse_one_reg(Parser *p, const char *doc)
 		else
 			isa->context_regs[isa->context_count++] = (u16)isa->reg_count;
 	}
+	if (!strcmp(r->name, "cycles"))
+		p->own_cycles = true;
 	if (!strcmp(r->name, "pc")) {
 		isa->pc_reg = (u16)isa->reg_count;
 		isa->pc_width = r->width;
@@ -841,7 +854,9 @@ static void parse_on_memory(Parser *p, bool write, u32 pos)
 	if (accept(p, "..")) {
 		parse_const(p, &h->hi);
 	}
-	if (h->hi < h->lo || (space->cells && h->hi >= space->cells))
+	if (h->hi < h->lo)
+		parse_error(p, pos, 1, NULL, "the range runs backwards");
+	else if (space->cells && h->hi >= space->cells)
 		parse_error(p, pos, 1, NULL, "%s has no cells 0x%llx..0x%llx", space->name, (unsigned long long)h->lo,
 			    (unsigned long long)h->hi);
 	expect(p, "]", "after the address");
@@ -951,6 +966,8 @@ static void parse_interrupt(Parser *p, bool event)
 			parse_error(p, pos, 1, NULL, "a console byte has 8 bits");
 		expect(p, ")", "after the byte");
 	}
+	if (!event && !tok_word(p, "when"))
+		error_here(p, "write: interrupt NAME when COND { .. }", "an interrupt needs a condition, or it would never end");
 	if (accept_word(p, "when")) {
 		h->when = parse_value_body(p, 1);
 		if (h->when) {
@@ -1035,6 +1052,9 @@ static void parse_image(Parser *p)
 	image.little = accept_word(p, "little");
 	if (space == ISA_NONE)
 		return;
+	if (isa->spaces[space].cells && image.address >= isa->spaces[space].cells)
+		parse_error(p, p->prev_end - 1, 1, NULL, "address 0x%llx does not lie in space '%s'",
+			    (unsigned long long)image.address, isa->spaces[space].name);
 	isa->image = ARENA_NEW(p->arena, IsaImage);
 	if (isa->image)
 		*isa->image = image;
@@ -1140,6 +1160,8 @@ static void parse_file(Parser *p, const IsaChoice *choices, u32 choice_count)
 	while (p->tok.kind != TOK_END && !p->give_up) {
 		u32 errors = p->diags->errors, before = p->tok.pos;
 
+		p->item_errors = 0;
+
 		if (!p->isa->name && !tok_word(p, "isa")) {
 			error_here(p, "begin with: isa NAME \"title\"", "a description begins with 'isa'");
 			return;
@@ -1196,6 +1218,11 @@ static void add_cycles(Parser *p)
 	isa->cycles_reg = ISA_NONE;
 	if (!p->uses_cycles)
 		return;
+	if (p->own_cycles) {
+		parse_error(p, 0, 1, "rename it, or leave it out: 'cycles' is there by itself",
+			    "'cost' and 'charge' count in a register 'cycles', but the file declares its own");
+		return;
+	}
 	if (!grow(p, (void **)&isa->regs, &p->cap_regs, isa->reg_count, sizeof(*r), 257, "registers"))
 		return;
 	r = &isa->regs[isa->reg_count];
@@ -1238,7 +1265,7 @@ Isa *isa_load(const char *name, const char *text, size_t len, const IsaChoice *c
 	}
 	arena_init(&isa->arena);
 	strmap_init(&isa->mnemonics, true);
-	*p = (Parser){.isa = isa, .arena = &isa->arena, .diags = diags};
+	*p = (Parser){.isa = isa, .arena = &isa->arena, .diags = diags, .raw_stop = RAW_STOP};
 	isa->source_name = arena_strdup(&isa->arena, name);
 	isa->text = arena_strndup(&isa->arena, text, len);
 	isa->text_len = len;
@@ -1254,7 +1281,7 @@ Isa *isa_load(const char *name, const char *text, size_t len, const IsaChoice *c
 		parse_file(p, choices, choice_count);
 		isa->funcs = p->funcs;
 		isa->func_count = p->func_count;
-		if (!p->give_up && !isa->name)
+		if (!p->give_up && !isa->name && diags->errors == errors)
 			diag_report_file(diags, DIAG_ERROR, name, "begin with: isa NAME \"title\"", "the description is empty");
 		if (diags->errors == errors && !p->give_up) {
 			check_basics(p);

@@ -61,6 +61,8 @@ typedef struct Parser {
 	u32 tok_end;       /* offset behind tok */
 	u32 prev_end;      /* offset behind the token before */
 	u32 line, line_pos; /* line_of's last answer */
+	const char *raw_stop; /* characters that end a raw word */
+	u32 item_errors;   /* errors in the item being read */
 	char *doc;         /* pending ## lines */
 	u32 nodes;         /* operations of the body being parsed */
 	u32 depth;         /* nesting of expressions and statements */
@@ -72,7 +74,7 @@ typedef struct Parser {
 	u32 func_count, cap_funcs;
 	PendingAlias *aliases;
 	u32 alias_count, cap_aliases;
-	bool fill_checked, has_code, uses_cycles;
+	bool fill_checked, has_code, uses_cycles, own_cycles;
 	u8 *field_used, *reg_used; /* for warnings; grown with fields and regs */
 	u32 cap_field_used, cap_reg_used;
 
@@ -93,8 +95,22 @@ enum { PARSE_DEPTH_MAX = 64, BODY_VARS_MAX = 64, BODY_NODES_MAX = 6000 };
 /* ---- isa_lex.c ---- */
 void lex_start(Parser *p);
 void lex_next(Parser *p);                          /* p->tok becomes the next token */
-bool tok_is(const Parser *p, const char *punct);
-bool tok_word(const Parser *p, const char *word);  /* identifier with this text */
+static inline bool text_is(const char *text, u32 len, const char *word)
+{
+	for (u32 i = 0; i < len; i++)
+		if (word[i] != text[i] || !word[i])
+			return false;
+	return word[len] == 0;
+}
+static inline bool tok_is(const Parser *p, const char *punct)
+{
+	return p->tok.kind == TOK_PUNCT && text_is(p->tok.punct, p->tok.punct_len, punct);
+}
+/* An identifier with this text? */
+static inline bool tok_word(const Parser *p, const char *word)
+{
+	return p->tok.kind == TOK_IDENT && text_is(p->source.text + p->tok.pos, p->tok.len, word);
+}
 bool accept(Parser *p, const char *punct);
 bool accept_word(Parser *p, const char *word);
 bool expect(Parser *p, const char *punct, const char *where);
@@ -113,7 +129,6 @@ const char *take_doc(Parser *p);
 /* After an item: a ## on the same line is added to *doc. */
 void trailing_doc(Parser *p, u32 item_end, const char **doc);
 u32 line_of(Parser *p, u32 pos);
-bool text_is(const char *text, u32 len, const char *word);
 
 /* ---- rtl ---- */
 void body_begin(Parser *p, RtlBody *body, Scope *scope, const IsaInsn *insn, bool in_handler);

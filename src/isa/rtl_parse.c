@@ -321,7 +321,10 @@ static RtlExpr *reg_expr(Parser *p, u16 reg, u32 pos)
 	} else {
 		e = new_expr(p, RTL_REG, pos);
 		e->index = reg;
-		if (r->array) {
+		if (r->array && !tok_is(p, "[")) {
+			parse_error(p, pos, (u32)strlen(r->name), NULL, "'%s' is a file of %u registers: write %s[0] .. %s[%u]", r->name,
+				    r->count, r->name, r->name, r->count - 1);
+		} else if (r->array) {
 			expect(p, "[", "after a register file");
 			e->a = parse_expr(p);
 			expect(p, "]", "after the register number");
@@ -438,6 +441,7 @@ static RtlExpr *parse_name(Parser *p)
 			}
 			return e;
 		}
+		parse_args(p, new_expr(p, RTL_CALL, pos), name, len);
 		return unknown_name(p, name, len, pos, true);
 	}
 	if ((index = find_insn_field(isa, p->insn, name, len)) != ISA_NONE)
@@ -612,13 +616,13 @@ static const struct BinaryOp *binary_op(Parser *p)
 		{">=", "write '>=s' or '>=u'", 7}, {"/", "write '/s' or '/u'", 11}, {"%", "write '%s' or '%u'", 11},
 	};
 
-	if (p->tok.kind != TOK_PUNCT)
+	if (p->tok.kind != TOK_PUNCT || strchr(";){}],:", p->tok.punct[0]))
 		return NULL;
 	for (u32 i = 0; i < COUNT_OF(binary_ops); i++)
-		if (!strcmp(p->tok.punct, binary_ops[i].text))
+		if (tok_is(p, binary_ops[i].text))
 			return &binary_ops[i];
 	for (u32 i = 0; i < COUNT_OF(bare); i++)
-		if (!strcmp(p->tok.punct, bare[i].text)) {
+		if (tok_is(p, bare[i].text)) {
 			error_here(p, bare[i].hint, "say whether the %s is signed",
 				   bare[i].level == 7 ? "comparison" : "division");
 			return bare[i].level == 7 ? &binary_ops[8] : &binary_ops[22];
@@ -698,11 +702,23 @@ static RtlStmt *new_stmt(Parser *p, RtlStmtKind kind, u32 pos)
 	return s;
 }
 
+/* Words that begin items and are no statement: they stand at a line's start only when a brace is missing. */
+static bool at_item_word(const Parser *p)
+{
+	static const char *const words[] = {"insn", "alias", "pseudo", "reg", "field", "func", "view", "space", "on",
+					    "interrupt", "event", "every", "asm", "option"};
+
+	for (u32 i = 0; p->tok.kind == TOK_IDENT && i < COUNT_OF(words); i++)
+		if (tok_word(p, words[i]) && find_var(p, words[i], p->tok.len) == ISA_NONE)
+			return true;
+	return false;
+}
+
 /* Statements up to the closing brace, which is consumed. */
 static RtlStmt *parse_list(Parser *p)
 {
 	RtlStmt *first = NULL, **tail = &first;
-	u32 outer = p->scope->count;
+	u32 outer = p->scope->count, open = p->prev_end ? p->prev_end - 1 : 0;
 
 	while (!tok_is(p, "}") && p->tok.kind != TOK_END && !p->give_up) {
 		u32 before = p->tok.pos;
@@ -713,6 +729,10 @@ static RtlStmt *parse_list(Parser *p)
 			*tail = s;
 			while (*tail)
 				tail = &(*tail)->next;
+		}
+		if (p->tok.line_start && at_item_word(p) && !accept(p, ";")) {
+			p->doc = NULL;
+			break; /* the brace is missing: expect() below says so, at the next item */
 		}
 		if (!accept(p, ";") && !tok_is(p, "}") && !braced) {
 			error_here(p, NULL, "expected ';' between statements, found '%.*s'",
@@ -727,6 +747,10 @@ static RtlStmt *parse_list(Parser *p)
 	}
 	p->scope->count = outer;
 	p->doc = NULL;
+	if (!tok_is(p, "}") && (p->tok.kind == TOK_END || (p->tok.line_start && at_item_word(p)))) {
+		parse_error(p, open, 1, NULL, "this body is not closed: '}' is missing");
+		return first;
+	}
 	expect(p, "}", "at the end of the block");
 	return first;
 }
@@ -782,6 +806,34 @@ static RtlStmt *parse_if(Parser *p, u32 pos)
 	return s;
 }
 
+/* Made of numbers, fields, parameters and other loop variables: known, or possibly known, while decoding. */
+static bool may_be_known(const Parser *p, const RtlExpr *e)
+{
+	if (!e)
+		return true;
+	switch (e->kind) {
+	case RTL_NUM: case RTL_FIELD: case RTL_FIELDNUM: case RTL_TARGET: case RTL_PC: case RTL_NEXT:
+		return true;
+	case RTL_VAR: /* a parameter or `let` of what is known; the lifter finds out */
+		return true;
+	case RTL_REG: case RTL_REGFIELD: case RTL_VIEW: case RTL_MEM: case RTL_HOST: case RTL_CALL:
+		return false;
+	default:
+		return may_be_known(p, e->a) && may_be_known(p, e->b) && may_be_known(p, e->c);
+	}
+}
+
+static void check_bound(Parser *p, RtlExpr *e)
+{
+	if (!may_be_known(p, e))
+		parse_error(p, e->pos, 1, "let the program loop with a jump instead",
+			    "the bounds of 'for' are numbers or fields: they must be known when the instruction is decoded");
+	else if (rtl_natural(p, e) && rtl_natural(p, e) < 32)
+		type_expr(p, e, 0, "bound");
+	else
+		type_expr(p, e, 32, "bound");
+}
+
 static RtlStmt *parse_for(Parser *p, u32 pos)
 {
 	RtlStmt *s = new_stmt(p, RTL_FOR, pos);
@@ -799,8 +851,14 @@ static RtlStmt *parse_for(Parser *p, u32 pos)
 	s->hi = parse_expr(p);
 	s->var = body_param(p, name, len, 32);
 	p->body->loop_vars |= (u64)1 << s->var;
-	type_expr(p, s->rhs, 32, "bound");
-	type_expr(p, s->hi, 32, "bound");
+	check_bound(p, s->rhs);
+	check_bound(p, s->hi);
+	{
+		u64 lo, hi;
+
+		if (rtl_const(p->isa, s->rhs, NULL, &lo) && rtl_const(p->isa, s->hi, NULL, &hi) && (hi < lo || hi - lo > 4096))
+			parse_error(p, pos, 3, NULL, hi < lo ? "the bounds run backwards" : "more than 4096 rounds: the loop is unrolled");
+	}
 	if (!accept(p, "{"))
 		expect(p, "{", "after the bounds");
 	else
@@ -875,6 +933,8 @@ static RtlStmt *parse_let(Parser *p, u32 pos)
 		parse_error(p, s->rhs->pos, 1, "write 5'8 or let x : 8 = 5", "this number needs a width");
 	if (!type_expr(p, s->rhs, width, "variable"))
 		s->rhs->width = s->rhs->width ? s->rhs->width : 1;
+	if (find_var(p, name, len) != ISA_NONE)
+		parse_error(p, pos, 3 + len, "to change it, write: x = ..", "'%.*s' is already a variable here", (int)len, name);
 	s->lhs = new_expr(p, RTL_VAR, pos);
 	s->lhs->width = s->rhs->width;
 	s->lhs->index = body_param(p, name, len, s->rhs->width);
@@ -970,7 +1030,9 @@ static RtlStmt *parse_plain_statement(Parser *p)
 		return parse_assign(p, e, pos);
 	s = new_stmt(p, RTL_DO, pos);
 	s->rhs = e;
-	if (e->kind != RTL_CALL && e->kind != RTL_HOST)
+	if (e->kind != RTL_CALL && e->kind != RTL_HOST && p->item_errors)
+		; /* said already */
+	else if (e->kind != RTL_CALL && e->kind != RTL_HOST)
 		parse_error(p, pos, p->tok.pos > pos ? 1 : 1, "an assignment is written x = ..", "this computes a value and does nothing with it");
 	else if (e->kind == RTL_CALL && e->width == 0)
 		type_expr(p, e, 0, NULL);
@@ -1004,6 +1066,12 @@ static bool settle_returns(Parser *p, RtlStmt *list, bool *returns)
 	*returns = false;
 	for (RtlStmt *s = list; s; s = s->next) {
 		bool yes, no;
+
+		if ((s->kind == RTL_RAISE || s->kind == RTL_STOP) && s->next) {
+			parse_error(p, s->next->pos, 1, NULL, "never reached: it stands behind '%s'",
+				    s->kind == RTL_RAISE ? "raise" : "stop");
+			return false;
+		}
 
 		if (s->kind == RTL_ASSIGN && s->flow == 0xFF) {
 			s->flow = 0;

@@ -152,10 +152,6 @@ static bool widen_field(Parser *p, RtlExpr *e, unsigned have, unsigned want, con
 	if (!want || want == have)
 		return true;
 	if (want < have) {
-		if (e->kind == RTL_FIELDNUM) { /* a number: only its value counts */
-			e->width = (u8)want;
-			return true;
-		}
 		return mismatch(p, e, have, want, what);
 	}
 	inner = ARENA_NEW(p->arena, RtlExpr);
@@ -406,6 +402,11 @@ bool type_expr(Parser *p, RtlExpr *e, unsigned want, const char *what)
 	default:
 		break;
 	}
+	if (e->kind == RTL_REG && e->a && e->a->kind == RTL_NUM && e->a->value >= p->isa->regs[e->index].count) {
+		parse_error(p, e->pos, 1, NULL, "'%s' has the registers 0..%u, not %llu", p->isa->regs[e->index].name,
+			    p->isa->regs[e->index].count - 1, (unsigned long long)e->a->value);
+		return false;
+	}
 	if (want && e->width != want)
 		return mismatch(p, e, e->width, want, what);
 	return true;
@@ -436,6 +437,11 @@ bool rtl_const(const Isa *isa, const RtlExpr *e, const IsaDecoded *decoded, u64 
 		*value = bits_trunc(*value, width);
 		return true;
 	}
+	case RTL_TARGET: /* an absolute address is its own value; a relative one is not known without pc */
+		if (!decoded || isa->fields[decoded->insn->fields[e->index].field].kind != ISA_FIELD_ABS)
+			return false;
+		*value = isa_target(isa, decoded->insn, e->index, 0, isa_field_value(isa, decoded, e->index));
+		return true;
 	case RTL_BIN:
 		if (!rtl_const(isa, e->a, decoded, &a) || !rtl_const(isa, e->b, decoded, &b))
 			return false;
