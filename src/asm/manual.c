@@ -3,6 +3,7 @@
  * The reference manual of a computer, written from its description alone: what stands here is the order of things
  * and the words between them. See asm/manual.h for the parts.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,15 +17,31 @@ static const char *title_of(const Isa *isa)
 
 /* ---- Front ---- */
 
-static void contents(Doc *doc, const Isa *isa)
+static bool has_functions(const ManualItems *items)
 {
-	static const struct {
+	for (u32 i = 0; i < items->count; i++)
+		if (strcmp(items->items[i].keyword, "func") == 0)
+			return true;
+	return false;
+}
+
+static void contents(Doc *doc, const Isa *isa, const ManualItems *items)
+{
+	const struct {
 		const char *id, *title;
+		bool there;
 	} parts[] = {
-		{"overview", "Overview"}, {"memory", "Memory"}, {"registers", "Registers"}, {"fields", "Operands"},
-		{"functions", "Functions"}, {"instructions", "Instructions"}, {"opcodes", "Opcode map"},
-		{"reserved", "Reserved encodings"}, {"handlers", "Traps, devices, interrupts"},
-		{"assembler", "Assembler"}, {"index", "Index"},
+		{"overview", "Overview", true},
+		{"memory", "Memory", true},
+		{"registers", "Registers", true},
+		{"fields", "Operands", isa->field_count > 0},
+		{"functions", "Functions", isa->host_count > 0 || has_functions(items)},
+		{"instructions", "Instructions", isa->insn_count > 0},
+		{"opcodes", "Opcode map", isa->insn_count > 0},
+		{"reserved", "Reserved encodings", isa->insn_count > 0},
+		{"handlers", "Traps, devices, interrupts", isa->handler_count > 0},
+		{"assembler", "Assembler", true},
+		{"index", "Index", isa->form_count + isa->pseudo_count > 0},
 	};
 
 	if (!doc->html)
@@ -33,7 +50,8 @@ static void contents(Doc *doc, const Isa *isa)
 	doc_text(doc, isa->name);
 	buf_str(doc->out, "</b>\n<ul style=\"columns:1\">\n");
 	for (size_t i = 0; i < COUNT_OF(parts); i++)
-		buf_printf(doc->out, "<li><a href=\"#%s\">%s</a></li>\n", parts[i].id, parts[i].title);
+		if (parts[i].there)
+			buf_printf(doc->out, "<li><a href=\"#%s\">%s</a></li>\n", parts[i].id, parts[i].title);
 	buf_str(doc->out, "</ul>\n<b>Instructions</b>\n<ul>\n");
 	for (u32 i = 0; i < isa->insn_count; i++) {
 		bool again = false;
@@ -175,38 +193,40 @@ static void memory_map(Doc *doc, const Isa *isa, u32 space)
 
 static void memory(Doc *doc, const Isa *isa)
 {
-	static const char *const titles[] = {"space", "cell", "size", "address", ""};
+	static const char *const titles[] = {"space", "cells", "addresses", ""};
 	Buf text;
 
 	doc_heading(doc, 2, "memory", "Memory");
 	buf_init(&text);
-	doc_table_begin(doc, "ctttt", titles);
+	doc_table_begin(doc, "cttt", titles);
 	for (u32 i = 0; i < isa->space_count; i++) {
 		const IsaSpace *space = &isa->spaces[i];
 
 		doc_cell(doc, space->name);
-		doc_cellf(doc, "%u bits", space->cell_bits);
 		if (space->size_name)
-			doc_cellf(doc, "as the loader says (%s)", space->size_name);
+			doc_cellf(doc, "%s x %u bits", space->size_name, space->cell_bits);
 		else if (space->cells)
-			doc_cellf(doc, "%llu (0x%llX)", (unsigned long long)space->cells, (unsigned long long)space->cells);
+			doc_cellf(doc, "%llu x %u bits", (unsigned long long)space->cells, space->cell_bits);
 		else
-			doc_cell(doc, "open");
+			doc_cellf(doc, "any x %u bits", space->cell_bits);
 		doc_cellf(doc, "%u bits%s", space->addr_bits, space->wraps ? ", wraps" : "");
 		buf_clear(&text);
 		if (i == isa->code_space)
 			buf_str(&text, "Instructions are fetched from here. ");
-		buf_printf(&text, "Wider accesses: %s end first.", space->big ? "big" : "little");
+		if (space->cell_bits == 8 || space->big)
+			buf_printf(&text, "Accesses of several cells: %s end first. ", space->big ? "big" : "little");
 		if (space->grow)
-			buf_str(&text, " Can grow.");
-		if (space->doc && *space->doc)
-			buf_printf(&text, " %s", space->doc);
+			buf_str(&text, "Can grow. ");
+		if (space->doc)
+			buf_str(&text, space->doc);
 		doc_cell(doc, buf_text(&text));
 	}
 	doc_table_end(doc);
 	if (isa->image)
-		doc_paraf(doc, "A raw file is loaded to %s[0x%llX], %s-endian.", isa->spaces[isa->image->space].name,
-			  (unsigned long long)isa->image->address, isa->image->little ? "little" : "big");
+		doc_paraf(doc, "A raw file is loaded to %s[0x%llX]%s.", isa->spaces[isa->image->space].name,
+			  (unsigned long long)isa->image->address,
+			  isa->spaces[isa->image->space].cell_bits <= 8 ? "" :
+			  isa->image->little ? ", cells little end first" : ", cells big end first");
 	if (isa->display)
 		doc_paraf(doc, "The display shows space %s: %u by %u cells, row by row; a cell that is not zero is lit.",
 			  isa->spaces[isa->display->space].name, isa->display->width, isa->display->height);
@@ -223,21 +243,28 @@ static void memory(Doc *doc, const Isa *isa)
 
 /* ---- Registers, views, operand kinds ---- */
 
+/* The names of the elements, unless they are what everybody would expect (R0, R1, ...). */
 static void register_names(const IsaReg *reg, Buf *out)
 {
-	if (!reg->names) {
-		buf_str(out, reg->name);
+	bool plain = !reg->alt_names;
+	char expected[64];
+
+	if (!reg->names)
+		return;
+	for (u32 i = 0; i < reg->count && plain; i++) {
+		snprintf(expected, sizeof expected, "%s%u", reg->name, i);
+		plain = strcmp(expected, reg->names[i]) == 0;
+	}
+	if (plain) {
+		buf_printf(out, "%s to %s. ", reg->names[0], reg->names[reg->count - 1]);
 		return;
 	}
-	for (u32 i = 0; i < reg->count; i++) {
-		if (i == 64) {
-			buf_printf(out, " ... %s", reg->names[reg->count - 1]);
-			return;
-		}
+	for (u32 i = 0; i < reg->count && i < 64; i++) {
 		buf_printf(out, "%s%s", i ? " " : "", reg->names[i]);
 		if (reg->alt_names && reg->alt_names[i])
 			buf_printf(out, "/%s", reg->alt_names[i]);
 	}
+	buf_str(out, reg->count > 64 ? " ... " : ". ");
 }
 
 static void registers(Doc *doc, const Isa *isa, ManualItems *items)
@@ -264,13 +291,13 @@ static void registers(Doc *doc, const Isa *isa, ManualItems *items)
 			buf_str(&text, "The program counter. ");
 		if (i == isa->cycles_reg)
 			buf_str(&text, "Counts cycles. ");
-		if (reg->doc && *reg->doc)
-			buf_printf(&text, "%s ", reg->doc);
 		if (reg->array)
 			register_names(reg, &text);
+		if (reg->doc && *reg->doc)
+			buf_printf(&text, "%s ", reg->doc);
 		for (u32 k = 0; reg->const_mask && k < reg->count; k++)
 			if (reg->const_mask[k])
-				buf_printf(&text, "; %s is always %llu", reg->names ? reg->names[k] : reg->name,
+				buf_printf(&text, "%s is always %llu. ", reg->names ? reg->names[k] : reg->name,
 					   (unsigned long long)(reg->const_values ? reg->const_values[k] : 0));
 		doc_cell(doc, buf_text(&text));
 	}
@@ -444,9 +471,10 @@ static void directive_text(const IsaDirective *directive, Buf *out)
 	switch ((IsaAction)directive->action) {
 	case ISA_ACT_ORG: buf_str(out, "continue at this address"); break;
 	case ISA_ACT_DATA:
-		buf_printf(out, "values of %u bits each%s", directive->bits, directive->little ? ", little end first" : "");
+		buf_printf(out, directive->single ? "a value of %u bits%s" : "values of %u bits each%s", directive->bits,
+			   directive->little ? ", little end first" : "");
 		break;
-	case ISA_ACT_SPACE: buf_str(out, "that many zero cells (a second operand: that value)"); break;
+	case ISA_ACT_SPACE: buf_str(out, "that many cells of zero, or of the second operand"); break;
 	case ISA_ACT_STRING:
 		buf_printf(out, "the characters, %u bits each", directive->bits);
 		if (directive->has_end)
@@ -494,6 +522,18 @@ static void dialect(Doc *doc, const IsaDialect *dialect_)
 		buf_printf(&text, "\nSymbols: %sNAME", dialect_->symbol_prefix);
 	if (dialect_->loose_ranges)
 		buf_str(&text, "\nRanges: an operand of n bits takes -2^(n-1) to 2^n-1");
+	buf_printf(&text, "\nOperands: %s", dialect_->no_expressions ? "a number, a name or a string" : "expressions");
+	if (dialect_->rel_number_is_offset)
+		buf_str(&text, "\nA number where a label may stand: the offset itself");
+	if (dialect_->segments == ISA_SEGMENTS_EXPLICIT)
+		buf_str(&text, "\nStatements stand between an origin and an end; several such parts may follow each other");
+	else if (dialect_->segments == ISA_SEGMENTS_SINGLE)
+		buf_str(&text, "\nStatements stand between one origin and one end");
+	if (dialect_->limit)
+		buf_printf(&text, "\nNothing at 0x%llX or above%s%s", (unsigned long long)dialect_->limit,
+			   dialect_->limit_reason ? ": " : "", dialect_->limit_reason ? dialect_->limit_reason : "");
+	for (u32 i = 0; i < dialect_->exclude_count && i < COUNT_OF(dialect_->excludes); i++)
+		buf_printf(&text, "%s%s", i ? " " : "\nWithout the mnemonics ", dialect_->excludes[i]);
 	doc_code(doc, buf_text(&text));
 	doc_table_begin(doc, "ct", titles);
 	for (u32 i = 0; i < dialect_->directive_count; i++) {
@@ -612,7 +652,7 @@ void manual_write(const Isa *isa, ManualFormat format, Buf *out)
 	manual_items_find(isa, &arena, &items);
 	buf_printf(&title, "%s: reference manual", isa->name);
 	doc_page_begin(&doc, buf_text(&title));
-	contents(&doc, isa);
+	contents(&doc, isa, &items);
 	overview(&doc, isa);
 	memory(&doc, isa);
 	registers(&doc, isa, &items);

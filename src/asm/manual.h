@@ -63,6 +63,7 @@ void doc_heading(Doc *doc, unsigned level, const char *id, const char *text);
 /* A paragraph; text is filled to 78 columns. An empty one writes nothing. */
 void doc_para(Doc *doc, const char *text);
 void doc_paraf(Doc *doc, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void doc_syntax(Doc *doc, const char *text);
 /* Preformatted, lines kept, common indentation taken off. */
 void doc_code(Doc *doc, const char *text);
 /* A table: begin with the column titles (NULL-terminated list), then cells row by row, then end. */
@@ -101,8 +102,9 @@ typedef struct ManualReserved {
 } ManualReserved;
 
 /* The words of max_bits bits that match no encoding at all (`when` conditions and register numbers that do not exist
- * make further ones illegal; those are not in here). */
-void manual_reserved(const Isa *isa, Arena *arena, ManualReserved *out);
+ * make further ones illegal; those are not in here). With should_be a wrong should-be bit is no match either, where
+ * the machine looks at them. */
+void manual_reserved(const Isa *isa, Arena *arena, bool should_be, ManualReserved *out);
 /* "1101 xxxx xxxx xxxx", the first `bits` bits in display order. */
 void manual_cube_text(const Isa *isa, const ManualCube *cube, unsigned bits, Buf *out);
 

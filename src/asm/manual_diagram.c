@@ -237,7 +237,8 @@ static void row_html(Doc *doc, const Isa *isa, const IsaInsn *insn, const IsaDec
 	Buf label;
 
 	buf_init(&label);
-	buf_printf(doc->out, "<div class=\"wide\"><table class=\"enc\"><colgroup span=\"%u\"></colgroup>\n", row->bits);
+	buf_printf(doc->out, "<div class=\"wide\"><table class=\"enc\" style=\"width:min(100%%,%.1frem);min-width:%.1frem\">"
+			     "<colgroup span=\"%u\"></colgroup>\n", row->bits * 2.8, row->bits * 1.3, row->bits);
 	if (!isa->low_first && insn->bits > isa->parcel_bits) {
 		buf_str(doc->out, "<tr>");
 		for (unsigned p = row->position; p < row->position + row->bits;) {

@@ -106,12 +106,24 @@ void doc_heading(Doc *doc, unsigned level, const char *id, const char *text)
 		buf_printf(doc->out, "</h%u>\n", level);
 		return;
 	}
-	buf_str(doc->out, level < 3 ? "\n\n" : "\n");
+	/* Two blank lines before a chapter, one before a section; none at the top. */
+	while (doc->out->len && doc->out->data[doc->out->len - 1] == '\n')
+		doc->out->data[--doc->out->len] = 0;
+	if (doc->out->len)
+		buf_str(doc->out, level < 3 ? "\n\n\n" : "\n\n");
 	doc_text(doc, text);
 	buf_byte(doc->out, '\n');
 	if (level < 4)
 		buf_fill(doc->out, level == 1 ? '=' : '-', columns_of(text));
 	buf_str(doc->out, level < 4 ? "\n\n" : "\n");
+}
+
+/* How an instruction is written: one line that stands out. */
+void doc_syntax(Doc *doc, const char *text)
+{
+	buf_str(doc->out, doc->html ? "<p class=\"syntax\"><code>" : "    ");
+	doc_text(doc, text);
+	buf_str(doc->out, doc->html ? "</code></p>\n" : "\n\n");
 }
 
 /* Words filled to the line's width, `indent` blanks in front of every line. */
@@ -226,9 +238,13 @@ void doc_code(Doc *doc, const char *text)
 
 void doc_cell_link(Doc *doc, const char *text, const char *id)
 {
+	size_t len = text ? strlen(text) : 0;
+
 	if (!arena_grow(doc->arena, (void **)&doc->cells, &doc->cell_cap, doc->cell_count, sizeof *doc->cells))
 		return;
-	doc->cells[doc->cell_count++] = (DocCell){text ? arena_strdup(doc->arena, text) : NULL, id};
+	while (len && text[len - 1] == ' ')
+		len--;
+	doc->cells[doc->cell_count++] = (DocCell){text ? arena_strndup(doc->arena, text, len) : NULL, id};
 }
 
 void doc_cell(Doc *doc, const char *text)
@@ -360,7 +376,7 @@ static const char style[] =
 	"body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,-apple-system,'Segoe UI',Roboto,"
 	"'Noto Sans',sans-serif;display:grid;grid-template-columns:minmax(0,1fr)}\n"
 	"main{max-width:60rem;padding:1.5rem 1.25rem 4rem;width:100%;margin:0 auto}\n"
-	"nav{padding:1rem 1.25rem;border-bottom:1px solid var(--line);background:var(--band);font-size:.9rem}\n"
+	"nav{padding:1rem;border-bottom:1px solid var(--line);background:var(--band);font-size:.875rem}\n"
 	"nav ul{list-style:none;margin:0 0 .6rem;padding:0;columns:9rem auto;column-gap:1rem}\n"
 	"nav b{display:block;margin:.3rem 0 .2rem}\n"
 	"nav a{text-decoration:none}\n"
@@ -377,10 +393,11 @@ static const char style[] =
 	"line-height:1.45;margin:.5rem 0;white-space:pre-wrap}\n"
 	".wide{overflow-x:auto;margin:.6rem 0}\n"
 	"table{border-collapse:collapse}\n"
-	".list td,.list th{text-align:left;vertical-align:top;padding:.25rem .9rem .25rem 0;border-bottom:1px solid "
+	".list td:first-child{white-space:nowrap}.list td,.list th{text-align:left;vertical-align:top;padding:.25rem .9rem .25rem 0;border-bottom:1px solid "
 	"var(--line)}\n"
 	".list th{font-size:.8rem;color:var(--soft);font-weight:600;border-bottom-width:2px}\n"
-	".enc{table-layout:fixed;width:100%;min-width:34rem;text-align:center;margin:.2rem 0 .6rem}\n"
+	".syntax{font-weight:600;margin:1.1rem 0 .4rem}.syntax code{font-size:1em}\n"
+	".enc{table-layout:fixed;text-align:center;margin:.2rem 0 .6rem}\n"
 	".enc th{font-weight:400;font-size:.72rem;color:var(--soft);padding:0 .15rem;line-height:1.3}\n"
 	".enc .ends{display:flex;justify-content:space-between}\n"
 	".enc .ends.one{justify-content:center}\n"

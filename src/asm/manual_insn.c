@@ -202,6 +202,21 @@ static void alias_target(const Isa *isa, const IsaForm *form, Buf *out)
 	}
 }
 
+/* The word an alias without operands of its own always is. */
+static void alias_word(const Isa *isa, const IsaForm *form, Buf *out)
+{
+	const IsaInsn *insn = &isa->insns[form->insn];
+	u64 w[ISA_WORDS] = {0};
+	unsigned bad;
+
+	for (unsigned f = 0; f < insn->field_count; f++)
+		if (!(form->bound_mask >> f & 1))
+			return;
+	if (insn->bits > 64 || insn->bits > isa->parcel_bits || !isa_encode(isa, insn, form->bound, w, &bad))
+		return;
+	buf_printf(out, "0x%0*llX", (int)((insn->bits + 3) / 4), (unsigned long long)w[0]);
+}
+
 static bool same_name(const Isa *isa, u32 a, u32 b)
 {
 	return strcmp(isa->insns[a].name, isa->insns[b].name) == 0;
@@ -210,7 +225,7 @@ static bool same_name(const Isa *isa, u32 a, u32 b)
 /* Mnemonics made by letters, then aliases, of all encodings of one name. */
 static void spellings(Doc *doc, const Isa *isa, u32 first)
 {
-	static const char *const titles[] = {"alias", "for"};
+	static const char *const titles[] = {"alias", "word", "for"};
 	u32 letters = 0, aliases = 0;
 	Buf text;
 
@@ -231,7 +246,7 @@ static void spellings(Doc *doc, const Isa *isa, u32 first)
 	}
 	if (aliases) {
 		doc_heading(doc, 4, NULL, "Aliases");
-		doc_table_begin(doc, "cc", titles);
+		doc_table_begin(doc, "ccc", titles);
 		for (u32 i = 0; i < isa->form_count; i++) {
 			const IsaForm *form = &isa->forms[i];
 
@@ -239,6 +254,9 @@ static void spellings(Doc *doc, const Isa *isa, u32 first)
 				continue;
 			buf_clear(&text);
 			spelling(isa, form, &text);
+			doc_cell(doc, buf_text(&text));
+			buf_clear(&text);
+			alias_word(isa, form, &text);
 			doc_cell(doc, buf_text(&text));
 			buf_clear(&text);
 			alias_target(isa, form, &text);
@@ -255,13 +273,13 @@ static void spellings(Doc *doc, const Isa *isa, u32 first)
 
 static void operands_table(Doc *doc, const Isa *isa, const IsaInsn *insn)
 {
-	static const char *const titles[] = {"field", "bits", "what it is", ""};
+	static const char *const titles[] = {"field", "bits", "what it is"};
 	Buf text;
 
 	if (insn->field_count == 0)
 		return;
 	buf_init(&text);
-	doc_table_begin(doc, "cctt", titles);
+	doc_table_begin(doc, "ctt", titles);
 	for (unsigned f = 0; f < insn->field_count; f++) {
 		const IsaField *field = &isa->fields[insn->fields[f].field];
 
@@ -269,8 +287,9 @@ static void operands_table(Doc *doc, const Isa *isa, const IsaInsn *insn)
 		doc_cellf(doc, "%u", insn->fields[f].width);
 		buf_clear(&text);
 		manual_field_text(isa, insn, f, &text);
+		if (field->doc && *field->doc)
+			buf_printf(&text, "; %s", field->doc);
 		doc_cell(doc, buf_text(&text));
-		doc_cell(doc, field->doc);
 	}
 	doc_table_end(doc);
 	buf_fini(&text);
@@ -299,7 +318,7 @@ static void encoding(Doc *doc, const Isa *isa, const IsaInsn *insn, ManualItems 
 	if (insn->syntax_count)
 		buf_byte(&text, ' ');
 	manual_operands(isa, insn, insn->syntax, insn->syntax_count, 0, NULL, &text);
-	doc_code(doc, buf_text(&text));
+	doc_syntax(doc, buf_text(&text));
 	manual_diagram(doc, isa, insn, NULL);
 	if (has_should_be(insn, &checked))
 		doc_para(doc, checked ? "Bits in parentheses must have these values; others make the word illegal."

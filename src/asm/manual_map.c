@@ -25,21 +25,28 @@ typedef struct Cutter {
 	ManualReserved *out;
 	u32 cap;
 	u64 work;
+	bool should_be; /* count should-be bits as part of the encoding where the machine does */
 	u16 *lists; /* stack of candidate lists, [(max_bits + 2) * insn_count] */
 } Cutter;
 
-static bool may_match(const IsaInsn *insn, const ManualCube *cube)
+/* The bits that decide, with or without should-be bits. */
+static u64 deciding(const IsaInsn *insn, unsigned word, bool should_be)
+{
+	return should_be ? insn->mask[word] : insn->mask[word] & ~insn->fill_mask[word];
+}
+
+static bool may_match(const IsaInsn *insn, const ManualCube *cube, bool should_be)
 {
 	for (unsigned i = 0; i < ISA_WORDS; i++)
-		if ((insn->match[i] ^ cube->match[i]) & insn->mask[i] & cube->mask[i])
+		if ((insn->match[i] ^ cube->match[i]) & deciding(insn, i, should_be) & cube->mask[i])
 			return false;
 	return true;
 }
 
-static bool matches_all(const IsaInsn *insn, const ManualCube *cube)
+static bool matches_all(const IsaInsn *insn, const ManualCube *cube, bool should_be)
 {
 	for (unsigned i = 0; i < ISA_WORDS; i++)
-		if (insn->mask[i] & ~cube->mask[i])
+		if (deciding(insn, i, should_be) & ~cube->mask[i])
 			return false;
 	return true; /* may_match is known */
 }
@@ -72,7 +79,7 @@ static void cut(Cutter *cutter, const ManualCube *cube, unsigned decided, const 
 		return;
 	}
 	for (u32 i = 0; i < count; i++)
-		if (matches_all(&isa->insns[candidates[i]], cube))
+		if (matches_all(&isa->insns[candidates[i]], cube, cutter->should_be))
 			return;
 	cutter->work += (u64)bits * count;
 	if (cutter->work > MAX_WORK) {
@@ -86,7 +93,7 @@ static void cut(Cutter *cutter, const ManualCube *cube, unsigned decided, const 
 		if (bits_extract(cube->mask, bit, 1))
 			continue;
 		for (u32 i = 0; i < count; i++)
-			score += (u32)bits_extract(isa->insns[candidates[i]].mask, bit, 1);
+			score += (u32)(deciding(&isa->insns[candidates[i]], bit / 64, cutter->should_be) >> bit % 64 & 1);
 		if (score > best_score) {
 			best_score = score;
 			best = bit;
@@ -102,15 +109,15 @@ static void cut(Cutter *cutter, const ManualCube *cube, unsigned decided, const 
 		bits_insert(half.mask, best, 1, 1);
 		bits_insert(half.match, best, 1, value);
 		for (u32 i = 0; i < count; i++)
-			if (may_match(&isa->insns[candidates[i]], &half))
+			if (may_match(&isa->insns[candidates[i]], &half, cutter->should_be))
 				list[left++] = candidates[i];
 		cut(cutter, &half, decided + 1, list, left);
 	}
 }
 
-void manual_reserved(const Isa *isa, Arena *arena, ManualReserved *out)
+void manual_reserved(const Isa *isa, Arena *arena, bool should_be, ManualReserved *out)
 {
-	Cutter cutter = {.isa = isa, .arena = arena, .out = out};
+	Cutter cutter = {.isa = isa, .arena = arena, .out = out, .should_be = should_be};
 	ManualCube all = {{0}, {0}};
 
 	*out = (ManualReserved){.complete = true};
@@ -213,7 +220,7 @@ static u32 cell_insns(const Isa *isa, const Map *map, unsigned value, const IsaI
 	for (u32 i = 0; i < isa->insn_count; i++) {
 		bool known = false;
 
-		if (!may_match(&isa->insns[i], &cube))
+		if (!may_match(&isa->insns[i], &cube, true))
 			continue;
 		for (u32 k = 0; k < count && k < limit; k++)
 			known |= strcmp(found[k]->name, isa->insns[i].name) == 0;
@@ -303,54 +310,93 @@ static void map_text(Doc *doc, const Isa *isa, const Map *map)
 	buf_fini(&names);
 }
 
+/* The names of instructions with should-be bits that are looked at, each once. */
+static void names_with_should_be(const Isa *isa, Buf *out)
+{
+	for (u32 i = 0; i < isa->insn_count; i++) {
+		const IsaInsn *insn = &isa->insns[i];
+		u64 checked = 0;
+		bool again = false;
+
+		for (unsigned w = 0; w < ISA_WORDS; w++)
+			checked |= insn->fill_mask[w] & insn->mask[w];
+		for (u32 k = 0; k < i && !again; k++)
+			again = strcmp(isa->insns[k].name, insn->name) == 0;
+		if (checked && !again)
+			buf_printf(out, "%s%s", out->len ? ", " : "", insn->name);
+	}
+}
+
+static void reserved_list(Doc *doc, const Isa *isa, const ManualReserved *reserved)
+{
+	Buf text;
+
+	buf_init(&text);
+	for (u32 i = 0; i < reserved->count; i++) {
+		unsigned bits = isa->max_bits;
+
+		/* Parcels at the end that no bit is decided in say nothing. */
+		while (!isa->low_first && bits > isa->parcel_bits) {
+			bool open = true;
+
+			for (unsigned p = bits - isa->parcel_bits; p < bits; p++)
+				open &= !bits_extract(reserved->cubes[i].mask, manual_bit_at(isa, isa->max_bits, p), 1);
+			if (!open)
+				break;
+			bits -= isa->parcel_bits;
+		}
+		manual_cube_text(isa, &reserved->cubes[i], bits, &text);
+		buf_byte(&text, '\n');
+	}
+	doc_code(doc, buf_text(&text));
+	buf_fini(&text);
+}
+
+static void reserved_encodings(Doc *doc, const Isa *isa)
+{
+	ManualReserved reserved, strict;
+	Buf names;
+
+	buf_init(&names);
+	doc_heading(doc, 2, "reserved", "Reserved encodings");
+	manual_reserved(isa, doc->arena, false, &reserved);
+	manual_reserved(isa, doc->arena, true, &strict);
+	if (reserved.count == 0 && reserved.complete)
+		doc_para(doc, "Every word matches an encoding.");
+	else
+		doc_paraf(doc, "These match no encoding: %s%.3g %% of all words%s.", reserved.complete ? "" : "at least ",
+			  reserved.share * 100, reserved.complete ? "" : " (the list is not complete)");
+	reserved_list(doc, isa, &reserved);
+	names_with_should_be(isa, &names);
+	if (names.len)
+		doc_paraf(doc, "With the words that have a wrong value in a bit that must be 0 or 1 (in %s) it is %s%.3g %%.",
+			  buf_text(&names), strict.complete ? "" : "at least ", strict.share * 100);
+	buf_fini(&names);
+}
+
 void manual_opcode_map(Doc *doc, const Isa *isa)
 {
-	ManualReserved reserved;
 	Map map = {{0}, 0};
 	Buf text;
 
 	if (isa->insn_count == 0)
 		return;
-	buf_init(&text);
 	choose_bits(isa, &map);
 	doc_heading(doc, 2, "opcodes", "Opcode map");
 	if (map.count) {
+		buf_init(&text);
 		buf_printf(&text, "By bit%s ", map.count > 1 ? "s" : "");
 		for (unsigned i = 0; i < map.count; i++)
 			buf_printf(&text, "%s%u", i ? ", " : "", map.bits[i]);
 		buf_printf(&text, " of the %s.", isa->max_bits > isa->parcel_bits ? "first parcel" : "word");
 		doc_para(doc, buf_text(&text));
+		buf_fini(&text);
 		if (doc->html)
 			map_html(doc, isa, &map);
 		else
 			map_text(doc, isa, &map);
-	}
-
-	doc_heading(doc, 2, "reserved", "Reserved encodings");
-	manual_reserved(isa, doc->arena, &reserved);
-	if (reserved.count == 0 && reserved.complete) {
-		doc_para(doc, "Every word matches an encoding.");
 	} else {
-		buf_clear(&text);
-		doc_paraf(doc, "These match no encoding: %s%.3g %% of all words%s.", reserved.complete ? "" : "at least ",
-			  reserved.share * 100, reserved.complete ? "" : " (the list is not complete)");
-		for (u32 i = 0; i < reserved.count; i++) {
-			unsigned bits = isa->max_bits;
-
-			/* Parcels at the end that no bit is decided in say nothing. */
-			while (!isa->low_first && bits > isa->parcel_bits) {
-				bool open = true;
-
-				for (unsigned p = bits - isa->parcel_bits; p < bits; p++)
-					open &= !bits_extract(reserved.cubes[i].mask, manual_bit_at(isa, isa->max_bits, p), 1);
-				if (!open)
-					break;
-				bits -= isa->parcel_bits;
-			}
-			manual_cube_text(isa, &reserved.cubes[i], bits, &text);
-			buf_byte(&text, '\n');
-		}
-		doc_code(doc, buf_text(&text));
+		doc_para(doc, "No bit stands in all encodings.");
 	}
-	buf_fini(&text);
+	reserved_encodings(doc, isa);
 }

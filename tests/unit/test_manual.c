@@ -174,7 +174,7 @@ static void reserved_words_are_those_the_decoder_refuses(void **state)
 		Arena arena;
 
 		arena_init(&arena);
-		manual_reserved(isa, &arena, &reserved);
+		manual_reserved(isa, &arena, true, &reserved);
 		assert_true(reserved.complete);
 		for (u64 w = 0; w < 0x10000; w++) {
 			unsigned cubes = 0;
@@ -205,7 +205,7 @@ static void reserved_words_of_two_lengths(void **state)
 
 	(void)state;
 	arena_init(&arena);
-	manual_reserved(isa, &arena, &reserved);
+	manual_reserved(isa, &arena, true, &reserved);
 	assert_true(reserved.complete);
 	for (unsigned n = 0; n < 20000; n++) {
 		u64 w = rng_next(&rng) & 0xFFFFFFFF;
