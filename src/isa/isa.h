@@ -210,6 +210,12 @@ typedef struct IsaInit { /* init M[0x50] = 0xF0 0x90 ...: cells that reset fills
 	u64 *values;
 } IsaInit;
 
+typedef struct IsaReason { /* stop 2 "call stack is full" */
+	bool raise; /* else stop */
+	u64 number;
+	const char *text;
+} IsaReason;
+
 typedef struct IsaTable { /* table fn : nargs 32, addr 32: constants known at decode time, filled by the loader */
 	const char *name;
 	const char *columns[8];
@@ -340,6 +346,7 @@ struct Isa {
 	IsaImage *image;         /* or NULL */
 	IsaInit *inits; u32 init_count;
 	IsaTable *tables; u32 table_count;
+	IsaReason *reasons; u32 reason_count;
 	struct RtlFunc *funcs; u32 func_count; /* private to src/isa */
 	IsaDialect *dialects; u32 dialect_count; /* at least one */
 
@@ -375,6 +382,8 @@ const char *isa_option_value(const Isa *isa, const char *option); /* chosen choi
 /* A register by any of its names ("R3", "sp", "pc", "fp"; case as in `fold`): its slot and width, or false. */
 bool isa_find_register(const Isa *isa, const char *name, size_t len, bool fold, u32 *slot, u8 *width);
 const char *isa_slot_name(const Isa *isa, u32 slot);
+/* The text that goes with `raise number` or `stop number`, or NULL. */
+const char *isa_reason(const Isa *isa, bool raise, u64 number);
 /* For ir_print: ctx is the Isa. */
 const char *isa_slot_name_ctx(const void *isa, unsigned slot);
 u16 isa_find_view(const Isa *isa, const char *name, size_t len, bool fold);
@@ -432,7 +441,8 @@ typedef struct IsaLifted {
 	bool dirty;      /* writes context or irq registers, or calls the host */
 } IsaLifted;
 
-/* Lifts up to max_insns instructions from pc into one guest block. STATUS_NOMEM only. */
+/* Lifts up to max_insns instructions from pc into one guest block. STATUS_NOMEM, or STATUS_TOO_BIG for an instruction
+ * that unrolls beyond reason. */
 Status isa_lift_block(const IsaLift *lift, u64 pc, u32 max_insns, Arena *arena, IsaLifted *out);
 /* Lifts a handler's body (or its `when`, as a function that returns width 1) into a handler function. */
 Status isa_lift_handler(const Isa *isa, const IsaHandler *handler, bool when, Arena *arena, struct IrFunc **out);

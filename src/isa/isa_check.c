@@ -189,10 +189,36 @@ static u32 find_word(const Parser *p, const char *keyword, const char *name)
 	return 0;
 }
 
+/* Missing cases: values that an enum field can hold but that have no name. */
+static void check_enums(Parser *p)
+{
+	const Isa *isa = p->isa;
+
+	for (u32 f = 0; f < isa->field_count; f++) {
+		const IsaField *field = &isa->fields[f];
+		unsigned width = 0;
+		u64 missing = 0;
+
+		for (u32 i = 0; field->kind == ISA_FIELD_ENUM && i < isa->insn_count; i++)
+			for (u32 k = 0; k < isa->insns[i].field_count; k++)
+				if (isa->insns[i].fields[k].field == f && isa->insns[i].fields[k].width > width)
+					width = isa->insns[i].fields[k].width;
+		if (!width || width > 6)
+			continue;
+		missing = bits_mask(1u << width);
+		for (u32 k = 0; k < field->enum_count; k++)
+			if (field->enums[k].value < 64)
+				missing &= ~((u64)1 << field->enums[k].value);
+		if (missing)
+			parse_warn(p, find_word(p, "field", field->name), (u32)strlen(field->name),
+				   "name it, or exclude it with 'when'; it is written as a number",
+				   "field '%s' has no name for %u", field->name, (unsigned)__builtin_ctzll(missing));
+	}
+}
+
 void check_unused(Parser *p)
 {
 	const Isa *isa = p->isa;
-	bool raises = false, handled = false;
 
 	for (u32 f = 0; f < isa->field_count; f++) {
 		const char *name = isa->fields[f].name;
@@ -207,11 +233,5 @@ void check_unused(Parser *p)
 		if (r < 256 && r != isa->pc_reg && r != isa->cycles_reg && !p->reg_used[r])
 			parse_warn(p, find_word(p, "reg", isa->regs[r].name), (u32)strlen(isa->regs[r].name), NULL,
 				   "register '%s' is never used", isa->regs[r].name);
-	for (u32 i = 0; i < isa->insn_count; i++)
-		raises = raises || (isa->insns[i].body->effects & RTL_RAISES);
-	for (u32 i = 0; i < isa->handler_count; i++)
-		handled = handled || isa->handlers[i].kind == ISA_ON_RAISE;
-	if (raises && !handled)
-		diag_report_file(p->diags, DIAG_WARNING, p->source.name, "add: on raise(n) { .. }",
-				 "instructions raise traps, but there is no 'on raise': a raise stops the machine");
+	check_enums(p);
 }

@@ -61,6 +61,14 @@ const char *isa_slot_name(const Isa *isa, u32 slot)
 	return "?";
 }
 
+const char *isa_reason(const Isa *isa, bool raise, u64 number)
+{
+	for (u32 i = 0; i < isa->reason_count; i++)
+		if (isa->reasons[i].raise == raise && isa->reasons[i].number == number)
+			return isa->reasons[i].text;
+	return NULL;
+}
+
 const char *isa_slot_name_ctx(const void *isa, unsigned slot)
 {
 	return isa_slot_name(isa, slot);

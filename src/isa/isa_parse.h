@@ -69,7 +69,7 @@ typedef struct Parser {
 	bool give_up;      /* too many errors or memory out */
 
 	u32 cap_options, cap_spaces, cap_regs, cap_views, cap_fields, cap_slices, cap_insns, cap_forms, cap_pseudos,
-		cap_hosts, cap_handlers, cap_dialects, cap_inits;
+		cap_hosts, cap_handlers, cap_dialects, cap_inits, cap_reasons;
 	RtlFunc *funcs;
 	u32 func_count, cap_funcs;
 	PendingAlias *aliases;

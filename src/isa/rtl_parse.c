@@ -840,6 +840,7 @@ static RtlStmt *parse_for(Parser *p, u32 pos)
 	u32 outer = p->scope->count;
 	const char *name = tok_text(p);
 	u32 len = p->tok.len;
+	u64 lo = 0, hi = 0;
 
 	if (p->tok.kind != TOK_IDENT)
 		error_here(p, "write: for i in 0..8 { .. }", "'for' needs a variable");
@@ -853,16 +854,23 @@ static RtlStmt *parse_for(Parser *p, u32 pos)
 	p->body->loop_vars |= (u64)1 << s->var;
 	check_bound(p, s->rhs);
 	check_bound(p, s->hi);
-	{
-		u64 lo, hi;
-
-		if (rtl_const(p->isa, s->rhs, NULL, &lo) && rtl_const(p->isa, s->hi, NULL, &hi) && (hi < lo || hi - lo > 4096))
-			parse_error(p, pos, 3, NULL, hi < lo ? "the bounds run backwards" : "more than 4096 rounds: the loop is unrolled");
+	if (!rtl_const(p->isa, s->rhs, NULL, &lo) || !rtl_const(p->isa, s->hi, NULL, &hi))
+		lo = hi = 0;
+	if (hi < lo || hi - lo > 4096) {
+		parse_error(p, pos, 3, NULL, hi < lo ? "the bounds run backwards" : "more than 4096 rounds: the loop is unrolled");
+		lo = hi = 0;
 	}
-	if (!accept(p, "{"))
+	if (!accept(p, "{")) {
 		expect(p, "{", "after the bounds");
-	else
+	} else {
+		u32 before = p->nodes;
+
 		s->yes = parse_list(p);
+		if (hi > lo + 1 && !p->give_up) { /* unrolled */
+			p->nodes += (u32)(hi - lo - 1) * (p->nodes - before);
+			count_node(p, pos);
+		}
+	}
 	p->scope->count = outer;
 	return s;
 }
@@ -963,6 +971,24 @@ static RtlStmt *parse_return(Parser *p, u32 pos)
 	return s;
 }
 
+/* raise 3 "stack is empty": what the machine says when nothing handles it. */
+static void take_reason(Parser *p, const RtlExpr *number, bool raise)
+{
+	Isa *isa = p->isa;
+
+	if (p->tok.kind != TOK_STRING)
+		return;
+	if (number->kind != RTL_NUM)
+		error_here(p, NULL, "a text goes with a plain number");
+	else if (isa->reason_count >= 1024 ||
+		 !arena_grow(p->arena, (void **)&isa->reasons, &p->cap_reasons, isa->reason_count, sizeof(IsaReason)))
+		p->give_up = true;
+	else
+		isa->reasons[isa->reason_count++] =
+			(IsaReason){raise, number->value, arena_strndup(p->arena, tok_text(p), p->tok.len)};
+	lex_next(p);
+}
+
 static RtlStmt *parse_plain_statement(Parser *p)
 {
 	u32 pos = p->tok.pos;
@@ -995,12 +1021,14 @@ static RtlStmt *parse_plain_statement(Parser *p)
 		s = new_stmt(p, RTL_RAISE, pos);
 		s->rhs = parse_expr(p);
 		type_expr(p, s->rhs, 0, "number");
+		take_reason(p, s->rhs, true);
 		return s;
 	}
 	if (accept_word(p, "stop")) {
 		s = new_stmt(p, RTL_STOP, pos);
-		s->rhs = tok_is(p, "}") || tok_is(p, ";") ? number_expr(p, pos, 0) : parse_expr(p);
+		s->rhs = tok_is(p, "}") || tok_is(p, ";") || p->tok.kind == TOK_STRING ? number_expr(p, pos, 0) : parse_expr(p);
 		type_expr(p, s->rhs, 0, "number");
+		take_reason(p, s->rhs, false);
 		return s;
 	}
 	if (accept_word(p, "swap")) {
