@@ -4,12 +4,14 @@
  * patterns, mnemonics, operand templates and register names are read as raw words. Private to src/isa.
  *
  * isa_lex.c      tokens, raw words, doc comments, messages
- * isa_parse.c    items: space reg view field func host on ...; isa_load
+ * isa_load.c     the passes in order; isa_load
+ * isa_items.c    items: option space code reg view field func host table init ...
+ * isa_handlers.c on ..., interrupt, event, every
  * isa_insn.c     patterns, operand templates
  * isa_forms.c    mnemonics with letters, aliases, pseudo-instructions
  * isa_dialect.c  asm { ... }
  * isa_check.c    overlaps, unreachable encodings, unused things
- * rtl_parse.c    RTL text -> trees        rtl_type.c  widths        rtl_effects.c  what a body may do
+ * rtl_expr.c, rtl_stmt.c   RTL text -> trees     rtl_type.c  widths     rtl_effects.c  what a body may do
  */
 #ifndef ISA_ISA_PARSE_H
 #define ISA_ISA_PARSE_H
@@ -90,6 +92,9 @@ typedef struct Parser {
 	RtlStmt scratch_stmt;
 } Parser;
 
+/* What ends a raw word. */
+#define RAW_STOP " \t\r\n,;="
+
 enum { PARSE_DEPTH_MAX = 64, BODY_VARS_MAX = 64, BODY_NODES_MAX = 6000 };
 
 /* ---- isa_lex.c ---- */
@@ -131,6 +136,11 @@ void trailing_doc(Parser *p, u32 item_end, const char **doc);
 u32 line_of(Parser *p, u32 pos);
 
 /* ---- rtl ---- */
+RtlExpr *rtl_new_expr(Parser *p, RtlKind kind, u32 pos); /* never NULL */
+RtlExpr *rtl_number(Parser *p, u32 pos, u64 value);
+void count_node(Parser *p, u32 pos);                     /* one operation more in this body; reports when too many */
+bool parse_enter(Parser *p);                             /* one level deeper; p->depth-- when left. False: too deep */
+u16 find_var(const Parser *p, const char *name, u32 len);
 void body_begin(Parser *p, RtlBody *body, Scope *scope, const IsaInsn *insn, bool in_handler);
 u16 body_param(Parser *p, const char *name, u32 len, u8 width); /* declares the next parameter or variable */
 void parse_block(Parser *p, RtlBody *body);                     /* { ... } */
@@ -149,6 +159,29 @@ void body_effects(const Parser *p, RtlBody *body);
 void mark_irq_regs(Parser *p, const RtlExpr *e);
 
 /* ---- items ---- */
+void parse_isa(Parser *p);
+void parse_option(Parser *p, const IsaChoice *choices, u32 choice_count);
+void parse_space_item(Parser *p);
+void parse_code(Parser *p);
+void parse_fill(Parser *p);
+void parse_reg(Parser *p);
+void parse_const_item(Parser *p);
+void parse_view(Parser *p);
+void parse_table_item(Parser *p);
+void parse_field(Parser *p);
+void parse_func(Parser *p);
+void parse_host_item(Parser *p);
+void parse_display(Parser *p);
+void parse_image(Parser *p);
+void parse_init(Parser *p);
+u8 parse_width(Parser *p, const char *what);
+void parse_on(Parser *p);
+void parse_interrupt(Parser *p, bool event);
+void parse_every(Parser *p);
+bool at_item(const Parser *p); /* does an item's keyword stand here? */
+const char *take_name(Parser *p, const char *what);
+/* arena_grow with a limit that is reported. */
+bool grow_table(Parser *p, void **items, u32 *cap, u32 count, size_t size, u32 limit, const char *what);
 void parse_insn(Parser *p);
 void parse_alias(Parser *p);
 void parse_pseudo(Parser *p);

@@ -1,36 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * The items of an .isa file, each into its table of the Isa, and isa_load, which puts the passes in order:
- *
- *   items (with their RTL parsed and typed at once) -> forms and aliases -> dialects -> encoding checks -> decoder
- *
- * An error in one item does not hide those of the next: the parser goes on at the next line that begins with an
- * item's keyword.
+ * The items of an .isa file that declare things, each into its table of the Isa. Handlers are in isa_handlers.c,
+ * instructions in isa_insn.c, spellings in isa_forms.c.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/bits.h"
 #include "isa/isa_parse.h"
 
-static const char RAW_STOP[] = " \t\r\n,;=";
-
-static const char *const item_words[] = {"isa", "option", "space", "code", "fill", "reg", "const", "pin", "view",
-					 "table", "field", "func", "host", "insn", "alias", "pseudo", "on", "interrupt",
-					 "event", "every", "display", "image", "init", "asm", NULL};
-
-static bool at_item(const Parser *p)
-{
-	if (p->tok.kind != TOK_IDENT)
-		return false;
-	for (int i = 0; item_words[i]; i++)
-		if (tok_word(p, item_words[i]))
-			return true;
-	return false;
-}
-
 /* A copy of the current identifier; reports when there is none. */
-static const char *take_name(Parser *p, const char *what)
+const char *take_name(Parser *p, const char *what)
 {
 	const char *name;
 
@@ -44,7 +23,7 @@ static const char *take_name(Parser *p, const char *what)
 	return name ? name : "";
 }
 
-static bool grow(Parser *p, void **items, u32 *cap, u32 count, size_t size, u32 limit, const char *what)
+bool grow_table(Parser *p, void **items, u32 *cap, u32 count, size_t size, u32 limit, const char *what)
 {
 	if (count >= limit) {
 		error_here(p, NULL, "more than %u %s", limit, what);
@@ -85,7 +64,7 @@ static void check_new_name(Parser *p, const char *name, u32 pos)
 
 /* ---- isa, option ---- */
 
-static void parse_isa(Parser *p)
+void parse_isa(Parser *p)
 {
 	Isa *isa = p->isa;
 	u32 pos;
@@ -107,14 +86,14 @@ static void parse_isa(Parser *p)
 	isa->doc = take_doc(p);
 }
 
-static void parse_option(Parser *p, const IsaChoice *choices, u32 choice_count)
+void parse_option(Parser *p, const IsaChoice *choices, u32 choice_count)
 {
 	Isa *isa = p->isa;
 	const char *doc = take_doc(p);
 	u32 pos = p->tok.pos;
 	IsaOption *o;
 
-	if (!grow(p, (void **)&isa->options, &p->cap_options, isa->option_count, sizeof(*o), 32, "options"))
+	if (!grow_table(p, (void **)&isa->options, &p->cap_options, isa->option_count, sizeof(*o), 32, "options"))
 		return;
 	o = &isa->options[isa->option_count];
 	*o = (IsaOption){.name = take_name(p, "the option"), .doc = doc};
@@ -161,7 +140,7 @@ static void parse_option(Parser *p, const IsaChoice *choices, u32 choice_count)
 
 /* ---- space, code, fill ---- */
 
-static void parse_space_item(Parser *p)
+void parse_space_item(Parser *p)
 {
 	Isa *isa = p->isa;
 	const char *doc = take_doc(p);
@@ -170,7 +149,7 @@ static void parse_space_item(Parser *p)
 	IsaSpace *s;
 	u64 value;
 
-	if (!grow(p, (void **)&isa->spaces, &p->cap_spaces, isa->space_count, sizeof(*s), 32, "spaces"))
+	if (!grow_table(p, (void **)&isa->spaces, &p->cap_spaces, isa->space_count, sizeof(*s), 32, "spaces"))
 		return;
 	s = &isa->spaces[isa->space_count];
 	*s = (IsaSpace){.name = take_name(p, "the space"), .doc = doc, .addr_bits = 64, .cell_bits = 8};
@@ -220,7 +199,7 @@ static void parse_space_item(Parser *p)
 			    "nothing says how large space '%s' is", s->name);
 }
 
-static void parse_code(Parser *p)
+void parse_code(Parser *p)
 {
 	Isa *isa = p->isa;
 	u16 space = p->tok.kind == TOK_IDENT ? isa_find_space(isa, tok_text(p), p->tok.len) : ISA_NONE;
@@ -255,7 +234,7 @@ static void parse_code(Parser *p)
 	take_doc(p);
 }
 
-static void parse_fill(Parser *p)
+void parse_fill(Parser *p)
 {
 	bool checked = accept_word(p, "checked");
 	RtlExpr *e;
@@ -343,8 +322,8 @@ static bool parse_one_reg(Parser *p, const char *doc)
 	IsaReg *r;
 	u64 value;
 
-	if (!grow(p, (void **)&isa->regs, &p->cap_regs, isa->reg_count, sizeof(*r), 256, "registers") ||
-	    !grow(p, (void **)&p->reg_used, &used_cap, isa->reg_count, 1, 256, "registers"))
+	if (!grow_table(p, (void **)&isa->regs, &p->cap_regs, isa->reg_count, sizeof(*r), 256, "registers") ||
+	    !grow_table(p, (void **)&p->reg_used, &used_cap, isa->reg_count, 1, 256, "registers"))
 		return false;
 	p->cap_reg_used = used_cap;
 	r = &isa->regs[isa->reg_count];
@@ -425,7 +404,7 @@ static bool parse_one_reg(Parser *p, const char *doc)
 	return true;
 }
 
-static void parse_reg(Parser *p)
+void parse_reg(Parser *p)
 {
 	const char *doc = take_doc(p);
 	u32 first = p->isa->reg_count;
@@ -438,7 +417,7 @@ static void parse_reg(Parser *p)
 		trailing_doc(p, p->prev_end, &p->isa->regs[i].doc);
 }
 
-static void parse_const_item(Parser *p)
+void parse_const_item(Parser *p)
 {
 	Isa *isa = p->isa;
 	u64 index = 0, value;
@@ -473,7 +452,7 @@ static void parse_const_item(Parser *p)
 	take_doc(p);
 }
 
-static void parse_view(Parser *p)
+void parse_view(Parser *p)
 {
 	Isa *isa = p->isa;
 	const char *doc = take_doc(p);
@@ -481,7 +460,7 @@ static void parse_view(Parser *p)
 	unsigned width = 0;
 	IsaView *v;
 
-	if (!grow(p, (void **)&isa->views, &p->cap_views, isa->view_count, sizeof(*v), 256, "views"))
+	if (!grow_table(p, (void **)&isa->views, &p->cap_views, isa->view_count, sizeof(*v), 256, "views"))
 		return;
 	v = &isa->views[isa->view_count];
 	*v = (IsaView){.name = take_name(p, "the view"), .doc = doc};
@@ -536,7 +515,7 @@ static void parse_enum(Parser *p, IsaField *f)
 	f->kind = ISA_FIELD_ENUM;
 	f->enum_default = ISA_NONE;
 	while (p->tok.kind == TOK_IDENT && !tok_word(p, "default") && !(p->tok.line_start && at_item(p)) && !p->give_up) {
-		if (!grow(p, (void **)&f->enums, &cap, f->enum_count, sizeof(*f->enums), 1024, "names"))
+		if (!grow_table(p, (void **)&f->enums, &cap, f->enum_count, sizeof(*f->enums), 1024, "names"))
 			return;
 		f->enums[f->enum_count].name = take_name(p, "the value");
 		if (accept(p, "="))
@@ -624,7 +603,7 @@ static void parse_field_kind(Parser *p, IsaField *f)
 	}
 }
 
-static void parse_field(Parser *p)
+void parse_field(Parser *p)
 {
 	Isa *isa = p->isa;
 	const char *doc = take_doc(p);
@@ -634,8 +613,8 @@ static void parse_field(Parser *p)
 	while (p->tok.kind == TOK_IDENT && !p->give_up) {
 		u32 used_cap = p->cap_field_used;
 
-		if (!grow(p, (void **)&isa->fields, &p->cap_fields, isa->field_count, sizeof(kind), 1024, "fields") ||
-		    !grow(p, (void **)&p->field_used, &used_cap, isa->field_count, 1, 1024, "fields"))
+		if (!grow_table(p, (void **)&isa->fields, &p->cap_fields, isa->field_count, sizeof(kind), 1024, "fields") ||
+		    !grow_table(p, (void **)&p->field_used, &used_cap, isa->field_count, 1, 1024, "fields"))
 			return;
 		p->cap_field_used = used_cap;
 		if (find_field(isa, tok_text(p), p->tok.len) != ISA_NONE)
@@ -658,7 +637,7 @@ static void parse_field(Parser *p)
 	}
 }
 
-static void parse_table_item(Parser *p)
+void parse_table_item(Parser *p)
 {
 	Isa *isa = p->isa;
 	u32 cap = 0, pos = p->tok.pos;
@@ -696,7 +675,7 @@ static void parse_table_item(Parser *p)
 
 /* ---- func, host ---- */
 
-static u8 parse_width(Parser *p, const char *what)
+u8 parse_width(Parser *p, const char *what)
 {
 	u8 width = 1;
 
@@ -708,7 +687,7 @@ static u8 parse_width(Parser *p, const char *what)
 	return width;
 }
 
-static void parse_func(Parser *p)
+void parse_func(Parser *p)
 {
 	u32 pos = p->tok.pos;
 	const char *name = take_name(p, "the function");
@@ -742,12 +721,12 @@ static void parse_func(Parser *p)
 	parse_block(p, &func.body);
 	body_finish(p, &func.body, pos);
 	p->func_name = NULL;
-	if (!grow(p, (void **)&p->funcs, &p->cap_funcs, p->func_count, sizeof(func), 1024, "functions"))
+	if (!grow_table(p, (void **)&p->funcs, &p->cap_funcs, p->func_count, sizeof(func), 1024, "functions"))
 		return;
 	p->funcs[p->func_count++] = func;
 }
 
-static void parse_host_item(Parser *p)
+void parse_host_item(Parser *p)
 {
 	Isa *isa = p->isa;
 	u32 pos = p->tok.pos;
@@ -774,228 +753,9 @@ static void parse_host_item(Parser *p)
 			lex_next(p);
 		expect(p, "]", "after the effects");
 	}
-	if (!grow(p, (void **)&isa->hosts, &p->cap_hosts, isa->host_count, sizeof(host), 4096, "host functions"))
+	if (!grow_table(p, (void **)&isa->hosts, &p->cap_hosts, isa->host_count, sizeof(host), 4096, "host functions"))
 		return;
 	isa->hosts[isa->host_count++] = host;
-}
-
-/* ---- handlers ---- */
-
-static IsaHandler *new_handler(Parser *p, IsaHandlerKind kind)
-{
-	Isa *isa = p->isa;
-	IsaHandler *h;
-
-	if (!grow(p, (void **)&isa->handlers, &p->cap_handlers, isa->handler_count, sizeof(*h), 512, "handlers"))
-		return NULL;
-	h = &isa->handlers[isa->handler_count];
-	*h = (IsaHandler){.kind = (u8)kind, .name = "", .doc = take_doc(p), .space = ISA_NONE, .line = line_of(p, p->tok.pos)};
-	h->body = ARENA_NEW(p->arena, RtlBody);
-	if (!h->body) {
-		p->give_up = true;
-		return NULL;
-	}
-	return h;
-}
-
-static void add_arg(Parser *p, IsaHandler *h, const char *name, u32 len, unsigned width)
-{
-	body_param(p, name, len, (u8)width);
-	h->body->param_count++;
-	h->arg_count++;
-}
-
-static void finish_handler(Parser *p, IsaHandler *h, u32 pos)
-{
-	p->isa->handler_count++;
-	parse_block(p, h->body);
-	body_finish(p, h->body, pos);
-	trailing_doc(p, p->prev_end, &h->doc);
-}
-
-/* on read M[0xFE00], on write M[a in lo..hi] v */
-static void parse_on_memory(Parser *p, bool write, u32 pos)
-{
-	IsaHandler *h = new_handler(p, write ? ISA_ON_WRITE : ISA_ON_READ);
-	Isa *isa = p->isa;
-	Scope scope;
-	IsaSpace *space;
-
-	if (!h)
-		return;
-	h->space = p->tok.kind == TOK_IDENT ? isa_find_space(isa, tok_text(p), p->tok.len) : ISA_NONE;
-	if (h->space == ISA_NONE) {
-		error_here(p, "write: on read M[0xFE00] { .. }", "expected a space");
-		h->space = 0;
-	}
-	space = &isa->spaces[h->space];
-	if (!isa->space_count) {
-		p->give_up = true;
-		return;
-	}
-	lex_next(p);
-	body_begin(p, h->body, &scope, NULL, true);
-	if (!write) {
-		h->body->result_width = space->cell_bits;
-	}
-	expect(p, "[", "after the space");
-	if (p->tok.kind == TOK_IDENT) {
-		const char *name = tok_text(p);
-		u32 len = p->tok.len;
-
-		lex_next(p);
-		h->takes_address = true;
-		add_arg(p, h, name, len, space->addr_bits);
-		if (!accept_word(p, "in"))
-			error_here(p, "write: on read M[a in 0xFE00..0xFFFF]", "expected 'in'");
-	}
-	parse_const(p, &h->lo);
-	h->hi = h->lo;
-	if (accept(p, "..")) {
-		parse_const(p, &h->hi);
-	}
-	if (h->hi < h->lo)
-		parse_error(p, pos, 1, NULL, "the range runs backwards");
-	else if (space->cells && h->hi >= space->cells)
-		parse_error(p, pos, 1, NULL, "%s has no cells 0x%llx..0x%llx", space->name, (unsigned long long)h->lo,
-			    (unsigned long long)h->hi);
-	expect(p, "]", "after the address");
-	if (write) {
-		const char *name = tok_text(p);
-		u32 len = p->tok.len;
-
-		if (p->tok.kind == TOK_IDENT) {
-			lex_next(p);
-			add_arg(p, h, name, len, space->cell_bits);
-		} else {
-			error_here(p, "write: on write M[0xFE06] v { .. }", "expected a name for the value");
-		}
-	} else {
-		h->body->result_var = body_param(p, "", 0, space->cell_bits);
-	}
-	space->has_handlers = true;
-	finish_handler(p, h, pos);
-	for (u32 i = 0; i + 1 < isa->handler_count; i++) {
-		const IsaHandler *o = &isa->handlers[i];
-
-		if (o->kind == h->kind && o->space == h->space && o->lo <= h->hi && h->lo <= o->hi &&
-		    !(o->lo != o->hi && h->lo == h->hi) && !(o->lo == o->hi && h->lo != h->hi))
-			parse_error(p, pos, 1, NULL, "this overlaps the handler in line %u", o->line);
-	}
-}
-
-static void parse_on(Parser *p)
-{
-	static const struct {
-		const char *word;
-		u8 kind, args;
-	} kinds[] = {{"illegal", ISA_ON_ILLEGAL, 0}, {"raise", ISA_ON_RAISE, 1}, {"fetch", ISA_ON_FETCH, 1},
-		     {"fault", ISA_ON_FAULT, 1},     {"reset", ISA_ON_RESET, 0}};
-	u32 pos = p->tok.pos;
-	IsaHandler *h;
-	Scope scope;
-
-	if (accept_word(p, "read")) {
-		parse_on_memory(p, false, pos);
-		return;
-	}
-	if (accept_word(p, "write")) {
-		parse_on_memory(p, true, pos);
-		return;
-	}
-	for (u32 i = 0; i < COUNT_OF(kinds); i++) {
-		if (!tok_word(p, kinds[i].word))
-			continue;
-		for (u32 k = 0; k < p->isa->handler_count; k++)
-			if (p->isa->handlers[k].kind == kinds[i].kind)
-				error_here(p, NULL, "'on %s' stands twice (first in line %u)", kinds[i].word,
-					   p->isa->handlers[k].line);
-		lex_next(p);
-		h = new_handler(p, kinds[i].kind);
-		if (!h)
-			return;
-		body_begin(p, h->body, &scope, NULL, true);
-		if (kinds[i].args) {
-			expect(p, "(", "before the argument");
-			if (p->tok.kind == TOK_IDENT) {
-				const char *name = tok_text(p);
-				u32 len = p->tok.len;
-
-				lex_next(p);
-				/* The trap number is as wide as people write it; an address as wide as pc. */
-				add_arg(p, h, name, len,
-					kinds[i].kind == ISA_ON_RAISE ? 8 : kinds[i].kind == ISA_ON_FAULT ? 64 : p->isa->pc_width);
-			} else {
-				error_here(p, NULL, "expected a name for the argument");
-			}
-			expect(p, ")", "after the argument");
-		}
-		finish_handler(p, h, pos);
-		return;
-	}
-	error_here(p, "on illegal, raise(n), fetch(a), fault(a), reset, read S[..], write S[..] v", "'on' what?");
-	lex_next(p);
-}
-
-static void parse_interrupt(Parser *p, bool event)
-{
-	u32 pos = p->tok.pos, name_len;
-	IsaHandler *h = new_handler(p, event ? ISA_EVENT : ISA_INTERRUPT);
-	const char *param = NULL;
-	u32 param_len = 0;
-	u8 param_width = 8;
-	Scope scope;
-
-	if (!h)
-		return;
-	h->name = take_name(p, event ? "the event" : "the interrupt");
-	(void)name_len;
-	if (event) {
-		if (strcmp(h->name, "key"))
-			parse_error(p, pos, (u32)strlen(h->name), "the console's bytes arrive as: event key(c:8) when .. { .. }",
-				    "there is no event '%s'", h->name);
-		expect(p, "(", "after the name of an event");
-		param = tok_text(p);
-		param_len = p->tok.len;
-		if (p->tok.kind != TOK_IDENT)
-			error_here(p, NULL, "expected a name for the byte");
-		lex_next(p);
-		if (accept(p, ":"))
-			param_width = parse_width(p, "the byte");
-		if (param_width != 8)
-			parse_error(p, pos, 1, NULL, "a console byte has 8 bits");
-		expect(p, ")", "after the byte");
-	}
-	if (!event && !tok_word(p, "when"))
-		error_here(p, "write: interrupt NAME when COND { .. }", "an interrupt needs a condition, or it would never end");
-	if (accept_word(p, "when")) {
-		h->when = parse_value_body(p, 1);
-		if (h->when) {
-			mark_irq_regs(p, h->when->value);
-			if (h->when->effects & (RTL_IMPURE & ~RTL_HOSTS))
-				parse_error(p, pos, 1, NULL, "a condition reads registers and host functions alone");
-		}
-	}
-	body_begin(p, h->body, &scope, NULL, true);
-	if (event)
-		add_arg(p, h, param, param_len, 8);
-	finish_handler(p, h, pos);
-}
-
-static void parse_every(Parser *p)
-{
-	u32 pos = p->tok.pos;
-	IsaHandler *h = new_handler(p, ISA_EVERY);
-	Scope scope;
-
-	if (!h)
-		return;
-	if (parse_const(p, &h->every) && h->every == 0)
-		parse_error(p, pos, 1, NULL, "every how many instructions? At least 1");
-	if (!h->every)
-		h->every = 1;
-	body_begin(p, h->body, &scope, NULL, true);
-	finish_handler(p, h, pos);
 }
 
 /* ---- display, image, init ---- */
@@ -1010,7 +770,7 @@ static u16 take_space(Parser *p)
 	return space;
 }
 
-static void parse_display(Parser *p)
+void parse_display(Parser *p)
 {
 	Isa *isa = p->isa;
 	u32 pos = p->tok.pos;
@@ -1039,7 +799,7 @@ static void parse_display(Parser *p)
 		*isa->display = (IsaDisplay){space, (u32)width, (u32)height};
 }
 
-static void parse_image(Parser *p)
+void parse_image(Parser *p)
 {
 	Isa *isa = p->isa;
 	u16 space = take_space(p);
@@ -1060,7 +820,7 @@ static void parse_image(Parser *p)
 		*isa->image = image;
 }
 
-static void parse_init(Parser *p)
+void parse_init(Parser *p)
 {
 	Isa *isa = p->isa;
 	u32 cap = 0, pos = p->tok.pos;
@@ -1072,7 +832,7 @@ static void parse_init(Parser *p)
 	expect(p, "]", "after the address");
 	expect(p, "=", "before the cells");
 	while (p->tok.kind == TOK_NUMBER && !p->give_up) {
-		if (!grow(p, (void **)&init.values, &cap, init.count, sizeof(u64), 65536, "cells in one 'init'"))
+		if (!grow_table(p, (void **)&init.values, &cap, init.count, sizeof(u64), 65536, "cells in one 'init'"))
 			return;
 		if (init.space != ISA_NONE && p->tok.value > bits_mask(isa->spaces[init.space].cell_bits))
 			error_here(p, NULL, "0x%llx does not fit a cell of %u bits", (unsigned long long)p->tok.value,
@@ -1088,237 +848,7 @@ static void parse_init(Parser *p)
 	if (isa->spaces[init.space].cells &&
 	    (init.address >= isa->spaces[init.space].cells || init.count > isa->spaces[init.space].cells - init.address))
 		parse_error(p, pos, 1, NULL, "these cells do not lie in space '%s'", isa->spaces[init.space].name);
-	if (!grow(p, (void **)&isa->inits, &p->cap_inits, isa->init_count, sizeof(init), 1024, "'init' items"))
+	if (!grow_table(p, (void **)&isa->inits, &p->cap_inits, isa->init_count, sizeof(init), 1024, "'init' items"))
 		return;
 	isa->inits[isa->init_count++] = init;
-}
-
-/* ---- the file ---- */
-
-static void parse_item(Parser *p, const IsaChoice *choices, u32 choice_count)
-{
-	if (accept_word(p, "isa"))
-		parse_isa(p);
-	else if (accept_word(p, "option"))
-		parse_option(p, choices, choice_count);
-	else if (accept_word(p, "space"))
-		parse_space_item(p);
-	else if (accept_word(p, "code"))
-		parse_code(p);
-	else if (accept_word(p, "fill"))
-		parse_fill(p);
-	else if (accept_word(p, "reg"))
-		parse_reg(p);
-	else if (accept_word(p, "const"))
-		parse_const_item(p);
-	else if (accept_word(p, "view"))
-		parse_view(p);
-	else if (accept_word(p, "table"))
-		parse_table_item(p);
-	else if (accept_word(p, "field"))
-		parse_field(p);
-	else if (accept_word(p, "func"))
-		parse_func(p);
-	else if (accept_word(p, "host"))
-		parse_host_item(p);
-	else if (tok_word(p, "insn"))
-		parse_insn(p);
-	else if (tok_word(p, "alias"))
-		parse_alias(p);
-	else if (tok_word(p, "pseudo"))
-		parse_pseudo(p);
-	else if (accept_word(p, "on"))
-		parse_on(p);
-	else if (accept_word(p, "interrupt"))
-		parse_interrupt(p, false);
-	else if (accept_word(p, "event"))
-		parse_interrupt(p, true);
-	else if (accept_word(p, "every"))
-		parse_every(p);
-	else if (accept_word(p, "display"))
-		parse_display(p);
-	else if (accept_word(p, "image"))
-		parse_image(p);
-	else if (accept_word(p, "init"))
-		parse_init(p);
-	else if (tok_word(p, "asm"))
-		parse_dialect(p);
-	else if (tok_word(p, "pin")) { /* a hint which registers are hot; engines here count by themselves */
-		do
-			lex_next(p);
-		while (!p->tok.line_start && p->tok.kind != TOK_END);
-	} else {
-		error_here(p, "an item begins with one of: isa option space code fill reg const view table field func host insn "
-			   "alias pseudo on interrupt event every display image init asm",
-			   "'%.*s' does not begin an item", (int)(p->tok.len > 40 ? 40 : p->tok.len), tok_text(p));
-		lex_next(p);
-	}
-}
-
-static void parse_file(Parser *p, const IsaChoice *choices, u32 choice_count)
-{
-	while (p->tok.kind != TOK_END && !p->give_up) {
-		u32 errors = p->diags->errors, before = p->tok.pos;
-
-		p->item_errors = 0;
-
-		if (!p->isa->name && !tok_word(p, "isa")) {
-			error_here(p, "begin with: isa NAME \"title\"", "a description begins with 'isa'");
-			return;
-		}
-		parse_item(p, choices, choice_count);
-		p->insn = NULL;
-		p->scope = NULL;
-		p->func_name = NULL;
-		p->in_handler = false;
-		accept(p, ";");
-		if (p->diags->errors != errors)
-			while (p->tok.kind != TOK_END && !(p->tok.line_start && at_item(p)) )
-				lex_next(p);
-		else if (p->tok.pos == before)
-			lex_next(p);
-	}
-}
-
-static void check_choices(Parser *p, const IsaChoice *choices, u32 choice_count)
-{
-	for (u32 i = 0; i < choice_count; i++)
-		if (!isa_option_value(p->isa, choices[i].option)) {
-			Buf list = {0};
-
-			for (u32 k = 0; k < p->isa->option_count; k++)
-				buf_printf(&list, "%s%s", k ? ", " : "", p->isa->options[k].name);
-			diag_report_file(p->diags, DIAG_ERROR, p->source.name, NULL, "%s has no option '%s'%s%s", p->isa->name,
-					 choices[i].option, list.len ? "; it has: " : "", buf_text(&list));
-			buf_fini(&list);
-		}
-}
-
-static void check_basics(Parser *p)
-{
-	Isa *isa = p->isa;
-
-	if (isa->pc_reg == ISA_NONE)
-		parse_error(p, 0, 1, "write: reg pc : 16 = 0x3000", "there is no register 'pc'");
-	if (!p->has_code)
-		parse_error(p, 0, 1, "write: code M", "nothing says where instructions live");
-	if (!isa->insn_count)
-		parse_error(p, 0, 1, NULL, "there are no instructions");
-	for (u32 i = 0; i < isa->init_count; i++)
-		if (isa->spaces[isa->inits[i].space].size_name)
-			parse_error(p, 0, 1, NULL, "'init' of a space whose size the loader decides");
-}
-
-/* The implicit register that counts cycles. */
-static void add_cycles(Parser *p)
-{
-	Isa *isa = p->isa;
-	IsaReg *r;
-
-	isa->cycles_reg = ISA_NONE;
-	if (!p->uses_cycles)
-		return;
-	if (p->own_cycles) {
-		parse_error(p, 0, 1, "rename it, or leave it out: 'cycles' is there by itself",
-			    "'cost' and 'charge' count in a register 'cycles', but the file declares its own");
-		return;
-	}
-	if (!grow(p, (void **)&isa->regs, &p->cap_regs, isa->reg_count, sizeof(*r), 257, "registers"))
-		return;
-	r = &isa->regs[isa->reg_count];
-	*r = (IsaReg){.name = "cycles", .doc = "cycles so far (cost and charge)", .width = 64, .count = 1};
-	r->slot = isa->slot_count++;
-	r->names = ARENA_ARRAY(p->arena, const char *, 1);
-	if (!r->names) {
-		p->give_up = true;
-		return;
-	}
-	r->names[0] = r->name;
-	isa->cycles_reg = (u16)isa->reg_count++;
-}
-
-static u64 hash_text(u64 hash, const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ (u8)text[i]) * 0x100000001B3u;
-	return hash;
-}
-
-Isa *isa_load(const char *name, const char *text, size_t len, const IsaChoice *choices, u32 choice_count,
-	      DiagList *diags)
-{
-	Isa *isa = calloc(1, sizeof(*isa));
-	Parser *p = calloc(1, sizeof(*p));
-	u32 errors = diags->errors;
-
-	if (!isa || !p) {
-		free(isa);
-		free(p);
-		diag_report_file(diags, DIAG_ERROR, name, NULL, "out of memory");
-		return NULL;
-	}
-	if (len > (size_t)4 << 20) {
-		diag_report_file(diags, DIAG_ERROR, name, NULL, "a description has at most 4 MiB, this has %zu bytes", len);
-		free(isa);
-		free(p);
-		return NULL;
-	}
-	arena_init(&isa->arena);
-	strmap_init(&isa->mnemonics, true);
-	*p = (Parser){.isa = isa, .arena = &isa->arena, .diags = diags, .raw_stop = RAW_STOP};
-	isa->source_name = arena_strdup(&isa->arena, name);
-	isa->text = arena_strndup(&isa->arena, text, len);
-	isa->text_len = len;
-	isa->pc_reg = isa->code_space = ISA_NONE;
-	isa->pc_width = 64;
-	isa->slot_count = 1;
-	isa->parcel_bits = 8;
-	isa->parcel_cells = 1;
-	isa->doc = "";
-	if (isa->text && isa->source_name) {
-		p->source = (Source){isa->source_name, isa->text, len};
-		lex_start(p);
-		parse_file(p, choices, choice_count);
-		isa->funcs = p->funcs;
-		isa->func_count = p->func_count;
-		if (!p->give_up && !isa->name && diags->errors == errors)
-			diag_report_file(diags, DIAG_ERROR, name, "begin with: isa NAME \"title\"", "the description is empty");
-		if (diags->errors == errors && !p->give_up) {
-			check_basics(p);
-			check_choices(p, choices, choice_count);
-			add_cycles(p);
-		}
-		if (diags->errors == errors && !p->give_up)
-			finish_dialects(p);
-		if (diags->errors == errors && !p->give_up)
-			finish_forms(p);
-		if (diags->errors == errors && !p->give_up)
-			check_encodings(p);
-		if (diags->errors == errors && !p->give_up) {
-			check_unused(p);
-			if (!build_decoder(p))
-				p->give_up = true;
-		}
-		isa->hash = hash_text(0xCBF29CE484222325u, text, len);
-		for (u32 i = 0; i < isa->option_count; i++)
-			isa->hash = hash_text(isa->hash, isa->options[i].choices[isa->options[i].chosen],
-					      strlen(isa->options[i].choices[isa->options[i].chosen]) + 1);
-	}
-	if (isa->arena.failed || isa->mnemonics.failed || (p->give_up && diags->errors == errors))
-		diag_report_file(diags, DIAG_ERROR, name, NULL, "out of memory");
-	free(p);
-	if (diags->errors != errors) {
-		isa_destroy(isa);
-		return NULL;
-	}
-	return isa;
-}
-
-void isa_destroy(Isa *isa)
-{
-	if (!isa)
-		return;
-	strmap_fini(&isa->mnemonics);
-	arena_fini(&isa->arena);
-	free(isa);
 }
