@@ -152,7 +152,7 @@ static void diagram_of_bytes_in_fetch_order(void **state)
 		     "    +---------------+------------------+---+---------------+---------------+\n"
 		     "    |   00000001    |(0)(0)(0)(0)(0)(0)| x |    h[15:8]    |    h[7:0]     |\n"
 		     "    +---------------+------------------+---+---------------+---------------+\n");
-	assert_holds(&text, "the machine does not look at them");
+	assert_holds(&text, "the machine does not look at");
 	buf_fini(&text);
 	isa_destroy(isa);
 }
