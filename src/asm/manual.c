@@ -39,7 +39,7 @@ static void contents(Doc *doc, const Isa *isa, const ManualItems *items)
 		{"instructions", "Instructions", isa->insn_count > 0},
 		{"opcodes", "Opcode map", isa->insn_count > 0},
 		{"reserved", "Reserved encodings", isa->insn_count > 0},
-		{"handlers", "Traps, devices, interrupts", isa->handler_count > 0},
+		{"handlers", "Traps, devices, interrupts", isa->handler_count + isa->reason_count > 0},
 		{"assembler", "Assembler", true},
 		{"index", "Index", isa->form_count + isa->pseudo_count > 0},
 	};
@@ -230,6 +230,15 @@ static void memory(Doc *doc, const Isa *isa)
 	if (isa->display)
 		doc_paraf(doc, "The display shows space %s: %u by %u cells, row by row; a cell that is not zero is lit.",
 			  isa->spaces[isa->display->space].name, isa->display->width, isa->display->height);
+	for (u32 i = 0; i < isa->init_count; i++) {
+		const IsaInit *init = &isa->inits[i];
+
+		doc_paraf(doc, "Reset fills %s[0x%llX..0x%llX].", isa->spaces[init->space].name,
+			  (unsigned long long)init->address, (unsigned long long)(init->address + init->count - 1));
+	}
+	for (u32 i = 0; i < isa->table_count; i++)
+		doc_paraf(doc, "Table %s comes with the program; its rows are known when an instruction is decoded.",
+			  isa->tables[i].name);
 	for (u32 i = 0; i < isa->space_count; i++) {
 		if (!isa->spaces[i].has_handlers)
 			continue;
@@ -438,15 +447,30 @@ static const char *handler_title(const Isa *isa, const IsaHandler *handler, Buf 
 	return buf_text(out);
 }
 
+static void reasons(Doc *doc, const Isa *isa)
+{
+	static const char *const titles[] = {"what", "number", "why"};
+
+	doc_table_begin(doc, "ttt", titles);
+	for (u32 i = 0; i < isa->reason_count; i++) {
+		doc_cell(doc, isa->reasons[i].raise ? "exception" : "stop");
+		doc_cellf(doc, "%llu", (unsigned long long)isa->reasons[i].number);
+		doc_cell(doc, isa->reasons[i].text);
+	}
+	doc_table_end(doc);
+}
+
 static void handlers(Doc *doc, const Isa *isa, ManualItems *items)
 {
 	Buf title;
 
-	if (isa->handler_count == 0)
+	if (isa->handler_count + isa->reason_count == 0)
 		return;
 	buf_init(&title);
 	doc_heading(doc, 2, "handlers", "Traps, devices, interrupts");
-	doc_para(doc, "What happens outside of instructions. Inside a device's handler accesses to memory go past devices.");
+	reasons(doc, isa);
+	if (isa->handler_count)
+		doc_para(doc, "What happens outside of instructions. Inside a device's handler accesses to memory go past devices.");
 	for (u32 i = 0; i < isa->handler_count; i++) {
 		const IsaHandler *handler = &isa->handlers[i];
 		const char *keyword = handler->kind == ISA_INTERRUPT ? "interrupt" : handler->kind == ISA_EVENT ? "event" :
