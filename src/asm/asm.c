@@ -243,8 +243,8 @@ static void warn_lone_labels(Assembler *as)
 
 		if (!symbol->lone || symbol->used || symbol->len < 3)
 			continue;
-		near = asm_nearest(as, NAMES_MNEMONIC | NAMES_DIRECTIVE, symbol->name, symbol->len);
-		if (near && strlen(near) >= 3 && symbol->len <= strlen(near) + 1)
+		near = asm_nearest(as, NAMES_MNEMONIC | NAMES_DIRECTIVE, symbol->name, symbol->len, 1);
+		if (near && strlen(near) >= 3)
 			asm_report_at(as, DIAG_WARNING, symbol->source, symbol->offset, symbol->len,
 				      arena_printf(&as->scratch, "did you mean '%s'?", near),
 				      "'%s' is taken as a label, which nothing uses", symbol->name);

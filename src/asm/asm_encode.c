@@ -35,15 +35,16 @@ static AsmFit refuse_range(Encode *e, const AsmToken *token, const IsaField *fie
 			   i64 lo, i64 hi)
 {
 	const char *hint = NULL;
-	bool is_signed = lo < 0;
+	bool is_signed = lo < 0, loose = e->as->dialect->loose_ranges;
 
 	if (!e->report)
 		return FIT_NO;
 	if (is_signed && place->width < 63 && v > hi && v < (i64)1 << place->width)
 		hint = arena_printf(&e->as->scratch, "as %u bits, %lld would mean %lld", place->width, (long long)v,
 				    (long long)bits_signed((u64)v, place->width));
-	asm_error(e->as, e->span, token, hint, "%lld does not fit '%s', %u bits %s (%lld..%lld)", (long long)v,
-		  field->name, place->width, is_signed ? "signed" : "unsigned", (long long)lo, (long long)hi);
+	asm_error(e->as, e->span, token, hint, "%lld does not fit '%s', %u bits%s (%lld..%lld)", (long long)v,
+		  field->name, place->width, loose ? "" : is_signed ? " signed" : " unsigned", (long long)lo,
+		  (long long)hi);
 	return FIT_NO;
 }
 

@@ -98,13 +98,34 @@ bool asm_is_register(const Assembler *as, const char *text, size_t len)
 
 /* ---- Primaries ---- */
 
+const char *asm_number_usage(Assembler *as)
+{
+	const IsaDialect *dialect = as->dialect;
+	char *text = arena_strdup(&as->scratch, "numbers are written");
+
+	for (u32 i = 0; text && i < dialect->number_count; i++) {
+		const IsaNumberForm *form = &dialect->numbers[i];
+		const char *affix = form->affix ? form->affix : "";
+		const char *digits = form->base == ISA_BASE_HEX ? "1F" : form->base == ISA_BASE_BIN ? "101"
+				   : form->base == ISA_BASE_OCT ? "17" : "10";
+
+		text = arena_printf(&as->scratch, "%s%s%s%s%s", text,
+				    !i ? " " : i + 1 == dialect->number_count ? " or " : ", ",
+				    form->is_suffix ? "" : affix, digits, form->is_suffix ? affix : "");
+	}
+	return text;
+}
+
 static bool expr_fail(Expr *e, const char *hint, const char *what)
 {
 	const AsmToken *token = &e->span->tokens[e->at];
 
 	if (e->as->dry)
 		return false;
-	if (token->kind == TOKEN_END)
+	if (token->kind == TOKEN_PUNCT && token->value == 0)
+		asm_error(e->as, e->span, token, asm_number_usage(e->as), "%s is no number",
+			  asm_quote(e->as, e->span, token));
+	else if (token->kind == TOKEN_END)
 		asm_error(e->as, e->span, token, hint, "%s is missing here", what);
 	else
 		asm_error(e->as, e->span, token, hint, "%s is expected, not %s", what,

@@ -58,7 +58,7 @@ static void consider(Nearest *n, const char *name)
 	d = distance(n->text, n->len, name, len);
 	if (d == 0)
 		return;
-	if (d < n->best || (d == n->best && len == n->len && !n->same_length)) {
+	if (d < n->best || (n->name && d == n->best && len == n->len && !n->same_length)) {
 		n->best = d;
 		n->name = name;
 		n->same_length = len == n->len;
@@ -73,9 +73,9 @@ static bool is_excluded(const Assembler *as, const char *name)
 	return false;
 }
 
-const char *asm_nearest(Assembler *as, unsigned names, const char *text, size_t len)
+const char *asm_nearest(Assembler *as, unsigned names, const char *text, size_t len, unsigned most)
 {
-	Nearest n = {.text = text, .len = len, .best = (len <= 3 ? 1 : 2) + 1};
+	Nearest n = {.text = text, .len = len, .best = most + 1};
 
 	if (len < 2 || len > LONGEST || as->diags->count >= DIAG_MAX)
 		return NULL;
@@ -96,7 +96,7 @@ const char *asm_nearest(Assembler *as, unsigned names, const char *text, size_t 
 
 const char *asm_suggest(Assembler *as, unsigned names, const char *text, size_t len)
 {
-	const char *name = asm_nearest(as, names, text, len);
+	const char *name = asm_nearest(as, names, text, len, len <= 3 ? 1 : 2);
 
 	return name ? arena_printf(&as->scratch, "did you mean '%s'?", name) : NULL;
 }

@@ -42,7 +42,7 @@ typedef enum AsmTokenKind {
 	TOKEN_NAME,   /* label, mnemonic, register, directive: prefixes included */
 	TOKEN_NUMBER, /* value */
 	TOKEN_STRING, /* quotes included */
-	TOKEN_PUNCT,  /* value: the character, or one of AsmOperator */
+	TOKEN_PUNCT,  /* value: the character, or one of AsmOperator; 0: digits that are no number of the dialect */
 	TOKEN_VALUE,  /* an evaluated operand of a pseudo-instruction: value */
 } AsmTokenKind;
 
@@ -230,6 +230,8 @@ bool asm_string_next(Assembler *as, const AsmSpan *span, const AsmToken *token, 
 /* Evaluates from token *at; afterwards *at is behind the expression. False after a mistake in its form; said when
  * as->dry is not set. Unknown and undefined symbols give known = false; undefined ones are said when writing. */
 bool asm_expr(Assembler *as, const AsmSpan *span, u32 *at, AsmValue *value);
+/* How numbers are written in the dialect, for hints. */
+const char *asm_number_usage(Assembler *as);
 /* The token as a register of file `reg` (ISA_NONE: of any): its element or ASM_NO_INDEX. */
 u32 asm_register(const Assembler *as, const AsmSpan *span, const AsmToken *token, u16 reg);
 bool asm_is_register(const Assembler *as, const char *text, size_t len);
@@ -292,7 +294,7 @@ u64 *asm_reserve(Assembler *as, AsmStmt *stmt, u64 count, bool is_code);
 /* "did you mean 'LOOP'?" for the nearest of the known names, or NULL. In scratch. */
 typedef enum AsmNames { NAMES_MNEMONIC = 1, NAMES_DIRECTIVE = 2, NAMES_SYMBOL = 4, NAMES_REGISTER = 8 } AsmNames;
 const char *asm_suggest(Assembler *as, unsigned names, const char *text, size_t len);
-/* The name it was, for further words. */
-const char *asm_nearest(Assembler *as, unsigned names, const char *text, size_t len);
+/* The nearest known name, at most `most` edits away, or NULL. */
+const char *asm_nearest(Assembler *as, unsigned names, const char *text, size_t len, unsigned most);
 
 #endif

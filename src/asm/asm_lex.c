@@ -55,7 +55,7 @@ void asm_lex_init(Assembler *as)
 
 	for (const char *s = " \t\r\v\f"; *s; s++)
 		as->is_blank[(u8)*s] = 1;
-	as->blanks_separate = !dialect->commas && *separators;
+	as->blanks_separate = !dialect->commas && *separators && strcmp(separators, ",") != 0;
 	as->commas_count = !as->blanks_separate;
 	for (const char *s = separators; as->blanks_separate && *s; s++)
 		as->is_blank[(u8)*s] = 1;
@@ -348,6 +348,10 @@ u32 asm_lex_line(Assembler *as, u32 source, const char *text, size_t *from, size
 			token = add_token(as, &count, TOKEN_NUMBER, blank | TOKEN_CHAR, at, n);
 		} else if ((n = name_length(as, text, at, end))) {
 			token = add_token(as, &count, TOKEN_NAME, blank, at, n);
+		} else if (is_digit((u8)text[at])) { /* a number of some other dialect */
+			for (n = 1; at + n < end && as->is_name[(u8)text[at + n]];)
+				n++;
+			token = add_token(as, &count, TOKEN_PUNCT, blank, at, n);
 		} else if (text[at] == ';') { /* no comment here, so it separates statements */
 			at++;
 			break;

@@ -208,7 +208,9 @@ static bool match_field(Match *m, const IsaInsn *insn, unsigned index)
 	u32 element, at = m->at;
 	u64 mask;
 
-	if (m->as->checking && peek(m)->kind == TOKEN_VALUE) { /* a parameter: may be anything */
+	if (m->as->checking && peek(m)->kind == TOKEN_VALUE &&
+	    (field->kind == ISA_FIELD_REG || field->kind == ISA_FIELD_LIST || field->kind == ISA_FIELD_ENUM)) {
+		/* A parameter: may be anything. */
 		m->at++;
 		return true;
 	}
@@ -424,6 +426,8 @@ static void explain(Match *m, const char *name, size_t len)
 	else if (is_punct(token, '-') && token[1].kind == TOKEN_NUMBER && as->dialect->no_expressions)
 		asm_error(as, m->span, token, "the sign of a number stands behind its prefix",
 			  "%s is not a number", asm_quote(as, m->span, token));
+	else if (is_punct(token, 0))
+		asm_error(as, m->span, token, asm_number_usage(as), "%s is no number", asm_quote(as, m->span, token));
 	else if (!list)
 		asm_error(as, m->span, token, hint, "%s is more than %.*s takes", asm_quote(as, m->span, token),
 			  (int)(len > 60 ? 60 : len), name);

@@ -362,6 +362,10 @@ static void unknown(Line *l, const AsmToken *token)
 	hint = asm_suggest(as, is_directive ? NAMES_DIRECTIVE : NAMES_MNEMONIC | NAMES_DIRECTIVE, text, token->len);
 	if (!hint && as->dialect->label == ISA_LABEL_COLON && token[1].kind == TOKEN_END)
 		hint = "a label ends with ':'";
+	if (token[1].kind == TOKEN_PUNCT && !(token[1].flags & TOKEN_BLANK) && token[1].value != ':' &&
+	    as->dialect->label & ISA_LABEL_BARE)
+		hint = arena_printf(&as->scratch, "a label is made of letters, digits and any of %s",
+				    as->dialect->label_chars ? as->dialect->label_chars : "_.$");
 	asm_error(as, &l->span, token, hint, "there is no %s %s", is_directive ? "directive" : "instruction",
 		  asm_quote(as, &l->span, token));
 }
@@ -380,9 +384,9 @@ static bool bare_label(Line *l)
 	if (!lone && !mnemonic_at(l, next) && directive_at(l, next) == ASM_NO_INDEX) {
 		bool directive_like = next->kind == TOKEN_NAME && text_of(l, next)[0] == '.';
 		bool next_near = next->kind == TOKEN_NAME && !asm_is_register(as, text_of(l, next), next->len) &&
-				 asm_nearest(as, NAMES_MNEMONIC | NAMES_DIRECTIVE, text_of(l, next), next->len);
+				 asm_nearest(as, NAMES_MNEMONIC | NAMES_DIRECTIVE, text_of(l, next), next->len, 1);
 
-		if (!directive_like && !(next_near && !asm_nearest(as, NAMES_MNEMONIC, text, token->len)))
+		if (!directive_like && !(next_near && !asm_nearest(as, NAMES_MNEMONIC, text, token->len, 2)))
 			return false;
 	}
 	if (!placed(l, token)) {

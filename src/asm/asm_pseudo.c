@@ -43,7 +43,7 @@ static void expand_error(Expand *x, const AsmToken *token, const char *hint, con
 		return;
 	span.pseudo = x->pseudo;
 	span.neutral = x->as->pool;
-	asm_error(x->as, &span, token, hint, "%s", text);
+	asm_error(x->as, &span, token, hint, "%s", text ? text : "out of memory");
 }
 
 static bool bodies_ready(Assembler *as)
@@ -237,13 +237,13 @@ static bool instruction(Expand *x, bool run)
 	if (!asm_is_mnemonic(as, name, tokens[0].len) &&
 	    strmap_get(&as->isa->mnemonics, name, tokens[0].len, ASM_NO_INDEX) == ASM_NO_INDEX) {
 		expand_error(x, &tokens[0], as->dry ? NULL : asm_suggest(as, NAMES_MNEMONIC, name, tokens[0].len),
-			     "this is no instruction");
-		return false;
+			     arena_printf(&as->scratch, "there is no instruction %s", asm_quote(as, &span, &tokens[0])));
+		return as->checking; /* on to the next one */
 	}
 	count = asm_match(as, &span, name, tokens[0].len, 1, &candidates);
 	if (!count) {
 		x->fit = FIT_NO;
-		return false;
+		return as->checking;
 	}
 	if (as->checking)
 		return true;
@@ -320,23 +320,35 @@ static bool statement(Expand *x, bool run)
 
 /* ---- Use ---- */
 
-/* What the operand at token `at` puts in for its parameter. */
-static AsmToken bind(Assembler *as, const AsmSpan *span, u32 at)
+static bool is_enum_name(const Assembler *as, const AsmSpan *span, const AsmToken *token)
+{
+	for (u32 i = 0; i < as->isa->field_count; i++)
+		if (as->isa->fields[i].kind == ISA_FIELD_ENUM &&
+		    asm_enum(as, span, token, &as->isa->fields[i]) < as->isa->fields[i].enum_count)
+			return true;
+	return false;
+}
+
+/* What the operand at token `at` puts in for its parameter: a register or the name of an enum value as it is, anything
+ * else by its value. False when it has none. */
+static bool bind(Assembler *as, const AsmSpan *span, u32 at, AsmToken *out)
 {
 	const AsmToken *first = &span->tokens[at < span->count ? at : span->count];
-	AsmToken token = *first;
 	AsmValue value;
-	u32 next = at;
 
-	if (first->kind == TOKEN_VALUE || at >= span->count)
-		return token;
-	if (!asm_expr(as, span, &next, &value) || (first->kind == TOKEN_NAME && next == at + 1))
-		return token; /* a name by itself stays one: a register, a label */
-	token.kind = TOKEN_VALUE;
-	token.value = value.v;
-	token.flags = (u8)((first->flags & TOKEN_NEUTRAL) | (value.known ? 0 : TOKEN_UNKNOWN) |
-			   (value.address ? TOKEN_ADDRESS : 0));
-	return token;
+	*out = *first;
+	if (first->kind == TOKEN_END)
+		return true;
+	if (first->kind == TOKEN_NAME && (asm_register(as, span, first, ISA_NONE) != ASM_NO_INDEX ||
+					  is_enum_name(as, span, first)))
+		return true;
+	if (!asm_expr(as, span, &at, &value) || (as->writing && !value.known))
+		return false; /* said by asm_expr */
+	out->kind = TOKEN_VALUE;
+	out->value = value.v;
+	out->flags = (u8)((first->flags & TOKEN_NEUTRAL) | (value.known ? 0 : TOKEN_UNKNOWN) |
+			  (value.address ? TOKEN_ADDRESS : 0));
+	return true;
 }
 
 AsmFit asm_expand(Assembler *as, const AsmSpan *span, const AsmCandidate *candidate, u64 pc, u64 *out, u32 room,
@@ -356,8 +368,9 @@ AsmFit asm_expand(Assembler *as, const AsmSpan *span, const AsmCandidate *candid
 	as->expanding = true;
 	as->dry = dry || !as->writing;
 	for (u32 i = 0; i < x.pseudo->param_count && i < ISA_MAX_FIELDS; i++)
-		x.bound[i] = bind(as, span, candidate->at[i]);
-	if (block(&x, true) && peek(&x)->kind != TOKEN_END)
+		if (!bind(as, span, candidate->at[i], &x.bound[i]))
+			x.fit = FIT_NO;
+	if (x.fit == FIT_YES && block(&x, true) && peek(&x)->kind != TOKEN_END)
 		expand_error(&x, peek(&x), NULL, "'}' has no '{'");
 	as->dry = dry;
 	as->expanding = expanding;

@@ -75,12 +75,12 @@ static void put_hex(const Dis *d, u64 value, unsigned digits)
 
 static void put_literal(const Dis *d, const char *text)
 {
-	bool blanks = !d->dialect->commas && d->dialect->separators && *d->dialect->separators;
+	const char *separators = d->dialect->separators ? d->dialect->separators : "";
 
 	for (; *text; text++) {
 		if (*text != ',')
 			buf_byte(d->out, (u8)*text);
-		else if (blanks && !strchr(d->dialect->separators, ','))
+		else if (!d->dialect->commas && *separators && !strchr(separators, ','))
 			buf_byte(d->out, ' ');
 		else
 			buf_str(d->out, text[1] ? "," : ", ");
@@ -143,7 +143,7 @@ static void put_target(const Dis *d, const IsaInsn *insn, unsigned index, const 
 	else if (field->kind == ISA_FIELD_REL && d->dialect->rel_number_is_offset)
 		put_decimal(d, (i64)value);
 	else
-		put_hex(d, target, 1);
+		put_hex(d, target, field->kind == ISA_FIELD_ABS && field->hex ? (insn->fields[index].width + 3) / 4 : 1);
 }
 
 static bool put_field(const Dis *d, unsigned index, u64 value)

@@ -1,0 +1,1 @@
+/* Descriptions that test_dis.c takes random instructions of. */
