@@ -24,7 +24,11 @@ typedef struct Private {
 	bool asked;  /* tiny IN: the prompt is out, the character has not come yet */
 } Private;
 
-enum { OS_BOOT = 0x0200, USER_FIRST = 0x3000, DEVICES_FIRST = 0xFE00, MEMORY_WORDS = 0x10000 };
+enum {
+	FIRST_TRAP = 0, LAST_TRAP = 0xFF,
+	FIRST_UNUSED_INTERRUPT = 0x103, LAST_INTERRUPT = 0x1FF, /* behind the exceptions */
+	OS_BOOT = 0x0200, USER_FIRST = 0x3000, DEVICES_FIRST = 0xFE00, MEMORY_WORDS = 0x10000,
+};
 
 static Profile profile_of(const Machine *machine)
 {
@@ -69,13 +73,30 @@ static void put_image(Machine *machine, const u8 *image, const u8 *end)
 	}
 }
 
+/* Vectors first+1 .. last that are 0 get the content of the first. */
+static void fill_vectors(Machine *machine, u16 first, u16 last)
+{
+	u64 filler = 0;
+
+	machine_read(machine, memory_of(machine), first, &filler);
+	for (u32 address = first + 1u; address <= last; address++) {
+		u64 vector = 0;
+
+		machine_read(machine, memory_of(machine), address, &vector);
+		if (!vector)
+			machine_write(machine, memory_of(machine), address, filler);
+	}
+}
+
 static void put_system(Machine *machine)
 {
 	switch (profile_of(machine)) {
 	case PROFILE_V3: put_image(machine, lc3_os_image, lc3_os_image_end); break;
 	case PROFILE_CLASSIC: put_image(machine, lc3_classic_image, lc3_classic_image_end); break;
-	case PROFILE_TINY: break;
+	case PROFILE_TINY: return;
 	}
+	fill_vectors(machine, FIRST_TRAP, LAST_TRAP);
+	fill_vectors(machine, FIRST_UNUSED_INTERRUPT, LAST_INTERRUPT);
 }
 
 static void set_entry(Machine *machine, u16 start)

@@ -3,14 +3,15 @@
 ; print do it themselves instead of calling OUT. All registers but R7 survive, R0 where it carries a result.
 
         .ORIG x0000
-        .BLKW 32 x0500          ; x00-x1F: BADTRAP
+        .FILL BADTRAP           ; x00, and all that are 0
+        .BLKW 31
         .FILL T_GETC            ; x20
         .FILL T_OUT             ; x21
         .FILL T_PUTS            ; x22
         .FILL T_IN              ; x23
         .FILL T_PUTSP           ; x24
         .FILL T_HALT            ; x25
-        .BLKW 218 x0500         ; x26-xFF: BADTRAP
+        .BLKW 218               ; filled when the system is loaded
         .END
 
         .ORIG x0200
@@ -19,7 +20,6 @@ BOOT    ST   R0, BOOTR0
         LEA  R0, HELLO
         PUTS
         LD   R7, PROGRAM
-        AND  R0, R0, #0
         LD   R0, BOOTR0
         JMP  R7
 PROGRAM .FILL x3000

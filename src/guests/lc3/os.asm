@@ -4,6 +4,7 @@
 ; Memory, as the third edition's tools lay it out:
 ;   x0000  trap vectors; unused ones lead to BADTRAP
 ;   x0100  exception and interrupt vectors; unused ones lead to BADINT, which just returns
+;          (vectors that are 0 here are filled when the system is loaded: with those of x00 and x103)
 ;   x0200  boot: starts a user program at x3000
 ;   x0300  service routines, at the addresses that traces of this machine show
 ;
@@ -12,19 +13,21 @@
 ; print through OUT; traps nest, because the return address is on the stack and not in R7.
 
         .ORIG x0000
-        .BLKW 32 x038C          ; x00-x1F: BADTRAP
+        .FILL BADTRAP           ; x00, and all that are 0
+        .BLKW 31
         .FILL T_GETC            ; x20
         .FILL T_OUT             ; x21
         .FILL T_PUTS            ; x22
         .FILL T_IN              ; x23
         .FILL T_PUTSP           ; x24
         .FILL T_HALT            ; x25
-        .BLKW 218 x038C         ; x26-xFF: BADTRAP
+        .BLKW 218
 
         .FILL E_PRIV            ; x100: RTI in user mode
         .FILL E_ILLEGAL         ; x101: no such opcode
         .FILL E_ACCESS          ; x102: address not allowed in user mode
-        .BLKW 253 x0413         ; x103-x1FF: BADINT
+        .FILL BADINT            ; x103, and all that are 0
+        .BLKW 252
 
 ; Boot: a frame as if the program had been interrupted, then "return" to it.
 BOOT    LD   R6, STACK
