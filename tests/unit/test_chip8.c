@@ -253,20 +253,20 @@ static void test_timers(void **state)
 {
 	(void)state;
 	open_with(NULL, NULL);
-	/* 0x200: a loop of two instructions; every 16 of them is a frame. */
+	/* 0x200: a loop of two instructions; every 20 of them is a frame. */
 	for (unsigned k = 0; k < 4; k++)
 		museum_poke(&museum, 0x200 + k, (u8[]){0x71, 0x01, 0x12, 0x00}[k]);
 	museum_set(&museum, "DT", 5);
 	museum_set(&museum, "ST", 2);
 	machine_set_pc(museum.machine, 0x200);
-	machine_run(museum.machine, 15);
+	machine_run(museum.machine, 19);
 	assert_int_equal(museum_get(&museum, "DT"), 5);
 	machine_run(museum.machine, 2);
 	assert_int_equal(museum_get(&museum, "DT"), 4);
-	machine_run(museum.machine, 64);
+	machine_run(museum.machine, 80);
 	assert_int_equal(museum_get(&museum, "DT"), 0);
 	assert_int_equal(museum_get(&museum, "ST"), 0);
-	assert_int_equal(machine_icount(museum.machine), 81);
+	assert_int_equal(machine_icount(museum.machine), 101);
 	museum_close(&museum);
 }
 
@@ -281,8 +281,55 @@ static void test_display_wait(void **state)
 	museum_poke(&museum, 0x215, 0x14);
 	MachineStop stop = machine_run(museum.machine, 10000);
 	assert_int_equal(stop.kind, STOP_HALT);
-	assert_true(machine_icount(museum.machine) >= 160);
-	assert_true(machine_icount(museum.machine) <= 180);
+	assert_true(machine_icount(museum.machine) >= 200);
+	assert_true(machine_icount(museum.machine) <= 230);
+	museum_close(&museum);
+}
+
+/* ---- Keys ---- */
+
+static void test_keys(void **state)
+{
+	static const char layout[] = "x123qweasdzc4rfv";
+	MachineStop stop;
+
+	(void)state;
+	for (unsigned key = 0; key < 16; key++)
+		for (unsigned upper = 0; upper < 2; upper++) {
+			u8 c = (u8)layout[key];
+
+			if (upper && c >= 'a')
+				c = (u8)(c - 'a' + 'A');
+			open_with(NULL, NULL);
+			machine_input(museum.machine, &c, 1);
+			for (unsigned other = 0; other < 16; other++) {
+				set_v(1, other);
+				step(0xE19E);
+				assert_int_equal(machine_pc(museum.machine), other == key ? 0x304 : 0x302);
+				step(0xE1A1);
+				assert_int_equal(machine_pc(museum.machine), other == key ? 0x302 : 0x304);
+			}
+			museum_close(&museum);
+		}
+
+	/* Fx0A gives the key when it is released: two keys, of which the first is typed twice without a pause. */
+	open_with(NULL, NULL);
+	for (unsigned k = 0; k < 6; k++)
+		museum_poke(&museum, 0x200 + k, (u8[]){0xF1, 0x0A, 0xF2, 0x0A, 0x12, 0x04}[k]);
+	machine_set_pc(museum.machine, 0x200);
+	machine_input(museum.machine, (const u8 *)"qq.4", 4);
+	stop = machine_run(museum.machine, 5000);
+	assert_int_equal(stop.kind, STOP_HALT);
+	assert_int_equal(get_v(1), 4);
+	assert_int_equal(get_v(2), 12);
+
+	/* Nobody types, and nobody will: waiting ends. */
+	museum_poke(&museum, 0x206, 0xF3);
+	museum_poke(&museum, 0x207, 0x0A);
+	machine_set_pc(museum.machine, 0x206);
+	machine_input_end(museum.machine);
+	stop = machine_run(museum.machine, 100000000);
+	assert_int_equal(stop.kind, STOP_INPUT_ENDED);
 	museum_close(&museum);
 }
 
@@ -354,6 +401,7 @@ int main(void)
 		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_timers),
 		cmocka_unit_test(test_display_wait),
+		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_programs),
 	};
 
