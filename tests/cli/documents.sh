@@ -1,0 +1,82 @@
+#!/bin/bash
+# Runs the documents that are made of commands: every command in them must still print what they show.
+#
+# In a fenced block marked `console`, a line "$ COMMAND" is run in an empty directory and the lines up to the next
+# command or the end of the block are its output (stdout and stderr); a line "..." there stands for any lines.
+# A block marked `isa NAME` or `asm NAME` is a file that the reader types in. An HTML comment "<!-- run: COMMAND -->"
+# is run as well, silently: what the text asks the reader to do in an editor.
+set -eu
+export LC_ALL=C TERM=dumb
+top=$TOP
+husk() { "$HUSK" "$@"; }
+
+failures=0
+
+# compare EXPECTED ACTUAL: line by line; "..." matches any run of lines
+compare() {
+	awk -v expected="$1" '
+	BEGIN { while ((getline line < expected) > 0) want[++n] = line; at = 1 }
+	{
+		if (at <= n && want[at] == "...") {
+			if (at == n) next
+			if ($0 == want[at + 1]) at += 2
+			next
+		}
+		if (at > n || $0 != want[at]) { print "line " NR ": got  " $0; print "        want " (at > n ? "(nothing)" : want[at]); bad = 1; exit }
+		at++
+	}
+	END { if (!bad && at <= n && !(at == n && want[n] == "...")) { print "missing: " want[at]; bad = 1 }; exit bad }' "$2"
+}
+
+finish_command() {
+	[ -n "$command" ] || return 0
+	# The shell that runs it keeps the directory and the function husk.
+	eval "$command" >actual.out 2>&1 </dev/null || true
+	if ! compare expected.out actual.out; then
+		echo "^^^ $document, line $command_line: $command"
+		failures=$((failures + 1))
+	fi
+	command=
+}
+
+run_document() {
+	document=$1
+	local line number=0 mode= file=
+	command=
+	while IFS= read -r line || [ -n "$line" ]; do
+		number=$((number + 1))
+		case $mode in
+		console)
+			if [ "$line" = '```' ]; then
+				finish_command
+				mode=
+			elif [[ $line == '$ '* ]]; then
+				finish_command
+				command=${line#'$ '} command_line=$number
+				: >expected.out
+			else
+				printf '%s\n' "$line" >>expected.out
+			fi ;;
+		file)
+			if [ "$line" = '```' ]; then mode=; else printf '%s\n' "$line" >>"$file"; fi ;;
+		skip)
+			if [ "$line" = '```' ]; then mode=; fi ;;
+		*)
+			case $line in
+			'```console') mode=console ;;
+			'```isa '*|'```asm '*) mode=file file=${line#* }; : >"$file" ;;
+			'```'*) mode=skip ;;
+			'<!-- run: '*' -->')
+				line=${line#'<!-- run: '}
+				eval "${line%' -->'}" ;;
+			esac ;;
+		esac
+	done <"$document"
+}
+
+for name in your-first-computer; do
+	mkdir "$name" && cd "$name"
+	run_document "$top/docs/$name.md"
+	cd ..
+done
+[ $failures = 0 ]
