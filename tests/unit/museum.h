@@ -60,7 +60,7 @@ static inline void museum_fail(const DiagList *diags, const char *what)
 static inline Isa *museum_load(const char *path, const IsaChoice *choices, u32 choice_count)
 {
 	DiagList diags;
-	size_t len;
+	size_t len = 0;
 	char *text = museum_read_file(path, &len);
 	Isa *isa;
 
@@ -163,13 +163,25 @@ static inline void museum_assemble(Museum *museum, const char *name, const char 
 
 static inline void museum_assemble_file(Museum *museum, const char *path)
 {
-	size_t len;
+	size_t len = 0;
 	char *text = museum_read_file(path, &len);
 
 	if (!text)
 		fail_msg("can't read %s", path);
 	museum_assemble(museum, path, text, len);
 	free(text);
+}
+
+/* As machine_run, but goes on behind the frames of a display. */
+static inline MachineStop museum_run(Museum *museum, u64 insns)
+{
+	u64 end = machine_icount(museum->machine) + insns;
+	MachineStop stop;
+
+	do
+		stop = machine_run(museum->machine, end - machine_icount(museum->machine));
+	while (stop.kind == STOP_FRAME);
+	return stop;
 }
 
 static inline void museum_expect_output(const Museum *museum, const char *expected)

@@ -342,7 +342,7 @@ static void test_exit_code(void **state)
 static void test_functional(void **state)
 {
 	const char *path = getenv("HUSK_6502_FUNCTIONAL_TEST");
-	size_t len;
+	size_t len = 0;
 	char *image;
 	MachineStop stop;
 

@@ -39,7 +39,7 @@ static MachineStop step(unsigned word)
 	museum_poke(&museum, 0x300, word >> 8);
 	museum_poke(&museum, 0x301, word & 0xFF);
 	machine_set_pc(museum.machine, 0x300);
-	return machine_run(museum.machine, 1);
+	return museum_run(&museum, 1);
 }
 
 /* ---- Arithmetic: every pair of bytes ---- */
@@ -259,11 +259,11 @@ static void test_timers(void **state)
 	museum_set(&museum, "DT", 5);
 	museum_set(&museum, "ST", 2);
 	machine_set_pc(museum.machine, 0x200);
-	machine_run(museum.machine, 19);
+	museum_run(&museum, 19);
 	assert_int_equal(museum_get(&museum, "DT"), 5);
-	machine_run(museum.machine, 2);
+	museum_run(&museum, 2);
 	assert_int_equal(museum_get(&museum, "DT"), 4);
-	machine_run(museum.machine, 80);
+	museum_run(&museum, 80);
 	assert_int_equal(museum_get(&museum, "DT"), 0);
 	assert_int_equal(museum_get(&museum, "ST"), 0);
 	assert_int_equal(machine_icount(museum.machine), 101);
@@ -279,7 +279,7 @@ static void test_display_wait(void **state)
 		museum_poke(&museum, 0x200 + k, k % 2 ? 0x15 : 0xD0);
 	museum_poke(&museum, 0x214, 0x12);
 	museum_poke(&museum, 0x215, 0x14);
-	MachineStop stop = machine_run(museum.machine, 10000);
+	MachineStop stop = museum_run(&museum, 10000);
 	assert_int_equal(stop.kind, STOP_HALT);
 	assert_true(machine_icount(museum.machine) >= 200);
 	assert_true(machine_icount(museum.machine) <= 230);
@@ -318,7 +318,7 @@ static void test_keys(void **state)
 		museum_poke(&museum, 0x200 + k, (u8[]){0xF1, 0x0A, 0xF2, 0x0A, 0x12, 0x04}[k]);
 	machine_set_pc(museum.machine, 0x200);
 	machine_input(museum.machine, (const u8 *)"qq.4", 4);
-	stop = machine_run(museum.machine, 5000);
+	stop = museum_run(&museum, 5000);
 	assert_int_equal(stop.kind, STOP_HALT);
 	assert_int_equal(get_v(1), 4);
 	assert_int_equal(get_v(2), 12);
@@ -328,7 +328,7 @@ static void test_keys(void **state)
 	museum_poke(&museum, 0x207, 0x0A);
 	machine_set_pc(museum.machine, 0x206);
 	machine_input_end(museum.machine);
-	stop = machine_run(museum.machine, 100000000);
+	stop = museum_run(&museum, 100000000);
 	assert_int_equal(stop.kind, STOP_INPUT_ENDED);
 	museum_close(&museum);
 }
@@ -350,7 +350,7 @@ static void run_program(const char *path, u64 insns, StopKind kind)
 
 	museum_open(&museum, isa_path, NULL, 0);
 	museum_assemble_file(&museum, path);
-	stop = machine_run(museum.machine, insns);
+	stop = museum_run(&museum, insns);
 	if (stop.kind != kind)
 		fail_msg("%s: %s at %03X", path, stop.text ? stop.text : "stopped", (unsigned)stop.pc);
 }
@@ -383,7 +383,7 @@ static void test_programs(void **state)
 	/* The ball is a ball at every frame, and stays inside. */
 	run_program("examples/isa/chip8/ball.asm", 20000, STOP_BUDGET);
 	while (museum_get(&museum, "pc") != 0x20E)
-		machine_run(museum.machine, 1);
+		museum_run(&museum, 1);
 	unsigned lit = 0;
 	for (unsigned i = 0; i < 2048; i++)
 		lit += machine_display_cell(museum.machine, i % 64, i / 64) != 0;

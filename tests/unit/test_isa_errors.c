@@ -53,7 +53,7 @@ static bool check_bad(const char *path)
 {
 	Expectation expected[EXPECT_MAX];
 	DiagList diags;
-	size_t len;
+	size_t len = 0;
 	char *text = museum_read_file(path, &len);
 	u32 count, errors = 0;
 	Isa *isa;
@@ -135,7 +135,7 @@ static void test_good(void **state)
 /* A description cut off anywhere, or with any byte changed, gives messages and nothing worse. */
 static void damage(const char *path, size_t step)
 {
-	size_t len;
+	size_t len = 0;
 	char *text = museum_read_file(path, &len);
 
 	assert_non_null(text);
