@@ -5,6 +5,7 @@
  *     # expect: 13:42: error: say whether the comparison is signed
  *
  * one line for each message, in order: LINE:COLUMN (0:0 = about the file), the level, and the message or its beginning.
+ * The description ends where these lines begin.
  * A file whose messages are all warnings must still load. Every tests/isa/good/NAME.isa must load without a message.
  */
 #include <dirent.h>
@@ -63,6 +64,7 @@ static bool check_bad(const char *path)
 	count = expectations(text, expected);
 	if (!count)
 		fail_msg("%s expects nothing", path);
+	len = (size_t)(strstr(text, "# expect: ") - text);
 	diag_init(&diags);
 	isa = isa_load(path, text, len, NULL, 0, &diags);
 	ok = diags.count == count;
