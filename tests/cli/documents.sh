@@ -1,5 +1,6 @@
 #!/bin/bash
-# Runs the documents that are made of commands: every command in them must still print what they show.
+# Runs the documents that are made of commands: every command in them must still print what they show. They say
+# "<!-- tested by tests/cli/documents.sh -->".
 #
 # In a fenced block marked `console`, a line "$ COMMAND" is run in an empty directory and the lines up to the next
 # command or the end of the block are its output (stdout and stderr); a line "..." there stands for any lines.
@@ -74,9 +75,11 @@ run_document() {
 	done <"$document"
 }
 
-for name in your-first-computer; do
+for file in "$top"/docs/*.md; do
+	grep -q '^<!-- tested by tests/cli/documents.sh -->' "$file" || continue
+	name=$(basename "$file" .md)
 	mkdir "$name" && cd "$name"
-	run_document "$top/docs/$name.md"
+	run_document "$file"
 	cd ..
 done
 [ $failures = 0 ]
