@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * husk asm: assembly texts into object files, listings and symbol tables. Each FILE is a program of its own.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "cmd/file.h"
+#include "cmd/load.h"
+#include "cmd/say.h"
+#include "cmd/verbs.h"
+
+typedef struct AsmVerbOptions {
+	LoadOptions load;
+	const char *output, *format, *listing, *symbols;
+	bool no_symbols, quiet;
+} AsmVerbOptions;
+
+static const Opt asm_options[] = {
+	LOAD_ROWS_ISA(AsmVerbOptions, load),
+	LOAD_ROWS_ASM(AsmVerbOptions, load),
+	{"output", 'o', OPT_TEXT, offsetof(AsmVerbOptions, output), "FILE", "where the object goes (-: stdout)"},
+	{"format", 'f', OPT_TEXT, offsetof(AsmVerbOptions, format), "NAME",
+	 "object format: one of the machine's, or raw (the cells alone)"},
+	{"listing", 'l', OPT_TEXT, offsetof(AsmVerbOptions, listing), "FILE",
+	 "addresses, cells and source lines side by side (-: stdout)"},
+	{"symbols", 0, OPT_TEXT, offsetof(AsmVerbOptions, symbols), "FILE", "where the symbol table goes"},
+	{"no-symbols", 0, OPT_FLAG, offsetof(AsmVerbOptions, no_symbols), NULL, "write no symbol table"},
+	{"quiet", 'q', OPT_FLAG, offsetof(AsmVerbOptions, quiet), NULL, "no summary"},
+	{0},
+};
+
+enum { RAW_LIMIT = 1 << 24 }; /* cells */
+
+/* From the lowest to the highest address in the space of images, gaps as zeros. */
+static Status write_raw(const AsmProgram *program, Buf *out, DiagList *diags)
+{
+	const Isa *isa = program->isa;
+	u16 space = isa->image ? isa->image->space : isa->code_space;
+	unsigned bytes = (isa->spaces[space].cell_bits + 7u) / 8;
+	bool little = isa->image && isa->image->little;
+	u64 low = ~(u64)0, high = 0;
+
+	for (u32 s = 0; s < program->segment_count; s++) {
+		const AsmSegment *segment = &program->segments[s];
+
+		if (segment->space != space || !segment->count)
+			continue;
+		if (segment->origin < low)
+			low = segment->origin;
+		if (segment->origin + segment->count > high)
+			high = segment->origin + segment->count;
+	}
+	if (high <= low)
+		return STATUS_OK;
+	if (high - low > RAW_LIMIT) {
+		diag_report_file(diags, DIAG_ERROR, program->sources[0].name, NULL,
+				 "too much room between the segments for a raw file");
+		return STATUS_TOO_BIG;
+	}
+	if (isa->image && low != isa->image->address)
+		diag_report_file(diags, DIAG_WARNING, program->sources[0].name, NULL,
+				 "the program begins at 0x%llX, but a raw file is loaded at 0x%llX", (unsigned long long)low,
+				 (unsigned long long)isa->image->address);
+	buf_fill(out, 0, (size_t)(high - low) * bytes);
+	if (out->failed)
+		return STATUS_NOMEM;
+	for (u32 s = 0; s < program->segment_count; s++) {
+		const AsmSegment *segment = &program->segments[s];
+
+		for (u32 i = 0; segment->space == space && i < segment->count; i++) {
+			u8 *at = out->data + (segment->origin - low + i) * bytes;
+
+			for (unsigned b = 0; b < bytes; b++)
+				at[little ? b : bytes - 1 - b] = (u8)(segment->cells[i] >> 8 * b);
+		}
+	}
+	return STATUS_OK;
+}
+
+static const GuestFormat raw_format = {"raw", ".bin", write_raw};
+
+static const GuestFormat *find_format(const Loaded *loaded, const char *name)
+{
+	const GuestFormat *formats = loaded->guest ? loaded->guest->formats : NULL;
+
+	if (!name)
+		return formats && formats->name ? formats : &raw_format;
+	for (const GuestFormat *format = formats; format && format->name; format++)
+		if (strcmp(format->name, name) == 0)
+			return format;
+	if (strcmp(name, raw_format.name) == 0)
+		return &raw_format;
+	say_error("%s has no object format '%s'", loaded->isa->name, name);
+	return NULL;
+}
+
+/* "12 instructions, 4 data items, 20 cells at x3000..x3013, 5 symbols" */
+static void summarize(const Loaded *loaded, const AsmProgram *program, Buf *out)
+{
+	u64 cells = 0;
+	u32 code = 0, shown = 0;
+
+	for (u32 i = 0; i < program->line_count; i++)
+		code += program->lines[i].is_code;
+	for (u32 s = 0; s < program->segment_count; s++)
+		cells += program->segments[s].count;
+	buf_printf(out, "%u instruction%s, %u symbol%s, %llu cell%s", code, code == 1 ? "" : "s", program->symbol_count,
+		   program->symbol_count == 1 ? "" : "s", (unsigned long long)cells, cells == 1 ? "" : "s");
+	for (u32 s = 0; s < program->segment_count && shown < 3; s++) {
+		const AsmSegment *segment = &program->segments[s];
+		unsigned bits = loaded->isa->spaces[segment->space].addr_bits;
+
+		if (!segment->count)
+			continue;
+		buf_str(out, shown++ ? ", " : " at ");
+		load_hex(loaded->isa, loaded->dialect, segment->origin, bits, out);
+		buf_str(out, "..");
+		load_hex(loaded->isa, loaded->dialect, segment->origin + segment->count - 1, bits, out);
+	}
+}
+
+/* What one program becomes: object, symbols, listing. */
+static int write_program(Loaded *loaded, const LoadedFile *file, const GuestFormat *format, const AsmVerbOptions *options)
+{
+	Buf object, symbols, listing, object_path, symbols_path, summary;
+	Status status;
+	int code;
+
+	buf_init(&object);
+	buf_init(&symbols);
+	buf_init(&listing);
+	buf_init(&object_path);
+	buf_init(&symbols_path);
+	buf_init(&summary);
+	if (options->output)
+		buf_str(&object_path, options->output);
+	else
+		file_with_extension(file->name, format->extension, &object_path);
+	status = format->write(file->program, &object, &loaded->diags);
+	code = status ? EXIT_NOT_RUNNABLE : 0;
+	if (status && !loaded->diags.errors)
+		say_error("%s: %s", file->name, status_text(status));
+	if (!code && !options->output && strcmp(buf_text(&object_path), file->name) == 0) {
+		say_error("%s would be overwritten by its object: give -o FILE", file->name);
+		code = EXIT_HUSK;
+	}
+	if (!code)
+		code = say_output(&object, buf_text(&object_path));
+	summarize(loaded, file->program, &summary);
+	buf_printf(&summary, " -> %s", buf_text(&object_path));
+	if (!code && !options->no_symbols && loaded->guest && loaded->guest->write_symbols &&
+	    (options->symbols || strcmp(buf_text(&object_path), "-") != 0)) {
+		if (options->symbols)
+			buf_str(&symbols_path, options->symbols);
+		else
+			file_with_extension(buf_text(&object_path), ".sym", &symbols_path);
+		loaded->guest->write_symbols(file->program, &symbols);
+		code = say_output(&symbols, buf_text(&symbols_path));
+		buf_printf(&summary, ", %s", buf_text(&symbols_path));
+	}
+	if (!code && options->listing) {
+		asm_listing(file->program, &listing);
+		code = say_output(&listing, options->listing);
+	}
+	if (!code && !options->quiet)
+		say_note("%s: %s", file->name, buf_text(&summary));
+	buf_fini(&object);
+	buf_fini(&symbols);
+	buf_fini(&listing);
+	buf_fini(&object_path);
+	buf_fini(&symbols_path);
+	buf_fini(&summary);
+	return code;
+}
+
+static int assemble(Loaded *loaded, const Command *command)
+{
+	const AsmVerbOptions *options = command->options;
+	const GuestFormat *format;
+	int code = load_files(loaded, command->operands, command->operand_count);
+
+	for (u32 i = 0; !code && i < loaded->file_count; i++)
+		loaded->files[i].is_asm = !file_has_extension(loaded->files[i].name, ".isa");
+	if (!code)
+		code = load_isa(loaded, &options->load);
+	if (code)
+		return code;
+	format = find_format(loaded, options->format);
+	if (!format)
+		return EXIT_HUSK;
+	if (loaded->file_count > 1 && (options->output || options->symbols || options->listing)) {
+		say_error("-o, --symbols and --listing name one file, but there are %u programs", loaded->file_count);
+		return EXIT_HUSK;
+	}
+	code = load_assemble(loaded, &options->load);
+	for (u32 i = 0; i < loaded->file_count; i++) {
+		int written = loaded->files[i].program ? write_program(loaded, &loaded->files[i], format, options) : 0;
+
+		code = code ? code : written;
+	}
+	return code;
+}
+
+static int asm_run(Command *command)
+{
+	Loaded loaded;
+	int code;
+
+	load_init(&loaded);
+	code = assemble(&loaded, command);
+	load_complain(&loaded);
+	load_fini(&loaded);
+	return code;
+}
+
+const Verb verb_asm = {
+	.name = "asm",
+	.run = asm_run,
+	.help = "assemble texts into object files",
+	.operands = "FILE...",
+	.min_operands = 1,
+	.max_operands = 1000,
+	.options = asm_options,
+	.options_size = sizeof(AsmVerbOptions),
+	.text = "prog.asm becomes prog.obj (or what the machine's format is called) and prog.sym beside it. Every FILE is\n"
+		"a program of its own. exit codes: 0 assembled, 126 the text has errors, 127 not found.\n"
+		"\n"
+		"examples:\n"
+		"  husk asm prog.asm                       husk asm -o out.obj -f classic --dialect classic prog.asm\n"
+		"  husk asm --listing - -o /dev/null prog.asm\n",
+};

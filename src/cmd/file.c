@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmd/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/strmap.h"
+#include "cmd/say.h"
+
+static int read_all(int fd, const char *path, size_t limit, Buf *out, Buf *error)
+{
+	enum { STEP = 64 * 1024 };
+	size_t start = out->len;
+
+	for (;;) {
+		ssize_t n;
+
+		if (!buf_reserve(out, STEP)) {
+			buf_printf(error, "%s: out of memory", path);
+			return EXIT_HUSK;
+		}
+		n = read(fd, out->data + out->len, STEP);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			buf_printf(error, "cannot read %s: %s", path, strerror(errno));
+			return EXIT_NOT_RUNNABLE;
+		}
+		if (n == 0)
+			break;
+		out->len += (size_t)n;
+		if (out->len - start > limit) {
+			buf_printf(error, "%s is larger than %zu MiB", path, limit >> 20);
+			return EXIT_NOT_RUNNABLE;
+		}
+	}
+	buf_add(out, "", 0);
+	out->data[out->len] = '\0';
+	return 0;
+}
+
+int file_read(const char *path, size_t limit, Buf *out, Buf *error)
+{
+	struct stat info;
+	int fd, code;
+
+	if (strcmp(path, "-") == 0)
+		return read_all(STDIN_FILENO, "standard input", limit, out, error);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0 || fstat(fd, &info) < 0) {
+		code = errno == ENOENT || errno == ENOTDIR ? EXIT_NOT_FOUND : EXIT_NOT_RUNNABLE;
+		buf_printf(error, "cannot open %s: %s", path, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return code;
+	}
+	if (S_ISDIR(info.st_mode)) {
+		buf_printf(error, "%s is a directory", path);
+		code = EXIT_NOT_RUNNABLE;
+	} else if (S_ISREG(info.st_mode) && (u64)info.st_size > limit) {
+		buf_printf(error, "%s is larger than %zu MiB", path, limit >> 20);
+		code = EXIT_NOT_RUNNABLE;
+	} else {
+		code = read_all(fd, path, limit, out, error);
+	}
+	close(fd);
+	return code;
+}
+
+const char *file_base(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+bool file_has_extension(const char *path, const char *extension)
+{
+	size_t len = strlen(path), n = strlen(extension);
+
+	return len > n && ascii_equal_fold(path + len - n, n, extension, n);
+}
+
+void file_with_extension(const char *path, const char *extension, Buf *out)
+{
+	const char *base = file_base(path), *dot = strrchr(base, '.');
+
+	buf_add(out, path, dot && dot != base ? (size_t)(dot - path) : strlen(path));
+	buf_str(out, extension);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Whole files in memory. What is read may be anything: a directory, a device without end, a file that somebody is
+ * still writing; so reading has a limit and never trusts a size it was told.
+ */
+#ifndef CMD_FILE_H
+#define CMD_FILE_H
+
+#include "base/buf.h"
+#include "base/types.h"
+
+#define FILE_LIMIT ((size_t)256 << 20)
+
+/* Appends the file's content ("-": standard input). 0, or an exit code with one line about it in *error. */
+int file_read(const char *path, size_t limit, Buf *out, Buf *error);
+/* Does the name end so? Letters' case does not count. */
+bool file_has_extension(const char *path, const char *extension);
+/* The path with its extension (if any) replaced. */
+void file_with_extension(const char *path, const char *extension, Buf *out);
+/* The part behind the last '/'. */
+const char *file_base(const char *path);
+
+#endif

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmd/load.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "cmd/file.h"
+#include "cmd/say.h"
+
+void load_init(Loaded *loaded)
+{
+	*loaded = (Loaded){0};
+	diag_init(&loaded->diags);
+	arena_init(&loaded->arena);
+}
+
+void load_fini(Loaded *loaded)
+{
+	for (u32 i = 0; i < loaded->file_count; i++) {
+		buf_fini(&loaded->files[i].data);
+		buf_fini(&loaded->files[i].object);
+		if (loaded->files[i].program)
+			asm_program_destroy(loaded->files[i].program);
+	}
+	if (loaded->machine)
+		machine_destroy(loaded->machine);
+	if (loaded->isa)
+		isa_destroy(loaded->isa);
+	buf_fini(&loaded->error);
+	buf_fini(&loaded->hint);
+	buf_fini(&loaded->isa_text);
+	diag_fini(&loaded->diags);
+	arena_fini(&loaded->arena);
+}
+
+void load_complain(const Loaded *loaded)
+{
+	if (loaded->diags.count)
+		say_diags(&loaded->diags);
+	if (loaded->error.len)
+		say_error("%s", buf_text(&loaded->error));
+	if (loaded->hint.len)
+		say_hint("%s", buf_text(&loaded->hint));
+}
+
+static int failed(Loaded *loaded, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static int failed(Loaded *loaded, int code, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	buf_vprintf(&loaded->error, format, args);
+	va_end(args);
+	return code;
+}
+
+/* ---- Files ---- */
+
+/* Text that an assembler could read: no control characters but those that texts have. */
+static bool looks_like_text(const Buf *data)
+{
+	size_t seen = data->len < 4096 ? data->len : 4096;
+
+	for (size_t i = 0; i < seen; i++)
+		if (data->data[i] < 32 && !strchr("\t\n\r\f\v", data->data[i]))
+			return false;
+	return true;
+}
+
+static bool is_snapshot(const Buf *data)
+{
+	return data->len >= sizeof MACHINE_SNAPSHOT_MAGIC - 1 &&
+	       memcmp(data->data, MACHINE_SNAPSHOT_MAGIC, sizeof MACHINE_SNAPSHOT_MAGIC - 1) == 0;
+}
+
+int load_files(Loaded *loaded, const char *const *names, u32 count)
+{
+	loaded->files = ARENA_ARRAY(&loaded->arena, LoadedFile, count + 1);
+	if (!loaded->files)
+		return failed(loaded, EXIT_HUSK, "out of memory");
+	for (u32 i = 0; i < count; i++) {
+		LoadedFile *file = &loaded->files[i];
+		int code;
+
+		*file = (LoadedFile){.name = strcmp(names[i], "-") == 0 ? "standard input" : names[i]};
+		loaded->file_count = i + 1;
+		code = file_read(names[i], FILE_LIMIT, &file->data, &loaded->error);
+		if (code)
+			return code;
+		if (file->data.len == 0)
+			return failed(loaded, EXIT_NOT_RUNNABLE, "%s is empty", file->name);
+		file->is_snapshot = is_snapshot(&file->data);
+		file->is_asm = !file->is_snapshot && (file_has_extension(names[i], ".asm") ||
+						      file_has_extension(names[i], ".s") ||
+						      (strcmp(names[i], "-") == 0 && looks_like_text(&file->data)));
+	}
+	return 0;
+}
+
+/* ---- Assembly texts ---- */
+
+typedef struct Includer {
+	const char *main_name;
+	size_t left; /* bytes all includes together may still have */
+} Includer;
+
+/* An included file is looked for beside the file that is being assembled. */
+static char *read_included(void *ctx, const char *name, size_t *len)
+{
+	Includer *includer = ctx;
+	const char *base = file_base(includer->main_name);
+	Buf path, data, error;
+	char *text = NULL;
+
+	buf_init(&path);
+	buf_init(&data);
+	buf_init(&error);
+	if (name[0] != '/')
+		buf_add(&path, includer->main_name, (size_t)(base - includer->main_name));
+	buf_str(&path, name);
+	if (file_read(buf_text(&path), includer->left, &data, &error) == 0 && !data.failed) {
+		includer->left -= data.len;
+		*len = data.len;
+		text = (char *)data.data;
+	} else {
+		buf_fini(&data);
+	}
+	buf_fini(&path);
+	buf_fini(&error);
+	return text;
+}
+
+int load_assemble(Loaded *loaded, const LoadOptions *options)
+{
+	int code = 0;
+
+	for (u32 i = 0; i < loaded->file_count; i++) {
+		LoadedFile *file = &loaded->files[i];
+		Source source = {file->name, buf_text(&file->data), file->data.len};
+		Includer includer = {file->name, FILE_LIMIT};
+		AsmOptions how = {.dialect = loaded->dialect, .liberal = options->liberal,
+				  .read_file = read_included, .ctx = &includer};
+
+		if (!file->is_asm)
+			continue;
+		if (!looks_like_text(&file->data))
+			return failed(loaded, EXIT_NOT_RUNNABLE, "%s is not a text", file->name);
+		file->program = asm_assemble(loaded->isa, &source, &how, &loaded->diags);
+		if (!file->program)
+			code = EXIT_NOT_RUNNABLE; /* go on: the errors of all files are worth knowing */
+	}
+	return code;
+}
+
+/* ---- A machine of an .isa alone ---- */
+
+/* Makes sure a space has cells up to `end` and writes nothing. */
+static int make_room(Loaded *loaded, const LoadedFile *file, u16 space, u64 end)
+{
+	if (end <= machine_cells(loaded->machine, space) || machine_resize(loaded->machine, space, end) == STATUS_OK)
+		return 0;
+	return failed(loaded, EXIT_NOT_RUNNABLE, "%s: does not fit into space %s (%llu cells)", file->name,
+		      loaded->isa->spaces[space].name, (unsigned long long)machine_cells(loaded->machine, space));
+}
+
+static int put_program(Loaded *loaded, const LoadedFile *file, u64 *start)
+{
+	const AsmProgram *program = file->program;
+
+	for (u32 s = 0; s < program->segment_count; s++) {
+		const AsmSegment *segment = &program->segments[s];
+		int code = segment->count ? make_room(loaded, file, segment->space, segment->origin + segment->count) : 0;
+
+		if (code)
+			return code;
+		for (u32 i = 0; i < segment->count; i++)
+			if (machine_write(loaded->machine, segment->space, segment->origin + i, segment->cells[i]))
+				return failed(loaded, EXIT_NOT_RUNNABLE, "%s: address out of range", file->name);
+	}
+	*start = program->entry;
+	return 0;
+}
+
+static int put_image(Loaded *loaded, const LoadedFile *file, u64 *start)
+{
+	const Isa *isa = loaded->isa;
+	const IsaImage *image = isa->image;
+	u16 space = image ? image->space : isa->code_space;
+	u64 address = image ? image->address : isa->regs[isa->pc_reg].reset;
+	unsigned bits = isa->spaces[space].cell_bits, bytes = (bits + 7) / 8;
+	u64 cells = (file->data.len + bytes - 1) / bytes;
+	int code = make_room(loaded, file, space, address + cells);
+
+	if (code)
+		return code;
+	if (file->data.len % bytes)
+		return failed(loaded, EXIT_NOT_RUNNABLE, "%s: %zu bytes are no whole number of cells (%u bytes each)",
+			      file->name, file->data.len, bytes);
+	for (u64 i = 0; i < cells; i++) {
+		const u8 *at = file->data.data + i * bytes;
+		u64 value = 0;
+
+		for (unsigned b = 0; b < bytes; b++)
+			value = value << 8 | at[image && image->little ? bytes - 1 - b : b];
+		if (value > bits_mask(bits))
+			return failed(loaded, EXIT_NOT_RUNNABLE, "%s: cell %llu does not fit %u bits", file->name,
+				      (unsigned long long)i, bits);
+		if (machine_write(loaded->machine, space, address + i, value))
+			return failed(loaded, EXIT_NOT_RUNNABLE, "%s: address out of range", file->name);
+	}
+	if (space == isa->code_space)
+		*start = address;
+	return 0;
+}
+
+static int put_plain(Loaded *loaded)
+{
+	u64 start = loaded->isa->regs[loaded->isa->pc_reg].reset;
+
+	for (u32 i = 0; i < loaded->file_count; i++) {
+		const LoadedFile *file = &loaded->files[i];
+		int code = file->is_asm ? put_program(loaded, file, &start) : put_image(loaded, file, &start);
+
+		if (code)
+			return code;
+	}
+	machine_reset(loaded->machine, true);
+	machine_set_pc(loaded->machine, start);
+	return 0;
+}
+
+/* ---- A machine with a guest ---- */
+
+static int put_through_guest(Loaded *loaded)
+{
+	GuestFile *files = ARENA_ARRAY(&loaded->arena, GuestFile, loaded->file_count + 1);
+	const GuestFormat *format = loaded->guest->formats;
+	Status status;
+
+	if (!files)
+		return failed(loaded, EXIT_HUSK, "out of memory");
+	for (u32 i = 0; i < loaded->file_count; i++) {
+		LoadedFile *file = &loaded->files[i];
+		const Buf *data = &file->data;
+
+		if (file->is_asm) {
+			if (!format)
+				return failed(loaded, EXIT_HUSK, "%s: no object format to assemble into", file->name);
+			buf_clear(&file->object);
+			status = format->write(file->program, &file->object, &loaded->diags);
+			if (status)
+				return failed(loaded, EXIT_NOT_RUNNABLE, "%s: %s", file->name, status_text(status));
+			data = &file->object;
+		}
+		files[i] = (GuestFile){file->name, data->data, data->len};
+	}
+	status = loaded->guest->load(loaded->machine, files, loaded->file_count, &loaded->diags);
+	if (status && !loaded->diags.errors)
+		failed(loaded, 0, "%s: %s", loaded->files[0].name, status_text(status));
+	return status ? EXIT_NOT_RUNNABLE : 0;
+}
+
+static int restore(Loaded *loaded)
+{
+	const LoadedFile *file = &loaded->files[0];
+	Status status;
+
+	if (loaded->file_count > 1)
+		return failed(loaded, EXIT_HUSK, "a snapshot is the whole machine: give it alone, without other files");
+	status = machine_restore(loaded->machine, file->data.data, file->data.len);
+	if (status)
+		return failed(loaded, EXIT_NOT_RUNNABLE, "%s: %s", file->name, status_text(status));
+	loaded->restored = true;
+	return 0;
+}
+
+static bool has_snapshot(const Loaded *loaded)
+{
+	for (u32 i = 0; i < loaded->file_count; i++)
+		if (loaded->files[i].is_snapshot)
+			return true;
+	return false;
+}
+
+int load_create(Loaded *loaded, const LoadOptions *options)
+{
+	MachineConfig config = {.isa = loaded->isa, .guest = loaded->guest, .memory_limit = options->memory};
+	Status status = machine_create(&config, &loaded->machine, &loaded->diags);
+
+	if (status == STATUS_TOO_BIG)
+		return failed(loaded, EXIT_LIMIT, "%s needs more memory than --memory allows", loaded->isa->name);
+	if (status && !loaded->diags.errors)
+		failed(loaded, 0, "cannot make a machine: %s", status_text(status));
+	return status ? EXIT_HUSK : 0;
+}
+
+int load_put(Loaded *loaded)
+{
+	if (has_snapshot(loaded))
+		return restore(loaded);
+	if (loaded->guest && loaded->guest->load)
+		return put_through_guest(loaded);
+	return put_plain(loaded);
+}
+
+int load_machine(Loaded *loaded, const LoadOptions *options)
+{
+	int code = load_create(loaded, options);
+
+	return code ? code : load_put(loaded);
+}
+
+int load_all(Loaded *loaded, const LoadOptions *options, const char *const *names, u32 count)
+{
+	int code = load_files(loaded, names, count);
+
+	if (!code)
+		code = load_isa(loaded, options);
+	if (!code)
+		code = load_assemble(loaded, options);
+	if (!code)
+		code = load_machine(loaded, options);
+	return code;
+}
+
+/* ---- Names for addresses ---- */
+
+const char *load_symbol_at(const Loaded *loaded, u16 space, u64 address)
+{
+	u64 offset;
+	const char *name = load_symbol_near(loaded, space, address, &offset);
+
+	return name && offset == 0 ? name : NULL;
+}
+
+static bool in_segment(const AsmProgram *program, u16 space, u64 symbol, u64 address)
+{
+	for (u32 i = 0; i < program->segment_count; i++) {
+		const AsmSegment *segment = &program->segments[i];
+
+		if (segment->space == space && symbol >= segment->origin && address >= segment->origin &&
+		    address - segment->origin < segment->count)
+			return true;
+	}
+	return false;
+}
+
+const char *load_symbol_near(const Loaded *loaded, u16 space, u64 address, u64 *offset)
+{
+	const char *best = NULL;
+
+	for (u32 f = 0; f < loaded->file_count; f++) {
+		const AsmProgram *program = loaded->files[f].program;
+
+		for (u32 i = 0; program && i < program->symbol_count; i++) {
+			const AsmSymbol *symbol = &program->symbols[i];
+
+			if (symbol->space != space || symbol->value > address || (best && address - symbol->value >= *offset))
+				continue;
+			if (symbol->value != address && !in_segment(program, space, symbol->value, address))
+				continue;
+			best = symbol->name;
+			*offset = address - symbol->value;
+		}
+	}
+	return best;
+}
+
+void load_hex(const Isa *isa, u16 dialect, u64 value, unsigned bits, Buf *out)
+{
+	const IsaDialect *d = &isa->dialects[dialect];
+	const char *prefix = "0x", *suffix = "";
+
+	for (u32 i = 0; i < d->number_count; i++) {
+		if (d->numbers[i].base == ISA_BASE_HEX) {
+			prefix = d->numbers[i].is_suffix ? "" : d->numbers[i].affix;
+			suffix = d->numbers[i].is_suffix ? d->numbers[i].affix : "";
+			break;
+		}
+	}
+	buf_printf(out, "%s%0*llX%s", prefix, (int)((bits + 3) / 4), (unsigned long long)value, suffix);
+}

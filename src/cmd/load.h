@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From names on the command line to a machine that is ready to run, to be debugged or to be taken apart.
+ *
+ *   which machine?   --isa MACHINE, or a FILE ending in .isa, or whose files these are (guest->recognize; for
+ *                    assembly text: which machine's mnemonics and directives it uses most)
+ *   what is a file?  a snapshot (by its magic), assembly text (.asm, .s: assembled in the machine's dialect, then
+ *                    treated as an object file), else an object or image the machine's guest loads
+ *   in which order?  as given; later files overwrite earlier ones
+ *
+ * A machine that is only a text (no guest folder) takes assembled segments straight into its spaces, and any other
+ * file as cells at the `image` address, or at the start of the code space. It starts at the assembled entry, at the
+ * image address when that is given, else where its pc register resets to.
+ *
+ * Nothing here prints: whatever goes wrong is one line in loaded->error (with a hint perhaps) and the messages about
+ * texts in loaded->diags; load_complain shows them.
+ */
+#ifndef CMD_LOAD_H
+#define CMD_LOAD_H
+
+#include "asm/asm.h"
+#include "cmd/opt.h"
+#include "machine/machine.h"
+
+typedef struct LoadOptions {
+	const char *isa, *profile, *dialect;
+	OptList sets;
+	u64 memory; /* bytes; 0 = the default */
+	bool liberal;
+} LoadOptions;
+
+/* The rows these options take in a verb's table. */
+#define LOAD_ROWS_ISA(Type, member)                                                                              \
+	{"isa", 'm', OPT_TEXT, offsetof(Type, member.isa), "MACHINE",                                            \
+	 "the machine: a built-in one, an installed one, or an .isa file"},                                      \
+	{"profile", 'p', OPT_TEXT, offsetof(Type, member.profile), "NAME", "the same as --set profile=NAME"},    \
+	{"set", 's', OPT_LIST, offsetof(Type, member.sets), "OPTION=CHOICE", "choose one of the machine's options"}
+#define LOAD_ROWS_ASM(Type, member)                                                                              \
+	{"dialect", 'd', OPT_TEXT, offsetof(Type, member.dialect), "NAME",                                       \
+	 "assembly dialect (husk isa check MACHINE lists them)"},                                                \
+	{"liberal", 0, OPT_FLAG, offsetof(Type, member.liberal), NULL,                                           \
+	 "doubtful assembly text is a warning, not an error"}
+#define LOAD_ROW_MEMORY(Type, member)                                                                            \
+	{"memory", 0, OPT_SIZE, offsetof(Type, member.memory), "SIZE",                                           \
+	 "memory the machine may have, in bytes (default 256M)"}
+
+typedef struct LoadedFile {
+	const char *name;     /* borrowed from the command */
+	Buf data;             /* as read */
+	bool is_asm, is_snapshot;
+	AsmProgram *program;  /* owned; when is_asm */
+	Buf object;           /* what the guest is given instead of `data`, when is_asm */
+} LoadedFile;
+
+typedef struct Loaded {
+	const Guest *guest;   /* or NULL: a machine of an .isa alone */
+	Isa *isa;             /* owned */
+	u16 dialect;          /* chosen by --dialect, else 0 */
+	Machine *machine;     /* owned; load_machine made it */
+	LoadedFile *files;    /* owned */
+	u32 file_count;
+	bool restored;        /* a snapshot was among the files */
+	DiagList diags;
+	Buf error, hint;      /* one line each */
+	Buf isa_text;
+	Arena arena;
+} Loaded;
+
+void load_init(Loaded *loaded);
+void load_fini(Loaded *loaded);
+/* Shows warnings, or why it failed. */
+void load_complain(const Loaded *loaded);
+
+/* Each gives 0 or the exit code. load_files reads them all; load_isa chooses and loads the description;
+ * load_assemble turns the assembly texts into programs; load_machine makes the machine and puts everything into it.
+ * To be called in this order. */
+int load_files(Loaded *loaded, const char *const *names, u32 count);
+int load_isa(Loaded *loaded, const LoadOptions *options);
+int load_assemble(Loaded *loaded, const LoadOptions *options);
+int load_machine(Loaded *loaded, const LoadOptions *options);
+/* The two halves of load_machine: an empty machine; everything into it. */
+int load_create(Loaded *loaded, const LoadOptions *options);
+int load_put(Loaded *loaded);
+/* All four. */
+int load_all(Loaded *loaded, const LoadOptions *options, const char *const *names, u32 count);
+
+/* A name for an address from the assembled programs: the symbol there, or NULL. */
+const char *load_symbol_at(const Loaded *loaded, u16 space, u64 address);
+/* The symbol at or nearest below, within the same segment; *offset is how far. NULL when there is none. */
+const char *load_symbol_near(const Loaded *loaded, u16 space, u64 address, u64 *offset);
+/* "x3004" in the way the machine's dialect writes hexadecimal numbers. `bits` says how many digits. */
+void load_hex(const Isa *isa, u16 dialect, u64 value, unsigned bits, Buf *out);
+
+/* ---- Where descriptions are ---- */
+
+/* Directories with .isa files: those of $HUSK_ISA_PATH, then beside the program (installed, or in its source tree).
+ * Calls each(ctx, path of one .isa file); stops when that gives false. */
+void load_each_isa_file(bool (*each)(void *ctx, const char *path), void *ctx);
+/* The text of a description by name or path, and the guest that belongs to it, if any. */
+int load_isa_text(const char *name, Buf *text, const char **shown_name, const Guest **guest, Arena *arena, Buf *error,
+		  Buf *hint);
+
+#endif

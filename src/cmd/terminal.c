@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * How the pieces fit:
+ *   - Ending signals only note themselves; the run loop sees the note after its slice (some 5 ms). Between looking
+ *     and sleeping no signal is lost: terminal_wait blocks them, looks, and lets ppoll unblock them.
+ *   - Crash signals put the terminal back, then hand over to whoever handled the signal before, so a sanitizer's or
+ *     the shell's report is the same as without us. The handler has its own stack: the crash may be an overflow.
+ *   - SIGTSTP: put back, stop as if it had not been caught, and on the way back make raw again. SIGCONT alone
+ *     (`fg` after `bg`) makes raw again too, if husk is then in the foreground.
+ * Everything called in handlers is async-signal-safe; errno is kept.
+ */
+#define _GNU_SOURCE /* ppoll */
+#include "cmd/terminal.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmd/say.h"
+
+static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+static const int crashing[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS};
+
+static volatile sig_atomic_t asked_to_end; /* the signal */
+static volatile sig_atomic_t is_raw;       /* stdin is to be raw while we are in the foreground */
+static volatile sig_atomic_t has_screen;   /* the alternate screen is shown */
+static volatile sig_atomic_t screen_lost;  /* it was left and entered again: empty now */
+static struct termios cooked, raw_mode;    /* written before is_raw is set */
+static struct sigaction before_ending[COUNT_OF(ending)], before_crash[COUNT_OF(crashing)];
+static struct sigaction before_stop, before_continue;
+static char crash_stack[32 * 1024];
+
+static const char enter_screen[] = "\033[?1049h\033[?25l\033[2J";
+static const char leave_screen[] = "\033[0m\033[?25h\033[?1049l";
+
+/* tcsetattr from the background would stop us; then there is nothing to put back either: the shell has the terminal. */
+static bool in_foreground(void)
+{
+	return tcgetpgrp(STDIN_FILENO) == getpgrp();
+}
+
+static void write_all(const char *bytes, size_t len)
+{
+	ssize_t n = write(STDOUT_FILENO, bytes, len);
+
+	(void)n; /* nothing could be done about it here */
+}
+
+static void put_back(void)
+{
+	if (has_screen)
+		write_all(leave_screen, sizeof leave_screen - 1);
+	if (is_raw && in_foreground())
+		tcsetattr(STDIN_FILENO, TCSADRAIN, &cooked);
+}
+
+static void take(void)
+{
+	if (is_raw && in_foreground())
+		tcsetattr(STDIN_FILENO, TCSADRAIN, &raw_mode);
+	if (has_screen) {
+		write_all(enter_screen, sizeof enter_screen - 1);
+		screen_lost = 1;
+	}
+}
+
+static void on_ending(int number)
+{
+	int error = errno;
+
+	if (asked_to_end) {
+		put_back();
+		_exit(EXIT_SIGNAL + number);
+	}
+	asked_to_end = number;
+	errno = error;
+}
+
+static void on_crash(int number, siginfo_t *info, void *context)
+{
+	(void)context;
+	put_back();
+	is_raw = has_screen = 0;
+	for (size_t i = 0; i < COUNT_OF(crashing); i++)
+		sigaction(crashing[i], &before_crash[i], NULL);
+	/* A fault happens again when we return, now to the former handler; a signal that was sent does not. */
+	if (info->si_code <= 0)
+		raise(number);
+}
+
+static void on_stop(int number)
+{
+	int error = errno;
+	struct sigaction mine;
+	sigset_t only;
+
+	put_back();
+	sigaction(number, &before_stop, &mine);
+	sigemptyset(&only);
+	sigaddset(&only, number);
+	raise(number);
+	sigprocmask(SIG_UNBLOCK, &only, NULL); /* here it stops */
+	sigprocmask(SIG_BLOCK, &only, NULL);
+	sigaction(number, &mine, NULL);
+	take();
+	errno = error;
+}
+
+static void on_continue(int number)
+{
+	int error = errno;
+
+	(void)number;
+	take();
+	errno = error;
+}
+
+static void handle(int number, void (*handler)(int), int flags, struct sigaction *before)
+{
+	struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
+
+	sigemptyset(&action.sa_mask);
+	sigaction(number, &action, before);
+}
+
+void terminal_open(bool raw)
+{
+	stack_t stack = {.ss_sp = crash_stack, .ss_size = sizeof crash_stack};
+
+	asked_to_end = 0;
+	for (size_t i = 0; i < COUNT_OF(ending); i++) {
+		handle(ending[i], on_ending, 0, &before_ending[i]);
+		if (before_ending[i].sa_handler == SIG_IGN) /* started with nohup: stays ignored */
+			sigaction(ending[i], &before_ending[i], NULL);
+	}
+	if (!raw || !isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &cooked) < 0)
+		return;
+	raw_mode = cooked;
+	raw_mode.c_lflag &= ~(tcflag_t)(ICANON | ECHO | ECHOE | ECHOK | ECHONL);
+	raw_mode.c_cc[VMIN] = 1;
+	raw_mode.c_cc[VTIME] = 0;
+	sigaltstack(&stack, NULL);
+	for (size_t i = 0; i < COUNT_OF(crashing); i++) {
+		struct sigaction action = {.sa_sigaction = on_crash, .sa_flags = SA_ONSTACK | SA_SIGINFO};
+
+		sigemptyset(&action.sa_mask);
+		sigaction(crashing[i], &action, &before_crash[i]);
+	}
+	is_raw = 1;
+	handle(SIGTSTP, on_stop, SA_RESTART, &before_stop);
+	if (before_stop.sa_handler == SIG_IGN) /* no job control here */
+		sigaction(SIGTSTP, &before_stop, NULL);
+	handle(SIGCONT, on_continue, SA_RESTART, &before_continue);
+	take();
+}
+
+void terminal_screen(void)
+{
+	if (!has_screen) {
+		has_screen = 1;
+		write_all(enter_screen, sizeof enter_screen - 1);
+	}
+}
+
+void terminal_close(void)
+{
+	put_back();
+	has_screen = 0;
+	if (is_raw) {
+		is_raw = 0;
+		sigaction(SIGTSTP, &before_stop, NULL);
+		sigaction(SIGCONT, &before_continue, NULL);
+		for (size_t i = 0; i < COUNT_OF(crashing); i++)
+			sigaction(crashing[i], &before_crash[i], NULL);
+	}
+	for (size_t i = 0; i < COUNT_OF(ending); i++)
+		sigaction(ending[i], &before_ending[i], NULL);
+}
+
+bool terminal_screen_lost(void)
+{
+	bool lost = screen_lost;
+
+	screen_lost = 0;
+	return lost;
+}
+
+int terminal_signal(void)
+{
+	return asked_to_end;
+}
+
+bool terminal_wait(int fd, double seconds)
+{
+	struct timespec time, *limit = NULL;
+	struct pollfd poll = {.fd = fd, .events = POLLIN};
+	sigset_t block, before;
+	int ready = 0;
+
+	if (seconds >= 0) {
+		time.tv_sec = (time_t)seconds;
+		time.tv_nsec = (long)((seconds - (double)time.tv_sec) * 1e9);
+		limit = &time;
+	}
+	sigemptyset(&block);
+	for (size_t i = 0; i < COUNT_OF(ending); i++)
+		sigaddset(&block, ending[i]);
+	sigprocmask(SIG_BLOCK, &block, &before);
+	if (!asked_to_end)
+		ready = ppoll(&poll, fd >= 0 ? 1 : 0, limit, &before);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return ready > 0;
+}
+
+bool terminal_size(u32 *columns, u32 *rows)
+{
+	struct winsize size;
+
+	if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || !size.ws_col || !size.ws_row)
+		return false;
+	*columns = size.ws_col;
+	*rows = size.ws_row;
+	return true;
+}
+
+double terminal_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The terminal while a guest runs, and the signals that end it.
+ *
+ * When stdin is a terminal and the guest reads the keyboard, it is put into raw mode: bytes arrive one by one and
+ * are not echoed; Ctrl-C, Ctrl-Z and Ctrl-\ still make signals. Whatever happens (the guest ends, SIGINT, SIGTERM,
+ * SIGHUP, SIGQUIT, a crash of husk itself, suspension) the terminal is put back as it was, and made raw again when
+ * husk continues in the foreground.
+ *
+ * Signals have no context argument, so this is the one place of husk with variables that change. One Terminal at a
+ * time.
+ */
+#ifndef CMD_TERMINAL_H
+#define CMD_TERMINAL_H
+
+#include "base/types.h"
+
+/* Installs the signal handlers; raw: stdin is made raw if it is a terminal in whose foreground husk is. */
+void terminal_open(bool raw);
+/* Puts everything back, also the screen of terminal_screen. */
+void terminal_close(void);
+/* The alternate screen with the cursor hidden, on stdout. */
+void terminal_screen(void);
+/* True once after husk was suspended and came back: the screen is empty again. */
+bool terminal_screen_lost(void);
+
+/* The signal that asks husk to end (SIGINT, SIGTERM, SIGHUP, SIGQUIT), or 0. A second one ends it at once. */
+int terminal_signal(void);
+
+/* Waits until `fd` can be read, a signal asks husk to end, or `seconds` are over (negative: for ever). With fd -1 only
+ * for the others. True when fd can be read (or is at its end). */
+bool terminal_wait(int fd, double seconds);
+
+/* Columns and rows of the terminal on stdout; false when it is none. */
+bool terminal_size(u32 *columns, u32 *rows);
+
+/* Seconds on a clock that only goes forward. */
+double terminal_now(void);
+
+#endif

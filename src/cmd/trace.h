@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * `husk run --trace`: one line per instruction,
+ *
+ *     count  address  cells       instruction                 what it changed
+ *        12  x3002    1021        ADD R0, R0, #1              R0=x0005 cc=x0005
+ *        13  x3003    3202        ST R1, x3006                M[x3006]=x000A
+ *
+ * The machine is run one instruction at a time. Changed registers are found by comparing; changed cells by a
+ * write watch over each space, which tells the place of a write, and by comparing a few cells around that place
+ * with a copy of the space (an instruction may write several cells; the watch names one).
+ */
+#ifndef CMD_TRACE_H
+#define CMD_TRACE_H
+
+#include "cmd/load.h"
+
+typedef struct Trace {
+	const Loaded *loaded;
+	int fd;
+	bool owns_fd, failed;
+	u64 *slots;   /* owned: before the instruction */
+	u64 **copies; /* owned: [spaces] cells as known, or NULL for a space that is too large */
+	u64 *counts;  /* owned: [spaces] cells in each copy */
+	Buf out;
+} Trace;
+
+/* path "" or "-": stderr. 0 or an exit code; complains itself. */
+int trace_open(Trace *trace, const Loaded *loaded, const char *path);
+void trace_close(Trace *trace);
+/* As machine_run. Lines are kept back until trace_flush. */
+MachineStop trace_run(Trace *trace, u64 max_insns);
+void trace_flush(Trace *trace);
+
+#endif
