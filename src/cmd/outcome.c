@@ -71,6 +71,7 @@ void outcome_of_stop(Outcome *outcome, const Loaded *loaded, const MachineStop *
 {
 	const Isa *isa = loaded->isa;
 	unsigned long long code = stop->code;
+	const char *why;
 	Buf place, address;
 
 	buf_init(&place);
@@ -86,14 +87,17 @@ void outcome_of_stop(Outcome *outcome, const Loaded *loaded, const MachineStop *
 		outcome_set(outcome, "halted", own & 255, "the program ended%s", own ? "" : " normally");
 		if (own)
 			buf_printf(&outcome->reason, " with code %d", own & 255);
+		if (isa_reason(isa, false, stop->code))
+			buf_printf(&outcome->reason, ": %s", isa_reason(isa, false, stop->code));
 		break;
 	}
 	case STOP_ILLEGAL:
 		outcome_set(outcome, "illegal", EXIT_SIGNAL + SIGILL, "illegal instruction at %s", buf_text(&place));
 		break;
 	case STOP_TRAP:
-		outcome_set(outcome, "trap", EXIT_SIGNAL + SIGTRAP, "unhandled exception %llu at %s", code,
-			    buf_text(&place));
+		why = isa_reason(isa, true, stop->code);
+		outcome_set(outcome, "trap", EXIT_SIGNAL + SIGTRAP, "unhandled exception %llu%s%s%s at %s", code,
+			    why ? " (" : "", why ? why : "", why ? ")" : "", buf_text(&place));
 		break;
 	case STOP_FAULT:
 		load_hex(isa, loaded->dialect, stop->address, isa->spaces[stop->space].addr_bits, &address);

@@ -27,6 +27,7 @@
 
 #define SLICE_SECONDS 0.005
 #define IDLE_SECONDS 0.010
+#define BACKGROUND_SECONDS 0.1 /* how often a waiting husk looks whether it is in the foreground again */
 
 enum {
 	SLICE_FIRST = 100000,
@@ -148,9 +149,20 @@ static void input_take(Run *run)
 		input_end(run);
 }
 
+/* Waits for input, at most so long; takes what there is. */
+static void input_wait(Run *run, double seconds)
+{
+	bool may = terminal_may_read();
+
+	if (!may && (seconds < 0 || seconds > BACKGROUND_SECONDS))
+		seconds = BACKGROUND_SECONDS;
+	if (terminal_wait(may ? run->input_fd : -1, seconds))
+		input_take(run);
+}
+
 static void input_poll(Run *run)
 {
-	while (run->input_fd >= 0 && machine_input_pending(run->loaded.machine) < INPUT_AHEAD &&
+	while (run->input_fd >= 0 && terminal_may_read() && machine_input_pending(run->loaded.machine) < INPUT_AHEAD &&
 	       terminal_wait(run->input_fd, 0))
 		input_take(run);
 }
@@ -242,8 +254,7 @@ static void rest(Run *run, const MachineStats *before)
 	    (now.key_polls - before->key_polls) * 16 < now.icount - before->icount)
 		return;
 	run->slice = SLICE_IDLE;
-	if (terminal_wait(run->input_fd, seconds_left(run, IDLE_SECONDS)))
-		input_take(run);
+	input_wait(run, seconds_left(run, IDLE_SECONDS));
 }
 
 static MachineStop run_slice(Run *run)
@@ -283,8 +294,8 @@ static void run_loop(Run *run)
 		case STOP_WAIT:
 			if (run->input_fd < 0)
 				machine_input_end(machine);
-			else if (terminal_wait(run->input_fd, seconds_left(run, -1)))
-				input_take(run);
+			else
+				input_wait(run, seconds_left(run, -1));
 			break;
 		default:
 			outcome_of_stop(&run->outcome, &run->loaded, &stop);
@@ -336,6 +347,10 @@ static void tell(Run *run)
 			say_diags(&run->loaded.diags);
 		if (!fine && !options->quiet)
 			say_error("%s", buf_text(&run->outcome.reason));
+		/* A guest that ends with a code its description has words for. */
+		else if (run->outcome.stop.kind == STOP_HALT && run->outcome.code && !options->quiet &&
+			 isa_reason(run->loaded.isa, false, run->outcome.stop.code))
+			say_note("%s", buf_text(&run->outcome.reason));
 	}
 	if (options->stats && run->loaded.machine) {
 		outcome_stats(&run->outcome, &run->loaded, &text);

@@ -29,6 +29,7 @@ static const int crashing[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS}
 static volatile sig_atomic_t asked_to_end; /* the signal */
 static volatile sig_atomic_t is_raw;       /* stdin is to be raw while we are in the foreground */
 static volatile sig_atomic_t has_screen;   /* the alternate screen is shown */
+static volatile sig_atomic_t in_background;/* the last time we looked */
 static volatile sig_atomic_t screen_lost;  /* it was left and entered again: empty now */
 static struct termios cooked, raw_mode;    /* written before is_raw is set */
 static struct sigaction before_ending[COUNT_OF(ending)], before_crash[COUNT_OF(crashing)];
@@ -133,6 +134,7 @@ void terminal_open(bool raw)
 	stack_t stack = {.ss_sp = crash_stack, .ss_size = sizeof crash_stack};
 
 	asked_to_end = 0;
+	in_background = 0;
 	for (size_t i = 0; i < COUNT_OF(ending); i++) {
 		handle(ending[i], on_ending, 0, &before_ending[i]);
 		if (before_ending[i].sa_handler == SIG_IGN) /* started with nohup: stays ignored */
@@ -193,6 +195,19 @@ bool terminal_screen_lost(void)
 int terminal_signal(void)
 {
 	return asked_to_end;
+}
+
+bool terminal_may_read(void)
+{
+	bool mine;
+
+	if (!is_raw)
+		return true;
+	mine = in_foreground();
+	if (mine && in_background)
+		take();
+	in_background = !mine;
+	return mine;
 }
 
 bool terminal_wait(int fd, double seconds)

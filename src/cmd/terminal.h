@@ -27,6 +27,10 @@ bool terminal_screen_lost(void);
 /* The signal that asks husk to end (SIGINT, SIGTERM, SIGHUP, SIGQUIT), or 0. A second one ends it at once. */
 int terminal_signal(void);
 
+/* May stdin be read now? Not while husk is in the background of its terminal: reading would stop it. Makes the terminal
+ * raw again when husk has come back to the foreground (a shell tells only a stopped job about that). */
+bool terminal_may_read(void);
+
 /* Waits until `fd` can be read, a signal asks husk to end, or `seconds` are over (negative: for ever). With fd -1 only
  * for the others. True when fd can be read (or is at its end). */
 bool terminal_wait(int fd, double seconds);

@@ -1,0 +1,92 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# The terminal is as it was before, whatever ended the run: the guest, Ctrl-C, Ctrl-\, SIGTERM, SIGHUP, a crash; and
+# while husk is suspended. In tmux, where keys can be pressed and the screen can be read.
+set -eu
+source "$TOP/tests/cli/common.bash"
+command -v tmux >/dev/null || { echo "no tmux: nothing tested"; exit 0; }
+
+echoer >echo.asm; spin >spin.asm
+socket=$PWD/tmux.sock
+t() { tmux -S "$socket" "$@"; }
+end() {
+	t kill-server 2>/dev/null || true
+	for ((i = 0; i < 50; i++)); do [ -e "$socket" ] || break; sleep 0.1; done
+}
+trap end EXIT
+export HUSK ASAN_OPTIONS UBSAN_OPTIONS
+unset TMUX
+cat >shell.rc <<'RC'
+PS1='$ '
+unset PROMPT_COMMAND
+set +o emacs +o vi
+RC
+t -f /dev/null new-session -d -x 100 -y 30 "bash --noprofile --rcfile $PWD/shell.rc"
+
+screen() { t capture-pane -p; }
+type() { t send-keys -l "$1"; t send-keys Enter; }
+wait_for() { # wait_for PATTERN: it stands on the screen within 20 seconds
+	for ((i = 0; i < 200; i++)); do
+		! screen | grep -qE -- "$1" || return 0
+		sleep 0.1
+	done
+	fail "never on the screen: $1"$'\n'"$(screen)"
+}
+wait_file() { for ((i = 0; i < 200; i++)); do [ ! -s "$1" ] || return 0; sleep 0.1; done; fail "no $1"$'\n'"$(screen)"; }
+clear_screen() { t send-keys -R; t clear-history; rm -f done.txt; type "clear"; sleep 0.2; }
+
+# begin COMMAND: runs it in the terminal; its exit code and the terminal's state afterwards go to done.txt.
+begin() {
+	clear_screen
+	type "stty -g >before.txt; $1; echo \$? >code.txt; stty -g >after.txt; echo >>done.txt end"
+}
+finish() { # finish CODE WHAT
+	wait_file done.txt
+	[ "$(cat code.txt)" = "$1" ] || fail "$2: exit code $(cat code.txt), not $1"$'\n'"$(screen)"
+	cmp before.txt after.txt || fail "$2: the terminal was left changed"
+}
+is_raw() { # the terminal of the pane, looked at from outside
+	stty -a <"$(t display-message -p '#{pane_tty}')" | grep -q -- '-icanon'
+}
+wait_raw() { for ((i = 0; i < 100; i++)); do ! is_raw || return 0; sleep 0.1; done; fail "the terminal is not raw"$'\n'"$(screen)"; }
+wait_cooked() { for ((i = 0; i < 100; i++)); do is_raw || return 0; sleep 0.1; done; fail "the terminal is still raw"$'\n'"$(screen)"; }
+husk_pid() { pgrep -P "$(t display-message -p '#{pane_pid}')" -f 'husk run' | head -n 1; }
+
+# Keys arrive one by one, unechoed but by the guest; the guest ends.
+begin "$HUSK run echo.asm"; wait_raw
+t send-keys -l 'xyz'; wait_for '^xyz'
+t send-keys -l '.'; finish 0 "end of the guest"
+
+# Ctrl-C: the machine stops, a new line is begun.
+begin "$HUSK run echo.asm"; wait_raw; t send-keys -l 'q'; wait_for '^q'; t send-keys C-c; finish 130 "Ctrl-C, waiting"
+begin "$HUSK run --profile tiny echo.asm"; wait_raw; t send-keys C-c; finish 130 "Ctrl-C, asleep"
+begin "$HUSK run spin.asm"; wait_raw; t send-keys C-c; finish 130 "Ctrl-C, working"
+begin "$HUSK run echo.asm"; wait_raw; t send-keys 'C-\'; finish 131 "Ctrl-\\"
+
+# Signals from outside, limits, crashes.
+for pair in TERM:143 HUP:129 SEGV:139 ABRT:134; do
+	case $HUSK in *asan*) [ ${pair%:*} != SEGV ] && [ ${pair%:*} != ABRT ] || continue ;; esac
+	begin "$HUSK run echo.asm 2>/dev/null"; wait_raw
+	kill -"${pair%:*}" "$(husk_pid)"
+	finish "${pair#*:}" "SIG${pair%:*}"
+done
+begin "$HUSK run --timeout 1 -q echo.asm"; wait_raw; finish 124 "--timeout"
+begin "$HUSK run --fuel 500 -q echo.asm"; finish 137 "--fuel"
+
+# Suspended: the terminal is the shell's; continued: raw again; in the background it is left alone.
+begin "$HUSK run echo.asm"; wait_raw
+t send-keys C-z; wait_for 'Stopped'; wait_cooked
+type "fg"; wait_raw
+t send-keys -l 'after'; wait_for 'after'
+t send-keys C-z; sleep 0.5; wait_cooked
+type "bg"; sleep 0.5; ! is_raw || fail "raw in the background"
+type "fg"; wait_raw
+t send-keys -l '.'
+for ((i = 0; i < 100; i++)); do is_raw || break; sleep 0.1; done
+type "stty -g >after.txt; echo >>done2.txt end"; wait_file done2.txt
+cmp before.txt after.txt || fail "after suspension: the terminal was left changed"
+
+# The guest reads no keyboard from a file: the terminal is not touched.
+printf 'ab.' >in.txt
+begin "$HUSK run echo.asm <in.txt"; finish 0 "input from a file"
