@@ -66,12 +66,9 @@ Pending *lift_find_pending(Env *env, u32 slot)
 	return NULL;
 }
 
-IrRef lift_read_slot(Lift *l, u32 slot, unsigned width)
+/* The register as memory holds it now, apart from pending writes. */
+static IrRef committed_slot(Lift *l, u32 slot, unsigned width)
 {
-	Pending *p = lift_find_pending(&l->env, slot);
-
-	if (p)
-		return p->value;
 	/* Context registers are part of the key a block is found by: inside it they are constants. */
 	for (u32 i = 0; l->in && i < l->isa->context_count; i++)
 		if (l->isa->regs[l->isa->context_regs[i]].slot == slot)
@@ -79,7 +76,21 @@ IrRef lift_read_slot(Lift *l, u32 slot, unsigned width)
 	return ir_get(l->func, slot, width);
 }
 
-void lift_write_slot(Lift *l, u32 slot, IrRef value)
+IrRef lift_pending_value(Lift *l, const Pending *p)
+{
+	if (p->when == IR_NONE)
+		return p->value;
+	return ir_select(l->func, p->when, p->value, committed_slot(l, p->slot, ir_width(l->func, p->value)));
+}
+
+IrRef lift_read_slot(Lift *l, u32 slot, unsigned width)
+{
+	Pending *p = lift_find_pending(&l->env, slot);
+
+	return p ? lift_pending_value(l, p) : committed_slot(l, slot, width);
+}
+
+void lift_write_slot(Lift *l, u32 slot, IrRef value, IrRef when)
 {
 	Pending *p = lift_find_pending(&l->env, slot);
 
@@ -92,6 +103,7 @@ void lift_write_slot(Lift *l, u32 slot, IrRef value)
 		p->slot = slot;
 	}
 	p->value = value;
+	p->when = when;
 }
 
 const IsaReg *lift_reg_of_slot(const Isa *isa, u32 slot)
@@ -179,14 +191,15 @@ void lift_write_reg(Lift *l, const RtlExpr *e, IrRef value)
 				continue;
 			lift_write_slot(l, r->slot + i,
 				   ir_select(l->func, ir_bin(l->func, IR_OP_EQ, index, ir_const(l->func, ir_width(l->func, index), i)),
-					     value, lift_read_slot(l, r->slot + i, r->width)));
+					     value, lift_read_slot(l, r->slot + i, r->width)),
+				   IR_NONE);
 		}
 		return;
 	}
 	r = &l->isa->regs[reg];
 	if (r->const_mask && r->const_mask[element])
 		return;
-	lift_write_slot(l, r->slot + element, value);
+	lift_write_slot(l, r->slot + element, value, IR_NONE);
 }
 
 /* ---- calls ---- */

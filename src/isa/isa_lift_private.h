@@ -18,9 +18,12 @@ enum {
 	LIFT_DEPTH_MAX = 200,
 };
 
+/* A register write that waits for the end of the instruction. `when` is IR_NONE, or the 1-bit value that says whether
+ * the write happens at all: an `if` that did not write must not write the old value back, because a device's handler
+ * may change the register in between. */
 typedef struct Pending {
 	u32 slot;
-	IrRef value;
+	IrRef value, when;
 } Pending;
 
 /* Everything that assignments change. Copied at forks. */
@@ -70,7 +73,8 @@ void lift_begin_live(Lift *l, u32 block);
 bool lift_env_copy(Lift *l, Env *to, const Env *from);
 Pending *lift_find_pending(Env *env, u32 slot);
 IrRef lift_read_slot(Lift *l, u32 slot, unsigned width);
-void lift_write_slot(Lift *l, u32 slot, IrRef value);
+IrRef lift_pending_value(Lift *l, const Pending *p); /* what the register is once p has happened or not */
+void lift_write_slot(Lift *l, u32 slot, IrRef value, IrRef when);
 const IsaReg *lift_reg_of_slot(const Isa *isa, u32 slot);
 void lift_write_reg(Lift *l, const RtlExpr *e, IrRef value);
 IrRef lift_fit(Lift *l, IrRef ref, unsigned width);

@@ -9,9 +9,15 @@
 void lift_commit(Lift *l)
 {
 	for (u32 i = 0; i < l->env.pending_count; i++) {
-		const IsaReg *r = lift_reg_of_slot(l->isa, l->env.pending[i].slot);
+		const Pending *p = &l->env.pending[i];
+		const IsaReg *r = lift_reg_of_slot(l->isa, p->slot);
 
-		ir_put(l->func, l->env.pending[i].slot, l->env.pending[i].value);
+		IrRef value = p->value;
+
+		/* Read anew: a device may have written the register since, even one that is constant in this block. */
+		if (p->when != IR_NONE)
+			value = ir_select(l->func, p->when, value, ir_get(l->func, p->slot, r->width));
+		ir_put(l->func, p->slot, value);
 		if (r->context || r->irq)
 			l->dirty = true;
 	}
@@ -130,6 +136,32 @@ static u8 list_effects(const RtlStmt *s)
 	return effects;
 }
 
+static IrRef happens(Lift *l, const Pending *p)
+{
+	return !p ? ir_const(l->func, 1, 0) : p->when == IR_NONE ? ir_const(l->func, 1, 1) : p->when;
+}
+
+/* l->env becomes what it is after `cond ? yes : l->env`. */
+static void merge_pending(Lift *l, Env *yes, IrRef cond)
+{
+	for (u32 i = 0; i < yes->pending_count && !l->failed; i++) {
+		Pending *y = &yes->pending[i], *n = lift_find_pending(&l->env, y->slot);
+		IrRef when = IR_NONE;
+
+		if (n && n->value == y->value && n->when == y->when)
+			continue;
+		if (!n || n->when != IR_NONE || y->when != IR_NONE)
+			when = ir_select(l->func, cond, happens(l, y), happens(l, n));
+		lift_write_slot(l, y->slot, n ? ir_select(l->func, cond, y->value, n->value) : y->value, when);
+	}
+	for (u32 i = 0; i < l->env.pending_count && !l->failed; i++) {
+		Pending *n = &l->env.pending[i];
+
+		if (!lift_find_pending(yes, n->slot))
+			n->when = ir_select(l->func, cond, ir_const(l->func, 1, 0), happens(l, n));
+	}
+}
+
 /* 1. Both arms evaluated, differences by SEL. */
 static void lift_if_pure(Lift *l, const RtlStmt *s, IrRef cond)
 {
@@ -146,18 +178,7 @@ static void lift_if_pure(Lift *l, const RtlStmt *s, IrRef cond)
 	for (u32 i = 0; i < l->env.var_count && !l->failed; i++)
 		if (l->env.vars[i] != yes.vars[i] && ir_width(l->func, l->env.vars[i]) == ir_width(l->func, yes.vars[i]))
 			l->env.vars[i] = ir_select(l->func, cond, yes.vars[i], l->env.vars[i]);
-	for (u32 i = 0; i < yes.pending_count && !l->failed; i++) {
-		u32 slot = yes.pending[i].slot;
-		IrRef no = lift_read_slot(l, slot, ir_width(l->func, yes.pending[i].value));
-
-		lift_write_slot(l, slot, ir_select(l->func, cond, yes.pending[i].value, no));
-	}
-	for (u32 i = 0; i < l->env.pending_count && !l->failed; i++) {
-		Pending *p = &l->env.pending[i];
-
-		if (!lift_find_pending(&yes, p->slot))
-			p->value = ir_select(l->func, cond, ir_get(l->func, p->slot, ir_width(l->func, p->value)), p->value);
-	}
+	merge_pending(l, &yes, cond);
 }
 
 /* 2. One arm leaves the instruction. */
@@ -177,100 +198,16 @@ static void lift_if_leaving(Lift *l, const RtlStmt *s, IrRef cond, bool yes_leav
 	lift_inline(l, yes_leaves ? s->no : s->yes);
 }
 
-/* Slots that a list may write, so that both arms of a diamond have a value for them. */
-typedef struct SlotSet {
-	u8 bits[4200 / 8];
-} SlotSet;
-
-static void collect_expr(Lift *l, const RtlExpr *e, SlotSet *set);
-static void collect_stmts(Lift *l, const RtlStmt *s, SlotSet *set);
-
-static void collect_body(Lift *l, const RtlBody *body, SlotSet *set)
-{
-	collect_expr(l, body->value, set);
-	collect_stmts(l, body->stmts, set);
-}
-
-static void collect_target(Lift *l, const RtlExpr *e, SlotSet *set)
-{
-	u32 from = 0, count = 0;
-
-	if (e->kind == RTL_REGFIELD) {
-		const IsaField *field = &l->isa->fields[l->decoded->insn->fields[e->index].field];
-
-		from = l->isa->regs[field->reg].slot + field->reg_from + (u32)isa_field_value(l->isa, l->decoded, e->index);
-		count = 1;
-	} else if (e->kind == RTL_REG) {
-		from = l->isa->regs[e->index].slot;
-		count = l->isa->regs[e->index].count;
-		if (e->a && e->a->kind == RTL_NUM && e->a->value < count)
-			from += (u32)e->a->value, count = 1;
-	} else if (e->kind == RTL_VIEW) {
-		collect_body(l, l->isa->views[e->index].set, set);
-	} else if (e->kind == RTL_SLICE || e->kind == RTL_BIT) {
-		collect_target(l, e->a, set);
-	}
-	for (u32 i = from; i < from + count && i < sizeof(set->bits) * 8; i++)
-		set->bits[i / 8] |= (u8)(1u << i % 8);
-}
-
-static void collect_expr(Lift *l, const RtlExpr *e, SlotSet *set)
-{
-	if (!e || l->failed)
-		return;
-	if (e->kind == RTL_CALL)
-		collect_body(l, &l->isa->funcs[e->index].body, set);
-	for (u32 i = 0; i < e->argc && e->args; i++)
-		collect_expr(l, e->args[i], set);
-	collect_expr(l, e->a, set);
-	collect_expr(l, e->b, set);
-	collect_expr(l, e->c, set);
-}
-
-static void collect_stmts(Lift *l, const RtlStmt *s, SlotSet *set)
-{
-	for (; s; s = s->next) {
-		collect_expr(l, s->rhs, set);
-		if (s->kind == RTL_ASSIGN || s->kind == RTL_SWAP) {
-			if (s->lhs)
-				collect_target(l, s->lhs, set);
-			if (s->kind == RTL_SWAP)
-				collect_target(l, s->rhs, set);
-		}
-		if (s->kind == RTL_CHARGE && l->isa->cycles_reg != ISA_NONE) {
-			u32 slot = l->isa->regs[l->isa->cycles_reg].slot;
-
-			set->bits[slot / 8] |= (u8)(1u << slot % 8);
-		}
-		collect_stmts(l, s->yes, set);
-		collect_stmts(l, s->no, set);
-	}
-}
-
 /* 4. A diamond with a join block. */
 static void lift_if_diamond(Lift *l, const RtlStmt *s, IrRef cond)
 {
 	IrFunc *func = l->func;
 	u32 yes_block = ir_block_create(func), no_block = ir_block_create(func), join = ir_block_create(func);
-	SlotSet *set = ARENA_NEW(l->arena, SlotSet);
 	IrRef *yes_args, *no_args;
 	Env before, yes, no;
-	u32 yes_jmp, no_jmp, count = 0, base;
+	u32 yes_jmp, no_jmp, count = 0, base, most;
 	bool yes_dead, no_dead;
 
-	if (!set) {
-		l->failed = true;
-		return;
-	}
-	collect_stmts(l, s->yes, set);
-	collect_stmts(l, s->no, set);
-	for (u32 slot = 0; slot < l->isa->slot_count && !l->failed; slot++)
-		if (set->bits[slot / 8] >> slot % 8 & 1) {
-			const IsaReg *r = lift_reg_of_slot(l->isa, slot);
-
-			if (!(r->const_mask && r->const_mask[slot - r->slot]))
-				lift_write_slot(l, slot, lift_read_slot(l, slot, r->width));
-		}
 	if (l->failed || !lift_env_copy(l, &before, &l->env))
 		return;
 	ir_br(func, cond, yes_block, no_block);
@@ -299,8 +236,9 @@ static void lift_if_diamond(Lift *l, const RtlStmt *s, IrRef cond)
 		return;
 	}
 	/* What differs becomes parameters. The arguments were not known when the JMPs were made: they go in now. */
-	yes_args = ARENA_ARRAY(l->arena, IrRef, no.var_count + no.pending_count + 1);
-	no_args = ARENA_ARRAY(l->arena, IrRef, no.var_count + no.pending_count + 1);
+	most = no.var_count + 2 * (yes.pending_count + no.pending_count) + 1;
+	yes_args = ARENA_ARRAY(l->arena, IrRef, most);
+	no_args = ARENA_ARRAY(l->arena, IrRef, most);
 	if (!yes_args || !no_args) {
 		l->failed = true;
 		return;
@@ -311,14 +249,24 @@ static void lift_if_diamond(Lift *l, const RtlStmt *s, IrRef cond)
 			no_args[count++] = no.vars[i];
 			l->env.vars[i] = ir_param(func, ir_width(func, no.vars[i]));
 		}
-	for (u32 i = 0; i < no.pending_count; i++) {
-		Pending *y = lift_find_pending(&yes, no.pending[i].slot);
+	for (u32 i = 0; i < yes.pending_count; i++) /* those of yes alone join in, as not happening on the other path */
+		if (!lift_find_pending(&l->env, yes.pending[i].slot))
+			lift_write_slot(l, yes.pending[i].slot, lift_zero(l, ir_width(func, yes.pending[i].value)), lift_zero(l, 1));
+	for (u32 i = 0; i < l->env.pending_count; i++) {
+		Pending *p = &l->env.pending[i], *y = lift_find_pending(&yes, p->slot), *n = lift_find_pending(&no, p->slot);
+		unsigned width = ir_width(func, p->value);
+		bool certain = y && n && y->when == IR_NONE && n->when == IR_NONE;
 
-		if (!y || y->value == no.pending[i].value)
+		if (y && n && y->value == n->value && y->when == n->when)
 			continue;
-		yes_args[count] = y->value;
-		no_args[count++] = no.pending[i].value;
-		l->env.pending[i].value = ir_param(func, ir_width(func, no.pending[i].value));
+		yes_args[count] = y ? y->value : lift_zero(l, width);
+		no_args[count++] = n ? n->value : lift_zero(l, width);
+		p->value = ir_param(func, width);
+		if (!certain) {
+			yes_args[count] = happens(l, y);
+			no_args[count++] = happens(l, n);
+			p->when = ir_param(func, 1);
+		}
 	}
 	if (yes.jump != no.jump) {
 		IrRef next = ir_const(func, l->isa->pc_width, l->next);
@@ -358,7 +306,7 @@ void lift_charge(Lift *l, IrRef cycles)
 	if (l->isa->cycles_reg == ISA_NONE)
 		return;
 	slot = l->isa->regs[l->isa->cycles_reg].slot;
-	lift_write_slot(l, slot, ir_bin(l->func, IR_OP_ADD, lift_read_slot(l, slot, 64), lift_fit(l, cycles, 64)));
+	lift_write_slot(l, slot, ir_bin(l->func, IR_OP_ADD, lift_read_slot(l, slot, 64), lift_fit(l, cycles, 64)), IR_NONE);
 }
 
 /* Everything but `if` and `for`. */
