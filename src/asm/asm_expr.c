@@ -158,8 +158,8 @@ static bool expr_symbol(Expr *e, const AsmToken *token, AsmValue *value)
 	if (n && !(token->flags & TOKEN_NEUTRAL)) {
 		if (len <= n || memcmp(text, prefix, n)) {
 			if (!as->dry)
-				asm_error(as, e->span, token, arena_printf(&as->scratch, "write %s%s", prefix,
-									   asm_quote(as, e->span, token)),
+				asm_error(as, e->span, token,
+					  arena_printf(&as->scratch, "write %s%.*s", prefix, token->len, text),
 					  "labels are written with '%s' in front here", prefix);
 			return false;
 		}

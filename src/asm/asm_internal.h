@@ -27,7 +27,9 @@ enum {
 	ASM_MAX_DEPTH = 200,       /* of an expression */
 	ASM_MAX_INCLUDE = 16,      /* depth */
 	ASM_MAX_SOURCES = 256,
-	ASM_MAX_PASSES = 12,
+	ASM_MAX_PASSES = 12,       /* walks over a very long program */
+	ASM_MANY_PASSES = 400,     /* over a short one */
+	ASM_LAST_PASSES = 5,       /* of these, once every form has been made its longest */
 	ASM_MAX_NESTING = 16,      /* of pseudo-instructions in each other, of `if` in their bodies */
 	ASM_MAX_EXPANSION = 200,   /* instructions made by one pseudo-instruction */
 	ASM_MAX_CELLS_INSN = 256,  /* of one instruction, in cells of one bit */

@@ -5,7 +5,9 @@
  * writes the cells at exactly those addresses.
  *
  * Forms of several lengths begin at the shortest and only grow, and so do pseudo-instructions after GROW_ONLY walks,
- * so this ends; a program that still moves after ASM_MAX_PASSES walks (`.space b-a` between a and b) is refused.
+ * so this ends. It may take many walks (jumps that push each other out of reach one by one); when WALK_WORK statements
+ * have been looked at, all that could still grow take their longest form at once. A program that moves even then
+ * (`.space b-a` between a and b) is refused.
  */
 #include "asm/asm_internal.h"
 
@@ -13,7 +15,7 @@
 
 #include <string.h>
 
-enum { GROW_ONLY = 4 };
+enum { GROW_ONLY = 4, WALK_WORK = 1 << 22 };
 
 static void name_label(Assembler *as, u32 index)
 {
@@ -225,11 +227,31 @@ static bool prepare(Assembler *as)
 	return as->room != NULL;
 }
 
+/* The longest plain form for all that have several. */
+static void grow_all(Assembler *as)
+{
+	for (u32 i = 0; i < as->stmt_count; i++) {
+		AsmStmt *stmt = &as->stmts[i];
+
+		for (u32 k = stmt->kind == STMT_INSN ? stmt->candidate_count : 0; k > stmt->chosen + 1u; k--)
+			if (!(stmt->candidates[k - 1].form & ASM_PSEUDO)) {
+				stmt->chosen = (u8)(k - 1);
+				break;
+			}
+	}
+}
+
 void asm_layout(Assembler *as)
 {
+	u32 most = ASM_MAX_PASSES + WALK_WORK / (as->stmt_count + 1);
+
 	if (as->halted)
 		return;
-	for (as->pass = 1; as->pass <= ASM_MAX_PASSES; as->pass++) {
+	if (most > ASM_MANY_PASSES)
+		most = ASM_MANY_PASSES;
+	for (as->pass = 1; as->pass <= most; as->pass++) {
+		if (as->pass + ASM_LAST_PASSES == most)
+			grow_all(as);
 		walk(as);
 		if (as->halted || as->failed_memory)
 			return;

@@ -76,6 +76,11 @@ static const char *describe_enum(const Match *m, const IsaField *field)
 	return text;
 }
 
+static bool is_punct(const AsmToken *token, char c)
+{
+	return token->kind == TOKEN_PUNCT && token->value == c;
+}
+
 /* ---- Pieces ---- */
 
 /* A literal of the syntax, e.g. "(" or "sp" or "),": each token must be its next part. */
@@ -132,11 +137,6 @@ u32 asm_enum(const Assembler *as, const AsmSpan *span, const AsmToken *token, co
 	return i;
 }
 
-static bool is_punct(const AsmToken *token, char c)
-{
-	return token->kind == TOKEN_PUNCT && token->value == c;
-}
-
 bool asm_list(const Assembler *as, const AsmSpan *span, u32 *at, u16 reg, u64 *mask)
 {
 	*mask = 0;
@@ -167,15 +167,31 @@ bool asm_list(const Assembler *as, const AsmSpan *span, u32 *at, u16 reg, u64 *m
 	return true;
 }
 
+/* An expression that began well went wrong at token `failed`: when describing it says so itself, that is best. */
+static bool expression_failed(Match *m, u32 failed)
+{
+	if (m->describe && failed >= m->far && !m->said) {
+		bool dry = m->as->dry;
+		AsmValue value;
+		u32 at = m->at;
+
+		m->as->dry = false;
+		m->said = !asm_expr(m->as, m->span, &at, &value);
+		m->as->dry = dry;
+	}
+	m->at = failed;
+	return want(m, NULL);
+}
+
 static bool match_number(Match *m, const IsaField *field)
 {
 	bool label = field->kind == ISA_FIELD_REL || field->kind == ISA_FIELD_ABS;
 	const AsmToken *token = peek(m);
 	bool limited = m->as->dialect->no_expressions && !(token->flags & TOKEN_NEUTRAL);
-	const char *what = limited ? label ? "a label or a number" : "a number"
-				   : label ? "a label or a number" : "a number";
+	const char *what = label ? "a label or a number" : "a number";
 	u32 at = m->at;
 	AsmValue value;
+	bool named;
 
 	if (token->kind == TOKEN_END || token->kind == TOKEN_STRING)
 		return want(m, what);
@@ -186,19 +202,12 @@ static bool match_number(Match *m, const IsaField *field)
 		m->at = at;
 		return true;
 	}
-	if (at == m->at)
+	/* A function or a label without its prefix fails at its first token, and yet is no stranger there. */
+	named = token->kind == TOKEN_NAME && ((token->flags & TOKEN_NEUTRAL && is_punct(token + 1, '(')) ||
+					      (m->as->dialect->symbol_prefix && *m->as->dialect->symbol_prefix));
+	if (at == m->at && !named)
 		return want(m, what);
-	/* It began well and went wrong inside: the expression itself says it best. */
-	if (m->describe && at >= m->far && !m->said) {
-		bool dry = m->as->dry;
-
-		at = m->at;
-		m->as->dry = false;
-		m->said = !asm_expr(m->as, m->span, &at, &value);
-		m->as->dry = dry;
-	}
-	m->at = at;
-	return want(m, NULL);
+	return expression_failed(m, at);
 }
 
 static bool match_field(Match *m, const IsaInsn *insn, unsigned index)
@@ -260,16 +269,15 @@ static bool same_tokens(const Match *m, u32 a, u32 b, u32 count)
 	return true;
 }
 
-/* May the syntax end here because what is left is an enum at its default? */
-static bool rest_is_default(const Assembler *as, const IsaInsn *insn, const IsaSyntax *syntax, u32 left)
+/* May the syntax end at item `at` because what is left is an enum at its default (and the comma in front of it)? */
+static bool rest_is_default(const Assembler *as, const IsaInsn *insn, const IsaForm *form, u32 at)
 {
+	const IsaSyntax *syntax = &form->syntax[form->syntax_count - 1];
 	const IsaField *field;
 
-	if (left == 2 && !syntax->is_field && !strcmp(syntax->text, ",")) {
-		syntax++;
-		left--;
-	}
-	if (left != 1 || !syntax->is_field)
+	if (at != 0 && strcmp(form->syntax[at].is_field ? "" : form->syntax[at].text, ",") != 0)
+		return false;
+	if (at + (at ? 2 : 1) != form->syntax_count || !syntax->is_field)
 		return false;
 	field = &as->isa->fields[insn->fields[syntax->field].field];
 	return field->kind == ISA_FIELD_ENUM && field->enum_default != ISA_NONE;
@@ -286,7 +294,7 @@ static bool match_form(Match *m, const IsaForm *form, u32 at, AsmCandidate *out)
 		const IsaSyntax *syntax = &form->syntax[i];
 		u32 start = m->at;
 
-		if (peek(m)->kind == TOKEN_END && rest_is_default(m->as, insn, syntax, form->syntax_count - i))
+		if (peek(m)->kind == TOKEN_END && rest_is_default(m->as, insn, form, i))
 			return true;
 		if (!syntax->is_field) {
 			if (!match_literal(m, syntax->text))
@@ -327,6 +335,8 @@ static bool match_pseudo(Match *m, const IsaPseudo *pseudo, u32 at, AsmCandidate
 			m->at = next;
 		else if (peek(m)->kind == TOKEN_NAME)
 			m->at++;
+		else if (next != m->at)
+			return expression_failed(m, next);
 		else
 			return want(m, "an operand");
 	}
@@ -379,6 +389,16 @@ static char *form_usage(Assembler *as, const char *mnemonic, const IsaSyntax *sy
 	return text;
 }
 
+/* Adds one way of writing to the text, unless it is there already. */
+static char *add_usage(Assembler *as, char *text, const char *one, u32 *shown)
+{
+	if (!one || (text && strstr(text, one)))
+		return text;
+	++*shown;
+	return text ? arena_printf(&as->scratch, "%s, or: %s", text, one)
+		    : arena_printf(&as->scratch, "it is written: %s", one);
+}
+
 static const char *usage(Assembler *as, const char *name, size_t len)
 {
 	char *text = NULL;
@@ -386,26 +406,17 @@ static const char *usage(Assembler *as, const char *name, size_t len)
 
 	for (u32 i = first_form(as, name, len); i != ASM_NO_INDEX && shown < 4; i = as->isa->form_next[i]) {
 		const IsaForm *form = &as->isa->forms[i];
-		char *one;
 
-		if (!asm_same(as, name, len, form->mnemonic) || form->shadowed)
-			continue;
-		one = form_usage(as, form->mnemonic, form->syntax, form->syntax_count, &as->isa->insns[form->insn],
-				 NULL);
-		text = text ? arena_printf(&as->scratch, "%s, or: %s", text, one)
-			    : arena_printf(&as->scratch, "it is written: %s", one);
-		shown++;
+		if (asm_same(as, name, len, form->mnemonic) && !form->shadowed)
+			text = add_usage(as, text, form_usage(as, form->mnemonic, form->syntax, form->syntax_count,
+							      &as->isa->insns[form->insn], NULL), &shown);
 	}
 	for (u32 i = 0; i < as->isa->pseudo_count && shown < 4; i++) {
 		const IsaPseudo *pseudo = &as->isa->pseudos[i];
-		char *one;
 
-		if (!asm_same(as, name, len, pseudo->mnemonic))
-			continue;
-		one = form_usage(as, pseudo->mnemonic, pseudo->syntax, pseudo->syntax_count, NULL, pseudo);
-		text = text ? arena_printf(&as->scratch, "%s, or: %s", text, one)
-			    : arena_printf(&as->scratch, "it is written: %s", one);
-		shown++;
+		if (asm_same(as, name, len, pseudo->mnemonic))
+			text = add_usage(as, text, form_usage(as, pseudo->mnemonic, pseudo->syntax, pseudo->syntax_count,
+							      NULL, pseudo), &shown);
 	}
 	return text;
 }

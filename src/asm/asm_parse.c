@@ -380,6 +380,14 @@ static bool bare_label(Line *l)
 
 	if (!(as->dialect->label & ISA_LABEL_BARE) || text[0] == '.')
 		return false;
+	if (!lone && next->kind == TOKEN_NAME && next[1].kind == TOKEN_NAME && !mnemonic_at(l, next) &&
+	    directive_at(l, next) == ASM_NO_INDEX && !asm_is_register(as, text_of(l, next), next->len) &&
+	    (mnemonic_at(l, next + 1) || directive_at(l, next + 1) != ASM_NO_INDEX)) {
+		asm_error(as, &l->span, next, NULL, "%s would be a second label of this line",
+			  asm_quote(as, &l->span, next));
+		l->at = l->span.count;
+		return true;
+	}
 	/* `ADDD R0, R0, #1`: the next word is no instruction either, so it is more likely this one that is mistyped. */
 	if (!lone && !mnemonic_at(l, next) && directive_at(l, next) == ASM_NO_INDEX) {
 		bool directive_like = next->kind == TOKEN_NAME && text_of(l, next)[0] == '.';
@@ -398,6 +406,32 @@ static bool bare_label(Line *l)
 		as->symbols[l->label].lone = lone;
 	l->at++;
 	return true;
+}
+
+/* `* = address`, as assemblers of the 6502 have it: the place is set like a constant. */
+static bool star_assignment(Line *l)
+{
+	Assembler *as = l->as;
+	const AsmToken *token = peek(l);
+	u32 index = token->kind == TOKEN_PUNCT && token->value == '*' ? directive_at(l, token + 1) : ASM_NO_INDEX;
+	AsmStmt *stmt;
+
+	if (index == ASM_NO_INDEX || as->dialect->directives[index].action != ISA_ACT_EQU)
+		return false;
+	for (u32 i = 0; i < as->dialect->directive_count; i++) {
+		if (as->dialect->directives[i].action != ISA_ACT_ORG)
+			continue;
+		if (!open_segment(l, token))
+			return true;
+		l->at += 2;
+		stmt = add_stmt(l, STMT_DIRECTIVE);
+		if (!stmt)
+			return true;
+		stmt->directive = i;
+		as->stmt_count += asm_directive_check(as, stmt);
+		return true;
+	}
+	return false;
 }
 
 static void statement(Line *l)
@@ -438,7 +472,8 @@ static void statement(Line *l)
 			bare = true;
 			continue;
 		}
-		unknown(l, token);
+		if (!star_assignment(l))
+			unknown(l, token);
 		return;
 	}
 }

@@ -154,7 +154,7 @@ static void tools_labels(void **state)
 	TOOLS_REFUSES("r7 HALT", "'r7' is a register, so it can't be a label");
 	TOOLS_REFUSES("9a .FILL 1", "a label or an instruction is expected, not '9a'");
 	TOOLS_REFUSES("A .FILL 1\na .FILL 2", "label 'a' is defined a second time");
-	TOOLS_REFUSES("A B .FILL 1", "there is no instruction 'B'");
+	TOOLS_REFUSES("A B .FILL 1", "'B' would be a second label of this line");
 	TOOLS_REFUSES("ADD .FILL 1", "'.FILL' is not a register");
 }
 
