@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	if (machine_snapshot(machine, &before) != STATUS_OK)
 		fuzz_fail("no snapshot");
 	buf_add(&bytes, before.data, before.len);
-	while (changes.at < size && bytes.len < before.len + 1024)
+	while (!changes.bad && changes.at < size && bytes.len < before.len + 1024)
 		change(&bytes, &changes);
 	if (size % 8)
 		seal(&bytes);
