@@ -46,7 +46,7 @@ static inline void fuzz_assemble(const Isa *isa, const char *dialect, const u8 *
 	AsmProgram *program;
 	DiagList diags;
 
-	if (size > 16384)
+	if (size > 65536)
 		return;
 	diag_init(&diags);
 	program = asm_assemble(isa, &source, &options, &diags);

@@ -60,7 +60,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	DiagList diags;
 	Isa *isa;
 
-	if (size > 16384)
+	if (size > 65536)
 		return 0;
 	diag_init(&diags);
 	isa = isa_load("fuzz.isa", (const char *)data, size, NULL, 0, &diags);
