@@ -2,6 +2,7 @@
 #
 #   MODE=release|debug|asan|tsan|fuzz   objects of each mode live in build/MODE, side by side
 #   MODE=gcc|clang                      as release, with warnings as errors: what `make test` compiles
+#   V=1                                 show whole commands (and the output of tests that pass)
 #   CC=gcc|clang                        PREFIX=/usr/local DESTDIR=    where `make install` puts things
 
 MODE ?= release
@@ -30,6 +31,10 @@ endif
 ifeq ($(MODE),gcc)
 CC := gcc
 endif
+
+# Commands are shown short unless V=1: `$(call say,what)` and `$(Q)` in front of the command.
+Q := $(if $(V),,@)
+say = $(if $(V),@:,@echo "  $(1)")
 
 # libedit gives the debugger line editing; without it, it reads plain lines.
 EDIT_CFLAGS := $(shell pkg-config --cflags libedit 2>/dev/null)
@@ -72,30 +77,37 @@ deps:
 
 # A second make, so that what `deps` has just installed is seen.
 run: deps
-	@$(MAKE) --no-print-directory husk
+	@$(MAKE) --no-print-directory -s husk
 	@tools/demo ./husk
 
 $(HUSK): $(call obj,$(CMD_SRC)) $(LIBS)
-	$(CC) $(ALL_LDFLAGS) -o $@ $(call obj,$(CMD_SRC)) $(LIBS) $(EDIT_LIBS)
+	$(call say,link $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(call obj,$(CMD_SRC)) $(LIBS) $(EDIT_LIBS)
 
 $(BOOT_LIB): $(call obj,$(BOOT_SRC))
+	$(call say,archive $@)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 $(REST_LIB): $(call obj,$(REST_SRC))
+	$(call say,archive $@)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/%.o: %.c $(FLAGS)
 	@mkdir -p $(dir $@)
-	$(CC) $(ALL_CFLAGS) -DBUILD_DIR='"$(BUILD)"' -c -o $@ $<
+	$(call say,compile $<)
+	$(Q)$(CC) $(ALL_CFLAGS) -DBUILD_DIR='"$(BUILD)"' -c -o $@ $<
 
 # The guests' own software is assembled by Husk's assembler and embedded (.incbin) by the guest.
 $(BUILD)/mkimage: $(BUILD)/tools/mkimage.o $(BOOT_LIB)
-	$(CC) $(ALL_LDFLAGS) -o $@ $< $(BOOT_LIB)
+	$(call say,link $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(BOOT_LIB)
 $(BUILD)/lc3-os.obj: $(BUILD)/mkimage src/guests/lc3/os.asm src/guests/lc3/lc3.isa
-	$(BUILD)/mkimage src/guests/lc3/lc3.isa src/guests/lc3/os.asm $@
+	$(call say,assemble $@)
+	$(Q)$(BUILD)/mkimage src/guests/lc3/lc3.isa src/guests/lc3/os.asm $@
 $(BUILD)/lc3-os-classic.obj: $(BUILD)/mkimage src/guests/lc3/os-classic.asm src/guests/lc3/lc3.isa
-	$(BUILD)/mkimage src/guests/lc3/lc3.isa src/guests/lc3/os-classic.asm $@ profile=classic
+	$(call say,assemble $@)
+	$(Q)$(BUILD)/mkimage src/guests/lc3/lc3.isa src/guests/lc3/os-classic.asm $@ profile=classic
 $(BUILD)/src/guests/lc3/image.o: $(BUILD)/lc3-os.obj $(BUILD)/lc3-os-classic.obj src/guests/lc3/lc3.isa
 
 include install.mk

@@ -10,8 +10,9 @@ ISA_FILES := $(sort $(wildcard src/guests/*/*.isa isa/*.isa examples/*/*.isa))
 # All of Husk but the command: the two archives in one.
 LIBHUSK := $(BUILD)/libhusk.a
 $(LIBHUSK): $(call obj,$(BOOT_SRC) $(REST_SRC))
+	$(call say,archive $@)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 define HUSK_PC
 prefix=$(PREFIX)

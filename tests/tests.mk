@@ -19,11 +19,13 @@ FUZZ_PROGRAMS := $(FUZZ_TESTS:%=$(BUILD)/tests/fuzz/fuzz_%)
 TOOL_SRC := $(wildcard tools/*.c)
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIBS)
-	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) -lcmocka
+	$(call say,link $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) -lcmocka
 # The LC-3 tests share a rig and an oracle.
 $(filter $(BUILD)/tests/unit/test_lc3%,$(UNIT_PROGRAMS)): $(BUILD)/tests/lc3/oracle.o $(BUILD)/tests/lc3/rig.o
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIBS)
-	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(LIBS)
+	$(call say,link $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(LIBS)
 .SECONDARY: $(UNIT_PROGRAMS:%=%.o) $(FUZZ_PROGRAMS:%=%.o)
 
 # What tests/run asks for, with MODE=. `test-objects` compiles everything there is and links nothing.
