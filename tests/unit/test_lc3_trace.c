@@ -19,7 +19,7 @@
 #include "base/rng.h"
 #include "guests/lc3/lc3.h"
 
-enum { SEEDS = 30, DEFAULT_STEPS = 60000, WINDOW = 1024, INPUT = 512 };
+enum { SEEDS = 30, DEFAULT_STEPS = 25000, WINDOW = 1024, INPUT = 512 };
 
 typedef struct Pair {
 	Rig *rig;
@@ -49,19 +49,21 @@ static u16 word(Pair *pair)
 
 /* ---- Random programs ---- */
 
-static const u16 edges[] = { 0, 1, 2, 0x7F, 0x80, 0xFF, 0x1FF, 0x200, 0x2FFF, 0x3000, 0x7FFF, 0x8000, 0xFDFF, 0xFE00,
+static const u16 edges[] = { 0x2FFF, 0x3000, 0, 1, 2, 0x7F, 0x80, 0xFF, 0x1FF, 0x200, 0x2FFF, 0x3000, 0x7FFF, 0x8000, 0xFDFF, 0xFE00,
 			     0xFE01, 0xFE02, 0xFE04, 0xFE06, 0xFFFC, 0xFFFD, 0xFFFE, 0xFFFF };
+
+static const u16 devices[] = { 0xFE00, 0xFE02, 0xFE04, 0xFE06, 0xFFFC, 0xFFFE };
 
 static u16 edge(Pair *pair)
 {
-	return edges[below(pair, COUNT_OF(edges))];
+	return chance(pair, 50) ? edges[below(pair, COUNT_OF(edges))] : devices[below(pair, COUNT_OF(devices))];
 }
 
 static u16 address(Pair *pair)
 {
-	switch (below(pair, 6)) {
+	switch (below(pair, 8)) {
 	case 0: return word(pair);
-	case 1: return edge(pair);
+	case 1: case 2: return edge(pair);
 	default: return (u16)(pair->window + below(pair, WINDOW));
 	}
 }
@@ -77,7 +79,7 @@ static u16 instruction(Pair *pair)
 
 	if (chance(pair, 3))
 		return w;
-	if (chance(pair, 3))
+	if (chance(pair, 4))
 		return edge(pair); /* a pointer, for LDI and STI */
 	while (pick >= weights[op])
 		pick -= weights[op++];
@@ -87,6 +89,10 @@ static u16 instruction(Pair *pair)
 		break;
 	case 0x4:
 		w = chance(pair, 50) ? (u16)(0x800 | (w & 0x7FF)) : w & 0x01C0;
+		break;
+	case 0x6: case 0x7:
+		if (chance(pair, 40))
+			w &= 0xFC0; /* offset 0: the device itself where the register points at one */
 		break;
 	case 0x8: w = 0; break;
 	case 0x9: w |= 0x3F; break;
@@ -115,18 +121,21 @@ static void set(Pair *pair, u32 slot, u16 *mine, u16 value)
 
 static void random_memory(Pair *pair)
 {
+	static const u16 places[] = { 0x3000, 0x2F80, 0x2F80, 0x0500, 0xFB00 };
 	bool v3 = pair->oracle->profile == ORACLE_V3;
 
-	pair->window = chance(pair, 60) ? 0x3000 : chance(pair, 50) ? 0x0500 : (u16)(0x1000 + below(pair, 0xE000));
+	pair->window = chance(pair, 80) ? places[below(pair, COUNT_OF(places))] : (u16)(0x1000 + below(pair, 0xE000));
 	for (u32 i = 0; i < WINDOW; i++)
 		if (pair->window + i < 0xFE00)
 			poke(pair, (u16)(pair->window + i), instruction(pair));
 	if (v3)
 		poke(pair, 0x0180, chance(pair, 70) ? (u16)(pair->window + below(pair, WINDOW)) : 0x0413);
-	if (v3 && chance(pair, 30))
-		poke(pair, (u16)(0x100 + below(pair, 3)), address(pair));
-	if (chance(pair, 30))
-		poke(pair, (u16)below(pair, 0x100), address(pair));
+	for (u16 vector = 0x100; v3 && vector < 0x103; vector++)
+		if (chance(pair, 50)) /* else the system's: it prints and halts */
+			poke(pair, vector, address(pair));
+	for (u16 vector = 0x20; vector < 0x26; vector++)
+		if (chance(pair, 20))
+			poke(pair, vector, address(pair));
 }
 
 static void random_registers(Pair *pair)
@@ -144,7 +153,9 @@ static void random_registers(Pair *pair)
 	set(pair, rig->pc, &o->pc, (u16)(pair->window + below(pair, WINDOW)));
 	set(pair, rig->prio, &o->prio, chance(pair, 70) ? 0 : (u16)below(pair, 8));
 	set(pair, rig->kbsr, &o->kbsr, v3 && chance(pair, 60) ? 0x4000 : 0);
-	o->user = chance(pair, 50);
+	o->user = chance(pair, 60);
+	if (v3 && o->user && pair->window == 0x2F80) /* system memory is near */
+		set(pair, rig->pc, &o->pc, (u16)(0x3000 + below(pair, 0x40)));
 	machine_set_slot(rig->machine, rig->user, o->user);
 	machine_set_slot(rig->machine, rig->cc, cc);
 	o->n = cc >> 15;
@@ -298,12 +309,14 @@ static bool run_piece(Pair *pair, u32 count)
 			o->input_ended = true;
 		}
 	}
+	if (result == ORACLE_HALTED && chance(pair, 80))
+		return false;
 	return result != ORACLE_ILLEGAL && o->output_len < ORACLE_OUTPUT / 2;
 }
 
 static void live(Pair *pair, bool single)
 {
-	u32 length = 200 + below(pair, 4000), done = 0;
+	u32 length = 20 + below(pair, chance(pair, 90) ? 400 : 4000), done = 0;
 	bool alive = true;
 
 	new_life(pair);
