@@ -106,7 +106,8 @@ static void generated(const char *file, u32 tries)
 }
 
 static const char *const others[] = {
-#include "unit/test_dis_machines.h"
+	"examples/isa/6502.isa", "examples/isa/chip8.isa", "examples/isa/tiny8.isa",   "tests/isa/iridium.isa",
+	"tests/isa/svm.isa",	 "tests/isa/rv64gc.isa",   "tests/isa/constructs.isa",
 };
 
 static void other_machines(void **state)

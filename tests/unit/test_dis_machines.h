@@ -1,1 +1,0 @@
-/* Descriptions that test_dis.c takes random instructions of. */
