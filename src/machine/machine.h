@@ -190,6 +190,8 @@ const MachineEvent *machine_event(const Machine *machine, u32 index);
  * input from outside drops the entries that still lie ahead. The log survives machine_restore, not machine_reset. */
 void machine_replay_from(Machine *machine, u32 index);
 u32 machine_replay_position(const Machine *machine);
+/* Drops the entries that lie ahead. */
+void machine_replay_forget(Machine *machine);
 
 /* ---- Display ---- */
 bool machine_display(const Machine *machine, u32 *width, u32 *height);

@@ -41,6 +41,11 @@ void machine_replay_from(Machine *machine, u32 index)
 	machine->replay_at = index < machine->log_count ? index : machine->log_count;
 }
 
+void machine_replay_forget(Machine *machine)
+{
+	machine_log_truncate(machine, machine->replay_at);
+}
+
 void machine_log_truncate(Machine *machine, u32 count)
 {
 	while (machine->log_count > count)
