@@ -178,7 +178,7 @@ static bool search(DebugSession *session, u64 end, PastHit *last)
 		hit = points_after_step(session, &stop);
 		if (hit.point)
 			*last = (PastHit){ hit, machine_icount(machine) - 1 };
-		if (machine_icount(machine) == now && stop.kind != STOP_FRAME)
+		if (machine_icount(machine) == now && stop.kind != STOP_FRAME && stop.kind != STOP_WATCH)
 			break; /* the program cannot get past here */
 	}
 	return true;
