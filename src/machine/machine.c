@@ -42,17 +42,14 @@ u64 machine_memory_bytes(const Machine *machine)
 	return total;
 }
 
-/* How many cells space i starts with. */
-static u64 initial_cells(const Machine *machine, u32 index)
+/* How many cells a space starts with; `left` bytes of the limit are still free. */
+static u64 initial_cells(const Machine *machine, const IsaSpace *space, u64 left)
 {
-	const IsaSpace *space = &machine->isa->spaces[index];
-
 	if (space->cells)
 		return space->cells;
 	if (space->size_name)
 		return machine->size_program;
-	return (machine->memory_limit < DEFAULT_OPEN ? machine->memory_limit : DEFAULT_OPEN) /
-	       cell_bytes(space->cell_bits);
+	return (left < DEFAULT_OPEN ? left : DEFAULT_OPEN) / cell_bytes(space->cell_bits);
 }
 
 static Status create_spaces(Machine *machine, DiagList *diags)
@@ -62,10 +59,11 @@ static Status create_spaces(Machine *machine, DiagList *diags)
 
 	for (u32 i = 0; i < isa->space_count; i++) {
 		const IsaSpace *from = &isa->spaces[i];
-		u64 unit = cell_bytes(from->cell_bits), cells = initial_cells(machine, i), max = cells;
+		u64 unit = cell_bytes(from->cell_bits), left = machine->memory_limit - total;
+		u64 cells = initial_cells(machine, from, left), max = cells;
 		Status status;
 
-		if (cells > (machine->memory_limit - total) / unit) {
+		if (cells > left / unit) {
 			diag_report_file(diags, DIAG_ERROR, isa->source_name, "raise the memory limit",
 					 "space '%s' of %llu cells does not fit the limit of %llu bytes", from->name,
 					 (unsigned long long)cells, (unsigned long long)machine->memory_limit);
@@ -89,6 +87,7 @@ static Status create_spaces(Machine *machine, DiagList *diags)
 			return status;
 		}
 		machine->vcpu.space_count = i + 1;
+		machine->first_cells[i] = cells;
 	}
 	return STATUS_OK;
 }
@@ -169,6 +168,7 @@ static bool allocate(Machine *machine)
 	machine->slot_wakes = calloc(slots, 1);
 	machine->wake_slots = calloc(slots, sizeof(u32));
 	machine->vcpu.spaces = calloc(isa->space_count + 1, sizeof(Space));
+	machine->first_cells = calloc(isa->space_count + 1, sizeof(u64));
 	machine->handlers = calloc(isa->handler_count + 1, sizeof(LiftedHandler));
 	machine->views = calloc(isa->view_count + 1, sizeof(LiftedView));
 	machine->hosts = calloc(isa->host_count + 1, sizeof(HostFunction));
@@ -177,8 +177,19 @@ static bool allocate(Machine *machine)
 		machine->private_size = machine->guest->private_size;
 	machine->private_bytes = calloc(1, machine->private_size + 1);
 	return machine->vcpu.slots && machine->saved_slots && machine->slot_mask && machine->slot_reset &&
-	       machine->slot_wakes && machine->wake_slots && machine->vcpu.spaces && machine->handlers &&
-	       machine->views && machine->hosts && machine->steps && machine->private_bytes;
+	       machine->slot_wakes && machine->wake_slots && machine->vcpu.spaces && machine->first_cells &&
+	       machine->handlers && machine->views && machine->hosts && machine->steps && machine->private_bytes;
+}
+
+/* What `init` items say. Cells beyond the end of their space are left out. */
+static void fill_inits(Machine *machine)
+{
+	const Isa *isa = machine->isa;
+
+	for (u32 i = 0; i < isa->init_count; i++)
+		for (u32 k = 0; k < isa->inits[i].count; k++)
+			space_poke(&machine->vcpu.spaces[isa->inits[i].space], isa->inits[i].address + k,
+				   isa->inits[i].values[k]);
 }
 
 Status machine_create(const MachineConfig *config, Machine **out, DiagList *diags)
@@ -227,6 +238,7 @@ Status machine_create(const MachineConfig *config, Machine **out, DiagList *diag
 	}
 	for (u32 i = 0; i < isa->space_count; i++)
 		machine_mark_space(machine, (u16)i);
+	fill_inits(machine);
 	machine->rng.state = machine->random_seed;
 	memcpy(machine->vcpu.slots, machine->slot_reset, isa->slot_count * sizeof(u64));
 	*out = machine;
@@ -246,6 +258,7 @@ void machine_destroy(Machine *machine)
 	buf_fini(&machine->output);
 	free(machine->vcpu.slots);
 	free(machine->vcpu.spaces);
+	free(machine->first_cells);
 	free(machine->saved_slots);
 	free(machine->slot_mask);
 	free(machine->slot_reset);
@@ -296,9 +309,11 @@ void machine_reset(Machine *machine, bool keep_memory)
 		for (u32 i = 0; i < isa->space_count; i++) {
 			space_clear(&machine->vcpu.spaces[i]);
 			if (!machine->vcpu.spaces[i].wraps)
-				space_resize(&machine->vcpu.spaces[i], initial_cells(machine, i));
+				space_resize(&machine->vcpu.spaces[i], machine->first_cells[i]);
 			machine_mark_space(machine, (u16)i);
 		}
+	if (!keep_memory)
+		fill_inits(machine);
 	machine->ops->flush(machine->engine, &machine->vcpu);
 	memcpy(machine->vcpu.slots, machine->slot_reset, isa->slot_count * sizeof(u64));
 	machine->vcpu.icount = 0;

@@ -147,20 +147,25 @@ static AccessResult no_memory(Vcpu *vcpu)
 	return ACCESS_EXIT;
 }
 
-/* The handler for one cell, or NO_HANDLER. */
+/* The handler for one cell, or NO_HANDLER. One for the cell alone wins over one for a range. */
 static u32 find_device(const Machine *machine, unsigned space, u64 address, IsaHandlerKind kind)
 {
 	const Isa *isa = machine->isa;
+	u32 range = NO_HANDLER;
 
 	if (!isa->spaces[space].has_handlers)
 		return NO_HANDLER;
 	for (u32 i = 0; i < isa->handler_count; i++) {
 		const IsaHandler *handler = &isa->handlers[i];
 
-		if (handler->kind == kind && handler->space == space && address >= handler->lo && address <= handler->hi)
+		if (handler->kind != kind || handler->space != space || address < handler->lo || address > handler->hi)
+			continue;
+		if (handler->lo == handler->hi)
 			return i;
+		if (range == NO_HANDLER)
+			range = i;
 	}
-	return NO_HANDLER;
+	return range;
 }
 
 enum { WAKE_MAX = 16 };

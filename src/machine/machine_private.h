@@ -60,6 +60,7 @@ struct Machine {
 	const Isa *isa;           /* borrowed */
 	const Guest *guest;       /* borrowed, or NULL */
 	u64 memory_limit, size_program, random_seed;
+	u64 *first_cells;         /* owned: the sizes of the spaces at power-on */
 	void *private_bytes;      /* owned */
 	size_t private_size;
 

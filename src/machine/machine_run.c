@@ -41,9 +41,22 @@ static bool give_fault(Machine *machine, MachineStop *stop, const VcpuExit *exit
 	return true;
 }
 
+static bool give_halt(Machine *machine, MachineStop *stop, u64 code)
+{
+	const char *reason = isa_reason(machine->isa, false, code);
+
+	machine_say(machine, "%s", reason ? reason : "");
+	give(machine, stop, STOP_HALT);
+	stop->code = code;
+	return true;
+}
+
 static bool give_trap(Machine *machine, MachineStop *stop, u64 number, const char *why)
 {
-	machine_say(machine, "%s (trap %llu)", why, (unsigned long long)number);
+	const char *reason = isa_reason(machine->isa, true, number);
+
+	machine_say(machine, "%s (trap %llu%s%s)", why, (unsigned long long)number, reason ? ": " : "",
+		    reason ? reason : "");
 	give(machine, stop, STOP_TRAP);
 	stop->code = number;
 	return true;
@@ -55,11 +68,8 @@ static bool give_pending(Machine *machine, MachineStop *stop)
 	VcpuExit pending = machine->vcpu.pending;
 
 	machine->vcpu.pending.kind = EXIT_BUDGET;
-	if (pending.kind == EXIT_STOP) {
-		give(machine, stop, STOP_HALT);
-		stop->code = pending.value;
-		return true;
-	}
+	if (pending.kind == EXIT_STOP)
+		return give_halt(machine, stop, pending.value);
 	if (pending.kind == EXIT_WATCH) {
 		give(machine, stop, STOP_WATCH);
 		stop->space = pending.space;
