@@ -114,7 +114,7 @@ static void subtract(Model *m, u8 b)
 	}
 	if (high < 0)
 		high -= 6;
-	m->a = (u8)(m->p & D ? (high << 4) | (low & 15) : dif);
+	m->a = (u8)(m->p & D ? high * 16 | (low & 15) : dif);
 	flag(m, Z, (dif & 0xFF) == 0);
 	flag(m, N, dif & 0x80);
 	flag(m, V, (a ^ b) & (a ^ dif) & 0x80);
