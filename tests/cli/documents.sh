@@ -6,6 +6,9 @@
 # command or the end of the block are its output (stdout and stderr); a line "..." there stands for any lines.
 # A block marked `isa NAME` or `asm NAME` is a file that the reader types in. An HTML comment "<!-- run: COMMAND -->"
 # is run as well, silently: what the text asks the reader to do in an editor.
+#
+# With ACCEPT=1 (HUSK=$PWD/husk TOP=$PWD ACCEPT=1 tests/cli/documents.sh, in an empty directory) the documents are
+# rewritten to what is printed now. Read the diff.
 set -eu
 export LC_ALL=C TERM=dumb
 top=$TOP
@@ -33,17 +36,22 @@ finish_command() {
 	[ -n "$command" ] || return 0
 	# The shell that runs it keeps the directory and the function husk.
 	eval "$command" >actual.out 2>&1 </dev/null || true
-	if ! compare expected.out actual.out; then
+	if [ -n "${ACCEPT:-}" ]; then
+		{ printf '$ %s\n' "$command"; sed '$a\' actual.out; } >>accepted.out
+	elif ! compare expected.out actual.out; then
 		echo "^^^ $document, line $command_line: $command"
 		failures=$((failures + 1))
 	fi
 	command=
 }
 
+keep() { printf '%s\n' "$1" >>accepted.out; }
+
 run_document() {
 	document=$1
 	local line number=0 mode= file=
 	command=
+	: >accepted.out
 	while IFS= read -r line || [ -n "$line" ]; do
 		number=$((number + 1))
 		case $mode in
@@ -51,13 +59,15 @@ run_document() {
 			if [ "$line" = '```' ]; then
 				finish_command
 				mode=
+				keep "$line"
 			elif [[ $line == '$ '* ]]; then
 				finish_command
 				command=${line#'$ '} command_line=$number
 				: >expected.out
 			else
 				printf '%s\n' "$line" >>expected.out
-			fi ;;
+			fi
+			continue ;;
 		file)
 			if [ "$line" = '```' ]; then mode=; else printf '%s\n' "$line" >>"$file"; fi ;;
 		skip)
@@ -68,11 +78,14 @@ run_document() {
 			'```isa '*|'```asm '*) mode=file file=${line#* }; : >"$file" ;;
 			'```'*) mode=skip ;;
 			'<!-- run: '*' -->')
-				line=${line#'<!-- run: '}
-				eval "${line%' -->'}" ;;
+				command=${line#'<!-- run: '}
+				eval "${command%' -->'}"
+				command= ;;
 			esac ;;
 		esac
+		keep "$line"
 	done <"$document"
+	[ -z "${ACCEPT:-}" ] || cp accepted.out "$document"
 }
 
 for file in "$top"/docs/*.md; do
