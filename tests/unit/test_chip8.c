@@ -227,10 +227,12 @@ static void test_others(void **state)
 		assert_int_equal(step(0x00EE).kind, STOP_BUDGET);
 		assert_int_equal(machine_pc(museum.machine), 0x302);
 	}
-	assert_int_equal(step(0x00EE).kind, STOP_TRAP);
-	stop = step(0x0123); /* machine code of the VIP */
+	stop = step(0x00EE);
 	assert_int_equal(stop.kind, STOP_TRAP);
 	assert_int_equal(stop.code, 2);
+	stop = step(0x0123); /* machine code of the VIP */
+	assert_int_equal(stop.kind, STOP_TRAP);
+	assert_int_equal(stop.code, 3);
 	assert_int_equal(step(0x8128).kind, STOP_ILLEGAL);
 	assert_int_equal(step(0xFFFF).kind, STOP_ILLEGAL);
 
