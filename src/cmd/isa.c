@@ -270,7 +270,7 @@ static void check_text(const Loaded *loaded, double seconds, Buf *out)
 	buf_printf(out, "  encodings %u of ", isa->insn_count);
 	if (isa->min_bits != isa->max_bits)
 		buf_printf(out, "%u to ", isa->min_bits);
-	buf_printf(out, "%u bits, in cells of %u; no two overlap\n", isa->max_bits, code->cell_bits);
+	buf_printf(out, "%u bits, in cells of %u; no word has two meanings\n", isa->max_bits, code->cell_bits);
 	buf_printf(out, "  spellings %u, of which %u aliases; %u pseudo-instructions\n", isa->form_count,
 		   count_aliases(isa), isa->pseudo_count);
 	buf_str(out, "  dialects ");
@@ -390,9 +390,94 @@ static const Verb verb_show = {
 	.options_size = sizeof(IsaVerbOptions),
 };
 
+/* ---- new ---- */
+
+/* examples/isa/tiny8.isa as it stands in the file, with a NUL behind it. */
+extern const char isa_template[];
+__asm__(".section .rodata\n"
+	".global isa_template\n"
+	"isa_template:\n"
+	".incbin \"examples/isa/tiny8.isa\"\n"
+	".byte 0\n"
+	".previous\n");
+
+/* A machine's name: a letter, then letters, digits, '_', '-', '.'. */
+static bool is_name(const char *text)
+{
+	if (!((*text | 32) >= 'a' && (*text | 32) <= 'z') || strlen(text) > 60)
+		return false;
+	for (; *text; text++)
+		if (!((*text | 32) >= 'a' && (*text | 32) <= 'z') && !(*text >= '0' && *text <= '9') &&
+		    !strchr("_-.", *text))
+			return false;
+	return true;
+}
+
+/* The template under another name: of its line `isa Tiny8 "..."` only the second word changes. */
+static void write_template(const char *name, Buf *out)
+{
+	const char *at = strstr(isa_template, "\nisa ");
+	const char *old = at ? at + 5 : isa_template;
+
+	buf_add(out, isa_template, (size_t)(old - isa_template));
+	buf_str(out, name);
+	buf_str(out, old + strcspn(old, " \n"));
+}
+
+static int new_run(Command *command)
+{
+	const IsaVerbOptions *options = command->options;
+	const char *name = command->operands[0];
+	Buf out, path;
+	int code;
+
+	if (!is_name(name)) {
+		say_error("'%s' is no name for a machine: letters, digits, '_', '-', '.', a letter first", name);
+		return EXIT_HUSK;
+	}
+	buf_init(&out);
+	buf_init(&path);
+	if (options->output)
+		buf_str(&path, options->output);
+	else
+		buf_printf(&path, "%s.isa", name);
+	if (strcmp(buf_text(&path), "-") != 0 && !options->force && access(buf_text(&path), F_OK) == 0) {
+		say_error("%s is there already", buf_text(&path));
+		say_hint("--force overwrites it; -o FILE writes elsewhere");
+		code = EXIT_HUSK;
+	} else {
+		write_template(name, &out);
+		code = say_output(&out, buf_text(&path));
+		if (!code && strcmp(buf_text(&path), "-") != 0)
+			say_note("%s: a whole small machine to change. Next: husk isa check %s", buf_text(&path),
+				 buf_text(&path));
+	}
+	buf_fini(&out);
+	buf_fini(&path);
+	return code;
+}
+
+static const Opt new_options[] = {
+	ROW_OUTPUT,
+	{"force", 0, OPT_FLAG, offsetof(IsaVerbOptions, force), NULL, "overwrite the file"},
+	{0},
+};
+
+static const Verb verb_new = {
+	.name = "new",
+	.run = new_run,
+	.help = "write a description to start from: a small machine, explained line by line",
+	.operands = "NAME",
+	.min_operands = 1,
+	.max_operands = 1,
+	.options = new_options,
+	.options_size = sizeof(IsaVerbOptions),
+	.text = "Writes NAME.isa. It is the machine Tiny8 under another name; -o - prints it.\n",
+};
+
 /* ---- */
 
-static const Verb *const isa_verbs[] = {&verb_list, &verb_check, &verb_doc, &verb_show, NULL};
+static const Verb *const isa_verbs[] = {&verb_list, &verb_check, &verb_doc, &verb_show, &verb_new, NULL};
 
 const Verb verb_isa = {
 	.name = "isa",
