@@ -80,7 +80,7 @@ static void end_temps(Emit *e, u32 at)
 
 /* ---- Values ---- */
 
-/* Constants, and the pc slot of a guest block, which is always known. */
+/* Constants, and the pc slot of a guest block, which is always known. value may be NULL. */
 bool emit_const(const Emit *e, IrRef ref, u64 *value)
 {
 	ref = interp_resolve(&e->plan, ref);
@@ -88,7 +88,8 @@ bool emit_const(const Emit *e, IrRef ref, u64 *value)
 		return true;
 	if (e->func->kind == IR_FUNC_BLOCK && ref < e->func->ins_count && e->func->ins[ref].op == IR_OP_GET &&
 	    e->func->ins[ref].aux == 0) {
-		*value = e->plan.pc_of[ref];
+		if (value)
+			*value = e->plan.pc_of[ref];
 		return true;
 	}
 	return false;
@@ -220,6 +221,12 @@ static void emit_put(Emit *e, u32 at)
 		emit_uop(e, UOP_MOV, dest, from, 0, 0);
 }
 
+static void jump_to(Emit *e, u32 uop, u32 block)
+{
+	if (grow(e, &e->fixups, &e->fixup_cap, e->fixup_count, sizeof(Fixup)))
+		e->fixups[e->fixup_count++] = (Fixup){uop, block};
+}
+
 /* ---- Memory and host ---- */
 
 static const UopKind wrap_loads[] = {UOP_LOAD8_W, UOP_LOAD16_W, UOP_LOAD32_W, UOP_LOAD64_W};
@@ -242,6 +249,18 @@ static UopKind pick_load(const Space *space, unsigned width)
 	return UOP_LOAD_ANY;
 }
 
+/* The access at `at` with the range check in front of it: one uop, since all its numbers have 16 bits. */
+static u32 emit_checked(Emit *e, bool store, Dest dest, unsigned space_offset)
+{
+	const Branch *check = e->check;
+	u32 uop = emit_uop(e, store ? UOP_CHECKED_STORE16_W : UOP_CHECKED_LOAD16_W, dest, e->check_base, space_offset,
+			   check->offset | check->lo << 16 | check->span << 32);
+
+	jump_to(e, uop, e->check_out);
+	e->check = NULL;
+	return uop;
+}
+
 static void emit_access(Emit *e, u32 at)
 {
 	const IrIns *ins = &e->func->ins[at];
@@ -259,7 +278,9 @@ static void emit_access(Emit *e, u32 at)
 		e->failed = e->invalid = true;
 		return;
 	}
-	if (emit_const(e, address, &offset)) {
+	if (e->check) {
+		base = 0;
+	} else if (emit_const(e, address, &offset)) {
 		base = file_zero(e);
 	} else if (address < e->func->ins_count && e->plan.values[address].kind == VALUE_ABSORBED) {
 		base = emit_operand(e, e->func->ins[address].a);
@@ -274,7 +295,10 @@ static void emit_access(Emit *e, u32 at)
 	} else {
 		dest = choose_dest(e, at);
 	}
-	uop = emit_uop(e, kind, dest, base, (unsigned)(number * (sizeof(Space) / 8)), offset);
+	if (e->check)
+		uop = emit_checked(e, store, dest, (unsigned)(number * (sizeof(Space) / 8)));
+	else
+		uop = emit_uop(e, kind, dest, base, (unsigned)(number * (sizeof(Space) / 8)), offset);
 	if (!e->failed)
 		e->meta[uop] = ins->width | address_width << META_ADDRESS_SHIFT | (ins->aux & IR_RAW ? META_RAW : 0) |
 			       (e->plan.careful[e->plan.number[at]] ? META_CAREFUL : 0) | number << META_SPACE_SHIFT;
@@ -311,10 +335,14 @@ static void note_run(Emit *e, u32 at)
 		e->runs[e->run_count++] = run;
 }
 
-static void jump_to(Emit *e, u32 uop, u32 block)
+/* A block that only raises stands behind all others, so that the usual way falls through. Nothing runs between the
+ * branch and it, and it needs no temporaries: where it stands makes no difference to what it reads. */
+static bool is_aside(const Emit *e, u32 block)
 {
-	if (grow(e, &e->fixups, &e->fixup_cap, e->fixup_count, sizeof(Fixup)))
-		e->fixups[e->fixup_count++] = (Fixup){uop, block};
+	const IrBlock *b = &e->func->blocks[block];
+	unsigned op = e->func->ins[b->start].op;
+
+	return block && b->end - b->start == 1 && (op == IR_OP_RAISE || op == IR_OP_ILLEGAL);
 }
 
 /* The IR block that will be emitted next after position `at`. */
@@ -322,8 +350,8 @@ static u32 next_block(const Emit *e, u32 at)
 {
 	u32 i = e->func->blocks[e->plan.owner[at]].end;
 
-	while (i < e->func->ins_count &&
-	       (e->inlined[e->plan.owner[i]] || e->plan.number[i] == 0xFFFFFFFFu))
+	while (i < e->func->ins_count && (e->inlined[e->plan.owner[i]] || is_aside(e, e->plan.owner[i]) ||
+					  e->plan.number[i] == 0xFFFFFFFFu))
 		i = e->func->blocks[e->plan.owner[i]].end;
 	return i < e->func->ins_count ? e->plan.owner[i] : IR_NONE;
 }
@@ -435,11 +463,44 @@ static void emit_arms(Emit *e, u32 at, u32 uop, u32 yes, u32 no)
 		jump_to(e, emit_uop(e, UOP_JMP, (Dest){0, 0}, 0, 0, 0), no);
 }
 
+/* May the access that block `in` starts with take over the check? It must be all that needs the checked number. */
+static bool hand_over_check(Emit *e, u32 at, const Branch *branch, u32 in, u32 out)
+{
+	const IrBlock *block = &e->func->blocks[in];
+	const IrIns *ins;
+	u32 i = block->start;
+	unsigned number;
+
+	if (next_block(e, at) != in || ir_width(e->func, branch->tested) != 16)
+		return false;
+	while (i < block->end && (e->plan.values[i].kind == VALUE_DEAD || e->plan.values[i].kind == VALUE_SLOT))
+		i++;
+	ins = &e->func->ins[i];
+	if (i == block->end || (ins->op != IR_OP_LOAD && ins->op != IR_OP_STORE) || ins->a != branch->tested ||
+	    (ins->op == IR_OP_STORE && emit_const(e, ins->b, NULL)))
+		return false;
+	number = ins->aux & ~(unsigned)IR_RAW;
+	if (number >= e->plan.space_count || pick_load(&e->plan.spaces[number], ins->width) != UOP_LOAD16_W)
+		return false;
+	if (branch->base == IR_NONE) {
+		e->check_base = emit_operand(e, branch->tested);
+	} else if (e->plan.values[branch->tested].last == i) {
+		e->check_base = emit_operand(e, branch->base);
+	} else {
+		return false;
+	}
+	e->check = branch;
+	e->check_out = out;
+	return true;
+}
+
 static void emit_range(Emit *e, u32 at, const Branch *branch)
 {
 	const IrIns *ins = &e->func->ins[at];
 	u32 out = branch->inside ? ins->c : ins->b, in = branch->inside ? ins->b : ins->c, uop;
 
+	if (hand_over_check(e, at, branch, in, out))
+		return;
 	if (branch->base != IR_NONE) {
 		u16 base = emit_operand(e, branch->base);
 		Value *sum = &e->plan.values[branch->tested];
@@ -531,29 +592,50 @@ static void emit_instruction(Emit *e, u32 at)
 	}
 }
 
+static void begin_block(Emit *e, u32 at)
+{
+	e->place[e->plan.owner[at]] = e->uop_count;
+	if (e->plan.number[at] != 0xFFFFFFFFu)
+		note_run(e, at);
+}
+
 static void emit_function(Emit *e)
 {
 	for (u32 i = 0; i < e->func->ins_count && !e->failed; i++) {
 		u32 block = e->plan.owner[i];
 
 		e->at = i;
-		if (i == e->func->blocks[block].start) {
-			e->place[block] = e->uop_count;
-			if (e->plan.number[i] != 0xFFFFFFFFu && !e->inlined[block])
-				note_run(e, i);
-		}
-		if (!e->inlined[block])
+		if (!e->inlined[block] && !is_aside(e, block)) {
+			if (i == e->func->blocks[block].start)
+				begin_block(e, i);
 			emit_instruction(e, i);
+		}
 		end_temps(e, i);
+	}
+	for (u32 o = 0; o < e->plan.order_count && !e->failed; o++) {
+		u32 start = e->func->blocks[e->plan.order[o]].start;
+
+		if (is_aside(e, e->plan.order[o])) {
+			e->at = start;
+			begin_block(e, start);
+			emit_instruction(e, start);
+		}
 	}
 	for (u32 i = 0; i < e->fixup_count && !e->failed; i++) {
 		Uop *uop = &e->uops[e->fixups[i].uop];
 		u32 to = e->place[e->fixups[i].block];
 
-		if (uop->handler == e->handlers[UOP_RANGE16]) {
-			if (to - e->fixups[i].uop > 0xFFFF)
+		u32 distance = to - e->fixups[i].uop;
+		bool checked = uop->handler == e->handlers[UOP_CHECKED_LOAD16_W] ||
+			       uop->handler == e->handlers[UOP_CHECKED_STORE16_W];
+
+		if (checked || uop->handler == e->handlers[UOP_RANGE16]) {
+			if (distance > 0xFFFF)
 				e->failed = e->too_big = true;
-			uop->d2 = (u16)(to - e->fixups[i].uop);
+			if (checked)
+				uop->imm |= (u64)distance << 48;
+			else
+				uop->d2 = (u16)distance;
 		} else {
 			uop->d = (u16)to;
 			uop->d2 = (u16)(to >> 16);

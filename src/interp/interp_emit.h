@@ -37,6 +37,9 @@ typedef struct Emit {
 	TempLife *lives; u32 life_count, life_cap;
 	u32 *ends_at;        /* per position: first TempLife + 1 that ends there */
 	u32 at;              /* position being emitted */
+	const Branch *check; /* a range check that the next access does, too; out of range goes to check_out */
+	u32 check_out;
+	u16 check_base;
 } Emit;
 
 typedef struct Dest {

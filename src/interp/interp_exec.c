@@ -328,6 +328,33 @@ do_RANGE16:
 	else
 		u++;
 	GO;
+do_CHECKED_LOAD16_W: {
+		const Space *s = SPACE(u);
+
+		value = (u16)(A + IMM);
+		if (UNLIKELY(value - (IMM >> 16 & 0xFFFF) >= (IMM >> 32 & 0xFFFF))) {
+			u += IMM >> 48;
+			GO;
+		}
+		value &= s->wrap_mask;
+		if (UNLIKELY(s->attr[value] & ATTR_SLOW_READ))
+			goto slow_load;
+		RESULT(((const u16 *)(const void *)s->base)[value]);
+	}
+do_CHECKED_STORE16_W: {
+		Space *s = SPACE(u);
+
+		value = (u16)(A + IMM);
+		if (UNLIKELY(value - (IMM >> 16 & 0xFFFF) >= (IMM >> 32 & 0xFFFF))) {
+			u += IMM >> 48;
+			GO;
+		}
+		value &= s->wrap_mask;
+		if (UNLIKELY(s->attr[value] & ATTR_SLOW_WRITE))
+			goto slow_store;
+		((u16 *)(void *)s->base)[value] = (u16)f[u->d];
+		NEXT;
+	}
 do_RANGE32:
 	if (UNLIKELY(A - (u32)IMM >= IMM >> 32))
 		u = block->uops + uop_to(u);

@@ -238,6 +238,29 @@ static void gen_diamond(Gen *g)
 		keep(g, ir_param(g->func, 16));
 }
 
+/* Raises unless a 16-bit address lies in a range; then uses it. */
+static void gen_checked(Gen *g)
+{
+	u32 yes = ir_block_create(g->func), no = ir_block_create(g->func);
+	u64 lo = below(g, 0x6000), hi = lo + 0x1000 + below(g, 0x8000);
+	IrRef q = pick(g, 16), value = pick(g, 16), x, y;
+
+	if (below(g, 3))
+		q = ir_bin(g->func, IR_OP_ADD, q, ir_const(g->func, 16, rng_next(&g->rng)));
+	x = ir_bin(g->func, IR_OP_LTU, q, ir_const(g->func, 16, lo));
+	y = ir_bin(g->func, IR_OP_LEU, ir_const(g->func, 16, hi), q);
+	ir_br(g->func, ir_bin(g->func, IR_OP_OR, x, y), yes, no);
+	ir_block_begin(g->func, yes);
+	ir_raise(g->func, below(g, 4) ? ir_const(g->func, 8, 2) : value);
+	ir_block_begin(g->func, no);
+	if (below(g, 3) == 0)
+		ir_store(g->func, 0, q, value, below(g, 8) == 0);
+	else
+		keep(g, ir_load(g->func, 0, 16, q, below(g, 8) == 0));
+	if (below(g, 4) == 0)
+		keep(g, q);
+}
+
 static unsigned put_slot(Gen *g, bool *dirty)
 {
 	unsigned slot = 2 + (unsigned)below(g, SLOTS - 2);
@@ -300,6 +323,8 @@ static bool gen_insn(Gen *g, u64 pc, bool *dirty)
 		gen_diamond(g);
 	if (below(g, 3) == 0)
 		gen_ops(g, (unsigned)below(g, 4));
+	if (below(g, 3) == 0)
+		gen_checked(g);
 	switch (below(g, 12)) {
 	case 0: { /* goes elsewhere */
 		IrRef to = below(g, 2) ? target(g, pc) : pick(g, 8);
