@@ -3,8 +3,8 @@
  * Text that means harm: too long, too deep, too much, or just noise. The assembler may refuse it in any words; it must
  * not crash, hang, or eat memory, and the sanitizers watch.
  */
-#include "unit/asm_testing.h"
-#include "unit/asm_toy.h"
+#include "asm_testing.h"
+#include "asm_toy.h"
 
 #include <time.h>
 

@@ -2,7 +2,7 @@
  *
  * Both LC-3 dialects, rule by rule (docs: what lc3tools and lc3as accept), with the messages as the user sees them.
  */
-#include "unit/asm_testing.h"
+#include "asm_testing.h"
 
 static Isa *lc3;
 static const AsmOptions tools = {.dialect = 0}, classic = {.dialect = 1}, liberal = {.dialect = 0, .liberal = true};

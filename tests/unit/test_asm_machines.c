@@ -3,7 +3,7 @@
  * The assembler on other machines: RISC-V (several lengths, offsets in slices, pseudo-instructions), the 6502 (modes
  * told apart by punctuation and by size), Iridium (blanks, prefixes) and SVM.
  */
-#include "unit/asm_testing.h"
+#include "asm_testing.h"
 
 #include "base/bits.h"
 #include "base/rng.h"

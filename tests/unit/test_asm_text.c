@@ -3,8 +3,8 @@
  * What dialects can differ in, on a machine made for it (asm_toy.h): expressions, operands of every kind, forms of
  * several lengths, directives, sections, includes, pseudo-instructions, and the messages about all of them.
  */
-#include "unit/asm_testing.h"
-#include "unit/asm_toy.h"
+#include "asm_testing.h"
+#include "asm_toy.h"
 
 static Isa *toy;
 static const AsmOptions gnu = {.dialect = 0}, dot = {.dialect = 1}, six = {.dialect = 2};

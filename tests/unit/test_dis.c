@@ -3,7 +3,7 @@
  * assemble(disassemble(x)) == x: every word of the LC-3 in each profile and dialect, random words elsewhere. And that
  * what is printed is what a reader expects.
  */
-#include "unit/asm_testing.h"
+#include "asm_testing.h"
 
 #include "base/bits.h"
 #include "base/rng.h"
