@@ -18,6 +18,9 @@ UNIT_PROGRAMS := $(UNIT_TESTS:%=$(BUILD)/tests/unit/%)
 FUZZ_PROGRAMS := $(FUZZ_TESTS:%=$(BUILD)/tests/fuzz/fuzz_%)
 TOOL_SRC := $(wildcard tools/*.c)
 
+# Test sources may include what they share: "unit/..." beside them.
+$(BUILD)/tests/%.o: ALL_CFLAGS += -Itests
+
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIBS)
 	$(call say,link $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) -lcmocka
