@@ -113,11 +113,11 @@ static bool set_option(Command *command, const Opt *opt, const char *value)
 		return false;
 	}
 	case OPT_NUMBER:
-		if (!opt_number(value, 1000, place))
-			return bad_value(opt, value, "not a number (examples: 5000, 20k, 0x100)");
+		if (!opt_number(value, 1000, place) || *(u64 *)place == 0)
+			return bad_value(opt, value, "not a number greater than 0 (examples: 5000, 20k, 0x100)");
 		return true;
 	case OPT_SIZE:
-		if (!opt_number(value, 1024, place))
+		if (!opt_number(value, 1024, place) || *(u64 *)place == 0)
 			return bad_value(opt, value, "not a size (examples: 65536, 64K, 16M)");
 		return true;
 	case OPT_SECONDS: {

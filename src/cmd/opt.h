@@ -22,8 +22,8 @@ typedef enum OptKind {
 	OPT_TEXT,    /* const char * */
 	OPT_MAYBE,   /* const char *: --name or --name=TEXT; "" for the first */
 	OPT_LIST,    /* OptList; may be given many times */
-	OPT_NUMBER,  /* u64: 100, 0x64, 20k, 5M, 1G (thousands), 1_000 */
-	OPT_SIZE,    /* u64: bytes; K, M, G are powers of 1024 */
+	OPT_NUMBER,  /* u64, not 0: 100, 0x64, 20k, 5M, 1G (thousands), 1_000 */
+	OPT_SIZE,    /* u64, not 0: bytes; K, M, G are powers of 1024 */
 	OPT_SECONDS, /* double, greater than 0 */
 	OPT_CHOICE,  /* const char *: one of the words of `value` */
 } OptKind;

@@ -33,7 +33,7 @@ enum {
 	SLICE_FIRST = 100000,
 	SLICE_LEAST = 1000,
 	SLICE_MOST = 1 << 24,
-	SLICE_IDLE = 20000,       /* while the guest only looks for keys */
+	SLICE_IDLE = 5000,        /* while the guest only looks for keys */
 	INPUT_AHEAD = 64 * 1024,  /* bytes of a pipe that are fetched before the guest wants them */
 	OUTPUT_AT = 64 * 1024,    /* bytes of output kept back at most */
 	HELD_LIMIT = 1024 * 1024, /* console output kept back while a display is shown */
@@ -398,9 +398,7 @@ static void run_machine(Run *run)
 	run->live = machine_display(machine, &width, &height) && isatty(STDOUT_FILENO) && !run->tracing;
 	run->start = terminal_now();
 	run->deadline = options->timeout > 0 ? run->start + options->timeout : 0;
-	terminal_open(!options->input && reads_keys(run->loaded.isa));
-	if (run->live)
-		terminal_screen();
+	terminal_open(!options->input && reads_keys(run->loaded.isa), run->live);
 	if (input_start(run) == 0)
 		run_loop(run);
 	terminal_close();

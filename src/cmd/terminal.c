@@ -30,6 +30,7 @@ static volatile sig_atomic_t asked_to_end; /* the signal */
 static volatile sig_atomic_t is_raw;       /* stdin is to be raw while we are in the foreground */
 static volatile sig_atomic_t has_screen;   /* the alternate screen is shown */
 static volatile sig_atomic_t in_background;/* the last time we looked */
+static volatile sig_atomic_t is_guarded;   /* the handlers for stopping, going on and crashing are in place */
 static volatile sig_atomic_t screen_lost;  /* it was left and entered again: empty now */
 static struct termios cooked, raw_mode;    /* written before is_raw is set */
 static struct sigaction before_ending[COUNT_OF(ending)], before_crash[COUNT_OF(crashing)];
@@ -129,23 +130,10 @@ static void handle(int number, void (*handler)(int), int flags, struct sigaction
 	sigaction(number, &action, before);
 }
 
-void terminal_open(bool raw)
+static void guard(void)
 {
 	stack_t stack = {.ss_sp = crash_stack, .ss_size = sizeof crash_stack};
 
-	asked_to_end = 0;
-	in_background = 0;
-	for (size_t i = 0; i < COUNT_OF(ending); i++) {
-		handle(ending[i], on_ending, 0, &before_ending[i]);
-		if (before_ending[i].sa_handler == SIG_IGN) /* started with nohup: stays ignored */
-			sigaction(ending[i], &before_ending[i], NULL);
-	}
-	if (!raw || !isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &cooked) < 0)
-		return;
-	raw_mode = cooked;
-	raw_mode.c_lflag &= ~(tcflag_t)(ICANON | ECHO | ECHOE | ECHOK | ECHONL);
-	raw_mode.c_cc[VMIN] = 1;
-	raw_mode.c_cc[VTIME] = 0;
 	sigaltstack(&stack, NULL);
 	for (size_t i = 0; i < COUNT_OF(crashing); i++) {
 		struct sigaction action = {.sa_sigaction = on_crash, .sa_flags = SA_ONSTACK | SA_SIGINFO};
@@ -153,28 +141,42 @@ void terminal_open(bool raw)
 		sigemptyset(&action.sa_mask);
 		sigaction(crashing[i], &action, &before_crash[i]);
 	}
-	is_raw = 1;
 	handle(SIGTSTP, on_stop, SA_RESTART, &before_stop);
 	if (before_stop.sa_handler == SIG_IGN) /* no job control here */
 		sigaction(SIGTSTP, &before_stop, NULL);
 	handle(SIGCONT, on_continue, SA_RESTART, &before_continue);
-	take();
 }
 
-void terminal_screen(void)
+void terminal_open(bool raw, bool screen)
 {
-	if (!has_screen) {
-		has_screen = 1;
-		write_all(enter_screen, sizeof enter_screen - 1);
+	asked_to_end = 0;
+	in_background = 0;
+	for (size_t i = 0; i < COUNT_OF(ending); i++) {
+		handle(ending[i], on_ending, 0, &before_ending[i]);
+		if (before_ending[i].sa_handler == SIG_IGN) /* started with nohup: stays ignored */
+			sigaction(ending[i], &before_ending[i], NULL);
+	}
+	if (raw && isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &cooked) == 0) {
+		raw_mode = cooked;
+		raw_mode.c_lflag &= ~(tcflag_t)(ICANON | ECHO | ECHOE | ECHOK | ECHONL);
+		raw_mode.c_cc[VMIN] = 1;
+		raw_mode.c_cc[VTIME] = 0;
+		is_raw = 1;
+	}
+	has_screen = screen;
+	is_guarded = is_raw || has_screen;
+	if (is_guarded) {
+		guard();
+		take();
 	}
 }
 
 void terminal_close(void)
 {
 	put_back();
-	has_screen = 0;
-	if (is_raw) {
-		is_raw = 0;
+	is_raw = has_screen = 0;
+	if (is_guarded) {
+		is_guarded = 0;
 		sigaction(SIGTSTP, &before_stop, NULL);
 		sigaction(SIGCONT, &before_continue, NULL);
 		for (size_t i = 0; i < COUNT_OF(crashing); i++)

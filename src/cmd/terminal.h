@@ -15,12 +15,11 @@
 
 #include "base/types.h"
 
-/* Installs the signal handlers; raw: stdin is made raw if it is a terminal in whose foreground husk is. */
-void terminal_open(bool raw);
-/* Puts everything back, also the screen of terminal_screen. */
+/* Installs the signal handlers. raw: stdin is made raw if it is a terminal in whose foreground husk is. screen: stdout
+ * shows the alternate screen, with the cursor hidden. */
+void terminal_open(bool raw, bool screen);
+/* Puts everything back. */
 void terminal_close(void);
-/* The alternate screen with the cursor hidden, on stdout. */
-void terminal_screen(void);
 /* True once after husk was suspended and came back: the screen is empty again. */
 bool terminal_screen_lost(void);
 

@@ -59,6 +59,7 @@ expect 125 $HUSK run; one_error
 expect 125 $HUSK run --fuel; one_error
 expect 125 $HUSK run --fuel ten x.asm; one_error
 expect 125 $HUSK run --fuel 99999999999999999999 x.asm; one_error
+expect 125 $HUSK run --fuel 0 x.asm; one_error
 expect 125 $HUSK run --memory 5Q x.asm; one_error
 expect 125 $HUSK run --timeout 0 x.asm; one_error
 expect 125 $HUSK run --timeout nan x.asm; one_error

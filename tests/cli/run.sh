@@ -109,6 +109,14 @@ for cut in 0 5 8 20 100 $(($(wc -c <half.snap) / 2)) $(($(wc -c <half.snap) - 1)
 	one_error
 done
 
+# A snapshot of a machine that is a text alone wants the text.
+tiny8="$TOP/examples/isa/tiny8"
+expect 0 $HUSK run --isa $tiny8.isa $tiny8/hello.asm; whole=$out
+expect 137 $HUSK run -q --fuel 50 --snapshot-on-exit toy.snap --isa $tiny8.isa $tiny8/hello.asm; first=$out
+expect 0 $HUSK run --isa $tiny8.isa toy.snap; [ "$first$out" = "$whole" ] || fail "second half: $first$out"
+expect 126 $HUSK run toy.snap; one_error; has "$err" 'Tiny8.*not built in'
+expect 126 $HUSK run --isa lc3 toy.snap; one_error
+
 # Arguments for a guest that takes none; several files; options of other machines.
 expect 125 $HUSK run hello.asm -- a b; one_error
 expect 126 $HUSK run --profile nonsense hello.asm

@@ -22,7 +22,7 @@ PS1='$ '
 unset PROMPT_COMMAND
 set +o emacs +o vi
 RC
-t -f /dev/null new-session -d -x 100 -y 30 "bash --noprofile --rcfile $PWD/shell.rc"
+t -u -f /dev/null new-session -d -x 100 -y 30 "bash --noprofile --rcfile $PWD/shell.rc"
 
 screen() { t capture-pane -p; }
 type() { t send-keys -l "$1"; t send-keys Enter; }
@@ -90,3 +90,24 @@ cmp before.txt after.txt || fail "after suspension: the terminal was left change
 # The guest reads no keyboard from a file: the terminal is not touched.
 printf 'ab.' >in.txt
 begin "$HUSK run echo.asm <in.txt"; finish 0 "input from a file"
+
+# A machine with a display: half blocks on the alternate screen, 60 frames a second; then everything as before.
+flag() { t display-message -p "#{$1}"; }
+chip8="--isa $TOP/examples/isa/chip8.isa $TOP/examples/isa/chip8/ball.asm"
+begin "$HUSK run $chip8"; wait_raw; wait_for '[▀▄█]'
+[ "$(flag alternate_on)" = 1 ] || fail "not the alternate screen"
+[ "$(flag cursor_flag)" = 0 ] || fail "the cursor is shown"
+t send-keys C-z; wait_for 'Stopped'; wait_cooked
+[ "$(flag alternate_on) $(flag cursor_flag)" = "0 1" ] || fail "suspended: the screen was not put back"
+type fg; wait_raw; wait_for '[▀▄█]'
+t send-keys C-c
+for ((i = 0; i < 100; i++)); do is_raw || break; sleep 0.1; done
+type "stty -g >after.txt; echo >>done3.txt end"; wait_file done3.txt
+cmp before.txt after.txt || fail "display: the terminal was left changed"
+[ "$(flag alternate_on) $(flag cursor_flag)" = "0 1" ] || fail "Ctrl-C: the screen was not put back"
+begin "$HUSK run --timeout 1 -q $chip8 </dev/null"; finish 124 "display, --timeout"
+[ "$(flag alternate_on) $(flag cursor_flag)" = "0 1" ] || fail "--timeout: the screen was not put back"
+
+# Not a terminal: nothing is drawn; --screen prints the display at the end.
+expect 137 $HUSK run --fuel 2000 -q $chip8; [ -z "$out" ] || fail "drawn into a pipe"
+expect 137 $HUSK run --fuel 2000 -q --screen $chip8; [ "$(grep -cE '^[#.]{64}$' stdout.txt)" = 32 ] || fail "--screen"
