@@ -53,11 +53,11 @@ static void parse_on_memory(Parser *p, bool write, u32 pos)
 		error_here(p, "write: on read M[0xFE00] { .. }", "expected a space");
 		h->space = 0;
 	}
-	space = &isa->spaces[h->space];
 	if (!isa->space_count) {
 		p->give_up = true;
 		return;
 	}
+	space = &isa->spaces[h->space];
 	lex_next(p);
 	body_begin(p, h->body, &scope, NULL, true);
 	if (!write) {
