@@ -394,6 +394,81 @@ static void test_programs(void **state)
 	buf_fini(&picture);
 }
 
+/* ---- The same run in pieces: slices of any length, and through snapshots into another machine ---- */
+
+static void state_of(Museum *from, Buf *out)
+{
+	buf_clear(out);
+	assert_int_equal(machine_snapshot(from->machine, out), STATUS_OK);
+}
+
+static void in_pieces(const char *path, const char *keys, u64 insns)
+{
+	Museum whole, pieces;
+	Buf want, got, saved;
+	Rng rng = {.state = 3};
+
+	buf_init(&want);
+	buf_init(&got);
+	buf_init(&saved);
+	museum_open(&whole, isa_path, NULL, 0);
+	museum_assemble_file(&whole, path);
+	machine_input(whole.machine, (const u8 *)keys, strlen(keys));
+	museum_run(&whole, insns);
+	state_of(&whole, &want);
+
+	museum_open(&pieces, isa_path, NULL, 0);
+	museum_assemble_file(&pieces, path);
+	machine_input(pieces.machine, (const u8 *)keys, strlen(keys));
+	while (machine_icount(pieces.machine) < insns) {
+		u64 left = insns - machine_icount(pieces.machine), slice = 1 + rng_below(&rng, 40);
+
+		museum_run(&pieces, slice < left ? slice : left);
+		if (rng_below(&rng, 4))
+			continue;
+		state_of(&pieces, &saved);
+		museum_close(&pieces);
+		museum_open(&pieces, isa_path, NULL, 0);
+		assert_int_equal(machine_restore(pieces.machine, saved.data, saved.len), STATUS_OK);
+	}
+	state_of(&pieces, &got);
+	assert_int_equal(got.len, want.len);
+	assert_memory_equal(got.data, want.data, want.len);
+	museum_close(&pieces);
+	museum_close(&whole);
+	buf_fini(&want);
+	buf_fini(&got);
+	buf_fini(&saved);
+}
+
+static void test_pieces(void **state)
+{
+	(void)state;
+	in_pieces("examples/isa/chip8/ball.asm", "", 1500);
+	in_pieces("examples/isa/chip8/keypad.asm", "..1..q.v", 6000);
+}
+
+/* The tester marks the key that is down, and no other. */
+static void test_keypad_program(void **state)
+{
+	(void)state;
+	museum_open(&museum, isa_path, (IsaChoice[]){{"vblank", "free"}}, 1);
+	museum_assemble_file(&museum, "examples/isa/chip8/keypad.asm");
+	museum_run(&museum, 3000);
+	for (unsigned position = 0; position < 16; position++) {
+		static const char keys[] = "1234qwerasdfzxcv";
+
+		machine_input(museum.machine, (const u8 *)&keys[position], 1);
+		museum_run(&museum, 310); /* while it is down */
+		for (unsigned k = 0; k < 16; k++)
+			assert_int_equal(machine_display_cell(museum.machine, 16 + k % 4 * 8 + 5, 1 + k / 4 * 8), k == position);
+		museum_run(&museum, 1000);
+		for (unsigned k = 0; k < 16; k++)
+			assert_int_equal(machine_display_cell(museum.machine, 16 + k % 4 * 8 + 5, 1 + k / 4 * 8), 0);
+	}
+	museum_close(&museum);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -405,6 +480,8 @@ int main(void)
 		cmocka_unit_test(test_display_wait),
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_programs),
+		cmocka_unit_test(test_keypad_program),
+		cmocka_unit_test(test_pieces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
