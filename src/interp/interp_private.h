@@ -203,7 +203,8 @@ bool interp_exit_only(const Plan *plan, u32 block); /* nothing but GOTO to a con
 
 /* ---- interp_emit.c ---- */
 
-/* Lowers func into a new block (malloc); arena is for work space. STATUS_TOO_BIG: more temporaries needed than there are. */
+/* Lowers func into a new block (malloc); arena is for work space. STATUS_TOO_BIG: it needs more temporaries than
+ * there are. */
 Status interp_lower(Engine *engine, const Vcpu *vcpu, const IrFunc *func, bool single, bool dirty, Arena *arena,
 		    Block **out);
 

@@ -830,14 +830,14 @@ static void run_both(u64 seed, u64 total, u64 longest)
 static void long_runs(void **state)
 {
 	(void)state;
-	for (u64 seed = 1; seed <= 1500; seed++)
+	for (u64 seed = 1; seed <= 700; seed++)
 		run_both(seed, 400, 200);
 }
 
 static void short_runs(void **state)
 {
 	(void)state;
-	for (u64 seed = 5001; seed <= 5600; seed++)
+	for (u64 seed = 5001; seed <= 5300; seed++)
 		run_both(seed, 200, 5);
 }
 
