@@ -270,8 +270,13 @@ AsmFit asm_choose(Assembler *as, const AsmSpan *span, const AsmCandidate *candid
 				for (u32 k = 0; k < *cells && k < room; k++)
 					out[k] = scratch[k];
 			}
-			if (*cells > room)
+			if (*cells > room) { /* only inside a pseudo-instruction that makes too much */
+				if (as->writing && !as->dry)
+					asm_error(as, span, &span->tokens[0], NULL, "this makes more than %d cells",
+						  ASM_MAX_CELLS);
 				*cells = room;
+				fit = FIT_NO;
+			}
 		}
 		as->dry = dry;
 		if (fit != FIT_NO || last) {

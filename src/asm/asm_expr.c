@@ -184,7 +184,7 @@ static bool expr_symbol(Expr *e, const AsmToken *token, AsmValue *value)
 	if (as->checking || outside_symbol(as, text, len, value))
 		return true;
 	if (as->writing && !as->dry) {
-		const char *hint = asm_suggest(as, NAMES_SYMBOL, text, len);
+		const char *hint = asm_suggest(as, NAMES_SYMBOL | NAMES_REGISTER, text, len);
 
 		if (!hint && text[0] == '-' && len > 1)
 			hint = "the sign of a number stands behind its prefix";

@@ -56,8 +56,8 @@ static void consider(Nearest *n, const char *name)
 	if (len > LONGEST || len + 2 < n->len || len > n->len + 2)
 		return;
 	d = distance(n->text, n->len, name, len);
-	if (d == 0)
-		return;
+	if (len == n->len && !memcmp(name, n->text, len))
+		return; /* that it is not */
 	if (d < n->best || (n->name && d == n->best && len == n->len && !n->same_length)) {
 		n->best = d;
 		n->name = name;

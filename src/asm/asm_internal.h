@@ -31,7 +31,7 @@ enum {
 	ASM_MANY_PASSES = 400,     /* over a short one */
 	ASM_LAST_PASSES = 5,       /* of these, once every form has been made its longest */
 	ASM_MAX_NESTING = 16,      /* of pseudo-instructions in each other, of `if` in their bodies */
-	ASM_MAX_EXPANSION = 200,   /* instructions made by one pseudo-instruction */
+	ASM_MAX_EXPANSION = 200,   /* instructions made by one pseudo-instruction, nested ones included */
 	ASM_MAX_CELLS_INSN = 256,  /* of one instruction, in cells of one bit */
 	ASM_MAX_CELLS = 1024,      /* of one statement with all its expansion */
 	ASM_MAX_BODY_TOKENS = 120, /* of one statement of a body */

@@ -171,7 +171,7 @@ static void noise(void **state)
 	char text[2000];
 
 	(void)state;
-	for (u32 i = 0; i < 1500; i++) {
+	for (u32 i = 0; i < 600; i++) {
 		size_t n = 0;
 
 		while (n < 300 + rng_below(&rng, 1200)) {
@@ -190,7 +190,7 @@ static void bytes(void **state)
 	char text[512];
 
 	(void)state;
-	for (u32 i = 0; i < 1500; i++) {
+	for (u32 i = 0; i < 600; i++) {
 		size_t n = rng_below(&rng, sizeof(text));
 
 		for (size_t k = 0; k < n; k++)

@@ -147,11 +147,36 @@ static void svm(void **state)
 	isa_destroy(isa);
 }
 
+/* Instructions of 64 cells each: 16 of them are all that one line may make. */
+static void long_expansion(void **state)
+{
+	static const char text[] =
+		"isa Wide \"long instructions\"\nspace m : 4 x 0x10000, big\ncode m\nreg r[4] : 16\nreg pc : 16\n"
+		"field d : r\nfield u : unsigned\n"
+		"insn wide \"1111 d:4 u:56 0'64 0'64 0'64\"  d, u { d = u[15:0] }\n"
+		"pseudo four d = { wide d, 1; wide d, 2; wide d, 3; wide d, 4 }\n"
+		"pseudo sixteen d = { four d; four d; four d; four d }\n"
+		"pseudo more d = { sixteen d; wide d, 5 }\n";
+	Isa *isa = test_isa_text("wide.isa", text, NULL, NULL);
+	char *messages;
+	AsmProgram *program = test_assemble(isa, &plain, " sixteen r1\n", 12, &messages);
+
+	(void)state;
+	assert_string_equal(messages, "");
+	assert_int_equal(program->segments[0].count, 1024);
+	asm_program_destroy(program);
+	free(messages);
+	test_refuses(isa, &plain, " more r1\n", "in what 'more' stands for: this makes more than 1024 cells");
+	test_refuses(isa, &plain, " sixteen R1\n", "hint: did you mean 'r1'?");
+	isa_destroy(isa);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(riscv_words), cmocka_unit_test(riscv_li), cmocka_unit_test(riscv_pcrel),
 		cmocka_unit_test(modes_6502),  cmocka_unit_test(iridium),  cmocka_unit_test(svm),
+		cmocka_unit_test(long_expansion),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
