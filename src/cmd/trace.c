@@ -13,6 +13,7 @@ enum {
 	COPY_LIMIT = 1 << 20, /* cells of a space that is copied */
 	AROUND = 8,           /* cells compared on both sides of a write */
 	FLUSH_AT = 1 << 16,
+	BETWEEN_WIDTH = 49,   /* to the column of changes, for cells of 16 bits */
 };
 
 static u64 *copy_space(const Machine *machine, u16 space, u64 count)
@@ -177,13 +178,45 @@ static void show_registers(Trace *trace)
 	}
 }
 
+/* Ends the line that began at `line`, without blanks at its end. */
+static void end_line(Trace *trace, size_t line)
+{
+	while (trace->out.len > line && trace->out.data[trace->out.len - 1] == ' ')
+		trace->out.len--;
+	buf_byte(&trace->out, '\n');
+	if (trace->out.len >= FLUSH_AT)
+		trace_flush(trace);
+}
+
+/* What happened between two instructions, when it changed something: an event, an interrupt, a timer's work. */
+static void show_between(Trace *trace, size_t line, u64 count, bool interrupt, const MachineStop *stop)
+{
+	size_t start, changes;
+
+	trace->out.len = line;
+	buf_printf(&trace->out, "%10llu  ", (unsigned long long)count);
+	start = trace->out.len;
+	buf_str(&trace->out, interrupt ? "-- interrupt" : "-- event");
+	pad(&trace->out, start, BETWEEN_WIDTH);
+	changes = trace->out.len;
+	show_registers(trace);
+	if (stop->kind == STOP_WATCH)
+		show_write(trace, stop->space, stop->address);
+	if (trace->out.len > changes) {
+		end_line(trace, line);
+	} else {
+		trace->out.len = line;
+		trace->out.data[line] = '\0';
+	}
+}
+
 MachineStop trace_run(Trace *trace, u64 max_insns)
 {
 	Machine *machine = trace->loaded->machine;
 	const Isa *isa = trace->loaded->isa;
 	MachineStop stop = {.kind = STOP_BUDGET, .pc = machine_pc(machine)};
 
-	for (u64 done = 0; done < max_insns; done++) {
+	for (u64 done = 0; done < max_insns && !trace->out.failed; done++) {
 		u64 count = machine_icount(machine), pc = machine_pc(machine);
 		size_t line = trace->out.len;
 		MachineStats before, after;
@@ -195,24 +228,19 @@ MachineStop trace_run(Trace *trace, u64 max_insns)
 		machine_decode(machine, pc, &decoded);
 		describe(trace, count, pc, &decoded, &trace->out);
 		stop = machine_run(machine, 1);
-		if (machine_icount(machine) == count) { /* it waits, or could not run */
-			trace->out.len = line;
-			trace->out.data[line] = '\0';
-			if (stop.kind != STOP_FRAME && stop.kind != STOP_BUDGET)
+		machine_stats(machine, &after);
+		if (machine_icount(machine) == count) {
+			show_between(trace, line, count, after.interrupts != before.interrupts, &stop);
+			if (stop.kind != STOP_BUDGET && stop.kind != STOP_WATCH)
 				return stop;
 			continue;
 		}
-		machine_stats(machine, &after);
 		show_registers(trace);
 		if (stop.kind == STOP_WATCH)
 			show_write(trace, stop.space, stop.address);
 		if (after.interrupts != before.interrupts)
 			buf_str(&trace->out, " (interrupt)");
-		while (trace->out.len > line && trace->out.data[trace->out.len - 1] == ' ')
-			trace->out.len--;
-		buf_byte(&trace->out, '\n');
-		if (trace->out.len >= FLUSH_AT)
-			trace_flush(trace);
+		end_line(trace, line);
 		if (stop.kind != STOP_BUDGET && stop.kind != STOP_WATCH)
 			return stop;
 	}

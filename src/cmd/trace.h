@@ -5,7 +5,9 @@
  *     count  address  cells       instruction                 what it changed
  *        12  x3002    1021        ADD R0, R0, #1              R0=x0005 cc=x0005
  *        13  x3003    3202        ST R1, x3006                M[x3006]=x000A
+ *        14  -- interrupt                                 R6=x2FFE M[x2FFE]=x3004 M[x2FFF]=x0001
  *
+ * The last is something between two instructions that changed registers or memory: an event, an interrupt.
  * The machine is run one instruction at a time. Changed registers are found by comparing; changed cells by a
  * write watch over each space, which tells the place of a write, and by comparing a few cells around that place
  * with a copy of the space (an instruction may write several cells; the watch names one).

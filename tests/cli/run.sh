@@ -91,6 +91,14 @@ printf '.ORIG x3000\nLD R0, A\nST R0, B\nHALT\nA .FILL x1234\nB .FILL 0\n.END\n'
 expect 0 $HUSK run --trace=t.txt --profile tiny store.asm; [ "$out" = HALT ] || fail "output"; [ -z "$err" ] || fail "noise"
 grep -q 'ST R0, B .* M\[x3004\]=x1234' t.txt || fail "no store in the trace: $(cat t.txt)"
 [ "$(grep -c '' t.txt)" = 3 ] || fail "not three lines: $(cat t.txt)"
+printf 'aq' >aq.txt # interrupts and events are traced, and tracing changes nothing
+expect 0 $HUSK run --input aq.txt --format json "$TOP/examples/lc3/echo.asm"; plain=$out; n=$(json stderr.txt instructions)
+expect 0 $HUSK run --input aq.txt --trace=t.txt "$TOP/examples/lc3/echo.asm"; [ "$out" = "$plain" ] || fail "traced: $out"
+[ "$(grep -c '  x[0-9A-F]*  ' t.txt)" = "$n" ] || fail "$n instructions, but $(grep -c '' t.txt) lines"
+[ "$(grep -c -e '-- interrupt .*R6=.*M\[' t.txt)" = 2 ] || fail "not two interrupts: $(grep -e -- t.txt)"
+grep -q 'kbdr=x0061' t.txt || fail "the key is not seen to arrive"
+expect 137 $HUSK run --trace=t.txt --fuel 100 -q --isa $TOP/examples/isa/chip8.isa $TOP/examples/isa/chip8/ball.asm
+[ "$(grep -vce -- t.txt)" = 100 ] || fail "chip8: $(grep -vce -- t.txt) lines"
 expect 137 $HUSK run --trace=/dev/full --fuel 5 spin.asm
 
 # Snapshots: going on from half-way ends as the whole run does.
