@@ -35,6 +35,9 @@ static void finish_handler(Parser *p, IsaHandler *h, u32 pos)
 	p->isa->handler_count++;
 	parse_block(p, h->body);
 	body_finish(p, h->body, pos);
+	if ((h->body->effects & RTL_JUMPS) && (h->kind == ISA_ON_READ || h->kind == ISA_ON_WRITE || h->kind == ISA_ON_FETCH))
+		parse_error(p, pos, 1, "raise a trap instead, and jump in 'on raise'",
+			    "no jump here: the instruction that came here goes on");
 	trailing_doc(p, p->prev_end, &h->doc);
 }
 

@@ -55,7 +55,10 @@ void error_here(Parser *p, const char *hint, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	parse_error(p, p->tok.pos, p->tok.len ? p->tok.len : 1, hint, "%s", text);
+	if (p->tok.kind == TOK_END && p->prev_end) /* where the text breaks off, not behind the comments that follow */
+		parse_error(p, p->prev_end - 1, 1, hint, "%s", text);
+	else
+		parse_error(p, p->tok.pos, p->tok.len ? p->tok.len : 1, hint, "%s", text);
 }
 
 const char *tok_text(const Parser *p)

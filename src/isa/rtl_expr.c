@@ -507,7 +507,8 @@ static RtlExpr *parse_primary(Parser *p)
 	if (p->tok.kind == TOK_IDENT)
 		return parse_name(p);
 	error_here(p, NULL, "expected a value, found '%.*s'", (int)(p->tok.len > 40 ? 40 : p->tok.len), tok_text(p));
-	lex_next(p);
+	if (!tok_is(p, "}") && !tok_is(p, ")") && !tok_is(p, ";")) /* closers belong to somebody */
+		lex_next(p);
 	return rtl_number(p, pos, 0);
 }
 

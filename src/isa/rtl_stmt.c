@@ -301,6 +301,14 @@ static void take_reason(Parser *p, const RtlExpr *number, bool raise)
 
 	if (p->tok.kind != TOK_STRING)
 		return;
+	for (u32 i = 0; i < isa->reason_count; i++)
+		if (isa->reasons[i].raise == raise && isa->reasons[i].number == number->value && number->kind == RTL_NUM) {
+			if (!text_is(tok_text(p), p->tok.len, isa->reasons[i].text))
+				parse_error(p, p->tok.pos, p->tok.len, "give each its own number", "%s %llu has the text \"%s\" already",
+					    raise ? "raise" : "stop", (unsigned long long)number->value, isa->reasons[i].text);
+			lex_next(p);
+			return;
+		}
 	if (number->kind != RTL_NUM)
 		error_here(p, NULL, "a text goes with a plain number");
 	else if (isa->reason_count >= 1024 ||
@@ -376,7 +384,27 @@ static RtlStmt *parse_plain_statement(Parser *p)
 		p->uses_cycles = true;
 		return s;
 	}
+	if (tok_word(p, "while") || tok_word(p, "else")) {
+		error_here(p, tok_word(p, "else") ? "write: if (c) { .. } else { .. }"
+						  : "there are no open loops; for i in 0..8 { .. } has known bounds, and programs jump",
+			   "'%.*s' begins no statement", (int)p->tok.len, tok_text(p));
+		/* The whole of it is passed over, with braces that belong to it. */
+		for (u32 open = 0; p->tok.kind != TOK_END && (open || (!tok_is(p, ";") && !tok_is(p, "}")));) {
+			bool last = tok_is(p, "}") && open == 1;
+
+			open += tok_is(p, "{");
+			open -= tok_is(p, "}");
+			lex_next(p);
+			if (last)
+				break;
+		}
+		return NULL;
+	}
 	e = parse_expr(p);
+	if (tok_is(p, ":") && p->source.text[p->tok_end] == '=') {
+		error_here(p, "write: a = 1", "there is no ':='");
+		lex_next(p);
+	}
 	if (accept(p, "="))
 		return parse_assign(p, e, pos);
 	s = new_stmt(p, RTL_DO, pos);
