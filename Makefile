@@ -7,6 +7,7 @@
 
 MODE ?= release
 PREFIX ?= /usr/local
+JOBS ?= 2
 DESTDIR ?=
 VERSION := 0.1.0
 
@@ -77,7 +78,7 @@ deps:
 
 # A second make, so that what `deps` has just installed is seen.
 run: deps
-	@$(MAKE) --no-print-directory -s husk
+	@$(MAKE) --no-print-directory -s -j$(JOBS) husk
 	@tools/demo ./husk
 
 $(HUSK): $(call obj,$(CMD_SRC)) $(LIBS)

@@ -9,7 +9,6 @@
 #                            Runs with the asan husk; a line "# mode: release" asks for the release one.
 #   tests/fuzz/fuzz_*.c      LLVMFuzzerTestOneInput, seeded from tests/fuzz/corpus/NAME/
 
-JOBS ?= 2
 FUZZ_SECONDS ?= 20
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
