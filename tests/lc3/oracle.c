@@ -56,7 +56,8 @@ static void set_cc(Oracle *o, u16 value)
 static void emit(Oracle *o, u16 c)
 {
 	if (o->output_len < ORACLE_OUTPUT)
-		o->output[o->output_len++] = (u8)c;
+		o->output[o->output_len] = (u8)c;
+	o->output_len++;
 }
 
 static void emit_text(Oracle *o, const char *text)
@@ -318,6 +319,15 @@ static int execute(Oracle *o, u16 ir, u16 next, OracleResult *result)
 	return NONE;
 }
 
+/* An interrupt is raised as soon as a character is there and interrupts are wanted. */
+static void queue_interrupt(Oracle *o)
+{
+	if (o->queued && o->kbsr >= 0xC000 && o->interrupt_owed) {
+		o->interrupt_owed = false;
+		o->queue++;
+	}
+}
+
 OracleResult oracle_step(Oracle *o)
 {
 	OracleResult result = ORACLE_OK;
@@ -329,7 +339,11 @@ OracleResult oracle_step(Oracle *o)
 		o->kbdr = sext(o->input[o->input_at++], 8);
 		o->interrupt_owed = true;
 	}
-	if (o->profile == ORACLE_V3 && o->kbsr >= 0xC000 && o->interrupt_owed && o->prio < 4) {
+	queue_interrupt(o);
+	if (o->profile == ORACLE_V3 && o->prio < 4 && o->queue) {
+		o->queue--;
+		enter(o, 0x180, o->pc, 4);
+	} else if (o->profile == ORACLE_V3 && o->prio < 4 && !o->queued && o->kbsr >= 0xC000 && o->interrupt_owed) {
 		o->interrupt_owed = false;
 		enter(o, 0x180, o->pc, 4);
 	}
@@ -344,6 +358,7 @@ OracleResult oracle_step(Oracle *o)
 		exception = execute(o, ir, (u16)(at + 1), &result);
 	if (exception != NONE)
 		enter(o, (u16)(0x100 + exception), at, -1);
+	queue_interrupt(o);
 	if (result == ORACLE_WAITS)
 		o->pc = at;
 	else

@@ -23,6 +23,7 @@ typedef struct Oracle {
 	OracleProfile profile;
 	bool no_privilege; /* access violations are off */
 	bool jsrr_bug;
+	bool queued;       /* interrupts, once raised, come whatever happens to their character */
 
 	u16 m[0x10000];
 	u16 r[8], pc, ssp;
@@ -30,6 +31,7 @@ typedef struct Oracle {
 	u16 prio;
 	u16 kbsr, kbdr, dsr, mcr;
 	bool interrupt_owed; /* the character in KBDR has not interrupted yet */
+	u32 queue;           /* interrupts raised and not taken */
 	bool dsr_seen;       /* classic: DSR was read as ready */
 	bool asked;          /* tiny IN has prompted */
 	bool stops;          /* the clock was switched off by this instruction */
@@ -38,7 +40,7 @@ typedef struct Oracle {
 	size_t input_len, input_at;
 	bool input_ended;
 
-	u8 output[ORACLE_OUTPUT]; /* further bytes are dropped */
+	u8 output[ORACLE_OUTPUT]; /* further bytes are only counted */
 	u32 output_len;
 	u16 dirty[ORACLE_DIRTY];  /* addresses written since the owner last set dirty_count to 0 */
 	u32 dirty_count;          /* may pass ORACLE_DIRTY: then some are missing */

@@ -70,6 +70,7 @@ Rig *rig_create(const char *options)
 	rig->kbsr = slot_of(rig, "kbsr");
 	rig->kbdr = slot_of(rig, "kbdr");
 	rig->kbint = slot_of(rig, "kbint");
+	rig->kbowed = slot_of(rig, "kbowed");
 	rig->dsr = slot_of(rig, "dsr");
 	rig->drdy = slot_of(rig, "drdy");
 	rig->mcr = slot_of(rig, "mcr");

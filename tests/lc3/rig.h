@@ -15,7 +15,7 @@ typedef struct Rig {
 	Machine *machine;
 	Buf output;
 	DiagList diags;
-	u32 r[8], pc, cc, user, prio, ssp, kbsr, kbdr, kbint, dsr, drdy, mcr; /* slots */
+	u32 r[8], pc, cc, user, prio, ssp, kbsr, kbdr, kbint, kbowed, dsr, drdy, mcr; /* slots */
 	u16 psr; /* view */
 } Rig;
 

@@ -723,6 +723,24 @@ static void test_halt_can_be_continued(void **state)
 	rig_destroy(rig);
 }
 
+/* A handler that reads two characters: the second one's own interrupt comes only when interrupts are queued. */
+static void test_interrupts_level_or_queued(void **state)
+{
+	static const char text[] =
+		".ORIG x1000\n LEA R2 HANDLER\n STI R2 VECTOR\n LD R2 ENABLE\n STI R2 KBSR\n"
+		" LD R3 COUNT\nLOOP ADD R3 R3 #-1\n BRp LOOP\n HALT\n"
+		"HANDLER ADD R5 R5 #1\n LDI R4 KBDR\n LDI R4 KBDR\n RTI\n"
+		"VECTOR .FILL x0180\nENABLE .FILL x4000\nKBSR .FILL xFE00\nKBDR .FILL xFE02\nCOUNT .FILL 100\n.END\n";
+	Rig *rig = ran("", text, "abcd");
+
+	(void)state;
+	assert_int_equal(R(5), 2);
+	rig_destroy(rig);
+	rig = ran("interrupts=queued", text, "abcd");
+	assert_int_equal(R(5), 4);
+	rig_destroy(rig);
+}
+
 static void test_psr_store_keeps_the_stacks(void **state)
 {
 	Rig *rig = rig_create("");
@@ -788,6 +806,7 @@ int main(void)
 		cmocka_unit_test(test_21_several_objects),
 		cmocka_unit_test(test_22_polling_from_user_mode),
 		cmocka_unit_test(test_halt_can_be_continued),
+		cmocka_unit_test(test_interrupts_level_or_queued),
 		cmocka_unit_test(test_psr_store_keeps_the_stacks),
 		cmocka_unit_test(test_entry_addresses_of_the_system),
 	};

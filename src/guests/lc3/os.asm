@@ -34,12 +34,13 @@ BOOT    LD   R6, STACK
         LD   R0, USERPSR
         ADD  R6, R6, #-1
         STR  R0, R6, #0
-        LD   R0, STACK          ; programs start where the stack begins
+        LD   R0, PROGRAM
         ADD  R6, R6, #-1
         STR  R0, R6, #0
         RTI
 STACK   .FILL x3000
 USERPSR .FILL x8002
+PROGRAM .FILL x3000
         .END
 
         .ORIG x0300
