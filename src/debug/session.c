@@ -253,6 +253,7 @@ static DebugStop run_to_pc(DebugSession *session, u64 target, bool has_call, u64
 {
 	Goal goal = { .limit = ~(u64)0, .has_target = true, .target = target, .has_call = has_call, .call = call };
 
+	goal.depth = has_call && machine_pc(session->machine) == call; /* it is the first thing that happens */
 	return run(session, &goal);
 }
 

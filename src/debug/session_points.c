@@ -35,6 +35,7 @@ static DebugPoint *add_point(DebugSession *session, DebugPointKind kind, const c
 {
 	DebugPoint *point;
 
+	points_disarm(session); /* so that the next run arms the new one too */
 	if (session->point_count == session->point_cap) {
 		u32 cap = session->point_cap ? session->point_cap * 2 : 8;
 		DebugPoint **grown = realloc(session->points, cap * sizeof(*grown));
