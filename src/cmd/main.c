@@ -13,6 +13,7 @@
 
 static const Verb *const verbs[] = {
 	&verb_run,
+	&verb_debug,
 	&verb_asm,
 	&verb_dis,
 	&verb_isa,

@@ -80,6 +80,14 @@ typedef struct GuestFormat {
 	Status (*write)(const struct AsmProgram *program, Buf *out, DiagList *diags);
 } GuestFormat;
 
+/* Takes what a symbol file knows. Texts are copied. */
+typedef struct GuestNames {
+	void *ctx;
+	void (*symbol)(void *ctx, const char *name, size_t len, u16 space, u64 address);
+	/* The text that made the cell at `address`; number 0 = not known. */
+	void (*line)(void *ctx, u16 space, u64 address, u32 number, const char *text, size_t len);
+} GuestNames;
+
 /* What a .isa file cannot say: file formats, services. One const struct per guest folder. Every member may be NULL. */
 struct Guest {
 	const char *name;           /* "lc3" */
@@ -95,6 +103,9 @@ struct Guest {
 	const GuestFormat *formats; /* ended by {NULL}; an .asm file given to run is written in the first and then loaded */
 	/* Symbol file in the machine's own form (.sym), or NULL. */
 	void (*write_symbols)(const struct AsmProgram *program, Buf *out);
+	/* The reverse: names and source lines in a file of the machine's own form (.sym, or an object file that
+	 * carries them). STATUS_FORMAT: the file is none of these. */
+	Status (*read_names)(const Machine *machine, const GuestFile *file, const GuestNames *names);
 	const char *isa_text;       /* the embedded description, NUL-terminated */
 	/* State of its own beyond slots and spaces. */
 	size_t private_size;

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Where the debugger's lines come from: libedit (history, completion) when Husk was built with it and stdin is a
+ * terminal, else plain lines of stdin.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/debug_ui.h"
+#include "cmd/say.h"
+
+#ifdef HAVE_LIBEDIT
+#include <histedit.h>
+#endif
+
+struct DebugLines {
+	Debug *debug;
+	const char *prompt;
+	Buf line;
+	bool edits, ended;
+#ifdef HAVE_LIBEDIT
+	EditLine *edit;
+	History *history;
+#endif
+};
+
+#ifdef HAVE_LIBEDIT
+static char *give_prompt(EditLine *edit)
+{
+	DebugLines *lines = NULL;
+
+	el_get(edit, EL_CLIENTDATA, &lines);
+	return (char *)(lines && lines->prompt ? lines->prompt : "");
+}
+
+/* How many characters all the words begin with. */
+static size_t common_length(const char *words, u32 count)
+{
+	size_t common = strlen(words);
+	const char *word = words;
+
+	for (u32 i = 1; i < count; i++) {
+		size_t k = 0;
+
+		word += strlen(word) + 1;
+		while (k < common && word[k] == words[k])
+			k++;
+		common = k;
+	}
+	return common;
+}
+
+static void list_words(const char *words, u32 count)
+{
+	printf("\n");
+	for (u32 i = 0; i < count && i < 200; i++) {
+		printf("%s%s", words, (i + 1) % 8 && i + 1 < count ? "  " : "\n");
+		words += strlen(words) + 1;
+	}
+	fflush(stdout);
+}
+
+static unsigned char on_tab(EditLine *edit, int key)
+{
+	const LineInfo *info = el_line(edit);
+	DebugLines *lines = NULL;
+	Buf words, line;
+	size_t begun, common;
+	u32 count = 0;
+	unsigned char result = CC_ERROR;
+
+	(void)key;
+	if (el_get(edit, EL_CLIENTDATA, &lines) != 0 || !lines)
+		return CC_ERROR;
+	buf_init(&words);
+	buf_init(&line);
+	buf_add(&line, info->buffer, (size_t)(info->cursor - info->buffer));
+	begun = debug_complete(lines->debug, buf_text(&line), &words, &count);
+	if (count && !words.failed && !line.failed) {
+		common = common_length(buf_text(&words), count);
+		if (count == 1 || common > begun) {
+			Buf more;
+
+			buf_init(&more);
+			buf_add(&more, words.data + begun, common - begun);
+			if (count == 1)
+				buf_byte(&more, ' ');
+			if (more.len && el_insertstr(edit, buf_text(&more)) == 0)
+				result = CC_REFRESH;
+			buf_fini(&more);
+		} else {
+			list_words(buf_text(&words), count);
+			result = CC_REDISPLAY;
+		}
+	}
+	buf_fini(&words);
+	buf_fini(&line);
+	return result;
+}
+
+static void open_editor(DebugLines *lines)
+{
+	HistEvent event;
+
+	lines->edit = el_init("husk", stdin, stdout, stderr);
+	lines->history = history_init();
+	if (!lines->edit || !lines->history)
+		return;
+	history(lines->history, &event, H_SETSIZE, 1000);
+	history(lines->history, &event, H_SETUNIQUE, 1);
+	el_set(lines->edit, EL_CLIENTDATA, lines);
+	el_set(lines->edit, EL_PROMPT, give_prompt);
+	el_set(lines->edit, EL_EDITOR, "emacs");
+	el_set(lines->edit, EL_HIST, history, lines->history);
+	el_set(lines->edit, EL_ADDFN, "husk-complete", "complete a name", on_tab);
+	el_set(lines->edit, EL_BIND, "^I", "husk-complete", NULL);
+	el_set(lines->edit, EL_BIND, "^R", "em-inc-search-prev", NULL);
+	el_source(lines->edit, NULL);
+	lines->edits = true;
+}
+
+static const char *read_edited(DebugLines *lines, bool *interrupted)
+{
+	HistEvent event;
+	int count = 0;
+	const char *text;
+
+	errno = 0;
+	text = el_gets(lines->edit, &count);
+	if (!text || count <= 0) {
+		*interrupted = errno == EINTR;
+		if (*interrupted)
+			el_reset(lines->edit);
+		return NULL;
+	}
+	buf_clear(&lines->line);
+	buf_add(&lines->line, text, strcspn(text, "\r\n"));
+	if (lines->line.len)
+		history(lines->history, &event, H_ENTER, buf_text(&lines->line));
+	return buf_text(&lines->line);
+}
+#endif
+
+DebugLines *debug_lines_open(Debug *debug)
+{
+	DebugLines *lines = calloc(1, sizeof(*lines));
+
+	if (!lines)
+		return NULL;
+	lines->debug = debug;
+	buf_init(&lines->line);
+#ifdef HAVE_LIBEDIT
+	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+		open_editor(lines);
+#endif
+	return lines;
+}
+
+void debug_lines_close(DebugLines *lines)
+{
+	if (!lines)
+		return;
+#ifdef HAVE_LIBEDIT
+	if (lines->edit)
+		el_end(lines->edit);
+	if (lines->history)
+		history_end(lines->history);
+#endif
+	buf_fini(&lines->line);
+	free(lines);
+}
+
+/* Bytes one by one: what stands behind the line stays for whoever reads stdin next. */
+static const char *read_plain(DebugLines *lines, bool *interrupted)
+{
+	buf_clear(&lines->line);
+	while (!lines->ended) {
+		u8 byte;
+		ssize_t got = read(STDIN_FILENO, &byte, 1);
+
+		if (got < 0 && errno == EINTR) {
+			*interrupted = true;
+			return NULL;
+		}
+		if (got <= 0) {
+			lines->ended = true;
+			break;
+		}
+		if (byte == '\n')
+			return buf_text(&lines->line);
+		if (lines->line.len < 65536)
+			buf_byte(&lines->line, byte);
+	}
+	return lines->line.len ? buf_text(&lines->line) : NULL;
+}
+
+const char *debug_lines_read(DebugLines *lines, const char *prompt, bool *interrupted)
+{
+	*interrupted = false;
+	lines->prompt = prompt;
+#ifdef HAVE_LIBEDIT
+	if (lines->edits)
+		return read_edited(lines, interrupted);
+#endif
+	if (isatty(STDIN_FILENO))
+		say_write(STDOUT_FILENO, prompt, strlen(prompt));
+	return read_plain(lines, interrupted);
+}
