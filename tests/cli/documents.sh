@@ -4,7 +4,7 @@
 #
 # In a fenced block marked `console`, a line "$ COMMAND" is run in an empty directory and the lines up to the next
 # command or the end of the block are its output (stdout and stderr); a line "..." there stands for any lines.
-# A block marked `isa NAME` or `asm NAME` is a file that the reader types in. An HTML comment "<!-- run: COMMAND -->"
+# A block marked with a language and a name (`asm hello.asm`) is a file that the reader types in. An HTML comment "<!-- run: COMMAND -->"
 # is run as well, silently: what the text asks the reader to do in an editor.
 #
 # With ACCEPT=1 (HUSK=$PWD/husk TOP=$PWD ACCEPT=1 tests/cli/documents.sh, in an empty directory) the documents are
@@ -75,7 +75,7 @@ run_document() {
 		*)
 			case $line in
 			'```console') mode=console ;;
-			'```isa '*|'```asm '*) mode=file file=${line#* }; : >"$file" ;;
+			'```'[a-z]*' '*) mode=file file=${line#* }; : >"$file" ;;
 			'```'*) mode=skip ;;
 			'<!-- run: '*' -->')
 				command=${line#'<!-- run: '}
