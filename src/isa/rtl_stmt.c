@@ -232,6 +232,7 @@ static RtlStmt *parse_assign(Parser *p, RtlExpr *lhs, u32 pos)
 				    p->isa->fields[p->insn->fields[lhs->index].field].name);
 		else
 			parse_error(p, pos, 1, NULL, "this can't be assigned");
+		s->lhs = NULL; /* a view that assigns itself would be walked for ever */
 		return s;
 	}
 	type_expr(p, lhs, 0, "target");
@@ -369,8 +370,10 @@ static RtlStmt *parse_plain_statement(Parser *p)
 		expect(p, ",", "between the two registers");
 		s->rhs = parse_expr(p);
 		expect(p, ")", "after 'swap(a, b'");
-		if (!is_lvalue(p, s->lhs) || !is_lvalue(p, s->rhs))
+		if (!is_lvalue(p, s->lhs) || !is_lvalue(p, s->rhs)) {
 			parse_error(p, pos, 4, NULL, "swap needs two registers");
+			return NULL;
+		}
 		type_expr(p, s->lhs, 0, "register");
 		type_expr(p, s->rhs, s->lhs->width, "register");
 		return s;
