@@ -200,6 +200,7 @@ static bool turn(Run *run)
 	Vcpu *vcpu = run->x.vcpu;
 	u64 context;
 	Block *block;
+	bool single;
 	Status status;
 	Outcome outcome;
 
@@ -208,14 +209,16 @@ static bool turn(Run *run)
 		return true;
 	}
 	context = engine->env.context(engine->env.ctx, vcpu);
-	status = get_block(engine, vcpu, vcpu->slots[0], context, false, &block);
+	/* With little budget left a long block would be made only to find that it does not fit: steps stay cheap. */
+	single = run->x.left < BLOCK_INSNS && !interp_cache_find(engine, vcpu->slots[0], context, false);
+	status = get_block(engine, vcpu, vcpu->slots[0], context, single, &block);
 	if (!status && block->breakpoint && !(vcpu->skip_break && vcpu->icount == run->start)) {
 		leave(vcpu, EXIT_BREAK);
 		return true;
 	}
-	if (!status && run->x.left < block->insns)
+	if (!status && !single && run->x.left < block->insns)
 		status = get_block(engine, vcpu, vcpu->slots[0], context, true, &block);
-	else if (!status)
+	else if (!status && !single)
 		connect(run, block);
 	if (status) {
 		leave_error(vcpu, status);

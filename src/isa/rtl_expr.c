@@ -188,7 +188,7 @@ static RtlExpr *parse_host(Parser *p, u32 pos)
 
 	if (p->tok.kind != TOK_IDENT) {
 		error_here(p, "write: host putc(c)", "'host' needs the name of a function of the host");
-		return e;
+		return rtl_number(p, pos, 0);
 	}
 	lex_next(p);
 	parse_args(p, e, name, len);
