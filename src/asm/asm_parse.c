@@ -120,6 +120,22 @@ static bool placed(Line *l, const AsmToken *token)
 	return false;
 }
 
+/* A label in front of the directive that opens a segment stands in none: it names nothing, and that is no error. */
+static bool label_of_segment(Line *l, const AsmToken *token)
+{
+	const Assembler *as = l->as;
+	u32 index = directive_at(l, token + 1);
+
+	if (as->single || as->dialect->segments == ISA_SEGMENTS_OPEN || as->in_segment || index == ASM_NO_INDEX ||
+	    as->dialect->directives[index].action != ISA_ACT_ORG)
+		return false;
+	asm_report_at(l->as, DIAG_WARNING, l->span.source, token->offset, token->len,
+		      "put it on the line behind", "a label in front of %s names nothing",
+		      as->dialect->directives[index].name);
+	l->at++;
+	return true;
+}
+
 static bool open_segment(Line *l, const AsmToken *token)
 {
 	Assembler *as = l->as;
@@ -298,6 +314,12 @@ static void directive(Line *l, u32 index)
 	const AsmToken *name = peek(l);
 	AsmStmt *stmt;
 
+	if (d->action == ISA_ACT_END && !as->single && as->dialect->segments == ISA_SEGMENTS_EXPLICIT && as->seen_org &&
+	    !as->in_segment) {
+		asm_report_at(as, DIAG_WARNING, l->span.source, name->offset, name->len, NULL,
+			      "there is no segment that %s could close", d->name);
+		return;
+	}
 	if (d->action == ISA_ACT_ORG ? !open_segment(l, name)
 				     : d->action != ISA_ACT_INCLUDE && d->action != ISA_ACT_EQU &&
 					       d->action != ISA_ACT_GLOBAL && d->action != ISA_ACT_IGNORE &&
@@ -397,6 +419,8 @@ static bool bare_label(Line *l)
 		if (!directive_like && !(next_near && !asm_nearest(as, NAMES_MNEMONIC, text, token->len, 2)))
 			return false;
 	}
+	if (label_of_segment(l, token))
+		return true;
 	if (!placed(l, token)) {
 		l->at++;
 		return true;

@@ -274,6 +274,17 @@ static void tools_segments(void **state)
 		  "t.asm: error: there is no .ORIG in this file\n"
 		  "      = hint: a program stands between .ORIG and .END\n");
 	test_refuses(lc3, &tools, "A\n.ORIG x3000\n.END\n", "this stands before the first .ORIG");
+	/* Found in programs that the original takes. */
+	test_says(lc3, &tools, "A .ORIG x3000\nHALT\n.END\n.END\n",
+		  "t.asm:1:1: warning: a label in front of .ORIG names nothing\n"
+		  "    1 | A .ORIG x3000\n"
+		  "      | ^\n"
+		  "      = hint: put it on the line behind\n"
+		  "t.asm:4:1: warning: there is no segment that .END could close\n"
+		  "    4 | .END\n"
+		  "      | ^~~~\n");
+	test_refuses(lc3, &tools, "A .ORIG x3000\nLEA R0 A\n.END\n", "there is no label 'A'");
+	test_refuses(lc3, &tools, ".END\n.ORIG x3000\n.END\n", "this stands before the first .ORIG");
 	test_refuses(lc3, &tools, ".ORIG\n.END\n", ".ORIG lacks its operand");
 	test_refuses(lc3, &tools, ".ORIG x10000\n.END\n", "address 0x10000 is outside of 'M'");
 	test_refuses(lc3, &tools, ".ORIG -1\n.END\n", "an address is not negative");

@@ -712,6 +712,21 @@ static void test_22_polling_from_user_mode(void **state)
 
 /* ---- Beyond the list ---- */
 
+/* Every instruction assembles for every machine: RTI is one, even where it can't be executed. */
+static void test_rti_has_words_everywhere(void **state)
+{
+	static const char *const options[] = { "", "profile=classic", "profile=tiny" };
+
+	(void)state;
+	for (u32 i = 0; i < COUNT_OF(options); i++) {
+		Rig *rig = rig_create(options[i]);
+
+		rig_load(rig, ".ORIG x3000\n RTI\n.END\n", NULL);
+		assert_int_equal(rig_word(rig, 0x3000), 0x8000);
+		rig_destroy(rig);
+	}
+}
+
 static void test_halt_can_be_continued(void **state)
 {
 	Rig *rig = ran("", ".ORIG x3000\n HALT\n.END\n", "");
@@ -805,6 +820,7 @@ int main(void)
 		cmocka_unit_test(test_20_jsrr_r7),
 		cmocka_unit_test(test_21_several_objects),
 		cmocka_unit_test(test_22_polling_from_user_mode),
+		cmocka_unit_test(test_rti_has_words_everywhere),
 		cmocka_unit_test(test_halt_can_be_continued),
 		cmocka_unit_test(test_interrupts_level_or_queued),
 		cmocka_unit_test(test_psr_store_keeps_the_stacks),
