@@ -114,12 +114,19 @@ static Status create_slots(Machine *machine, DiagList *diags)
 			}
 		}
 	}
-	for (u32 i = 0; i < isa->context_count; i++)
-		key_bits += isa->regs[isa->context_regs[i]].width * isa->regs[isa->context_regs[i]].count;
-	if (key_bits > 64) {
-		diag_report_file(diags, DIAG_ERROR, isa->source_name, NULL,
-				 "the registers marked `context` have %u bits together; 64 are possible", key_bits);
-		return STATUS_UNSUPPORTED;
+	for (u32 i = 0; i < isa->context_count; i++) {
+		const IsaReg *reg = &isa->regs[isa->context_regs[i]];
+
+		for (u32 k = 0; k < reg->count; k++) {
+			if (key_bits + reg->width > 64) {
+				diag_report_file(diags, DIAG_ERROR, isa->source_name, NULL,
+						 "the registers marked `context` have more than 64 bits together");
+				return STATUS_UNSUPPORTED;
+			}
+			machine->context_slots[machine->context_count] = reg->slot + k;
+			machine->context_shifts[machine->context_count++] = (u8)key_bits;
+			key_bits += reg->width;
+		}
 	}
 	return STATUS_OK;
 }
@@ -386,7 +393,7 @@ void machine_analyse(Machine *machine, u32 index)
 	for (u32 i = 0; i < func->ins_count; i++) {
 		const IrIns *ins = &func->ins[i];
 
-		lifted->wakes |= ins->op == IR_OP_HOST;
+		lifted->wakes |= ins->op == IR_OP_HOST && !machine_host_is_quiet(machine, ins->aux);
 		lifted->stirs |= ins->op == IR_OP_PUT && machine->slot_wakes[ins->aux];
 		if (ins->op == IR_OP_GET && machine->event_slots[ins->aux] &&
 		    machine->isa->handlers[index].kind == ISA_ON_READ)

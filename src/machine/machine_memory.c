@@ -121,15 +121,10 @@ Status machine_env_translate(void *ctx, u64 pc, u64 context, u32 max_insns, Aren
 u64 machine_env_context(void *ctx, const Vcpu *vcpu)
 {
 	const Machine *machine = ctx;
-	const Isa *isa = machine->isa;
 	u64 key = 0;
 
-	for (u32 i = 0; i < isa->context_count; i++) {
-		const IsaReg *reg = &isa->regs[isa->context_regs[i]];
-
-		for (u32 k = 0; k < reg->count; k++)
-			key = (reg->width < 64 ? key << reg->width : 0) | vcpu->slots[reg->slot + k];
-	}
+	for (u32 i = 0; i < machine->context_count; i++)
+		key |= vcpu->slots[machine->context_slots[i]] << machine->context_shifts[i];
 	return key;
 }
 

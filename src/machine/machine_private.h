@@ -71,6 +71,9 @@ struct Machine {
 	u8 *slot_wakes;           /* owned: 1 = context or irq register */
 	u32 *wake_slots;          /* owned: their numbers */
 	u32 wake_count;
+	u32 context_slots[64];    /* the registers that make the translation key, and where each stands in it */
+	u8 context_shifts[64];
+	u32 context_count;
 	const EngineOps *ops;
 	Engine *engine;           /* owned */
 
@@ -141,6 +144,8 @@ void machine_mark_space(Machine *machine, u16 space);
 
 /* services.c */
 AccessResult machine_env_host(void *ctx, Vcpu *vcpu, unsigned host, const u64 *args, unsigned count, u64 *result);
+/* Is it one of the functions that change nothing a condition looks at? Then the engine need not be left after it. */
+bool machine_host_is_quiet(const Machine *machine, u32 host);
 Status machine_bind_hosts(Machine *machine, DiagList *diags);
 
 /* console.c */

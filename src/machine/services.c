@@ -77,11 +77,20 @@ static const struct Service {
 	const char *name;
 	HostFunction function;
 	unsigned args;
+	bool quiet; /* changes nothing that conditions or translations depend on */
 } services[] = {
-	{ "putc", service_putc, 1 },         { "key_ready", service_key_ready, 0 },
-	{ "key", service_key, 0 },           { "key_held", service_key_held, 1 },
-	{ "print_int", service_print_int, 1 }, { "random", service_random, 0 },
+	{ "putc", service_putc, 1, true },           { "key_ready", service_key_ready, 0, true },
+	{ "key", service_key, 0, false },            { "key_held", service_key_held, 1, true },
+	{ "print_int", service_print_int, 1, true }, { "random", service_random, 0, true },
 };
+
+bool machine_host_is_quiet(const Machine *machine, u32 host)
+{
+	for (u32 i = 0; i < COUNT_OF(services) && host < machine->isa->host_count; i++)
+		if (machine->hosts[host] == services[i].function)
+			return services[i].quiet;
+	return false;
+}
 
 static HostFunction find_guest_host(const Guest *guest, const char *name)
 {
