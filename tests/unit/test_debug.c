@@ -259,6 +259,7 @@ static void test_next_and_finish(void **state)
 
 	(void)state;
 	bench_open(&bench, busy, NULL);
+	debug_session_interval(bench.session, 7); /* so that the calls lie on both sides of snapshots */
 	debug_until(bench.session, label(&bench, "site"));
 	called = icount(&bench);
 	stop = debug_next(bench.session, 1);

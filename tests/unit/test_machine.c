@@ -261,6 +261,113 @@ static void test_every(void **state)
 	toy_close(&toy);
 }
 
+/* The work between two instructions is done behind an exception, too. */
+static void test_after_exception(void **state)
+{
+	Toy toy;
+
+	(void)state;
+	toy_open(&toy, ".ORG 0x100\nloop: TRAP 1\nTRAP 2\nTRAP 3\nTRAP 4\nLI R1, 1\nBNZ R1, loop\n");
+	machine_run(toy.machine, 601);
+	assert_int_equal(toy_reg(toy.machine, "ticks"), 60);
+	toy_close(&toy);
+}
+
+/* A device that changes what an interrupt depends on: looked at right behind the store, however long the budget. */
+static void test_device_wakes(void **state)
+{
+	Toy toy;
+
+	(void)state;
+	toy_open(&toy, ".ORG 0x40\nSTOP 9\n.ORG 0x100\nLI R1, -250\nLI R2, 1\nLI R3, 3\nloop: ADDI R3, R3, -1\n"
+		       "BNZ R3, loop\nST R2, R1\nLI R4, 4\nLI R4, 5\nSTOP 0\n");
+	machine_input(toy.machine, (const u8 *)"x", 1);
+	assert_int_equal(run(&toy).code, 9);
+	assert_int_equal(toy_reg(toy.machine, "epc"), 0x106);
+	assert_int_equal(toy_reg(toy.machine, "R4"), 0);
+	toy_close(&toy);
+}
+
+/* Two memories of which one is large (one attribute for many cells), an event that always takes, two interrupts. */
+static const char eager_isa[] =
+	"isa EAGER\n"
+	"space M : 8 x 0x1000\n"
+	"space B : 8 x 0x200000\n"
+	"code M\n"
+	"reg R[4] : 32\n"
+	"reg pc : 16,  taken : 16,  a : 1,  b : 1,  log : 32\n"
+	"field d s : R\n"
+	"field i : unsigned\n"
+	"insn LI  \"0001 dd .. iiiiiiii\" d, i  { d = i }\n"
+	"insn SHL \"0010 dd ..\"          d     { d = d << 8 }\n"
+	"insn STB \"0011 dd ss\"          d, s  { B[s[20:0]] = d[7:0] }\n"
+	"insn LDB \"0100 dd ss\"          d, s  { d = zx(B[s[20:0]]) }\n"
+	"insn NOP \"00000000\"                  { }\n"
+	"insn KEY \"0101 dd ..\"          d     { d = zx(host key()) }\n"
+	"insn END \"01100000\"                  { stop 0 }\n"
+	"on read B[0x1FF000] { return 0x77 }\n"
+	"event key(c:8) { taken = taken + 1; if (c == 'A') a = 1; if (c == 'B') { a = 1; b = 1 } }\n"
+	"interrupt first when a { a = 0; log = log << 4 | 1 }\n"
+	"interrupt second when b { b = 0; log = log << 4 | 2 }\n"
+	"asm { comment \";\"  label colon  number hex \"0x\" | dec\n  .ORG q = org\n  .BYTE w = data 8\n }\n";
+
+/* One byte a boundary, one interrupt a boundary, also where no instruction does anything. */
+static void test_eager(void **state)
+{
+	Toy toy;
+
+	(void)state;
+	toy_open_isa(&toy, eager_isa, ".ORG 0x100\nEND\n");
+	machine_input(toy.machine, (const u8 *)"xxxxxBx", 7);
+	for (u64 n = 1; n <= 4; n++) {
+		machine_run(toy.machine, 1);
+		assert_int_equal(toy_reg(toy.machine, "taken"), n);
+	}
+	toy_close(&toy);
+	toy_open_isa(&toy, eager_isa, ".ORG 0x100\nEND\n");
+	machine_input(toy.machine, (const u8 *)"xxxxxBx", 7);
+	machine_run(toy.machine, 6); /* in one go: the 6th boundary takes B and enters the first interrupt */
+	assert_int_equal(toy_reg(toy.machine, "taken"), 6);
+	assert_int_equal(toy_reg(toy.machine, "log"), 1);
+	machine_run(toy.machine, 100);
+	assert_int_equal(toy_reg(toy.machine, "taken"), 7);
+	assert_int_equal(toy_reg(toy.machine, "log"), 0x12);
+	toy_close(&toy);
+}
+
+static void test_coarse_attributes(void **state)
+{
+	Toy toy;
+	MachineStop stop;
+
+	(void)state;
+	toy_open_isa(&toy, eager_isa, "LI R1, 0x13\nSHL R1\nLI R0, 9\nSTB R0, R1\nLDB R2, R1\nEND\n"); /* B[0x1300] */
+	assert_int_equal(machine_watch_set(toy.machine, 1, 0x1301, 3, true, true, true), STATUS_OK);
+	stop = run(&toy);
+	assert_int_equal(stop.kind, STOP_HALT);
+	machine_reset(toy.machine, true);
+	assert_int_equal(machine_watch_set(toy.machine, 1, 0x1300, 1, true, true, true), STATUS_OK);
+	stop = run(&toy);
+	assert_int_equal(stop.kind, STOP_WATCH);
+	assert_int_equal(stop.address, 0x1300);
+	assert_true(stop.write);
+	stop = run(&toy);
+	assert_int_equal(stop.kind, STOP_WATCH);
+	assert_false(stop.write);
+	assert_int_equal(toy_reg(toy.machine, "R2"), 9);
+	toy_close(&toy);
+	/* A device in a coarse granule answers for its own cell only. */
+	for (unsigned k = 0; k < 2; k++) {
+		toy_open_isa(&toy, eager_isa, "LDB R2, R3\nEND\n");
+		machine_write(toy.machine, 1, 0x1FF000, 5);
+		machine_write(toy.machine, 1, 0x1FF001, 6);
+		machine_set_slot(toy.machine, toy.isa->regs[0].slot + 3, 0x1FF000 + k);
+		assert_int_equal(run(&toy).kind, STOP_HALT);
+		assert_int_equal(toy_reg(toy.machine, "R2"), k ? 6 : 0x77);
+		toy_close(&toy);
+	}
+}
+
 static void test_context(void **state)
 {
 	Toy toy;
@@ -519,7 +626,10 @@ int main(void)
 		cmocka_unit_test(test_budget), cmocka_unit_test(test_halt), cmocka_unit_test(test_illegal),
 		cmocka_unit_test(test_raise), cmocka_unit_test(test_fault), cmocka_unit_test(test_devices),
 		cmocka_unit_test(test_event), cmocka_unit_test(test_input_ended), cmocka_unit_test(test_wait),
-		cmocka_unit_test(test_interrupt), cmocka_unit_test(test_every), cmocka_unit_test(test_context),
+		cmocka_unit_test(test_interrupt), cmocka_unit_test(test_every),
+		cmocka_unit_test(test_after_exception), cmocka_unit_test(test_device_wakes),
+		cmocka_unit_test(test_eager), cmocka_unit_test(test_coarse_attributes),
+		cmocka_unit_test(test_context),
 		cmocka_unit_test(test_self_modifying), cmocka_unit_test(test_break), cmocka_unit_test(test_watch),
 		cmocka_unit_test(test_views_and_reset), cmocka_unit_test(test_limits), cmocka_unit_test(test_slices),
 		cmocka_unit_test(test_pause_everywhere), cmocka_unit_test(test_hosts),

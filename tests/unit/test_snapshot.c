@@ -269,11 +269,143 @@ static void test_replay(void **state)
 	}
 }
 
+/* Arrivals behind the boundary (at a breakpoint) come at the same place when nothing stops there. */
+static void test_replay_of_break(void **state)
+{
+	Toy toy;
+	Buf start;
+	u64 end;
+
+	(void)state;
+	toy_open(&toy, ".ORG 0x40\nLI R5, -254\nLD R6, R5\nADD R3, R3, R1\nIRET\n"
+		       ".ORG 0x100\nSETF\nloop: ADDI R1, R1, 1\nLI R2, 1\nBNZ R2, loop\n");
+	machine_record(toy.machine, true);
+	buf_init(&start);
+	assert_int_equal(machine_snapshot(toy.machine, &start), STATUS_OK);
+	machine_run(toy.machine, 1000);
+	machine_break_set(toy.machine, 0x101, true);
+	assert_int_equal(machine_run(toy.machine, 1000).kind, STOP_BREAK);
+	machine_input(toy.machine, (const u8 *)"ab", 2);
+	machine_break_set(toy.machine, 0x101, false);
+	machine_run(toy.machine, 3000 - machine_icount(toy.machine));
+	end = toy_hash(toy.machine);
+	assert_int_equal(machine_restore(toy.machine, start.data, start.len), STATUS_OK);
+	machine_replay_from(toy.machine, 0);
+	machine_run(toy.machine, 3000);
+	assert_true(toy_hash(toy.machine) == end);
+	buf_fini(&start);
+	toy_close(&toy);
+}
+
+/* Stopped behind the work between two instructions: it is not done twice. */
+static void test_phase(void **state)
+{
+	Toy toy;
+	Machine *other;
+	Buf bytes;
+
+	(void)state;
+	toy_open(&toy, ".ORG 0x100\nLI R1, 1\nLI R1, 1\nLI R1, 1\nLI R1, 1\nLI R1, 1\nLI R1, 1\nLI R1, 1\nLI R1, 1\n"
+		       "LI R1, 1\nLI R1, 1\nGETC R2\nSTOP 0\n");
+	assert_int_equal(machine_run(toy.machine, 100).kind, STOP_WAIT);
+	assert_int_equal(toy_reg(toy.machine, "ticks"), 1);
+	buf_init(&bytes);
+	assert_int_equal(machine_snapshot(toy.machine, &bytes), STATUS_OK);
+	other = toy_machine(toy.isa);
+	assert_int_equal(machine_restore(other, bytes.data, bytes.len), STATUS_OK);
+	machine_input(other, (const u8 *)"a", 1);
+	assert_int_equal(machine_run(other, 100).kind, STOP_HALT);
+	assert_int_equal(toy_reg(other, "ticks"), 1);
+	assert_int_equal(toy_reg(other, "R2"), 'a'); /* not taken by the event in between */
+	buf_fini(&bytes);
+	machine_destroy(other);
+	toy_close(&toy);
+}
+
+/* How long it has been polling in vain is part of the state. */
+static void test_polls(void **state)
+{
+	Toy toy;
+	Machine *other;
+	Buf bytes;
+	u64 end;
+
+	(void)state;
+	toy_open(&toy, ".ORG 0x100\nLI R2, -256\npoll: LD R1, R2\nLI R3, 1\nBNZ R3, poll\n");
+	machine_input_end(toy.machine);
+	assert_int_equal(machine_run(toy.machine, ~(u64)0).kind, STOP_INPUT_ENDED);
+	end = machine_icount(toy.machine);
+	toy_close(&toy);
+	toy_open(&toy, ".ORG 0x100\nLI R2, -256\npoll: LD R1, R2\nLI R3, 1\nBNZ R3, poll\n");
+	machine_input_end(toy.machine);
+	machine_run(toy.machine, 1000000);
+	buf_init(&bytes);
+	assert_int_equal(machine_snapshot(toy.machine, &bytes), STATUS_OK);
+	other = toy_machine(toy.isa);
+	assert_int_equal(machine_restore(other, bytes.data, bytes.len), STATUS_OK);
+	assert_int_equal(machine_run(other, ~(u64)0).kind, STOP_INPUT_ENDED);
+	assert_int_equal(machine_icount(other), end);
+	buf_fini(&bytes);
+	machine_destroy(other);
+	toy_close(&toy);
+}
+
+/* The runs of the last space, D with 100 cells of 8 bits, written by hand. */
+static void test_runs(void **state)
+{
+	typedef struct Record { u64 first; u32 count; } Record;
+	static const struct { Record records[4]; Status status; } cases[] = {
+		{ { { 5, 2 }, { 50, 3 }, { 100, 0 } }, STATUS_OK },
+		{ { { 0, 100 }, { 100, 0 } }, STATUS_OK },
+		{ { { 5, 2 }, { 7, 1 }, { 100, 0 } }, STATUS_OK },
+		{ { { 100, 0 } }, STATUS_OK },
+		{ { { 50, 3 }, { 5, 2 }, { 100, 0 } }, STATUS_CORRUPT },
+		{ { { 5, 2 }, { 6, 1 }, { 100, 0 } }, STATUS_CORRUPT },
+		{ { { 99, 2 }, { 100, 0 } }, STATUS_CORRUPT },
+		{ { { 0, 101 }, { 100, 0 } }, STATUS_CORRUPT },
+		{ { { 100, 1 }, { 100, 0 } }, STATUS_CORRUPT },
+		{ { { ~(u64)0, 2 }, { 100, 0 } }, STATUS_CORRUPT },
+		{ { { 5, 0xFFFFFFFF }, { 100, 0 } }, STATUS_CORRUPT },
+		{ { { 5, 2 }, { 99, 0 } }, STATUS_CORRUPT },
+		{ { { 5, 2 }, { 101, 0 } }, STATUS_CORRUPT },
+	};
+	Toy toy;
+	Buf good;
+
+	(void)state;
+	toy_open(&toy, "STOP 0\n");
+	buf_init(&good);
+	assert_int_equal(machine_snapshot(toy.machine, &good), STATUS_OK);
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		Buf forged;
+
+		buf_init(&forged);
+		buf_add(&forged, good.data, good.len - 12 - 8); /* up to the (empty) runs of D */
+		for (const Record *record = cases[i].records;; record++) {
+			buf_u64(&forged, record->first);
+			buf_u32(&forged, record->count);
+			buf_fill(&forged, 0xEE, record->count < 1000 ? record->count : 1000);
+			if (!record->count)
+				break;
+		}
+		buf_u64(&forged, 0);
+		for (unsigned k = 0; k < 8; k++)
+			forged.data[12 + k] = (u8)(forged.len >> (8 * k));
+		seal(&forged);
+		if (machine_restore(toy.machine, forged.data, forged.len) != cases[i].status)
+			fail_msg("case %zu", i);
+		buf_fini(&forged);
+	}
+	buf_fini(&good);
+	toy_close(&toy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_instruction), cmocka_unit_test(test_sizes), cmocka_unit_test(test_damaged),
-		cmocka_unit_test(test_forged), cmocka_unit_test(test_replay),
+		cmocka_unit_test(test_forged), cmocka_unit_test(test_replay), cmocka_unit_test(test_replay_of_break), cmocka_unit_test(test_phase),
+		cmocka_unit_test(test_polls), cmocka_unit_test(test_runs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

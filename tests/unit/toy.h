@@ -114,8 +114,8 @@ static void toy_put(Machine *machine, const AsmProgram *program)
 						       program->segments[i].origin + k, program->segments[i].cells[k]), 0);
 }
 
-/* The description, a program in it, a machine about to run it. */
-static void toy_open(Toy *toy, const char *text)
+/* A description, a program in it, a machine about to run it. */
+static void toy_open_isa(Toy *toy, const char *isa, const char *text)
 {
 	DiagList diags;
 	Source source = { "toy.asm", text, strlen(text) };
@@ -124,7 +124,7 @@ static void toy_open(Toy *toy, const char *text)
 	memset(toy, 0, sizeof(*toy));
 	diag_init(&diags);
 	buf_init(&toy->output);
-	toy->isa = isa_load("toy.isa", toy_isa, sizeof(toy_isa) - 1, NULL, 0, &diags);
+	toy->isa = isa_load("toy.isa", isa, strlen(isa), NULL, 0, &diags);
 	toy_check(&diags, toy->isa);
 	toy->program = asm_assemble(toy->isa, &source, &options, &diags);
 	toy_check(&diags, toy->program);
@@ -133,6 +133,11 @@ static void toy_open(Toy *toy, const char *text)
 	toy_put(toy->machine, toy->program);
 	machine_reset(toy->machine, true);
 	machine_set_output(toy->machine, toy_output, toy);
+}
+
+static inline void toy_open(Toy *toy, const char *text)
+{
+	toy_open_isa(toy, toy_isa, text);
 }
 
 static void toy_close(Toy *toy)
