@@ -282,7 +282,7 @@ static void test_replay_of_break(void **state)
 	machine_record(toy.machine, true);
 	buf_init(&start);
 	assert_int_equal(machine_snapshot(toy.machine, &start), STATUS_OK);
-	machine_run(toy.machine, 1000);
+	machine_run(toy.machine, 1002);
 	machine_break_set(toy.machine, 0x101, true);
 	assert_int_equal(machine_run(toy.machine, 1000).kind, STOP_BREAK);
 	machine_input(toy.machine, (const u8 *)"ab", 2);
