@@ -193,7 +193,8 @@ static int run_lines(Debug *debug)
 	debug->interactive = isatty(STDIN_FILENO);
 	debug_show_place(debug);
 	if (debug->interactive)
-		buf_str(&debug->out, "`help` lists the commands; `step`, `next`, `back`, `continue`, `break LABEL` are the first.\n");
+		buf_str(&debug->out, "`help` lists the commands; the first are `step`, `next`, `back`, `continue`, "
+				     "`break LABEL`.\n");
 	debug_flush(debug);
 	while (!debug->quit) {
 		const char *line = debug_lines_read(lines, "(husk) ", &dropped);

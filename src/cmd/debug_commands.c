@@ -5,143 +5,14 @@
  */
 #include <ctype.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bits.h"
 #include "cmd/debug_ui.h"
 #include "cmd/file.h"
 #include "cmd/say.h"
 #include "cmd/screen.h"
-
-bool debug_error(Debug *debug, const char *format, ...)
-{
-	va_list args;
-
-	buf_str(&debug->out, "error: ");
-	va_start(args, format);
-	buf_vprintf(&debug->out, format, args);
-	va_end(args);
-	buf_byte(&debug->out, '\n');
-	return false;
-}
-
-/* ---- Operands ---- */
-
-static const char *skip(const char *text)
-{
-	while (*text == ' ' || *text == '\t')
-		text++;
-	return text;
-}
-
-/* The expression at *args, which then stands behind it. NULL after an error was printed. */
-static DebugExpr *take_expr(Debug *debug, const char **args, bool whole)
-{
-	DebugNames names;
-	DebugExpr *expr;
-	size_t used;
-	Buf error;
-
-	debug_names(debug->session, &names);
-	buf_init(&error);
-	expr = debug_expr_parse(&names, *args, strlen(*args), whole ? NULL : &used, &error);
-	if (!expr)
-		debug_error(debug, "%s", buf_text(&error));
-	else
-		*args = skip(*args + (whole ? strlen(*args) : used));
-	buf_fini(&error);
-	return expr;
-}
-
-static bool eval_expr(Debug *debug, const DebugExpr *expr, DebugValue *value)
-{
-	Buf error;
-	bool fine;
-
-	buf_init(&error);
-	fine = debug_expr_eval(expr, debug->machine, value, &error);
-	if (!fine)
-		debug_error(debug, "%s", buf_text(&error));
-	buf_fini(&error);
-	return fine;
-}
-
-static bool take_value(Debug *debug, const char **args, bool whole, DebugValue *value)
-{
-	DebugExpr *expr = take_expr(debug, args, whole);
-	bool fine = expr && eval_expr(debug, expr, value);
-
-	debug_expr_destroy(expr);
-	return fine;
-}
-
-/* A whole operand that is a number; `missing` when there is none. */
-static bool take_number(Debug *debug, const char *args, u64 missing, u64 *number)
-{
-	DebugValue value = { .value = missing };
-
-	if (*args && !take_value(debug, &args, true, &value))
-		return false;
-	*number = value.value;
-	return true;
-}
-
-/* ":12" or "prog.asm:12" at *args; false when it does not look so. */
-static bool take_line(Debug *debug, const char **args, bool *fine, u64 *pc)
-{
-	size_t len = strcspn(*args, " \t"), colon = len;
-	char file[256];
-	const DebugLine *line;
-
-	while (colon > 0 && (*args)[colon - 1] != ':')
-		colon--;
-	if (!colon || colon == len || strspn(*args + colon, "0123456789") < len - colon || colon - 1 >= sizeof(file))
-		return false;
-	memcpy(file, *args, colon - 1);
-	file[colon - 1] = 0;
-	if (file[0] && !strchr(file, '.'))
-		return false; /* mem:32[..] and the like */
-	line = debug_symbols_find_line(&debug->symbols, file[0] ? file : NULL, (u32)strtoul(*args + colon, NULL, 10));
-	*fine = line != NULL;
-	if (line)
-		*pc = line->address;
-	else
-		debug_error(debug, "no code is known for line %s", *args + colon);
-	*args = skip(*args + len);
-	return true;
-}
-
-/* A place in the code: a line, or an expression. */
-static bool take_place(Debug *debug, const char **args, u64 *pc)
-{
-	DebugValue value;
-	bool fine;
-
-	if (take_line(debug, args, &fine, pc))
-		return fine;
-	if (**args == '*')
-		++*args; /* gdb's way to say: an address */
-	if (!take_value(debug, args, false, &value))
-		return false;
-	*pc = bits_trunc(value.value, debug->isa->pc_width);
-	return true;
-}
-
-/* "if EXPR" at the end, or nothing. */
-static bool take_condition(Debug *debug, const char *args, DebugExpr **condition)
-{
-	*condition = NULL;
-	if (!*args)
-		return true;
-	if (strncmp(args, "if", 2) != 0 || isalnum((unsigned char)args[2]))
-		return debug_error(debug, "what is this: '%s' (a condition begins with `if`)", args);
-	args = skip(args + 2);
-	*condition = take_expr(debug, &args, true);
-	return *condition != NULL;
-}
 
 /* ---- Running ---- */
 
@@ -157,7 +28,7 @@ static bool run_count(Debug *debug, const char *args, DebugStop (*function)(Debu
 {
 	u64 count;
 
-	if (!take_number(debug, args, 1, &count))
+	if (!debug_take_number(debug, args, 1, &count))
 		return false;
 	debug_flush(debug);
 	return finish_run(debug, function(debug->session, count));
@@ -188,7 +59,7 @@ static bool do_until(Debug *debug, const char *args)
 
 	if (!*args)
 		return debug_error(debug, "until where? A label, an address or FILE:LINE");
-	if (!take_place(debug, &args, &pc))
+	if (!debug_take_place(debug, &args, &pc))
 		return false;
 	debug_flush(debug);
 	return finish_run(debug, debug_until(debug->session, pc));
@@ -200,7 +71,7 @@ static bool do_runto(Debug *debug, const char *args)
 
 	if (!*args)
 		return debug_error(debug, "to which instruction count?");
-	if (!take_number(debug, args, 0, &icount))
+	if (!debug_take_number(debug, args, 0, &icount))
 		return false;
 	if (icount < machine_icount(debug->machine))
 		return debug_error(debug, "that is in the past; `goto %" PRIu64 "` goes there", icount);
@@ -214,7 +85,7 @@ static bool do_goto(Debug *debug, const char *args)
 
 	if (!*args)
 		return debug_error(debug, "to which instruction count?");
-	if (!take_number(debug, args, 0, &icount))
+	if (!debug_take_number(debug, args, 0, &icount))
 		return false;
 	debug_flush(debug);
 	return finish_run(debug, debug_goto(debug->session, icount));
@@ -244,9 +115,9 @@ static bool set_break(Debug *debug, const char *args, bool temporary)
 	const DebugPoint *point;
 	char text[128];
 
-	if (*args && strncmp(args, "if ", 3) != 0 && !take_place(debug, &args, &pc))
+	if (*args && strncmp(args, "if ", 3) != 0 && !debug_take_place(debug, &args, &pc))
 		return false;
-	if (!take_condition(debug, args, &condition))
+	if (!debug_take_condition(debug, args, &condition))
 		return false;
 	snprintf(text, sizeof(text), "%s", start);
 	point = debug_break(debug->session, pc, condition, temporary, text);
@@ -272,10 +143,10 @@ static bool set_watch(Debug *debug, const char *args, bool reads, bool writes)
 		return debug_error(debug, "watch what? A register, a cell such as %s[...], an expression",
 				   debug->isa->spaces[debug->isa->code_space].name);
 	snprintf(text, sizeof(text), "%s", args);
-	expr = take_expr(debug, &args, false);
+	expr = debug_take_expr(debug, &args, false);
 	if (!expr)
 		return false;
-	if (!take_condition(debug, args, &condition)) {
+	if (!debug_take_condition(debug, args, &condition)) {
 		debug_expr_destroy(expr);
 		return false;
 	}
@@ -300,7 +171,7 @@ static bool each_point(Debug *debug, const char *args, char what)
 	DebugValue value;
 
 	while (*args) {
-		if (!take_value(debug, &args, false, &value))
+		if (!debug_take_value(debug, &args, false, &value))
 			return false;
 		id = value.value;
 		if (id > 0xFFFFFFFF || !(what == 'd' ? debug_point_delete(debug->session, (u32)id)
@@ -329,27 +200,6 @@ static bool do_enable(Debug *debug, const char *args) { return switch_points(deb
 
 /* ---- Looking ---- */
 
-/* "/8x" at *args: a count and a format letter. */
-static bool take_format(Debug *debug, const char **args, u64 *count, char *format, const char *letters)
-{
-	char *end;
-
-	if (**args != '/')
-		return true;
-	++*args;
-	if (isdigit((unsigned char)**args)) {
-		*count = strtoull(*args, &end, 10);
-		*args = end;
-	}
-	while (isalpha((unsigned char)**args)) {
-		if (!strchr(letters, **args))
-			return debug_error(debug, "format '%c' is not known; there are %s", **args, letters);
-		*format = *(*args)++;
-	}
-	*args = skip(*args);
-	return true;
-}
-
 static bool do_print(Debug *debug, const char *args)
 {
 	char format = 0;
@@ -357,12 +207,12 @@ static bool do_print(Debug *debug, const char *args)
 	DebugValue value;
 	const char *text;
 
-	if (!take_format(debug, &args, &count, &format, "xducta"))
+	if (!debug_take_format(debug, &args, &count, &format, "xducta"))
 		return false;
 	if (!*args)
 		return debug_error(debug, "print what? For example: print R0 + 1");
 	text = args;
-	if (!take_value(debug, &args, true, &value))
+	if (!debug_take_value(debug, &args, true, &value))
 		return false;
 	buf_printf(&debug->out, "%s = ", text);
 	debug_show_value(debug, value, format);
@@ -379,16 +229,16 @@ static bool do_set(Debug *debug, const char *args)
 
 	if (!*args)
 		return debug_error(debug, "set what? For example: set R0 = 5");
-	target = take_expr(debug, &args, false);
+	target = debug_take_expr(debug, &args, false);
 	if (!target)
 		return false;
 	if (*args != '=') {
 		debug_expr_destroy(target);
 		return debug_error(debug, "'=' is missing: set REGISTER = VALUE");
 	}
-	args = skip(args + 1);
+	args = debug_skip(args + 1);
 	buf_init(&error);
-	fine = take_value(debug, &args, true, &value);
+	fine = debug_take_value(debug, &args, true, &value);
 	if (fine && !debug_assign(debug->session, target, value.value, &error))
 		fine = debug_error(debug, "%s", buf_text(&error));
 	buf_fini(&error);
@@ -404,15 +254,15 @@ static bool do_examine(Debug *debug, const char *args)
 	DebugExpr *expr;
 	DebugValue value;
 
-	if (!take_format(debug, &args, &count, &format, "xductis"))
+	if (!debug_take_format(debug, &args, &count, &format, "xductis"))
 		return false;
 	if (*args) {
-		expr = take_expr(debug, &args, true);
+		expr = debug_take_expr(debug, &args, true);
 		if (!expr)
 			return false;
 		space = debug->isa->code_space;
 		if (!debug_expr_cell(expr, debug->machine, &space, &address)) {
-			if (!eval_expr(debug, expr, &value)) {
+			if (!debug_eval_expr(debug, expr, &value)) {
 				debug_expr_destroy(expr);
 				return false;
 			}
@@ -438,12 +288,12 @@ static bool do_disassemble(Debug *debug, const char *args)
 	u64 address = debug->next_disassembled, count = 10;
 	DebugValue value;
 
-	if (*args && !take_place(debug, &args, &address))
+	if (*args && !debug_take_place(debug, &args, &address))
 		return false;
 	if (*args) {
 		if (*args == ',')
-			args = skip(args + 1);
-		if (!take_value(debug, &args, true, &value))
+			args = debug_skip(args + 1);
+		if (!debug_take_value(debug, &args, true, &value))
 			return false;
 		count = value.value > 10000 ? 10000 : value.value;
 	}
@@ -462,10 +312,11 @@ static bool do_list(Debug *debug, const char *args)
 		debug->list_line += 10;
 		return true;
 	}
-	if (*args && !take_place(debug, &args, &pc))
+	if (*args && !debug_take_place(debug, &args, &pc))
 		return false;
 	line = debug_symbols_line(&debug->symbols, debug->isa->code_space, pc);
-	if (!line || !line->line || !debug_show_source(debug, line->file, line->line > 5 ? line->line - 5 : 1, line->line + 4)) {
+	if (!line || !line->line ||
+	    !debug_show_source(debug, line->file, line->line > 5 ? line->line - 5 : 1, line->line + 4)) {
 		debug_show_code(debug, pc, 10);
 		return true;
 	}
@@ -484,7 +335,7 @@ static bool do_backtrace(Debug *debug, const char *args)
 
 	if (!frames)
 		return debug_error(debug, "out of memory");
-	if (!take_number(debug, args, 100, &limit)) {
+	if (!debug_take_number(debug, args, 100, &limit)) {
 		free(frames);
 		return false;
 	}
@@ -513,7 +364,7 @@ static bool do_explain(Debug *debug, const char *args)
 	u64 pc = machine_pc(debug->machine);
 	IsaDecoded decoded;
 
-	if (*args && !take_place(debug, &args, &pc))
+	if (*args && !debug_take_place(debug, &args, &pc))
 		return false;
 	machine_decode(debug->machine, pc, &decoded);
 	if (!decoded.insn)
@@ -561,7 +412,8 @@ static void info_symbols(Debug *debug, const char *pattern)
 		shown++;
 	}
 	if (!shown)
-		buf_str(&debug->out, debug->symbols.symbol_count ? "No symbol has this in its name.\n" : "No symbols are known.\n");
+		buf_str(&debug->out, debug->symbols.symbol_count ? "No symbol has this in its name.\n"
+								 : "No symbols are known.\n");
 }
 
 static void info_stats(Debug *debug)
@@ -587,7 +439,7 @@ static void info_history(Debug *debug)
 static bool do_info(Debug *debug, const char *args)
 {
 	size_t len = strcspn(args, " \t");
-	const char *rest = skip(args + len);
+	const char *rest = debug_skip(args + len);
 	u32 width, height, found = 0, which = 0;
 
 	for (u32 i = 0; len && debug_info_topics[i]; i++)
@@ -616,7 +468,9 @@ static bool do_info(Debug *debug, const char *args)
 
 static int hex_digit(char c)
 {
-	return isdigit((unsigned char)c) ? c - '0' : isxdigit((unsigned char)c) ? (tolower((unsigned char)c) - 'a') + 10 : -1;
+	if (isdigit((unsigned char)c))
+		return c - '0';
+	return isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10 : -1;
 }
 
 static bool do_input(Debug *debug, const char *args)
@@ -824,7 +678,7 @@ bool debug_run_line(Debug *debug, const char *line)
 	size_t len;
 	bool fine;
 
-	line = skip(line);
+	line = debug_skip(line);
 	if (!*line && debug->interactive)
 		line = debug->last;
 	if (!*line || *line == '#')
@@ -840,10 +694,13 @@ bool debug_run_line(Debug *debug, const char *line)
 	command = find_command(debug, text, len);
 	if (!command)
 		return false;
-	args = skip(text + len);
+	args = debug_skip(text + len);
 	fine = command->run(debug, args);
 	/* What an empty line does next: the same, going on where it takes an address. */
-	snprintf(debug->last, sizeof(debug->last), "%.*s", command->repeats ? (int)(command->completes ? len : strlen(text)) : 0,
-		 text);
+	if (!command->repeats)
+		len = 0;
+	else if (!command->completes)
+		len = strlen(text);
+	snprintf(debug->last, sizeof(debug->last), "%.*s", (int)len, text);
 	return fine;
 }

@@ -43,7 +43,17 @@ extern const DebugCommand debug_commands[]; /* ended by a NULL name; in the orde
 extern const char *const debug_info_topics[];
 /* One line. False when it failed. */
 bool debug_run_line(Debug *debug, const char *line);
+
+/* debug_operands.c. Each takes what stands at *args and moves it behind; false (NULL) after an error was printed. */
 bool debug_error(Debug *debug, const char *format, ...) __attribute__((format(printf, 2, 3)));
+const char *debug_skip(const char *text); /* blanks */
+DebugExpr *debug_take_expr(Debug *debug, const char **args, bool whole); /* whole: nothing may stand behind it */
+bool debug_eval_expr(Debug *debug, const DebugExpr *expr, DebugValue *value);
+bool debug_take_value(Debug *debug, const char **args, bool whole, DebugValue *value);
+bool debug_take_number(Debug *debug, const char *args, u64 missing, u64 *number);
+bool debug_take_place(Debug *debug, const char **args, u64 *pc);
+bool debug_take_condition(Debug *debug, const char *args, DebugExpr **condition);
+bool debug_take_format(Debug *debug, const char **args, u64 *count, char *format, const char *letters);
 
 /* debug_show.c */
 void debug_flush(Debug *debug);

@@ -6,8 +6,8 @@
  *     machine_create -> guest->load / machine_write -> machine_reset -> machine_run ... -> machine_destroy
  *
  * Invariants:
- *  1. The whole state is slots + spaces + console input queue + timers + the guest's own bytes (guest->save); nothing
- *     else influences what the guest does. So machine_snapshot at any instruction boundary is complete.
+ *  1. The whole state is slots + spaces + console input queue + timers + the guest's own bytes (machine_private);
+ *     nothing else influences what the guest does. So machine_snapshot at any instruction boundary is complete.
  *  2. Everything from outside (input bytes, end of input) enters only through machine_input*, stamped with the
  *     instruction count; the same stamps give the same run, bit for bit.
  *  3. machine_run retires exactly as many instructions as it says, in every engine.
