@@ -288,6 +288,23 @@ static bool reads_back(const Dis *d, size_t mark)
 	return n == count && !memcmp(cells, wanted, n * sizeof(cells[0]));
 }
 
+static bool is_word(u8 c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+/* A blank at `mark` where two words would run together: `PUT R1 into R2`. */
+static void part_words(Buf *out, size_t mark)
+{
+	if (out->failed || mark == 0 || mark >= out->len || !is_word(out->data[mark - 1]) || !is_word(out->data[mark]))
+		return;
+	buf_byte(out, 0);
+	if (out->failed)
+		return;
+	memmove(out->data + mark + 1, out->data + mark, out->len - 1 - mark);
+	out->data[mark] = ' ';
+}
+
 static bool put_form(Dis *d, const IsaForm *form, const u64 *values)
 {
 	const IsaInsn *insn = d->decoded->insn;
@@ -308,12 +325,16 @@ static bool put_form(Dis *d, const IsaForm *form, const u64 *values)
 	}
 	buf_str(d->out, form->mnemonic);
 	for (u32 i = 0; i < count; i++) {
+		size_t mark = d->out->len;
+
 		if (!i)
 			buf_byte(d->out, ' ');
 		if (!form->syntax[i].is_field)
 			put_literal(d, form->syntax[i].text);
 		else if (!put_field(d, form->syntax[i].field, values[form->syntax[i].field]))
 			return false;
+		if (i)
+			part_words(d->out, mark);
 	}
 	return true;
 }

@@ -12,6 +12,7 @@
  * A guest that does nothing but look for a key is put to sleep for some milliseconds between (short) slices.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -43,7 +44,7 @@ typedef struct RunOptions {
 	LoadOptions load;
 	u64 fuel;
 	double timeout, speed;
-	const char *trace, *format, *report, *input, *snapshot;
+	const char *trace, *format, *report, *input, *snapshot, *pc;
 	bool stats, screen, quiet;
 } RunOptions;
 
@@ -54,6 +55,7 @@ static const Opt run_options[] = {
 	{"timeout", 't', OPT_SECONDS, offsetof(RunOptions, timeout), "SECONDS",
 	 "stop after this time, with exit code 124"},
 	LOAD_ROW_MEMORY(RunOptions, load),
+	{"pc", 0, OPT_TEXT, offsetof(RunOptions, pc), "ADDRESS", "start there (0x3000, x3000 or 12288)"},
 	{"input", 'i', OPT_TEXT, offsetof(RunOptions, input), "FILE",
 	 "console input, read whole before the start (-: all of stdin)"},
 	{"trace", 0, OPT_MAYBE, offsetof(RunOptions, trace), "FILE",
@@ -415,6 +417,21 @@ static void run_machine(Run *run)
 		run->outcome.code = EXIT_HUSK;
 }
 
+/* --pc: 0x3000, x3000 or 12288. */
+static int start_at(Loaded *loaded, const char *text)
+{
+	char number[32];
+	u64 pc;
+
+	snprintf(number, sizeof(number), "%s%s", *text == 'x' || *text == 'X' ? "0" : "", text);
+	if (!opt_number(number, 1000, &pc)) {
+		buf_printf(&loaded->error, "--pc %s is no address (examples: 0x3000, x3000, 12288)", text);
+		return EXIT_HUSK;
+	}
+	machine_set_pc(loaded->machine, pc);
+	return 0;
+}
+
 static int run_run(Command *command)
 {
 	Run run = {.options = command->options};
@@ -429,6 +446,8 @@ static int run_run(Command *command)
 		buf_printf(&run.loaded.error, "%s takes no arguments behind --", run.loaded.isa->name);
 		code = EXIT_HUSK;
 	}
+	if (!code && run.options->pc)
+		code = start_at(&run.loaded, run.options->pc);
 	if (code) {
 		outcome_set(&run.outcome, "failed", code, "%s",
 			    run.loaded.error.len ? buf_text(&run.loaded.error) : "the program has errors");

@@ -102,7 +102,11 @@ static bool give_exit(Machine *machine, MachineStop *stop, const VcpuExit *exit)
 		machine_say(machine, "the host function '%s' is not available", host_name(machine, exit->value));
 		return give(machine, stop, STOP_DENIED);
 	default:
-		machine_say(machine, "%s", status_text(exit->status ? exit->status : STATUS_INVALID));
+		if (exit->status == STATUS_TOO_BIG)
+			machine_say(machine, "the instruction at 0x%llX is too large: its description unrolls a loop too far",
+				    (unsigned long long)machine->vcpu.slots[0]);
+		else
+			machine_say(machine, "%s", status_text(exit->status ? exit->status : STATUS_INVALID));
 		give(machine, stop, STOP_ERROR);
 		stop->status = exit->status ? exit->status : STATUS_INVALID;
 		return true;
