@@ -311,6 +311,9 @@ static bool statement(Expand *x, bool run)
 		x->at += ok;
 	} else if (at_word(x, "if")) {
 		ok = conditional(x, run);
+	} else if (at_word(x, "else")) {
+		expand_error(x, peek(x), "write: if (fits(v, 12)) .. else ..", "'else' has no 'if'");
+		ok = false;
 	} else {
 		ok = instruction(x, run);
 	}

@@ -61,6 +61,7 @@ static const char toy_isa[] =
 	"pseudo tree d = { tree d; tree d; tree d; tree d }\n"
 	"pseudo bad d = { foo d; li d }\n"
 	"pseudo worse d = { if fits(d, 3) nop }\n"
+	"pseudo lone a = { foo a } else { nop }\n"
 	"pseudo ldx d, v(a) = { ld d, v(a); nop }\n"
 	"asm gnu { use gnu comment \"#\" \"//\" }\n"
 	"asm dot { comment \";\" separators \" \" label both register \"%\" symbol \"@\" number dec \"#\" | hex suffix \"h\"\n"

@@ -365,6 +365,8 @@ static void checked_pseudos(void **state)
 		{"bad", "pseudo 'bad': there is no instruction 'foo'"},
 		{"bad", "pseudo 'bad': ',' is missing here"},
 		{"worse", "pseudo 'worse': '(' is expected after if"},
+		{"lone", "pseudo 'lone': there is no instruction 'foo'"},
+		{"lone", "pseudo 'lone': 'else' has no 'if'"},
 	};
 	u32 seen = 0;
 
