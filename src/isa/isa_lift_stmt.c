@@ -342,15 +342,19 @@ static void lift_simple(Lift *l, const RtlStmt *s)
 	}
 }
 
-static bool for_bounds(Lift *l, const RtlStmt *s, u64 *lo, u64 *hi)
+/* `for` is unrolled here: its bounds are known now, or the description asks for too much. */
+static void lift_for(Lift *l, const RtlStmt *s)
 {
-	IrRef a = lift_expr(l, s->rhs), b = lift_expr(l, s->hi);
+	u64 lo, hi;
 
-	if (!ir_is_const(l->func, a, lo) || !ir_is_const(l->func, b, hi)) {
+	if (!ir_is_const(l->func, lift_expr(l, s->rhs), &lo) || !ir_is_const(l->func, lift_expr(l, s->hi), &hi)) {
 		l->failed = true;
-		return false;
+		return;
 	}
-	return true;
+	for (u64 i = lo; i < hi && !lift_over_budget(l); i++) {
+		l->env.vars[s->var] = ir_const(l->func, 32, i);
+		lift_inline(l, s->yes);
+	}
 }
 
 /* The kinds of `if` that go on in line; kind 3 is lift_seq's. */
@@ -383,14 +387,7 @@ void lift_inline(Lift *l, const RtlStmt *stmts)
 			else
 				lift_if_inline(l, s, cond);
 		} else if (s->kind == RTL_FOR) {
-			u64 lo, hi;
-
-			if (!for_bounds(l, s, &lo, &hi))
-				break;
-			for (u64 i = lo; i < hi && !lift_over_budget(l); i++) {
-				l->env.vars[s->var] = ir_const(l->func, 32, i);
-				lift_inline(l, s->yes);
-			}
+			lift_for(l, s);
 		} else {
 			lift_simple(l, s);
 		}
@@ -492,14 +489,7 @@ void lift_seq(Lift *l, const RtlStmt *stmts, const Cont *cont)
 			}
 			lift_if_inline(l, s, cond);
 		} else if (s->kind == RTL_FOR) {
-			u64 lo, hi;
-
-			if (!for_bounds(l, s, &lo, &hi))
-				break;
-			for (u64 i = lo; i < hi && !lift_over_budget(l); i++) {
-				l->env.vars[s->var] = ir_const(l->func, 32, i);
-				lift_inline(l, s->yes);
-			}
+			lift_for(l, s);
 		} else {
 			lift_simple(l, s);
 		}

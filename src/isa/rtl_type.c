@@ -418,6 +418,8 @@ bool rtl_const(const Isa *isa, const RtlExpr *e, const IsaDecoded *decoded, u64 
 	u64 a, b, c;
 	unsigned width = e->width ? e->width : 64;
 
+	if (e->width > 64 || (e->a && e->a->width > 64) || (e->b && e->b->width > 64))
+		return false; /* refused elsewhere, or half a product */
 	switch (e->kind) {
 	case RTL_NUM:
 		*value = e->value;
