@@ -64,9 +64,6 @@ static void put_hex(const Dis *d, u64 value, unsigned digits)
 		digits++;
 	if (digits > 16)
 		digits = 16;
-	if (form->affix && !strcmp(form->affix, "0x"))
-		for (unsigned i = 0; i < 16; i++)
-			text[i] = ascii_lower(text[i]);
 	if (form->is_suffix)
 		buf_printf(d->out, "0%s%s", text + 16 - digits, form->affix ? form->affix : "");
 	else
