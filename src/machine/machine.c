@@ -35,7 +35,7 @@ static u64 cell_bytes(unsigned cell_bits)
 
 u64 machine_memory_bytes(const Machine *machine)
 {
-	u64 total = 0;
+	u64 total = machine_table_bytes(machine);
 
 	for (u32 i = 0; i < machine->vcpu.space_count; i++)
 		total += machine->vcpu.spaces[i].cells << machine->vcpu.spaces[i].cell_shift;
@@ -180,12 +180,15 @@ static bool allocate(Machine *machine)
 	machine->views = calloc(isa->view_count + 1, sizeof(LiftedView));
 	machine->hosts = calloc(isa->host_count + 1, sizeof(HostFunction));
 	machine->steps = calloc(isa->handler_count + 2, sizeof(Step));
+	machine->tables = calloc(isa->table_count + 1, sizeof(MachineTable));
+	machine->table_count = machine->tables ? isa->table_count : 0;
 	if (machine->guest)
 		machine->private_size = machine->guest->private_size;
 	machine->private_bytes = calloc(1, machine->private_size + 1);
 	return machine->vcpu.slots && machine->saved_slots && machine->slot_mask && machine->slot_reset &&
 	       machine->slot_wakes && machine->wake_slots && machine->vcpu.spaces && machine->first_cells &&
-	       machine->handlers && machine->views && machine->hosts && machine->steps && machine->private_bytes;
+	       machine->handlers && machine->views && machine->hosts && machine->tables && machine->steps &&
+	       machine->private_bytes;
 }
 
 /* What `init` items say. Cells beyond the end of their space are left out. */
@@ -260,6 +263,9 @@ void machine_destroy(Machine *machine)
 		machine->ops->destroy(machine->engine);
 	for (u32 i = 0; i < machine->vcpu.space_count; i++)
 		space_fini(&machine->vcpu.spaces[i]);
+	for (u32 i = 0; i < machine->table_count; i++)
+		free(machine->tables[i].cells);
+	free(machine->tables);
 	machine_log_truncate(machine, 0);
 	arena_fini(&machine->arena);
 	buf_fini(&machine->output);
@@ -319,8 +325,11 @@ void machine_reset(Machine *machine, bool keep_memory)
 				space_resize(&machine->vcpu.spaces[i], machine->first_cells[i]);
 			machine_mark_space(machine, (u16)i);
 		}
-	if (!keep_memory)
+	if (!keep_memory) {
+		for (u32 i = 0; i < machine->table_count; i++)
+			machine_table_resize(machine, (u16)i, 0);
 		fill_inits(machine);
+	}
 	machine->ops->flush(machine->engine, &machine->vcpu);
 	memcpy(machine->vcpu.slots, machine->slot_reset, isa->slot_count * sizeof(u64));
 	machine->vcpu.icount = 0;

@@ -6,7 +6,7 @@
  *     machine_create -> guest->load / machine_write -> machine_reset -> machine_run ... -> machine_destroy
  *
  * Invariants:
- *  1. The whole state is slots + spaces + console input queue + timers + the guest's own bytes (machine_private);
+ *  1. The whole state is slots + spaces + tables + console input queue + timers + the guest's own bytes (machine_private);
  *     nothing else influences what the guest does. So machine_snapshot at any instruction boundary is complete.
  *  2. Everything from outside (input bytes, end of input) enters only through machine_input*, stamped with the
  *     instruction count; the same stamps give the same run, bit for bit.
@@ -116,7 +116,7 @@ struct Guest {
 typedef struct MachineConfig {
 	const Isa *isa;      /* borrowed; must outlive the machine */
 	const Guest *guest;  /* borrowed, may be NULL: a machine of an .isa alone */
-	u64 memory_limit;    /* bytes over all spaces; 0 = 256 MiB */
+	u64 memory_limit;    /* bytes over all spaces and tables; 0 = 256 MiB */
 	u64 size_program;    /* cells for spaces of `size NAME` before load; 0 = 65536 */
 	u64 random_seed;     /* for `host random`; deterministic */
 } MachineConfig;
@@ -124,7 +124,7 @@ typedef struct MachineConfig {
 Status machine_create(const MachineConfig *config, Machine **out, DiagList *diags);
 void machine_destroy(Machine *machine);
 
-/* Power-on: slots to reset values, spaces cleared unless keep_memory, queues emptied, icount 0, then guest->reset and
+/* Power-on: slots to reset values, spaces and tables cleared unless keep_memory, queues emptied, icount 0, then guest->reset and
  * `on reset`. */
 void machine_reset(Machine *machine, bool keep_memory);
 
@@ -147,6 +147,12 @@ Status machine_read(const Machine *machine, u16 space, u64 address, u64 *value);
 Status machine_write(Machine *machine, u16 space, u64 address, u64 value);
 u64 machine_cells(const Machine *machine, u16 space);
 Status machine_resize(Machine *machine, u16 space, u64 cells);
+/* A cell of a `table` of the description (indexes into isa->tables and its columns). Setting one makes the rows up to
+ * it; new cells are 0. STATUS_RANGE: wider than the column, or (get) no such row. STATUS_TOO_BIG: more than 2^20 rows
+ * or beyond the memory limit. Tables are part of the program: machine_reset empties them unless memory is kept. */
+Status machine_set_table(Machine *machine, u16 table, u16 column, u64 row, u64 value);
+Status machine_get_table(const Machine *machine, u16 table, u16 column, u64 row, u64 *value);
+u64 machine_table_rows(const Machine *machine, u16 table);
 /* Decodes the instruction at pc from memory, without side effects. */
 void machine_decode(const Machine *machine, u64 pc, IsaDecoded *out);
 

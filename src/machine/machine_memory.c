@@ -78,6 +78,13 @@ static bool stop_before(void *ctx, u64 pc)
 	return is_break(fetch->machine, pc);
 }
 
+static bool fetch_table(void *ctx, u16 table, u16 column, u64 row, u64 *value)
+{
+	const Fetch *fetch = ctx;
+
+	return machine_table_cell(fetch->machine, table, column, row, value);
+}
+
 /* Sets or clears an attribute on the granules of cells [address, address + count), clipped to what is there. */
 static void mark(Space *space, u64 address, u64 count, u8 attr, bool on)
 {
@@ -105,7 +112,7 @@ Status machine_env_translate(void *ctx, u64 pc, u64 context, u32 max_insns, Aren
 	Machine *machine = ctx;
 	Fetch fetch = { machine, pc };
 	IsaLift lift = { .isa = machine->isa, .fetch_at = fetch_parcel, .ctx = &fetch, .fetch_address = &fetch.address,
-			 .slots = machine->vcpu.slots, .stop_before = machine->break_count ? stop_before : NULL };
+			 .slots = machine->vcpu.slots, .stop_before = machine->break_count ? stop_before : NULL, .table = fetch_table };
 	IsaLifted lifted = { 0 };
 	Status status = isa_lift_block(&lift, pc, max_insns, arena, &lifted);
 

@@ -27,6 +27,7 @@
 enum {
 	MACHINE_OUTPUT_CHUNK = 4096,
 	MACHINE_IDLE_LIMIT = 1000000, /* fruitless looks at the keyboard after the end of input */
+	MACHINE_TABLE_ROWS = 1 << 20, /* of one table */
 	MACHINE_INPUT_MAX = 1 << 28,  /* bytes waiting at most; more are dropped */
 };
 
@@ -56,11 +57,18 @@ typedef struct Watch {
 	bool reads, writes;
 } Watch;
 
+typedef struct MachineTable {
+	u64 *cells;  /* owned: row after row, a number per column */
+	u64 rows, cap;
+} MachineTable;
+
 struct Machine {
 	const Isa *isa;           /* borrowed */
 	const Guest *guest;       /* borrowed, or NULL */
 	u64 memory_limit, size_program, random_seed;
 	u64 *first_cells;         /* owned: the sizes of the spaces at power-on */
+	MachineTable *tables;     /* [table_count], owned */
+	u32 table_count;          /* isa->table_count */
 	void *private_bytes;      /* owned */
 	size_t private_size;
 
@@ -130,6 +138,7 @@ IrFunc *machine_handler(Machine *machine, u32 index, bool when);
 void machine_save_slots(Machine *machine);
 void machine_restore_slots(Machine *machine);
 void machine_analyse(Machine *machine, u32 index);
+/* Of spaces and tables: what counts against the limit. */
 u64 machine_memory_bytes(const Machine *machine);
 /* Sets the text that the next MachineStop carries. */
 void machine_say(Machine *machine, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -141,6 +150,14 @@ AccessResult machine_env_read(void *ctx, Vcpu *vcpu, unsigned space, u64 address
 AccessResult machine_env_write(void *ctx, Vcpu *vcpu, unsigned space, u64 address, unsigned width, u64 value);
 /* Sets the attributes of devices and watchpoints anew (after a resize). */
 void machine_mark_space(Machine *machine, u16 space);
+
+/* tables.c */
+u64 machine_table_bytes(const Machine *machine);
+/* machine_get_table, but for the status. */
+bool machine_table_cell(const Machine *machine, u16 table, u16 column, u64 row, u64 *value);
+/* Finds the memory for `rows` rows, so that setting their number cannot fail. */
+Status machine_table_reserve(Machine *machine, u16 table, u64 rows);
+void machine_table_resize(Machine *machine, u16 table, u64 rows);
 
 /* services.c */
 AccessResult machine_env_host(void *ctx, Vcpu *vcpu, unsigned host, const u64 *args, unsigned count, u64 *result);

@@ -16,7 +16,7 @@
 #include "base/bits.h"
 
 enum {
-	SNAPSHOT_VERSION = 1,
+	SNAPSHOT_VERSION = 2,
 	LENGTH_AT = 12, /* where the total length stands */
 	HEAD_BYTES = 20,
 	CHECK_BYTES = 8,
@@ -114,6 +114,18 @@ static void write_cells(Buf *out, const Space *space)
 	buf_u32(out, 0);
 }
 
+static void write_tables(Buf *out, const Machine *machine)
+{
+	buf_u32(out, machine->table_count);
+	for (u32 i = 0; i < machine->table_count; i++) {
+		const MachineTable *table = &machine->tables[i];
+
+		buf_u64(out, table->rows);
+		for (u64 k = 0; k < table->rows * machine->isa->tables[i].column_count; k++)
+			buf_u64(out, table->cells[k]);
+	}
+}
+
 static void write_body(const Machine *machine, Buf *out)
 {
 	const Vcpu *vcpu = &machine->vcpu;
@@ -145,6 +157,7 @@ static void write_body(const Machine *machine, Buf *out)
 		buf_u64(out, vcpu->spaces[i].cells);
 		write_cells(out, &vcpu->spaces[i]);
 	}
+	write_tables(out, machine);
 }
 
 Status machine_snapshot(const Machine *machine, Buf *out)
@@ -270,7 +283,8 @@ static Status read_cells(ByteReader *reader, Space *space, u64 cells, bool apply
 	}
 }
 
-static Status read_spaces(Machine *machine, ByteReader *reader, u64 *sizes, bool apply)
+/* *bytes: what the spaces take. */
+static Status read_spaces(Machine *machine, ByteReader *reader, u64 *sizes, bool apply, u64 *bytes)
 {
 	u64 total = 0;
 
@@ -296,7 +310,43 @@ static Status read_spaces(Machine *machine, ByteReader *reader, u64 *sizes, bool
 		if (status)
 			return status;
 	}
+	*bytes = total;
 	return STATUS_OK;
+}
+
+/* `left`: bytes that the spaces leave free. */
+static Status read_tables(Machine *machine, ByteReader *reader, u64 left, bool apply)
+{
+	if (reader_u32(reader) != machine->table_count)
+		return STATUS_CORRUPT;
+	for (u32 i = 0; i < machine->table_count; i++) {
+		const IsaTable *shape = &machine->isa->tables[i];
+		u64 rows = reader_u64(reader), bytes;
+		Status status;
+
+		if (reader->bad)
+			return STATUS_CORRUPT;
+		if (rows > MACHINE_TABLE_ROWS || rows * shape->column_count * sizeof(u64) > left)
+			return STATUS_TOO_BIG;
+		bytes = rows * shape->column_count * sizeof(u64);
+		if (bytes > reader->len - reader->at)
+			return STATUS_CORRUPT;
+		left -= bytes;
+		status = apply ? STATUS_OK : machine_table_reserve(machine, (u16)i, rows); /* as for the console */
+		if (status)
+			return status;
+		if (apply)
+			machine_table_resize(machine, (u16)i, rows);
+		for (u64 k = 0; k < rows * shape->column_count; k++) {
+			u64 value = reader_u64(reader);
+
+			if (value != bits_trunc(value, shape->widths[k % shape->column_count]))
+				return STATUS_CORRUPT;
+			if (apply)
+				machine->tables[i].cells[k] = value;
+		}
+	}
+	return reader->bad ? STATUS_CORRUPT : STATUS_OK;
 }
 
 static Status read_console(Machine *machine, ByteReader *reader, bool ended, u64 input_total, bool apply)
@@ -334,7 +384,7 @@ static Status read_body(Machine *machine, ByteReader *reader, u64 *sizes, bool a
 {
 	Vcpu *vcpu = &machine->vcpu;
 	SnapshotHead head;
-	u64 icount, rng, output_total, input_total, idle_polls, private_size;
+	u64 icount, rng, output_total, input_total, idle_polls, private_size, space_bytes;
 	u32 phase;
 	u8 flags;
 	const u8 *private_bytes;
@@ -373,7 +423,9 @@ static Status read_body(Machine *machine, ByteReader *reader, u64 *sizes, bool a
 	private_bytes = reader_bytes(reader, machine->private_size);
 	if (reader->bad)
 		return STATUS_CORRUPT;
-	status = read_spaces(machine, reader, sizes, apply);
+	status = read_spaces(machine, reader, sizes, apply, &space_bytes);
+	if (!status)
+		status = read_tables(machine, reader, machine->memory_limit - space_bytes, apply);
 	if (status)
 		return status;
 	if (reader->bad || reader->at != reader->len)
