@@ -8,8 +8,9 @@
  * Exceptions. EXIT_RAISE, _ILLEGAL and _FAULT leave an instruction with the state as at its start. The handler that
  * the description has for it (`on raise`, `on illegal`, `on fault`) then runs in the instruction's place: it counts
  * as one retired instruction. An `on illegal` that raises goes on to `on raise`, and so does an `on fault`. An
- * `on raise` that raises the number it was given declines it: the machine stops as if there were no handler. Anything
- * else that goes wrong inside `on raise` is a double fault. Both leave the registers as before the first attempt.
+ * `on raise` that raises the number it was given declines it: the machine stops with what the instruction did, as if
+ * there were no handler (a word that is no instruction stops as that, whatever `on illegal` raised). Anything else
+ * that goes wrong inside `on raise` is a double fault. Both leave the registers as before the first attempt.
  *
  * Every turn of the loop retires an instruction or returns, so nothing a guest does can hold it.
  */
@@ -134,7 +135,7 @@ static u32 handler_of(const Machine *machine, const VcpuExit *exit)
 static bool take_exception(Machine *machine, MachineStop *stop)
 {
 	Vcpu *vcpu = &machine->vcpu;
-	VcpuExit exit = vcpu->exit;
+	VcpuExit cause = vcpu->exit, exit = cause;
 	bool handled[3] = { false, false, false }; /* by on illegal, on fault, on raise */
 
 	vcpu->pending.kind = EXIT_BUDGET;
@@ -160,7 +161,7 @@ static bool take_exception(Machine *machine, MachineStop *stop)
 		vcpu->pending.kind = EXIT_BUDGET;
 		machine_restore_slots(machine);
 		if (handled[2] && exit.kind == EXIT_RAISE && exit.value == arg)
-			return give_exit(machine, stop, &exit);
+			return give_exit(machine, stop, &cause);
 		if (handled[2] && (exit.kind == EXIT_RAISE || exit.kind == EXIT_FAULT))
 			return give_trap(machine, stop, exit.kind == EXIT_RAISE ? exit.value : arg, "double fault");
 	}

@@ -29,7 +29,11 @@ expect 137 $HUSK run --memory 1K hello.asm
 
 # Guest faults have the exit codes of the signals they are like.
 printf '.ORIG x3000\n.FILL xD000\n.END\n' >illegal.asm
-expect 133 $HUSK run --profile tiny illegal.asm; one_error; has "$err" 'x3000 \(illegal\.asm:2\)'
+for profile in tiny classic; do
+	run $HUSK run --profile $profile illegal.asm; [ "$code" = 132 ] || fail "exit code $code"
+	has "$err" 'illegal instruction at x3000 \(illegal\.asm:2\)'
+done
+expect 132 $HUSK run --profile tiny illegal.asm; one_error
 cat >toy.isa <<'ISA'
 isa Toy
 space M : 8 x 256
