@@ -441,7 +441,7 @@ static void test_10_fixed_bits(void **state)
 		rig_load(rig, ".ORIG x3000\n .FILL 0\n HALT\n.END\n", NULL);
 		rig_poke(rig, 0x3000, i < 2 ? 0xD000 : 0x8000);
 		stop = rig_run(rig, "");
-		assert_true(stop.kind == STOP_ILLEGAL || stop.kind == STOP_TRAP);
+		assert_int_equal(stop.kind, i < 2 ? STOP_ILLEGAL : STOP_TRAP);
 		assert_int_equal(stop.pc, 0x3000);
 		rig_destroy(rig);
 	}
@@ -746,14 +746,18 @@ static void test_interrupts_level_or_queued(void **state)
 		" LD R3 COUNT\nLOOP ADD R3 R3 #-1\n BRp LOOP\n HALT\n"
 		"HANDLER ADD R5 R5 #1\n LDI R4 KBDR\n LDI R4 KBDR\n RTI\n"
 		"VECTOR .FILL x0180\nENABLE .FILL x4000\nKBSR .FILL xFE00\nKBDR .FILL xFE02\nCOUNT .FILL 100\n.END\n";
-	Rig *rig = ran("", text, "abcd");
+	static const struct {
+		const char *options;
+		u16 entries;
+	} kinds[] = { { "", 4 }, { "interrupts=queued", 4 }, { "interrupts=level", 2 } };
 
 	(void)state;
-	assert_int_equal(R(5), 2);
-	rig_destroy(rig);
-	rig = ran("interrupts=queued", text, "abcd");
-	assert_int_equal(R(5), 4);
-	rig_destroy(rig);
+	for (u32 i = 0; i < COUNT_OF(kinds); i++) {
+		Rig *rig = ran(kinds[i].options, text, "abcd");
+
+		assert_int_equal(R(5), kinds[i].entries);
+		rig_destroy(rig);
+	}
 }
 
 static void test_psr_store_keeps_the_stacks(void **state)

@@ -359,13 +359,13 @@ static void run_seed(u64 seed)
 		OracleProfile profile;
 		bool no_privilege, jsrr_bug, queued;
 	} kinds[] = {
-		{ "profile=v3", ORACLE_V3, false, false, false },
+		{ "profile=v3", ORACLE_V3, false, false, true },
 		{ "profile=classic", ORACLE_CLASSIC, false, false, false },
-		{ "profile=v3", ORACLE_V3, false, false, false },
+		{ "profile=v3 interrupts=level", ORACLE_V3, false, false, false },
 		{ "profile=tiny", ORACLE_TINY, false, false, false },
-		{ "profile=v3 privilege=off", ORACLE_V3, true, false, false },
-		{ "profile=v3 jsrr=original", ORACLE_V3, false, true, false },
-		{ "profile=v3 interrupts=queued", ORACLE_V3, false, false, true },
+		{ "profile=v3 privilege=off", ORACLE_V3, true, false, true },
+		{ "profile=v3 jsrr=original interrupts=level", ORACLE_V3, false, true, false },
+		{ "profile=v3 jsrr=original interrupts=queued", ORACLE_V3, false, true, true },
 		{ "profile=tiny jsrr=original", ORACLE_TINY, false, true, false },
 	};
 	u64 kind = seed % COUNT_OF(kinds), wanted = steps_wanted();
