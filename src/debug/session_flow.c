@@ -137,8 +137,9 @@ static void note_return(Stretch *stretch, u64 to)
 	stretch->returns[stretch->return_count++] = to;
 }
 
-/* Executes from the present to icount `end`, noting. */
-static void run_stretch(DebugSession *session, u64 end, Stretch *stretch)
+/* Executes from the present to icount `end`, noting. It ends at `end_pc`: where an instruction would run otherwise, an
+ * interrupt has been entered and its handler not begun. */
+static void run_stretch(DebugSession *session, u64 end, u64 end_pc, Stretch *stretch)
 {
 	while (machine_icount(session->machine) < end && !stretch->failed) {
 		Move move = flow_step(session);
@@ -153,6 +154,12 @@ static void run_stretch(DebugSession *session, u64 end, Stretch *stretch)
 			stretch->failed = true;
 			return;
 		}
+	}
+	if (machine_pc(session->machine) != end_pc) {
+		u64 from = machine_pc(session->machine);
+		Move move = { MOVE_ENTER, from, end_pc, from, from };
+
+		push_call(stretch, &move);
 	}
 }
 
@@ -173,7 +180,7 @@ static void join(Stretch *first, const Stretch *later)
 
 Call *flow_open_calls(DebugSession *session, u32 *count, bool *complete)
 {
-	u64 now = machine_icount(session->machine), end = now;
+	u64 now = machine_icount(session->machine), end = now, end_pc = machine_pc(session->machine), begin_pc;
 	u32 index = session->here + 1;
 	Stretch whole = { 0 };
 	Present present;
@@ -189,11 +196,13 @@ Call *flow_open_calls(DebugSession *session, u32 *count, bool *complete)
 
 		if (!history_restore(session, index))
 			break;
-		run_stretch(session, end, &stretch);
+		begin_pc = machine_pc(session->machine);
+		run_stretch(session, end, end_pc, &stretch);
 		join(&stretch, &whole);
 		stretch_free(&whole);
 		whole = stretch;
 		end = session->moments[index].icount;
+		end_pc = begin_pc;
 		*complete = index == 0 && end == 0 && !whole.failed;
 	}
 	history_return(session, &present);
