@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/strmap.h"
+#include "base/nearest.h"
 
 bool say_color(int fd)
 {
@@ -124,53 +124,11 @@ int say_output(const Buf *text, const char *path)
 	return EXIT_HUSK;
 }
 
-/* Edits between two words: insert, delete, replace, or swap two neighbours; letters' case does not count. */
-static unsigned distance(const char *a, const char *b)
-{
-	enum { MAX = 32 };
-	unsigned row[3][MAX + 1];
-	size_t alen = strlen(a), blen = strlen(b);
-
-	if (alen > MAX || blen > MAX)
-		return MAX;
-	for (size_t j = 0; j <= blen; j++)
-		row[0][j] = (unsigned)j;
-	for (size_t i = 1; i <= alen; i++) {
-		unsigned *now = row[i % 3];
-		const unsigned *above = row[(i + 2) % 3], *above2 = row[(i + 1) % 3];
-
-		now[0] = (unsigned)i;
-		for (size_t j = 1; j <= blen; j++) {
-			char x = ascii_lower(a[i - 1]), y = ascii_lower(b[j - 1]);
-			unsigned best = above[j - 1] + (x != y);
-
-			if (above[j] + 1 < best)
-				best = above[j] + 1;
-			if (now[j - 1] + 1 < best)
-				best = now[j - 1] + 1;
-			if (i > 1 && j > 1 && x == ascii_lower(b[j - 2]) && y == ascii_lower(a[i - 2]) &&
-			    above2[j - 2] + 1 < best)
-				best = above2[j - 2] + 1;
-			now[j] = best;
-		}
-	}
-	return row[alen % 3][blen];
-}
-
 const char *say_nearest(const char *word, const char *const *words)
 {
-	const char *nearest = NULL;
-	unsigned best = strlen(word) < 4 ? 2 : 3; /* farther away than this minus one is no likeness */
+	Nearest nearest = nearest_to(word, strlen(word));
 
-	for (; *words; words++) {
-		unsigned d = distance(word, *words);
-
-		if (strlen(word) >= 3 && strncmp(word, *words, strlen(word)) == 0)
-			d = 1;
-		if (d < best) {
-			best = d;
-			nearest = *words;
-		}
-	}
-	return nearest;
+	for (; *words; words++)
+		nearest_consider(&nearest, *words);
+	return nearest.name;
 }

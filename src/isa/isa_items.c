@@ -130,8 +130,9 @@ void parse_option(Parser *p, const IsaChoice *choices, u32 choice_count)
 
 			for (u32 k = 0; k < o->choice_count; k++)
 				buf_printf(&list, "%s%s", k ? ", " : "", o->choices[k]);
-			parse_error(p, pos, (u32)strlen(o->name), NULL, "option '%s' has no choice '%s'; it has: %s", o->name,
-				    choices[i].choice, buf_text(&list));
+			diag_report_file(p->diags, DIAG_ERROR, p->source.name, NULL, "option '%s' has no choice '%s'; it has: %s",
+					 o->name, choices[i].choice, buf_text(&list));
+			p->item_errors++;
 			buf_fini(&list);
 			o->chosen = 0;
 		}

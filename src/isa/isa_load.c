@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/nearest.h"
 #include "isa/isa_parse.h"
 
 static const char *const item_words[] = {"isa", "option", "space", "code", "fill", "reg", "const", "pin", "view",
@@ -79,8 +80,13 @@ static void parse_item(Parser *p, const IsaChoice *choices, u32 choice_count)
 			lex_next(p);
 		while (!p->tok.line_start && p->tok.kind != TOK_END);
 	} else {
-		error_here(p, "an item begins with one of: isa option space code fill reg const view table field func host insn "
-			   "alias pseudo on interrupt event every display image init asm",
+		Nearest n = nearest_to(tok_text(p), p->tok.len);
+
+		for (int i = 0; item_words[i]; i++)
+			nearest_consider(&n, item_words[i]);
+		error_here(p, n.name ? arena_printf(p->arena, "did you mean '%s'?", n.name)
+				     : "an item begins with one of: isa option space code fill reg const view table field func "
+				       "host insn alias pseudo on interrupt event every display image init asm",
 			   "'%.*s' does not begin an item", (int)(p->tok.len > 40 ? 40 : p->tok.len), tok_text(p));
 		lex_next(p);
 	}

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/nearest.h"
 #include "isa/isa_parse.h"
 
 static RtlExpr *parse_ternary(Parser *p);
@@ -376,16 +377,47 @@ static RtlExpr *parse_extend(Parser *p, RtlKind kind, u32 pos)
 	return e;
 }
 
+/* Everything that could have been meant where a name stands. */
+static const char *suggest(Parser *p, const char *text, u32 len, bool call)
+{
+	const Isa *isa = p->isa;
+	Nearest n = nearest_to(text, len);
+	char names[COUNT_OF(p->scope->names)][33];
+
+	for (u32 i = 0; i < p->func_count; i++)
+		if (call || p->funcs[i].body.result_width)
+			nearest_consider(&n, p->funcs[i].name);
+	for (u32 i = 0; call && i < COUNT_OF(builtins); i++)
+		nearest_consider(&n, builtins[i].name);
+	for (u32 i = 0; !call && i < isa->reg_count; i++)
+		nearest_consider(&n, isa->regs[i].name);
+	for (u32 i = 0; !call && i < isa->view_count; i++)
+		nearest_consider(&n, isa->views[i].name);
+	for (u32 i = 0; !call && i < isa->space_count; i++)
+		nearest_consider(&n, isa->spaces[i].name);
+	for (u32 i = 0; !call && i < isa->option_count; i++)
+		nearest_consider(&n, isa->options[i].name);
+	for (u32 i = 0; !call && p->insn && i < p->insn->field_count; i++)
+		nearest_consider(&n, isa->fields[p->insn->fields[i].field].name);
+	for (u32 i = 0; !call && p->scope && i < p->scope->count; i++)
+		if (p->scope->names[i].len < sizeof(names[0])) {
+			memcpy(names[i], p->scope->names[i].name, p->scope->names[i].len);
+			names[i][p->scope->names[i].len] = 0;
+			nearest_consider(&n, names[i]);
+		}
+	return n.name ? arena_printf(p->arena, "did you mean '%s'?", n.name) : NULL;
+}
+
 static RtlExpr *unknown_name(Parser *p, const char *name, u32 len, u32 pos, bool call)
 {
 	u16 field = find_field(p->isa, name, len);
-	const char *hint = NULL;
+	const char *hint = NULL, *near = suggest(p, name, len, call);
 
 	if (p->func_name && p->func_name_len == len && !memcmp(p->func_name, name, len))
 		parse_error(p, pos, len, "functions are pasted in where they are used, so they can't call themselves",
 			    "recursion: '%.*s' calls itself", (int)len, name);
 	else if (call)
-		parse_error(p, pos, len, "functions stand before their use; functions of the host are called 'host NAME(..)'",
+		parse_error(p, pos, len, near ? near : "functions stand before their use; functions of the host are called 'host NAME(..)'",
 			    "unknown function '%.*s'", (int)len, name);
 	else if (field != ISA_NONE && p->insn)
 		parse_error(p, pos, len, NULL, "field '%.*s' is not in the pattern of this instruction", (int)len, name);
@@ -393,7 +425,7 @@ static RtlExpr *unknown_name(Parser *p, const char *name, u32 len, u32 pos, bool
 		if (field != ISA_NONE)
 			hint = "a field has a value only in the body of an instruction; pass it as an argument";
 		else
-			hint = "registers, views, spaces and functions stand before their use";
+			hint = near ? near : "registers, views, spaces and functions stand before their use";
 		parse_error(p, pos, len, hint, "unknown name '%.*s'", (int)(len > 60 ? 60 : len), name);
 	}
 	return rtl_number(p, pos, 0);

@@ -230,7 +230,7 @@ static RtlStmt *parse_assign(Parser *p, RtlExpr *lhs, u32 pos)
 			parse_error(p, pos, 1, "declare the field as ': FILE' of registers if it names one",
 				    "field '%s' is an immediate and can't be assigned",
 				    p->isa->fields[p->insn->fields[lhs->index].field].name);
-		else
+		else if (!p->item_errors) /* otherwise the name was unknown, and that was said */
 			parse_error(p, pos, 1, NULL, "this can't be assigned");
 		s->lhs = NULL; /* a view that assigns itself would be walked for ever */
 		return s;
