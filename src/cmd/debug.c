@@ -115,8 +115,10 @@ static int load_symbols(Debug *debug, const DebugOptions *options)
 
 		if (file->program)
 			debug_symbols_add_program(&debug->symbols, file->program);
-		else if (!read_names(debug, file->name, &file->data))
+		else {
+			read_names(debug, file->name, &file->data);
 			read_names_beside(debug, file->name);
+		}
 	}
 	if (!options->symbols)
 		return 0;

@@ -72,3 +72,25 @@ has "$out" '^#0   x1008 <HANDLER>  .*<HANDLER>'; has "$out" '^#1   x100[4-7] <LO
 has "$out" '^=> x100[4-7] <LOOP'; has "$out" "^R4 = x0071"
 debug --input q key.asm -- 'until :6' n n n 'p R5'
 has "$out" '^R5 = x0001'; ! grep -q '^=> x10.* <HANDLER' <<<"$out" || fail "next fell into the handler"
+
+# An object file and the symbol file beside it: labels and source text without the source.
+cat >loop.asm <<'ASM'
+        .ORIG x3000
+        AND  R1, R1, #0  ; from zero
+LOOP    ADD  R1, R1, #1
+        LEA  R0, TEXT
+        BR   LOOP
+TEXT    .STRINGZ "ab"
+        .END
+ASM
+expect 0 $HUSK asm loop.asm
+mkdir apart; cp loop.obj loop.sym apart; cd apart
+debug loop.obj -- 'break LOOP' c bt 'p TEXT'
+has "$out" '^Breakpoint 1, LOOP$'; has "$out" '^=> x3001 <LOOP>  LOOP    ADD  R1, R1, #1$'; has "$out" '^TEXT = x3004 <TEXT>$'
+debug loop.obj -- 's 3' 'info symbols'; has "$out" '^=> x3003 <LOOP\+2>  .*BR   LOOP$'; has "$out" '^x3004  TEXT$'
+mv loop.sym other.names # named, and for a format without source text
+debug --symbols other.names loop.obj -- 'break LOOP' c; has "$out" '^Breakpoint 1, LOOP$'
+run $HUSK debug -c 'break LOOP' loop.obj; [ "$code" = 1 ] || fail "LOOP is known without a symbol file"
+expect 0 $HUSK asm -f classic -o old.obj --symbols old.sym ../loop.asm
+debug old.obj -- 'break LOOP' c 'x/2i LOOP'; has "$out" '^=> x3001 <LOOP>  ADD R1, R1, #1$'; has "$out" 'LEA R0, TEXT$'
+expect 126 $HUSK debug --symbols ../loop.asm -c c loop.obj

@@ -348,6 +348,58 @@ static void test_symbols(void **state)
 	rig_destroy(rig);
 }
 
+/* What a file's names are, as text: "3000 FIRST" a symbol, "3000=HALT" a line. */
+static void note_symbol(void *ctx, const char *name, size_t len, u16 space, u64 address)
+{
+	assert_int_equal(space, 0);
+	buf_printf(ctx, "%04X %.*s\n", (unsigned)address, (int)len, name);
+}
+
+static void note_line(void *ctx, u16 space, u64 address, u32 number, const char *text, size_t len)
+{
+	assert_int_equal(space, 0);
+	assert_int_equal(number, 0);
+	buf_printf(ctx, "%04X=%.*s\n", (unsigned)address, (int)len, text);
+}
+
+static void names_are(Rig *rig, const void *bytes, size_t len, Status status, const char *expected)
+{
+	Buf out;
+	GuestFile file = { "any", bytes, len };
+	GuestNames names = { &out, note_symbol, note_line };
+
+	buf_init(&out);
+	assert_int_equal(lc3_guest.read_names(rig->machine, &file, &names), status);
+	assert_string_equal(buf_text(&out), expected);
+	buf_fini(&out);
+}
+
+static void test_names(void **state)
+{
+	static const char symbols[] = "// Symbol table\n//\tLOOP 3001\n//\tOUT.A  FFFF\n";
+	static const char object[] = SIGNATURE ORIGIN_3000 "\x25\xF0\x00\x04\x00\x00\x00HALT"
+		"\x34\x12\x00\x01\x00\x00\x00h" "\x34\x12\x00\x00\x00\x00\x00" "\x00\x00\x00\x06\x00\x00\x00" "A\tB\x1B[m"
+		"\xFF\xFF\x01\x02\x00\x00\x00xx" "\x34\x12\x00\x02\x00\x00\x00yy" "\x34\x12\x00\x02\x00\x00\x00zz";
+	Rig *rig = rig_create("");
+
+	(void)state;
+	names_are(rig, symbols, sizeof symbols - 1, STATUS_OK, "3001 LOOP\nFFFF OUT.A\n");
+	names_are(rig, object, sizeof object - 1, STATUS_OK, "3000=HALT\n3003=A\tB\nFFFF=yy\n");
+	for (size_t len = sizeof SIGNATURE; len < sizeof object - 1; len += 3) { /* cut off: what is whole counts */
+		Buf out;
+		GuestFile file = { "cut", (const u8 *)object, len };
+		GuestNames names = { &out, note_symbol, note_line };
+
+		buf_init(&out);
+		assert_int_equal(lc3_guest.read_names(rig->machine, &file, &names), STATUS_OK);
+		assert_memory_equal(buf_text(&out), "3000=HALT\n3003=A\tB\nFFFF=yy\n", out.len);
+		buf_fini(&out);
+	}
+	names_are(rig, "\x30\x00\xF0\x25", 4, STATUS_FORMAT, "");
+	names_are(rig, "", 0, STATUS_FORMAT, "");
+	rig_destroy(rig);
+}
+
 static void test_registry(void **state)
 {
 	(void)state;
@@ -372,6 +424,7 @@ int main(void)
 		cmocka_unit_test(test_written_files_read_back),
 		cmocka_unit_test(test_classic_joins_segments),
 		cmocka_unit_test(test_symbols),
+		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_registry),
 	};
 

@@ -309,6 +309,14 @@ static const GuestFormat formats[] = {
 	{ NULL, NULL, NULL },
 };
 
+/* Labels are in .sym files, source text in the object files of lc3tools. */
+static Status read_names(const Machine *machine, const GuestFile *file, const GuestNames *names)
+{
+	Status status = lc3_object_names(file, memory_of(machine), names);
+
+	return status == STATUS_FORMAT ? lc3_symbols_names(file, memory_of(machine), names) : status;
+}
+
 const Guest lc3_guest = {
 	.name = "lc3",
 	.isa_name = "LC-3",
@@ -318,6 +326,7 @@ const Guest lc3_guest = {
 	.reset = reset,
 	.formats = formats,
 	.write_symbols = lc3_write_symbols,
+	.read_names = read_names,
 	.isa_text = lc3_isa_text,
 	.private_size = sizeof(Private),
 };

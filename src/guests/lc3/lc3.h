@@ -56,6 +56,8 @@ Lc3Format lc3_format(const u8 *data, size_t len);
  * file longer than memory is cut off and *cut set, as the tiny machine's loader does; without it that is an error. */
 Status lc3_object_read(const GuestFile *file, Lc3Object *out, bool *cut, DiagList *diags);
 void lc3_object_fini(Lc3Object *object);
+/* The source text of each word, as far as the file is sound. STATUS_FORMAT: a format that has none. */
+Status lc3_object_names(const GuestFile *file, u16 space, const GuestNames *names);
 
 /* Starts a segment / adds a word to the last one. For readers; false after a message about `file` was reported. */
 bool lc3_object_origin(Lc3Object *object, u16 origin, const char *file, DiagList *diags);
@@ -87,6 +89,7 @@ void lc3_write_symbols(const struct AsmProgram *program, Buf *out);
  * also after an error, lc3_symbols_fini. */
 Status lc3_symbols_read(const char *text, size_t len, Lc3Symbols *out);
 void lc3_symbols_fini(Lc3Symbols *symbols);
+Status lc3_symbols_names(const GuestFile *file, u16 space, const GuestNames *names);
 
 /* ---- Embedded ---- */
 

@@ -108,27 +108,41 @@ Lc3Format lc3_format(const u8 *data, size_t len)
 	return LC3_FORMAT_NONE;
 }
 
+typedef struct Record {
+	u16 value;
+	u8 is_origin;
+	const u8 *text; /* not terminated */
+	u32 text_len;
+} Record;
+
+/* False: the file ends within it. */
+static bool read_record(ByteReader *reader, Record *record)
+{
+	record->value = reader_u16(reader);
+	record->is_origin = reader_u8(reader);
+	record->text_len = reader_u32(reader);
+	record->text = reader_bytes(reader, record->text_len);
+	return !reader->bad;
+}
+
 static Status read_tools(const GuestFile *file, Lc3Object *out, DiagList *diags)
 {
 	ByteReader reader = { file->data, file->len, sizeof signature, false };
 
 	while (reader.at < reader.len) {
-		u16 value = reader_u16(&reader);
-		u8 is_origin = reader_u8(&reader);
-		u32 text_len = reader_u32(&reader);
+		Record record;
 
-		reader_bytes(&reader, text_len);
-		if (reader.bad) {
+		if (!read_record(&reader, &record)) {
 			diag_report_file(diags, DIAG_ERROR, file->name, NULL, "the object file ends within a record");
 			return STATUS_TRUNCATED;
 		}
-		if (is_origin > 1) {
+		if (record.is_origin > 1) {
 			diag_report_file(diags, DIAG_ERROR, file->name, NULL,
 					 "damaged object file: a record is neither origin nor word");
 			return STATUS_CORRUPT;
 		}
-		if (is_origin) {
-			if (!lc3_object_origin(out, value, file->name, diags))
+		if (record.is_origin) {
+			if (!lc3_object_origin(out, record.value, file->name, diags))
 				return STATUS_TOO_BIG;
 			continue;
 		}
@@ -137,7 +151,7 @@ static Status read_tools(const GuestFile *file, Lc3Object *out, DiagList *diags)
 					 "damaged object file: a word stands before the first origin");
 			return STATUS_CORRUPT;
 		}
-		if (!lc3_object_word(out, value, file->name, diags))
+		if (!lc3_object_word(out, record.value, file->name, diags))
 			return STATUS_RANGE;
 	}
 	if (!out->count) {
@@ -180,6 +194,28 @@ Status lc3_object_read(const GuestFile *file, Lc3Object *out, bool *cut, DiagLis
 	case LC3_FORMAT_BIN: return lc3_bin_read(file, out, diags);
 	default: return read_classic(file, out, cut, diags);
 	}
+}
+
+Status lc3_object_names(const GuestFile *file, u16 space, const GuestNames *names)
+{
+	ByteReader reader = { file->data, file->len, sizeof signature, false };
+	Record record;
+	u32 address = 0, len;
+
+	if (lc3_format(file->data, file->len) != LC3_FORMAT_TOOLS)
+		return STATUS_FORMAT;
+	while (reader.at < reader.len && read_record(&reader, &record)) {
+		if (record.is_origin) {
+			address = record.value;
+			continue;
+		}
+		for (len = 0; len < record.text_len && (record.text[len] >= ' ' || record.text[len] == '\t'); len++)
+			;
+		if (len > 1 && address < MEMORY_WORDS) /* one byte: a letter of a string */
+			names->line(names->ctx, space, address, 0, (const char *)record.text, len);
+		address++;
+	}
+	return STATUS_OK;
 }
 
 /* ---- Writing ---- */

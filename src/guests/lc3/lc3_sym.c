@@ -92,6 +92,18 @@ Status lc3_symbols_read(const char *text, size_t len, Lc3Symbols *out)
 	return STATUS_OK;
 }
 
+Status lc3_symbols_names(const GuestFile *file, u16 space, const GuestNames *names)
+{
+	Lc3Symbols symbols;
+	Status status = lc3_symbols_read((const char *)file->data, file->len, &symbols);
+
+	for (u32 i = 0; !status && i < symbols.count; i++)
+		names->symbol(names->ctx, symbols.items[i].name, strlen(symbols.items[i].name), space,
+			      symbols.items[i].address);
+	lc3_symbols_fini(&symbols);
+	return status;
+}
+
 void lc3_symbols_fini(Lc3Symbols *symbols)
 {
 	arena_fini(&symbols->arena);
