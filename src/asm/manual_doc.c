@@ -70,10 +70,21 @@ void doc_escape(Buf *out, bool html, const char *text, size_t len)
 	}
 }
 
+/* `x` in somebody's prose is code, where the form can show it. */
 void doc_text(Doc *doc, const char *text)
 {
-	if (text)
-		doc_escape(doc->out, doc->html, text, strlen(text));
+	const char *open, *close;
+
+	if (!text)
+		return;
+	while (doc->html && (open = strchr(text, '`')) != NULL && (close = strchr(open + 1, '`')) != NULL && close > open + 1) {
+		doc_escape(doc->out, true, text, (size_t)(open - text));
+		buf_str(doc->out, "<code>");
+		doc_escape(doc->out, true, open + 1, (size_t)(close - open - 1));
+		buf_str(doc->out, "</code>");
+		text = close + 1;
+	}
+	doc_escape(doc->out, doc->html, text, strlen(text));
 }
 
 /* Letters, digits, '-' and '.' stay; everything else is written as _XX, so different names get different ids. */
