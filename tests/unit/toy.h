@@ -115,7 +115,7 @@ static void toy_put(Machine *machine, const AsmProgram *program)
 }
 
 /* A description, a program in it, a machine about to run it. */
-static void toy_open_isa(Toy *toy, const char *isa, const char *text)
+static inline void toy_open_isa(Toy *toy, const char *isa, const char *text)
 {
 	DiagList diags;
 	Source source = { "toy.asm", text, strlen(text) };
@@ -140,7 +140,7 @@ static inline void toy_open(Toy *toy, const char *text)
 	toy_open_isa(toy, toy_isa, text);
 }
 
-static void toy_close(Toy *toy)
+static inline void toy_close(Toy *toy)
 {
 	machine_destroy(toy->machine);
 	asm_program_destroy(toy->program);
