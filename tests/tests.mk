@@ -11,6 +11,7 @@
 #   tests/fuzz/fuzz_*.c      LLVMFuzzerTestOneInput, seeded from tests/fuzz/corpus/NAME/
 
 FUZZ_SECONDS ?= 20
+comma := ,
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 FUZZ_TESTS := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
@@ -18,12 +19,15 @@ UNIT_PROGRAMS := $(UNIT_TESTS:%=$(BUILD)/tests/unit/%)
 FUZZ_PROGRAMS := $(FUZZ_TESTS:%=$(BUILD)/tests/fuzz/fuzz_%)
 TOOL_SRC := $(wildcard tools/*.c)
 
+# Lets allocations fail.
+LDFLAGS_test_nomem := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc free mmap munmap)
+
 # Test sources may include what they share: "unit/..." beside them.
 $(BUILD)/tests/%.o: ALL_CFLAGS += -Itests
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIBS)
 	$(call say,link $@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) -lcmocka
+	$(Q)$(CC) $(ALL_LDFLAGS) $(LDFLAGS_$(notdir $@)) -o $@ $(filter %.o,$^) $(LIBS) -lcmocka
 # The LC-3 tests share a rig and an oracle.
 $(filter $(BUILD)/tests/unit/test_lc3%,$(UNIT_PROGRAMS)): $(BUILD)/tests/lc3/oracle.o $(BUILD)/tests/lc3/rig.o
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIBS)

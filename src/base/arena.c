@@ -41,6 +41,7 @@ void arena_reset(Arena *arena)
 {
 	ArenaChunk *keep = arena->chunks;
 
+	arena->failed = false;
 	if (!keep)
 		return;
 	while (keep->next) {
@@ -52,7 +53,6 @@ void arena_reset(Arena *arena)
 	arena->at = align_up(keep->bytes);
 	arena->end = keep->bytes + keep->size;
 	arena->total = 0;
-	arena->failed = false;
 }
 
 void *arena_alloc(Arena *arena, size_t size)

@@ -221,7 +221,7 @@ Status machine_create(const MachineConfig *config, Machine **out, DiagList *diag
 	machine->random_seed = config->random_seed;
 	arena_init(&machine->arena);
 	buf_init(&machine->output);
-	if (!allocate(machine)) {
+	if (!allocate(machine) || !buf_reserve(&machine->output, MACHINE_OUTPUT_CHUNK)) { /* output is never lost */
 		machine_destroy(machine);
 		return STATUS_NOMEM;
 	}
@@ -361,8 +361,10 @@ IrFunc *machine_handler(Machine *machine, u32 index, bool when)
 	if (*place)
 		return *place;
 	if (isa_lift_handler(machine->isa, &machine->isa->handlers[index], when, &machine->arena, &func) || !func ||
-	    func->failed)
+	    func->failed) {
+		machine->arena.failed = false; /* there may be memory next time */
 		return NULL;
+	}
 	*place = func;
 	return func;
 }
@@ -472,8 +474,10 @@ static IrFunc *lift_view(Machine *machine, u16 view, bool set)
 
 	if (*place)
 		return *place;
-	if (isa_lift_view(machine->isa, &machine->isa->views[view], set, &machine->arena, &func) || !func || func->failed)
+	if (isa_lift_view(machine->isa, &machine->isa->views[view], set, &machine->arena, &func) || !func || func->failed) {
+		machine->arena.failed = false;
 		return NULL;
+	}
 	*place = func;
 	return func;
 }
@@ -507,9 +511,9 @@ Status machine_set_view(Machine *machine, u16 view, u64 value)
 		return STATUS_NOMEM;
 	value = bits_trunc(value, machine->isa->views[view].width);
 	machine->stirred = true;
-	return machine->ops->eval(machine->engine, &machine->vcpu, func, &value, &result, &jumped) == ACCESS_OK
-		       ? STATUS_OK
-		       : STATUS_INVALID;
+	if (machine->ops->eval(machine->engine, &machine->vcpu, func, &value, &result, &jumped) == ACCESS_OK)
+		return STATUS_OK;
+	return machine->vcpu.exit.kind == EXIT_ERROR ? machine->vcpu.exit.status : STATUS_INVALID;
 }
 
 /* ---- Display and figures ---- */

@@ -186,8 +186,10 @@ static bool holds(Machine *machine, u32 handler, bool *ok)
 		return false;
 	}
 	machine->in_when = true;
-	if (machine->ops->eval(machine->engine, &machine->vcpu, func, NULL, &result, &jumped) != ACCESS_OK)
+	if (machine->ops->eval(machine->engine, &machine->vcpu, func, NULL, &result, &jumped) != ACCESS_OK) {
 		result = 0;
+		*ok = machine->vcpu.exit.kind != EXIT_ERROR;
+	}
 	machine->in_when = false;
 	return result & 1;
 }
@@ -241,7 +243,8 @@ static bool enter_interrupt(Machine *machine, MachineStop *stop)
 
 static bool take_event(Machine *machine, u32 handler, MachineStop *stop)
 {
-	u64 byte;
+	size_t at = machine->input_at;
+	u64 byte, polls = machine->idle_polls;
 	bool ok;
 
 	if (machine->input_at >= machine->input_len)
@@ -249,7 +252,13 @@ static bool take_event(Machine *machine, u32 handler, MachineStop *stop)
 	if (!holds(machine, handler, &ok))
 		return !ok && give_nomem(machine, stop);
 	byte = machine_take_byte(machine);
-	return run_body(machine, handler, &byte, stop);
+	if (!run_body(machine, handler, &byte, stop))
+		return false;
+	if (stop->kind == STOP_ERROR) { /* the event has not happened */
+		machine->input_at = at;
+		machine->idle_polls = polls;
+	}
+	return true;
 }
 
 /* The work between two instructions, from where it stands. True: return from machine_run. */
@@ -279,6 +288,8 @@ static bool work_off_boundary(Machine *machine, MachineStop *stop)
 			done = enter_interrupt(machine, stop);
 			break;
 		}
+		if (done && stop->kind == STOP_ERROR)
+			machine->phase--; /* out of memory: the next run does the step anew */
 		if (done)
 			return true;
 		if (machine->vcpu.icount != icount) /* an exception took the place of the next instruction */

@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: MIT
+ * Memory runs out: at the N-th allocation, for every N, once or from then on. Nothing crashes, nothing leaks; what
+ * succeeds all the same is whole; what fails says so, and a machine that had no memory goes on when there is some.
+ *
+ * This program alone is linked with malloc, calloc, realloc, free, mmap and munmap wrapped (tests.mk).
+ */
+#include "toy.h"
+
+#include <sys/mman.h>
+
+#include "asm/manual.h"
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void __real_free(void *memory);
+void *__real_mmap(void *address, size_t len, int protection, int flags, int file, off_t offset);
+int __real_munmap(void *address, size_t len);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void __wrap_free(void *memory);
+void *__wrap_mmap(void *address, size_t len, int protection, int flags, int file, off_t offset);
+int __wrap_munmap(void *address, size_t len);
+
+static long left = -1; /* allocations that still succeed; -1: all */
+static bool forever;   /* all further ones fail, too */
+static bool failed;    /* one did */
+static long live;      /* allocations and maps that are held */
+
+static bool refuse(void)
+{
+	if (left < 0)
+		return false;
+	if (left > 0) {
+		left--;
+		return false;
+	}
+	failed = true;
+	if (!forever)
+		left = -1;
+	return true;
+}
+
+void *__wrap_malloc(size_t size)
+{
+	void *memory = refuse() ? NULL : __real_malloc(size);
+
+	live += memory != NULL;
+	return memory;
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	void *memory = refuse() ? NULL : __real_calloc(count, size);
+
+	live += memory != NULL;
+	return memory;
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+	void *memory = refuse() ? NULL : __real_realloc(old, size);
+
+	live += memory != NULL && !old;
+	return memory;
+}
+
+void __wrap_free(void *memory)
+{
+	live -= memory != NULL;
+	__real_free(memory);
+}
+
+void *__wrap_mmap(void *address, size_t len, int protection, int flags, int file, off_t offset)
+{
+	void *memory = refuse() ? MAP_FAILED : __real_mmap(address, len, protection, flags, file, offset);
+
+	live += memory != MAP_FAILED;
+	return memory;
+}
+
+int __wrap_munmap(void *address, size_t len)
+{
+	live--;
+	return __real_munmap(address, len);
+}
+
+static void limit(long allocations, bool all_further)
+{
+	left = allocations;
+	forever = all_further;
+	failed = false;
+}
+
+static bool was_refused(void)
+{
+	left = -1;
+	return failed;
+}
+
+/* ---- Loading a description ---- */
+
+static char *read_text(const char *path)
+{
+	FILE *file = fopen(path, "rb");
+	char *text = calloc(1, 1 << 18);
+
+	assert_non_null(file);
+	assert_non_null(text);
+	assert_true(fread(text, 1, (1 << 18) - 1, file) > 0);
+	fclose(file);
+	return text;
+}
+
+static void load_with_less(const char *text, long step)
+{
+	DiagList diags;
+	Isa *whole;
+	long before;
+
+	diag_init(&diags);
+	whole = isa_load("t.isa", text, strlen(text), NULL, 0, &diags);
+	toy_check(&diags, whole);
+	diag_fini(&diags);
+	before = live;
+	for (int way = 0; way < 2; way++)
+		for (long n = 0;; n += step) {
+			Isa *isa;
+			bool refused;
+
+			diag_init(&diags);
+			limit(n, way);
+			isa = isa_load("t.isa", text, strlen(text), NULL, 0, &diags);
+			refused = was_refused();
+			if (isa) { /* not half of it */
+				assert_true(isa->hash == whole->hash);
+				assert_int_equal(isa->insn_count, whole->insn_count);
+				assert_int_equal(isa->form_count, whole->form_count);
+				assert_int_equal(isa->field_count, whole->field_count);
+				assert_int_equal(isa->handler_count, whole->handler_count);
+				assert_int_equal(isa->dialect_count, whole->dialect_count);
+				assert_int_equal(isa->pseudo_count, whole->pseudo_count);
+			} else {
+				assert_true(refused);
+				if (!way && !diags.errors)
+					fail_msg("allocation %ld: no message", n);
+			}
+			isa_destroy(isa);
+			diag_fini(&diags);
+			if (live != before)
+				fail_msg("allocation %ld: %ld leaked", n, live - before);
+			if (!refused)
+				break;
+		}
+	isa_destroy(whole);
+}
+
+static void test_load(void **state)
+{
+	static const char *const files[] = { "tests/isa/svm.isa", "tests/isa/iridium.isa", "tests/isa/constructs.isa",
+					     "examples/isa/6502.isa", "tests/isa/rv64gc.isa" };
+
+	(void)state;
+	load_with_less(toy_isa, 1);
+	for (unsigned i = 0; i < COUNT_OF(files); i++) {
+		char *text = read_text(files[i]);
+
+		load_with_less(text, i < 3 ? 1 : 7);
+		free(text);
+	}
+}
+
+/* ---- Assembler, disassembler, manual ---- */
+
+static bool same_program(const AsmProgram *a, const AsmProgram *b)
+{
+	if (a->segment_count != b->segment_count || a->symbol_count != b->symbol_count || a->line_count != b->line_count)
+		return false;
+	for (u32 i = 0; i < a->segment_count; i++)
+		if (a->segments[i].count != b->segments[i].count || a->segments[i].origin != b->segments[i].origin ||
+		    memcmp(a->segments[i].cells, b->segments[i].cells, a->segments[i].count * sizeof(u64)) != 0)
+			return false;
+	return true;
+}
+
+static void assemble_with_less(const Isa *isa, const char *text)
+{
+	Source source = { "t.asm", text, strlen(text) };
+	AsmOptions options = { 0 };
+	DiagList diags;
+	AsmProgram *whole;
+	long before;
+
+	diag_init(&diags);
+	whole = asm_assemble(isa, &source, &options, &diags);
+	toy_check(&diags, whole);
+	diag_fini(&diags);
+	before = live;
+	for (int way = 0; way < 2; way++)
+		for (long n = 0;; n++) {
+			AsmProgram *program;
+			bool refused;
+
+			diag_init(&diags);
+			limit(n, way);
+			program = asm_assemble(isa, &source, &options, &diags);
+			refused = was_refused();
+			if (program && !same_program(program, whole))
+				fail_msg("allocation %ld: half a program", n);
+			if (!program) {
+				assert_true(refused);
+				if (!way && !diags.errors)
+					fail_msg("allocation %ld: no message", n);
+			}
+			asm_program_destroy(program);
+			diag_fini(&diags);
+			if (live != before)
+				fail_msg("allocation %ld: %ld leaked", n, live - before);
+			if (!refused)
+				break;
+		}
+	asm_program_destroy(whole);
+}
+
+static void text_with_less(const Isa *isa)
+{
+	DisOptions options = { 0 };
+	u64 cells[40] = { 0x1234, 0x4321, 0xFFFF };
+	long before = live;
+	Buf whole;
+
+	buf_init(&whole);
+	dis_cells(isa, &options, 0, cells, COUNT_OF(cells), &whole);
+	for (int way = 0; way < 2; way++)
+		for (long n = 0;; n++) {
+			Buf buf;
+
+			buf_init(&buf);
+			limit(n, way);
+			dis_cells(isa, &options, 0, cells, COUNT_OF(cells), &buf);
+			if (!buf.failed && (buf.len != whole.len || memcmp(buf.data, whole.data, buf.len) != 0))
+				fail_msg("allocation %ld: half a text", n);
+			manual_write(isa, n % 2 ? MANUAL_HTML : MANUAL_TEXT, &buf);
+			buf_fini(&buf);
+			if (!was_refused())
+				break;
+		}
+	buf_fini(&whole);
+	assert_int_equal(live, before);
+}
+
+static void test_text(void **state)
+{
+	DiagList diags;
+	Isa *isa;
+	char *text = read_text("tests/isa/rv64gc.isa");
+
+	(void)state;
+	diag_init(&diags);
+	isa = isa_load("toy.isa", toy_isa, strlen(toy_isa), NULL, 0, &diags);
+	toy_check(&diags, isa);
+	assemble_with_less(isa, ".ORG 0x100\nloop: LI R1, 3\n.WORD loop\n.SPACE 40\nx: BNZ R1, loop\n.ORG 0x4000\nADD R1, R2, R3\n");
+	text_with_less(isa);
+	isa_destroy(isa);
+	isa = isa_load("rv.isa", text, strlen(text), NULL, 0, &diags);
+	toy_check(&diags, isa);
+	assemble_with_less(isa, " li a0, x\n la a1, x\n call x\n .org 0x1000\nx: nop\n beq a0, a1, x\n");
+	isa_destroy(isa);
+	diag_fini(&diags);
+	free(text);
+}
+
+/* ---- Machines ---- */
+
+static const char program[] =
+	".ORG 0x40\nLI R5, -254\nLD R6, R5\nOUT R6\nIRET\n"
+	".ORG 0x80\nwork: ST R1, R1\nLD R2, R1\nADD R3, R3, R2\nRAND R4\nADD R3, R3, R4\nTRAP 2\nRET\n"
+	".ORG 0x100\nGETC R0\nLI R0, 9\nSETF\n"
+	"loop: ADD R1, R0, R0\nLI R4, 0xFF\nADD R1, R1, R4\nADD R1, R1, R4\nCALL work\n"
+	"LI R4, 0x85\nLD R2, R4\nST R2, R4\n"
+	"MODE 1\nWHO R2\nADD R3, R3, R2\nMODE 0\nSTD R3, R2\nLDD R2, R0\nOUT R0\nADDI R0, R0, -1\nBNZ R0, loop\n"
+	"LI R1, 99\nADDI R1, R1, 5\nSTD R1, R1\nSTOP 3\n";
+
+static void test_create(void **state)
+{
+	Toy toy;
+	long before;
+
+	(void)state;
+	toy_open(&toy, program);
+	before = live;
+	for (int way = 0; way < 2; way++)
+		for (long n = 0;; n++) {
+			MachineConfig config = { .isa = toy.isa, .size_program = 100 };
+			Machine *machine = NULL;
+			DiagList diags;
+			Status status;
+			bool refused;
+
+			diag_init(&diags);
+			limit(n, way);
+			status = machine_create(&config, &machine, &diags);
+			refused = was_refused();
+			assert_int_equal(status, refused ? STATUS_NOMEM : STATUS_OK);
+			assert_true(refused == !machine);
+			machine_destroy(machine);
+			diag_fini(&diags);
+			if (live != before)
+				fail_msg("allocation %ld: %ld leaked", n, live - before);
+			if (!refused)
+				break;
+		}
+	toy_close(&toy);
+}
+
+/* Runs out in the middle, at any place, with and without a recording; then goes on. */
+static void run_with_less(bool record)
+{
+	Toy toy;
+	u64 end;
+	Buf said;
+	long before = live;
+
+	toy_open(&toy, program);
+	machine_input(toy.machine, (const u8 *)"abcdef", 6);
+	assert_int_equal(machine_run(toy.machine, 100000).kind, STOP_HALT);
+	end = toy_hash(toy.machine);
+	said = toy.output;
+	buf_init(&toy.output);
+	toy_close(&toy);
+	for (int way = 0; way < 2; way++)
+		for (long n = 0;; n++) {
+			MachineStop stop;
+			bool refused;
+			unsigned tries = 0;
+
+			toy_open(&toy, program);
+			machine_record(toy.machine, record);
+			buf_reserve(&toy.output, 4096);
+			machine_input(toy.machine, (const u8 *)"abcdef", 6);
+			limit(n, way);
+			stop = machine_run(toy.machine, 100000);
+			refused = was_refused();
+			if (stop.kind == STOP_ERROR) {
+				assert_true(refused);
+				assert_int_equal(stop.status, STATUS_NOMEM);
+			}
+			while (stop.kind == STOP_ERROR && tries++ < 3)
+				stop = machine_run(toy.machine, 100000);
+			if (stop.kind != STOP_HALT)
+				fail_msg("allocation %ld: stop %d %s", n, stop.kind, stop.text);
+			if (toy_hash(toy.machine) != end)
+				fail_msg("allocation %ld: another end", n);
+			if (toy.output.len != said.len || memcmp(toy.output.data, said.data, said.len) != 0)
+				fail_msg("allocation %ld: output lost", n);
+			toy_close(&toy);
+			if (!refused)
+				break;
+		}
+	buf_fini(&said);
+	assert_int_equal(live, before);
+}
+
+static void test_run(void **state)
+{
+	(void)state;
+	run_with_less(false);
+	run_with_less(true);
+}
+
+static void test_snapshot(void **state)
+{
+	Toy toy;
+	Machine *other;
+	Buf whole;
+	long before;
+	u64 hash, fresh;
+
+	(void)state;
+	toy_open(&toy, program);
+	machine_input(toy.machine, (const u8 *)"abcdef", 6);
+	machine_run(toy.machine, 100);
+	buf_init(&whole);
+	assert_int_equal(machine_snapshot(toy.machine, &whole), STATUS_OK);
+	hash = toy_hash(toy.machine);
+	before = live;
+	for (int way = 0; way < 2; way++)
+		for (long n = 0;; n++) {
+			Buf buf;
+			Status status;
+			bool refused;
+
+			buf_init(&buf);
+			limit(n, way);
+			status = machine_snapshot(toy.machine, &buf);
+			refused = was_refused();
+			assert_int_equal(status, refused ? STATUS_NOMEM : STATUS_OK);
+			buf_fini(&buf);
+			other = toy_machine(toy.isa);
+			fresh = toy_hash(other);
+			limit(n, way);
+			status = machine_restore(other, whole.data, whole.len);
+			refused |= was_refused();
+			if (status) {
+				assert_int_equal(status, STATUS_NOMEM);
+				assert_true(toy_hash(other) == fresh);
+			} else {
+				assert_true(toy_hash(other) == hash);
+			}
+			machine_destroy(other);
+			assert_int_equal(live, before);
+			if (!refused)
+				break;
+		}
+	buf_fini(&whole);
+	toy_close(&toy);
+}
+
+/* Tables, breakpoints, watchpoints, views, a reset. */
+static void test_parts(void **state)
+{
+	Toy toy;
+	char *text = read_text("tests/isa/svm.isa");
+	long before = live;
+
+	(void)state;
+	for (int way = 0; way < 2; way++)
+		for (long n = 0; n < 40; n++) {
+			u64 rows, hash;
+			Status status;
+
+			toy_open_isa(&toy, text, "a: iconst 1\n halt\n");
+			hash = toy_hash(toy.machine);
+			limit(n, way);
+			for (u64 row = 0; row < 100; row++) {
+				rows = machine_table_rows(toy.machine, 0);
+				status = machine_set_table(toy.machine, 0, 1, row, row);
+				if (status) {
+					assert_int_equal(status, STATUS_NOMEM);
+					assert_int_equal(machine_table_rows(toy.machine, 0), rows);
+				}
+			}
+			for (u64 pc = 0; pc < 50; pc++) {
+				status = machine_break_set(toy.machine, pc * 3 % 50, true);
+				assert_true(status == STATUS_OK || status == STATUS_NOMEM);
+				status = machine_watch_set(toy.machine, 1, pc, 3, true, true, true);
+				assert_true(status == STATUS_OK || status == STATUS_NOMEM);
+			}
+			machine_reset(toy.machine, false);
+			was_refused();
+			machine_reset(toy.machine, true);
+			assert_true(hash != toy_hash(toy.machine));
+			toy_close(&toy);
+			toy_open(&toy, program);
+			limit(n, way);
+			machine_view(toy.machine, 0);
+			status = machine_set_view(toy.machine, 0, 3);
+			assert_int_equal(was_refused() && status != STATUS_OK ? STATUS_NOMEM : STATUS_OK, status);
+			assert_int_equal(machine_set_view(toy.machine, 0, 3), STATUS_OK);
+			assert_int_equal(machine_view(toy.machine, 0), 3);
+			toy_close(&toy);
+		}
+	free(text);
+	assert_int_equal(live, before - 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_load), cmocka_unit_test(test_text), cmocka_unit_test(test_create),
+		cmocka_unit_test(test_run), cmocka_unit_test(test_snapshot), cmocka_unit_test(test_parts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
