@@ -218,6 +218,9 @@ static void tools_mnemonics(void **state)
 	      0x0A01, 0x0601, 0x0E01);
 	TOOLS("NOP\nRET\nRTI\nGETC\nOUT\nPUTC\nPUTS\nIN\nPUTSP\nHALT\nJMP R3\nJSRR R4\nNOT R1,R2\nLEA R5,#0\nSTI R6,#1", 0,
 	      0xC1C0, 0x8000, 0xF020, 0xF021, 0xF021, 0xF022, 0xF023, 0xF024, 0xF025, 0xC0C0, 0x4100, 0x92BF, 0xEA00, 0xBC01);
+	TOOLS("NOP #1\nNOP -1\nA NOP A\nNOP xFF\nNOP A", 1, 0x01FF, 0x01FF, 0x00FF, 0x01FD); /* an offset, unused */
+	TOOLS_REFUSES("NOP #256", "does not fit");
+	TOOLS_REFUSES("NOP R0", "'R0' is not a label or a number");
 	test_says(lc3, &tools, ".ORIG x3000\nL BRzn L\n.END\n",
 		  "t.asm:2:3: error: there is no instruction 'BRzn'\n"
 		  "    2 | L BRzn L\n"

@@ -158,7 +158,11 @@ static void lc3_texts(void **state)
 	shows(isa, &named, 0x3000, 0x0605, "BRzp #5");
 	shows(isa, &plain, 0x3000, 0x0000, "NOP");
 	shows(isa, &classic, 0x3000, 0x0000, ".FILL x0000");
-	shows(isa, &plain, 0x3000, 0x0001, ".FILL x0001"); /* a branch that never branches has no spelling */
+	shows(isa, &plain, 0x3000, 0x0001, "NOP #1"); /* a branch that never branches */
+	shows(isa, &plain, 0x3000, 0x01FF, "NOP #-1");
+	shows(isa, &named, 0x3000, 0x0004, "NOP LOOP");
+	shows(isa, &bare, 0x3000, 0x0001, ".FILL x0001");
+	shows(isa, &classic, 0x3000, 0x0001, ".FILL x0001");
 	shows(isa, &plain, 0x3000, 0xD000, ".FILL xD000");
 	shows(isa, &plain, 0x3000, 0x1048, ".FILL x1048"); /* a bit that must be zero */
 	shows(isa, &plain, 0x3000, 0x6042, "LDR R0, R1, #2");
