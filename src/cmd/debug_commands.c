@@ -14,6 +14,9 @@
 #include "cmd/say.h"
 #include "cmd/screen.h"
 
+/* Of steps: more is a negative number, or a mistake. */
+#define COUNT_MOST ((u64)1 << 62)
+
 /* ---- Running ---- */
 
 static bool finish_run(Debug *debug, DebugStop stop)
@@ -30,6 +33,8 @@ static bool run_count(Debug *debug, const char *args, DebugStop (*function)(Debu
 
 	if (!debug_take_number(debug, args, 1, &count))
 		return false;
+	if (count > COUNT_MOST)
+		return debug_error(debug, "how many? '%s' is no count", args);
 	debug_flush(debug);
 	return finish_run(debug, function(debug->session, count));
 }
@@ -241,6 +246,8 @@ static bool do_set(Debug *debug, const char *args)
 	fine = debug_take_value(debug, &args, true, &value);
 	if (fine && !debug_assign(debug->session, target, value.value, &error))
 		fine = debug_error(debug, "%s", buf_text(&error));
+	if (fine)
+		debug_note_registers(debug); /* the next stop shows what the program changes */
 	buf_fini(&error);
 	debug_expr_destroy(target);
 	return fine;
@@ -256,6 +263,8 @@ static bool do_examine(Debug *debug, const char *args)
 
 	if (!debug_take_format(debug, &args, &count, &format, "xductis"))
 		return false;
+	if (!count && format == 's')
+		count = 1; /* one text */
 	if (*args) {
 		expr = debug_take_expr(debug, &args, true);
 		if (!expr)
@@ -389,9 +398,11 @@ static void info_breaks(Debug *debug)
 			   point->enabled ? "on" : "off");
 		if (point->kind == DEBUG_POINT_BREAK)
 			debug_show_address(debug, debug->isa->code_space, point->pc);
-		buf_printf(&debug->out, "%s%s%s, hit %" PRIu64 " time%s\n", point->kind == DEBUG_POINT_BREAK ? "  (" : "",
-			   point->text, point->kind == DEBUG_POINT_BREAK ? ")" : "", point->hits,
-			   point->hits == 1 ? "" : "s");
+		if (point->kind != DEBUG_POINT_BREAK)
+			buf_str(&debug->out, point->text);
+		else if (*point->text)
+			buf_printf(&debug->out, "  (%s)", point->text);
+		buf_printf(&debug->out, ", hit %" PRIu64 " time%s\n", point->hits, point->hits == 1 ? "" : "s");
 	}
 }
 
@@ -567,6 +578,15 @@ static bool do_quit(Debug *debug, const char *args)
 	return true;
 }
 
+/* Words that other debuggers know, and what they are called here. */
+static const char *const foreign_commands[][2] = {
+	{ "run", "continue" }, { "r", "continue" }, { "start", "reset" }, { "restart", "reset" }, { "stop", "break" },
+	{ "go", "continue" }, { "where", "backtrace" }, { "regs", "info registers" }, { "registers", "info registers" },
+	{ "printregs", "info registers" }, { "stepi", "step" }, { "si", "step" }, { "nexti", "next" }, { "ni", "next" },
+	{ "over", "next" }, { "out", "finish" }, { "dump", "x" }, { "memory", "x" }, { "mem", "x" }, { "exit", "quit" },
+	{ "bye", "quit" }, { "undo", "back" }, { "rsi", "back" }, { "clear", "delete" }, { "display", "watch or print" },
+};
+
 static const DebugCommand *find_command(Debug *debug, const char *name, size_t len)
 {
 	const DebugCommand *found = NULL;
@@ -577,6 +597,12 @@ static const DebugCommand *find_command(Debug *debug, const char *name, size_t l
 		    (command->alias && strlen(command->alias) == len && strncmp(command->alias, name, len) == 0))
 			return command;
 	}
+	for (u32 i = 0; i < COUNT_OF(foreign_commands); i++)
+		if (strlen(foreign_commands[i][0]) == len && strncmp(foreign_commands[i][0], name, len) == 0) {
+			debug_error(debug, "'%s' is no command; here it is `%s`", foreign_commands[i][0],
+				    foreign_commands[i][1]);
+			return NULL;
+		}
 	for (const DebugCommand *command = debug_commands; command->name; command++)
 		if (strncmp(command->name, name, len) == 0) {
 			found = command;

@@ -672,9 +672,19 @@ bool debug_expr_assign(const DebugExpr *expr, Machine *machine, u64 value, Buf *
 {
 	Eval ctx = { machine, expr->isa, error };
 	const Node *node = expr->root;
+	const unsigned width = node->width && node->width < 64 ? node->width : 64;
 	DebugValue inner;
 	u32 slot;
 
+	/* As it stands, or as a negative number. */
+	if (value > bits_mask(width) && (i64)value < -(i64)((u64)1 << (width - 1))) {
+		buf_printf(error, "%lld does not fit %u bits", (long long)value, width);
+		return false;
+	}
+	if (value > bits_mask(width) && (i64)value >= 0) {
+		buf_printf(error, "%llu does not fit %u bits", (unsigned long long)value, width);
+		return false;
+	}
 	switch (node->kind) {
 	case NODE_SLOT:
 		machine_set_slot(machine, (u32)node->value, value);

@@ -140,6 +140,11 @@ static DebugStop hit_stop(DebugSession *session, const PointHit *hit)
 
 /* ---- Forward ---- */
 
+enum {
+	IDLE_POLLS = 1000000, /* fruitless looks at the keyboard after which a program is said to wait */
+	IDLE_LOOK = 1024,     /* single steps between two counts of them */
+};
+
 typedef struct Goal {
 	u64 limit;      /* icount to stop at */
 	bool has_target, has_call;
@@ -211,13 +216,41 @@ static bool take_stop(DebugSession *session, Goal *goal, MachineStop stop, Debug
 	}
 }
 
+/* What has happened since the program began to do nothing but look for a key. */
+typedef struct Idle {
+	MachineStats since;
+	u64 pending;
+	u32 stretches;
+} Idle;
+
+/* A program that only looks whether a key is there, again and again, waits for one as much as a program that asks for
+ * it does. In the past nobody is asked: what was typed then is on record. */
+static bool waits_for_key(const DebugSession *session, const Goal *goal, bool steps, Idle *idle)
+{
+	const Machine *machine = session->machine;
+	u64 pending = machine_input_pending(machine);
+	MachineStats now;
+
+	if (goal->limit != ~(u64)0 || machine_input_ended(machine) || (steps && ++idle->stretches % IDLE_LOOK))
+		return false;
+	machine_stats(machine, &now);
+	if (now.output_bytes == idle->since.output_bytes && now.input_bytes == idle->since.input_bytes &&
+	    pending == idle->pending && now.icount > session->reached)
+		return now.key_polls - idle->since.key_polls >= IDLE_POLLS;
+	idle->since = now;
+	idle->pending = pending;
+	return false;
+}
+
 static DebugStop run(DebugSession *session, Goal *goal)
 {
+	Idle idle = { .pending = machine_input_pending(session->machine) };
 	Machine *machine = session->machine;
 	u64 more[2] = { goal->target, goal->call };
 	bool steps = points_need_steps(session);
 	DebugStop out;
 
+	machine_stats(machine, &idle.since);
 	points_arm(session, more, goal->has_call ? 2 : goal->has_target);
 	points_refresh(session);
 	machine_skip_break(machine);
@@ -236,6 +269,10 @@ static DebugStop run(DebugSession *session, Goal *goal)
 			history_take(session, false);
 		if (take_stop(session, goal, machine_run(machine, stretch_of(session, goal, steps)), &out))
 			break;
+		if (waits_for_key(session, goal, steps, &idle)) {
+			out = session_machine_stop(session, (MachineStop){ .kind = STOP_WAIT, .pc = machine_pc(machine) });
+			break;
+		}
 	}
 	if (machine_icount(machine) > session->reached)
 		session->reached = machine_icount(machine);

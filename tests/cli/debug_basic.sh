@@ -89,3 +89,25 @@ expect 0 $HUSK debug --profile tiny --input input -c 'b AGAIN if R0 == 122' -c c
 has "$out" '^xyz$'; has "$out" '3  bytes of input, 0 waiting, ended'
 expect 0 $HUSK debug --profile tiny -c c -c 'input "a\x62\n"' -c c echo.asm
 has "$out" '^The program waits for input'; has "$out" '^ab$'
+
+# A program that asks the keyboard's status again and again waits too; what it is given lets it go on.
+expect 0 timeout 20 $HUSK debug --profile v3 -c c -c 'input "z"' -c 'c' -c 'eof' -c 'c' echo.asm
+[ "$(grep -c '^The program waits for input' <<<"$out")" = 2 ] || fail "it does not wait twice"
+has "$out" '^z'; has "$out" 'which has ended'
+# In the past it is not asked: what was typed later is on record.
+expect 0 timeout 20 $HUSK debug --profile v3 -c c -c 'input "z"' -c c -c 'goto 0' -c 'break AGAIN' -c 'c' -c 'p R0' echo.asm
+[ "$(grep -c '^The program waits for input' <<<"$out")" = 2 ] || fail "it waits in the past"
+has "$out" '^R0 = x007A'
+
+# Values that do not fit, counts that are none, words of other debuggers, registers shown after `set`, one text.
+for value in 65536 -32769 x12345678; do expect 1 $HUSK debug -c "set R0 = $value" count.asm; has "$out" 'does not fit 16 bits'; done
+expect 1 $HUSK debug -c "set M[x3000] = 99999" count.asm; has "$out" '99999 does not fit 16 bits'
+expect 0 $HUSK debug -c 'set R0 = -32768' -c 'p/x R0' -c 'set R0 = 65535' -c 'p/x R0' count.asm
+has "$out" 'R0 = x8000'; has "$out" 'R0 = xFFFF'
+expect 1 $HUSK debug -c 'step -1' count.asm; has "$out" "'-1' is no count"
+expect 1 $HUSK debug -c 'run' count.asm; has "$out" 'here it is `continue`'
+expect 0 $HUSK debug -c 'set R0 = 7' -c 'step 2' count.asm; has "$out" 'R0 x0007 -> x0009'
+expect 0 $HUSK debug -c 'break' -c 'info breaks' count.asm; has "$out" '^1 +break on +x3000, hit 0 times$'
+printf '.ORIG x3000\n HALT\nS .STRINGZ "one"\n .STRINGZ "two"\n.END\n' >texts.asm
+expect 0 $HUSK debug -c 'x/s S' texts.asm; has "$out" '"one"'; grep -q '"two"' <<<"$out" && fail "x/s shows more than one text"
+:
