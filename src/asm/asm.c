@@ -224,9 +224,9 @@ static void warn_overlaps(Assembler *as)
 
 			asm_report_at(as, DIAG_WARNING, line->source,
 				      line_offset(&program->sources[line->source], line->line), 1, NULL,
-				      "the segment at 0x%llX overlaps the one at 0x%llX (%u cells)",
+				      "the segment at 0x%llX overlaps the one at 0x%llX (%u cell%s)",
 				      (unsigned long long)segment->origin, (unsigned long long)widest->origin,
-				      widest->count);
+				      widest->count, widest->count == 1 ? "" : "s");
 		}
 		if (!widest || widest->space != segment->space ||
 		    segment->origin + segment->count > widest->origin + widest->count)

@@ -239,8 +239,8 @@ static void walk_space(Assembler *as, AsmStmt *stmt, bool align)
 		number_at(as, stmt, &at, &fill);
 	if (v < 0 || (d->nonzero && v == 0 && as->writing) || (align && v <= 0)) {
 		if (as->writing)
-			asm_error(as, &stmt->span, &stmt->span.tokens[0], NULL, "%s wants a number above %d, not %lld",
-				  d->name, d->nonzero || align ? 0 : -1, (long long)v);
+			asm_error(as, &stmt->span, &stmt->span.tokens[0], NULL, "%s wants %s, not %lld", d->name,
+				  d->nonzero || align ? "a number above 0" : "0 or more", (long long)v);
 		return;
 	}
 	count = (u64)v;

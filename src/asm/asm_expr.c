@@ -184,8 +184,11 @@ static bool expr_symbol(Expr *e, const AsmToken *token, AsmValue *value)
 	if (as->checking || outside_symbol(as, text, len, value))
 		return true;
 	if (as->writing && !as->dry) {
-		const char *hint = asm_suggest(as, NAMES_SYMBOL | NAMES_REGISTER, text, len);
+		const char *hint = NULL;
 
+		/* "=5" or "[R1]" of another assembler is no mistyped name. */
+		if (!strchr("=[(<{#&*", text[0]))
+			hint = asm_suggest(as, NAMES_SYMBOL | NAMES_REGISTER, text, len);
 		if (!hint && text[0] == '-' && len > 1)
 			hint = "the sign of a number stands behind its prefix";
 		asm_error(as, e->span, token, hint, "there is no label %s", asm_quote(as, e->span, token));

@@ -358,7 +358,7 @@ static void directive(Line *l, u32 index)
 static void unknown(Line *l, const AsmToken *token)
 {
 	Assembler *as = l->as;
-	const char *text = text_of(l, token), *hint;
+	const char *text = text_of(l, token), *hint = NULL;
 	bool is_directive = token->kind == TOKEN_NAME && text[0] == '.';
 
 	if (is_directive && as->options->liberal) {
@@ -376,12 +376,15 @@ static void unknown(Line *l, const AsmToken *token)
 			  asm_quote(as, &l->span, token));
 		return;
 	}
+	if (as->dialect->comment_count && text[0] && strchr("#/*;'!|", text[0]))
+		hint = arena_printf(&as->scratch, "a comment begins with %s", as->dialect->comments[0]);
 	if (token->kind != TOKEN_NAME) {
-		asm_error(as, &l->span, token, NULL, "a label or an instruction is expected, not %s",
+		asm_error(as, &l->span, token, hint, "a label or an instruction is expected, not %s",
 			  asm_quote(as, &l->span, token));
 		return;
 	}
-	hint = asm_suggest(as, is_directive ? NAMES_DIRECTIVE : NAMES_MNEMONIC | NAMES_DIRECTIVE, text, token->len);
+	if (!hint)
+		hint = asm_suggest(as, is_directive ? NAMES_DIRECTIVE : NAMES_MNEMONIC | NAMES_DIRECTIVE, text, token->len);
 	if (!hint && as->dialect->label == ISA_LABEL_COLON && token[1].kind == TOKEN_END)
 		hint = "a label ends with ':'";
 	if (token[1].kind == TOKEN_PUNCT && !(token[1].flags & TOKEN_BLANK) && token[1].value != ':' &&

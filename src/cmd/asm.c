@@ -85,6 +85,7 @@ static const GuestFormat raw_format = {"raw", ".bin", write_raw};
 static const GuestFormat *find_format(const Loaded *loaded, const char *name)
 {
 	const GuestFormat *formats = loaded->guest ? loaded->guest->formats : NULL;
+	Buf names;
 
 	if (!name)
 		return formats && formats->name ? formats : &raw_format;
@@ -94,6 +95,11 @@ static const GuestFormat *find_format(const Loaded *loaded, const char *name)
 	if (strcmp(name, raw_format.name) == 0)
 		return &raw_format;
 	say_error("%s has no object format '%s'", loaded->isa->name, name);
+	buf_init(&names);
+	for (const GuestFormat *format = formats; format && format->name; format++)
+		buf_printf(&names, "%s ", format->name);
+	say_hint("it has: %sraw", buf_text(&names));
+	buf_fini(&names);
 	return NULL;
 }
 
@@ -143,10 +149,12 @@ static int write_program(Loaded *loaded, const LoadedFile *file, const GuestForm
 	code = status ? EXIT_NOT_RUNNABLE : 0;
 	if (status && !loaded->diags.errors)
 		say_error("%s: %s", file->name, status_text(status));
-	if (!code && !options->output && strcmp(buf_text(&object_path), file->name) == 0) {
-		say_error("%s would be overwritten by its object: give -o FILE", file->name);
+	if (!code && load_is_input(loaded, buf_text(&object_path), "its object"))
 		code = EXIT_HUSK;
-	}
+	if (!code && options->listing && load_is_input(loaded, options->listing, "its listing"))
+		code = EXIT_HUSK;
+	if (!code && options->symbols && load_is_input(loaded, options->symbols, "its symbols"))
+		code = EXIT_HUSK;
 	if (!code)
 		code = say_output(&object, buf_text(&object_path));
 	summarize(loaded, file->program, &summary);

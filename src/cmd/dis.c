@@ -436,6 +436,8 @@ static int dis_run(Command *command)
 	buf_init(&dis.label);
 	code = disassemble(&dis, command);
 	load_complain(&dis.loaded);
+	if (!code && load_is_input(&dis.loaded, dis.options->output, "its own text"))
+		code = EXIT_HUSK;
 	if (!code)
 		code = say_output(&dis.out, dis.options->output);
 	buf_fini(&dis.out);

@@ -70,6 +70,19 @@ int file_read(const char *path, size_t limit, Buf *out, Buf *error)
 	return code;
 }
 
+bool file_is_same(const char *a, const char *b)
+{
+	struct stat one, two;
+
+	return stat(a, &one) == 0 && stat(b, &two) == 0 && S_ISREG(one.st_mode) && one.st_dev == two.st_dev &&
+	       one.st_ino == two.st_ino;
+}
+
+size_t file_byte_order_mark(const u8 *data, size_t len)
+{
+	return len >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+}
+
 const char *file_base(const char *path)
 {
 	const char *slash = strrchr(path, '/');

@@ -17,6 +17,10 @@ int file_read(const char *path, size_t limit, Buf *out, Buf *error);
 bool file_has_extension(const char *path, const char *extension);
 /* The path with its extension (if any) replaced. */
 void file_with_extension(const char *path, const char *extension, Buf *out);
+/* Are both the same regular file, whatever the names? */
+bool file_is_same(const char *a, const char *b);
+/* How many bytes the UTF-8 byte order mark takes that editors put before a text: 0 or 3. */
+size_t file_byte_order_mark(const u8 *data, size_t len);
 /* The part behind the last '/'. */
 const char *file_base(const char *path);
 

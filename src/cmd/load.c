@@ -98,6 +98,17 @@ int load_files(Loaded *loaded, const char *const *names, u32 count)
 	return 0;
 }
 
+bool load_is_input(const Loaded *loaded, const char *path, const char *what)
+{
+	for (u32 i = 0; path && strcmp(path, "-") != 0 && i < loaded->file_count; i++) {
+		if (!file_is_same(path, loaded->files[i].name))
+			continue;
+		say_error("%s would be overwritten by %s: name another file", loaded->files[i].name, what);
+		return true;
+	}
+	return false;
+}
+
 /* ---- Assembly texts ---- */
 
 typedef struct Includer {
@@ -120,8 +131,11 @@ static char *read_included(void *ctx, const char *name, size_t *len)
 		buf_add(&path, includer->main_name, (size_t)(base - includer->main_name));
 	buf_str(&path, name);
 	if (file_read(buf_text(&path), includer->left, &data, &error) == 0 && !data.failed) {
+		const size_t skipped = file_byte_order_mark(data.data, data.len);
+
 		includer->left -= data.len;
-		*len = data.len;
+		memmove(data.data, data.data + skipped, data.len + 1 - skipped); /* with the NUL behind it */
+		*len = data.len - skipped;
 		text = (char *)data.data;
 	} else {
 		buf_fini(&data);
@@ -137,7 +151,8 @@ int load_assemble(Loaded *loaded, const LoadOptions *options)
 
 	for (u32 i = 0; i < loaded->file_count; i++) {
 		LoadedFile *file = &loaded->files[i];
-		Source source = {file->name, buf_text(&file->data), file->data.len};
+		size_t skipped = file_byte_order_mark(file->data.data, file->data.len);
+		Source source = {file->name, buf_text(&file->data) + skipped, file->data.len - skipped};
 		Includer includer = {file->name, FILE_LIMIT};
 		AsmOptions how = {.dialect = loaded->dialect, .liberal = options->liberal,
 				  .read_file = read_included, .ctx = &includer};

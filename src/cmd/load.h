@@ -70,6 +70,8 @@ void load_init(Loaded *loaded);
 void load_fini(Loaded *loaded);
 /* Shows warnings, or why it failed. */
 void load_complain(const Loaded *loaded);
+/* Complains when `path` is one of the files that were read: `what` would be written over it. */
+bool load_is_input(const Loaded *loaded, const char *path, const char *what);
 
 /* Each gives 0 or the exit code. load_files reads them all; load_isa chooses and loads the description;
  * load_assemble turns the assembly texts into programs; load_machine makes the machine and puts everything into it.

@@ -166,6 +166,10 @@ int load_isa_text(const char *name, Buf *text, const char **shown_name, const Gu
 	}
 	*shown_name = path;
 	code = file_read(path, ISA_TEXT_LIMIT, text, error);
+	if (code == 0 && file_byte_order_mark(text->data, text->len)) {
+		text->len -= 3;
+		memmove(text->data, text->data + 3, text->len + 1); /* with the NUL behind it */
+	}
 	if (code == 0)
 		*guest = guest_of_text(text);
 	return code;
@@ -201,7 +205,9 @@ static unsigned likeness(const Isa *isa, const char *text, size_t len)
 				for (u32 i = 0; i < isa->dialects[d].directive_count && !hit; i++) {
 					const char *name = isa->dialects[d].directives[i].name;
 
-					hit = ascii_equal_fold(name, strlen(name), start, (size_t)(at - start));
+					hit = ascii_equal_fold(name, strlen(name), start, (size_t)(at - start)) ||
+					      (name[0] == '.' && /* a forgotten dot */
+					       ascii_equal_fold(name + 1, strlen(name) - 1, start, (size_t)(at - start)));
 				}
 			if (at == start)
 				at++;

@@ -4,7 +4,6 @@
  * only the list.
  */
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "cmd/opt.h"
@@ -40,8 +39,14 @@ const Verb husk_verb = {
 static int version_run(Command *command)
 {
 	(void)command;
-	printf("husk %s\n", HUSK_VERSION);
-	return fflush(stdout) ? EXIT_HUSK : 0;
+	Buf text;
+	int code;
+
+	buf_init(&text);
+	buf_printf(&text, "husk %s\n", HUSK_VERSION);
+	code = say_output(&text, NULL);
+	buf_fini(&text);
+	return code;
 }
 
 const Verb verb_version = {

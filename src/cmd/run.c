@@ -300,7 +300,8 @@ static void run_loop(Run *run)
 				input_wait(run, seconds_left(run, -1));
 			break;
 		default:
-			outcome_of_stop(&run->outcome, &run->loaded, &stop);
+			if (!run->output_closed) /* what it said last was lost: that is how the run ended */
+				outcome_of_stop(&run->outcome, &run->loaded, &stop);
 			return;
 		}
 	}
@@ -407,8 +408,8 @@ static void run_machine(Run *run)
 	run->live = false;
 	flush_output(run);
 	run->outcome.seconds = terminal_now() - run->start;
-	if (run->tracing)
-		trace_close(&run->trace);
+	if (run->tracing && trace_close(&run->trace))
+		run->outcome.code = EXIT_HUSK;
 	if (strcmp(run->outcome.state, "interrupted") == 0 && isatty(STDERR_FILENO))
 		say_write(STDERR_FILENO, "\n", 1);
 	if (options->screen)
@@ -426,6 +427,10 @@ static int start_at(Loaded *loaded, const char *text)
 	snprintf(number, sizeof(number), "%s%s", *text == 'x' || *text == 'X' ? "0" : "", text);
 	if (!opt_number(number, 1000, &pc)) {
 		buf_printf(&loaded->error, "--pc %s is no address (examples: 0x3000, x3000, 12288)", text);
+		return EXIT_HUSK;
+	}
+	if (pc >= machine_cells(loaded->machine, loaded->isa->code_space)) {
+		buf_printf(&loaded->error, "--pc %s: outside memory", text);
 		return EXIT_HUSK;
 	}
 	machine_set_pc(loaded->machine, pc);
@@ -448,9 +453,16 @@ static int run_run(Command *command)
 	}
 	if (!code && run.options->pc)
 		code = start_at(&run.loaded, run.options->pc);
+	if (!code && (load_is_input(&run.loaded, run.options->trace, "the trace") ||
+		      load_is_input(&run.loaded, run.options->report, "the report"))) {
+		load_fini(&run.loaded);
+		return EXIT_HUSK;
+	}
 	if (code) {
+		const char *culprit = run.loaded.isa ? "the program has errors" : "the machine can't be had that way";
+
 		outcome_set(&run.outcome, "failed", code, "%s",
-			    run.loaded.error.len ? buf_text(&run.loaded.error) : "the program has errors");
+			    run.loaded.error.len ? buf_text(&run.loaded.error) : culprit);
 		if (run.loaded.machine) {
 			machine_destroy(run.loaded.machine);
 			run.loaded.machine = NULL;

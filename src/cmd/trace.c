@@ -29,7 +29,7 @@ int trace_open(Trace *trace, const Loaded *loaded, const char *path)
 {
 	const Isa *isa = loaded->isa;
 
-	*trace = (Trace){.loaded = loaded, .fd = STDERR_FILENO};
+	*trace = (Trace){.loaded = loaded, .fd = STDERR_FILENO, .path = path};
 	buf_init(&trace->out);
 	if (*path && strcmp(path, "-") != 0) {
 		trace->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -61,19 +61,25 @@ int trace_open(Trace *trace, const Loaded *loaded, const char *path)
 
 void trace_flush(Trace *trace)
 {
-	if (trace->out.len && !trace->failed)
-		trace->failed = !say_write(trace->fd, trace->out.data, trace->out.len);
+	if (trace->out.len && !trace->error && !say_write(trace->fd, trace->out.data, trace->out.len))
+		trace->error = errno;
 	buf_clear(&trace->out);
 }
 
-void trace_close(Trace *trace)
+int trace_close(Trace *trace)
 {
+	int code = 0;
+
 	if (!trace->loaded)
-		return;
+		return 0;
 	if (trace->fd >= 0)
 		trace_flush(trace);
-	if (trace->owns_fd && trace->fd >= 0)
-		close(trace->fd);
+	if (trace->owns_fd && trace->fd >= 0 && close(trace->fd) < 0 && !trace->error)
+		trace->error = errno;
+	if (trace->error && trace->owns_fd) {
+		say_error("cannot write %s: %s", trace->path, strerror(trace->error));
+		code = EXIT_HUSK;
+	}
 	for (u32 s = 0; trace->copies && s < trace->loaded->isa->space_count; s++)
 		free(trace->copies[s]);
 	free(trace->copies);
@@ -81,6 +87,7 @@ void trace_close(Trace *trace)
 	free(trace->slots);
 	buf_fini(&trace->out);
 	*trace = (Trace){0};
+	return code;
 }
 
 static void hex(const Trace *trace, u64 value, unsigned bits, Buf *out)

@@ -20,7 +20,9 @@
 typedef struct Trace {
 	const Loaded *loaded;
 	int fd;
-	bool owns_fd, failed;
+	const char *path; /* borrowed */
+	bool owns_fd;
+	int error;    /* errno of the first line that could not be written */
 	u64 *slots;   /* owned: before the instruction */
 	u64 **copies; /* owned: [spaces] cells as known, or NULL for a space that is too large */
 	u64 *counts;  /* owned: [spaces] cells in each copy */
@@ -29,7 +31,8 @@ typedef struct Trace {
 
 /* path "" or "-": stderr. 0 or an exit code; complains itself. */
 int trace_open(Trace *trace, const Loaded *loaded, const char *path);
-void trace_close(Trace *trace);
+/* 0, or an exit code when lines were lost; complains itself. */
+int trace_close(Trace *trace);
 /* As machine_run. Lines are kept back until trace_flush. */
 MachineStop trace_run(Trace *trace, u64 max_insns);
 void trace_flush(Trace *trace);

@@ -73,3 +73,35 @@ ISA
 printf 'LOAD 5\nSTOP\n' >toy.asm
 expect 0 $HUSK asm -q --isa toy.isa toy.asm; [ "$(od -An -tx1 toy.bin | tr -d ' \n')" = 100520 ] || fail "toy"
 expect 0 $HUSK run --isa toy.isa toy.bin
+
+# An output is never written over a text that was read, whatever the option or the name.
+printf '.ORIG x3000\n HALT\n.END\n' >mine.asm; cp mine.asm copy; mkdir sub; ln mine.asm sub/link
+for option in -o --listing --symbols; do
+	expect 125 $HUSK asm -q $option mine.asm mine.asm; one_error; has "$err" 'mine\.asm would be overwritten'
+	expect 125 $HUSK asm -q $option sub/link mine.asm; one_error
+	cmp mine.asm copy || fail "$option wrote over the source"
+done
+expect 125 $HUSK asm -q -f nonsense mine.asm; one_error; has "$err" 'hint: it has: .*raw$'
+
+# A byte order mark before the text is no label.
+printf '\xef\xbb\xbf.ORIG x3000\n HALT\n.END\n' >bom.asm
+for dialect in lc3tools classic; do
+	expect 0 $HUSK asm -q -o /dev/null --no-symbols --dialect $dialect bom.asm; [ -z "$err" ] || fail "mark: $dialect"
+done
+
+# Comments and operands of other assemblers.
+for line in '// comment' '# comment'; do
+	for dialect in lc3tools classic; do
+		printf '.ORIG x3000\n%s\n HALT\n.END\n' "$line" >other.asm
+		expect 126 $HUSK asm -q --dialect $dialect other.asm; has "$err" 'hint: a comment begins with ;'
+	done
+done
+printf '.ORIG x3000\n LD R0, =5\n LD R0, [R1]\n HALT\n.END\n' >other.asm
+expect 126 $HUSK asm -q other.asm; has "$err" "there is no label '=5'"
+grep -q 'did you mean' <<<"$err" && fail "a register for a label"
+printf '.ORIG x3000\n .BLKW -1\n HALT\n.END\n' >other.asm
+expect 126 $HUSK asm -q other.asm; has "$err" 'wants a number above 0, not -1'
+expect 126 $HUSK asm -q --dialect classic other.asm; has "$err" 'wants 0 or more, not -1'
+# Without its dots a text is still seen to be the machine's.
+printf 'ORIG x3000\nADD R0,R0,#1\nLD R1,X\nPUTS\nHALT\nX FILL 3\nEND\n' >dots.asm
+expect 126 $HUSK asm -q dots.asm; has "$err" "hint: did you mean '\.ORIG'"

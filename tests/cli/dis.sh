@@ -53,3 +53,4 @@ expect 0 $HUSK dis --source two.obj; [ "$(grep -c ORIG stdout.txt)" = 2 ] || fai
 run $HUSK run --fuel 5 -q --snapshot-on-exit s.snap hello.asm
 expect 125 $HUSK dis s.snap; one_error
 expect 0 $HUSK dis --start x3000 --count 3 s.snap; has "$out" 'HALT'
+cp hello.asm same.asm; expect 125 $HUSK dis -o same.asm same.asm; one_error; cmp hello.asm same.asm

@@ -48,3 +48,7 @@ expect 0 $HUSK isa new --force Mine
 expect 0 $HUSK isa new Other -o -; has "$out" '^isa Other "'
 expect 0 $HUSK isa new x.y-z_9 -o z.isa; expect 0 $HUSK isa check z.isa
 for name in '' 9x 'a b' '../x' $'a\nb' '$(x)' 'a"b'; do expect 125 $HUSK isa new -- "$name"; one_error; done
+
+# A byte order mark before a description.
+printf '\xef\xbb\xbf' | cat - Mine.isa >bom.isa
+expect 0 $HUSK isa check bom.isa

@@ -103,7 +103,7 @@ expect 0 $HUSK run --input aq.txt --trace=t.txt "$TOP/examples/lc3/echo.asm"; [ 
 grep -q 'kbdr=x0061' t.txt || fail "the key is not seen to arrive"
 expect 137 $HUSK run --trace=t.txt --fuel 100 -q --isa $TOP/examples/isa/chip8.isa $TOP/examples/isa/chip8/ball.asm
 [ "$(grep -vce -- t.txt)" = 100 ] || fail "chip8: $(grep -vce -- t.txt) lines"
-expect 137 $HUSK run --trace=/dev/full --fuel 5 spin.asm
+expect 125 $HUSK run --trace=/dev/full --fuel 5 spin.asm
 
 # Snapshots: going on from half-way ends as the whole run does.
 expect 0 $HUSK run --format json hello.asm; whole=$(json stderr.txt instructions)
@@ -141,3 +141,22 @@ expect 127 $HUSK run --isa nonsense hello.asm; one_error
 	head -c 10 >/dev/null
 [ "$(cat code.txt)" = 141 ] || fail "closed output gave $(cat code.txt)"
 [ ! -s stderr.txt ] || fail "closed output: noise"
+
+# What the guest wrote last before it ended counts too, and so do the lines of a trace.
+if [ -w /dev/full ]; then
+	run $HUSK run hello.asm >/dev/null
+	code=0; $HUSK run hello.asm >/dev/full 2>err.txt || code=$?
+	[ $code = 125 ] || fail "output into a full file: $code"; grep -q 'cannot write the output' err.txt || fail "no message"
+	expect 125 $HUSK run -q --trace=/dev/full hello.asm; has "$err" 'cannot write /dev/full: No space left'
+	code=0; $HUSK version >/dev/full 2>err.txt || code=$?
+	[ $code = 125 ] && [ -s err.txt ] || fail "version into a full file: $code"
+fi
+code=0; $HUSK run hello.asm >&- 2>err.txt || code=$?
+[ $code = 125 ] && [ "$(wc -l <err.txt)" = 1 ] || fail "closed stdout: $code"
+
+# Neither trace nor report is written over the program; addresses outside memory are none to start at.
+cp hello.asm same.asm
+expect 125 $HUSK run --trace=same.asm same.asm; one_error; cmp hello.asm same.asm
+expect 125 $HUSK run --report same.asm same.asm; one_error; cmp hello.asm same.asm
+expect 125 $HUSK run --pc x12345 hello.asm; one_error; has "$err" 'outside memory'
+expect 126 $HUSK run --set profile=zz hello.asm; has "$err" "^husk: error: the machine can't be had that way"

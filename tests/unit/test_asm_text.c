@@ -226,7 +226,7 @@ static void places(void **state)
 	GNU(" .byte 1\n .balign 4\n .byte 2\n .space 2\n .balign 1\n .space 2, 7\n .byte .", 1, 0, 0, 0, 2, 0, 0, 7, 7, 9);
 	GNU(" .balign 8, 0xEE\n .byte 1\n .balign 4, 0xEE", 1, 0xEE, 0xEE, 0xEE);
 	REFUSES(" .balign 0", ".balign wants a number above 0, not 0");
-	REFUSES(" .space -1", ".space wants a number above -1, not -1");
+	REFUSES(" .space -1", ".space wants 0 or more, not -1");
 	REFUSES(" .space nowhere", "there is no label 'nowhere'");
 	REFUSES(" .org 0xFFFE\n .byte 1, 2, 3", "this runs past the end of 'mem' (0x10000 cells)");
 	REFUSES(" .org 0x10000", "address 0x10000 is outside of 'mem' (0x10000 cells)");
