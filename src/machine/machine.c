@@ -14,6 +14,7 @@
 enum {
 	DEFAULT_MEMORY = 256 << 20,
 	DEFAULT_PROGRAM = 65536,
+	OPEN_BITS = 40,          /* 2^40 bytes: how far a space can grow, whatever the limit; it is reserved at once */
 	DEFAULT_OPEN = 16 << 20, /* bytes of a space whose size the description leaves open */
 };
 
@@ -72,6 +73,8 @@ static Status create_spaces(Machine *machine, DiagList *diags)
 		total += cells * unit;
 		if (!from->wraps && (!from->cells || from->grow)) {
 			max = machine->memory_limit / unit;
+			if (max > ((u64)1 << OPEN_BITS) / unit)
+				max = ((u64)1 << OPEN_BITS) / unit;
 			if (from->addr_bits < 64 && max > (u64)1 << from->addr_bits)
 				max = (u64)1 << from->addr_bits;
 			if (max < cells)

@@ -456,10 +456,12 @@ Status machine_watch_set(Machine *machine, u16 number, u64 address, u64 count, b
 		return STATUS_NOT_FOUND;
 	if (!count || (!reads && !writes))
 		return STATUS_INVALID;
-	if (address >= machine->vcpu.spaces[number].cells || count > machine->vcpu.spaces[number].cells - address)
-		return STATUS_RANGE;
-	if (on)
+	if (on) {
+		if (address >= machine->vcpu.spaces[number].cells || count > machine->vcpu.spaces[number].cells - address)
+			return STATUS_RANGE;
 		return add_watch(machine, &watch);
+	}
+	/* The space may have shrunk since. */
 	for (u32 i = 0; i < machine->watch_count; i++) {
 		const Watch *have = &machine->watches[i];
 
