@@ -6,10 +6,10 @@
  * what is equal afterwards was written. What a machine without the file writes too (its operating system) is left
  * out. So every format a guest can load can be taken apart, and nothing has to be known about it.
  *
- * Which cells are code: those that can be reached from the entry, by falling through, by jumps and by calls whose
- * target stands in the instruction. A system call (a jump that names neither target nor register) is taken to
- * return, unless the cell behind it is used as data by an instruction. The rest is data; --linear takes everything
- * as code.
+ * Which cells are code: those that can be reached from the entry of one of the files, by falling through, by jumps and
+ * by calls whose target stands in the instruction. A system call (a jump that names neither target nor register) is
+ * taken to return, unless the cell behind it is used as data by an instruction. The rest is data; --linear takes
+ * everything as code.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +40,7 @@ static const Opt dis_options[] = {
 };
 
 enum {
+	ENTRIES = 64,         /* files whose entry is looked for */
 	DIS_CELLS = 1 << 24, /* larger code spaces only with --start */
 	/* marks of a cell */
 	MARK_OWN = 1,    /* the file brings it */
@@ -119,6 +120,14 @@ static bool mark_own(Dis *dis)
 	u64 *memory[4] = {NULL};
 	bool good = true;
 
+	/* Where each file alone would begin; where the last one begins is known at the end. */
+	for (u32 count = 1; count < dis->loaded.file_count && count < ENTRIES; count++) {
+		memory[0] = load_over(dis, pattern, count);
+		if (!memory[0])
+			return false;
+		free(memory[0]);
+		push(&dis->work, &dis->work_count, &dis->work_cap, machine_pc(dis->loaded.machine));
+	}
 	for (unsigned i = 0; i < 4 && good; i++) {
 		/* Last with the files, so that this machine can be shown. */
 		memory[i] = load_over(dis, i & 1 ? ~pattern : pattern, i < 2 ? 0 : dis->loaded.file_count);
@@ -145,20 +154,15 @@ static bool is_own(const Dis *dis, u64 address)
 }
 
 /* An assembled program knows its instructions. */
-static bool mark_assembled(Dis *dis)
+static void mark_assembled(Dis *dis)
 {
-	bool any = false;
-
 	for (u32 f = 0; f < dis->loaded.file_count; f++) {
 		const AsmProgram *program = dis->loaded.files[f].program;
 
 		for (u32 i = 0; program && i < program->line_count; i++)
-			if (program->lines[i].is_code && program->lines[i].space == dis->isa->code_space) {
-				any = true;
+			if (program->lines[i].is_code && program->lines[i].space == dis->isa->code_space)
 				push(&dis->work, &dis->work_count, &dis->work_cap, program->lines[i].address);
-			}
 	}
-	return any;
 }
 
 /* Looks at one instruction and notes where it can go. False at what is no instruction of the file. */
@@ -228,8 +232,8 @@ static void mark_code(Dis *dis)
 			visit(dis, pc);
 		return;
 	}
-	if (!mark_assembled(dis))
-		push(&dis->work, &dis->work_count, &dis->work_cap, machine_pc(dis->loaded.machine));
+	mark_assembled(dis);
+	push(&dis->work, &dis->work_count, &dis->work_cap, machine_pc(dis->loaded.machine));
 	for (;;) {
 		while (dis->work_count)
 			visit(dis, dis->work[--dis->work_count]);
@@ -295,6 +299,14 @@ static void data_text(Dis *dis, u64 value)
 	}
 }
 
+/* Of the column with an instruction's cells, and a blank behind. */
+static size_t cells_width(const Isa *isa, const IsaSpace *space)
+{
+	const size_t cells = isa->max_bits / space->cell_bits, width = cells * ((space->cell_bits + 3) / 4 + 1);
+
+	return width < 8 ? 8 : width > 22 ? 22 : width;
+}
+
 /* One instruction or one cell of data, as a line. Gives the cells it took. */
 static u32 line(Dis *dis, u64 address, bool as_code)
 {
@@ -320,7 +332,7 @@ static u32 line(Dis *dis, u64 address, bool as_code)
 			machine_read(dis->loaded.machine, dis->isa->code_space, address + i, &value);
 			buf_printf(out, "%s%0*llX", i ? " " : "", (space->cell_bits + 3) / 4, (unsigned long long)value);
 		}
-		pad_to(out, start, (size_t)dis->isa->max_bits / space->cell_bits > 3 ? 22 : 8);
+		pad_to(out, start, cells_width(dis->isa, space));
 	}
 	start = out->len;
 	if (label)

@@ -54,3 +54,14 @@ run $HUSK run --fuel 5 -q --snapshot-on-exit s.snap hello.asm
 expect 125 $HUSK dis s.snap; one_error
 expect 0 $HUSK dis --start x3000 --count 3 s.snap; has "$out" 'HALT'
 cp hello.asm same.asm; expect 125 $HUSK dis -o same.asm same.asm; one_error; cmp hello.asm same.asm
+
+# Each of several files has an entry of its own.
+printf '.ORIG x4000\n LEA R0, S\n PUTS\n RET\nS .FILL 0\n.END\n' >sub.asm; expect 0 $HUSK asm -q sub.asm; expect 0 $HUSK asm -q hello.asm
+for files in 'hello.obj sub.obj' 'sub.obj hello.obj' 'hello.asm sub.obj' 'sub.asm hello.obj'; do
+	expect 0 $HUSK dis $files; has "$out" '^x3001 .* PUTS$'; has "$out" '^x4002 .* RET$'
+done
+# Instructions stand in one column, however many cells they have.
+printf '\xa2\x00\x8d\x01\xf0\x4c\x00\x00' >few.bin
+expect 0 $HUSK dis --isa "$TOP/examples/isa/6502.isa" few.bin
+[ "$(grep -oE '^.*(LDX|STA|JMP)' <<<"$out" | awk '{ print length }' | sort -u | wc -l)" = 1 ] || fail "columns"
+printf x >odd.obj; expect 126 $HUSK dis odd.obj hello.obj; [ "$(grep -c 'error' <<<"$err")" = 1 ] || fail "complains twice"
