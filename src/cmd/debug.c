@@ -58,7 +58,9 @@ static void on_output(void *ctx, const u8 *bytes, size_t len)
 {
 	Debug *debug = ctx;
 
-	say_write(STDOUT_FILENO, bytes, len);
+	debug_write(debug, bytes, len);
+	if (debug->lost)
+		interrupted = 1;
 	debug->mid_line = bytes[len - 1] != '\n';
 }
 
@@ -268,6 +270,12 @@ static int debug_machine_of(Debug *debug, const DebugOptions *options)
 	else
 		code = run_lines(debug);
 	debug_flush(debug);
+	if (debug->lost == EPIPE) {
+		code = EXIT_SIGNAL + 13; /* the reader has seen enough */
+	} else if (debug->lost) {
+		say_error("cannot write the output: %s", strerror(debug->lost));
+		code = EXIT_HUSK;
+	}
 	debug_session_destroy(debug->session);
 	return code;
 }

@@ -584,7 +584,7 @@ static const char *const foreign_commands[][2] = {
 	{ "go", "continue" }, { "where", "backtrace" }, { "regs", "info registers" }, { "registers", "info registers" },
 	{ "printregs", "info registers" }, { "stepi", "step" }, { "si", "step" }, { "nexti", "next" }, { "ni", "next" },
 	{ "over", "next" }, { "out", "finish" }, { "dump", "x" }, { "memory", "x" }, { "mem", "x" }, { "exit", "quit" },
-	{ "bye", "quit" }, { "undo", "back" }, { "rsi", "back" }, { "clear", "delete" }, { "display", "watch or print" },
+	{ "bye", "quit" }, { "?", "help" }, { "undo", "back" }, { "rsi", "back" }, { "clear", "delete" }, { "display", "watch or print" },
 };
 
 static const DebugCommand *find_command(Debug *debug, const char *name, size_t len)

@@ -16,6 +16,8 @@
 #include <histedit.h>
 #endif
 
+enum { LINE_MOST = 65536 };
+
 struct DebugLines {
 	Debug *debug;
 	const char *prompt;
@@ -191,8 +193,11 @@ static const char *read_plain(DebugLines *lines, bool *interrupted)
 		}
 		if (byte == '\n')
 			return buf_text(&lines->line);
-		if (lines->line.len < 65536)
-			buf_byte(&lines->line, byte);
+		buf_byte(&lines->line, byte);
+		if (lines->line.len == LINE_MOST) {
+			lines->ended = true; /* no commands: a device without end, a file of another kind */
+			break;
+		}
 	}
 	return lines->line.len ? buf_text(&lines->line) : NULL;
 }

@@ -119,6 +119,8 @@ bool debug_take_place(Debug *debug, const char **args, u64 *pc)
 	if (!debug_take_value(debug, args, false, &value))
 		return false;
 	*pc = bits_trunc(value.value, debug->isa->pc_width);
+	if (*pc != value.value)
+		return debug_error(debug, "%llu is no address of an instruction", (unsigned long long)value.value);
 	return true;
 }
 

@@ -2,6 +2,7 @@
  *
  * What the debugger shows: places, values, registers, memory, code, source, and why it stopped.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,14 +26,22 @@ static void paint(Debug *debug, const char *style)
 		buf_str(&debug->out, style);
 }
 
+void debug_write(Debug *debug, const void *bytes, size_t len)
+{
+	if (debug->lost || say_write(STDOUT_FILENO, bytes, len))
+		return;
+	debug->lost = errno;
+	debug->quit = true;
+}
+
 void debug_flush(Debug *debug)
 {
 	if (!debug->out.len)
 		return;
 	if (debug->mid_line)
-		say_write(STDOUT_FILENO, "\n", 1);
+		debug_write(debug, "\n", 1);
 	debug->mid_line = false;
-	say_write(STDOUT_FILENO, debug->out.data, debug->out.len);
+	debug_write(debug, debug->out.data, debug->out.len);
 	buf_clear(&debug->out);
 }
 

@@ -17,6 +17,7 @@ typedef struct Debug {
 	const Isa *isa;
 	Buf out;
 	bool color, interactive, quit;
+	int lost;              /* errno of output that could not be written: the debugger ends */
 	bool mid_line;         /* the guest's last output byte was no line end */
 	u64 *seen;             /* owned: registers at the last stop */
 	char last[512];        /* the last line, which an empty one repeats */
@@ -57,6 +58,7 @@ bool debug_take_format(Debug *debug, const char **args, u64 *count, char *format
 
 /* debug_show.c */
 void debug_flush(Debug *debug);
+void debug_write(Debug *debug, const void *bytes, size_t len); /* to stdout; what fails is noted in `lost` */
 void debug_show_hex(Debug *debug, u64 value, unsigned bits);
 void debug_show_address(Debug *debug, u16 space, u64 address); /* x3002 <LOOP+1> */
 void debug_show_value(Debug *debug, DebugValue value, char format);

@@ -339,6 +339,10 @@ static int doc_run(Command *command)
 	code = load_named(&loaded, command->operands[0], options);
 	if (!code)
 		manual_write(loaded.isa, html ? MANUAL_HTML : MANUAL_TEXT, &out);
+	if (!code && options->output && file_is_same(options->output, command->operands[0])) {
+		buf_printf(&loaded.error, "%s would be overwritten by its manual: name another file", options->output);
+		code = EXIT_HUSK;
+	}
 	return finish(&loaded, code, &out, options->output);
 }
 

@@ -111,3 +111,14 @@ expect 0 $HUSK debug -c 'break' -c 'info breaks' count.asm; has "$out" '^1 +brea
 printf '.ORIG x3000\n HALT\nS .STRINGZ "one"\n .STRINGZ "two"\n.END\n' >texts.asm
 expect 0 $HUSK debug -c 'x/s S' texts.asm; has "$out" '"one"'; grep -q '"two"' <<<"$out" && fail "x/s shows more than one text"
 :
+
+# The reader of its output goes away, the output does not fit, stdin has no end: it ends.
+code=$( { code=0; yes 'p 1' | timeout 20 $HUSK debug count.asm 2>stderr.txt || code=$?; echo $code >code.txt; } | head -2 >/dev/null; cat code.txt)
+[ "$code" = 141 ] || fail "closed output gave $code"; [ ! -s stderr.txt ] || fail "closed output: noise"
+if [ -w /dev/full ]; then
+	code=0; echo 'p 1' | $HUSK debug count.asm >/dev/full 2>stderr.txt || code=$?
+	[ $code = 125 ] && grep -q 'cannot write the output' stderr.txt || fail "a full disk gave $code"
+fi
+run timeout 20 $HUSK debug count.asm </dev/zero; [ "$code" != 124 ] || fail "it reads a device for ever"
+expect 1 $HUSK debug -c 'break xFFFFFF' count.asm; has "$out" 'is no address'
+expect 1 $HUSK debug -c '?' count.asm; has "$out" 'here it is `help`'

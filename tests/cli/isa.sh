@@ -52,3 +52,4 @@ for name in '' 9x 'a b' '../x' $'a\nb' '$(x)' 'a"b'; do expect 125 $HUSK isa new
 # A byte order mark before a description.
 printf '\xef\xbb\xbf' | cat - Mine.isa >bom.isa
 expect 0 $HUSK isa check bom.isa
+cp Mine.isa same.isa; expect 125 $HUSK isa doc -o ./same.isa same.isa; one_error; cmp Mine.isa same.isa
