@@ -491,7 +491,8 @@ static void statement(Line *l)
 			directive(l, index);
 			return;
 		}
-		if (mnemonic_at(l, token)) {
+		if (mnemonic_at(l, token) || /* `+`: mnemonics hold any characters */
+		    (token->kind == TOKEN_PUNCT && asm_is_mnemonic(as, text_of(l, token), token->len))) {
 			instruction(l);
 			return;
 		}

@@ -131,7 +131,7 @@ static void iridium(void **state)
 
 	(void)state;
 	WORDS(isa, &plain, ".code\nload $0 #5\ncall @dbl\nload $2 #9\nhlt\ndbl: add $0 $0 $1 ; twice\nret\n", 0, 0, 0, 5, 0x2E, 0,
-	      0x10, 0, 0, 2, 0, 9, 5, 0, 0, 0, 1, 0, 0, 1, 0x2F, 0, 0, 0);
+	      0x54, 0, 0, 2, 0, 9, 5, 0, 0, 0, 1, 0, 0, 1, 0x2F, 0, 0, 0);
 	test_refuses(isa, &plain, ".code\nload $32 #5\n", "'$32' is not a register ($0..$31)");
 	test_refuses(isa, &plain, ".code\nload $1, #5\n", "operands are separated by blanks here, not by commas");
 	test_refuses(isa, &plain, ".code\nload $1 5\n", "'5' is no number");
