@@ -468,6 +468,7 @@ static void eval_instruction(Eval *e)
 	const Isa *isa = e->isa;
 	const IsaHandler *fetch = plain_handler(isa, ISA_ON_FETCH), *h;
 	u64 vars[64] = {0}, arg;
+	Outcome cause;
 
 	e->vars = vars;
 	e->raw_space = ISA_NONE;
@@ -490,6 +491,7 @@ static void eval_instruction(Eval *e)
 	}
 	memset(e->written, 0, sizeof(e->written));
 	e->jumped = false;
+	cause = e->outcome;
 	if (e->outcome == ILLEGAL && (h = plain_handler(isa, ISA_ON_ILLEGAL)) != NULL) {
 		e->outcome = GOES_ON;
 		eval_handler(e, h, NULL, 0);
@@ -509,6 +511,8 @@ static void eval_instruction(Eval *e)
 		eval_handler(e, h, &arg, 1);
 		if (going(e) && e->jumped)
 			e->slots[0] = e->target;
+		if (e->outcome == RAISED && e->number == arg)
+			e->outcome = cause; /* declined */
 	}
 }
 
