@@ -6,8 +6,8 @@
  * stdin belongs to the debugger. The program's console input comes from --input, or from the commands `input` and
  * `eof`. Its output goes to stdout as it comes.
  *
- * Ctrl-C while the program runs stops the program; at the prompt it drops the line. A handler of signals has no
- * argument, hence the one variable of this file.
+ * Ctrl-C while the program runs stops the program; at the prompt it drops the line. SIGTERM, SIGHUP and SIGQUIT end the
+ * debugger, with the terminal put back. A handler of signals has no argument, hence the two variables of this file.
  */
 #include <errno.h>
 #include <signal.h>
@@ -38,7 +38,7 @@ static const Opt debug_options[] = {
 	{0},
 };
 
-static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t interrupted, ended_by;
 
 static void on_interrupt(int signal_number)
 {
@@ -46,12 +46,24 @@ static void on_interrupt(int signal_number)
 	interrupted = 1;
 }
 
-static void catch_interrupts(void)
+/* The line editor has changed the terminal: it must be closed first. */
+static void on_end(int signal_number)
 {
+	ended_by = signal_number;
+	interrupted = 1;
+}
+
+static void catch_signals(void)
+{
+	static const int ends[] = {SIGTERM, SIGHUP, SIGQUIT};
 	struct sigaction action = {.sa_handler = on_interrupt}; /* no SA_RESTART: reading a line ends */
 
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGINT, &action, NULL);
+	action.sa_handler = on_end;
+	action.sa_flags = (int)SA_RESETHAND; /* a second one ends it at once */
+	for (u32 i = 0; i < COUNT_OF(ends); i++)
+		sigaction(ends[i], &action, NULL);
 }
 
 static void on_output(void *ctx, const u8 *bytes, size_t len)
@@ -147,6 +159,8 @@ static bool run_line(Debug *debug, const char *line)
 	interrupted = 0;
 	fine = debug_run_line(debug, line);
 	debug_flush(debug);
+	if (ended_by)
+		debug->quit = true;
 	return fine;
 }
 
@@ -203,6 +217,8 @@ static int run_lines(Debug *debug)
 	while (!debug->quit) {
 		const char *line = debug_lines_read(lines, "(husk) ", &dropped);
 
+		if (ended_by)
+			break;
 		if (dropped) {
 			interrupted = 0;
 			say_write(STDOUT_FILENO, "\n", 1);
@@ -264,13 +280,15 @@ static int debug_machine_of(Debug *debug, const DebugOptions *options)
 	}
 	debug_note_registers(debug);
 	debug_session_interrupt_flag(debug->session, &interrupted);
-	catch_interrupts();
+	catch_signals();
 	if (options->scripts.count || options->commands.count)
 		code = run_batch(debug, options);
 	else
 		code = run_lines(debug);
 	debug_flush(debug);
-	if (debug->lost == EPIPE) {
+	if (ended_by) {
+		code = EXIT_SIGNAL + ended_by;
+	} else if (debug->lost == EPIPE) {
 		code = EXIT_SIGNAL + 13; /* the reader has seen enough */
 	} else if (debug->lost) {
 		say_error("cannot write the output: %s", strerror(debug->lost));

@@ -108,6 +108,16 @@ cmp before.txt after.txt || fail "display: the terminal was left changed"
 begin "$HUSK run --timeout 1 -q $chip8 </dev/null"; finish 124 "display, --timeout"
 [ "$(flag alternate_on) $(flag cursor_flag)" = "0 1" ] || fail "--timeout: the screen was not put back"
 
+# The debugger, at its prompt and while the program runs. (libedit never frees the names of added functions.)
+debugger="ASAN_OPTIONS=\$ASAN_OPTIONS:detect_leaks=0 $HUSK debug spin.asm"
+debugger_pid() { pgrep -P "$(t display-message -p '#{pane_pid}')" -f 'husk debug' | head -n 1; }
+for pair in TERM:143 HUP:129 QUIT:131; do
+	begin "$debugger"; wait_for '^\(husk\)'
+	kill -"${pair%:*}" "$(debugger_pid)"; finish "${pair#*:}" "debugger, SIG${pair%:*}"
+done
+begin "$debugger"; wait_for '^\(husk\)'; type continue; sleep 0.5
+kill -TERM "$(debugger_pid)"; finish 143 "debugger, SIGTERM while the program runs"
+
 # Not a terminal: nothing is drawn; --screen prints the display at the end.
 expect 137 $HUSK run --fuel 2000 -q $chip8; [ -z "$out" ] || fail "drawn into a pipe"
 expect 137 $HUSK run --fuel 2000 -q --screen $chip8; [ "$(grep -cE '^[#.]{64}$' stdout.txt)" = 32 ] || fail "--screen"
