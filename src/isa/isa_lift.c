@@ -190,7 +190,7 @@ Status isa_lift_view(const Isa *isa, const IsaView *view, bool set, Arena *arena
 IsaFlow isa_flow(const Isa *isa, const IsaDecoded *decoded)
 {
 	Arena arena;
-	Lift l = {.isa = isa, .arena = &arena};
+	Lift l = {.isa = isa, .arena = &arena, .flow_only = true};
 	IsaFlow flow = {0};
 	u32 nexts = 0, gotos = 0;
 

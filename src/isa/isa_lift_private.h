@@ -55,6 +55,7 @@ typedef struct Lift {
 	u32 insn_start;      /* IR index where the instruction began */
 	Pending *pending_room; /* reused by each instruction of a block */
 	u32 forks, depth;
+	bool flow_only;      /* only which way control goes is asked (isa_flow): no state, no tables */
 	bool handler, raw;   /* raw: memory accesses pass devices by */
 	u16 raw_space;
 	bool dirty, ended;   /* this instruction ends the guest block */

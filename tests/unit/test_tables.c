@@ -79,6 +79,24 @@ static void test_functions(void **state)
 	toy_close(&toy);
 }
 
+/* What an instruction does to control flow is known without a machine that has filled the tables. */
+static void test_flow(void **state)
+{
+	Toy toy;
+	IsaDecoded decoded;
+	IsaFlow flow;
+
+	(void)state;
+	open_program(&toy);
+	assert_int_equal(machine_write(toy.machine, toy.isa->code_space, 0, 16), STATUS_OK); /* call k */
+	assert_int_equal(machine_write(toy.machine, toy.isa->code_space, 1, 77), STATUS_OK);
+	machine_decode(toy.machine, 0, &decoded);
+	assert_non_null(decoded.insn);
+	flow = isa_flow(toy.isa, &decoded);
+	assert_true(flow.calls && !flow.jumps && !flow.returns && !flow.conditional);
+	toy_close(&toy);
+}
+
 static void test_rows(void **state)
 {
 	Toy toy;
@@ -232,7 +250,7 @@ static void test_damaged(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_functions), cmocka_unit_test(test_rows), cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_functions), cmocka_unit_test(test_flow), cmocka_unit_test(test_rows), cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_snapshots), cmocka_unit_test(test_damaged),
 	};
 
