@@ -20,9 +20,9 @@
 #include "guests/lc3/lc3.h"
 
 #ifdef HUSK_DEBUG /* slower by far */
-enum { DEFAULT_STEPS = 5000 };
+enum { DEFAULT_STEPS = 10000 };
 #else
-enum { DEFAULT_STEPS = 25000 };
+enum { DEFAULT_STEPS = 1000000 };
 #endif
 enum { SEEDS = 30, WINDOW = 1024, INPUT = 512 };
 
