@@ -167,7 +167,7 @@ void parse_on(Parser *p)
 
 void parse_interrupt(Parser *p, bool event)
 {
-	u32 pos = p->tok.pos, name_len;
+	u32 pos = p->tok.pos;
 	IsaHandler *h = new_handler(p, event ? ISA_EVENT : ISA_INTERRUPT);
 	const char *param = NULL;
 	u32 param_len = 0;
@@ -177,7 +177,6 @@ void parse_interrupt(Parser *p, bool event)
 	if (!h)
 		return;
 	h->name = take_name(p, event ? "the event" : "the interrupt");
-	(void)name_len;
 	if (event) {
 		if (strcmp(h->name, "key"))
 			parse_error(p, pos, (u32)strlen(h->name), "the console's bytes arrive as: event key(c:8) when .. { .. }",

@@ -641,11 +641,10 @@ void parse_field(Parser *p)
 void parse_table_item(Parser *p)
 {
 	Isa *isa = p->isa;
-	u32 cap = 0, pos = p->tok.pos;
+	u32 pos = p->tok.pos;
 	IsaTable *t, table = {0};
 	const char *name = take_name(p, "the table");
 
-	(void)cap;
 	take_doc(p);
 	check_new_name(p, name, pos);
 	expect(p, ":", "between a table and its columns");

@@ -258,35 +258,33 @@ static HostResult host_input(Machine *machine, const u64 *args, unsigned count, 
 	return HOST_OK;
 }
 
-/* One character a word. A string without an end stops after as many words as there are. */
+/* The words from `address` up to a zero word, one character each or, packed, two: a high byte of zero is left out. A
+ * string without an end stops after as many words as there are. */
+static void put_words(Machine *machine, u64 address, bool packed)
+{
+	for (u32 i = 0; i < MEMORY_WORDS; i++) {
+		u64 word = 0;
+
+		machine_read(machine, memory_of(machine), (address + i) & 0xFFFF, &word);
+		if (!word)
+			return;
+		machine_putc(machine, (u8)word);
+		if (packed && word >> 8)
+			machine_putc(machine, (u8)(word >> 8));
+	}
+}
+
 static HostResult host_puts(Machine *machine, const u64 *args, unsigned count, u64 *result)
 {
 	(void)count, (void)result;
-	for (u32 i = 0; i < MEMORY_WORDS; i++) {
-		u64 word = 0;
-
-		machine_read(machine, memory_of(machine), (args[0] + i) & 0xFFFF, &word);
-		if (!word)
-			break;
-		machine_putc(machine, (u8)word);
-	}
+	put_words(machine, args[0], false);
 	return HOST_OK;
 }
 
-/* Two characters a word up to a zero word; a high byte of zero is left out. */
 static HostResult host_putsp(Machine *machine, const u64 *args, unsigned count, u64 *result)
 {
 	(void)count, (void)result;
-	for (u32 i = 0; i < MEMORY_WORDS; i++) {
-		u64 word = 0;
-
-		machine_read(machine, memory_of(machine), (args[0] + i) & 0xFFFF, &word);
-		if (!word)
-			break;
-		machine_putc(machine, (u8)word);
-		if (word >> 8)
-			machine_putc(machine, (u8)(word >> 8));
-	}
+	put_words(machine, args[0], true);
 	return HOST_OK;
 }
 
