@@ -109,7 +109,9 @@ $(BUILD)/lc3-os.obj: $(BUILD)/mkimage src/guests/lc3/os.asm src/guests/lc3/lc3.i
 $(BUILD)/lc3-os-classic.obj: $(BUILD)/mkimage src/guests/lc3/os-classic.asm src/guests/lc3/lc3.isa
 	$(call say,assemble $@)
 	$(Q)$(BUILD)/mkimage src/guests/lc3/lc3.isa src/guests/lc3/os-classic.asm $@ profile=classic
-$(BUILD)/src/guests/lc3/image.o: $(BUILD)/lc3-os.obj $(BUILD)/lc3-os-classic.obj src/guests/lc3/lc3.isa
+$(BUILD)/src/guests/lc3/image.o: $(BUILD)/lc3-os.obj $(BUILD)/lc3-os-classic.obj
+# A guest's image.c embeds the description beside it.
+$(foreach isa,$(wildcard src/guests/*/*.isa),$(eval $(BUILD)/$(dir $(isa))image.o: $(isa)))
 
 include install.mk
 include $(wildcard tests/tests.mk bench/bench.mk)

@@ -118,6 +118,8 @@ void outcome_of_stop(Outcome *outcome, const Loaded *loaded, const MachineStop *
 		outcome_set(outcome, "failed", EXIT_HUSK, "%s",
 			    stop->text && *stop->text ? stop->text : status_text(stop->status));
 		break;
+	case STOP_SLEEP:
+	case STOP_DEADLOCK:
 	case STOP_BREAK:
 	case STOP_WATCH:
 	case STOP_BUDGET:

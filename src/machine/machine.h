@@ -38,6 +38,8 @@ typedef enum StopKind {
 	STOP_TRAP,       /* raise that no handler took (or a second one while handling): code = number */
 	STOP_DENIED,     /* a host function that is not there or not allowed: text */
 	STOP_INPUT_ENDED,/* polls the keyboard after the end of input, without end and without output */
+	STOP_SLEEP,      /* every vCPU sleeps: run again when machine_set_time has reached code (ns); vcpus.h */
+	STOP_DEADLOCK,   /* every vCPU waits for another one: text says who for what */
 	STOP_FRAME,      /* the display wants to be shown (machines with one; once per `every` frame) */
 	STOP_ERROR,      /* Husk failed: status */
 } StopKind;
@@ -45,7 +47,8 @@ typedef enum StopKind {
 typedef struct MachineStop {
 	StopKind kind;
 	u64 pc;       /* of the instruction concerned, or the next one */
-	u64 code;     /* HALT, TRAP */
+	u64 code;     /* HALT, TRAP; SLEEP: when, in ns */
+	u32 vcpu;     /* the one concerned */
 	u16 space;
 	u64 address;
 	bool write;
@@ -88,6 +91,24 @@ typedef struct GuestNames {
 	void (*line)(void *ctx, u16 space, u64 address, u32 number, const char *text, size_t len);
 } GuestNames;
 
+/* A language of its own that the machine's programs are written in, when that is not its assembly. */
+typedef struct GuestLanguage {
+	const char *name;      /* "palladium", "tvm" */
+	const char *extension; /* ".tvm" */
+	bool to_assembly;      /* `out` is a text in the first dialect; else an object file that guest->load takes */
+	/* Listing: what the compiler shows (may be NULL). Messages, with places, to diags. */
+	Status (*compile)(const GuestFile *source, const Isa *isa, Buf *out, Buf *listing, DiagList *diags);
+} GuestLanguage;
+
+/* The trace the original machine prints, where it has one (husk run --trace=NAME): texts around each instruction, to
+ * stderr. `end` follows the last one. */
+typedef struct GuestTrace {
+	const char *name;
+	void (*before)(Machine *machine, Buf *out);
+	void (*after)(Machine *machine, Buf *out);
+	void (*end)(Machine *machine, const MachineStop *stop, Buf *out);
+} GuestTrace;
+
 /* What a .isa file cannot say: file formats, services. One const struct per guest folder. Every member may be NULL. */
 struct Guest {
 	const char *name;           /* "lc3" */
@@ -109,6 +130,17 @@ struct Guest {
 	const char *isa_text;       /* the embedded description, NUL-terminated */
 	/* State of its own beyond slots and spaces. */
 	size_t private_size;
+	const char *const *asm_extensions; /* of assembly texts, besides .asm and .s: ".iasm"; ended by NULL */
+	const GuestLanguage *languages;    /* ended by {NULL} */
+	const GuestTrace *trace;
+	/* Several vCPUs (vcpus.h). stop_ends_vcpu: `stop` ends only the vCPU that did it. vcpu_failed: a fault, trap or
+	 * illegal instruction of one: true = only that one ends (the guest has said so to the user in `out`). */
+	bool stop_ends_vcpu;
+	bool (*vcpu_failed)(Machine *machine, const MachineStop *stop, Buf *out);
+	/* "lock 'm', held by thread 2": for messages and debuggers. */
+	void (*describe_wait)(const Machine *machine, u32 vcpu, u64 channel, Buf *out);
+	/* The word for a vCPU: "thread", "core"; NULL = "vCPU". */
+	const char *vcpu_word;
 	/* Text for the end of a session ("exit code of HALT"): maps a halt code to a process exit code; NULL = code. */
 	int (*exit_code)(const Machine *machine, u64 code);
 };
@@ -118,7 +150,12 @@ typedef struct MachineConfig {
 	const Guest *guest;  /* borrowed, may be NULL: a machine of an .isa alone */
 	u64 memory_limit;    /* bytes over all spaces and tables; 0 = 256 MiB */
 	u64 size_program;    /* cells for spaces of `size NAME` before load; 0 = 65536 */
-	u64 random_seed;     /* for `host random`; deterministic */
+	u64 random_seed;     /* for `host random` and the jitter of quanta; deterministic */
+	u32 vcpu_limit;      /* vCPUs at most; 0 = VCPU_LIMIT */
+	u64 quantum;         /* instructions a vCPU runs at a time; 0 = 1000 */
+	bool quantum_jitter; /* draw each quantum from 1 .. 2 * quantum - 1 */
+	bool virtual_time;   /* sleep on the instruction count, not on time from outside */
+	u64 instruction_ns;  /* virtual_time: 0 = 1000 */
 } MachineConfig;
 
 Status machine_create(const MachineConfig *config, Machine **out, DiagList *diags);
