@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * husk asm: assembly texts into object files, listings and symbol tables. Each FILE is a program of its own.
+ * husk asm: assembly texts, and texts in a machine's own language, into object files, listings and symbol tables. Each
+ * FILE is a program of its own.
  */
 #include <errno.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 
 typedef struct AsmVerbOptions {
 	LoadOptions load;
-	const char *output, *format, *listing, *symbols;
+	const char *output, *format, *listing, *symbols, *assembly;
 	bool no_symbols, quiet;
 } AsmVerbOptions;
 
@@ -26,6 +27,8 @@ static const Opt asm_options[] = {
 	 "object format: one of the machine's, or raw (the cells alone)"},
 	{"listing", 'l', OPT_TEXT, offsetof(AsmVerbOptions, listing), "FILE",
 	 "addresses, cells and source lines side by side (-: stdout)"},
+	{"assembly", 'S', OPT_TEXT, offsetof(AsmVerbOptions, assembly), "FILE",
+	 "what the compiler of a language makes: assembly text (-: stdout)"},
 	{"symbols", 0, OPT_TEXT, offsetof(AsmVerbOptions, symbols), "FILE", "where the symbol table goes"},
 	{"no-symbols", 0, OPT_FLAG, offsetof(AsmVerbOptions, no_symbols), NULL, "write no symbol table"},
 	{"quiet", 'q', OPT_FLAG, offsetof(AsmVerbOptions, quiet), NULL, "no summary"},
@@ -128,16 +131,52 @@ static void summarize(const Loaded *loaded, const AsmProgram *program, Buf *out)
 	}
 }
 
+/* The object file of an assembled program, or what the compiler made. */
+static Status make_object(Loaded *loaded, const LoadedFile *file, const GuestFormat *format, Buf *object)
+{
+	if (file->program)
+		return format->write(file->program, object, &loaded->diags);
+	buf_add(object, file->compiled.data, file->compiled.len);
+	return object->failed ? STATUS_NOMEM : STATUS_OK;
+}
+
+/* None of the files to be written is one that was read? */
+static bool spares_inputs(const Loaded *loaded, const AsmVerbOptions *options, const char *object_path)
+{
+	return !load_is_input(loaded, object_path, "its object") &&
+	       !load_is_input(loaded, options->listing, "its listing") &&
+	       !load_is_input(loaded, options->assembly, "its assembly text") &&
+	       !load_is_input(loaded, options->symbols, "its symbols");
+}
+
+static int write_texts(const LoadedFile *file, const AsmVerbOptions *options)
+{
+	int code = 0;
+
+	if (options->assembly)
+		code = say_output(&file->compiled, options->assembly);
+	if (!code && options->listing) {
+		Buf listing;
+
+		buf_init(&listing);
+		buf_add(&listing, file->listing.data, file->listing.len);
+		if (file->program)
+			asm_listing(file->program, &listing);
+		code = say_output(&listing, options->listing);
+		buf_fini(&listing);
+	}
+	return code;
+}
+
 /* What one program becomes: object, symbols, listing. */
 static int write_program(Loaded *loaded, const LoadedFile *file, const GuestFormat *format, const AsmVerbOptions *options)
 {
-	Buf object, symbols, listing, object_path, symbols_path, summary;
+	Buf object, symbols, object_path, symbols_path, summary;
 	Status status;
 	int code;
 
 	buf_init(&object);
 	buf_init(&symbols);
-	buf_init(&listing);
 	buf_init(&object_path);
 	buf_init(&symbols_path);
 	buf_init(&summary);
@@ -145,21 +184,20 @@ static int write_program(Loaded *loaded, const LoadedFile *file, const GuestForm
 		buf_str(&object_path, options->output);
 	else
 		file_with_extension(file->name, format->extension, &object_path);
-	status = format->write(file->program, &object, &loaded->diags);
+	status = make_object(loaded, file, format, &object);
 	code = status ? EXIT_NOT_RUNNABLE : 0;
 	if (status && !loaded->diags.errors)
 		say_error("%s: %s", file->name, status_text(status));
-	if (!code && load_is_input(loaded, buf_text(&object_path), "its object"))
-		code = EXIT_HUSK;
-	if (!code && options->listing && load_is_input(loaded, options->listing, "its listing"))
-		code = EXIT_HUSK;
-	if (!code && options->symbols && load_is_input(loaded, options->symbols, "its symbols"))
+	if (!code && !spares_inputs(loaded, options, buf_text(&object_path)))
 		code = EXIT_HUSK;
 	if (!code)
 		code = say_output(&object, buf_text(&object_path));
-	summarize(loaded, file->program, &summary);
+	if (file->program)
+		summarize(loaded, file->program, &summary);
+	else
+		buf_printf(&summary, "%zu bytes", object.len);
 	buf_printf(&summary, " -> %s", buf_text(&object_path));
-	if (!code && !options->no_symbols && loaded->guest && loaded->guest->write_symbols &&
+	if (!code && file->program && !options->no_symbols && loaded->guest && loaded->guest->write_symbols &&
 	    (options->symbols || strcmp(buf_text(&object_path), "-") != 0)) {
 		if (options->symbols)
 			buf_str(&symbols_path, options->symbols);
@@ -169,19 +207,35 @@ static int write_program(Loaded *loaded, const LoadedFile *file, const GuestForm
 		code = say_output(&symbols, buf_text(&symbols_path));
 		buf_printf(&summary, ", %s", buf_text(&symbols_path));
 	}
-	if (!code && options->listing) {
-		asm_listing(file->program, &listing);
-		code = say_output(&listing, options->listing);
-	}
+	if (!code)
+		code = write_texts(file, options);
 	if (!code && !options->quiet)
 		say_note("%s: %s", file->name, buf_text(&summary));
 	buf_fini(&object);
 	buf_fini(&symbols);
-	buf_fini(&listing);
 	buf_fini(&object_path);
 	buf_fini(&symbols_path);
 	buf_fini(&summary);
 	return code;
+}
+
+/* A compiler makes either assembly text or object files of one kind, the machine's first. */
+static bool options_fit(const Loaded *loaded, const GuestFormat *format, const AsmVerbOptions *options)
+{
+	for (u32 i = 0; i < loaded->file_count; i++) {
+		const LoadedFile *file = &loaded->files[i];
+
+		if (options->assembly && !(file->language && file->language->to_assembly)) {
+			say_error("%s is not in a language that is compiled to assembly text", file->name);
+			return false;
+		}
+		if (!options->format || !file->language || file->language->to_assembly || format == loaded->guest->formats)
+			continue;
+		say_error("%s: %s is compiled to the machine's own object files, not to %s", file->name,
+			  file->language->name, format->name);
+		return false;
+	}
+	return true;
 }
 
 static int assemble(Loaded *loaded, const Command *command)
@@ -197,15 +251,18 @@ static int assemble(Loaded *loaded, const Command *command)
 	if (code)
 		return code;
 	format = find_format(loaded, options->format);
-	if (!format)
+	if (!format || !options_fit(loaded, format, options))
 		return EXIT_HUSK;
-	if (loaded->file_count > 1 && (options->output || options->symbols || options->listing)) {
-		say_error("-o, --symbols and --listing name one file, but there are %u programs", loaded->file_count);
+	if (loaded->file_count > 1 && (options->output || options->symbols || options->listing || options->assembly)) {
+		say_error("-o, --symbols, --listing and --assembly name one file, but there are %u programs",
+			  loaded->file_count);
 		return EXIT_HUSK;
 	}
 	code = load_assemble(loaded, &options->load);
 	for (u32 i = 0; i < loaded->file_count; i++) {
-		int written = loaded->files[i].program ? write_program(loaded, &loaded->files[i], format, options) : 0;
+		const LoadedFile *file = &loaded->files[i];
+		bool made = file->program || (file->language && !file->language->to_assembly && file->compiled.len);
+		int written = made ? write_program(loaded, file, format, options) : 0;
 
 		code = code ? code : written;
 	}
@@ -227,14 +284,15 @@ static int asm_run(Command *command)
 const Verb verb_asm = {
 	.name = "asm",
 	.run = asm_run,
-	.help = "assemble texts into object files",
+	.help = "assemble or compile texts into object files",
 	.operands = "FILE...",
 	.min_operands = 1,
 	.max_operands = 1000,
 	.options = asm_options,
 	.options_size = sizeof(AsmVerbOptions),
 	.text = "prog.asm becomes prog.obj (or what the machine's format is called) and prog.sym beside it. Every FILE is\n"
-		"a program of its own. exit codes: 0 assembled, 126 the text has errors, 127 not found.\n"
+		"a program of its own. A text in a language of the machine's own (known by its extension: see\n"
+		"husk isa list) is compiled first. exit codes: 0 assembled, 126 the text has errors, 127 not found.\n"
 		"\n"
 		"examples:\n"
 		"  husk asm prog.asm                       husk asm -o out.obj -f classic --dialect classic prog.asm\n"

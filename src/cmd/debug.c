@@ -130,7 +130,7 @@ static int load_symbols(Debug *debug, const DebugOptions *options)
 		if (file->program)
 			debug_symbols_add_program(&debug->symbols, file->program);
 		else {
-			read_names(debug, file->name, &file->data);
+			read_names(debug, file->name, load_bytes(file));
 			read_names_beside(debug, file->name);
 		}
 	}

@@ -74,7 +74,23 @@ static bool listed(List *list, const char *name)
 	return false;
 }
 
-static bool list_row(List *list, const char *name, const char *where, const char *shown, const Buf *text)
+/* The extensions by which files are known to be a machine's own texts: "  .iasm .pd". */
+static void list_extensions(List *list, const Guest *guest)
+{
+	const char *const *extension = guest ? guest->asm_extensions : NULL;
+	const GuestLanguage *language = guest ? guest->languages : NULL;
+	const char *between = list->json ? ",\"extensions\":[\"" : "   ", *next = list->json ? "\",\"" : " ";
+
+	for (; extension && *extension; extension++, between = next)
+		buf_printf(&list->out, "%s%s", between, *extension);
+	for (; language && language->name; language++, between = next)
+		buf_printf(&list->out, "%s%s", between, language->extension);
+	if (list->json && between == next)
+		buf_str(&list->out, "\"]");
+}
+
+static bool list_row(List *list, const char *name, const char *where, const char *shown, const Buf *text,
+		     const Guest *guest)
 {
 	DiagList diags;
 	Isa *isa;
@@ -95,6 +111,7 @@ static bool list_row(List *list, const char *name, const char *where, const char
 			json_text(&list->out, "title", isa->title ? isa->title : "");
 			buf_printf(&list->out, ",\"cell_bits\":%u,\"min_bits\":%u,\"max_bits\":%u,\"encodings\":%u",
 				   isa->spaces[isa->code_space].cell_bits, isa->min_bits, isa->max_bits, isa->insn_count);
+			list_extensions(list, guest);
 		}
 		buf_printf(&list->out, ",\"good\":%s}", isa ? "true" : "false");
 	} else if (isa) {
@@ -104,8 +121,10 @@ static bool list_row(List *list, const char *name, const char *where, const char
 			snprintf(bits, sizeof bits, "%u", isa->max_bits);
 		else
 			snprintf(bits, sizeof bits, "%u-%u", isa->min_bits, isa->max_bits);
-		buf_printf(&list->out, "%-12s %-10s %4u insns of %5s bits   %s\n", name, where, isa->insn_count, bits,
+		buf_printf(&list->out, "%-12s %-10s %4u insns of %5s bits   %s", name, where, isa->insn_count, bits,
 			   isa->title ? isa->title : "");
+		list_extensions(list, guest);
+		buf_byte(&list->out, '\n');
 	} else {
 		buf_printf(&list->out, "%-12s %-10s has errors: husk isa check %s\n", name, where, shown);
 	}
@@ -128,7 +147,7 @@ static bool list_file(void *ctx, const char *path)
 	buf_init(&name);
 	file_with_extension(file_base(path), "", &name);
 	if (file_read(path, 4 << 20, &text, &error) == 0)
-		list_row(list, buf_text(&name), strstr(path, "/examples/") ? "example" : "installed", path, &text);
+		list_row(list, buf_text(&name), strstr(path, "/examples/") ? "example" : "installed", path, &text, NULL);
 	buf_fini(&text);
 	buf_fini(&error);
 	buf_fini(&name);
@@ -151,7 +170,7 @@ static int list_run(Command *command)
 			continue;
 		buf_init(&text);
 		buf_str(&text, (*guest)->isa_text);
-		list_row(&list, (*guest)->name, "built in", (*guest)->name, &text);
+		list_row(&list, (*guest)->name, "built in", (*guest)->name, &text, *guest);
 		buf_fini(&text);
 	}
 	load_each_isa_file(list_file, &list);
@@ -172,7 +191,8 @@ static const Verb verb_list = {
 	.operands = "",
 	.options = list_options,
 	.options_size = sizeof(IsaVerbOptions),
-	.text = "Descriptions are looked for in the directories of $HUSK_ISA_PATH (divided by ':'), then where husk is\n"
+	.text = "Behind the title stand the extensions by which files are known to be the machine's own: assembly texts, and\n"
+		"texts in a language that is compiled. Descriptions are looked for in the directories of $HUSK_ISA_PATH (divided by ':'), then where husk is\n"
 		"installed (share/husk/isa) or, in its source tree, in examples/isa.\n",
 };
 

@@ -19,6 +19,8 @@ void load_fini(Loaded *loaded)
 {
 	for (u32 i = 0; i < loaded->file_count; i++) {
 		buf_fini(&loaded->files[i].data);
+		buf_fini(&loaded->files[i].compiled);
+		buf_fini(&loaded->files[i].listing);
 		buf_fini(&loaded->files[i].object);
 		if (loaded->files[i].program)
 			asm_program_destroy(loaded->files[i].program);
@@ -57,17 +59,6 @@ static int failed(Loaded *loaded, int code, const char *format, ...)
 
 /* ---- Files ---- */
 
-/* Text that an assembler could read: no control characters but those that texts have. */
-static bool looks_like_text(const Buf *data)
-{
-	size_t seen = data->len < 4096 ? data->len : 4096;
-
-	for (size_t i = 0; i < seen; i++)
-		if (data->data[i] < 32 && !strchr("\t\n\r\f\v", data->data[i]))
-			return false;
-	return true;
-}
-
 static bool is_snapshot(const Buf *data)
 {
 	return data->len >= sizeof MACHINE_SNAPSHOT_MAGIC - 1 &&
@@ -93,7 +84,7 @@ int load_files(Loaded *loaded, const char *const *names, u32 count)
 		file->is_snapshot = is_snapshot(&file->data);
 		file->is_asm = !file->is_snapshot && (file_has_extension(names[i], ".asm") ||
 						      file_has_extension(names[i], ".s") ||
-						      (strcmp(names[i], "-") == 0 && looks_like_text(&file->data)));
+						      (strcmp(names[i], "-") == 0 && load_looks_like_text(&file->data)));
 	}
 	return 0;
 }
@@ -107,65 +98,6 @@ bool load_is_input(const Loaded *loaded, const char *path, const char *what)
 		return true;
 	}
 	return false;
-}
-
-/* ---- Assembly texts ---- */
-
-typedef struct Includer {
-	const char *main_name;
-	size_t left; /* bytes all includes together may still have */
-} Includer;
-
-/* An included file is looked for beside the file that is being assembled. */
-static char *read_included(void *ctx, const char *name, size_t *len)
-{
-	Includer *includer = ctx;
-	const char *base = file_base(includer->main_name);
-	Buf path, data, error;
-	char *text = NULL;
-
-	buf_init(&path);
-	buf_init(&data);
-	buf_init(&error);
-	if (name[0] != '/')
-		buf_add(&path, includer->main_name, (size_t)(base - includer->main_name));
-	buf_str(&path, name);
-	if (file_read(buf_text(&path), includer->left, &data, &error) == 0 && !data.failed) {
-		const size_t skipped = file_byte_order_mark(data.data, data.len);
-
-		includer->left -= data.len;
-		memmove(data.data, data.data + skipped, data.len + 1 - skipped); /* with the NUL behind it */
-		*len = data.len - skipped;
-		text = (char *)data.data;
-	} else {
-		buf_fini(&data);
-	}
-	buf_fini(&path);
-	buf_fini(&error);
-	return text;
-}
-
-int load_assemble(Loaded *loaded, const LoadOptions *options)
-{
-	int code = 0;
-
-	for (u32 i = 0; i < loaded->file_count; i++) {
-		LoadedFile *file = &loaded->files[i];
-		size_t skipped = file_byte_order_mark(file->data.data, file->data.len);
-		Source source = {file->name, buf_text(&file->data) + skipped, file->data.len - skipped};
-		Includer includer = {file->name, FILE_LIMIT};
-		AsmOptions how = {.dialect = loaded->dialect, .liberal = options->liberal,
-				  .read_file = read_included, .ctx = &includer};
-
-		if (!file->is_asm)
-			continue;
-		if (!looks_like_text(&file->data))
-			return failed(loaded, EXIT_NOT_RUNNABLE, "%s is not a text", file->name);
-		file->program = asm_assemble(loaded->isa, &source, &how, &loaded->diags);
-		if (!file->program)
-			code = EXIT_NOT_RUNNABLE; /* go on: the errors of all files are worth knowing */
-	}
-	return code;
 }
 
 /* ---- A machine of an .isa alone ---- */
@@ -204,16 +136,17 @@ static int put_image(Loaded *loaded, const LoadedFile *file, u64 *start)
 	u16 space = image ? image->space : isa->code_space;
 	u64 address = image ? image->address : isa->regs[isa->pc_reg].reset;
 	unsigned bits = isa->spaces[space].cell_bits, bytes = (bits + 7) / 8;
-	u64 cells = (file->data.len + bytes - 1) / bytes;
+	const Buf *data = load_bytes(file);
+	u64 cells = (data->len + bytes - 1) / bytes;
 	int code = make_room(loaded, file, space, address + cells);
 
 	if (code)
 		return code;
-	if (file->data.len % bytes)
+	if (data->len % bytes)
 		return failed(loaded, EXIT_NOT_RUNNABLE, "%s: %zu bytes are no whole number of cells (%u bytes each)",
-			      file->name, file->data.len, bytes);
+			      file->name, data->len, bytes);
 	for (u64 i = 0; i < cells; i++) {
-		const u8 *at = file->data.data + i * bytes;
+		const u8 *at = data->data + i * bytes;
 		u64 value = 0;
 
 		for (unsigned b = 0; b < bytes; b++)
@@ -257,7 +190,7 @@ static int put_through_guest(Loaded *loaded)
 		return failed(loaded, EXIT_HUSK, "out of memory");
 	for (u32 i = 0; i < loaded->file_count; i++) {
 		LoadedFile *file = &loaded->files[i];
-		const Buf *data = &file->data;
+		const Buf *data;
 
 		if (file->is_asm) {
 			if (!format)
@@ -266,8 +199,8 @@ static int put_through_guest(Loaded *loaded)
 			status = format->write(file->program, &file->object, &loaded->diags);
 			if (status)
 				return failed(loaded, EXIT_NOT_RUNNABLE, "%s: %s", file->name, status_text(status));
-			data = &file->object;
 		}
+		data = load_bytes(file);
 		files[i] = (GuestFile){file->name, data->data, data->len};
 	}
 	status = loaded->guest->load(loaded->machine, files, loaded->file_count, &loaded->diags);

@@ -4,8 +4,11 @@
  *
  *   which machine?   --isa MACHINE, or a FILE ending in .isa, or whose files these are (guest->recognize; for
  *                    assembly text: which machine's mnemonics and directives it uses most)
- *   what is a file?  a snapshot (by its magic), assembly text (.asm, .s: assembled in the machine's dialect, then
- *                    treated as an object file), else an object or image the machine's guest loads
+ *                    an extension that is one machine's own (of its assembly texts, of its source language) decides
+ *   what is a file?  a snapshot (by its magic); assembly text (.asm, .s, guest->asm_extensions: assembled in the
+ *                    machine's dialect, then treated as an object file); a text in a language of the machine's own
+ *                    (guest->languages: compiled to assembly text or to an object file, then treated as such);
+ *                    else an object or image the machine's guest loads
  *   in which order?  as given; later files overwrite earlier ones
  *
  * A machine that is only a text (no guest folder) takes assembled segments straight into its spaces, and any other
@@ -48,6 +51,9 @@ typedef struct LoadedFile {
 	const char *name;     /* borrowed from the command */
 	Buf data;             /* as read */
 	bool is_asm, is_snapshot;
+	const GuestLanguage *language; /* it is written in this one (with to_assembly it is_asm too), or NULL */
+	Buf compiled;         /* what the compiler made of it: assembly text or an object file */
+	Buf listing;          /* what the compiler shows, perhaps nothing */
 	AsmProgram *program;  /* owned; when is_asm */
 	Buf object;           /* what the guest is given instead of `data`, when is_asm */
 } LoadedFile;
@@ -74,7 +80,7 @@ void load_complain(const Loaded *loaded);
 bool load_is_input(const Loaded *loaded, const char *path, const char *what);
 
 /* Each gives 0 or the exit code. load_files reads them all; load_isa chooses and loads the description;
- * load_assemble turns the assembly texts into programs; load_machine makes the machine and puts everything into it.
+ * load_assemble compiles, and turns the assembly texts into programs; load_machine makes the machine and puts everything into it.
  * To be called in this order. */
 int load_files(Loaded *loaded, const char *const *names, u32 count);
 int load_isa(Loaded *loaded, const LoadOptions *options);
@@ -83,6 +89,13 @@ int load_machine(Loaded *loaded, const LoadOptions *options);
 /* The two halves of load_machine: an empty machine; everything into it. */
 int load_create(Loaded *loaded, const LoadOptions *options);
 int load_put(Loaded *loaded);
+/* The bytes of an object file or image: as read, as compiled, or (after load_put) as assembled. */
+const Buf *load_bytes(const LoadedFile *file);
+/* Text that an assembler could read: no control characters but those that texts have. */
+bool load_looks_like_text(const Buf *data);
+/* Does a file of this name hold an assembly text, or a text in a language, of this guest's own? guest may be NULL. */
+bool load_is_own_asm(const Guest *guest, const char *name);
+const GuestLanguage *load_own_language(const Guest *guest, const char *name);
 /* All four. */
 int load_all(Loaded *loaded, const LoadOptions *options, const char *const *names, u32 count);
 

@@ -13,7 +13,13 @@
 #include "cmd/say.h"
 #include "guests/guests.h"
 
-enum { ISA_TEXT_LIMIT = 4 << 20, SNAPSHOT_CHOICES = 64, LIKELY_PERCENT = 60 };
+enum {
+	ISA_TEXT_LIMIT = 4 << 20,
+	SNAPSHOT_CHOICES = 64,
+	LIKELY_PERCENT = 60,
+	SURE = 101,   /* an extension that is the guest's own: more than any content (at most 100) */
+	A_HINT = 1,   /* the extension of its object files */
+};
 
 static int by_name(const void *a, const void *b)
 {
@@ -236,6 +242,32 @@ static unsigned guest_likeness(const Guest *guest, const Buf *text)
 	return percent;
 }
 
+/* How sure a guest is that a file is its own. */
+static int sureness(const Guest *guest, const LoadedFile *file)
+{
+	GuestFile seen = {file->name, file->data.data, file->data.len};
+	int score = 0;
+
+	if (file->is_snapshot)
+		return 0;
+	if (load_own_language(guest, file->name))
+		return SURE;
+	if (load_is_own_asm(guest, file->name)) /* several may share an extension */
+		return SURE + (int)guest_likeness(guest, &file->data);
+	if (guest->recognize)
+		score = guest->recognize(&seen);
+	if (file->is_asm && score < LIKELY_PERCENT) {
+		score = (int)guest_likeness(guest, &file->data);
+		if (score < LIKELY_PERCENT)
+			score = 0; /* many machines have an ADD */
+	}
+	/* .bin is anybody's. */
+	for (const GuestFormat *format = guest->formats; score == 0 && !file->is_asm && format && format->name; format++)
+		if (strcmp(format->extension, ".bin") != 0 && file_has_extension(file->name, format->extension))
+			score = A_HINT;
+	return score;
+}
+
 /* The guest that is surest about any of the files. */
 static const Guest *recognize(const Loaded *loaded)
 {
@@ -244,17 +276,8 @@ static const Guest *recognize(const Loaded *loaded)
 
 	for (const Guest *const *guest = guests_all; *guest; guest++) {
 		for (u32 i = 0; i < loaded->file_count; i++) {
-			const LoadedFile *file = &loaded->files[i];
-			GuestFile seen = {file->name, file->data.data, file->data.len};
-			int score = 0;
+			int score = sureness(*guest, &loaded->files[i]);
 
-			if ((*guest)->recognize && !file->is_snapshot)
-				score = (*guest)->recognize(&seen);
-			if (file->is_asm && score < LIKELY_PERCENT) {
-				score = (int)guest_likeness(*guest, &file->data);
-				if (score < LIKELY_PERCENT)
-					score = 0; /* many machines have an ADD */
-			}
 			if (score > best_score) {
 				best_score = score;
 				best = *guest;
@@ -262,6 +285,34 @@ static const Guest *recognize(const Loaded *loaded)
 		}
 	}
 	return best;
+}
+
+/* Now that the guest is known: which files are texts of its own? Exit code. */
+static int classify(Loaded *loaded)
+{
+	for (u32 i = 0; i < loaded->file_count; i++) {
+		LoadedFile *file = &loaded->files[i];
+
+		if (file->is_snapshot)
+			continue;
+		file->language = load_own_language(loaded->guest, file->name);
+		if (file->language)
+			file->is_asm = file->language->to_assembly;
+		else if (load_is_own_asm(loaded->guest, file->name))
+			file->is_asm = true;
+		if (file->language || file->is_asm)
+			continue;
+		for (const Guest *const *other = guests_all; *other; other++) {
+			const GuestLanguage *language = load_own_language(*other, file->name);
+
+			if (!language)
+				continue;
+			buf_printf(&loaded->error, "%s is written in %s, a language of %s, not of %s", file->name,
+				   language->name, (*other)->isa_name, loaded->isa->name);
+			return EXIT_NOT_RUNNABLE;
+		}
+	}
+	return 0;
 }
 
 /* ---- Options of the description ---- */
@@ -410,5 +461,6 @@ int load_isa(Loaded *loaded, const LoadOptions *options)
 	loaded->isa = isa_load(shown, buf_text(&loaded->isa_text), loaded->isa_text.len, choices, count, &loaded->diags);
 	if (!loaded->isa)
 		return EXIT_NOT_RUNNABLE;
-	return choose_dialect(loaded, options->dialect);
+	code = classify(loaded);
+	return code ? code : choose_dialect(loaded, options->dialect);
 }

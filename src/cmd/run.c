@@ -482,7 +482,7 @@ static int run_run(Command *command)
 const Verb verb_run = {
 	.name = "run",
 	.run = run_run,
-	.help = "run programs: assembly text, object files, images, a snapshot",
+	.help = "run programs: assembly text, a machine's own language, object files, images, a snapshot",
 	.operands = "FILE...",
 	.min_operands = 1,
 	.max_operands = 1000,
