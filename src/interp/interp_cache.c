@@ -215,7 +215,8 @@ static bool link_pages(Engine *engine, const Space *space, Block *block)
 
 	if (!block->cells)
 		return true;
-	last = (block->pc + block->cells - 1) >> shift;
+	last = block->cells - 1 > ~block->pc ? ~(u64)0 : block->pc + block->cells - 1; /* at the end of all addresses */
+	last >>= shift;
 	block->pages = calloc(last - first + 1, sizeof(PageLink));
 	if (!block->pages)
 		return false;

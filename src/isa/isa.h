@@ -395,6 +395,7 @@ typedef struct IsaDecoded {
 	u64 w[ISA_WORDS];
 	u32 cells;           /* length in cells of the code space (when illegal: what was looked at, at least 1 parcel) */
 	bool fetch_failed;   /* a needed parcel could not be fetched */
+	u32 looked;         /* cells that the answer depends on: >= cells where a longer candidate was tried */
 } IsaDecoded;
 
 /* Gives parcel number `index` of the instruction; false when it can't be fetched. */

@@ -231,6 +231,7 @@ void isa_decode(const Isa *isa, IsaFetch fetch, void *ctx, IsaDecoded *out)
 	if (!fetch_bits(isa, &f, isa->min_bits, out)) {
 		out->fetch_failed = true;
 		out->cells = isa->parcel_cells;
+		out->looked = out->cells;
 		return;
 	}
 	while (!node->leaf)
@@ -254,6 +255,7 @@ void isa_decode(const Isa *isa, IsaFetch fetch, void *ctx, IsaDecoded *out)
 			continue;
 		}
 		out->cells = (u32)(insn->bits / isa->parcel_bits * isa->parcel_cells);
+		out->looked = f.parcels * isa->parcel_cells;
 		/* Parcels behind a short instruction may have been fetched for a longer candidate: not part of W. */
 		for (u32 word = 0; word < ISA_WORDS; word++)
 			out->w[word] &= insn->bits >= (word + 1) * 64 ? ~(u64)0 :
@@ -262,6 +264,7 @@ void isa_decode(const Isa *isa, IsaFetch fetch, void *ctx, IsaDecoded *out)
 	}
 	out->fetch_failed = lacked;
 	out->cells = (u32)(isa->min_bits / isa->parcel_bits * isa->parcel_cells);
+	out->looked = f.parcels * isa->parcel_cells;
 	out->w[0] &= bits_mask(isa->min_bits > 64 ? 64 : isa->min_bits);
 	out->w[1] = out->w[2] = out->w[3] = 0;
 }

@@ -109,6 +109,7 @@ Status isa_lift_block(const IsaLift *lift, u64 pc, u32 max_insns, Arena *arena, 
 	const Isa *isa = lift->isa;
 	Lift l = {.isa = isa, .in = lift, .arena = arena};
 	u32 count = 0;
+	u64 cells = 0;
 
 	*out = (IsaLifted){0};
 	l.func = ir_func_create(arena, IR_FUNC_BLOCK);
@@ -128,7 +129,9 @@ Status isa_lift_block(const IsaLift *lift, u64 pc, u32 max_insns, Arena *arena, 
 			break;
 		open_instruction(&l, &decoded, pc, count);
 		count++;
-		out->cells += decoded.cells;
+		if (cells + decoded.looked > out->cells)
+			out->cells = cells + decoded.looked;
+		cells += decoded.cells;
 		if (decoded.fetch_failed && !decoded.insn) {
 			lift_fetch_fault(&l);
 			break;
