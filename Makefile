@@ -13,8 +13,7 @@ VERSION := 0.1.0
 
 BUILD := build/$(MODE)
 WARN := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla
-# A product and a sum are two roundings, also where the compiler could make one instruction of them.
-BASE_CFLAGS := -std=gnu17 $(WARN) -Isrc -g -DHUSK_VERSION='"$(VERSION)"' -MMD -MP -fno-strict-aliasing -ffp-contract=off
+BASE_CFLAGS := -std=gnu17 $(WARN) -Isrc -g -DHUSK_VERSION='"$(VERSION)"' -MMD -MP -fno-strict-aliasing
 CFLAGS_release := -O2
 CFLAGS_debug := -O0 -DHUSK_DEBUG
 CFLAGS_asan := -O1 -DHUSK_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -58,7 +57,7 @@ endif
 
 # Two archives: the tools that turn text into cells (all that building the guests' images needs), then the rest.
 BOOT_SRC := $(wildcard src/base/*.c src/ir/*.c src/core/*.c src/isa/*.c src/asm/*.c)
-REST_SRC := $(wildcard src/interp/*.c src/machine/*.c src/debug/*.c src/guests/*.c src/guests/*/*.c)
+REST_SRC := $(wildcard src/lab/*.c src/interp/*.c src/machine/*.c src/debug/*.c src/guests/*.c src/guests/*/*.c)
 CMD_SRC := $(wildcard src/cmd/*.c)
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
@@ -100,6 +99,8 @@ $(BUILD)/%.o: %.c $(FLAGS)
 	$(call say,compile $<)
 	$(Q)$(CC) $(ALL_CFLAGS) -DBUILD_DIR='"$(BUILD)"' -c -o $@ $<
 
+# The lab compares ways of dispatch: the compiler must not turn one into the other.
+$(BUILD)/src/lab/lab_loops.o: ALL_CFLAGS += -fno-gcse -fno-crossjumping
 # The guests' own software is assembled by Husk's assembler and embedded (.incbin) by the guest.
 $(BUILD)/mkimage: $(BUILD)/tools/mkimage.o $(BOOT_LIB)
 	$(call say,link $@)

@@ -89,6 +89,20 @@ int load_files(Loaded *loaded, const char *const *names, u32 count)
 	return 0;
 }
 
+int load_text(Loaded *loaded, const char *name, const void *text, size_t len)
+{
+	loaded->files = ARENA_ARRAY(&loaded->arena, LoadedFile, 1);
+	if (!loaded->files)
+		return failed(loaded, EXIT_HUSK, "out of memory");
+	loaded->files[0] = (LoadedFile){.name = name, .is_asm = true};
+	loaded->file_count = 1;
+	buf_init(&loaded->files[0].data);
+	buf_add(&loaded->files[0].data, text, len);
+	if (loaded->files[0].data.failed)
+		return failed(loaded, EXIT_HUSK, "out of memory");
+	return 0;
+}
+
 bool load_is_input(const Loaded *loaded, const char *path, const char *what)
 {
 	for (u32 i = 0; path && strcmp(path, "-") != 0 && i < loaded->file_count; i++) {
@@ -233,7 +247,7 @@ static bool has_snapshot(const Loaded *loaded)
 
 int load_create(Loaded *loaded, const LoadOptions *options)
 {
-	MachineConfig config = {.isa = loaded->isa, .guest = loaded->guest, .memory_limit = options->memory};
+	MachineConfig config = {.isa = loaded->isa, .guest = loaded->guest, .memory_limit = options->memory, .engine = options->engine};
 	Status status = machine_create(&config, &loaded->machine, &loaded->diags);
 
 	if (status == STATUS_TOO_BIG)

@@ -30,6 +30,7 @@ typedef struct LoadOptions {
 	OptList sets;
 	u64 memory; /* bytes; 0 = the default */
 	bool liberal;
+	const EngineOps *engine; /* NULL = the usual one */
 } LoadOptions;
 
 /* The rows these options take in a verb's table. */
@@ -83,6 +84,8 @@ bool load_is_input(const Loaded *loaded, const char *path, const char *what);
  * load_assemble compiles, and turns the assembly texts into programs; load_machine makes the machine and puts everything into it.
  * To be called in this order. */
 int load_files(Loaded *loaded, const char *const *names, u32 count);
+/* In place of load_files: one text that is no file; its name says what it is. */
+int load_text(Loaded *loaded, const char *name, const void *text, size_t len);
 int load_isa(Loaded *loaded, const LoadOptions *options);
 int load_assemble(Loaded *loaded, const LoadOptions *options);
 int load_machine(Loaded *loaded, const LoadOptions *options);

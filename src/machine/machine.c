@@ -240,7 +240,7 @@ Status machine_create(const MachineConfig *config, Machine **out, DiagList *diag
 		machine->on_fault = find_handler(isa, ISA_ON_FAULT);
 		machine->on_reset = find_handler(isa, ISA_ON_RESET);
 		create_steps(machine);
-		machine->ops = &interp_engine;
+		machine->ops = config->engine ? config->engine : &interp_engine;
 		machine->engine = machine->ops->create(&env);
 		if (!machine->engine)
 			status = STATUS_NOMEM;
@@ -256,6 +256,11 @@ Status machine_create(const MachineConfig *config, Machine **out, DiagList *diag
 	memcpy(machine->vcpu.slots, machine->slot_reset, isa->slot_count * sizeof(u64));
 	*out = machine;
 	return STATUS_OK;
+}
+
+const Engine *machine_engine(const Machine *machine)
+{
+	return machine->engine;
 }
 
 void machine_destroy(Machine *machine)

@@ -156,6 +156,7 @@ typedef struct MachineConfig {
 	bool quantum_jitter; /* draw each quantum from 1 .. 2 * quantum - 1 */
 	bool virtual_time;   /* sleep on the instruction count, not on time from outside */
 	u64 instruction_ns;  /* virtual_time: 0 = 1000 */
+	const EngineOps *engine; /* NULL = the best there is */
 } MachineConfig;
 
 Status machine_create(const MachineConfig *config, Machine **out, DiagList *diags);
@@ -168,6 +169,8 @@ void machine_reset(Machine *machine, bool keep_memory);
 /* Runs at most max_insns further instructions. */
 MachineStop machine_run(Machine *machine, u64 max_insns);
 u64 machine_icount(const Machine *machine);
+/* What runs it: for those who chose it and know its insides. */
+const Engine *machine_engine(const Machine *machine);
 
 /* ---- State ---- */
 const Isa *machine_isa(const Machine *machine);
