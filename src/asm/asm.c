@@ -311,7 +311,7 @@ static AsmProgram *assemble(Assembler *as, const Source *source, u32 errors)
 		if (!as->failed_memory && as->diags->errors == errors) {
 			finish_symbols(as);
 			warn_overlaps(as);
-			if (!as->single)
+			if (!as->single || as->piece)
 				warn_lone_labels(as);
 		}
 	}
@@ -336,6 +336,30 @@ AsmProgram *asm_assemble(const Isa *isa, const Source *source, const AsmOptions 
 	} else {
 		asm_program_destroy(as.program);
 		diag_report_file(diags, DIAG_ERROR, source->name, NULL, "out of memory");
+	}
+	fini(&as);
+	return program;
+}
+
+AsmProgram *asm_assemble_piece(const Isa *isa, const Source *source, const AsmOptions *options, AsmPiece *piece,
+			       DiagList *diags)
+{
+	AsmOptions none = {0};
+	AsmProgram *program = NULL;
+	Assembler as;
+
+	if (init(&as, isa, options ? options : &none, diags)) {
+		as.single = true;
+		as.piece = piece;
+		program = assemble(&as, source, diags->errors);
+	} else {
+		asm_program_destroy(as.program);
+		diag_report_file(diags, DIAG_ERROR, source->name, NULL, "out of memory");
+	}
+	if (program) {
+		piece->space = as.space;
+		for (u32 i = 0; i < isa->space_count; i++)
+			piece->places[i] = as.places[i].at;
 	}
 	fini(&as);
 	return program;

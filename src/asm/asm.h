@@ -68,6 +68,19 @@ typedef struct AsmOptions {
 AsmProgram *asm_assemble(const Isa *isa, const Source *source, const AsmOptions *options, DiagList *diags);
 void asm_program_destroy(AsmProgram *program);
 
+/* A text that continues a program: where its statements go, and what names mean that it does not define itself. There
+ * are no rules about segments: it needs no `org` and no `end`. */
+typedef struct AsmPiece {
+	u16 space;    /* the section it begins in; afterwards that of its end */
+	u64 *places;  /* [isa->space_count] the address of the next cell in each space; afterwards behind its own */
+	/* The name as written, without the dialect's prefix; false = unknown. *space: ISA_NONE for a constant. */
+	bool (*symbol)(void *ctx, const char *name, size_t len, u64 *value, u16 *space);
+	void *ctx;
+} AsmPiece;
+/* As asm_assemble. After an error *piece is as before. Empty segments may stand before and between. */
+AsmProgram *asm_assemble_piece(const Isa *isa, const Source *source, const AsmOptions *options, AsmPiece *piece,
+			       DiagList *diags);
+
 /* Assembles a single instruction at pc (debugger, round-trip tests); symbols may be NULL. Cells into out (room for
  * 32); returns their number or 0. */
 u32 asm_line(const Isa *isa, u16 dialect, const char *text, u64 pc, const AsmProgram *symbols, u64 *out,

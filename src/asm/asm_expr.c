@@ -143,6 +143,15 @@ static bool outside_symbol(Assembler *as, const char *text, size_t len, AsmValue
 					    .address = program->symbols[i].space != ISA_NONE};
 			return true;
 		}
+	if (as->piece && as->piece->symbol) {
+		u16 space;
+		u64 number;
+
+		if (!as->piece->symbol(as->piece->ctx, text, len, &number, &space))
+			return false;
+		*value = (AsmValue){.v = (i64)number, .known = true, .symbol = ASM_NO_INDEX, .address = space != ISA_NONE};
+		return true;
+	}
 	return false;
 }
 

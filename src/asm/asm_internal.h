@@ -157,6 +157,7 @@ typedef struct Assembler {
 	bool dry;               /* matching without messages */
 	u64 start;              /* where code starts without an org */
 	const AsmProgram *outside; /* symbols of asm_line */
+	const AsmPiece *piece;  /* of asm_assemble_piece, or NULL */
 
 	/* Of the dialect */
 	bool blanks_separate;   /* an operand ends at a blank */

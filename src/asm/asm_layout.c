@@ -181,14 +181,17 @@ static void walk(Assembler *as)
 {
 	u32 symbol = 0;
 
-	as->space = as->isa->code_space;
+	as->space = as->piece ? as->piece->space : as->isa->code_space;
 	as->segments_used = 0;
 	as->cells = 0;
 	as->changed = false;
 	as->dry = !as->writing; /* what is wrong is said once, by the walk that writes */
 	as->moved = ASM_NO_INDEX;
 	for (u32 i = 0; i < as->isa->space_count; i++)
-		as->places[i] = (AsmPlace){.at = i == as->isa->code_space ? as->start : 0, .segment = ASM_NO_INDEX};
+		as->places[i] = (AsmPlace){.at = as->piece                      ? as->piece->places[i]
+						 : i == as->isa->code_space ? as->start
+									    : 0,
+					   .segment = ASM_NO_INDEX};
 	for (u32 i = 0; i < as->stmt_count && !as->halted && !as->failed_memory; i++) {
 		AsmStmt *stmt = &as->stmts[i];
 

@@ -5,18 +5,15 @@
  *
  * stdin belongs to the debugger. The program's console input comes from --input, or from the commands `input` and
  * `eof`. Its output goes to stdout as it comes.
- *
- * Ctrl-C while the program runs stops the program; at the prompt it drops the line. SIGTERM, SIGHUP and SIGQUIT end the
- * debugger, with the terminal put back. A handler of signals has no argument, hence the two variables of this file.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cmd/debug_ui.h"
 #include "cmd/file.h"
+#include "cmd/interrupt.h"
 #include "cmd/say.h"
 #include "cmd/verbs.h"
 
@@ -38,41 +35,13 @@ static const Opt debug_options[] = {
 	{0},
 };
 
-static volatile sig_atomic_t interrupted, ended_by;
-
-static void on_interrupt(int signal_number)
-{
-	(void)signal_number;
-	interrupted = 1;
-}
-
-/* The line editor has changed the terminal: it must be closed first. */
-static void on_end(int signal_number)
-{
-	ended_by = signal_number;
-	interrupted = 1;
-}
-
-static void catch_signals(void)
-{
-	static const int ends[] = {SIGTERM, SIGHUP, SIGQUIT};
-	struct sigaction action = {.sa_handler = on_interrupt}; /* no SA_RESTART: reading a line ends */
-
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGINT, &action, NULL);
-	action.sa_handler = on_end;
-	action.sa_flags = (int)SA_RESETHAND; /* a second one ends it at once */
-	for (u32 i = 0; i < COUNT_OF(ends); i++)
-		sigaction(ends[i], &action, NULL);
-}
-
 static void on_output(void *ctx, const u8 *bytes, size_t len)
 {
 	Debug *debug = ctx;
 
 	debug_write(debug, bytes, len);
 	if (debug->lost)
-		interrupted = 1;
+		*interrupt_flag() = 1;
 	debug->mid_line = bytes[len - 1] != '\n';
 }
 
@@ -156,10 +125,10 @@ static bool run_line(Debug *debug, const char *line)
 {
 	bool fine;
 
-	interrupted = 0;
+	*interrupt_flag() = 0;
 	fine = debug_run_line(debug, line);
 	debug_flush(debug);
-	if (ended_by)
+	if (interrupt_ended_by())
 		debug->quit = true;
 	return fine;
 }
@@ -201,7 +170,8 @@ static int run_batch(Debug *debug, const DebugOptions *options)
 
 static int run_lines(Debug *debug)
 {
-	DebugLines *lines = debug_lines_open(debug);
+	const LinesConfig config = {.complete = debug_complete, .ctx = debug};
+	Lines *lines = lines_open(&config);
 	bool dropped = false;
 
 	if (!lines) {
@@ -215,12 +185,12 @@ static int run_lines(Debug *debug)
 				     "`break LABEL`.\n");
 	debug_flush(debug);
 	while (!debug->quit) {
-		const char *line = debug_lines_read(lines, "(husk) ", &dropped);
+		const char *line = lines_read(lines, "(husk) ", &dropped);
 
-		if (ended_by)
+		if (interrupt_ended_by())
 			break;
 		if (dropped) {
-			interrupted = 0;
+			*interrupt_flag() = 0;
 			say_write(STDOUT_FILENO, "\n", 1);
 		} else if (!line) {
 			if (debug->interactive)
@@ -230,7 +200,7 @@ static int run_lines(Debug *debug)
 			run_line(debug, line);
 		}
 	}
-	debug_lines_close(lines);
+	lines_close(lines);
 	return 0;
 }
 
@@ -279,15 +249,15 @@ static int debug_machine_of(Debug *debug, const DebugOptions *options)
 		return EXIT_HUSK;
 	}
 	debug_note_registers(debug);
-	debug_session_interrupt_flag(debug->session, &interrupted);
-	catch_signals();
+	debug_session_interrupt_flag(debug->session, interrupt_flag());
+	interrupt_catch();
 	if (options->scripts.count || options->commands.count)
 		code = run_batch(debug, options);
 	else
 		code = run_lines(debug);
 	debug_flush(debug);
-	if (ended_by) {
-		code = EXIT_SIGNAL + ended_by;
+	if (interrupt_ended_by()) {
+		code = EXIT_SIGNAL + interrupt_ended_by();
 	} else if (debug->lost == EPIPE) {
 		code = EXIT_SIGNAL + 13; /* the reader has seen enough */
 	} else if (debug->lost) {

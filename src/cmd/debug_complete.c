@@ -58,8 +58,9 @@ static const DebugCommand *find(const char *name, size_t len)
 	return found;
 }
 
-size_t debug_complete(Debug *debug, const char *line, Buf *out, u32 *count)
+size_t debug_complete(void *ctx, const char *line, Buf *out, u32 *count)
 {
+	Debug *debug = ctx;
 	size_t end = strlen(line), start = end, name;
 	Collector collector = { .out = out };
 	const DebugCommand *command;

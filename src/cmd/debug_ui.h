@@ -6,6 +6,7 @@
 #ifndef CMD_DEBUG_UI_H
 #define CMD_DEBUG_UI_H
 
+#include "cmd/lines.h"
 #include "cmd/load.h"
 #include "debug/session.h"
 
@@ -72,16 +73,8 @@ bool debug_show_source(Debug *debug, const char *file, u32 first, u32 last);
 /* Remembers the registers, to show later what changed. */
 void debug_note_registers(Debug *debug);
 
-/* debug_line.c: where lines come from */
-typedef struct DebugLines DebugLines;
-DebugLines *debug_lines_open(Debug *debug);
-void debug_lines_close(DebugLines *lines);
-/* The next line without its end; NULL at the end of input. *interrupted: Ctrl-C, no line. Valid until the next call. */
-const char *debug_lines_read(DebugLines *lines, const char *prompt, bool *interrupted);
-
 /* debug_complete.c */
-/* Adds each word that may stand at the end of `line`, and begins as the text there does, to `out`, divided by NULs.
- * Gives the length of the beginning. */
-size_t debug_complete(Debug *debug, const char *line, Buf *out, u32 *count);
+/* LinesConfig.complete: ctx is a Debug. */
+size_t debug_complete(void *ctx, const char *line, Buf *out, u32 *count);
 
 #endif

@@ -109,6 +109,29 @@ typedef struct GuestTrace {
 	void (*end)(Machine *machine, const MachineStop *stop, Buf *out);
 } GuestTrace;
 
+/* How the machine's own interactive shell talks (husk repl), where the original has one. What is NULL or 0 is done in
+ * the general way. Pairs of texts stand before and behind what they are about, a line each. */
+typedef struct GuestShell {
+	const char *banner, *prompt, *farewell;
+	const char *invalid;                 /* the answer to an unknown command */
+	const char *failed;                  /* before a message of the assembler */
+	const char *ask_file;                /* asks for the path of a file */
+	const char *loading, *sending;       /* before a file is read; when it has been assembled */
+	const char *no_file;                 /* before the reason why it could not be read */
+	const char *events;                  /* before the events of a program that was spawned */
+	const char *registers[2], *program[2], *symbols[2], *clear_registers[2];
+	bool vectors;                        /* lists have brackets and an item a line; a program is listed as its cells */
+	bool hex_lines;                      /* a line of bytes in hex is machine code */
+	int crash_code;                      /* in the event of a crash; 0: husk run's exit code */
+	/* What stands after a line for a register that changed: "cc: P" instead of "cc = 5"; nothing: it is not shown.
+	 * False: "NAME = VALUE". */
+	bool (*show_register)(const Machine *machine, u32 slot, Buf *out);
+	/* Changes of this cell are not the program's own business (the operating system's stack). */
+	bool (*hides)(const Machine *machine, u16 space, u64 address);
+	/* The machine has halted: make it ready for the next line. */
+	void (*resume)(Machine *machine);
+} GuestShell;
+
 /* What a .isa file cannot say: file formats, services. One const struct per guest folder. Every member may be NULL. */
 struct Guest {
 	const char *name;           /* "lc3" */
@@ -133,6 +156,7 @@ struct Guest {
 	const char *const *asm_extensions; /* of assembly texts, besides .asm and .s: ".iasm"; ended by NULL */
 	const GuestLanguage *languages;    /* ended by {NULL} */
 	const GuestTrace *trace;
+	const GuestShell *shell;
 	/* Several vCPUs (vcpus.h). stop_ends_vcpu: `stop` ends only the vCPU that did it. vcpu_failed: a fault, trap or
 	 * illegal instruction of one: true = only that one ends (the guest has said so to the user in `out`). */
 	bool stop_ends_vcpu;

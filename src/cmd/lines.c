@@ -1,28 +1,27 @@
-/* SPDX-License-Identifier: MIT
- *
- * Where the debugger's lines come from: libedit (history, completion) when Husk was built with it and stdin is a
- * terminal, else plain lines of stdin.
- */
+/* SPDX-License-Identifier: MIT */
+#include "cmd/lines.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/debug_ui.h"
 #include "cmd/say.h"
 
 #ifdef HAVE_LIBEDIT
 #include <histedit.h>
 #endif
 
-enum { LINE_MOST = 65536 };
+enum { LINE_MOST = 65536, AHEAD = 65536 };
 
-struct DebugLines {
-	Debug *debug;
+struct Lines {
+	LinesConfig config;
 	const char *prompt;
 	Buf line;
-	bool edits, ended;
+	bool edits, ended, cut;
+	u8 *ahead;       /* owned; when buffered: bytes at..have are not taken yet */
+	size_t at, have;
 #ifdef HAVE_LIBEDIT
 	EditLine *edit;
 	History *history;
@@ -32,7 +31,7 @@ struct DebugLines {
 #ifdef HAVE_LIBEDIT
 static char *give_prompt(EditLine *edit)
 {
-	DebugLines *lines = NULL;
+	Lines *lines = NULL;
 
 	el_get(edit, EL_CLIENTDATA, &lines);
 	return (char *)(lines && lines->prompt ? lines->prompt : "");
@@ -68,7 +67,7 @@ static void list_words(const char *words, u32 count)
 static unsigned char on_tab(EditLine *edit, int key)
 {
 	const LineInfo *info = el_line(edit);
-	DebugLines *lines = NULL;
+	Lines *lines = NULL;
 	Buf words, line;
 	size_t begun, common;
 	u32 count = 0;
@@ -80,7 +79,7 @@ static unsigned char on_tab(EditLine *edit, int key)
 	buf_init(&words);
 	buf_init(&line);
 	buf_add(&line, info->buffer, (size_t)(info->cursor - info->buffer));
-	begun = debug_complete(lines->debug, buf_text(&line), &words, &count);
+	begun = lines->config.complete(lines->config.ctx, buf_text(&line), &words, &count);
 	if (count && !words.failed && !line.failed) {
 		common = common_length(buf_text(&words), count);
 		if (count == 1 || common > begun) {
@@ -103,7 +102,7 @@ static unsigned char on_tab(EditLine *edit, int key)
 	return result;
 }
 
-static void open_editor(DebugLines *lines)
+static void open_editor(Lines *lines)
 {
 	HistEvent event;
 
@@ -124,7 +123,7 @@ static void open_editor(DebugLines *lines)
 	lines->edits = true;
 }
 
-static const char *read_edited(DebugLines *lines, bool *interrupted)
+static const char *read_edited(Lines *lines, bool *interrupted)
 {
 	HistEvent event;
 	int count = 0;
@@ -146,14 +145,16 @@ static const char *read_edited(DebugLines *lines, bool *interrupted)
 }
 #endif
 
-DebugLines *debug_lines_open(Debug *debug)
+Lines *lines_open(const LinesConfig *config)
 {
-	DebugLines *lines = calloc(1, sizeof(*lines));
+	Lines *lines = calloc(1, sizeof(*lines));
 
 	if (!lines)
 		return NULL;
-	lines->debug = debug;
+	lines->config = *config;
 	buf_init(&lines->line);
+	if (config->buffered)
+		lines->ahead = malloc(AHEAD);
 #ifdef HAVE_LIBEDIT
 	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
 		open_editor(lines);
@@ -161,7 +162,7 @@ DebugLines *debug_lines_open(Debug *debug)
 	return lines;
 }
 
-void debug_lines_close(DebugLines *lines)
+void lines_close(Lines *lines)
 {
 	if (!lines)
 		return;
@@ -172,29 +173,53 @@ void debug_lines_close(DebugLines *lines)
 		history_end(lines->history);
 #endif
 	buf_fini(&lines->line);
+	free(lines->ahead);
 	free(lines);
 }
 
-/* Bytes one by one: what stands behind the line stays for whoever reads stdin next. */
-static const char *read_plain(DebugLines *lines, bool *interrupted)
+/* One byte; -1 at the end, -2 when a signal came. Without read-ahead what stands behind the line stays for whoever
+ * reads stdin next. */
+static int next_byte(Lines *lines)
+{
+	u8 byte, *to = lines->ahead ? lines->ahead : &byte;
+	ssize_t got;
+
+	if (lines->at < lines->have)
+		return lines->ahead[lines->at++];
+	got = read(STDIN_FILENO, to, lines->ahead ? AHEAD : 1);
+	if (got < 0 && errno == EINTR)
+		return -2;
+	if (got <= 0)
+		return -1;
+	if (lines->ahead) {
+		lines->at = 1;
+		lines->have = (size_t)got;
+	}
+	return *to;
+}
+
+static const char *read_plain(Lines *lines, bool *interrupted)
 {
 	buf_clear(&lines->line);
 	while (!lines->ended) {
-		u8 byte;
-		ssize_t got = read(STDIN_FILENO, &byte, 1);
+		int byte = next_byte(lines);
 
-		if (got < 0 && errno == EINTR) {
+		if (byte == -2) {
 			*interrupted = true;
 			return NULL;
 		}
-		if (got <= 0) {
+		if (byte < 0) {
 			lines->ended = true;
 			break;
 		}
 		if (byte == '\n')
 			return buf_text(&lines->line);
-		buf_byte(&lines->line, byte);
-		if (lines->line.len == LINE_MOST) {
+		if (lines->line.len < LINE_MOST) {
+			buf_byte(&lines->line, (u8)byte);
+			continue;
+		}
+		lines->cut = true;
+		if (!lines->config.cuts) {
 			lines->ended = true; /* no commands: a device without end, a file of another kind */
 			break;
 		}
@@ -202,15 +227,26 @@ static const char *read_plain(DebugLines *lines, bool *interrupted)
 	return lines->line.len ? buf_text(&lines->line) : NULL;
 }
 
-const char *debug_lines_read(DebugLines *lines, const char *prompt, bool *interrupted)
+const char *lines_read(Lines *lines, const char *prompt, bool *interrupted)
 {
 	*interrupted = false;
 	lines->prompt = prompt;
+	lines->cut = false;
 #ifdef HAVE_LIBEDIT
 	if (lines->edits)
 		return read_edited(lines, interrupted);
 #endif
-	if (isatty(STDIN_FILENO))
+	if (lines->config.prompts || isatty(STDIN_FILENO))
 		say_write(STDOUT_FILENO, prompt, strlen(prompt));
 	return read_plain(lines, interrupted);
+}
+
+size_t lines_length(const Lines *lines)
+{
+	return lines->line.len;
+}
+
+bool lines_was_cut(const Lines *lines)
+{
+	return lines->cut;
 }
