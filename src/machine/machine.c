@@ -294,6 +294,7 @@ void machine_destroy(Machine *machine)
 	free(machine->input);
 	free(machine->breaks);
 	free(machine->watches);
+	machine_unmap_windows(machine);
 	free(machine->log);
 	free(machine);
 }

@@ -8,6 +8,7 @@
  * attributes per granule and compared exactly here; the stop is left in vcpu->pending until the instruction is done.
  */
 #include "machine/machine_private.h"
+#include "machine/shared.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,8 @@ static bool fetch_parcel(void *ctx, unsigned index, u64 *parcel)
 	for (unsigned i = 0; i < isa->parcel_cells; i++) {
 		u64 cell;
 
-		if (!space_peek(space, at + i, &cell))
+		if (!space_peek(space, at + i, &cell) ||
+		    machine_window_at(fetch->machine, isa->code_space, (at + i) & space->wrap_mask))
 			return false;
 		if (space->big)
 			value = value << space->cell_bits | cell;
@@ -241,8 +243,13 @@ static bool all_there(const Machine *machine, unsigned number, u64 address, unsi
 	const Space *space = &machine->vcpu.spaces[number];
 
 	for (unsigned i = 0; i < count; i++) {
+		const MachineWindow *window;
+
 		*missing = (address + i) & space->wrap_mask;
-		if (*missing >= space->cells && find_device(machine, number, *missing, kind) == NO_HANDLER)
+		window = machine_window_at(machine, (u16)number, *missing);
+		if (window && !(kind == ISA_ON_READ ? window->readable : window->writable))
+			return false;
+		if (!window && *missing >= space->cells && find_device(machine, number, *missing, kind) == NO_HANDLER)
 			return false;
 	}
 	return true;
@@ -264,15 +271,18 @@ AccessResult machine_env_read(void *ctx, Vcpu *vcpu, unsigned number, u64 addres
 		return fault(vcpu, number, missing, false);
 	for (unsigned i = 0; i < count; i++) {
 		u64 at = (address + i) & space->wrap_mask, cell = 0;
+		const MachineWindow *window = machine_window_at(machine, (u16)number, at);
 		u32 device = NO_HANDLER;
 
-		if (at >= space->cells || has_attr(space, at, ATTR_IO_READ))
+		if (window)
+			cell = machine_window_read(machine, window, at);
+		else if (at >= space->cells || has_attr(space, at, ATTR_IO_READ))
 			device = find_device(machine, number, at, ISA_ON_READ);
 		if (device != NO_HANDLER) {
 			if (run_device(machine, device, &at, &cell) != ACCESS_OK)
 				return ACCESS_EXIT;
 			cell = bits_trunc(cell, space->cell_bits);
-		} else if (!space_peek(space, at, &cell)) {
+		} else if (!window && !space_peek(space, at, &cell)) {
 			return fault(vcpu, number, at, false);
 		}
 		if (has_attr(space, at, ATTR_WATCH_READ))
@@ -289,9 +299,12 @@ AccessResult machine_env_read(void *ctx, Vcpu *vcpu, unsigned number, u64 addres
 static AccessResult write_cell(Machine *machine, unsigned number, u64 at, u64 cell)
 {
 	Space *space = &machine->vcpu.spaces[number];
+	const MachineWindow *window = machine_window_at(machine, (u16)number, at);
 	u32 device = NO_HANDLER;
 
-	if (at >= space->cells || has_attr(space, at, ATTR_IO_WRITE))
+	if (window)
+		machine_window_write(machine, window, at, cell);
+	else if (at >= space->cells || has_attr(space, at, ATTR_IO_WRITE))
 		device = find_device(machine, number, at, ISA_ON_WRITE);
 	if (device != NO_HANDLER) {
 		u64 args[2] = { at, cell }, result;
@@ -299,7 +312,7 @@ static AccessResult write_cell(Machine *machine, unsigned number, u64 at, u64 ce
 
 		if (run_device(machine, device, takes_address ? args : args + 1, &result) != ACCESS_OK)
 			return ACCESS_EXIT;
-	} else {
+	} else if (!window) {
 		if (!space_poke(space, at, cell))
 			return fault(&machine->vcpu, number, at, true);
 		if (number == machine->isa->code_space && has_attr(space, at, ATTR_CODE))
@@ -333,19 +346,32 @@ AccessResult machine_env_write(void *ctx, Vcpu *vcpu, unsigned number, u64 addre
 
 Status machine_read(const Machine *machine, u16 space, u64 address, u64 *value)
 {
+	const MachineWindow *window;
+
 	if (space >= machine->vcpu.space_count)
 		return STATUS_NOT_FOUND;
+	window = machine_window_at(machine, space, address & machine->vcpu.spaces[space].wrap_mask);
+	if (window) {
+		*value = machine_window_read(machine, window, address & machine->vcpu.spaces[space].wrap_mask);
+		return STATUS_OK;
+	}
 	return space_peek(&machine->vcpu.spaces[space], address, value) ? STATUS_OK : STATUS_RANGE;
 }
 
 Status machine_write(Machine *machine, u16 number, u64 address, u64 value)
 {
+	const MachineWindow *window;
 	Space *space;
 
 	if (number >= machine->vcpu.space_count)
 		return STATUS_NOT_FOUND;
 	space = &machine->vcpu.spaces[number];
 	address &= space->wrap_mask;
+	window = machine_window_at(machine, number, address);
+	if (window) {
+		machine_window_write(machine, window, address, value);
+		return STATUS_OK;
+	}
 	if (!space_poke(space, address, value))
 		return STATUS_RANGE;
 	if (number == machine->isa->code_space && has_attr(space, address, ATTR_CODE))
@@ -392,6 +418,10 @@ void machine_mark_space(Machine *machine, u16 number)
 		mark(space, handler->lo, count == ~(u64)0 ? count : count + 1,
 		     handler->kind == ISA_ON_READ ? ATTR_IO_READ : ATTR_IO_WRITE, true);
 	}
+	for (u32 i = 0; i < machine->window_count; i++)
+		if (machine->windows[i].space == number)
+			mark(space, machine->windows[i].address, machine->windows[i].cells, ATTR_IO_READ | ATTR_IO_WRITE,
+			     true);
 	for (u32 i = 0; i < machine->watch_count; i++) {
 		const Watch *watch = &machine->watches[i];
 

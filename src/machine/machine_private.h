@@ -119,6 +119,8 @@ struct Machine {
 	u64 skip_pc;
 	Watch *watches;           /* owned */
 	u32 watch_count, watch_cap;
+	struct MachineWindow *windows; /* owned; each holds a reference (shared.h) */
+	u32 window_count;
 
 	bool recording;
 	MachineEvent *log;        /* owned; bytes of each entry owned */
@@ -150,6 +152,11 @@ AccessResult machine_env_read(void *ctx, Vcpu *vcpu, unsigned space, u64 address
 AccessResult machine_env_write(void *ctx, Vcpu *vcpu, unsigned space, u64 address, unsigned width, u64 value);
 /* Sets the attributes of devices and watchpoints anew (after a resize). */
 void machine_mark_space(Machine *machine, u16 space);
+
+/* windows.c; the cell lies in the window */
+u64 machine_window_read(const Machine *machine, const struct MachineWindow *window, u64 address);
+void machine_window_write(Machine *machine, const struct MachineWindow *window, u64 address, u64 value);
+void machine_unmap_windows(Machine *machine);
 
 /* tables.c */
 u64 machine_table_bytes(const Machine *machine);
