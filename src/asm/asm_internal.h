@@ -4,6 +4,7 @@
  *
  *     asm_lex.c        a line -> tokens, by the dialect's characters
  *     asm_parse.c      tokens -> labels and statements (AsmStmt); includes; where statements may stand
+ *       asm_free.c         where a statement ends when line ends are only blanks
  *     asm_match.c      operands of an instruction against the syntax of each form -> candidates (AsmCandidate)
  *     asm_layout.c     walks the statements until no size and no label moves any more, then once more to write cells
  *       asm_directive.c    what each directive occupies and writes
@@ -168,6 +169,8 @@ typedef struct Assembler {
 	u32 reg_name_count, reg_name_cap;
 	StrMap pseudos;         /* mnemonic -> first pseudo */
 	StrMap directives;
+	const char **signs;     /* mnemonics of several characters that no name could hold: "<=" */
+	u32 sign_count, sign_cap;
 	AsmBody *bodies;        /* [isa->pseudo_count], NULL until the first expansion */
 	char *pool;             /* the texts of all bodies, one behind the other */
 
@@ -246,6 +249,8 @@ bool asm_same(const Assembler *as, const char *a, size_t alen, const char *b);
 
 /* Is there such a mnemonic in this dialect? */
 bool asm_is_mnemonic(const Assembler *as, const char *name, size_t len);
+/* Does any of its forms take operands? */
+bool asm_takes_operands(const Assembler *as, const char *name, size_t len);
 /* All forms (and pseudo-instructions) of this mnemonic whose shape the operands from token `at` have. 0 and a message
  * when there are none. */
 u32 asm_match(Assembler *as, const AsmSpan *span, const char *name, size_t len, u32 at, AsmCandidate **out);
@@ -274,8 +279,29 @@ void asm_pseudo_check_body(Assembler *as, u32 index);
 /* ---- asm_parse.c ---- */
 
 bool asm_parse_source(Assembler *as, const char *name, const char *text, size_t len);
+/* One statement with the labels in front of it: tokens[count] is a TOKEN_END. The line of token i is lines[i], or
+ * `line` when lines is NULL. */
+void asm_parse_statement(Assembler *as, u32 source, const AsmToken *tokens, u32 count, u32 line, const u32 *lines);
 /* What can only be said when all is read. */
 void asm_parse_end(Assembler *as);
+
+/* ---- asm_free.c ---- */
+
+typedef struct AsmFree { /* the tokens of a source that make no whole statement yet */
+	Assembler *as;
+	u32 source;
+	AsmToken *all;   /* [cap] */
+	u32 *all_lines;  /* [line_cap] */
+	u32 cap, line_cap;
+	AsmToken *tokens; /* what waits: [count], somewhere in `all` */
+	u32 *lines;      /* [count] of each of them */
+	u32 count;
+	u32 looked;      /* no statement begins before this token, but the first */
+} AsmFree;
+
+/* Adds the tokens of a line (as->line_tokens) and reads what statements are whole by now; `last`: nothing follows. */
+void asm_free_line(AsmFree *text, u32 count, u32 line);
+void asm_free_end(AsmFree *text);
 
 /* ---- asm_directive.c ---- */
 

@@ -47,7 +47,37 @@ static void break_at_literals(Assembler *as)
 	}
 }
 
-void asm_lex_init(Assembler *as)
+/* Mnemonics such as "<=": tokens of their own. */
+static void find_signs(Assembler *as)
+{
+	for (u32 i = 0; i < as->isa->form_count; i++) {
+		const char *name = as->isa->forms[i].mnemonic;
+
+		if (as->is_name[(u8)name[0]] || !name[0] || !name[1])
+			continue;
+		if (!arena_grow(&as->scratch, (void **)&as->signs, &as->sign_cap, as->sign_count, sizeof(*as->signs))) {
+			as->failed_memory = true;
+			return;
+		}
+		as->signs[as->sign_count++] = name;
+	}
+}
+
+/* Length of the longest such mnemonic at text, or 0. */
+static size_t sign_length(const Assembler *as, const char *text, size_t len)
+{
+	size_t best = 0;
+
+	for (u32 i = 0; i < as->sign_count; i++) {
+		size_t n = strlen(as->signs[i]);
+
+		if (n > best && n <= len && !memcmp(text, as->signs[i], n))
+			best = n;
+	}
+	return best;
+}
+
+static void init_characters(Assembler *as)
 {
 	const IsaDialect *dialect = as->dialect;
 	const char *separators = dialect->separators ? dialect->separators : "";
@@ -71,6 +101,12 @@ void asm_lex_init(Assembler *as)
 		as->is_name[c] = is_letter((u8)c) || is_digit((u8)c) || c >= 0x80;
 	for (const char *s = chars; *s; s++)
 		as->is_name[(u8)*s] = !as->is_blank[(u8)*s] && *s != ',';
+}
+
+void asm_lex_init(Assembler *as)
+{
+	init_characters(as);
+	find_signs(as);
 }
 
 static bool starts_with(const char *text, size_t len, const char *prefix)
@@ -352,6 +388,9 @@ u32 asm_lex_line(Assembler *as, u32 source, const char *text, size_t *from, size
 			for (n = 1; at + n < end && as->is_name[(u8)text[at + n]];)
 				n++;
 			token = add_token(as, &count, TOKEN_PUNCT, blank, at, n);
+		} else if ((n = sign_length(as, text + at, end - at))) {
+			token = add_token(as, &count, TOKEN_PUNCT, blank, at, n);
+			value = -1;
 		} else if (text[at] == ';') { /* no comment here, so it separates statements */
 			at++;
 			break;

@@ -370,6 +370,17 @@ bool asm_is_mnemonic(const Assembler *as, const char *name, size_t len)
 	return false;
 }
 
+bool asm_takes_operands(const Assembler *as, const char *name, size_t len)
+{
+	for (u32 i = first_form(as, name, len); i != ASM_NO_INDEX; i = as->isa->form_next[i])
+		if (as->isa->forms[i].syntax_count && asm_same(as, name, len, as->isa->forms[i].mnemonic))
+			return true;
+	for (u32 i = strmap_get(&as->pseudos, name, len, ASM_NO_INDEX); i < as->isa->pseudo_count; i++)
+		if (as->isa->pseudos[i].syntax_count && asm_same(as, name, len, as->isa->pseudos[i].mnemonic))
+			return true;
+	return false;
+}
+
 /* "ADD d, a, b": how a form is written. */
 static char *form_usage(Assembler *as, const char *mnemonic, const IsaSyntax *syntax, u32 count, const IsaInsn *insn,
 			const IsaPseudo *pseudo)

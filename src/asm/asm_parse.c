@@ -15,6 +15,7 @@ typedef struct Line { /* the statement being read */
 	AsmSpan span;     /* all tokens of the line */
 	u32 at;
 	u32 line;
+	const u32 *lines; /* of each token, when they are not all in `line` */
 	u32 label;        /* last label defined on it, or ASM_NO_INDEX */
 } Line;
 
@@ -26,6 +27,11 @@ static const AsmToken *peek(const Line *l)
 static const char *text_of(const Line *l, const AsmToken *token)
 {
 	return asm_token_text(l->as, &l->span, token);
+}
+
+static u32 line_of(const Line *l, const AsmToken *token)
+{
+	return l->lines ? l->lines[token - l->span.tokens] : l->line;
 }
 
 static bool is_colon(const AsmToken *token)
@@ -86,7 +92,7 @@ static u32 define(Line *l, const AsmToken *token, u16 space)
 	}
 	symbol = &as->symbols[index];
 	*symbol = (AsmSym){.name = arena_strndup(&as->program->arena, name, token->len), .len = token->len,
-			   .source = l->span.source, .offset = token->offset, .line = l->line,
+			   .source = l->span.source, .offset = token->offset, .line = line_of(l, token),
 			   .stmt = as->stmt_count, .space = space};
 	if (!symbol->name || !strmap_put(&as->symbol_map, symbol->name, symbol->len, index)) {
 		as->failed_memory = true;
@@ -178,6 +184,7 @@ void asm_parse_end(Assembler *as)
 
 static AsmStmt *add_stmt(Line *l, u8 kind)
 {
+	const AsmToken *head = &l->span.tokens[l->at ? l->at - 1 : 0]; /* a number alone is its own head */
 	Assembler *as = l->as;
 	u32 count = l->span.count - l->at;
 	AsmToken *tokens;
@@ -191,34 +198,59 @@ static AsmStmt *add_stmt(Line *l, u8 kind)
 	}
 	memcpy(tokens, l->span.tokens + l->at, (count + 1) * sizeof(AsmToken));
 	stmt = &as->stmts[as->stmt_count];
-	*stmt = (AsmStmt){.kind = kind, .line = l->line, .span = l->span, .symbol = ASM_NO_INDEX};
+	*stmt = (AsmStmt){.kind = kind, .line = line_of(l, head), .span = l->span, .symbol = ASM_NO_INDEX};
 	stmt->span.tokens = tokens;
 	stmt->span.count = count;
-	stmt->span.head = l->span.tokens[l->at - 1].offset;
-	stmt->span.head_len = l->span.tokens[l->at - 1].len;
+	stmt->span.head = head->offset;
+	stmt->span.head_len = head->len;
 	return stmt;
 }
 
-static void instruction(Line *l)
+/* An instruction of this name, whose operands begin here. */
+static void instruction(Line *l, const char *name, size_t len)
 {
 	Assembler *as = l->as;
-	const AsmToken *name = peek(l);
+	AsmStmt *stmt = add_stmt(l, STMT_INSN);
 	AsmCandidate *candidates;
-	AsmStmt *stmt;
 	u32 count;
 
-	if (!placed(l, name))
-		return;
-	l->at++;
-	stmt = add_stmt(l, STMT_INSN);
 	if (!stmt)
 		return;
-	count = asm_match(as, &stmt->span, text_of(l, name), name->len, 0, &candidates);
+	count = asm_match(as, &stmt->span, name, len, 0, &candidates);
 	if (!count)
 		return; /* said; the statement is not kept */
 	stmt->candidates = candidates;
 	stmt->candidate_count = (u8)count;
 	as->stmt_count++;
+}
+
+/* `5`, as Forths have it: the operand of the instruction, or the item of the data directive, that the dialect says. */
+static void number_alone(Line *l, const AsmToken *token)
+{
+	Assembler *as = l->as;
+	const char *name = as->dialect->number_alone;
+	u32 index = strmap_get(&as->directives, name, strlen(name), ASM_NO_INDEX);
+	AsmStmt *stmt;
+
+	if (!placed(l, token))
+		return;
+	if (index == ASM_NO_INDEX) {
+		instruction(l, name, strlen(name));
+		return;
+	}
+	stmt = add_stmt(l, STMT_DIRECTIVE);
+	if (!stmt)
+		return;
+	stmt->directive = index;
+	as->stmt_count += asm_directive_check(as, stmt);
+}
+
+static bool is_number_alone(const Line *l, const AsmToken *token)
+{
+	if (!l->as->dialect->number_alone)
+		return false;
+	return token->kind == TOKEN_NUMBER || (token->kind == TOKEN_PUNCT && token->value == '-' &&
+					       token[1].kind == TOKEN_NUMBER && !(token[1].flags & TOKEN_BLANK));
 }
 
 static void include(Line *l)
@@ -385,7 +417,7 @@ static void unknown(Line *l, const AsmToken *token)
 	}
 	if (!hint)
 		hint = asm_suggest(as, is_directive ? NAMES_DIRECTIVE : NAMES_MNEMONIC | NAMES_DIRECTIVE, text, token->len);
-	if (!hint && as->dialect->label == ISA_LABEL_COLON && token[1].kind == TOKEN_END)
+	if (!hint && as->dialect->label == ISA_LABEL_COLON && token[1].kind == TOKEN_END && !as->dialect->lines_free)
 		hint = "a label ends with ':'";
 	if (token[1].kind == TOKEN_PUNCT && !(token[1].flags & TOKEN_BLANK) && token[1].value != ':' &&
 	    as->dialect->label & ISA_LABEL_BARE)
@@ -493,7 +525,13 @@ static void statement(Line *l)
 		}
 		if (mnemonic_at(l, token) || /* `+`: mnemonics hold any characters */
 		    (token->kind == TOKEN_PUNCT && asm_is_mnemonic(as, text_of(l, token), token->len))) {
-			instruction(l);
+			l->at++;
+			if (placed(l, token))
+				instruction(l, text_of(l, token), token->len);
+			return;
+		}
+		if (is_number_alone(l, token)) {
+			number_alone(l, token);
 			return;
 		}
 		if (token->kind == TOKEN_NAME && !bare && bare_label(l)) {
@@ -508,7 +546,18 @@ static void statement(Line *l)
 
 /* ---- Lines and files ---- */
 
-static void read_line(Assembler *as, u32 source, u32 number, const char *text, size_t start, size_t end)
+void asm_parse_statement(Assembler *as, u32 source, const AsmToken *tokens, u32 count, u32 line, const u32 *lines)
+{
+	Line l = {.as = as, .line = line, .lines = lines, .label = ASM_NO_INDEX};
+
+	l.span.source = source;
+	l.span.count = count;
+	l.span.tokens = tokens;
+	statement(&l);
+}
+
+static void read_line(Assembler *as, AsmFree *free_text, u32 source, u32 number, const char *text, size_t start,
+		      size_t end)
 {
 	size_t at = start;
 
@@ -518,14 +567,14 @@ static void read_line(Assembler *as, u32 source, u32 number, const char *text, s
 	}
 	do {
 		size_t before = at;
-		Line l = {.as = as, .line = number, .label = ASM_NO_INDEX};
+		u32 count = asm_lex_line(as, source, text, &at, end);
 
-		l.span.source = source;
-		l.span.count = asm_lex_line(as, source, text, &at, end);
-		l.span.tokens = as->line_tokens;
 		if (as->failed_memory)
 			return;
-		statement(&l);
+		if (as->dialect->lines_free)
+			asm_free_line(free_text, count, number);
+		else
+			asm_parse_statement(as, source, as->line_tokens, count, number, NULL);
 		if (at == before)
 			break;
 	} while (at < end && !as->stop && !as->halted);
@@ -574,6 +623,7 @@ static bool add_source(Assembler *as, const char *name, const char *text, size_t
 bool asm_parse_source(Assembler *as, const char *name, const char *given, size_t len)
 {
 	u32 source = as->program->source_count, number = 1;
+	AsmFree free_text = {.as = as, .source = source};
 	const char *text;
 	size_t at = 0;
 
@@ -587,9 +637,10 @@ bool asm_parse_source(Assembler *as, const char *name, const char *given, size_t
 		if (!newline && as->dialect->final_newline && !as->single)
 			asm_report_at(as, DIAG_WARNING, source, end, 1, NULL,
 				      "the last line has no line end, which other assemblers of this dialect want");
-		read_line(as, source, number++, text, at, end);
+		read_line(as, &free_text, source, number++, text, at, end);
 		at = end + (newline != NULL);
 	}
+	asm_free_end(&free_text);
 	/* An `end` in an open dialect ends its file; where a program is one segment, it ends everything. */
 	if (as->dialect->segments == ISA_SEGMENTS_OPEN)
 		as->stop = false;

@@ -191,10 +191,20 @@ static bool is_excluded(const Dis *d, const char *mnemonic)
 	return false;
 }
 
+/* Is this what a number alone means? */
+static bool is_number_alone(const Dis *d, const char *mnemonic)
+{
+	const char *name = d->dialect->number_alone;
+
+	return name && (d->dialect->fold_case ? ascii_equal_fold(mnemonic, strlen(mnemonic), name, strlen(name))
+					      : !strcmp(mnemonic, name));
+}
+
 static bool form_applies(const Dis *d, const IsaForm *form, const u64 *values)
 {
 	if (form->insn != d->decoded->insn - d->isa->insns || form->shadowed ||
-	    (form->is_alias && d->options->no_alias) || is_excluded(d, form->mnemonic))
+	    (form->is_alias && d->options->no_alias) ||
+	    (is_excluded(d, form->mnemonic) && !is_number_alone(d, form->mnemonic)))
 		return false;
 	for (unsigned i = 0; i < d->decoded->insn->field_count; i++)
 		if ((form->bound_mask >> i & 1) && form->bound[i] != values[i])
@@ -306,6 +316,7 @@ static bool put_form(Dis *d, const IsaForm *form, const u64 *values)
 {
 	const IsaInsn *insn = d->decoded->insn;
 	u32 count = form->syntax_count;
+	bool alone;
 
 	d->omitted = false;
 	/* A last operand at its default is not written, nor the comma in front of it. */
@@ -320,11 +331,13 @@ static bool put_form(Dis *d, const IsaForm *form, const u64 *values)
 			d->omitted = true;
 		}
 	}
-	buf_str(d->out, form->mnemonic);
+	alone = count && is_number_alone(d, form->mnemonic);
+	if (!alone)
+		buf_str(d->out, form->mnemonic);
 	for (u32 i = 0; i < count; i++) {
 		size_t mark = d->out->len;
 
-		if (!i)
+		if (!i && !alone)
 			buf_byte(d->out, ' ');
 		if (!form->syntax[i].is_field)
 			put_literal(d, form->syntax[i].text);
@@ -417,7 +430,10 @@ static u32 put_data(const Dis *d, const u64 *cells, u32 count)
 	}
 	if (!directive->single)
 		items = count / per;
-	buf_printf(d->out, "%s ", directive->name);
+	if (directive->single && is_number_alone(d, directive->name))
+		items = 1;
+	else
+		buf_printf(d->out, "%s ", directive->name);
 	for (u32 i = 0; i < items; i++) {
 		u64 value = 0;
 

@@ -313,6 +313,9 @@ typedef struct IsaDialect {
 	u8 unknown_escape;           /* `unknown-escape error|keep|char`: IsaUnknownEscape */
 	bool bare_strings;           /* `strings bare`: a string of one word needs no quotes */
 	bool final_newline;          /* `final-newline on`: warn when the last line has no line end */
+	bool lines_free;             /* `lines free`: a statement ends where the next begins, not with its line */
+	const char *number_alone;    /* `number-alone push`: the instruction (or data directive) that a number is where a
+	                                statement begins; or NULL */
 	const char *excludes[8];     /* `exclude NOP PUTC`: mnemonics this dialect does not have */
 	u32 exclude_count;
 	IsaDirective *directives;

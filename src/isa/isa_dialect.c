@@ -207,7 +207,8 @@ static bool keyword(Parser *p, IsaDialect *d, const char *word, u32 *cap)
 	static const char *const on_off[] = {"off", "on", NULL}, *const labels[] = {"bare", "colon", "both", NULL},
 	       *const ranges[] = {"strict", "loose", NULL}, *const segments[] = {"open", "explicit", "single", NULL},
 	       *const escapes[] = {"error", "keep", "char", NULL}, *const rel[] = {"target", "offset", NULL},
-	       *const toggle[] = {"escape", "toggle", NULL}, *const strings[] = {"quoted", "bare", NULL};
+	       *const toggle[] = {"escape", "toggle", NULL}, *const strings[] = {"quoted", "bare", NULL},
+	       *const lines[] = {"end", "free", NULL};
 	const char *value;
 	int choice;
 	u64 number;
@@ -291,6 +292,13 @@ static bool keyword(Parser *p, IsaDialect *d, const char *word, u32 *cap)
 	} else if (!strcmp(word, "final-newline")) {
 		if (choose(p, word, on_off, &choice))
 			d->final_newline = choice == 1;
+	} else if (!strcmp(word, "lines")) {
+		if (choose(p, word, lines, &choice))
+			d->lines_free = choice == 1;
+	} else if (!strcmp(word, "number-alone")) {
+		d->number_alone = line_word(p);
+		if (!d->number_alone)
+			parse_error(p, p->at, 1, "number-alone push", "'number-alone' needs an instruction or a data directive");
 	} else if (!strcmp(word, "exclude")) {
 		while ((value = line_word(p)) != NULL)
 			if (d->exclude_count < COUNT_OF(d->excludes))
@@ -452,5 +460,32 @@ void finish_dialects(Parser *p)
 				diag_report_file(p->diags, DIAG_ERROR, p->source.name, NULL,
 						 "directive '%s' names a space '%s' that does not exist", d->directives[k].name,
 						 d->directives[k].section);
+	}
+}
+
+static bool is_mnemonic(const Isa *isa, const char *name)
+{
+	for (u32 i = 0; i < isa->pseudo_count; i++)
+		if (!strcmp(isa->pseudos[i].mnemonic, name))
+			return true;
+	return strmap_get(&isa->mnemonics, name, strlen(name), ISA_NONE) != ISA_NONE;
+}
+
+void check_dialects(Parser *p)
+{
+	const Isa *isa = p->isa;
+
+	for (u32 i = 0; i < isa->dialect_count; i++) {
+		const IsaDialect *d = &isa->dialects[i];
+		bool found = !d->number_alone || is_mnemonic(isa, d->number_alone);
+
+		for (u32 k = 0; k < d->directive_count && !found; k++)
+			found = d->directives[k].action == ISA_ACT_DATA && !strcmp(d->directives[k].name, d->number_alone);
+		if (!found)
+			diag_report_file(p->diags, DIAG_ERROR, p->source.name, NULL,
+					 "number-alone: '%s' is no instruction and no data directive", d->number_alone);
+		if (d->lines_free && d->label != ISA_LABEL_COLON)
+			diag_report_file(p->diags, DIAG_ERROR, p->source.name, "write: label colon",
+					 "with 'lines free' only a ':' tells a label");
 	}
 }

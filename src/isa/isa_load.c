@@ -230,6 +230,8 @@ Isa *isa_load(const char *name, const char *text, size_t len, const IsaChoice *c
 		if (diags->errors == errors && !p->give_up)
 			finish_forms(p);
 		if (diags->errors == errors && !p->give_up)
+			check_dialects(p);
+		if (diags->errors == errors && !p->give_up)
 			check_encodings(p);
 		if (diags->errors == errors && !p->give_up) {
 			check_unused(p);

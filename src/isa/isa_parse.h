@@ -187,6 +187,7 @@ void parse_alias(Parser *p);
 void parse_pseudo(Parser *p);
 void parse_dialect(Parser *p);
 void finish_dialects(Parser *p);
+void check_dialects(Parser *p); /* when forms are known */
 void finish_forms(Parser *p);
 void check_encodings(Parser *p);
 void check_unused(Parser *p);
