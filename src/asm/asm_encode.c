@@ -97,6 +97,24 @@ static AsmFit refuse_distance(Encode *e, const AsmToken *token, const IsaField *
 	return FIT_NO;
 }
 
+/* An address that no bits give: address = bits * scale + bias. */
+static AsmFit refuse_address(Encode *e, const AsmToken *token, const IsaField *field, unsigned width, const AsmValue *v)
+{
+	u64 last = width < 64 ? bits_mask(width) * field->scale + field->bias : ~(u64)0;
+	const char *name;
+
+	if (!e->report)
+		return FIT_NO;
+	name = v->symbol != ASM_NO_INDEX ? arena_printf(&e->as->scratch, "label '%s'", e->as->symbols[v->symbol].name)
+					 : asm_quote(e->as, e->span, token);
+	asm_error(e->as, e->span, token,
+		  arena_printf(&e->as->scratch, "the instruction holds (address - %u) / %u", field->bias, field->scale),
+		  "%s is address 0x%llX; %s reaches 0x%X..0x%llX%s", name, (unsigned long long)v->v, e->form->mnemonic,
+		  field->bias, (unsigned long long)bits_trunc(last, e->as->isa->pc_width),
+		  field->scale > 1 ? arena_printf(&e->as->scratch, " in steps of %u", field->scale) : "");
+	return FIT_NO;
+}
+
 static AsmFit put_label(Encode *e, const AsmToken *token, unsigned index, const AsmValue *v, u64 *value)
 {
 	const Isa *isa = e->as->isa;
@@ -108,6 +126,8 @@ static AsmFit put_label(Encode *e, const AsmToken *token, unsigned index, const 
 	if (field->kind == ISA_FIELD_REL && !v->address && e->as->dialect->rel_number_is_offset)
 		return put_number(e, token, index, v->v, value);
 	if (!isa_offset(isa, e->insn, index, e->pc, (u64)v->v, &offset)) {
+		if (field->kind == ISA_FIELD_ABS)
+			return refuse_address(e, token, field, place->width, v);
 		if (e->report)
 			asm_error(e->as, e->span, token, NULL, "%s is not a multiple of %u %s away",
 				  asm_quote(e->as, e->span, token), field->scale, cell_name(isa, true));
@@ -115,6 +135,8 @@ static AsmFit put_label(Encode *e, const AsmToken *token, unsigned index, const 
 	}
 	isa_field_range(isa, e->insn, index, &lo, &hi);
 	if (place->width < 64 && (offset < lo || offset > (hi | (i64)(step - 1)))) {
+		if (field->kind == ISA_FIELD_ABS && (field->bias || field->scale > 1))
+			return refuse_address(e, token, field, place->width, v);
 		if (field->kind == ISA_FIELD_ABS)
 			return refuse_range(e, token, field, place, offset, lo, hi);
 		return refuse_distance(e, token, field, offset, lo, hi, v);

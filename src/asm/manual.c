@@ -378,6 +378,8 @@ static void fields(Doc *doc, const Isa *isa)
 			buf_printf(&text, ", counted from %u", field->reg_from);
 		if (field->scale > 1)
 			buf_printf(&text, ", times %u", field->scale);
+		if (field->bias)
+			buf_printf(&text, ", plus %u", field->bias);
 		for (u32 k = 0; k < field->enum_count && k < 64; k++)
 			buf_printf(&text, "%s%s = %llu", k ? ", " : ": ", field->enums[k].name,
 				   (unsigned long long)field->enums[k].value);

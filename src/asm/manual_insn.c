@@ -140,6 +140,8 @@ void manual_field_text(const Isa *isa, const IsaInsn *insn, unsigned index, Buf 
 		buf_printf(out, " in steps of %llu", 1ull << (use->low_zero < 63 ? use->low_zero : 63));
 	if (field->scale > 1)
 		buf_printf(out, ", times %u", field->scale);
+	if (field->bias)
+		buf_printf(out, ", plus %u", field->bias);
 }
 
 /* ---- Spellings ---- */

@@ -97,7 +97,7 @@ typedef struct IsaField {
 	bool from_next; /* REL: offset counts from the following instruction, else from this one */
 	u16 reg;        /* REG, LIST: index into isa->regs */
 	u32 reg_from;   /* REG: element = reg_from + raw value */
-	u32 scale;      /* REL, ABS: target = base + value * scale (in cells of the code space); 1 unless `scale N` */
+	u32 scale, bias; /* REL, ABS: target = base + value * scale + bias (cells of the code space); 1 and 0 unless said */
 	IsaEnumName *enums;
 	u32 enum_count;
 	u32 enum_default; /* index into enums, omitted when printing; or ISA_NONE */

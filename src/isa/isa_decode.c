@@ -287,10 +287,10 @@ u64 isa_field_value(const Isa *isa, const IsaDecoded *decoded, unsigned index)
 u64 isa_target(const Isa *isa, const IsaInsn *insn, unsigned index, u64 pc, u64 value)
 {
 	const IsaField *field = &isa->fields[insn->fields[index].field];
-	u64 base = 0;
+	u64 base = field->bias;
 
 	if (field->kind == ISA_FIELD_REL)
-		base = pc + (field->from_next ? insn->bits / isa->parcel_bits * isa->parcel_cells : 0u);
+		base += pc + (field->from_next ? insn->bits / isa->parcel_bits * isa->parcel_cells : 0u);
 	return bits_trunc(base + value * field->scale, isa->pc_width);
 }
 
@@ -300,7 +300,7 @@ bool isa_offset(const Isa *isa, const IsaInsn *insn, unsigned index, u64 pc, u64
 	i64 distance;
 
 	if (field->kind == ISA_FIELD_ABS)
-		distance = (i64)target;
+		distance = (i64)bits_trunc(target - field->bias, target < field->bias ? isa->pc_width : 64);
 	else
 		distance = bits_signed(bits_trunc(target - isa_target(isa, insn, index, pc, 0), isa->pc_width), isa->pc_width);
 	if (distance % (i64)field->scale)

@@ -185,6 +185,23 @@ static u32 read_field(Pattern *t, const char *text, u32 at, u32 end)
 	return at;
 }
 
+/* . or ^, alone or with a width: .:56 */
+static u32 read_fill(Pattern *t, const char *text, u32 at, u32 end)
+{
+	Piece piece = {.kind = PIECE_FILL, .len = 1, .value = text[at] == '^', .pos = at};
+
+	if (++at < end && text[at] == ':') {
+		at++;
+		piece.len = read_decimal(text, &at, end);
+		if (piece.len < 1 || piece.len > ISA_WORDS * 64) {
+			pattern_error(t, piece.pos, at - piece.pos, "write .:56", "should-be bits have a width of 1 to 256");
+			return at;
+		}
+	}
+	add_piece(t, piece);
+	return at;
+}
+
 static void read_pieces(Pattern *t, u32 at, u32 end)
 {
 	const char *text = t->p->source.text;
@@ -193,8 +210,7 @@ static void read_pieces(Pattern *t, u32 at, u32 end)
 		if (text[at] == ' ' || text[at] == '\t') {
 			at++;
 		} else if (text[at] == '.' || text[at] == '^') {
-			add_piece(t, (Piece){.kind = PIECE_FILL, .len = 1, .value = text[at] == '^', .pos = at});
-			at++;
+			at = read_fill(t, text, at, end);
 		} else if (is_digit(text[at])) {
 			at = read_fixed(t, text, at, end);
 		} else if (is_letter(text[at])) {

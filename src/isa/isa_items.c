@@ -570,6 +570,15 @@ static void parse_field_kind(Parser *p, IsaField *f)
 				f->scale = (u32)value;
 			else
 				error_here(p, NULL, "a scale is 1 to 4096");
+		} else if (accept_word(p, "bias")) {
+			u32 pos = p->tok.pos;
+
+			if (f->kind != ISA_FIELD_ABS && f->kind != ISA_FIELD_REL)
+				parse_error(p, pos, 1, "write: field t : abs bias 8", "'bias' belongs to an address: to abs or rel");
+			if (parse_const(p, &value) && value <= 0xFFFFFFFF)
+				f->bias = (u32)value;
+			else
+				parse_error(p, pos, 1, NULL, "a bias is 0 to 0xFFFFFFFF");
 		} else if (accept_word(p, "letter")) {
 			f->kind = ISA_FIELD_LETTER;
 		} else if (accept_word(p, "enum")) {
