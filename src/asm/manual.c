@@ -217,6 +217,8 @@ static void memory(Doc *doc, const Isa *isa)
 			buf_printf(&text, "Accesses of several cells: %s end first. ", space->big ? "big" : "little");
 		if (space->grow)
 			buf_str(&text, "Can grow. ");
+		if (space->is_private)
+			buf_str(&text, "Every vCPU has its own. ");
 		if (space->doc)
 			buf_str(&text, space->doc);
 		doc_cell(doc, buf_text(&text));

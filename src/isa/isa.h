@@ -49,6 +49,7 @@ typedef struct IsaSpace { /* space M : 16 x 0x10000 */
 	bool wraps;        /* power-of-two size: addresses wrap */
 	bool big;          /* byte order of accesses wider than a cell */
 	bool grow;
+	bool is_private;   /* every vCPU has its own */
 	bool has_handlers; /* some `on read/write` covers a part */
 } IsaSpace;
 

@@ -187,6 +187,8 @@ void parse_space_item(Parser *p)
 			s->big = true;
 		} else if (accept_word(p, "grow")) {
 			s->grow = true;
+		} else if (accept_word(p, "private")) {
+			s->is_private = true;
 		} else if (!accept_word(p, "little") && !accept_word(p, "flat")) {
 			break;
 		}
@@ -211,6 +213,9 @@ void parse_code(Parser *p)
 		lex_next(p);
 		return;
 	}
+	if (isa->spaces[space].is_private)
+		error_here(p, "leave out `private` where it is declared", "all vCPUs run the same code: '%s' can't be private",
+			   isa->spaces[space].name);
 	p->has_code = true;
 	isa->code_space = space;
 	isa->parcel_bits = isa->spaces[space].cell_bits;
@@ -803,6 +808,9 @@ void parse_display(Parser *p)
 			    (unsigned long long)width, (unsigned long long)height, isa->spaces[space].name);
 		return;
 	}
+	if (isa->spaces[space].is_private)
+		parse_error(p, pos, 1, "leave out `private` where it is declared",
+			    "there is one display: space '%s' can't be private", isa->spaces[space].name);
 	isa->display = ARENA_NEW(p->arena, IsaDisplay);
 	if (isa->display)
 		*isa->display = (IsaDisplay){space, (u32)width, (u32)height};

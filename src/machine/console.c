@@ -74,6 +74,7 @@ void machine_accept(Machine *machine, const u8 *bytes, size_t len, bool end)
 	machine->stirred = true; /* conditions may hold now */
 	if (end) {
 		machine->input_ended = true;
+		machine_wake_input(machine);
 		return;
 	}
 	if (!len || !machine_input_room(machine, len))
@@ -83,6 +84,7 @@ void machine_accept(Machine *machine, const u8 *bytes, size_t len, bool end)
 	machine->input_total += len;
 	machine->input_ended = false; /* it went on after all */
 	machine->idle_polls = 0;
+	machine_wake_input(machine);
 }
 
 void machine_input(Machine *machine, const u8 *bytes, size_t len)
@@ -90,7 +92,7 @@ void machine_input(Machine *machine, const u8 *bytes, size_t len)
 	if (!len)
 		return;
 	machine_log_truncate(machine, machine->replay_at);
-	machine_log_input(machine, bytes, len, false);
+	machine_log_event(machine, EVENT_INPUT, bytes, len, 0);
 	machine_accept(machine, bytes, len, false);
 }
 
@@ -99,7 +101,7 @@ void machine_input_end(Machine *machine)
 	if (machine->input_ended)
 		return;
 	machine_log_truncate(machine, machine->replay_at);
-	machine_log_input(machine, NULL, 0, true);
+	machine_log_event(machine, EVENT_INPUT_END, NULL, 0, 0);
 	machine_accept(machine, NULL, 0, true);
 }
 

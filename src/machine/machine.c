@@ -40,6 +40,9 @@ u64 machine_memory_bytes(const Machine *machine)
 
 	for (u32 i = 0; i < machine->vcpu.space_count; i++)
 		total += machine->vcpu.spaces[i].cells << machine->vcpu.spaces[i].cell_shift;
+	for (u32 n = 0; machine->private_count && n < machine->vcpu_count; n++)
+		for (u32 i = 0; n != machine->shown && i < machine->private_count; i++)
+			total += machine->vcpus[n].spaces[i].cells << machine->vcpus[n].spaces[i].cell_shift;
 	return total;
 }
 
@@ -150,6 +153,7 @@ static void create_steps(Machine *machine)
 	}
 	if (every && isa->display)
 		machine->steps[count++] = (Step){ STEP_FRAME, 0 };
+	machine->own_step = count;
 	for (u32 i = 0; i < isa->handler_count; i++)
 		if (isa->handlers[i].kind == ISA_EVENT)
 			machine->steps[count++] = (Step){ STEP_EVENT, i };
@@ -171,7 +175,6 @@ static bool allocate(Machine *machine)
 	const Isa *isa = machine->isa;
 	size_t slots = isa->slot_count ? isa->slot_count : 1;
 
-	machine->vcpu.slots = calloc(slots + VCPU_TEMPS, sizeof(u64));
 	machine->saved_slots = calloc(slots, sizeof(u64));
 	machine->slot_mask = calloc(slots, sizeof(u64));
 	machine->slot_reset = calloc(slots, sizeof(u64));
@@ -188,21 +191,24 @@ static bool allocate(Machine *machine)
 	if (machine->guest)
 		machine->private_size = machine->guest->private_size;
 	machine->private_bytes = calloc(1, machine->private_size + 1);
-	return machine->vcpu.slots && machine->saved_slots && machine->slot_mask && machine->slot_reset &&
-	       machine->slot_wakes && machine->wake_slots && machine->vcpu.spaces && machine->first_cells &&
-	       machine->handlers && machine->views && machine->hosts && machine->tables && machine->steps &&
-	       machine->private_bytes;
+	return machine->saved_slots && machine->slot_mask && machine->slot_reset && machine->slot_wakes &&
+	       machine->wake_slots && machine->vcpu.spaces && machine->first_cells && machine->handlers &&
+	       machine->views && machine->hosts && machine->tables && machine->steps && machine->private_bytes;
 }
 
-/* What `init` items say. Cells beyond the end of their space are left out. */
-static void fill_inits(Machine *machine)
+void machine_fill_inits(const Machine *machine, u16 number, Space *space)
 {
 	const Isa *isa = machine->isa;
 
 	for (u32 i = 0; i < isa->init_count; i++)
-		for (u32 k = 0; k < isa->inits[i].count; k++)
-			space_poke(&machine->vcpu.spaces[isa->inits[i].space], isa->inits[i].address + k,
-				   isa->inits[i].values[k]);
+		for (u32 k = 0; isa->inits[i].space == number && k < isa->inits[i].count; k++)
+			space_poke(space, isa->inits[i].address + k, isa->inits[i].values[k]);
+}
+
+static void fill_inits(Machine *machine)
+{
+	for (u32 i = 0; i < machine->isa->space_count; i++)
+		machine_fill_inits(machine, (u16)i, &machine->vcpu.spaces[i]);
 }
 
 Status machine_create(const MachineConfig *config, Machine **out, DiagList *diags)
@@ -224,7 +230,7 @@ Status machine_create(const MachineConfig *config, Machine **out, DiagList *diag
 	machine->random_seed = config->random_seed;
 	arena_init(&machine->arena);
 	buf_init(&machine->output);
-	if (!allocate(machine) || !buf_reserve(&machine->output, MACHINE_OUTPUT_CHUNK)) { /* output is never lost */
+	if (machine_init_vcpus(machine, config) || !allocate(machine) || !buf_reserve(&machine->output, MACHINE_OUTPUT_CHUNK)) { /* output is never lost */
 		machine_destroy(machine);
 		return STATUS_NOMEM;
 	}
@@ -269,6 +275,7 @@ void machine_destroy(Machine *machine)
 		return;
 	if (machine->engine)
 		machine->ops->destroy(machine->engine);
+	machine_fini_vcpus(machine);
 	for (u32 i = 0; i < machine->vcpu.space_count; i++)
 		space_fini(&machine->vcpu.spaces[i]);
 	for (u32 i = 0; i < machine->table_count; i++)
@@ -277,7 +284,6 @@ void machine_destroy(Machine *machine)
 	machine_log_truncate(machine, 0);
 	arena_fini(&machine->arena);
 	buf_fini(&machine->output);
-	free(machine->vcpu.slots);
 	free(machine->vcpu.spaces);
 	free(machine->first_cells);
 	free(machine->saved_slots);
@@ -327,6 +333,7 @@ void machine_reset(Machine *machine, bool keep_memory)
 {
 	const Isa *isa = machine->isa;
 
+	machine_reset_vcpus(machine);
 	if (!keep_memory)
 		for (u32 i = 0; i < isa->space_count; i++) {
 			space_clear(&machine->vcpu.spaces[i]);
@@ -461,10 +468,7 @@ u64 machine_slot(const Machine *machine, u32 slot)
 
 void machine_set_slot(Machine *machine, u32 slot, u64 value)
 {
-	if (slot >= machine->vcpu.slot_count || !machine->slot_mask[slot])
-		return;
-	machine->vcpu.slots[slot] = value & machine->slot_mask[slot];
-	machine->stirred = true;
+	machine_vcpu_set_slot(machine, machine->shown, slot, value);
 }
 
 u64 machine_pc(const Machine *machine)

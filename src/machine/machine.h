@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * A machine: one Isa, its memory spaces, one vCPU, its devices, an engine, the console, and the clock (which counts
+ * A machine: one Isa, its memory spaces, its vCPUs (one, unless the program starts more: vcpus.h), its devices, an engine, the console, and the clock (which counts
  * instructions). The only place that knows there are several engines.
  *
  *     machine_create -> guest->load / machine_write -> machine_reset -> machine_run ... -> machine_destroy
  *
  * Invariants:
- *  1. The whole state is slots + spaces + tables + console input queue + timers + the guest's own bytes (machine_private);
+ *  1. The whole state is slots + spaces + tables + console input queue + timers + who runs when + the guest's own
+ *     bytes (machine_private);
  *     nothing else influences what the guest does. So machine_snapshot at any instruction boundary is complete.
- *  2. Everything from outside (input bytes, end of input) enters only through machine_input*, stamped with the
+ *  2. Everything from outside (input bytes, end of input, time) enters only through machine_input* and
+ *     machine_set_time, stamped with the
  *     instruction count; the same stamps give the same run, bit for bit.
  *  3. machine_run retires exactly as many instructions as it says, in every engine.
  *
@@ -257,10 +259,12 @@ Status machine_snapshot(const Machine *machine, Buf *out);
 Status machine_restore(Machine *machine, const u8 *bytes, size_t len);
 
 /* ---- Recording: what reverse execution replays ---- */
+typedef enum MachineEventKind { EVENT_INPUT, EVENT_INPUT_END, EVENT_TIME } MachineEventKind;
 typedef struct MachineEvent {
 	u64 icount;
-	u32 phase;    /* how much of the work between two instructions was done then (machine_private.h) */
-	bool end;     /* end of input; else bytes arrived */
+	u64 place;    /* how much of the work between two instructions was done then (machine_private.h) */
+	MachineEventKind kind;
+	u64 time;     /* TIME: what it is now, in ns */
 	u32 len;
 	const u8 *bytes; /* owned by the machine's log */
 } MachineEvent;

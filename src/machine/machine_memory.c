@@ -405,10 +405,8 @@ Status machine_resize(Machine *machine, u16 number, u64 cells)
 	return STATUS_OK;
 }
 
-void machine_mark_space(Machine *machine, u16 number)
+static void mark_devices(const Machine *machine, u16 number, Space *space)
 {
-	Space *space = &machine->vcpu.spaces[number];
-
 	for (u32 i = 0; i < machine->isa->handler_count; i++) {
 		const IsaHandler *handler = &machine->isa->handlers[i];
 		u64 count = handler->hi - handler->lo;
@@ -429,6 +427,14 @@ void machine_mark_space(Machine *machine, u16 number)
 			mark(space, watch->address, watch->count,
 			     (u8)((watch->reads ? ATTR_WATCH_READ : 0) | (watch->writes ? ATTR_WATCH_WRITE : 0)), true);
 	}
+}
+
+void machine_mark_space(Machine *machine, u16 number)
+{
+	bool own = machine_private_index(machine, number) < machine->private_count;
+
+	for (u32 n = 0; n < (own ? machine->vcpu_count : 1); n++)
+		mark_devices(machine, number, machine_space_of(machine, n, number));
 }
 
 /* ---- Stops wanted by a debugger ---- */
@@ -499,7 +505,9 @@ Status machine_watch_set(Machine *machine, u16 number, u64 address, u64 count, b
 		    have->writes != writes)
 			continue;
 		machine->watches[i] = machine->watches[--machine->watch_count];
-		mark(&machine->vcpu.spaces[number], address, count, ATTR_WATCH_READ | ATTR_WATCH_WRITE, false);
+		for (u32 n = 0; n < machine->vcpu_count; n++)
+			mark(machine_space_of(machine, n, number), address, count, ATTR_WATCH_READ | ATTR_WATCH_WRITE,
+			     false);
 		machine_mark_space(machine, number);
 		return STATUS_OK;
 	}

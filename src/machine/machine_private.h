@@ -9,9 +9,11 @@
  *     phase 0          ...                                                                         step_count
  *
  * `phase` counts the steps that are done at the present boundary; a stop in the midst of them (a frame, a `stop` in
- * a handler) goes on with the next one. Retiring an instruction puts phase back to 0. The pair (icount, phase) is
- * the machine's place in time: input is stamped with it and snapshots hold it, so how a run is cut into calls of
- * machine_run never shows in what the guest does.
+ * a handler) goes on with the next one. With several vCPUs the boundary begins with the decision who runs next
+ * (schedule.c); an instruction that must wait leaves the boundary to somebody else, for whom events and interrupts
+ * are looked at anew. `turns` counts these. Retiring an instruction puts phase and turns back to 0. (icount, turns,
+ * phase) is the machine's place in time: input is stamped with it and snapshots hold it, so how a run is cut into
+ * calls of machine_run never shows in what the guest does.
  *
  * Inside the engine boundaries are crossed without looking. That is sound because the `when` conditions depend only
  * on registers marked irq and on the input queue; the engine leaves after a write to the former, and the latter
@@ -23,12 +25,15 @@
 #include "base/rng.h"
 #include "ir/ir.h"
 #include "machine/machine.h"
+#include "machine/vcpus.h"
 
 enum {
 	MACHINE_OUTPUT_CHUNK = 4096,
 	MACHINE_IDLE_LIMIT = 1000000, /* fruitless looks at the keyboard after the end of input */
 	MACHINE_TABLE_ROWS = 1 << 20, /* of one table */
 	MACHINE_INPUT_MAX = 1 << 28,  /* bytes waiting at most; more are dropped */
+	MACHINE_VCPU_MAX = 4096,      /* whatever the configuration says */
+	MACHINE_TURNS = 1 << 20,      /* tries at one boundary; more: nobody gets anywhere */
 };
 
 typedef enum StepKind { STEP_EVERY, STEP_FRAME, STEP_EVENT, STEP_INTERRUPTS } StepKind;
@@ -62,6 +67,20 @@ typedef struct MachineTable {
 	u64 rows, cap;
 } MachineTable;
 
+/* One of the vCPUs. The one that is shown has its slots and private spaces in machine->vcpu: the array of slots is
+ * the same, of the Space structs those there are valid and the ones here are not. */
+typedef struct VcpuRecord {
+	u64 *slots;      /* owned: as Vcpu.slots; stays when the number is free */
+	Space *spaces;   /* owned: [private_count] */
+	VcpuState state; /* never PAUSED: that lies above it */
+	bool paused;
+	u64 channel;     /* WAIT_CHANNEL: which */
+	u64 wake_at;     /* SLEEPING: until when */
+	u64 code;        /* ENDED, FAILED */
+	u64 serial;
+	u64 icount;      /* of its own; the running one has done more since machine->came_up */
+} VcpuRecord;
+
 struct Machine {
 	const Isa *isa;           /* borrowed */
 	const Guest *guest;       /* borrowed, or NULL */
@@ -72,7 +91,25 @@ struct Machine {
 	void *private_bytes;      /* owned */
 	size_t private_size;
 
-	Vcpu vcpu;                /* slots and spaces owned */
+	Vcpu vcpu;                /* the vCPU that is shown. spaces owned, slots those of its record */
+	VcpuRecord *vcpus;        /* [vcpu_count], owned */
+	u32 vcpu_count, vcpu_cap, vcpu_limit;
+	u16 *private_spaces;      /* owned: numbers of the spaces that each vCPU has for itself */
+	u32 private_count;
+	u32 running;              /* whose quantum it is */
+	u32 shown;                /* whose registers `vcpu` holds; while machine_run is at work, the running one */
+	bool inside;              /* machine_run is at work */
+	bool alone;               /* only the running one is in use, and it is ready: nothing to schedule */
+	u32 turns;                /* decisions who runs, and tries that came to nothing, at the present boundary */
+	u64 came_up;              /* instruction count when the running one's own was brought up to date */
+	u64 quantum, quantum_end; /* end: instruction count; of no meaning while `alone` */
+	bool jitter, virtual_time;
+	u64 instruction_ns;
+	u64 time;                 /* real: as machine_set_time said. virtual: what was skipped by sleeping */
+	u64 next_serial, last_code;
+	Rng jitter_rng;
+	bool wants_channel;       /* machine_wait_for was called: for the channel, if the host function now waits */
+	u64 wanted_channel;
 	u64 *saved_slots;         /* owned: registers before a handler, put back when it fails */
 	u64 *slot_mask;           /* owned: bits a slot may hold; 0 for a hard-wired register */
 	u64 *slot_reset;          /* owned: value at power-on (of a hard-wired one: always) */
@@ -94,6 +131,7 @@ struct Machine {
 
 	Step *steps;              /* owned */
 	u32 step_count;
+	u32 own_step;             /* the first that looks at registers of the vCPU to run: behind `every` and frame */
 	u32 phase;
 	bool stirred;             /* a handler ran at this boundary: look again after one instruction */
 
@@ -130,6 +168,7 @@ struct Machine {
 	u64 interrupts;           /* entries, for statistics */
 	MachineStop failure;      /* kind STOP_BUDGET: none; else what `on reset` came to, given by every run */
 	char text[200];
+	Buf story;                /* texts that are longer */
 };
 
 enum { NO_HANDLER = 0xFFFFFFFFu };
@@ -140,10 +179,45 @@ IrFunc *machine_handler(Machine *machine, u32 index, bool when);
 void machine_save_slots(Machine *machine);
 void machine_restore_slots(Machine *machine);
 void machine_analyse(Machine *machine, u32 index);
+/* What `init` items say about the space. Cells beyond its end are left out. */
+void machine_fill_inits(const Machine *machine, u16 number, Space *space);
 /* Of spaces and tables: what counts against the limit. */
 u64 machine_memory_bytes(const Machine *machine);
 /* Sets the text that the next MachineStop carries. */
 void machine_say(Machine *machine, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* vcpus.c */
+Status machine_init_vcpus(Machine *machine, const MachineConfig *config);
+void machine_fini_vcpus(Machine *machine);
+void machine_free_records(const Machine *machine, VcpuRecord *records, u32 count, u32 except);
+/* Back to number 0 alone; its registers are the caller's business. */
+void machine_reset_vcpus(Machine *machine);
+/* Allocates slots and private spaces where the record has none, with the cells they have at power-on. */
+Status machine_make_record(const Machine *machine, VcpuRecord *record);
+/* Makes `vcpu` show it. */
+void machine_show_vcpu(Machine *machine, u32 number);
+u32 machine_private_index(const Machine *machine, u16 space); /* private_count: it is shared */
+/* The space as this vCPU has it. */
+Space *machine_space_of(const Machine *machine, u32 number, u16 space);
+/* To be called when a state has changed. */
+void machine_update_alone(Machine *machine);
+bool machine_is_alone(const Machine *machine);
+/* Is it one that can still do something? */
+bool machine_vcpu_lives(const Machine *machine, u32 number);
+
+/* schedule.c */
+static inline bool machine_vcpu_ready(const Machine *machine, u32 number)
+{
+	return machine->vcpus[number].state == VCPU_READY && !machine->vcpus[number].paused;
+}
+/* Chooses who runs, if it is time to. False: nobody can, and *stop says why. */
+bool machine_schedule(Machine *machine, MachineStop *stop);
+void machine_start_quantum(Machine *machine);
+/* The instruction of the running one must be tried again later. False: the machine waits as a whole. */
+bool machine_block(Machine *machine);
+void machine_account(Machine *machine);
+void machine_wake_input(Machine *machine);
+void machine_accept_time(Machine *machine, u64 ns);
 
 /* machine_memory.c: what the engine calls */
 Status machine_env_translate(void *ctx, u64 pc, u64 context, u32 max_insns, Arena *arena, Translation *out);
@@ -182,10 +256,12 @@ void machine_clear_console(Machine *machine);
 bool machine_input_room(Machine *machine, size_t more);
 
 /* record.c */
-void machine_log_input(Machine *machine, const u8 *bytes, size_t len, bool end);
+void machine_log_event(Machine *machine, MachineEventKind kind, const u8 *bytes, size_t len, u64 time);
 void machine_log_truncate(Machine *machine, u32 count);
 /* Gives the machine the recorded input whose time has come. */
 void machine_replay_due(Machine *machine);
+/* Nothing can run: lets in the next entry if it came at this instruction count. False: there is none. */
+bool machine_replay_now(Machine *machine);
 /* Instructions until the next recorded input; ~0 when there is none. */
 u64 machine_replay_distance(const Machine *machine);
 /* The unrecorded arrival, used by machine_input and by replay. */

@@ -12,15 +12,17 @@
  * there were no handler (a word that is no instruction stops as that, whatever `on illegal` raised). Anything else
  * that goes wrong inside `on raise` is a double fault. Both leave the registers as before the first attempt.
  *
- * Every turn of the loop retires an instruction or returns, so nothing a guest does can hold it.
+ * Every turn of the loop retires an instruction, returns, or puts a vCPU out of action (schedule.c bounds how often
+ * they can be woken meanwhile), so nothing a guest does can hold it.
  */
 #include "machine/machine_private.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool give(const Machine *machine, MachineStop *stop, StopKind kind)
 {
-	*stop = (MachineStop){ .kind = kind, .pc = machine->vcpu.slots[0], .text = machine->text };
+	*stop = (MachineStop){ .kind = kind, .vcpu = machine->running, .pc = machine->vcpu.slots[0], .text = machine->text };
 	return true;
 }
 
@@ -81,7 +83,7 @@ static bool give_pending(Machine *machine, MachineStop *stop)
 	return false;
 }
 
-/* An exit that no handler of the description takes. */
+/* An exit that no handler of the description takes. False: the vCPU waits, others may go on. */
 static bool give_exit(Machine *machine, MachineStop *stop, const VcpuExit *exit)
 {
 	switch (exit->kind) {
@@ -93,6 +95,8 @@ static bool give_exit(Machine *machine, MachineStop *stop, const VcpuExit *exit)
 	case EXIT_FAULT:
 		return give_fault(machine, stop, exit);
 	case EXIT_WAIT:
+		if (machine_block(machine))
+			return false;
 		if (!machine->input_ended)
 			return give(machine, stop, STOP_WAIT);
 		machine_say(machine, "the program waits for input, which has ended");
@@ -131,6 +135,12 @@ static u32 handler_of(const Machine *machine, const VcpuExit *exit)
 	}
 }
 
+static void retired(Machine *machine)
+{
+	machine->phase = 0;
+	machine->turns = 0;
+}
+
 /* vcpu->exit left the instruction at pc: gives it to the description's handlers. True: return from machine_run. */
 static bool take_exception(Machine *machine, MachineStop *stop)
 {
@@ -166,7 +176,7 @@ static bool take_exception(Machine *machine, MachineStop *stop)
 			return give_trap(machine, stop, exit.kind == EXIT_RAISE ? exit.value : arg, "double fault");
 	}
 	vcpu->icount++;
-	machine->phase = 0;
+	retired(machine);
 	return give_pending(machine, stop);
 }
 
@@ -304,6 +314,12 @@ static u64 engine_budget(const Machine *machine, u64 end)
 
 	if (machine->stirred)
 		return 1;
+	if (!machine->alone) {
+		u64 quantum = machine->quantum_end > icount ? machine->quantum_end - icount : 1;
+
+		if (quantum < until)
+			until = quantum;
+	}
 	for (u32 i = 0; i < machine->step_count && machine->steps[i].kind == STEP_EVERY; i++) {
 		u64 every = machine->isa->handlers[machine->steps[i].handler].every;
 		u64 distance = every - icount % every;
@@ -328,16 +344,21 @@ static bool turn(Machine *machine, u64 end, MachineStop *stop)
 	}
 	if (vcpu->icount >= end)
 		return give(machine, stop, STOP_BUDGET);
+	if (!machine->alone && !machine_schedule(machine, stop))
+		return true;
 	if (machine->phase == 0)
 		machine->stirred = false;
 	if (work_off_boundary(machine, stop))
 		return true;
 	if (machine->phase < machine->step_count)
 		return false; /* an exception was taken at the boundary: this is the next one */
+	if (!machine_vcpu_ready(machine, machine->running))
+		return false; /* a handler has put it out of action */
 
 	vcpu->skip_break = machine->skip_break && machine->skip_pc == vcpu->slots[0];
 	vcpu->event_pending = false;
 	vcpu->pending.kind = EXIT_BUDGET;
+	machine->wants_channel = false;
 	before = vcpu->icount;
 	kind = machine->ops->run(machine->engine, vcpu, engine_budget(machine, end));
 	machine->skip_break = false;
@@ -346,11 +367,11 @@ static bool turn(Machine *machine, u64 end, MachineStop *stop)
 	case EXIT_BUDGET:
 	case EXIT_EVENT:
 		if (vcpu->icount != before)
-			machine->phase = 0;
+			retired(machine);
 		return false;
 	case EXIT_STOP:
 	case EXIT_WATCH:
-		machine->phase = 0;
+		retired(machine);
 		vcpu->pending = vcpu->exit;
 		return give_pending(machine, stop);
 	default:
@@ -358,6 +379,48 @@ static bool turn(Machine *machine, u64 end, MachineStop *stop)
 		machine->phase = machine->step_count;
 		return take_exception(machine, stop);
 	}
+}
+
+/* `stop` ends one vCPU, or a failure is taken by the guest, and others go on. */
+static bool only_one_ends(Machine *machine, const MachineStop *stop)
+{
+	const Guest *guest = machine->guest;
+	VcpuRecord *record = &machine->vcpus[machine->running];
+	Buf said;
+	bool taken;
+
+	if (!guest || record->state != VCPU_READY)
+		return false;
+	if (stop->kind == STOP_HALT && guest->stop_ends_vcpu && !machine->alone) {
+		machine_vcpu_end(machine, machine->running, stop->code);
+		return true;
+	}
+	if (!guest->vcpu_failed || (stop->kind != STOP_FAULT && stop->kind != STOP_ILLEGAL && stop->kind != STOP_TRAP))
+		return false;
+	buf_init(&said);
+	taken = guest->vcpu_failed(machine, stop, &said);
+	for (size_t i = 0; taken && i < said.len; i++)
+		machine_putc(machine, said.data[i]);
+	buf_fini(&said);
+	if (!taken)
+		return false;
+	if (record->state == VCPU_READY)
+		record->state = VCPU_FAILED;
+	record->code = machine->last_code = stop->code;
+	machine->turns++;
+	machine_update_alone(machine);
+	return true;
+}
+
+/* Which one it was, when there are several. */
+static void name_vcpu(Machine *machine, MachineStop *stop)
+{
+	size_t len = strlen(machine->text);
+
+	if (machine->vcpu_count > 1 && len && stop->text == machine->text)
+		snprintf(machine->text + len, sizeof(machine->text) - len, " (%s %u)", machine_vcpu_word(machine),
+			 stop->vcpu);
+	machine_show_vcpu(machine, stop->vcpu);
 }
 
 MachineStop machine_run(Machine *machine, u64 max_insns)
@@ -373,8 +436,12 @@ MachineStop machine_run(Machine *machine, u64 max_insns)
 	}
 	machine->stirred = true;
 	machine->idle_hit = false;
-	while (!turn(machine, end, &stop))
+	machine_show_vcpu(machine, machine->running);
+	machine->inside = true;
+	while (!turn(machine, end, &stop) || only_one_ends(machine, &stop))
 		;
+	machine->inside = false;
+	name_vcpu(machine, &stop);
 	machine_flush_output(machine);
 	return stop;
 }
@@ -382,5 +449,5 @@ MachineStop machine_run(Machine *machine, u64 max_insns)
 void machine_skip_break(Machine *machine)
 {
 	machine->skip_break = true;
-	machine->skip_pc = machine->vcpu.slots[0];
+	machine->skip_pc = machine->vcpus[machine->running].slots[0];
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The log of everything that came from outside, and its replay. An entry says at which place in time, (icount,
- * phase), bytes or the end of input arrived. Given a state from before and the log, machine_run gives the same run
- * again: it stops the engine at the icount of the next entry, works off the boundary up to its phase, and lets the
- * bytes in.
+ * The log of everything that came from outside, and its replay. An entry says at which place in time (icount, turns,
+ * phase: machine_private.h) bytes or the end of input arrived, or what time it was. Given a state from before and the
+ * log, machine_run gives the same run again: it stops the engine at the icount of the next entry, works off the
+ * boundary up to its place, and lets the entry in.
  *
  *     log    | e0 | e1 | e2 | e3 |        entries before replay_at have happened,
  *                        ^ replay_at      the others will, when their time comes
@@ -54,7 +54,13 @@ void machine_log_truncate(Machine *machine, u32 count)
 		machine->replay_at = machine->log_count;
 }
 
-void machine_log_input(Machine *machine, const u8 *bytes, size_t len, bool end)
+/* The present place in time, behind the icount. */
+static u64 place_of(const Machine *machine)
+{
+	return (u64)machine->turns * (machine->step_count + 1) + machine->phase;
+}
+
+void machine_log_event(Machine *machine, MachineEventKind kind, const u8 *bytes, size_t len, u64 time)
 {
 	MachineEvent *entry;
 	u8 *copy = NULL;
@@ -77,7 +83,7 @@ void machine_log_input(Machine *machine, const u8 *bytes, size_t len, bool end)
 		memcpy(copy, bytes, len);
 	}
 	entry = &machine->log[machine->log_count++];
-	*entry = (MachineEvent){ .icount = machine->vcpu.icount, .phase = machine->phase, .end = end,
+	*entry = (MachineEvent){ .icount = machine->vcpu.icount, .place = place_of(machine), .kind = kind, .time = time,
 				 .len = (u32)len, .bytes = copy };
 	machine->replay_at = machine->log_count;
 }
@@ -85,16 +91,30 @@ void machine_log_input(Machine *machine, const u8 *bytes, size_t len, bool end)
 static bool is_due(const Machine *machine, const MachineEvent *entry)
 {
 	return entry->icount < machine->vcpu.icount ||
-	       (entry->icount == machine->vcpu.icount && entry->phase <= machine->phase);
+	       (entry->icount == machine->vcpu.icount && entry->place <= place_of(machine));
+}
+
+static void let_in(Machine *machine, const MachineEvent *entry)
+{
+	if (entry->kind == EVENT_TIME)
+		machine_accept_time(machine, entry->time);
+	else
+		machine_accept(machine, entry->bytes, entry->len, entry->kind == EVENT_INPUT_END);
 }
 
 void machine_replay_due(Machine *machine)
 {
-	while (machine->replay_at < machine->log_count && is_due(machine, &machine->log[machine->replay_at])) {
-		const MachineEvent *entry = &machine->log[machine->replay_at++];
+	while (machine->replay_at < machine->log_count && is_due(machine, &machine->log[machine->replay_at]))
+		let_in(machine, &machine->log[machine->replay_at++]);
+}
 
-		machine_accept(machine, entry->bytes, entry->len, entry->end);
-	}
+bool machine_replay_now(Machine *machine)
+{
+	if (machine->replay_at >= machine->log_count ||
+	    machine->log[machine->replay_at].icount > machine->vcpu.icount)
+		return false;
+	let_in(machine, &machine->log[machine->replay_at++]);
+	return true;
 }
 
 u64 machine_replay_distance(const Machine *machine)

@@ -9,6 +9,12 @@
  *     key_held(c) : 1  is that key down? On a byte stream: is it the next byte that waits? (it stays there)
  *     print_int(v)     v, as a signed 64-bit number, in decimal
  *     random() : 32    the next number of the machine's own generator; same seed, same numbers
+ *
+ * and, for several vCPUs and time (vcpus.h; docs/isa-language.md, 7.5):
+ *
+ *     vcpu_start(pc) : 32  vcpu_self() : 32  vcpu_end(code)  vcpu_state(n) : 8  vcpu_kill(n)  vcpu_pause(n)
+ *     vcpu_resume(n)  vcpu_get(n, slot) : 64  vcpu_set(n, slot, v)  sleep(ns)  time() : 64  wait(channel)
+ *     wake(channel)  yield()
  */
 #include "machine/machine_private.h"
 
@@ -73,6 +79,134 @@ static HostResult service_random(Machine *machine, const u64 *args, unsigned cou
 	return HOST_OK;
 }
 
+/* ---- Several vCPUs ---- */
+
+enum { KILLED_CODE = 137 };
+
+static u32 number_of(u64 arg)
+{
+	return arg < VCPU_NONE ? (u32)arg : VCPU_NONE;
+}
+
+static HostResult service_vcpu_start(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	u32 number;
+
+	(void)count;
+	if (machine_vcpu_add(machine, &number) == STATUS_OK)
+		machine_vcpu_set_slot(machine, number, 0, args[0]);
+	*result = number;
+	return HOST_OK;
+}
+
+static HostResult service_vcpu_self(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	(void)args;
+	(void)count;
+	*result = machine_vcpu_current(machine);
+	return HOST_OK;
+}
+
+static HostResult service_vcpu_end(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	(void)count;
+	(void)result;
+	machine_vcpu_end(machine, machine_vcpu_current(machine), args[0]);
+	return HOST_OK;
+}
+
+static HostResult service_vcpu_state(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	(void)count;
+	*result = machine_vcpu_state(machine, number_of(args[0]));
+	return HOST_OK;
+}
+
+static HostResult service_vcpu_kill(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	u32 number = number_of(args[0]);
+
+	(void)count;
+	(void)result;
+	if (machine_vcpu_lives(machine, number))
+		machine_vcpu_end(machine, number, KILLED_CODE);
+	else
+		machine_vcpu_free(machine, number);
+	return HOST_OK;
+}
+
+static HostResult service_vcpu_pause(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	(void)count;
+	(void)result;
+	machine_vcpu_pause(machine, number_of(args[0]), true);
+	return HOST_OK;
+}
+
+static HostResult service_vcpu_resume(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	(void)count;
+	(void)result;
+	machine_vcpu_pause(machine, number_of(args[0]), false);
+	return HOST_OK;
+}
+
+static HostResult service_vcpu_get(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	(void)count;
+	*result = args[1] < VCPU_NONE ? machine_vcpu_slot(machine, number_of(args[0]), (u32)args[1]) : 0;
+	return HOST_OK;
+}
+
+static HostResult service_vcpu_set(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	(void)count;
+	(void)result;
+	if (args[1] < VCPU_NONE)
+		machine_vcpu_set_slot(machine, number_of(args[0]), (u32)args[1], args[2]);
+	return HOST_OK;
+}
+
+static HostResult service_sleep(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	(void)count;
+	(void)result;
+	machine_sleep(machine, args[0]);
+	return HOST_OK;
+}
+
+static HostResult service_time(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	(void)args;
+	(void)count;
+	*result = machine_time(machine);
+	return HOST_OK;
+}
+
+static HostResult service_wait(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	(void)count;
+	(void)result;
+	return machine_wait_for(machine, args[0]);
+}
+
+static HostResult service_wake(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	(void)count;
+	(void)result;
+	machine_wake(machine, args[0]);
+	return HOST_OK;
+}
+
+static HostResult service_yield(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	(void)args;
+	(void)count;
+	(void)result;
+	machine_yield(machine);
+	return HOST_OK;
+}
+
 static const struct Service {
 	const char *name;
 	HostFunction function;
@@ -82,6 +216,13 @@ static const struct Service {
 	{ "putc", service_putc, 1, true },           { "key_ready", service_key_ready, 0, true },
 	{ "key", service_key, 0, false },            { "key_held", service_key_held, 1, true },
 	{ "print_int", service_print_int, 1, true }, { "random", service_random, 0, true },
+	{ "vcpu_start", service_vcpu_start, 1, false }, { "vcpu_self", service_vcpu_self, 0, true },
+	{ "vcpu_end", service_vcpu_end, 1, false },     { "vcpu_state", service_vcpu_state, 1, true },
+	{ "vcpu_kill", service_vcpu_kill, 1, false },   { "vcpu_pause", service_vcpu_pause, 1, false },
+	{ "vcpu_resume", service_vcpu_resume, 1, false }, { "vcpu_get", service_vcpu_get, 2, true },
+	{ "vcpu_set", service_vcpu_set, 3, false },     { "sleep", service_sleep, 1, false },
+	{ "time", service_time, 0, true },              { "wait", service_wait, 1, false },
+	{ "wake", service_wake, 1, false },             { "yield", service_yield, 0, false },
 };
 
 bool machine_host_is_quiet(const Machine *machine, u32 host)
@@ -134,6 +275,8 @@ AccessResult machine_env_host(void *ctx, Vcpu *vcpu, unsigned host, const u64 *a
 	HostResult outcome = function ? function(machine, args, count, &value) : HOST_DENIED;
 
 	*result = 0;
+	if (outcome != HOST_WAIT)
+		machine->wants_channel = false;
 	switch (outcome) {
 	case HOST_OK:
 		*result = bits_trunc(value, machine->isa->hosts[host].result_width);

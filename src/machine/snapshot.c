@@ -5,7 +5,8 @@
  *
  * Bytes to restore come from anywhere. Reading goes over them twice with the same function: the first time nothing
  * is changed and everything is checked, the second time the values are put in. So a refused snapshot leaves the
- * machine as it was. Between the two only the sizes of spaces are set, and set back when memory runs out.
+ * machine as it was. Between the two only the sizes of spaces are set, and set back when memory runs out. The vCPUs
+ * stand last and are read once, into records of their own, which take the place of the old ones at the end.
  */
 #include "machine/machine_private.h"
 
@@ -16,11 +17,13 @@
 #include "base/bits.h"
 
 enum {
-	SNAPSHOT_VERSION = 2,
+	SNAPSHOT_VERSION = 3,
 	LENGTH_AT = 12, /* where the total length stands */
 	HEAD_BYTES = 20,
 	CHECK_BYTES = 8,
 	FLAG_INPUT_ENDED = 1,
+	FLAG_JITTER = 1, /* of the schedule */
+	FLAG_VIRTUAL = 2,
 	ZERO_GAP = 16,   /* bytes of zeros that end a run */
 	ZERO_BLOCK = 4096,
 };
@@ -126,6 +129,46 @@ static void write_tables(Buf *out, const Machine *machine)
 	}
 }
 
+static void write_schedule(Buf *out, const Machine *machine)
+{
+	u64 icount = machine->vcpu.icount;
+
+	buf_u32(out, machine->turns);
+	buf_u64(out, machine->quantum);
+	buf_byte(out, (u8)((machine->jitter ? FLAG_JITTER : 0) | (machine->virtual_time ? FLAG_VIRTUAL : 0)));
+	buf_u64(out, machine->instruction_ns);
+	buf_u64(out, machine->time);
+	buf_u64(out, machine->jitter_rng.state);
+	buf_u64(out, !machine->alone && machine->quantum_end > icount ? machine->quantum_end - icount : 0);
+	buf_u32(out, machine->running);
+	buf_u64(out, machine->next_serial);
+	buf_u64(out, machine->last_code);
+}
+
+static void write_vcpus(Buf *out, const Machine *machine)
+{
+	buf_u32(out, machine->vcpu_count);
+	for (u32 n = 0; n < machine->vcpu_count; n++) {
+		const VcpuRecord *record = &machine->vcpus[n];
+
+		buf_byte(out, (u8)record->state);
+		buf_byte(out, record->paused);
+		buf_u64(out, record->channel);
+		buf_u64(out, record->wake_at);
+		buf_u64(out, record->code);
+		buf_u64(out, record->serial);
+		buf_u64(out, machine_vcpu_icount(machine, n));
+		for (u32 i = 0; i < machine->vcpu.slot_count; i++)
+			buf_u64(out, record->slots[i]);
+		for (u32 i = 0; record->state != VCPU_FREE && i < machine->private_count; i++) {
+			const Space *space = machine_space_of(machine, n, machine->private_spaces[i]);
+
+			buf_u64(out, space->cells);
+			write_cells(out, space);
+		}
+	}
+}
+
 static void write_body(const Machine *machine, Buf *out)
 {
 	const Vcpu *vcpu = &machine->vcpu;
@@ -137,27 +180,30 @@ static void write_body(const Machine *machine, Buf *out)
 	buf_u64(out, machine->isa->hash);
 	buf_u64(out, vcpu->icount);
 	buf_u32(out, machine->phase);
+	write_schedule(out, machine);
 	buf_u64(out, machine->rng.state);
 	buf_u64(out, machine->output_total);
 	buf_u64(out, machine->input_total);
 	buf_u64(out, machine->idle_polls);
 	buf_byte(out, machine->input_ended ? FLAG_INPUT_ENDED : 0);
-	buf_u32(out, vcpu->slot_count);
-	for (u32 i = 0; i < vcpu->slot_count; i++)
-		buf_u64(out, vcpu->slots[i]);
 	buf_u64(out, waiting);
 	if (waiting)
 		buf_add(out, machine->input + machine->input_at, (size_t)waiting);
 	buf_u64(out, machine->private_size);
 	buf_add(out, machine->private_bytes, machine->private_size);
-	buf_u32(out, vcpu->space_count);
+	buf_u32(out, vcpu->space_count - machine->private_count);
 	for (u32 i = 0; i < vcpu->space_count; i++) {
+		if (machine_private_index(machine, (u16)i) < machine->private_count)
+			continue;
 		write_text(out, vcpu->spaces[i].name);
 		buf_byte(out, vcpu->spaces[i].cell_bits);
 		buf_u64(out, vcpu->spaces[i].cells);
 		write_cells(out, &vcpu->spaces[i]);
 	}
 	write_tables(out, machine);
+	buf_u32(out, vcpu->slot_count);
+	buf_u32(out, machine->private_count);
+	write_vcpus(out, machine);
 }
 
 Status machine_snapshot(const Machine *machine, Buf *out)
@@ -288,7 +334,7 @@ static Status read_spaces(Machine *machine, ByteReader *reader, u64 *sizes, bool
 {
 	u64 total = 0;
 
-	if (reader_u32(reader) != machine->vcpu.space_count)
+	if (reader_u32(reader) != machine->vcpu.space_count - machine->private_count)
 		return STATUS_CORRUPT;
 	for (u32 i = 0; i < machine->vcpu.space_count; i++) {
 		Space *space = &machine->vcpu.spaces[i];
@@ -296,6 +342,9 @@ static Status read_spaces(Machine *machine, ByteReader *reader, u64 *sizes, bool
 		u64 cells;
 		Status status;
 
+		sizes[i] = space->cells;
+		if (machine_private_index(machine, (u16)i) < machine->private_count)
+			continue;
 		if (!read_text(reader, name, sizeof(name)) || strcmp(name, space->name) != 0 ||
 		    reader_u8(reader) != space->cell_bits)
 			return STATUS_CORRUPT;
@@ -314,8 +363,8 @@ static Status read_spaces(Machine *machine, ByteReader *reader, u64 *sizes, bool
 	return STATUS_OK;
 }
 
-/* `left`: bytes that the spaces leave free. */
-static Status read_tables(Machine *machine, ByteReader *reader, u64 left, bool apply)
+/* *left: bytes that the spaces leave free, and then the tables, too. */
+static Status read_tables(Machine *machine, ByteReader *reader, u64 *left, bool apply)
 {
 	if (reader_u32(reader) != machine->table_count)
 		return STATUS_CORRUPT;
@@ -326,12 +375,12 @@ static Status read_tables(Machine *machine, ByteReader *reader, u64 left, bool a
 
 		if (reader->bad)
 			return STATUS_CORRUPT;
-		if (rows > MACHINE_TABLE_ROWS || rows * shape->column_count * sizeof(u64) > left)
+		if (rows > MACHINE_TABLE_ROWS || rows * shape->column_count * sizeof(u64) > *left)
 			return STATUS_TOO_BIG;
 		bytes = rows * shape->column_count * sizeof(u64);
 		if (bytes > reader->len - reader->at)
 			return STATUS_CORRUPT;
-		left -= bytes;
+		*left -= bytes;
 		status = apply ? STATUS_OK : machine_table_reserve(machine, (u16)i, rows); /* as for the console */
 		if (status)
 			return status;
@@ -380,11 +429,153 @@ static bool slot_is_possible(const Machine *machine, u32 slot, u64 value)
 	return mask ? (value & ~mask) == 0 : value == machine->slot_reset[slot];
 }
 
-static Status read_body(Machine *machine, ByteReader *reader, u64 *sizes, bool apply)
+/* ---- Reading: who runs when ---- */
+
+typedef struct Schedule {
+	u32 turns, running;
+	u64 quantum, instruction_ns, time, jitter_state, quantum_left, next_serial, last_code;
+	u8 flags;
+} Schedule;
+
+static bool read_schedule(ByteReader *reader, Schedule *out)
 {
-	Vcpu *vcpu = &machine->vcpu;
+	out->turns = reader_u32(reader);
+	out->quantum = reader_u64(reader);
+	out->flags = reader_u8(reader);
+	out->instruction_ns = reader_u64(reader);
+	out->time = reader_u64(reader);
+	out->jitter_state = reader_u64(reader);
+	out->quantum_left = reader_u64(reader);
+	out->running = reader_u32(reader);
+	out->next_serial = reader_u64(reader);
+	out->last_code = reader_u64(reader);
+	return !reader->bad && out->turns <= MACHINE_TURNS + MACHINE_VCPU_MAX && out->quantum &&
+	       out->quantum <= (u64)1 << 62 && !(out->flags & ~(FLAG_JITTER | FLAG_VIRTUAL)) &&
+	       out->quantum_left <= 2 * out->quantum;
+}
+
+static void apply_schedule(Machine *machine, const Schedule *schedule)
+{
+	machine->turns = schedule->turns;
+	machine->quantum = schedule->quantum;
+	machine->jitter = schedule->flags & FLAG_JITTER;
+	machine->virtual_time = schedule->flags & FLAG_VIRTUAL;
+	machine->instruction_ns = schedule->instruction_ns;
+	machine->time = schedule->time;
+	machine->jitter_rng.state = schedule->jitter_state;
+	machine->quantum_end = machine->vcpu.icount + schedule->quantum_left;
+	machine->running = schedule->running;
+	machine->next_serial = schedule->next_serial;
+	machine->last_code = schedule->last_code;
+	machine->came_up = machine->vcpu.icount;
+}
+
+/* The vCPUs of a snapshot on their way into the machine. */
+typedef struct Arrivals {
+	Schedule schedule;
+	VcpuRecord *records; /* owned */
+	u32 count;
+} Arrivals;
+
+static Status read_private_spaces(const Machine *machine, ByteReader *reader, VcpuRecord *record, u64 *left)
+{
+	for (u32 i = 0; i < machine->private_count; i++) {
+		Space *space = &record->spaces[i];
+		u64 cells = reader_u64(reader);
+		Status status;
+
+		if (reader->bad || (space->wraps && cells != space->cells))
+			return STATUS_CORRUPT;
+		if (cells > space->max_cells || cells > *left >> space->cell_shift)
+			return STATUS_TOO_BIG;
+		*left -= cells << space->cell_shift;
+		status = space_resize(space, cells);
+		if (!status)
+			status = read_cells(reader, space, cells, true);
+		if (status)
+			return status;
+	}
+	return STATUS_OK;
+}
+
+static Status read_vcpu(const Machine *machine, ByteReader *reader, VcpuRecord *record, const Schedule *schedule,
+			u64 *left)
+{
+	u8 state = reader_u8(reader), paused = reader_u8(reader);
+
+	record->state = state;
+	record->paused = paused;
+	record->channel = reader_u64(reader);
+	record->wake_at = reader_u64(reader);
+	record->code = reader_u64(reader);
+	record->serial = reader_u64(reader);
+	record->icount = reader_u64(reader);
+	if (reader->bad || state > VCPU_FREE || state == VCPU_PAUSED || paused > (state < VCPU_PAUSED) ||
+	    record->serial >= schedule->next_serial)
+		return STATUS_CORRUPT;
+	for (u32 i = 0; i < machine->vcpu.slot_count; i++) {
+		record->slots[i] = reader_u64(reader);
+		if (reader->bad || !slot_is_possible(machine, i, record->slots[i]))
+			return STATUS_CORRUPT;
+	}
+	return state == VCPU_FREE ? STATUS_OK : read_private_spaces(machine, reader, record, left);
+}
+
+/* `left`: bytes that are free for private spaces. */
+static Status read_vcpus(const Machine *machine, ByteReader *reader, Arrivals *arrivals, u64 left)
+{
+	u32 slots = reader_u32(reader), spaces = reader_u32(reader), count = reader_u32(reader);
+
+	if (reader->bad || slots != machine->vcpu.slot_count || spaces != machine->private_count || !count ||
+	    arrivals->schedule.running >= count)
+		return STATUS_CORRUPT;
+	if (count > machine->vcpu_limit)
+		return STATUS_TOO_BIG;
+	arrivals->records = calloc(count, sizeof(VcpuRecord));
+	if (!arrivals->records)
+		return STATUS_NOMEM;
+	while (arrivals->count < count) {
+		VcpuRecord *record = &arrivals->records[arrivals->count++];
+		Status status = machine_make_record(machine, record);
+
+		if (!status)
+			status = read_vcpu(machine, reader, record, &arrivals->schedule, &left);
+		if (status)
+			return status;
+	}
+	return STATUS_OK;
+}
+
+static void drop_arrivals(const Machine *machine, Arrivals *arrivals)
+{
+	machine_free_records(machine, arrivals->records, arrivals->count, VCPU_NONE);
+	*arrivals = (Arrivals){ .count = 0 };
+}
+
+/* They become the machine's. */
+static void move_in(Machine *machine, Arrivals *arrivals)
+{
+	u32 shown = machine->shown;
+
+	for (u32 i = 0; i < machine->private_count; i++) /* all go away, the one that is shown, too */
+		machine->vcpus[shown].spaces[i] = machine->vcpu.spaces[machine->private_spaces[i]];
+	machine_free_records(machine, machine->vcpus, machine->vcpu_count, VCPU_NONE);
+	machine->vcpus = arrivals->records;
+	machine->vcpu_count = machine->vcpu_cap = arrivals->count;
+	*arrivals = (Arrivals){ .schedule = arrivals->schedule };
+	apply_schedule(machine, &arrivals->schedule);
+	machine->shown = machine->running;
+	machine->vcpu.slots = machine->vcpus[machine->shown].slots;
+	for (u32 i = 0; i < machine->private_count; i++)
+		machine->vcpu.spaces[machine->private_spaces[i]] = machine->vcpus[machine->shown].spaces[i];
+	machine->alone = machine_is_alone(machine);
+	machine->wants_channel = false;
+}
+
+static Status read_body(Machine *machine, ByteReader *reader, u64 *sizes, Arrivals *arrivals, bool apply)
+{
 	SnapshotHead head;
-	u64 icount, rng, output_total, input_total, idle_polls, private_size, space_bytes;
+	u64 icount, rng, output_total, input_total, idle_polls, private_size, space_bytes, left;
 	u32 phase;
 	u8 flags;
 	const u8 *private_bytes;
@@ -397,6 +588,8 @@ static Status read_body(Machine *machine, ByteReader *reader, u64 *sizes, bool a
 		return STATUS_MISMATCH;
 	icount = reader_u64(reader);
 	phase = reader_u32(reader);
+	if (!read_schedule(reader, &arrivals->schedule))
+		return STATUS_CORRUPT;
 	rng = reader_u64(reader);
 	output_total = reader_u64(reader);
 	input_total = reader_u64(reader);
@@ -404,16 +597,6 @@ static Status read_body(Machine *machine, ByteReader *reader, u64 *sizes, bool a
 	flags = reader_u8(reader);
 	if (reader->bad || phase > machine->step_count || idle_polls >= MACHINE_IDLE_LIMIT || (flags & ~FLAG_INPUT_ENDED))
 		return STATUS_CORRUPT;
-	if (reader_u32(reader) != vcpu->slot_count)
-		return STATUS_CORRUPT;
-	for (u32 i = 0; i < vcpu->slot_count; i++) {
-		u64 value = reader_u64(reader);
-
-		if (reader->bad || !slot_is_possible(machine, i, value))
-			return STATUS_CORRUPT;
-		if (apply)
-			vcpu->slots[i] = value;
-	}
 	status = read_console(machine, reader, flags & FLAG_INPUT_ENDED, input_total, apply);
 	if (status)
 		return status;
@@ -424,22 +607,23 @@ static Status read_body(Machine *machine, ByteReader *reader, u64 *sizes, bool a
 	if (reader->bad)
 		return STATUS_CORRUPT;
 	status = read_spaces(machine, reader, sizes, apply, &space_bytes);
+	left = machine->memory_limit - space_bytes;
 	if (!status)
-		status = read_tables(machine, reader, machine->memory_limit - space_bytes, apply);
+		status = read_tables(machine, reader, &left, apply);
 	if (status)
 		return status;
-	if (reader->bad || reader->at != reader->len)
-		return STATUS_CORRUPT;
 	if (apply) {
 		if (private_size)
 			memcpy(machine->private_bytes, private_bytes, machine->private_size);
-		vcpu->icount = icount;
+		machine->vcpu.icount = icount;
 		machine->phase = phase;
 		machine->rng.state = rng;
 		machine->output_total = output_total;
 		machine->idle_polls = idle_polls;
+		return STATUS_OK;
 	}
-	return STATUS_OK;
+	status = read_vcpus(machine, reader, arrivals, left);
+	return status || (!reader->bad && reader->at == reader->len) ? status : STATUS_CORRUPT;
 }
 
 /* Gives every space its size, or leaves all as they were. */
@@ -467,6 +651,7 @@ static Status resize_spaces(Machine *machine, const u64 *sizes, u64 *before)
 Status machine_restore(Machine *machine, const u8 *bytes, size_t len)
 {
 	ByteReader reader, again;
+	Arrivals arrivals = { .count = 0 };
 	u64 *sizes;
 	Status status = open_body(bytes, len, &reader);
 
@@ -477,11 +662,12 @@ Status machine_restore(Machine *machine, const u8 *bytes, size_t len)
 		return STATUS_NOMEM;
 	again = reader;
 	machine_flush_output(machine);
-	status = read_body(machine, &reader, sizes, false);
+	status = read_body(machine, &reader, sizes, &arrivals, false);
 	if (!status)
 		status = resize_spaces(machine, sizes, sizes + machine->vcpu.space_count);
 	if (!status) {
-		status = read_body(machine, &again, sizes, true);
+		status = read_body(machine, &again, sizes, &arrivals, true);
+		move_in(machine, &arrivals);
 		machine->vcpu.pending.kind = EXIT_BUDGET;
 		machine->vcpu.event_pending = false;
 		machine->skip_break = false;
@@ -492,6 +678,7 @@ Status machine_restore(Machine *machine, const u8 *bytes, size_t len)
 			machine_mark_space(machine, (u16)i);
 		machine->ops->flush(machine->engine, &machine->vcpu);
 	}
+	drop_arrivals(machine, &arrivals);
 	free(sizes);
 	return status;
 }

@@ -36,20 +36,29 @@ enum { VCPU_NONE = 0xFFFFFFFFu, VCPU_LIMIT = 64 }; /* VCPU_LIMIT: unless config.
 /* Numbers 0 .. count-1 have been in use; some may be FREE. */
 u32 machine_vcpu_count(const Machine *machine);
 u32 machine_vcpu_current(const Machine *machine);
-/* For debuggers and loaders: makes another one current without running it. The scheduler goes on where it was. */
+/* Whose turn it is. Its number is current while machine_run is at work; when it returns, stop.vcpu is. */
+u32 machine_vcpu_running(const Machine *machine);
+/* For debuggers and loaders: makes another one current without running it. The scheduler goes on where it was.
+ * STATUS_INVALID: in a host function. */
 Status machine_vcpu_select(Machine *machine, u32 number);
 
 /* A new vCPU: registers at their reset values, private spaces zero, READY. It takes the lowest FREE number.
  * STATUS_TOO_BIG: the limit of vCPUs or of memory is reached. */
 Status machine_vcpu_add(Machine *machine, u32 *number);
-/* Gives the number of an ended one back; its private spaces are released. */
+/* Gives the number of an ended or failed one back; its private spaces are released. */
 void machine_vcpu_free(Machine *machine, u32 number);
 /* Different for every vCPU ever made since reset, so that a number used anew is not confused. */
 u64 machine_vcpu_serial(const Machine *machine, u32 number);
 VcpuState machine_vcpu_state(const Machine *machine, u32 number);
 u64 machine_vcpu_code(const Machine *machine, u32 number);   /* ENDED: its code */
 u64 machine_vcpu_icount(const Machine *machine, u32 number); /* instructions of its own */
+u64 machine_vcpu_channel(const Machine *machine, u32 number);  /* WAIT_CHANNEL: which */
+u64 machine_vcpu_wakes_at(const Machine *machine, u32 number); /* SLEEPING: until when */
+/* In words: "waits for lock 'm', held by thread 2", "sleeps until 1.500000 s", "can run". */
+void machine_vcpu_describe(const Machine *machine, u32 number, Buf *out);
+const char *machine_vcpu_word(const Machine *machine);
 u64 machine_vcpu_slot(const Machine *machine, u32 number, u32 slot);
+/* Setting the pc (slot 0) of one that waits makes it READY: what it waited for was at the old place. */
 void machine_vcpu_set_slot(Machine *machine, u32 number, u32 slot, u64 value);
 Status machine_vcpu_read(const Machine *machine, u32 number, u16 space, u64 address, u64 *value);
 Status machine_vcpu_write(Machine *machine, u32 number, u16 space, u64 address, u64 value);
@@ -72,7 +81,8 @@ void machine_sleep(Machine *machine, u64 ns);
 void machine_yield(Machine *machine);
 
 u64 machine_time(const Machine *machine);
-/* From outside; never backwards. */
+/* From outside; never backwards. No effect on virtual time. */
 void machine_set_time(Machine *machine, u64 ns);
+bool machine_time_is_virtual(const Machine *machine);
 
 #endif

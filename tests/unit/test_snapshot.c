@@ -371,16 +371,18 @@ static void test_runs(void **state)
 	};
 	Toy toy;
 	Buf good;
+	size_t tail; /* what stands behind the spaces: no tables, one vCPU */
 
 	(void)state;
 	toy_open(&toy, "STOP 0\n");
+	tail = 4 + 12 + 42 + 8 * (size_t)toy.isa->slot_count;
 	buf_init(&good);
 	assert_int_equal(machine_snapshot(toy.machine, &good), STATUS_OK);
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		Buf forged;
 
 		buf_init(&forged);
-		buf_add(&forged, good.data, good.len - 12 - 4 - 8); /* up to the (empty) runs of D */
+		buf_add(&forged, good.data, good.len - 12 - tail - 8); /* up to the (empty) runs of D */
 		for (const Record *record = cases[i].records;; record++) {
 			buf_u64(&forged, record->first);
 			buf_u32(&forged, record->count);
@@ -388,7 +390,7 @@ static void test_runs(void **state)
 			if (!record->count)
 				break;
 		}
-		buf_u32(&forged, 0); /* tables */
+		buf_add(&forged, good.data + good.len - 8 - tail, tail);
 		buf_u64(&forged, 0);
 		for (unsigned k = 0; k < 8; k++)
 			forged.data[12 + k] = (u8)(forged.len >> (8 * k));

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Who runs. machine_run calls machine_schedule at the beginning of each boundary; it decides anew when the quantum is
+ * over or the running vCPU cannot go on, and then
+ *
+ *     sleepers whose time has come are READY -> the next READY one by number, the running one last -> a new quantum
+ *
+ * When nobody is READY: input on record is let in (replay), virtual time jumps to the first sleeper's hour, or the
+ * machine stops and says what it waits for. A decision depends on the machine's state alone, and states change only
+ * by instructions and by stamped events, so a run repeats exactly (docs/decisions/0006).
+ *
+ * As long as one vCPU is in use and READY (`alone`) none of this happens.
+ */
+#include "machine/machine_private.h"
+
+void machine_start_quantum(Machine *machine)
+{
+	u64 length = machine->quantum;
+
+	if (machine->jitter)
+		length = 1 + rng_below(&machine->jitter_rng, 2 * machine->quantum - 1);
+	machine->quantum_end = machine->vcpu.icount + length;
+}
+
+void machine_account(Machine *machine)
+{
+	machine->vcpus[machine->running].icount += machine->vcpu.icount - machine->came_up;
+	machine->came_up = machine->vcpu.icount;
+}
+
+/* ---- Time ---- */
+
+static u64 add_time(u64 a, u64 b)
+{
+	return a > ~(u64)0 - b ? ~(u64)0 : a + b;
+}
+
+u64 machine_time(const Machine *machine)
+{
+	u64 passed;
+
+	if (!machine->virtual_time)
+		return machine->time;
+	if (__builtin_mul_overflow(machine->vcpu.icount, machine->instruction_ns, &passed))
+		return ~(u64)0;
+	return add_time(machine->time, passed);
+}
+
+void machine_accept_time(Machine *machine, u64 ns)
+{
+	if (!machine->virtual_time && ns > machine->time)
+		machine->time = ns;
+}
+
+void machine_set_time(Machine *machine, u64 ns)
+{
+	if (machine->virtual_time || ns <= machine->time)
+		return;
+	machine_log_truncate(machine, machine->replay_at);
+	machine_log_event(machine, EVENT_TIME, NULL, 0, ns);
+	machine_accept_time(machine, ns);
+}
+
+bool machine_time_is_virtual(const Machine *machine)
+{
+	return machine->virtual_time;
+}
+
+static void wake_sleepers(Machine *machine)
+{
+	u64 now = machine_time(machine);
+
+	for (u32 i = 0; i < machine->vcpu_count; i++)
+		if (machine->vcpus[i].state == VCPU_SLEEPING && machine->vcpus[i].wake_at <= now)
+			machine->vcpus[i].state = VCPU_READY;
+}
+
+/* The one that will go on first, or VCPU_NONE. */
+static u32 first_sleeper(const Machine *machine)
+{
+	u32 found = VCPU_NONE;
+
+	for (u32 i = 0; i < machine->vcpu_count; i++)
+		if (machine->vcpus[i].state == VCPU_SLEEPING && !machine->vcpus[i].paused &&
+		    (found == VCPU_NONE || machine->vcpus[i].wake_at < machine->vcpus[found].wake_at))
+			found = i;
+	return found;
+}
+
+/* ---- The decision ---- */
+
+static u32 next_ready(const Machine *machine)
+{
+	u32 number = machine->running;
+
+	for (u32 i = 0; i < machine->vcpu_count; i++) {
+		number = number + 1 < machine->vcpu_count ? number + 1 : 0;
+		if (machine_vcpu_ready(machine, number))
+			return number;
+	}
+	return VCPU_NONE;
+}
+
+static void come_up(Machine *machine, u32 number)
+{
+	machine->turns++;
+	if (number != machine->running) {
+		machine_account(machine);
+		machine->running = number;
+		machine_show_vcpu(machine, number);
+		if (machine->phase > machine->own_step)
+			machine->phase = machine->own_step; /* its events and interrupts have not been looked at */
+	}
+	machine_start_quantum(machine);
+	machine->alone = machine_is_alone(machine);
+}
+
+static bool give(const Machine *machine, MachineStop *stop, StopKind kind, u32 number)
+{
+	*stop = (MachineStop){ .kind = kind, .vcpu = number, .pc = machine->vcpus[number].slots[0], .text = machine->text };
+	return false;
+}
+
+/* Everybody who lives, where it is and what it waits for. */
+static void tell_deadlock(Machine *machine, MachineStop *stop, const char *why)
+{
+	bool first = true;
+
+	buf_clear(&machine->story);
+	buf_str(&machine->story, why);
+	for (u32 i = 0; i < machine->vcpu_count; i++) {
+		if (!machine_vcpu_lives(machine, i))
+			continue;
+		buf_printf(&machine->story, "%s%s %u at 0x%llX ", first ? ": " : "; ", machine_vcpu_word(machine), i,
+			   (unsigned long long)machine->vcpus[i].slots[0]);
+		machine_vcpu_describe(machine, i, &machine->story);
+		first = false;
+	}
+	stop->text = buf_text(&machine->story);
+}
+
+static bool give_deadlock(Machine *machine, MachineStop *stop, const char *why)
+{
+	u32 number = 0;
+
+	while (number + 1 < machine->vcpu_count && !machine_vcpu_lives(machine, number))
+		number++;
+	give(machine, stop, STOP_DEADLOCK, number);
+	tell_deadlock(machine, stop, why);
+	return false;
+}
+
+static bool give_end(Machine *machine, MachineStop *stop)
+{
+	u64 code = machine->vcpus[0].state == VCPU_ENDED ? machine->vcpus[0].code : machine->last_code;
+	const char *reason = isa_reason(machine->isa, false, code);
+
+	machine_say(machine, "%s", reason ? reason : "");
+	give(machine, stop, STOP_HALT, machine->running);
+	stop->code = code;
+	return false;
+}
+
+/* Nobody can run. */
+static bool give_idle(Machine *machine, MachineStop *stop)
+{
+	u32 sleeper = first_sleeper(machine), living = 0;
+
+	if (sleeper != VCPU_NONE) {
+		give(machine, stop, STOP_SLEEP, sleeper);
+		stop->code = machine->vcpus[sleeper].wake_at;
+		return false;
+	}
+	for (u32 i = 0; i < machine->vcpu_count; i++) {
+		living += machine_vcpu_lives(machine, i);
+		if (machine->vcpus[i].state != VCPU_WAIT_INPUT || machine->vcpus[i].paused)
+			continue;
+		if (machine->input_ended)
+			machine_say(machine, "the program waits for input, which has ended");
+		return give(machine, stop, machine->input_ended ? STOP_INPUT_ENDED : STOP_WAIT, i);
+	}
+	return living ? give_deadlock(machine, stop, "nothing can go on") : give_end(machine, stop);
+}
+
+bool machine_schedule(Machine *machine, MachineStop *stop)
+{
+	if (machine_vcpu_ready(machine, machine->running) && machine->vcpu.icount < machine->quantum_end)
+		return true;
+	if (machine->turns >= MACHINE_TURNS)
+		return give_deadlock(machine, stop, "nothing gets any further: they wake one another and wait again");
+	for (;;) {
+		u32 next;
+
+		machine_replay_due(machine);
+		wake_sleepers(machine);
+		next = next_ready(machine);
+		if (next != VCPU_NONE) {
+			come_up(machine, next);
+			return true;
+		}
+		if (machine_replay_now(machine))
+			continue;
+		next = machine->virtual_time ? first_sleeper(machine) : VCPU_NONE;
+		if (next == VCPU_NONE)
+			return give_idle(machine, stop);
+		machine->time = add_time(machine->time, machine->vcpus[next].wake_at - machine_time(machine));
+	}
+}
+
+/* ---- What an instruction does about it ---- */
+
+bool machine_block(Machine *machine)
+{
+	VcpuRecord *record = &machine->vcpus[machine->running];
+	bool channel = machine->wants_channel;
+
+	machine->wants_channel = false;
+	if (!channel && machine->alone)
+		return false;
+	if (record->state == VCPU_READY) {
+		record->state = channel ? VCPU_WAIT_CHANNEL : VCPU_WAIT_INPUT;
+		record->channel = machine->wanted_channel;
+	}
+	machine->turns++;
+	machine_update_alone(machine);
+	return true;
+}
+
+HostResult machine_wait_for(Machine *machine, u64 channel)
+{
+	machine->wants_channel = true;
+	machine->wanted_channel = channel;
+	return HOST_WAIT;
+}
+
+static void wake_all(Machine *machine, VcpuState state, u64 channel)
+{
+	for (u32 i = 0; i < machine->vcpu_count; i++)
+		if (machine->vcpus[i].state == state && (state == VCPU_WAIT_INPUT || machine->vcpus[i].channel == channel))
+			machine->vcpus[i].state = VCPU_READY;
+}
+
+void machine_wake(Machine *machine, u64 channel)
+{
+	wake_all(machine, VCPU_WAIT_CHANNEL, channel);
+	machine_update_alone(machine);
+}
+
+void machine_wake_input(Machine *machine)
+{
+	wake_all(machine, VCPU_WAIT_INPUT, 0);
+	machine_update_alone(machine);
+}
+
+void machine_sleep(Machine *machine, u64 ns)
+{
+	VcpuRecord *record = &machine->vcpus[machine->shown];
+
+	if (record->state != VCPU_READY)
+		return;
+	record->state = VCPU_SLEEPING;
+	record->wake_at = add_time(machine_time(machine), ns);
+	machine->vcpu.event_pending = true;
+	machine_update_alone(machine);
+}
+
+void machine_yield(Machine *machine)
+{
+	machine->quantum_end = machine->vcpu.icount;
+	machine->vcpu.event_pending = true;
+}

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The vCPUs of a machine: making and ending them, and what each has for itself. Who runs is decided in schedule.c.
+ *
+ * The engine knows one Vcpu, and the machine has one: machine->vcpu shows one of the records at a time. To show
+ * another one is to exchange the array of slots and the Space structs of the private spaces; translated code names
+ * spaces by number and stays as it is.
+ *
+ *     machine->vcpu   slots --------------------+       spaces | M | stack | D |
+ *                                               v                     ^ valid here, for the one that is shown
+ *     machine->vcpus  | 0: slots ... | 1: slots ... |   spaces of 0 | stack |   of 1 | stack |
+ *
+ * A number that was given back keeps its slots (the instruction that gave it back may be its own), but not its
+ * private spaces, unless it is shown or number 0.
+ */
+#include "machine/vcpus.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine/machine_private.h"
+
+enum { DEFAULT_QUANTUM = 1000, DEFAULT_NS = 1000 };
+
+static const u64 jitter_salt = 0x6A09E667F3BCC909u; /* so that jitter does not repeat `host random` */
+
+/* ---- Records ---- */
+
+u32 machine_private_index(const Machine *machine, u16 space)
+{
+	u32 i = 0;
+
+	while (i < machine->private_count && machine->private_spaces[i] != space)
+		i++;
+	return i;
+}
+
+Space *machine_space_of(const Machine *machine, u32 number, u16 space)
+{
+	u32 index = number == machine->shown ? machine->private_count : machine_private_index(machine, space);
+
+	return index < machine->private_count ? &machine->vcpus[number].spaces[index] : &machine->vcpu.spaces[space];
+}
+
+void machine_show_vcpu(Machine *machine, u32 number)
+{
+	VcpuRecord *before = &machine->vcpus[machine->shown], *record = &machine->vcpus[number];
+
+	if (number == machine->shown)
+		return;
+	for (u32 i = 0; i < machine->private_count; i++) {
+		Space *place = &machine->vcpu.spaces[machine->private_spaces[i]];
+
+		before->spaces[i] = *place;
+		*place = record->spaces[i];
+		if (before->state == VCPU_FREE && machine->shown != 0)
+			space_fini(&before->spaces[i]);
+	}
+	machine->vcpu.slots = record->slots;
+	machine->shown = number;
+}
+
+Status machine_make_record(const Machine *machine, VcpuRecord *record)
+{
+	if (!record->slots)
+		record->slots = calloc((size_t)machine->vcpu.slot_count + 1 + VCPU_TEMPS, sizeof(u64));
+	if (!record->spaces)
+		record->spaces = calloc((size_t)machine->private_count + 1, sizeof(Space));
+	if (!record->slots || !record->spaces)
+		return STATUS_NOMEM;
+	for (u32 i = 0; i < machine->private_count; i++) {
+		const Space *like = &machine->vcpu.spaces[machine->private_spaces[i]];
+		Status status = STATUS_OK;
+
+		if (!record->spaces[i].base)
+			status = space_init(&record->spaces[i], like->name, like->cell_bits,
+					    machine->first_cells[machine->private_spaces[i]], like->max_cells, like->wraps,
+					    like->big);
+		if (status)
+			return status;
+	}
+	return STATUS_OK;
+}
+
+/* except: the one whose spaces are not its own but shown. */
+void machine_free_records(const Machine *machine, VcpuRecord *records, u32 count, u32 except)
+{
+	for (u32 n = 0; n < count; n++) {
+		for (u32 i = 0; records[n].spaces && n != except && i < machine->private_count; i++)
+			space_fini(&records[n].spaces[i]);
+		free(records[n].spaces);
+		free(records[n].slots);
+	}
+	free(records);
+}
+
+Status machine_init_vcpus(Machine *machine, const MachineConfig *config)
+{
+	const Isa *isa = machine->isa;
+
+	machine->vcpu_limit = config->vcpu_limit ? config->vcpu_limit : VCPU_LIMIT;
+	if (machine->vcpu_limit > MACHINE_VCPU_MAX)
+		machine->vcpu_limit = MACHINE_VCPU_MAX;
+	machine->quantum = config->quantum ? config->quantum : DEFAULT_QUANTUM;
+	if (machine->quantum > (u64)1 << 62)
+		machine->quantum = (u64)1 << 62;
+	machine->jitter = config->quantum_jitter;
+	machine->virtual_time = config->virtual_time;
+	machine->instruction_ns = config->instruction_ns ? config->instruction_ns : DEFAULT_NS;
+	buf_init(&machine->story);
+	machine->private_spaces = calloc(isa->space_count + 1, sizeof(u16));
+	machine->vcpus = calloc(1, sizeof(VcpuRecord));
+	if (!machine->private_spaces || !machine->vcpus)
+		return STATUS_NOMEM;
+	machine->vcpu_cap = machine->vcpu_count = 1;
+	for (u32 i = 0; i < isa->space_count; i++)
+		if (isa->spaces[i].is_private)
+			machine->private_spaces[machine->private_count++] = (u16)i;
+	machine->vcpus[0].slots = calloc((size_t)isa->slot_count + 1 + VCPU_TEMPS, sizeof(u64));
+	machine->vcpus[0].spaces = calloc((size_t)machine->private_count + 1, sizeof(Space));
+	machine->vcpu.slots = machine->vcpus[0].slots;
+	machine->alone = true;
+	machine->next_serial = 1;
+	machine->jitter_rng.state = machine->random_seed ^ jitter_salt;
+	return machine->vcpus[0].slots && machine->vcpus[0].spaces ? STATUS_OK : STATUS_NOMEM;
+}
+
+void machine_fini_vcpus(Machine *machine)
+{
+	machine_free_records(machine, machine->vcpus, machine->vcpu_count, machine->shown);
+	free(machine->private_spaces);
+	buf_fini(&machine->story);
+}
+
+void machine_reset_vcpus(Machine *machine)
+{
+	VcpuRecord *zero = &machine->vcpus[0];
+
+	machine_show_vcpu(machine, 0);
+	for (u32 n = 1; n < machine->vcpu_count; n++) {
+		for (u32 i = 0; i < machine->private_count; i++)
+			space_fini(&machine->vcpus[n].spaces[i]);
+		free(machine->vcpus[n].spaces);
+		free(machine->vcpus[n].slots);
+	}
+	machine->vcpu_count = 1;
+	*zero = (VcpuRecord){ .slots = zero->slots, .spaces = zero->spaces };
+	machine->running = 0;
+	machine->alone = true;
+	machine->turns = 0;
+	machine->came_up = 0;
+	machine->quantum_end = 0;
+	machine->time = 0;
+	machine->next_serial = 1;
+	machine->last_code = 0;
+	machine->wants_channel = false;
+	machine->jitter_rng.state = machine->random_seed ^ jitter_salt;
+}
+
+/* ---- Making and ending ---- */
+
+static u64 private_bytes(const Machine *machine)
+{
+	u64 total = 0;
+
+	for (u32 i = 0; i < machine->private_count; i++)
+		total += machine->first_cells[machine->private_spaces[i]]
+			 << machine->vcpu.spaces[machine->private_spaces[i]].cell_shift;
+	return total;
+}
+
+/* A number nobody has, whose record is there; or VCPU_NONE. */
+static u32 take_number(Machine *machine)
+{
+	for (u32 n = 0; n < machine->vcpu_count; n++)
+		if (machine->vcpus[n].state == VCPU_FREE && n != machine->shown && n != machine->running)
+			return n;
+	if (machine->vcpu_count >= machine->vcpu_limit)
+		return VCPU_NONE;
+	if (machine->vcpu_count == machine->vcpu_cap) {
+		VcpuRecord *grown = realloc(machine->vcpus, 2 * (size_t)machine->vcpu_cap * sizeof(*grown));
+
+		if (!grown)
+			return VCPU_NONE;
+		machine->vcpus = grown;
+		machine->vcpu_cap *= 2;
+	}
+	machine->vcpus[machine->vcpu_count] = (VcpuRecord){ .state = VCPU_FREE };
+	return machine->vcpu_count++;
+}
+
+static void clear_record(Machine *machine, u32 number)
+{
+	VcpuRecord *record = &machine->vcpus[number];
+
+	memcpy(record->slots, machine->slot_reset, machine->vcpu.slot_count * sizeof(u64));
+	for (u32 i = 0; i < machine->private_count; i++) {
+		space_clear(&record->spaces[i]);
+		if (!record->spaces[i].wraps)
+			space_resize(&record->spaces[i], machine->first_cells[machine->private_spaces[i]]);
+		machine_fill_inits(machine, machine->private_spaces[i], &record->spaces[i]);
+		machine_mark_space(machine, machine->private_spaces[i]);
+	}
+}
+
+Status machine_vcpu_add(Machine *machine, u32 *number)
+{
+	u64 used = machine_memory_bytes(machine), more = private_bytes(machine);
+	VcpuRecord *record;
+	Status status;
+	u32 n;
+
+	*number = VCPU_NONE;
+	if (used > machine->memory_limit || more > machine->memory_limit - used)
+		return STATUS_TOO_BIG;
+	n = take_number(machine);
+	if (n == VCPU_NONE)
+		return STATUS_TOO_BIG;
+	record = &machine->vcpus[n];
+	status = machine_make_record(machine, record);
+	if (status)
+		return status;
+	*record = (VcpuRecord){ .slots = record->slots, .spaces = record->spaces, .serial = machine->next_serial++ };
+	clear_record(machine, n);
+	*number = n;
+	machine->vcpu.event_pending = true;
+	machine_update_alone(machine);
+	return STATUS_OK;
+}
+
+void machine_vcpu_free(Machine *machine, u32 number)
+{
+	VcpuRecord *record;
+
+	if (number >= machine->vcpu_count)
+		return;
+	record = &machine->vcpus[number];
+	if (record->state != VCPU_ENDED && record->state != VCPU_FAILED)
+		return;
+	record->state = VCPU_FREE;
+	record->paused = false;
+	for (u32 i = 0; number != machine->shown && number != 0 && i < machine->private_count; i++)
+		space_fini(&record->spaces[i]);
+	machine_update_alone(machine);
+}
+
+void machine_vcpu_end(Machine *machine, u32 number, u64 code)
+{
+	if (!machine_vcpu_lives(machine, number))
+		return;
+	machine->vcpus[number].state = VCPU_ENDED;
+	machine->vcpus[number].paused = false;
+	machine->vcpus[number].code = machine->last_code = code;
+	machine->vcpu.event_pending = true;
+	machine_update_alone(machine);
+}
+
+void machine_vcpu_pause(Machine *machine, u32 number, bool on)
+{
+	if (!machine_vcpu_lives(machine, number))
+		return;
+	machine->vcpus[number].paused = on;
+	machine->vcpu.event_pending = true;
+	machine_update_alone(machine);
+}
+
+/* ---- Looking ---- */
+
+u32 machine_vcpu_count(const Machine *machine)
+{
+	return machine->vcpu_count;
+}
+
+u32 machine_vcpu_current(const Machine *machine)
+{
+	return machine->shown;
+}
+
+u32 machine_vcpu_running(const Machine *machine)
+{
+	return machine->running;
+}
+
+Status machine_vcpu_select(Machine *machine, u32 number)
+{
+	if (number >= machine->vcpu_count || machine->vcpus[number].state == VCPU_FREE)
+		return STATUS_NOT_FOUND;
+	if (machine->inside)
+		return STATUS_INVALID;
+	machine_show_vcpu(machine, number);
+	return STATUS_OK;
+}
+
+bool machine_vcpu_lives(const Machine *machine, u32 number)
+{
+	VcpuState state = machine_vcpu_state(machine, number);
+
+	return state != VCPU_FREE && state != VCPU_ENDED && state != VCPU_FAILED;
+}
+
+bool machine_is_alone(const Machine *machine)
+{
+	u32 used = 0;
+
+	for (u32 n = 0; n < machine->vcpu_count; n++)
+		used += machine->vcpus[n].state != VCPU_FREE;
+	return used == 1 && machine_vcpu_ready(machine, machine->running);
+}
+
+void machine_update_alone(Machine *machine)
+{
+	bool alone = machine_is_alone(machine);
+
+	if (machine->alone && !alone)
+		machine_start_quantum(machine);
+	machine->alone = alone;
+}
+
+u64 machine_vcpu_serial(const Machine *machine, u32 number)
+{
+	return number < machine->vcpu_count ? machine->vcpus[number].serial : 0;
+}
+
+VcpuState machine_vcpu_state(const Machine *machine, u32 number)
+{
+	if (number >= machine->vcpu_count)
+		return VCPU_FREE;
+	return machine->vcpus[number].paused ? VCPU_PAUSED : machine->vcpus[number].state;
+}
+
+u64 machine_vcpu_code(const Machine *machine, u32 number)
+{
+	return number < machine->vcpu_count ? machine->vcpus[number].code : 0;
+}
+
+u64 machine_vcpu_channel(const Machine *machine, u32 number)
+{
+	return number < machine->vcpu_count ? machine->vcpus[number].channel : 0;
+}
+
+u64 machine_vcpu_wakes_at(const Machine *machine, u32 number)
+{
+	return number < machine->vcpu_count ? machine->vcpus[number].wake_at : 0;
+}
+
+u64 machine_vcpu_icount(const Machine *machine, u32 number)
+{
+	if (number >= machine->vcpu_count)
+		return 0;
+	return machine->vcpus[number].icount +
+	       (number == machine->running ? machine->vcpu.icount - machine->came_up : 0);
+}
+
+const char *machine_vcpu_word(const Machine *machine)
+{
+	return machine->guest && machine->guest->vcpu_word ? machine->guest->vcpu_word : "vCPU";
+}
+
+static void describe_time(u64 ns, Buf *out)
+{
+	buf_printf(out, "%llu.%06llu s", (unsigned long long)(ns / 1000000000), (unsigned long long)(ns % 1000000000 / 1000));
+}
+
+void machine_vcpu_describe(const Machine *machine, u32 number, Buf *out)
+{
+	const VcpuRecord *record;
+
+	if (number >= machine->vcpu_count)
+		return;
+	record = &machine->vcpus[number];
+	if (record->paused)
+		buf_str(out, record->state == VCPU_READY ? "is paused" : "is paused and ");
+	switch (record->state) {
+	case VCPU_READY:
+		if (!record->paused)
+			buf_str(out, "can run");
+		break;
+	case VCPU_WAIT_INPUT:
+		buf_str(out, "waits for input");
+		break;
+	case VCPU_WAIT_CHANNEL:
+		buf_str(out, "waits for ");
+		if (machine->guest && machine->guest->describe_wait)
+			machine->guest->describe_wait(machine, number, record->channel, out);
+		else
+			buf_printf(out, "channel 0x%llX", (unsigned long long)record->channel);
+		break;
+	case VCPU_SLEEPING:
+		buf_str(out, "sleeps until ");
+		describe_time(record->wake_at, out);
+		break;
+	case VCPU_ENDED:
+		buf_printf(out, "has ended with code %llu", (unsigned long long)record->code);
+		break;
+	case VCPU_FAILED:
+		buf_str(out, "has failed");
+		break;
+	case VCPU_PAUSED:
+	case VCPU_FREE:
+		buf_str(out, "is not in use");
+		break;
+	}
+}
+
+u64 machine_vcpu_slot(const Machine *machine, u32 number, u32 slot)
+{
+	return number < machine->vcpu_count && slot < machine->vcpu.slot_count ? machine->vcpus[number].slots[slot] : 0;
+}
+
+void machine_vcpu_set_slot(Machine *machine, u32 number, u32 slot, u64 value)
+{
+	VcpuRecord *record;
+
+	if (number >= machine->vcpu_count || slot >= machine->vcpu.slot_count || !machine->slot_mask[slot])
+		return;
+	record = &machine->vcpus[number];
+	record->slots[slot] = value & machine->slot_mask[slot];
+	machine->stirred = true;
+	if (slot == 0 && (record->state == VCPU_WAIT_CHANNEL || record->state == VCPU_WAIT_INPUT)) {
+		record->state = VCPU_READY; /* it is elsewhere now; what it waited for was there */
+		machine_update_alone(machine);
+	}
+}
+
+Status machine_vcpu_read(const Machine *machine, u32 number, u16 space, u64 address, u64 *value)
+{
+	if (number >= machine->vcpu_count || machine->vcpus[number].state == VCPU_FREE || space >= machine->vcpu.space_count)
+		return STATUS_NOT_FOUND;
+	return space_peek(machine_space_of(machine, number, space), address, value) ? STATUS_OK : STATUS_RANGE;
+}
+
+Status machine_vcpu_write(Machine *machine, u32 number, u16 space, u64 address, u64 value)
+{
+	if (number >= machine->vcpu_count || machine->vcpus[number].state == VCPU_FREE || space >= machine->vcpu.space_count)
+		return STATUS_NOT_FOUND;
+	if (machine_private_index(machine, space) == machine->private_count)
+		return machine_write(machine, space, address, value);
+	return space_poke(machine_space_of(machine, number, space), address, value) ? STATUS_OK : STATUS_RANGE;
+}
