@@ -13,7 +13,8 @@ VERSION := 0.1.0
 
 BUILD := build/$(MODE)
 WARN := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla
-BASE_CFLAGS := -std=gnu17 $(WARN) -Isrc -g -DHUSK_VERSION='"$(VERSION)"' -MMD -MP -fno-strict-aliasing
+# A product and a sum are two roundings, also where the compiler could make one instruction of them.
+BASE_CFLAGS := -std=gnu17 $(WARN) -Isrc -g -DHUSK_VERSION='"$(VERSION)"' -MMD -MP -fno-strict-aliasing -ffp-contract=off
 CFLAGS_release := -O2
 CFLAGS_debug := -O0 -DHUSK_DEBUG
 CFLAGS_asan := -O1 -DHUSK_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer

@@ -22,12 +22,15 @@ TOOL_SRC := $(wildcard tools/*.c)
 # Lets allocations fail.
 LDFLAGS_test_nomem := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc free mmap munmap)
 
+# These compare with the host's own sqrt() and fma().
+$(foreach t,float rtl_oracle interp_random,$(eval LDLIBS_test_$(t) := -lm))
+
 # Test sources may include what they share: "unit/..." beside them.
 $(BUILD)/tests/%.o: ALL_CFLAGS += -Itests
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIBS)
 	$(call say,link $@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $(LDFLAGS_$(notdir $@)) -o $@ $(filter %.o,$^) $(LIBS) -lcmocka
+	$(Q)$(CC) $(ALL_LDFLAGS) $(LDFLAGS_$(notdir $@)) -o $@ $(filter %.o,$^) $(LIBS) -lcmocka $(LDLIBS_$(notdir $@))
 # The LC-3 tests share a rig and an oracle.
 $(filter $(BUILD)/tests/unit/test_lc3%,$(UNIT_PROGRAMS)): $(BUILD)/tests/lc3/oracle.o $(BUILD)/tests/lc3/rig.o
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIBS)

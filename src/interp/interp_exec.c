@@ -11,9 +11,11 @@
  */
 #include "interp/interp_private.h"
 
+#include <float.h>
 #include <string.h>
 
 #include "base/bits.h"
+#include "ir/ir_float.h"
 
 #define COLD __attribute__((noinline, cold))
 
@@ -207,6 +209,45 @@ static inline bool marked(const Space *space, u64 at, unsigned bytes, u8 attrs)
 
 #define SPACE(u) ((Space *)(void *)((u8 *)x->vcpu->spaces + (size_t)(u)->b * 8))
 
+/* ---- Floats: the host's arithmetic, with NaN made the one that ir_float.h wants ---- */
+
+#if FLT_EVAL_METHOD != 0 || defined(__FAST_MATH__)
+#error "float operations must round to their own width"
+#endif
+
+static inline double float_of64(u64 bits)
+{
+	double x;
+
+	memcpy(&x, &bits, sizeof(x));
+	return x;
+}
+
+static inline u64 float_bits64(double x)
+{
+	u64 bits;
+
+	memcpy(&bits, &x, sizeof(x));
+	return LIKELY(x == x) ? bits : ir_float_nan(64);
+}
+
+static inline float float_of32(u64 value)
+{
+	u32 bits = (u32)value;
+	float x;
+
+	memcpy(&x, &bits, sizeof(x));
+	return x;
+}
+
+static inline u64 float_bits32(float x)
+{
+	u32 bits;
+
+	memcpy(&bits, &x, sizeof(x));
+	return LIKELY(x == x) ? bits : ir_float_nan(32);
+}
+
 /* ---- The loop ---- */
 
 static Outcome execute(Exec *x, Block *block, const void *const **table);
@@ -292,7 +333,20 @@ do_CONCAT: RESULT(A << IMM | B);
 do_CONCAT_RI: RESULT(A << u->b | IMM);
 do_SEL: RESULT(A ? B : f[IMM]);
 do_EVAL:
-	RESULT(ir_eval((IrOp)(IMM & 0xFF), IMM >> 8 & 0xFF, IMM >> 16 & 0xFF, (unsigned)(IMM >> 32), A, B, 0));
+	RESULT(ir_eval((IrOp)(IMM & 0xFF), IMM >> 8 & 0xFF, IMM >> 16 & 0xFF, IMM >> 32 & 0xFFFF, A, B,
+		       f[IMM >> 48]));
+
+#define FLOAT_OPS(bits) \
+do_FADD##bits: RESULT(float_bits##bits(float_of##bits(A) + float_of##bits(B))); \
+do_FSUB##bits: RESULT(float_bits##bits(float_of##bits(A) - float_of##bits(B))); \
+do_FMUL##bits: RESULT(float_bits##bits(float_of##bits(A) * float_of##bits(B))); \
+do_FDIV##bits: RESULT(float_bits##bits(float_of##bits(A) / float_of##bits(B))); \
+do_FEQ##bits: RESULT(float_of##bits(A) == float_of##bits(B)); \
+do_FLT##bits: RESULT(float_of##bits(A) < float_of##bits(B)); \
+do_FLE##bits: RESULT(float_of##bits(A) <= float_of##bits(B));
+
+	FLOAT_OPS(64)
+	FLOAT_OPS(32)
 
 /* One compare is a value, a jump and a pair of exits. */
 #define COMPARE(name, test) \

@@ -59,12 +59,22 @@ typedef enum IrShape {
 	IR_SHAPE_SEL,   /* a width 1; b, c of the result's width */
 	IR_SHAPE_LOAD, IR_SHAPE_STORE, IR_SHAPE_HOST, IR_SHAPE_MARK,
 	IR_SHAPE_JMP, IR_SHAPE_BR, IR_SHAPE_NONE, IR_SHAPE_RET,
+	/* floats: width 32 or 64 */
+	IR_SHAPE_FUN,  /* a of the result's width */
+	IR_SHAPE_FBIN, /* a, b */
+	IR_SHAPE_FTRI, /* a, b, c */
+	IR_SHAPE_FCMP, /* a, b of one width; result width 1 */
+	IR_SHAPE_FOFI, /* a of any width */
+	IR_SHAPE_FTOI, /* result of any width */
+	IR_SHAPE_FTOF, /* 32 from 64 or 64 from 32 */
 } IrShape;
 
 enum IrEffect {
 	IR_EFFECT_PURE = 1, IR_EFFECT_READ = 2, IR_EFFECT_WRITE = 4,
 	IR_EFFECT_REG = 8, IR_EFFECT_EXIT = 16, IR_EFFECT_END = 32,
 };
+
+typedef enum IrRound { IR_ROUND_EVEN } IrRound; /* aux of float operations; the only mode so far (docs/ir.md) */
 
 /* How control goes on at a GOTO; the same for execution, different for prediction, debuggers and region formers. */
 typedef enum IrFlow { IR_FLOW_NEXT, IR_FLOW_JUMP, IR_FLOW_CALL, IR_FLOW_RET } IrFlow;
@@ -139,6 +149,9 @@ IrRef ir_zx(IrFunc *func, IrRef a, unsigned width);      /* width >= width(a) */
 IrRef ir_sx(IrFunc *func, IrRef a, unsigned width);
 IrRef ir_extract(IrFunc *func, IrRef a, unsigned lo, unsigned width);
 IrRef ir_select(IrFunc *func, IrRef cond, IrRef a, IrRef b);
+/* Float operations: result width, operands (IR_NONE where the shape has fewer). */
+IrRef ir_float(IrFunc *func, IrOp op, IrRound round, unsigned width, IrRef a, IrRef b, IrRef c);
+unsigned ir_float_operands(IrOp op); /* 1, 2 or 3; 0: not a float operation */
 IrRef ir_load(IrFunc *func, unsigned space, unsigned width, IrRef address, bool raw);
 void ir_store(IrFunc *func, unsigned space, IrRef address, IrRef value, bool raw);
 IrRef ir_host(IrFunc *func, unsigned host, unsigned width, const IrRef *args, unsigned count);

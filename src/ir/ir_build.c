@@ -179,6 +179,31 @@ IrRef ir_select(IrFunc *func, IrRef cond, IrRef a, IrRef b)
 	return ir_share(func, IR_OP_SEL, ir_width(func, a), 0, cond, a, b);
 }
 
+unsigned ir_float_operands(IrOp op)
+{
+	switch (ir_op_info[op].shape) {
+	case IR_SHAPE_FUN: case IR_SHAPE_FOFI: case IR_SHAPE_FTOI: case IR_SHAPE_FTOF: return 1;
+	case IR_SHAPE_FBIN: case IR_SHAPE_FCMP: return 2;
+	case IR_SHAPE_FTRI: return 3;
+	default: return 0;
+	}
+}
+
+IrRef ir_float(IrFunc *func, IrOp op, IrRound round, unsigned width, IrRef a, IrRef b, IrRef c)
+{
+	unsigned count = ir_float_operands(op);
+	u64 x, y = 0, z = 0;
+
+	if (unusable(func, a) || (count > 1 && unusable(func, b)) || (count > 2 && unusable(func, c)))
+		return IR_NONE;
+	assert(count > 0);
+	assert(width == 32 || width == 64 || ir_width(func, a) == 32 || ir_width(func, a) == 64);
+	/* Constants: the definition gives the same on every host, so that folding changes nothing. */
+	if (ir_is_const(func, a, &x) && (count < 2 || ir_is_const(func, b, &y)) && (count < 3 || ir_is_const(func, c, &z)))
+		return ir_const(func, width, ir_eval(op, width, ir_width(func, a), round, x, y, z));
+	return ir_share(func, op, width, round, a, count > 1 ? b : 0, count > 2 ? c : 0);
+}
+
 IrRef ir_load(IrFunc *func, unsigned space, unsigned width, IrRef address, bool raw)
 {
 	if (unusable(func, address))

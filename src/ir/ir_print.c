@@ -95,6 +95,10 @@ static void print_operands(const Printer *p, const IrIns *ins)
 	case IR_SHAPE_UN: case IR_SHAPE_CONV: count = 1; break;
 	case IR_SHAPE_BIN: case IR_SHAPE_SHIFT: case IR_SHAPE_CAT: case IR_SHAPE_CMP: count = 2; break;
 	case IR_SHAPE_SEL: count = 3; break;
+	case IR_SHAPE_FUN: case IR_SHAPE_FBIN: case IR_SHAPE_FTRI: case IR_SHAPE_FCMP: case IR_SHAPE_FOFI:
+	case IR_SHAPE_FTOI: case IR_SHAPE_FTOF:
+		count = ir_float_operands((IrOp)ins->op);
+		break;
 	case IR_SHAPE_LOAD: print_memory(p, ins); return;
 	case IR_SHAPE_STORE:
 		print_memory(p, ins);

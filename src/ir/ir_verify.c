@@ -208,6 +208,25 @@ static void check_conv(Verifier *v, u32 at, const IrIns *ins)
 		complain(v, "%%%u: impossible conversion from width %u to %u", at, from, ins->width);
 }
 
+/* Floats have 32 or 64 bits. */
+static void check_float(Verifier *v, u32 at, const IrIns *ins)
+{
+	unsigned from = value_width(v, at, ins->a), shape = ir_op_info[ins->op].shape;
+	bool from_float = shape != IR_SHAPE_FOFI, to_float = shape != IR_SHAPE_FTOI && shape != IR_SHAPE_FCMP;
+
+	if ((from_float && from && from != 32 && from != 64) || (to_float && ins->width != 32 && ins->width != 64) ||
+	    (shape == IR_SHAPE_FCMP && ins->width != 1) || (shape == IR_SHAPE_FTOF && from == ins->width))
+		complain(v, "%%%u: impossible float widths %u, %u", at, from, ins->width);
+	if (ins->aux != IR_ROUND_EVEN)
+		complain(v, "%%%u: rounding %u", at, ins->aux);
+	if (shape == IR_SHAPE_FUN || shape == IR_SHAPE_FBIN || shape == IR_SHAPE_FTRI)
+		want_width(v, at, ins->a, ins->width);
+	if (ir_float_operands((IrOp)ins->op) > 1 && from)
+		want_width(v, at, ins->b, from);
+	if (ir_float_operands((IrOp)ins->op) > 2 && from)
+		want_width(v, at, ins->c, from);
+}
+
 static void check_shape(Verifier *v, u32 at)
 {
 	const IrIns *ins = &v->func->ins[at];
@@ -254,6 +273,10 @@ static void check_shape(Verifier *v, u32 at)
 		want_width(v, at, ins->a, 1);
 		want_width(v, at, ins->b, ins->width);
 		want_width(v, at, ins->c, ins->width);
+		break;
+	case IR_SHAPE_FUN: case IR_SHAPE_FBIN: case IR_SHAPE_FTRI: case IR_SHAPE_FCMP: case IR_SHAPE_FOFI:
+	case IR_SHAPE_FTOI: case IR_SHAPE_FTOF:
+		check_float(v, at, ins);
 		break;
 	case IR_SHAPE_LOAD: value_width(v, at, ins->a); break;
 	case IR_SHAPE_STORE:
@@ -361,9 +384,9 @@ static void check_uses(Verifier *v, u32 at)
 		return;
 	check_use(v, at, ins->a);
 	if (shape == IR_SHAPE_BIN || shape == IR_SHAPE_SHIFT || shape == IR_SHAPE_CAT || shape == IR_SHAPE_CMP ||
-	    shape == IR_SHAPE_SEL || shape == IR_SHAPE_STORE)
+	    shape == IR_SHAPE_SEL || shape == IR_SHAPE_STORE || ir_float_operands((IrOp)ins->op) > 1)
 		check_use(v, at, ins->b);
-	if (shape == IR_SHAPE_SEL)
+	if (shape == IR_SHAPE_SEL || ir_float_operands((IrOp)ins->op) > 2)
 		check_use(v, at, ins->c);
 }
 

@@ -422,6 +422,11 @@ static IrRef lift_expr_inner(Lift *l, const RtlExpr *e)
 	}
 	case RTL_UN:
 		return ir_un(l->func, e->irop, lift_expr(l, e->a));
+	case RTL_FLOAT: {
+		IrRef a = lift_expr(l, e->a), b = e->b ? lift_expr(l, e->b) : IR_NONE, c = e->c ? lift_expr(l, e->c) : IR_NONE;
+
+		return ir_float(l->func, e->irop, IR_ROUND_EVEN, e->width, a, b, c);
+	}
 	case RTL_NEG:
 		return ir_neg(l->func, lift_expr(l, e->a));
 	case RTL_NOT: case RTL_LNOT:

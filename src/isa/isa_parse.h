@@ -148,6 +148,9 @@ RtlExpr *parse_expr(Parser *p);
 void body_finish(Parser *p, RtlBody *body, u32 pos);            /* returns, effects */
 /* An expression of the given width (0 = its own) as a body. */
 RtlBody *parse_value_body(Parser *p, unsigned width);
+RtlExpr *rtl_parse_args(Parser *p, RtlExpr *call, const char *name, u32 len); /* "(a, b)": into call->args */
+bool is_float_name(const char *name, u32 len, unsigned *bits); /* f32, f64 */
+RtlExpr *parse_float(Parser *p, unsigned bits, u32 pos);       /* from the dot on */
 bool type_expr(Parser *p, RtlExpr *e, unsigned want, const char *what);
 bool parse_const(Parser *p, u64 *value); /* an expression that must fold now */
 bool rtl_const(const Isa *isa, const RtlExpr *e, const IsaDecoded *decoded, u64 *value);

@@ -32,6 +32,7 @@ typedef enum RtlKind {
 	RTL_TABLE,    /* tables[index], column index2, row a */
 	RTL_BIN,      /* irop a, b */
 	RTL_UN,       /* irop a: clz ctz popc bswap */
+	RTL_FLOAT,    /* irop a, b, c; index = bits of the format in its name */
 	RTL_NEG, RTL_NOT,
 	RTL_LNOT, RTL_LAND, RTL_LOR, /* width 1; the right side is evaluated only if needed when it has effects */
 	RTL_COND,     /* a ? b : c */

@@ -148,7 +148,7 @@ void body_begin(Parser *p, RtlBody *body, Scope *scope, const IsaInsn *insn, boo
 
 /* ---- expressions ---- */
 
-static RtlExpr *parse_args(Parser *p, RtlExpr *call, const char *name, u32 len)
+RtlExpr *rtl_parse_args(Parser *p, RtlExpr *call, const char *name, u32 len)
 {
 	RtlExpr *args[16];
 	u32 count = 0;
@@ -192,7 +192,7 @@ static RtlExpr *parse_host(Parser *p, u32 pos)
 		return rtl_number(p, pos, 0);
 	}
 	lex_next(p);
-	parse_args(p, e, name, len);
+	rtl_parse_args(p, e, name, len);
 	for (i = 0; i < isa->host_count; i++)
 		if (text_is(name, len, isa->hosts[i].name))
 			break;
@@ -268,6 +268,14 @@ static RtlExpr *parse_table(Parser *p, u16 table, u32 pos)
 	e->a = parse_expr(p);
 	expect(p, "]", "after the row");
 	return e;
+}
+
+static bool find_table(const Isa *isa, const char *name, u32 len)
+{
+	for (u32 i = 0; i < isa->table_count; i++)
+		if (text_is(name, len, isa->tables[i].name))
+			return true;
+	return false;
 }
 
 static RtlExpr *parse_option_test(Parser *p, int option, u32 pos)
@@ -349,7 +357,7 @@ static RtlExpr *parse_builtin(Parser *p, u32 i, u32 pos)
 {
 	RtlExpr *e = rtl_new_expr(p, builtins[i].args == 1 ? RTL_UN : RTL_BIN, pos);
 
-	parse_args(p, e, builtins[i].name, (u32)strlen(builtins[i].name));
+	rtl_parse_args(p, e, builtins[i].name, (u32)strlen(builtins[i].name));
 	e->irop = builtins[i].op;
 	if (e->argc != builtins[i].args) {
 		parse_error(p, pos, (u32)strlen(builtins[i].name), NULL, "%s takes %u argument%s", builtins[i].name,
@@ -438,6 +446,7 @@ static RtlExpr *parse_name(Parser *p)
 	const char *name = tok_text(p);
 	u32 len = p->tok.len, pos = p->tok.pos;
 	Isa *isa = p->isa;
+	unsigned bits;
 	u16 index;
 	int n;
 
@@ -461,7 +470,7 @@ static RtlExpr *parse_name(Parser *p)
 			const RtlFunc *func = &p->funcs[n];
 			RtlExpr *e = rtl_new_expr(p, RTL_CALL, pos);
 
-			parse_args(p, e, name, len);
+			rtl_parse_args(p, e, name, len);
 			e->index = (u16)n;
 			e->width = func->body.result_width;
 			/* What is pasted in counts too: functions calling functions twice double each time. */
@@ -474,9 +483,11 @@ static RtlExpr *parse_name(Parser *p)
 			}
 			return e;
 		}
-		parse_args(p, rtl_new_expr(p, RTL_CALL, pos), name, len);
+		rtl_parse_args(p, rtl_new_expr(p, RTL_CALL, pos), name, len);
 		return unknown_name(p, name, len, pos, true);
 	}
+	if (tok_is(p, ".") && is_float_name(name, len, &bits) && !find_table(isa, name, len))
+		return parse_float(p, bits, pos);
 	if ((index = find_insn_field(isa, p->insn, name, len)) != ISA_NONE)
 		return field_expr(p, index, pos);
 	if ((index = find_view(isa, name, len)) != ISA_NONE) {

@@ -309,6 +309,20 @@ static bool type_slice(Parser *p, RtlExpr *e, unsigned want, const char *what)
 	return !want || want == width || mismatch(p, e, width, want, what);
 }
 
+/* The width of a result stands fast; here are the operands. */
+static bool type_float(Parser *p, RtlExpr *e)
+{
+	unsigned shape = ir_op_info[e->irop].shape, operand = e->index;
+
+	if (shape == IR_SHAPE_FOFI)
+		operand = 0;
+	else if (shape == IR_SHAPE_FTOF)
+		operand = e->index == 64 ? 32 : 64;
+	return type_expr(p, e->a, operand, "operand of a float operation") &&
+	       (!e->b || type_expr(p, e->b, operand, "operand of a float operation")) &&
+	       (!e->c || type_expr(p, e->c, operand, "operand of a float operation"));
+}
+
 bool type_expr(Parser *p, RtlExpr *e, unsigned want, const char *what)
 {
 	unsigned width;
@@ -351,6 +365,10 @@ bool type_expr(Parser *p, RtlExpr *e, unsigned want, const char *what)
 			parse_error(p, e->pos, 1, NULL, "bswap takes 16, 32 or 64 bits, not %u", width);
 			return false;
 		}
+		break;
+	case RTL_FLOAT:
+		if (!type_float(p, e))
+			return false;
 		break;
 	case RTL_LNOT:
 		if (!type_expr(p, e->a, 1, "operand of '!'"))
@@ -448,6 +466,13 @@ bool rtl_const(const Isa *isa, const RtlExpr *e, const IsaDecoded *decoded, u64 
 		if (!rtl_const(isa, e->a, decoded, &a) || !rtl_const(isa, e->b, decoded, &b))
 			return false;
 		*value = ir_eval(e->irop, width, e->a->width ? e->a->width : 64, 0, a, b, 0);
+		return true;
+	case RTL_FLOAT:
+		b = c = 0;
+		if (!rtl_const(isa, e->a, decoded, &a) || (e->b && !rtl_const(isa, e->b, decoded, &b)) ||
+		    (e->c && !rtl_const(isa, e->c, decoded, &c)))
+			return false;
+		*value = ir_eval(e->irop, e->width, e->a->width, IR_ROUND_EVEN, a, b, c);
 		return true;
 	case RTL_NEG:
 		if (!rtl_const(isa, e->a, decoded, &a))

@@ -94,7 +94,9 @@ static int plain_kind(IrOp op)
 static void lower_pure(Lower *l, u32 at, const IrIns *ins)
 {
 	const u8 shape = ir_op_info[ins->op].shape;
-	bool three = shape == IR_SHAPE_SEL, one = shape == IR_SHAPE_UN || shape == IR_SHAPE_CONV;
+	const unsigned floats = ir_float_operands((IrOp)ins->op);
+	bool three = shape == IR_SHAPE_SEL || floats == 3;
+	bool one = shape == IR_SHAPE_UN || shape == IR_SHAPE_CONV || floats == 1;
 	int plain = plain_kind((IrOp)ins->op);
 	u64 number = 0;
 	bool has_number = plain >= 0 && ir_is_const(l->func, ins->b, &number);

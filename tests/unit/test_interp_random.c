@@ -22,6 +22,7 @@
 #include "base/rng.h"
 #include "interp/interp.h"
 #include "ir/ir.h"
+#include "unit/host_float.h"
 
 enum { SLOTS = 12, CODE = 256, BYTES = 96, WORDS = 32, DEVICES = 0xF0, CTX = 1, HANDLERS = 4 };
 
@@ -109,11 +110,36 @@ static IrRef condition(Gen *g)
 	return result;
 }
 
+static IrRef pick_float(Gen *g, unsigned width)
+{
+	return below(g, 3) ? ir_const(g->func, width, float_edge(&g->rng, width == 64)) : pick(g, width);
+}
+
+static IrRef gen_float(Gen *g)
+{
+	IrOp op = (IrOp)(IR_OP_FADD + below(g, IR_OP_FTOF - IR_OP_FADD + 1));
+	unsigned w = below(g, 2) ? 64 : 32, result = w, any = any_width(g);
+	IrRef a = pick_float(g, w), b = pick_float(g, w), c = pick_float(g, w);
+
+	switch (ir_op_info[op].shape) {
+	case IR_SHAPE_FCMP: result = 1; break;
+	case IR_SHAPE_FOFI: a = pick(g, any); break;
+	case IR_SHAPE_FTOI: result = any; break;
+	case IR_SHAPE_FTOF: result = 96 - w; break;
+	default: break;
+	}
+	return ir_float(g->func, op, IR_ROUND_EVEN, result, a, b, c);
+}
+
 static void gen_pure(Gen *g)
 {
 	unsigned w = any_width(g), from;
 	IrOp op = (IrOp)(IR_OP_ADD + below(g, IR_OP_SEL - IR_OP_ADD + 1));
 
+	if (below(g, 8) == 0) {
+		keep(g, gen_float(g));
+		return;
+	}
 	switch (ir_op_info[op].shape) {
 	case IR_SHAPE_BIN: keep(g, ir_bin(g->func, op, pick(g, w), pick(g, w))); break;
 	case IR_SHAPE_SHIFT: keep(g, ir_bin(g->func, op, pick(g, w), pick(g, any_width(g)))); break;
@@ -555,10 +581,15 @@ static Plain plain_run(World *w, const IrFunc *func, const u64 *args, u64 *resul
 			goto out;
 		default:
 			a = value_of(func, values, ins->a);
-			b = ir_op_info[ins->op].shape == IR_SHAPE_UN || ir_op_info[ins->op].shape == IR_SHAPE_CONV
+			b = ir_op_info[ins->op].shape == IR_SHAPE_UN || ir_op_info[ins->op].shape == IR_SHAPE_CONV ||
+					    ir_float_operands((IrOp)ins->op) == 1
 				    ? 0
 				    : value_of(func, values, ins->b);
-			c = ins->op == IR_OP_SEL ? value_of(func, values, ins->c) : 0;
+			c = ins->op == IR_OP_SEL || ins->op == IR_OP_FMA ? value_of(func, values, ins->c) : 0;
+			if (ir_float_operands((IrOp)ins->op)) {
+				values[i++] = host_float((IrOp)ins->op, ins->width, ir_width(func, ins->a), a, b, c);
+				continue;
+			}
 			values[i++] = ir_eval((IrOp)ins->op, ins->width, ir_width(func, ins->a), ins->aux, a, b, c);
 		}
 	}

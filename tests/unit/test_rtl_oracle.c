@@ -20,6 +20,7 @@
 #include "isa/isa.h"
 #include "isa/rtl.h"
 #include "machine/machine.h"
+#include "unit/host_float.h"
 
 enum { SLOTS_MAX = 4200, STORES_MAX = 4096 };
 
@@ -310,6 +311,10 @@ static u64 eval_expr(Eval *e, const RtlExpr *x)
 		return ir_eval(x->irop, x->width, x->a->width, 0, a, b, 0);
 	case RTL_UN:
 		return ir_eval(x->irop, x->width, x->a->width, 0, eval_expr(e, x->a), 0, 0);
+	case RTL_FLOAT:
+		a = eval_expr(e, x->a);
+		b = x->b ? eval_expr(e, x->b) : 0;
+		return host_float(x->irop, x->width, x->a->width, a, b, x->c ? eval_expr(e, x->c) : 0);
 	case RTL_NEG:
 		return bits_trunc(-eval_expr(e, x->a), x->width);
 	case RTL_NOT: case RTL_LNOT:
@@ -556,7 +561,8 @@ static u64 random_value(Rng *rng, unsigned width)
 {
 	static const u64 edges[] = {0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0xFE00, 0x3000};
 
-	switch (rng_below(rng, 4)) {
+	switch (rng_below(rng, 5)) {
+	case 4: return bits_trunc(float_edge(rng, width == 64), width);
 	case 0: return bits_trunc(edges[rng_below(rng, COUNT_OF(edges))], width);
 	case 1: return bits_trunc(-rng_below(rng, 4), width);
 	case 2: return bits_trunc(rng_below(rng, 256), width);
