@@ -69,7 +69,27 @@ static u32 read_decimal(const char *text, u32 *at, u32 end)
 	return value;
 }
 
-/* 0101.. or 9'32 or 0xA9'8 */
+/* The +NAME of 0x3F+s'8: a number of the description. */
+static u32 read_added(Pattern *t, const char *text, u32 at, u32 end, u64 *value)
+{
+	u32 start = ++at;
+
+	while (at < end && (is_letter(text[at]) || is_digit(text[at])))
+		at++;
+	for (u32 i = 0; i < t->p->number_count; i++) {
+		const NamedNumber *number = &t->p->numbers[i];
+
+		if (strlen(number->name) != at - start || memcmp(number->name, text + start, at - start))
+			continue;
+		*value = number->value >> 58 ? (u64)1 << 58 : *value + number->value;
+		return at;
+	}
+	pattern_error(t, start, at > start ? at - start : 1, "declare it before: const s = revision == b ? 2 : 0",
+		      "there is no number of this name");
+	return at;
+}
+
+/* 0101.. or 9'32 or 0xA9'8 or 0x3F+s'8 */
 static u32 read_fixed(Pattern *t, const char *text, u32 at, u32 end)
 {
 	u32 digits = at, start = at;
@@ -86,6 +106,10 @@ static u32 read_fixed(Pattern *t, const char *text, u32 at, u32 end)
 		if (value >> 58)
 			value |= (u64)1 << 58; /* too big either way */
 	}
+	if (digits < end && text[digits] == '+')
+		digits = read_added(t, text, digits, end, &value);
+	if (t->bad)
+		return digits;
 	if (digits < end && text[digits] == '\'') {
 		u32 width;
 
@@ -500,6 +524,7 @@ void parse_insn(Parser *p)
 {
 	Isa *isa = p->isa;
 	u32 pos = p->tok.pos, name_pos = 0, len, end, body_pos;
+	u64 holds;
 	Pattern t = {.p = p};
 	IsaInsn *insn;
 	Scope scope;
@@ -564,5 +589,10 @@ void parse_insn(Parser *p)
 		parse_warn(p, pos, 4, "test everything before the first store, or mark it 'restartable' if that is meant",
 			   "'%s' can be left by a fault, raise or host call after it has changed memory", insn->name);
 	trailing_doc(p, p->prev_end, &insn->doc);
+	if (insn->when && rtl_const(isa, insn->when->value, NULL, &holds)) {
+		if (!holds)
+			return; /* under the chosen options there is no such instruction */
+		insn->when = NULL;
+	}
 	isa->insn_count++;
 }

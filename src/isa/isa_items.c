@@ -423,24 +423,41 @@ void parse_reg(Parser *p)
 		trailing_doc(p, p->prev_end, &p->isa->regs[i].doc);
 }
 
+/* const s = revision == b ? 2 : 0: for patterns, which add it: 0x3F+s'8. */
+static void add_number(Parser *p, const char *name, u32 pos, u64 value)
+{
+	if (p->number_count == COUNT_OF(p->numbers)) {
+		parse_error(p, pos, 1, NULL, "more than %u numbers", (unsigned)COUNT_OF(p->numbers));
+		return;
+	}
+	check_new_name(p, name, pos);
+	p->numbers[p->number_count++] = (NamedNumber){name, value};
+	take_doc(p);
+}
+
 void parse_const_item(Parser *p)
 {
 	Isa *isa = p->isa;
 	u64 index = 0, value;
 	u32 pos = p->tok.pos;
 	const char *name = take_name(p, "the register");
+	bool indexed = accept(p, "[");
 	IsaReg *r = NULL;
 
 	for (u32 i = 0; i < isa->reg_count; i++)
 		if (!strcmp(isa->regs[i].name, name))
 			r = &isa->regs[i];
-	if (accept(p, "[")) {
+	if (indexed) {
 		parse_const(p, &index);
 		expect(p, "]", "after the register number");
 	}
 	expect(p, "=", "between a register and its constant");
 	if (!parse_const(p, &value))
 		return;
+	if (!r && !indexed && *name) {
+		add_number(p, name, pos, value);
+		return;
+	}
 	if (!r || index >= r->count || r->slot == 0) {
 		parse_error(p, pos, 1, "write: const x[0] = 0", "'const' needs a register declared before");
 		return;

@@ -53,6 +53,12 @@ typedef struct PendingAlias {
 	const char *doc;
 } PendingAlias;
 
+/* const s = revision == b ? 2 : 0 */
+typedef struct NamedNumber {
+	const char *name;
+	u64 value;
+} NamedNumber;
+
 typedef struct Parser {
 	Isa *isa;
 	Arena *arena;      /* isa->arena */
@@ -76,6 +82,8 @@ typedef struct Parser {
 	u32 func_count, cap_funcs;
 	PendingAlias *aliases;
 	u32 alias_count, cap_aliases;
+	NamedNumber numbers[8];
+	u32 number_count;
 	bool fill_checked, has_code, uses_cycles, own_cycles;
 	u8 *field_used, *reg_used; /* for warnings; grown with fields and regs */
 	u32 cap_field_used, cap_reg_used;
