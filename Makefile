@@ -45,7 +45,13 @@ ifneq ($(EDIT_LIBS),)
 EDIT_CFLAGS += -DHAVE_LIBEDIT
 endif
 
-ALL_CFLAGS = $(BASE_CFLAGS) $(CFLAGS_$(MODE)) $(EDIT_CFLAGS) $(CFLAGS)
+# libcyaml reads machine descriptions (husk box); without it there is no husk box.
+CYAML_LIBS := $(shell pkg-config --libs libcyaml 2>/dev/null)
+ifneq ($(CYAML_LIBS),)
+CYAML_CFLAGS := $(shell pkg-config --cflags libcyaml) -DHAVE_LIBCYAML
+endif
+
+ALL_CFLAGS = $(BASE_CFLAGS) $(CFLAGS_$(MODE)) $(EDIT_CFLAGS) $(CYAML_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(LDFLAGS_$(MODE)) $(LDFLAGS)
 
 # Objects depend on this file, and it changes when the compiler or its flags do (libedit was installed, CC=clang).
@@ -84,7 +90,7 @@ run: deps
 
 $(HUSK): $(call obj,$(CMD_SRC)) $(LIBS)
 	$(call say,link $@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(call obj,$(CMD_SRC)) $(LIBS) $(EDIT_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(call obj,$(CMD_SRC)) $(LIBS) $(EDIT_LIBS) $(CYAML_LIBS)
 
 $(BOOT_LIB): $(call obj,$(BOOT_SRC))
 	$(call say,archive $@)

@@ -16,6 +16,7 @@ static const Verb *const verbs[] = {
 	&verb_asm,
 	&verb_dis,
 	&verb_isa,
+	&verb_box,
 	&verb_lab,
 	&verb_completion,
 	&verb_help,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cmd/say.h"
+#include "machine/shared.h"
 
 void outcome_init(Outcome *outcome)
 {
@@ -71,6 +72,7 @@ void outcome_of_stop(Outcome *outcome, const Loaded *loaded, const MachineStop *
 {
 	const Isa *isa = loaded->isa;
 	unsigned long long code = stop->code;
+	const MachineWindow *window;
 	const char *why;
 	Buf place, address;
 
@@ -101,9 +103,16 @@ void outcome_of_stop(Outcome *outcome, const Loaded *loaded, const MachineStop *
 		break;
 	case STOP_FAULT:
 		load_hex(isa, loaded->dialect, stop->address, isa->spaces[stop->space].addr_bits, &address);
-		outcome_set(outcome, "fault", EXIT_SIGNAL + SIGSEGV, "%s outside memory, %s[%s], at %s",
-			    stop->write ? "write" : "access", isa->spaces[stop->space].name, buf_text(&address),
-			    buf_text(&place));
+		window = machine_window_at(loaded->machine, stop->space, stop->address);
+		if (window)
+			outcome_set(outcome, "fault", EXIT_SIGNAL + SIGSEGV, "%s shared memory '%s', %s[%s], at %s",
+				    !stop->write ? "this core may not read, or fetch instructions from," :
+				    "this core may not write", shared_name(window->memory), isa->spaces[stop->space].name,
+				    buf_text(&address), buf_text(&place));
+		else
+			outcome_set(outcome, "fault", EXIT_SIGNAL + SIGSEGV, "%s outside memory, %s[%s], at %s",
+				    stop->write ? "write" : "access", isa->spaces[stop->space].name, buf_text(&address),
+				    buf_text(&place));
 		break;
 	case STOP_DENIED:
 		outcome_set(outcome, "denied", EXIT_SIGNAL + SIGSYS, "%s, at %s",

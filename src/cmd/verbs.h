@@ -12,6 +12,7 @@ extern const Verb verb_debug;      /* debug.c */
 extern const Verb verb_asm;        /* asm.c */
 extern const Verb verb_dis;        /* dis.c */
 extern const Verb verb_isa;        /* isa.c */
+extern const Verb verb_box;        /* box.c */
 extern const Verb verb_lab;        /* lab.c */
 extern const Verb verb_completion; /* completion.c */
 extern const Verb verb_version;    /* main.c */

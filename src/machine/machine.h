@@ -231,6 +231,11 @@ void machine_input_end(Machine *machine);
 u64 machine_input_pending(const Machine *machine);
 bool machine_input_ended(const Machine *machine);
 u64 machine_output_bytes(const Machine *machine); /* written since reset */
+/* What a host function of the description (index into isa->hosts) is for: "output", "input", "random", "vcpus", "time";
+ * "services" for one of the guest's own. */
+const char *machine_host_group(const Machine *machine, u32 host);
+/* Takes it away: who calls it stops with STOP_DENIED. Not part of a snapshot. */
+void machine_deny_host(Machine *machine, u32 host);
 /* For host functions: */
 void machine_putc(Machine *machine, u8 byte);
 bool machine_key_ready(Machine *machine);

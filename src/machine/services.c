@@ -233,6 +233,33 @@ bool machine_host_is_quiet(const Machine *machine, u32 host)
 	return false;
 }
 
+const char *machine_host_group(const Machine *machine, u32 host)
+{
+	static const struct {
+		const char *group;
+		const char *names[12];
+	} groups[] = {
+		{ "output", { "putc", "print_int" } },
+		{ "input", { "key", "key_ready", "key_held" } },
+		{ "random", { "random" } },
+		{ "time", { "sleep", "time" } },
+		{ "vcpus", { "vcpu_start", "vcpu_self", "vcpu_end", "vcpu_state", "vcpu_kill", "vcpu_pause", "vcpu_resume",
+			     "vcpu_get", "vcpu_set", "wait", "wake", "yield" } },
+	};
+	const char *name = machine->isa->hosts[host].name;
+
+	for (u32 g = 0; g < COUNT_OF(groups); g++)
+		for (u32 i = 0; i < COUNT_OF(groups[g].names) && groups[g].names[i]; i++)
+			if (strcmp(groups[g].names[i], name) == 0)
+				return groups[g].group;
+	return "services";
+}
+
+void machine_deny_host(Machine *machine, u32 host)
+{
+	machine->hosts[host] = NULL;
+}
+
 static HostFunction find_guest_host(const Guest *guest, const char *name)
 {
 	if (!guest || !guest->hosts)
