@@ -247,7 +247,11 @@ static bool has_snapshot(const Loaded *loaded)
 
 int load_create(Loaded *loaded, const LoadOptions *options)
 {
-	MachineConfig config = {.isa = loaded->isa, .guest = loaded->guest, .memory_limit = options->memory, .engine = options->engine};
+	MachineConfig config = {.isa = loaded->isa, .guest = loaded->guest, .memory_limit = options->memory,
+				.engine = options->engine, .quantum = options->quantum,
+				.vcpu_limit = options->vcpus > 0xFFFFFFFF ? 0xFFFFFFFF : (u32)options->vcpus,
+				.virtual_time = !options->live, .quantum_jitter = options->live,
+				.jitter_seed = options->jitter_seed};
 	Status status = machine_create(&config, &loaded->machine, &loaded->diags);
 
 	if (status == STATUS_TOO_BIG)

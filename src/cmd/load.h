@@ -31,6 +31,9 @@ typedef struct LoadOptions {
 	u64 memory; /* bytes; 0 = the default */
 	bool liberal;
 	const EngineOps *engine; /* NULL = the usual one */
+	u64 quantum, vcpus;      /* 0 = the default */
+	bool live;               /* time is real, and quanta vary by jitter_seed */
+	u64 jitter_seed;
 } LoadOptions;
 
 /* The rows these options take in a verb's table. */
@@ -47,6 +50,10 @@ typedef struct LoadOptions {
 #define LOAD_ROW_MEMORY(Type, member)                                                                            \
 	{"memory", 0, OPT_SIZE, offsetof(Type, member.memory), "SIZE",                                           \
 	 "memory the machine may have, in bytes (default 256M)"}
+#define LOAD_ROWS_VCPUS(Type, member)                                                                            \
+	{"quantum", 0, OPT_NUMBER, offsetof(Type, member.quantum), "N",                                          \
+	 "instructions a vCPU runs before the next one's turn (default 1000)"},                                  \
+	{"vcpus", 0, OPT_NUMBER, offsetof(Type, member.vcpus), "N", "vCPUs the machine may have (default 64)"}
 
 typedef struct LoadedFile {
 	const char *name;     /* borrowed from the command */

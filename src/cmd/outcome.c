@@ -6,6 +6,7 @@
 
 #include "cmd/say.h"
 #include "machine/shared.h"
+#include "machine/vcpus.h"
 
 void outcome_init(Outcome *outcome)
 {
@@ -68,6 +69,32 @@ void outcome_place(const Loaded *loaded, u16 space, u64 address, Buf *out)
 	buf_byte(out, ')');
 }
 
+/* ", in thread 2", when there are several. */
+static void add_vcpu(Outcome *outcome, const Loaded *loaded)
+{
+	if (machine_vcpu_count(loaded->machine) > 1)
+		buf_printf(&outcome->reason, ", in %s %u", machine_vcpu_word(loaded->machine), outcome->stop.vcpu);
+}
+
+static void tell_deadlock(Outcome *outcome, const Loaded *loaded)
+{
+	const Machine *machine = loaded->machine;
+	bool first = true;
+
+	outcome_set(outcome, "deadlock", EXIT_SIGNAL + SIGALRM, "%s",
+		    outcome->stop.code ? "deadlock: they wake one another, but only to wait again"
+				       : "deadlock: nothing can go on");
+	for (u32 n = 0; n < machine_vcpu_count(machine); n++) {
+		if (!machine_vcpu_is_alive(machine, n))
+			continue;
+		buf_printf(&outcome->reason, "%s%s %u at ", first ? ": " : "; ", machine_vcpu_word(machine), n);
+		outcome_place(loaded, loaded->isa->code_space, machine_vcpu_slot(machine, n, 0), &outcome->reason);
+		buf_byte(&outcome->reason, ' ');
+		machine_vcpu_describe(machine, n, &outcome->reason);
+		first = false;
+	}
+}
+
 void outcome_of_stop(Outcome *outcome, const Loaded *loaded, const MachineStop *stop)
 {
 	const Isa *isa = loaded->isa;
@@ -95,11 +122,13 @@ void outcome_of_stop(Outcome *outcome, const Loaded *loaded, const MachineStop *
 	}
 	case STOP_ILLEGAL:
 		outcome_set(outcome, "illegal", EXIT_SIGNAL + SIGILL, "illegal instruction at %s", buf_text(&place));
+		add_vcpu(outcome, loaded);
 		break;
 	case STOP_TRAP:
 		why = isa_reason(isa, true, stop->code);
 		outcome_set(outcome, "trap", EXIT_SIGNAL + SIGTRAP, "unhandled exception %llu%s%s%s at %s", code,
 			    why ? " (" : "", why ? why : "", why ? ")" : "", buf_text(&place));
+		add_vcpu(outcome, loaded);
 		break;
 	case STOP_FAULT:
 		load_hex(isa, loaded->dialect, stop->address, isa->spaces[stop->space].addr_bits, &address);
@@ -113,6 +142,7 @@ void outcome_of_stop(Outcome *outcome, const Loaded *loaded, const MachineStop *
 			outcome_set(outcome, "fault", EXIT_SIGNAL + SIGSEGV, "%s outside memory, %s[%s], at %s",
 				    stop->write ? "write" : "access", isa->spaces[stop->space].name, buf_text(&address),
 				    buf_text(&place));
+		add_vcpu(outcome, loaded);
 		break;
 	case STOP_DENIED:
 		outcome_set(outcome, "denied", EXIT_SIGNAL + SIGSYS, "%s, at %s",
@@ -122,13 +152,16 @@ void outcome_of_stop(Outcome *outcome, const Loaded *loaded, const MachineStop *
 	case STOP_INPUT_ENDED:
 		outcome_set(outcome, "input-ended", EXIT_SIGNAL + SIGHUP,
 			    "the program waits for input, but the input has ended, at %s", buf_text(&place));
+		add_vcpu(outcome, loaded);
 		break;
 	case STOP_ERROR:
 		outcome_set(outcome, "failed", EXIT_HUSK, "%s",
 			    stop->text && *stop->text ? stop->text : status_text(stop->status));
 		break;
-	case STOP_SLEEP:
 	case STOP_DEADLOCK:
+		tell_deadlock(outcome, loaded);
+		break;
+	case STOP_SLEEP:
 	case STOP_BREAK:
 	case STOP_WATCH:
 	case STOP_BUDGET:
@@ -175,6 +208,31 @@ static void json_registers(const Loaded *loaded, Buf *out)
 	buf_byte(out, '}');
 }
 
+/* Only when there are several. */
+static void json_vcpus(const Outcome *outcome, const Loaded *loaded, Buf *out)
+{
+	static const char *const states[] = {"ready", "waits for input", "waits", "sleeps", "paused", "ended", "failed"};
+	const Machine *machine = loaded->machine;
+	bool first = true;
+
+	if (machine_vcpu_count(machine) < 2)
+		return;
+	buf_printf(out, ",\"vcpu\":%u,\"vcpus\":[", outcome->stop.vcpu);
+	for (u32 n = 0; n < machine_vcpu_count(machine); n++) {
+		VcpuState state = machine_vcpu_state(machine, n);
+
+		if (state == VCPU_FREE)
+			continue;
+		buf_printf(out, "%s{\"number\":%u,\"state\":\"%s\",\"pc\":", first ? "" : ",", n, states[state]);
+		json_number(out, machine_vcpu_slot(machine, n, 0));
+		buf_str(out, ",\"instructions\":");
+		json_number(out, machine_vcpu_icount(machine, n));
+		buf_byte(out, '}');
+		first = false;
+	}
+	buf_byte(out, ']');
+}
+
 void outcome_json(const Outcome *outcome, const Loaded *loaded, Buf *out)
 {
 	MachineStats stats = {0};
@@ -207,6 +265,7 @@ void outcome_json(const Outcome *outcome, const Loaded *loaded, Buf *out)
 		json_number(out, machine_pc(loaded->machine));
 		buf_printf(out, ",\"seconds\":%.6f,\"output_bytes\":%llu,\"input_bytes\":%llu", outcome->seconds,
 			   (unsigned long long)stats.output_bytes, (unsigned long long)stats.input_bytes);
+		json_vcpus(outcome, loaded, out);
 		json_registers(loaded, out);
 	}
 	if (loaded->diags.count) {

@@ -8,6 +8,7 @@
  *   trap           133 (SIGTRAP)             an exception nobody handles
  *   input-ended    129 (SIGHUP)              it waits for input, of which there will be no more
  *   fault          139 (SIGSEGV)             access to an address that is not there
+ *   deadlock       142 (SIGALRM)             every vCPU waits for another one
  *   denied         159 (SIGSYS)              it called a service it does not have
  *   fuel           137 (SIGKILL)             --fuel ran out
  *   timeout        124                       --timeout ran out

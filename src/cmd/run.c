@@ -9,6 +9,8 @@
  *   - a pipe, a terminal or a device is read between slices and when the guest waits. A guest that waits for its input
  *     sees the same bytes in the same order; one that looks whether a key is there may see them earlier or
  *     later, so its instruction count may differ from run to run. `--input -` reads all of a pipe first.
+ * Time is told the machine at the start of each slice; a machine whose vCPUs all sleep is left alone until the first
+ * wakes or input arrives. --deterministic: the machine counts its time itself and nothing sleeps.
  * A guest that does nothing but look for a key is put to sleep for some milliseconds between (short) slices.
  */
 #include <errno.h>
@@ -25,6 +27,7 @@
 #include "cmd/terminal.h"
 #include "cmd/trace.h"
 #include "cmd/verbs.h"
+#include "machine/vcpus.h"
 
 #define SLICE_SECONDS 0.005
 #define IDLE_SECONDS 0.010
@@ -45,7 +48,7 @@ typedef struct RunOptions {
 	u64 fuel;
 	double timeout, speed;
 	const char *trace, *format, *report, *input, *snapshot, *pc;
-	bool stats, screen, quiet;
+	bool stats, screen, quiet, deterministic;
 } RunOptions;
 
 static const Opt run_options[] = {
@@ -55,6 +58,9 @@ static const Opt run_options[] = {
 	{"timeout", 't', OPT_SECONDS, offsetof(RunOptions, timeout), "SECONDS",
 	 "stop after this time, with exit code 124"},
 	LOAD_ROW_MEMORY(RunOptions, load),
+	LOAD_ROWS_VCPUS(RunOptions, load),
+	{"deterministic", 0, OPT_FLAG, offsetof(RunOptions, deterministic), NULL,
+	 "time counts instructions and vCPUs take even turns: the same run every time"},
 	{"pc", 0, OPT_TEXT, offsetof(RunOptions, pc), "ADDRESS", "start there (0x3000, x3000 or 12288)"},
 	{"input", 'i', OPT_TEXT, offsetof(RunOptions, input), "FILE",
 	 "console input, read whole before the start (-: all of stdin)"},
@@ -84,6 +90,7 @@ typedef struct Run {
 	bool output_closed;
 	int input_fd;       /* where further input comes from, or -1 */
 	u64 slice, fuel_end;
+	u64 time_before;    /* the machine's time at `start` */
 	double start, deadline;
 } Run;
 
@@ -269,6 +276,31 @@ static MachineStop run_slice(Run *run)
 	return machine_run(run->loaded.machine, count);
 }
 
+/* The machine's time goes on with ours. */
+static void set_time(Run *run)
+{
+	double passed = (terminal_now() - run->start) * 1e9;
+
+	machine_set_time(run->loaded.machine, run->time_before + (passed > 0 ? (u64)passed : 0));
+}
+
+/* Every vCPU sleeps or waits for input, the first until `wake`: so do we. */
+static void sleep_until(Run *run, u64 wake)
+{
+	u64 now;
+	double seconds;
+
+	set_time(run);
+	now = machine_time(run->loaded.machine);
+	if (wake <= now)
+		return;
+	seconds = seconds_left(run, wake - now > (u64)1 << 62 ? -1 : (double)(wake - now) * 1e-9);
+	if (machine_input_pending(run->loaded.machine) < INPUT_AHEAD)
+		input_wait(run, seconds);
+	else
+		terminal_wait(-1, seconds);
+}
+
 static void run_loop(Run *run)
 {
 	Machine *machine = run->loaded.machine;
@@ -280,6 +312,7 @@ static void run_loop(Run *run)
 		MachineStop stop;
 
 		machine_stats(machine, &stats);
+		set_time(run);
 		stop = run_slice(run);
 		flush_output(run);
 		switch (stop.kind) {
@@ -292,6 +325,9 @@ static void run_loop(Run *run)
 			if (run->live)
 				screen_frame(&run->screen, machine, speed);
 			input_poll(run);
+			break;
+		case STOP_SLEEP:
+			sleep_until(run, stop.code);
 			break;
 		case STOP_WAIT:
 			if (run->input_fd < 0)
@@ -400,6 +436,7 @@ static void run_machine(Run *run)
 	}
 	run->live = machine_display(machine, &width, &height) && isatty(STDOUT_FILENO) && !run->tracing;
 	run->start = terminal_now();
+	run->time_before = machine_time(machine);
 	run->deadline = options->timeout > 0 ? run->start + options->timeout : 0;
 	terminal_open(!options->input && reads_keys(run->loaded.isa), run->live);
 	if (input_start(run) == 0)
@@ -440,13 +477,16 @@ static int start_at(Loaded *loaded, const char *text)
 static int run_run(Command *command)
 {
 	Run run = {.options = command->options};
+	LoadOptions how = run.options->load;
 	int code;
 
 	load_init(&run.loaded);
 	outcome_init(&run.outcome);
 	screen_init(&run.screen);
 	buf_init(&run.output);
-	code = load_all(&run.loaded, &run.options->load, command->operands, command->operand_count);
+	how.live = !run.options->deterministic;
+	how.jitter_seed = how.live ? (u64)(terminal_now() * 1e9) ^ (u64)getpid() << 40 : 0;
+	code = load_all(&run.loaded, &how, command->operands, command->operand_count);
 	if (!code && command->rest_count) {
 		buf_printf(&run.loaded.error, "%s takes no arguments behind --", run.loaded.isa->name);
 		code = EXIT_HUSK;
@@ -494,7 +534,8 @@ const Verb verb_run = {
 		"\n"
 		"exit codes: the guest's own; 124 --timeout, 125 husk failed, 126 not runnable, 127 not found,\n"
 		"129 waits for input that has ended, 132 illegal instruction, 133 unhandled exception, 137 --fuel or\n"
-		"--memory, 139 access outside memory, 159 service it does not have, 128+N ended by signal N.\n"
+		"--memory, 139 access outside memory, 142 deadlock, 159 service it does not have, 128+N ended by\n"
+		"signal N.\n"
 		"\n"
 		"examples:\n"
 		"  husk run hello.asm                      husk run --trace --fuel 20 hello.obj\n"

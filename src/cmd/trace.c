@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cmd/say.h"
+#include "machine/vcpus.h"
 
 enum {
 	COPY_LIMIT = 1 << 20, /* cells of a space that is copied */
@@ -40,6 +41,7 @@ int trace_open(Trace *trace, const Loaded *loaded, const char *path)
 		return EXIT_HUSK;
 	}
 	trace->slots = calloc(isa->slot_count, sizeof *trace->slots);
+	trace->vcpu_room = 1;
 	trace->copies = calloc(isa->space_count, sizeof *trace->copies);
 	trace->counts = calloc(isa->space_count, sizeof *trace->counts);
 	if (!trace->slots || !trace->copies || !trace->counts) {
@@ -107,8 +109,16 @@ static const char *symbol_at(void *ctx, u16 space, u64 address)
 	return load_symbol_at(ctx, space, address);
 }
 
+/* count, and which vCPU when there are several. */
+static void begin_line(const Trace *trace, u64 count, u32 vcpu, Buf *out)
+{
+	buf_printf(out, "%10llu  ", (unsigned long long)count);
+	if (machine_vcpu_count(trace->loaded->machine) > 1)
+		buf_printf(out, "#%-2u ", vcpu);
+}
+
 /* count, address, cells, instruction: of what is about to run. */
-static void describe(const Trace *trace, u64 count, u64 pc, const IsaDecoded *decoded, Buf *out)
+static void describe(const Trace *trace, u64 count, u32 vcpu, u64 pc, const IsaDecoded *decoded, Buf *out)
 {
 	const Isa *isa = trace->loaded->isa;
 	const IsaSpace *code = &isa->spaces[isa->code_space];
@@ -116,7 +126,7 @@ static void describe(const Trace *trace, u64 count, u64 pc, const IsaDecoded *de
 			  .ctx = (void *)(uintptr_t)trace->loaded};
 	size_t start;
 
-	buf_printf(out, "%10llu  ", (unsigned long long)count);
+	begin_line(trace, count, vcpu, out);
 	hex(trace, pc, code->addr_bits, out);
 	buf_str(out, "  ");
 	start = out->len;
@@ -154,6 +164,10 @@ static void show_write(Trace *trace, u16 space, u64 address)
 {
 	u64 first = address < AROUND ? 0 : address - AROUND;
 
+	if (trace->loaded->isa->spaces[space].is_private && machine_vcpu_count(trace->loaded->machine) > 1) {
+		show_cell(trace, space, address); /* the copy is of no one's memory */
+		return;
+	}
 	for (u64 at = first; at <= address + AROUND; at++) {
 		u64 value;
 
@@ -165,9 +179,10 @@ static void show_write(Trace *trace, u16 space, u64 address)
 	}
 }
 
-static void show_registers(Trace *trace)
+static void show_registers(Trace *trace, u32 vcpu)
 {
 	const Isa *isa = trace->loaded->isa;
+	const u64 *before = trace->slots + (size_t)vcpu * isa->slot_count;
 
 	for (u32 r = 0; r < isa->reg_count; r++) {
 		const IsaReg *reg = &isa->regs[r];
@@ -175,9 +190,9 @@ static void show_registers(Trace *trace)
 		if (r == isa->pc_reg || r == isa->cycles_reg)
 			continue;
 		for (u32 i = 0; i < reg->count; i++) {
-			u64 value = machine_slot(trace->loaded->machine, reg->slot + i);
+			u64 value = machine_vcpu_slot(trace->loaded->machine, vcpu, reg->slot + i);
 
-			if (value == trace->slots[reg->slot + i])
+			if (value == before[reg->slot + i])
 				continue;
 			buf_printf(&trace->out, " %s=", isa_slot_name(isa, reg->slot + i));
 			hex(trace, value, reg->width, &trace->out);
@@ -196,17 +211,17 @@ static void end_line(Trace *trace, size_t line)
 }
 
 /* What happened between two instructions, when it changed something: an event, an interrupt, a timer's work. */
-static void show_between(Trace *trace, size_t line, u64 count, bool interrupt, const MachineStop *stop)
+static void show_between(Trace *trace, size_t line, u64 count, u32 vcpu, bool interrupt, const MachineStop *stop)
 {
 	size_t start, changes;
 
 	trace->out.len = line;
-	buf_printf(&trace->out, "%10llu  ", (unsigned long long)count);
+	begin_line(trace, count, vcpu, &trace->out);
 	start = trace->out.len;
 	buf_str(&trace->out, interrupt ? "-- interrupt" : "-- event");
 	pad(&trace->out, start, BETWEEN_WIDTH);
 	changes = trace->out.len;
-	show_registers(trace);
+	show_registers(trace, vcpu);
 	if (stop->kind == STOP_WATCH)
 		show_write(trace, stop->space, stop->address);
 	if (trace->out.len > changes) {
@@ -217,32 +232,71 @@ static void show_between(Trace *trace, size_t line, u64 count, bool interrupt, c
 	}
 }
 
+/* The registers of all vCPUs as they are now. */
+static bool note_slots(Trace *trace)
+{
+	const Machine *machine = trace->loaded->machine;
+	u32 count = machine_vcpu_count(machine), slots = trace->loaded->isa->slot_count;
+
+	if (count > trace->vcpu_room) {
+		u64 *grown = realloc(trace->slots, (size_t)count * slots * sizeof *grown);
+
+		if (!grown)
+			return false;
+		trace->slots = grown;
+		trace->vcpu_room = count;
+	}
+	for (u32 n = 0; n < count; n++)
+		for (u32 i = 0; i < slots; i++)
+			trace->slots[(size_t)n * slots + i] = machine_vcpu_slot(machine, n, i);
+	return true;
+}
+
+/* The line of what vCPU `vcpu` does, or has done, at the pc it had before. */
+static void describe_vcpu(Trace *trace, u64 count, u32 vcpu)
+{
+	u64 pc = trace->slots[(size_t)vcpu * trace->loaded->isa->slot_count];
+	IsaDecoded decoded;
+
+	machine_decode(trace->loaded->machine, pc, &decoded);
+	describe(trace, count, vcpu, pc, &decoded, &trace->out);
+}
+
 MachineStop trace_run(Trace *trace, u64 max_insns)
 {
 	Machine *machine = trace->loaded->machine;
-	const Isa *isa = trace->loaded->isa;
 	MachineStop stop = {.kind = STOP_BUDGET, .pc = machine_pc(machine)};
 
 	for (u64 done = 0; done < max_insns && !trace->out.failed; done++) {
-		u64 count = machine_icount(machine), pc = machine_pc(machine);
+		u64 count = machine_icount(machine), own;
+		u32 vcpu = machine_vcpu_next(machine), ran;
 		size_t line = trace->out.len;
 		MachineStats before, after;
-		IsaDecoded decoded;
 
-		for (u32 i = 0; i < isa->slot_count; i++)
-			trace->slots[i] = machine_slot(machine, i);
+		if (vcpu == VCPU_NONE)
+			vcpu = machine_vcpu_running(machine);
+		if (!note_slots(trace))
+			break;
+		own = machine_vcpu_icount(machine, vcpu);
 		machine_stats(machine, &before);
-		machine_decode(machine, pc, &decoded);
-		describe(trace, count, pc, &decoded, &trace->out);
+		describe_vcpu(trace, count, vcpu);
 		stop = machine_run(machine, 1);
 		machine_stats(machine, &after);
 		if (machine_icount(machine) == count) {
-			show_between(trace, line, count, after.interrupts != before.interrupts, &stop);
+			show_between(trace, line, count, vcpu, after.interrupts != before.interrupts, &stop);
 			if (stop.kind != STOP_BUDGET && stop.kind != STOP_WATCH)
 				return stop;
 			continue;
 		}
-		show_registers(trace);
+		ran = machine_vcpu_running(machine);
+		if (ran != vcpu && machine_vcpu_icount(machine, vcpu) == own && ran < trace->vcpu_room) {
+			buf_str(&trace->out, " (waits)"); /* and somebody else had the turn */
+			end_line(trace, line);
+			line = trace->out.len;
+			vcpu = ran;
+			describe_vcpu(trace, count, vcpu);
+		}
+		show_registers(trace, vcpu);
 		if (stop.kind == STOP_WATCH)
 			show_write(trace, stop.space, stop.address);
 		if (after.interrupts != before.interrupts)

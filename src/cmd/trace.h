@@ -23,7 +23,8 @@ typedef struct Trace {
 	const char *path; /* borrowed */
 	bool owns_fd;
 	int error;    /* errno of the first line that could not be written */
-	u64 *slots;   /* owned: before the instruction */
+	u64 *slots;   /* owned: before the instruction, of one vCPU after the other */
+	u32 vcpu_room;/* for how many */
 	u64 **copies; /* owned: [spaces] cells as known, or NULL for a space that is too large */
 	u64 *counts;  /* owned: [spaces] cells in each copy */
 	Buf out;

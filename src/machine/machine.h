@@ -49,7 +49,7 @@ typedef enum StopKind {
 typedef struct MachineStop {
 	StopKind kind;
 	u64 pc;       /* of the instruction concerned, or the next one */
-	u64 code;     /* HALT, TRAP; SLEEP: when, in ns */
+	u64 code;     /* HALT, TRAP; SLEEP: when, in ns; DEADLOCK: 1 = they wake one another, but only to wait again */
 	u32 vcpu;     /* the one concerned */
 	u16 space;
 	u64 address;
@@ -177,6 +177,7 @@ typedef struct MachineConfig {
 	u64 memory_limit;    /* bytes over all spaces and tables; 0 = 256 MiB */
 	u64 size_program;    /* cells for spaces of `size NAME` before load; 0 = 65536 */
 	u64 random_seed;     /* for `host random` and the jitter of quanta; deterministic */
+	u64 jitter_seed;     /* besides, for the jitter alone */
 	u32 vcpu_limit;      /* vCPUs at most; 0 = VCPU_LIMIT */
 	u64 quantum;         /* instructions a vCPU runs at a time; 0 = 1000 */
 	bool quantum_jitter; /* draw each quantum from 1 .. 2 * quantum - 1 */

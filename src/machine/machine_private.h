@@ -106,7 +106,7 @@ struct Machine {
 	bool jitter, virtual_time;
 	u64 instruction_ns;
 	u64 time;                 /* real: as machine_set_time said. virtual: what was skipped by sleeping */
-	u64 next_serial, last_code;
+	u64 next_serial, last_code, jitter_seed;
 	Rng jitter_rng;
 	bool wants_channel;       /* machine_wait_for was called: for the channel, if the host function now waits */
 	u64 wanted_channel;
@@ -202,8 +202,6 @@ Space *machine_space_of(const Machine *machine, u32 number, u16 space);
 /* To be called when a state has changed. */
 void machine_update_alone(Machine *machine);
 bool machine_is_alone(const Machine *machine);
-/* Is it one that can still do something? */
-bool machine_vcpu_lives(const Machine *machine, u32 number);
 
 /* schedule.c */
 static inline bool machine_vcpu_ready(const Machine *machine, u32 number)

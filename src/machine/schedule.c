@@ -9,6 +9,8 @@
  * machine stops and says what it waits for. A decision depends on the machine's state alone, and states change only
  * by instructions and by stamped events, so a run repeats exactly (docs/decisions/0006).
  *
+ * (That machine_show_vcpu may have shown another one between two calls of machine_run makes no difference.)
+ *
  * As long as one vCPU is in use and READY (`alone`) none of this happens.
  */
 #include "machine/machine_private.h"
@@ -129,7 +131,7 @@ static void tell_deadlock(Machine *machine, MachineStop *stop, const char *why)
 	buf_clear(&machine->story);
 	buf_str(&machine->story, why);
 	for (u32 i = 0; i < machine->vcpu_count; i++) {
-		if (!machine_vcpu_lives(machine, i))
+		if (!machine_vcpu_is_alive(machine, i))
 			continue;
 		buf_printf(&machine->story, "%s%s %u at 0x%llX ", first ? ": " : "; ", machine_vcpu_word(machine), i,
 			   (unsigned long long)machine->vcpus[i].slots[0]);
@@ -143,9 +145,10 @@ static bool give_deadlock(Machine *machine, MachineStop *stop, const char *why)
 {
 	u32 number = 0;
 
-	while (number + 1 < machine->vcpu_count && !machine_vcpu_lives(machine, number))
+	while (number + 1 < machine->vcpu_count && !machine_vcpu_is_alive(machine, number))
 		number++;
 	give(machine, stop, STOP_DEADLOCK, number);
+	stop->code = machine->turns >= MACHINE_TURNS;
 	tell_deadlock(machine, stop, why);
 	return false;
 }
@@ -172,7 +175,7 @@ static bool give_idle(Machine *machine, MachineStop *stop)
 		return false;
 	}
 	for (u32 i = 0; i < machine->vcpu_count; i++) {
-		living += machine_vcpu_lives(machine, i);
+		living += machine_vcpu_is_alive(machine, i);
 		if (machine->vcpus[i].state != VCPU_WAIT_INPUT || machine->vcpus[i].paused)
 			continue;
 		if (machine->input_ended)
@@ -184,6 +187,7 @@ static bool give_idle(Machine *machine, MachineStop *stop)
 
 bool machine_schedule(Machine *machine, MachineStop *stop)
 {
+	machine_show_vcpu(machine, machine->running);
 	if (machine_vcpu_ready(machine, machine->running) && machine->vcpu.icount < machine->quantum_end)
 		return true;
 	if (machine->turns >= MACHINE_TURNS)

@@ -128,7 +128,7 @@ static HostResult service_vcpu_kill(Machine *machine, const u64 *args, unsigned 
 
 	(void)count;
 	(void)result;
-	if (machine_vcpu_lives(machine, number))
+	if (machine_vcpu_is_alive(machine, number))
 		machine_vcpu_end(machine, number, KILLED_CODE);
 	else
 		machine_vcpu_free(machine, number);

@@ -121,7 +121,8 @@ Status machine_init_vcpus(Machine *machine, const MachineConfig *config)
 	machine->vcpu.slots = machine->vcpus[0].slots;
 	machine->alone = true;
 	machine->next_serial = 1;
-	machine->jitter_rng.state = machine->random_seed ^ jitter_salt;
+	machine->jitter_seed = machine->random_seed ^ config->jitter_seed ^ jitter_salt;
+	machine->jitter_rng.state = machine->jitter_seed;
 	return machine->vcpus[0].slots && machine->vcpus[0].spaces ? STATUS_OK : STATUS_NOMEM;
 }
 
@@ -154,7 +155,7 @@ void machine_reset_vcpus(Machine *machine)
 	machine->next_serial = 1;
 	machine->last_code = 0;
 	machine->wants_channel = false;
-	machine->jitter_rng.state = machine->random_seed ^ jitter_salt;
+	machine->jitter_rng.state = machine->jitter_seed;
 }
 
 /* ---- Making and ending ---- */
@@ -246,7 +247,7 @@ void machine_vcpu_free(Machine *machine, u32 number)
 
 void machine_vcpu_end(Machine *machine, u32 number, u64 code)
 {
-	if (!machine_vcpu_lives(machine, number))
+	if (!machine_vcpu_is_alive(machine, number))
 		return;
 	machine->vcpus[number].state = VCPU_ENDED;
 	machine->vcpus[number].paused = false;
@@ -257,7 +258,7 @@ void machine_vcpu_end(Machine *machine, u32 number, u64 code)
 
 void machine_vcpu_pause(Machine *machine, u32 number, bool on)
 {
-	if (!machine_vcpu_lives(machine, number))
+	if (!machine_vcpu_is_alive(machine, number))
 		return;
 	machine->vcpus[number].paused = on;
 	machine->vcpu.event_pending = true;
@@ -281,6 +282,16 @@ u32 machine_vcpu_running(const Machine *machine)
 	return machine->running;
 }
 
+u32 machine_vcpu_next(Machine *machine)
+{
+	MachineStop stop;
+
+	if (machine->inside || (!machine->alone && !machine_schedule(machine, &stop)))
+		return VCPU_NONE;
+	machine_show_vcpu(machine, machine->running);
+	return machine->running;
+}
+
 Status machine_vcpu_select(Machine *machine, u32 number)
 {
 	if (number >= machine->vcpu_count || machine->vcpus[number].state == VCPU_FREE)
@@ -291,7 +302,7 @@ Status machine_vcpu_select(Machine *machine, u32 number)
 	return STATUS_OK;
 }
 
-bool machine_vcpu_lives(const Machine *machine, u32 number)
+bool machine_vcpu_is_alive(const Machine *machine, u32 number)
 {
 	VcpuState state = machine_vcpu_state(machine, number);
 

@@ -38,6 +38,8 @@ u32 machine_vcpu_count(const Machine *machine);
 u32 machine_vcpu_current(const Machine *machine);
 /* Whose turn it is. Its number is current while machine_run is at work; when it returns, stop.vcpu is. */
 u32 machine_vcpu_running(const Machine *machine);
+/* Who executes the next instruction, unless it waits: decides it now and makes it current. VCPU_NONE: nobody can. */
+u32 machine_vcpu_next(Machine *machine);
 /* For debuggers and loaders: makes another one current without running it. The scheduler goes on where it was.
  * STATUS_INVALID: in a host function. */
 Status machine_vcpu_select(Machine *machine, u32 number);
@@ -50,6 +52,8 @@ void machine_vcpu_free(Machine *machine, u32 number);
 /* Different for every vCPU ever made since reset, so that a number used anew is not confused. */
 u64 machine_vcpu_serial(const Machine *machine, u32 number);
 VcpuState machine_vcpu_state(const Machine *machine, u32 number);
+/* In use, and neither ended nor failed. */
+bool machine_vcpu_is_alive(const Machine *machine, u32 number);
 u64 machine_vcpu_code(const Machine *machine, u32 number);   /* ENDED: its code */
 u64 machine_vcpu_icount(const Machine *machine, u32 number); /* instructions of its own */
 u64 machine_vcpu_channel(const Machine *machine, u32 number);  /* WAIT_CHANNEL: which */
