@@ -443,6 +443,20 @@ void parse_block(Parser *p, RtlBody *body)
 }
 
 /* Moves what stands behind an `if` that returns into the arm that does not, so that every return is last. */
+/* The first `return` anywhere in the list, or NULL. */
+static const RtlStmt *find_return(const RtlStmt *list)
+{
+	for (const RtlStmt *s = list, *found; s; s = s->next) {
+		if (s->kind == RTL_ASSIGN && s->flow == 0xFF)
+			return s;
+		if ((s->kind == RTL_IF || s->kind == RTL_FOR) && (found = find_return(s->yes)) != NULL)
+			return found;
+		if (s->kind == RTL_IF && (found = find_return(s->no)) != NULL)
+			return found;
+	}
+	return NULL;
+}
+
 static bool settle_returns(Parser *p, RtlStmt *list, bool *returns)
 {
 	*returns = false;
@@ -465,8 +479,11 @@ static bool settle_returns(Parser *p, RtlStmt *list, bool *returns)
 			return true;
 		}
 		if (s->kind != RTL_IF) {
-			if (s->kind == RTL_FOR && (!settle_returns(p, s->yes, &yes) || yes)) {
-				parse_error(p, s->pos, 3, NULL, "'return' inside 'for'");
+			const RtlStmt *inside = s->kind == RTL_FOR ? find_return(s->yes) : NULL;
+
+			if (inside) {
+				parse_error(p, inside->pos, 1, "keep the result in a variable, and return that behind the loop",
+					    "'return' inside 'for'");
 				return false;
 			}
 			continue;
