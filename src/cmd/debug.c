@@ -62,13 +62,19 @@ static void add_line(void *ctx, u16 space, u64 address, u32 number, const char *
 		debug_symbols_add_line(symbols, &line);
 }
 
-static bool read_names(Debug *debug, const char *name, const Buf *data)
+static bool read_names_of(Debug *debug, const GuestFile *file)
 {
 	const Guest *guest = debug->loaded.guest;
-	GuestFile file = {name, data->data, data->len};
 	GuestNames names = {&debug->symbols, add_symbol, add_line};
 
-	return guest && guest->read_names && guest->read_names(debug->machine, &file, &names) == STATUS_OK;
+	return guest && guest->read_names && guest->read_names(debug->machine, file, &names) == STATUS_OK;
+}
+
+static bool read_names(Debug *debug, const char *name, const Buf *data)
+{
+	const GuestFile file = {.name = name, .data = data->data, .len = data->len};
+
+	return read_names_of(debug, &file);
 }
 
 /* The symbol file beside an object file, if there is one. */
@@ -99,7 +105,9 @@ static int load_symbols(Debug *debug, const DebugOptions *options)
 		if (file->program)
 			debug_symbols_add_program(&debug->symbols, file->program);
 		else {
-			read_names(debug, file->name, load_bytes(file));
+			const GuestFile given = load_guest_file(file);
+
+			read_names_of(debug, &given);
 			read_names_beside(debug, file->name);
 		}
 	}

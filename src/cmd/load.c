@@ -204,7 +204,6 @@ static int put_through_guest(Loaded *loaded)
 		return failed(loaded, EXIT_HUSK, "out of memory");
 	for (u32 i = 0; i < loaded->file_count; i++) {
 		LoadedFile *file = &loaded->files[i];
-		const Buf *data;
 
 		if (file->is_asm) {
 			if (!format)
@@ -214,8 +213,7 @@ static int put_through_guest(Loaded *loaded)
 			if (status)
 				return failed(loaded, EXIT_NOT_RUNNABLE, "%s: %s", file->name, status_text(status));
 		}
-		data = load_bytes(file);
-		files[i] = (GuestFile){file->name, data->data, data->len};
+		files[i] = load_guest_file(file);
 	}
 	status = loaded->guest->load(loaded->machine, files, loaded->file_count, &loaded->diags);
 	if (status && !loaded->diags.errors)

@@ -101,6 +101,8 @@ int load_create(Loaded *loaded, const LoadOptions *options);
 int load_put(Loaded *loaded);
 /* The bytes of an object file or image: as read, as compiled, or (after load_put) as assembled. */
 const Buf *load_bytes(const LoadedFile *file);
+/* The same for a guest, with the text it was compiled from. */
+GuestFile load_guest_file(const LoadedFile *file);
 /* Text that an assembler could read: no control characters but those that texts have. */
 bool load_looks_like_text(const Buf *data);
 /* Does a file of this name hold an assembly text, or a text in a language, of this guest's own? guest may be NULL. */

@@ -245,7 +245,7 @@ static unsigned guest_likeness(const Guest *guest, const Buf *text)
 /* How sure a guest is that a file is its own. */
 static int sureness(const Guest *guest, const LoadedFile *file)
 {
-	GuestFile seen = {file->name, file->data.data, file->data.len};
+	GuestFile seen = {.name = file->name, .data = file->data.data, .len = file->data.len};
 	int score = 0;
 
 	if (file->is_snapshot)

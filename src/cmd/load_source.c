@@ -60,12 +60,25 @@ static Source source_of(const LoadedFile *file)
 	return (Source){file->name, buf_text(&file->data) + skipped, file->data.len - skipped};
 }
 
+GuestFile load_guest_file(const LoadedFile *file)
+{
+	const Buf *bytes = load_bytes(file);
+	const Source source = source_of(file);
+	GuestFile out = {.name = file->name, .data = bytes->data, .len = bytes->len};
+
+	if (file->language && !file->is_asm) {
+		out.source = (const u8 *)source.text;
+		out.source_len = source.len;
+	}
+	return out;
+}
+
 /* ---- Languages ---- */
 
 static int compile(Loaded *loaded, LoadedFile *file)
 {
 	const Source source = source_of(file);
-	const GuestFile given = {source.name, (const u8 *)source.text, source.len};
+	const GuestFile given = {.name = source.name, .data = (const u8 *)source.text, .len = source.len};
 	const u32 errors = loaded->diags.errors;
 	const Status status = file->language->compile(&given, loaded->isa, &file->compiled, &file->listing,
 						      &loaded->diags);

@@ -5,9 +5,11 @@
 
 #include "base/strmap.h"
 #include "guests/lc3/lc3.h"
+#include "guests/tinyvm/tinyvm.h"
 
 const Guest *const guests_all[] = {
 	&lc3_guest,
+	&tinyvm_guest,
 	NULL,
 };
 

@@ -74,6 +74,9 @@ typedef struct GuestFile {
 	const char *name;
 	const u8 *data;
 	size_t len;
+	/* The text it was just compiled from (guest->languages), or NULL: for listings and lines. */
+	const u8 *source;
+	size_t source_len;
 } GuestFile;
 
 struct AsmProgram; /* asm/asm.h */

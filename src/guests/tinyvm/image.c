@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The description, embedded as it stands in the file.
+ */
+#include "guests/embed.h"
+#include "guests/tinyvm/tinyvm.h"
+
+EMBED(tinyvm_isa_text, "src/guests/tinyvm/tinyvm.isa", ".byte 0\n");
