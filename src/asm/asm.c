@@ -160,12 +160,14 @@ static bool init(Assembler *as, const Isa *isa, const AsmOptions *options, DiagL
 			as->failed_memory = true;
 	}
 	strmap_init(&as->symbol_map, fold);
-	as->places = ARENA_ARRAY(&as->scratch, AsmPlace, isa->space_count);
+	as->places = ARENA_ARRAY(&as->scratch, AsmPlace, isa->space_count + as->dialect->section_count);
+	as->bases = ARENA_ARRAY(&as->scratch, u64, as->dialect->section_count + 1);
+	as->rows = ARENA_ARRAY(&as->scratch, u64, isa->table_count + 1);
 	as->max_cells = options->max_cells ? options->max_cells : (u64)1 << 24;
 	if (as->max_cells > (u64)1 << 31)
 		as->max_cells = (u64)1 << 31;
 	as->start = as->dialect->origin;
-	if (!as->places)
+	if (!as->places || !as->bases || !as->rows)
 		as->failed_memory = true;
 	return !as->failed_memory;
 }
@@ -251,21 +253,53 @@ static void warn_lone_labels(Assembler *as)
 	}
 }
 
+/* `entry main`: where the program starts when no directive says so. */
+static void find_entry(Assembler *as)
+{
+	const IsaDialect *dialect = as->dialect;
+	u32 index = dialect->entry ? asm_symbol_find(as, dialect->entry, strlen(dialect->entry)) : ASM_NO_INDEX;
+
+	if (as->has_entry || !dialect->entry || as->single)
+		return;
+	if (index != ASM_NO_INDEX) {
+		const AsmSym *symbol = &as->symbols[index];
+
+		as->has_entry = true;
+		as->entry = symbol->table != ISA_NONE && symbol->row_space != ISA_NONE ? symbol->row_address : symbol->value;
+	} else if (dialect->entry_required) {
+		diag_report_file(as->diags, DIAG_ERROR, as->program->sources[0].name, NULL,
+				 "there is no label '%s', where the program starts", dialect->entry);
+	}
+}
+
 static void finish_symbols(Assembler *as)
 {
 	AsmProgram *program = as->program;
+	u32 rows = 0;
 
-	program->symbols = ARENA_ARRAY(&program->arena, AsmSymbol, as->symbol_count + 1);
+	for (u32 i = 0; i < as->symbol_count; i++)
+		rows += as->symbols[i].table != ISA_NONE;
+	program->symbols = ARENA_ARRAY(&program->arena, AsmSymbol, as->symbol_count + rows + 1);
 	for (u32 i = 0; program->symbols && i < as->symbol_count; i++) {
 		const AsmSym *symbol = &as->symbols[i];
+		AsmSymbol *out = &program->symbols[program->symbol_count];
 
-		if (!symbol->replaced)
-			program->symbols[program->symbol_count++] =
-				(AsmSymbol){.name = symbol->name, .value = symbol->value, .space = symbol->space,
-					    .source = symbol->source, .line = symbol->line};
+		if (symbol->replaced)
+			continue;
+		program->symbol_count++;
+		*out = (AsmSymbol){.name = symbol->name, .value = symbol->value, .space = symbol->space,
+				   .table = symbol->table, .source = symbol->source, .line = symbol->line};
+		if (symbol->table != ISA_NONE && symbol->row_space != ISA_NONE) { /* the same name for its place */
+			out[1] = out[0];
+			out[1].value = symbol->row_address;
+			out[1].space = symbol->row_space;
+			out[1].table = ISA_NONE;
+			program->symbol_count++;
+		}
 	}
 	if (!program->symbols)
 		as->failed_memory = true;
+	find_entry(as);
 	program->has_entry = as->has_entry;
 	program->entry = as->entry;
 	for (u32 i = 0; !as->has_entry && i < program->segment_count; i++)
@@ -360,6 +394,15 @@ AsmProgram *asm_assemble_piece(const Isa *isa, const Source *source, const AsmOp
 		piece->space = as.space;
 		for (u32 i = 0; i < isa->space_count; i++)
 			piece->places[i] = as.places[i].at;
+		for (u32 i = 0; i < as.dialect->section_count; i++) { /* they stand behind */
+			const AsmPlace *place = &as.places[isa->space_count + i];
+			u64 *behind = &piece->places[as.dialect->sections[i].space];
+
+			if (place->at != place->base && place->at > *behind)
+				*behind = place->at;
+		}
+		for (u32 i = 0; piece->rows && i < isa->table_count; i++)
+			piece->rows[i] = as.rows[i];
 	}
 	fini(&as);
 	return program;

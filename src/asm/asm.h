@@ -15,6 +15,7 @@
 
 typedef struct AsmSegment {
 	u16 space;    /* index into isa->spaces */
+	u16 section;  /* of the dialect (`section data8 in data`), or ISA_NONE */
 	u64 origin;   /* first cell */
 	u64 *cells;   /* [count] */
 	u32 count;
@@ -33,9 +34,18 @@ typedef struct AsmLine { /* one statement that made cells */
 typedef struct AsmSymbol {
 	const char *name; /* as written at its definition */
 	u64 value;
-	u16 space;     /* ISA_NONE: a constant (equ) */
+	u16 space;     /* ISA_NONE: a constant (equ), or the number of a row */
+	u16 table;     /* a row of this table, or ISA_NONE */
 	u32 source, line;
 } AsmSymbol;
+
+typedef struct AsmRow { /* what a `row` directive adds to a table of the description */
+	u16 table;
+	u64 row;                     /* counted from 0 in each table */
+	const char *name;            /* the label in front, or "" */
+	u64 values[ISA_MAX_COLUMNS]; /* one for each column */
+	u32 source, line;
+} AsmRow;
 
 typedef struct AsmSource {
 	const char *name;
@@ -49,6 +59,7 @@ typedef struct AsmProgram {
 	AsmSegment *segments; u32 segment_count; /* in source order; empty ones kept */
 	AsmLine *lines; u32 line_count;
 	AsmSymbol *symbols; u32 symbol_count;    /* in order of definition */
+	AsmRow *rows; u32 row_count;             /* in source order */
 	AsmSource *sources; u32 source_count;
 	u64 entry;
 	bool has_entry; /* `entry` directive, else the first segment's origin */
@@ -73,6 +84,7 @@ void asm_program_destroy(AsmProgram *program);
 typedef struct AsmPiece {
 	u16 space;    /* the section it begins in; afterwards that of its end */
 	u64 *places;  /* [isa->space_count] the address of the next cell in each space; afterwards behind its own */
+	u64 *rows;    /* [isa->table_count] rows that each table has; afterwards with its own; NULL: none */
 	/* The name as written, without the dialect's prefix; false = unknown. *space: ISA_NONE for a constant. */
 	bool (*symbol)(void *ctx, const char *name, size_t len, u64 *value, u16 *space);
 	void *ctx;
@@ -90,7 +102,7 @@ u32 asm_line(const Isa *isa, u16 dialect, const char *text, u64 pc, const AsmPro
  * operands fit, unbalanced braces. Warnings go to diags, placed in the description (isa->text). */
 void asm_check_pseudo(const Isa *isa, const IsaPseudo *pseudo, DiagList *diags);
 
-/* Listing: address, cells in hex, line number and source text, then the symbol table. */
+/* Listing: address, cells in hex, line number and source text, then the symbol table and the rows of tables. */
 void asm_listing(const AsmProgram *program, Buf *out);
 
 /* ---- Disassembler ---- */

@@ -7,11 +7,25 @@
  */
 #include "asm/asm_internal.h"
 
+#include <string.h>
+
 #include "base/bits.h"
 
 static const IsaDirective *directive_of(const Assembler *as, const AsmStmt *stmt)
 {
 	return &as->dialect->directives[stmt->directive];
+}
+
+/* The section or space of this name, as an index into places; or ASM_NO_INDEX. */
+static u32 find_place(const Assembler *as, const char *name, size_t len)
+{
+	u16 space;
+
+	for (u32 i = 0; i < as->dialect->section_count; i++)
+		if (strlen(as->dialect->sections[i].name) == len && !memcmp(as->dialect->sections[i].name, name, len))
+			return as->isa->space_count + i;
+	space = isa_find_space(as->isa, name, len);
+	return space == ISA_NONE ? ASM_NO_INDEX : space;
 }
 
 static bool at_comma(const AsmStmt *stmt, u32 at)
@@ -116,9 +130,11 @@ bool asm_directive_check(Assembler *as, AsmStmt *stmt)
 		return scan(as, stmt, !d->single, true, 1, d->single ? 1 : ASM_MAX_LINE);
 	case ISA_ACT_STRING:
 		return scan(as, stmt, true, false, 1, d->single ? 1 : ASM_MAX_LINE);
+	case ISA_ACT_ROW:
+		return scan(as, stmt, false, true, d->params, d->params);
 	case ISA_ACT_SECTION: {
 		const AsmToken *token = &stmt->span.tokens[0];
-		u16 space;
+		u32 place;
 
 		if (d->section ? token->kind != TOKEN_END : token->kind != TOKEN_NAME || stmt->span.count != 1) {
 			asm_error(as, &stmt->span, token, NULL, d->section ? "%s takes no operand"
@@ -127,11 +143,11 @@ bool asm_directive_check(Assembler *as, AsmStmt *stmt)
 		}
 		if (d->section)
 			return true;
-		space = isa_find_space(as->isa, asm_token_text(as, &stmt->span, token), token->len);
-		if (space == ISA_NONE)
+		place = find_place(as, asm_token_text(as, &stmt->span, token), token->len);
+		if (place == ASM_NO_INDEX)
 			asm_error(as, &stmt->span, token, NULL, "there is no space %s in this machine",
 				  asm_quote(as, &stmt->span, token));
-		return space != ISA_NONE;
+		return place != ASM_NO_INDEX;
 	}
 	default:
 		return true;
@@ -244,6 +260,8 @@ static void walk_space(Assembler *as, AsmStmt *stmt, bool align)
 		return;
 	}
 	count = (u64)v;
+	if (!align && d->bits)
+		count = count > as->max_cells ? as->max_cells + 1 : count * cells_per(as, d->bits);
 	if (align)
 		count = (u64)v ? ((u64)v - as->here % (u64)v) % (u64)v : 0;
 	out = asm_reserve(as, stmt, count, false);
@@ -251,18 +269,74 @@ static void walk_space(Assembler *as, AsmStmt *stmt, bool align)
 		out[i] = bits_trunc((u64)fill, as->isa->spaces[as->space].cell_bits);
 }
 
+/* One row more: its number is what the label in front stands for. */
+static void walk_row(Assembler *as, AsmStmt *stmt)
+{
+	const IsaDirective *d = directive_of(as, stmt);
+	const IsaTable *table = &as->isa->tables[d->table];
+	AsmProgram *program = as->program;
+	u64 row = as->rows[d->table]++;
+	u32 at = 0;
+	i64 operands[ISA_MAX_COLUMNS] = {0};
+	AsmRow *out;
+
+	if (stmt->symbol != ASM_NO_INDEX) {
+		AsmSym *symbol = &as->symbols[stmt->symbol];
+
+		as->changed = as->changed || !symbol->known || symbol->value != row;
+		symbol->known = true;
+		symbol->value = row;
+		for (u32 i = 0; i < table->column_count; i++)
+			if (d->columns[i].kind == ISA_COLUMN_HERE) {
+				symbol->row_space = as->space;
+				symbol->row_address = as->here;
+			}
+	}
+	if (!as->writing)
+		return;
+	if (!arena_grow(&program->arena, (void **)&program->rows, &as->row_cap, program->row_count, sizeof(AsmRow))) {
+		as->failed_memory = true;
+		return;
+	}
+	out = &program->rows[program->row_count++];
+	*out = (AsmRow){.table = d->table, .row = row, .source = stmt->span.source, .line = stmt->line,
+			.name = stmt->symbol != ASM_NO_INDEX ? as->symbols[stmt->symbol].name : ""};
+	for (u32 i = 0; i < d->params; i++) {
+		const AsmToken *token = &stmt->span.tokens[at];
+		unsigned width = 64;
+
+		number_at(as, stmt, &at, &operands[i]);
+		for (u32 k = 0; k < table->column_count; k++)
+			if (d->columns[k].kind == ISA_COLUMN_OPERAND && d->columns[k].operand == i && table->widths[k] < width)
+				width = table->widths[k];
+		if (width < 64 && (operands[i] < -((i64)1 << (width - 1)) || operands[i] > (i64)bits_mask(width)))
+			asm_error(as, &stmt->span, token, NULL, "%lld does not fit %u bits (%lld..%llu)",
+				  (long long)operands[i], width, -((long long)1 << (width - 1)),
+				  (unsigned long long)bits_mask(width));
+	}
+	for (u32 k = 0; k < table->column_count; k++) {
+		const IsaRowColumn *column = &d->columns[k];
+		u64 value = column->kind == ISA_COLUMN_HERE ? as->here :
+			    column->kind == ISA_COLUMN_NUMBER ? column->number : (u64)operands[column->operand];
+
+		out->values[k] = bits_trunc(value, table->widths[k]);
+	}
+}
+
 void asm_directive_walk(Assembler *as, AsmStmt *stmt)
 {
 	const IsaDirective *d = directive_of(as, stmt);
 	const AsmToken *first = &stmt->span.tokens[0];
-	u32 at = 0;
+	u32 at = 0, place;
 	bool known;
 	i64 v;
 
 	switch (d->action) {
 	case ISA_ACT_ORG:
 		known = number_at(as, stmt, &at, &v);
-		if (known && v < 0)
+		if (as->place >= as->isa->space_count)
+			refuse(as, stmt, first, NULL, "a section stands behind the one before it, at no address of its own");
+		else if (known && v < 0)
 			refuse(as, stmt, first, NULL, "an address is not negative");
 		else if (known || !as->writing)
 			asm_go(as, stmt, (u64)v);
@@ -280,12 +354,12 @@ void asm_directive_walk(Assembler *as, AsmStmt *stmt)
 		walk_space(as, stmt, true);
 		break;
 	case ISA_ACT_SECTION:
-		as->space = d->section ? isa_find_space(as->isa, d->section, __builtin_strlen(d->section))
-				       : isa_find_space(as->isa, asm_token_text(as, &stmt->span, first), first->len);
-		if (as->space == ISA_NONE) { /* the description names a space it does not have */
-			as->space = as->isa->code_space;
+		place = d->section ? find_place(as, d->section, strlen(d->section))
+				   : find_place(as, asm_token_text(as, &stmt->span, first), first->len);
+		if (place == ASM_NO_INDEX) /* the description names a space it does not have */
 			refuse(as, stmt, first, NULL, "the space of this section does not exist");
-		}
+		else
+			asm_enter(as, place);
 		break;
 	case ISA_ACT_EQU: {
 		AsmSym *symbol = &as->symbols[stmt->symbol];
@@ -299,6 +373,9 @@ void asm_directive_walk(Assembler *as, AsmStmt *stmt)
 		symbol->value = (u64)v;
 		break;
 	}
+	case ISA_ACT_ROW:
+		walk_row(as, stmt);
+		break;
 	case ISA_ACT_ENTRY:
 		if (number_at(as, stmt, &at, &v)) {
 			as->has_entry = true;

@@ -109,7 +109,8 @@ typedef struct AsmStmt {
 	AsmSpan span;
 	AsmCandidate *candidates;
 	u32 units;           /* DATA, STRING: values written */
-	u32 symbol;          /* EQU: the constant */
+	u32 symbol;          /* EQU: the constant; ROW: the name of the row */
+	u32 label;           /* the nearest label in front, or ASM_NO_INDEX */
 	u64 cells;           /* of the last walk */
 } AsmStmt;
 
@@ -119,12 +120,16 @@ typedef struct AsmSym {
 	u32 source, offset, line;
 	u32 stmt;        /* a label names the place of this statement */
 	u16 space;       /* ISA_NONE: constant */
+	u16 table;       /* the number of a row of this table, or ISA_NONE */
+	u16 row_space;   /* then: where the row's directive stands, or ISA_NONE */
+	u64 row_address;
 	bool known, used, replaced, lone;
 	u64 value;
 } AsmSym;
 
-typedef struct AsmPlace { /* where a space's next cell goes */
+typedef struct AsmPlace { /* where the next cell of a space, or of a section, goes */
 	u64 at;
+	u64 base;        /* SECTION: where it begins */
 	u32 segment;     /* or ASM_NO_INDEX */
 	bool told;       /* said already that it is full */
 } AsmPlace;
@@ -185,6 +190,7 @@ typedef struct Assembler {
 	u32 symbol_count, symbol_cap;
 	StrMap symbol_map;
 	bool in_segment, seen_org, told_outside;
+	bool unclosed;          /* a string of several lines was not closed */
 	bool stop;              /* `end` was read */
 	bool halted;            /* a limit was hit: no more is read */
 	u32 org_source, org_offset, org_len; /* of the segment that is open */
@@ -196,7 +202,11 @@ typedef struct Assembler {
 	u32 moved;              /* a symbol that changed in this walk, or ASM_NO_INDEX */
 	u16 space;
 	u64 here;               /* address of the statement at hand */
-	AsmPlace *places;       /* [isa->space_count] */
+	u32 place;              /* index into places */
+	AsmPlace *places;       /* [isa->space_count + dialect->section_count] */
+	u64 *bases;             /* [dialect->section_count] as the last walk found them */
+	u64 *rows;              /* [isa->table_count] so far */
+	u32 row_cap;
 	u32 segments_used, segment_cap;
 	u32 *room;              /* [segments] cells each has, when writing */
 	u64 cells;              /* so far in this walk, all segments */
@@ -223,6 +233,8 @@ void asm_lex_init(Assembler *as);
 /* Tokens of text[at..end) into as->line_tokens, up to a comment or the end; returns their number. *at moves behind
  * what was read (a ';' that separates statements ends a statement). */
 u32 asm_lex_line(Assembler *as, u32 source, const char *text, size_t *at, size_t end);
+/* Does a comment begin here? */
+bool asm_comment_at(const IsaDialect *dialect, const char *text, size_t len);
 /* The body of a pseudo-instruction: C numbers, commas, `;` or a line end between statements. Offsets of the tokens
  * count from the pool of all bodies, where this one begins at `offset`. */
 bool asm_lex_body(Assembler *as, const char *text, u32 offset, AsmBody *out);
@@ -312,6 +324,8 @@ void asm_directive_walk(Assembler *as, AsmStmt *stmt);
 /* ---- asm_layout.c ---- */
 
 void asm_layout(Assembler *as);
+/* The statements that follow go to this place. */
+void asm_enter(Assembler *as, u32 place);
 /* Goes to an address: a new segment. */
 void asm_go(Assembler *as, const AsmStmt *stmt, u64 address);
 /* Occupies cells at the place of the current space. When writing: where they go (zero so far), or NULL when they are

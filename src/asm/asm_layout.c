@@ -39,9 +39,17 @@ static u64 space_cells(const IsaSpace *space)
 	return space->addr_bits >= 64 || !space->addr_bits ? ~(u64)0 : (u64)1 << space->addr_bits;
 }
 
+void asm_enter(Assembler *as, u32 place)
+{
+	as->place = place;
+	as->space = place < as->isa->space_count ? (u16)place
+						 : as->dialect->sections[place - as->isa->space_count].space;
+	as->here = as->places[place].at;
+}
+
 void asm_go(Assembler *as, const AsmStmt *stmt, u64 address)
 {
-	AsmPlace *place = &as->places[as->space];
+	AsmPlace *place = &as->places[as->place];
 	AsmProgram *program = as->program;
 
 	if (address >= space_cells(&as->isa->spaces[as->space])) {
@@ -52,7 +60,9 @@ void asm_go(Assembler *as, const AsmStmt *stmt, u64 address)
 				  (unsigned long long)space_cells(&as->isa->spaces[as->space]));
 		address = 0;
 	}
-	*place = (AsmPlace){.at = address, .segment = as->segments_used++};
+	place->at = address;
+	place->segment = as->segments_used++;
+	place->told = false;
 	if (as->writing)
 		return;
 	if (place->segment == program->segment_count) {
@@ -64,7 +74,8 @@ void asm_go(Assembler *as, const AsmStmt *stmt, u64 address)
 		}
 		program->segment_count++;
 	}
-	program->segments[place->segment] = (AsmSegment){.space = as->space, .origin = address};
+	program->segments[place->segment] = (AsmSegment){.space = as->space, .origin = address,
+		.section = as->place < as->isa->space_count ? ISA_NONE : (u16)(as->place - as->isa->space_count)};
 }
 
 /* Says once for a segment that it has run into something. */
@@ -120,7 +131,7 @@ static u64 *write_place(Assembler *as, AsmStmt *stmt, AsmPlace *place, u64 count
 
 u64 *asm_reserve(Assembler *as, AsmStmt *stmt, u64 count, bool is_code)
 {
-	AsmPlace *place = &as->places[as->space];
+	AsmPlace *place = &as->places[as->place];
 	u64 *cells = NULL;
 
 	if (!count)
@@ -177,36 +188,91 @@ static void walk_instruction(Assembler *as, AsmStmt *stmt)
 		memcpy(out, cells, count * sizeof(*out));
 }
 
+/* The sections of a space stand behind each other, and behind what is in the space itself. */
+static void place_sections(Assembler *as)
+{
+	const IsaSection *sections = as->dialect->sections;
+	u32 spaces = as->isa->space_count;
+
+	for (u32 s = 0; s < spaces; s++) {
+		u64 at = as->places[s].at;
+
+		for (u32 i = 0; i < as->dialect->section_count; i++) {
+			const AsmPlace *place = &as->places[spaces + i];
+			u64 odd = at % sections[i].align;
+
+			if (sections[i].space != s)
+				continue;
+			if (odd && __builtin_add_overflow(at, sections[i].align - odd, &at))
+				at = ~(u64)0;
+			as->changed = as->changed || as->bases[i] != at;
+			as->bases[i] = at;
+			if (__builtin_add_overflow(at, place->at - place->base, &at))
+				at = ~(u64)0;
+		}
+	}
+}
+
+/* A directive with a section of its own takes the label in front of it along; others stay. */
+static void walk_directive(Assembler *as, AsmStmt *stmt)
+{
+	const IsaDirective *d = &as->dialect->directives[stmt->directive];
+	u32 home = as->place;
+
+	if (d->in == ISA_NONE) {
+		asm_directive_walk(as, stmt);
+		return;
+	}
+	asm_enter(as, as->isa->space_count + d->in);
+	if (stmt->label != ASM_NO_INDEX)
+		name_label(as, stmt->label);
+	asm_directive_walk(as, stmt);
+	asm_enter(as, home);
+}
+
+static bool takes_label_along(const Assembler *as, const AsmStmt *stmt, u32 symbol)
+{
+	return stmt->kind == STMT_DIRECTIVE && stmt->label == symbol &&
+	       as->dialect->directives[stmt->directive].in != ISA_NONE;
+}
+
 static void walk(Assembler *as)
 {
-	u32 symbol = 0;
+	u32 symbol = 0, spaces = as->isa->space_count;
 
-	as->space = as->piece ? as->piece->space : as->isa->code_space;
 	as->segments_used = 0;
 	as->cells = 0;
 	as->changed = false;
 	as->dry = !as->writing; /* what is wrong is said once, by the walk that writes */
 	as->moved = ASM_NO_INDEX;
-	for (u32 i = 0; i < as->isa->space_count; i++)
+	for (u32 i = 0; i < spaces; i++)
 		as->places[i] = (AsmPlace){.at = as->piece                      ? as->piece->places[i]
 						 : i == as->isa->code_space ? as->start
 									    : 0,
 					   .segment = ASM_NO_INDEX};
+	for (u32 i = 0; i < as->dialect->section_count; i++)
+		as->places[spaces + i] = (AsmPlace){.at = as->bases[i], .base = as->bases[i], .segment = ASM_NO_INDEX};
+	for (u32 i = 0; i < as->isa->table_count; i++)
+		as->rows[i] = as->piece && as->piece->rows ? as->piece->rows[i] : 0;
+	asm_enter(as, as->piece ? as->piece->space : as->isa->code_space);
 	for (u32 i = 0; i < as->stmt_count && !as->halted && !as->failed_memory; i++) {
 		AsmStmt *stmt = &as->stmts[i];
 
-		as->here = as->places[as->space].at;
+		as->here = as->places[as->place].at;
 		for (; symbol < as->symbol_count && as->symbols[symbol].stmt == i; symbol++)
-			name_label(as, symbol);
+			if (!takes_label_along(as, stmt, symbol))
+				name_label(as, symbol);
 		switch (stmt->kind) {
 		case STMT_INSN: walk_instruction(as, stmt); break;
-		case STMT_DIRECTIVE: asm_directive_walk(as, stmt); break;
+		case STMT_DIRECTIVE: walk_directive(as, stmt); break;
 		default: asm_reserve(as, stmt, 1, false); break;
 		}
 	}
-	as->here = as->places[as->space].at;
+	as->here = as->places[as->place].at;
 	for (; symbol < as->symbol_count && !as->halted; symbol++)
 		name_label(as, symbol);
+	if (!as->writing)
+		place_sections(as);
 	as->dry = false;
 }
 

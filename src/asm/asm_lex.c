@@ -222,7 +222,7 @@ static AsmToken *add_token(Assembler *as, u32 *count, u8 kind, u8 flags, size_t 
 	return &as->line_tokens[(*count)++];
 }
 
-static bool comment_at(const IsaDialect *dialect, const char *text, size_t len)
+bool asm_comment_at(const IsaDialect *dialect, const char *text, size_t len)
 {
 	for (u32 i = 0; i < dialect->comment_count; i++) {
 		size_t n = dialect->comments[i] ? strlen(dialect->comments[i]) : 0;
@@ -241,7 +241,7 @@ static size_t cut_comment(const Assembler *as, const char *text, size_t at, size
 	for (; at < end; at++) {
 		if (text[at] == as->dialect->quote)
 			quoted = !quoted;
-		else if (!quoted && comment_at(as->dialect, text + at, end - at))
+		else if (!quoted && asm_comment_at(as->dialect, text + at, end - at))
 			return at;
 	}
 	return end;
@@ -368,7 +368,7 @@ u32 asm_lex_line(Assembler *as, u32 source, const char *text, size_t *from, size
 			at++;
 			continue;
 		}
-		if (!dialect->quotes_toggle && comment_at(dialect, text + at, end - at)) {
+		if (!dialect->quotes_toggle && asm_comment_at(dialect, text + at, end - at)) {
 			at = end;
 			break;
 		}

@@ -145,6 +145,31 @@ static void put_source(const Listing *l, u32 index, const Piece *pieces, u32 cou
 	}
 }
 
+static void put_tables(const AsmProgram *program, Buf *out)
+{
+	const Isa *isa = program->isa;
+
+	for (u32 t = 0; t < isa->table_count && program->row_count; t++) {
+		const IsaTable *table = &isa->tables[t];
+		bool begun = false;
+
+		for (u32 i = 0; i < program->row_count; i++) {
+			const AsmRow *row = &program->rows[i];
+
+			if (row->table != t)
+				continue;
+			if (!begun)
+				buf_printf(out, "\nTable %s\n", table->name);
+			begun = true;
+			buf_printf(out, "  %4llu  %-20s", (unsigned long long)row->row, row->name);
+			for (u32 k = 0; k < table->column_count; k++)
+				buf_printf(out, " %s %llu%s", table->columns[k], (unsigned long long)row->values[k],
+					   k + 1 < table->column_count ? "," : "");
+			buf_byte(out, '\n');
+		}
+	}
+}
+
 void asm_listing(const AsmProgram *program, Buf *out)
 {
 	Listing l = {.program = program, .out = out};
@@ -169,10 +194,13 @@ void asm_listing(const AsmProgram *program, Buf *out)
 		const AsmSymbol *symbol = &program->symbols[i];
 
 		buf_printf(out, "  %-20s %0*llX", symbol->name, (int)l.address_digits, (unsigned long long)symbol->value);
-		if (symbol->space == ISA_NONE)
+		if (symbol->table != ISA_NONE)
+			buf_printf(out, "  row of %s", program->isa->tables[symbol->table].name);
+		else if (symbol->space == ISA_NONE)
 			buf_str(out, "  constant");
 		else if (symbol->space != program->isa->code_space)
 			buf_printf(out, "  %s", program->isa->spaces[symbol->space].name);
 		buf_byte(out, '\n');
 	}
+	put_tables(program, out);
 }

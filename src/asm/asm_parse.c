@@ -61,8 +61,9 @@ static const char *directive_name(const Assembler *as, IsaAction action)
 
 /* ---- Symbols ---- */
 
-/* Defines a symbol at the next statement; its index or ASM_NO_INDEX after an error. */
-static u32 define(Line *l, const AsmToken *token, u16 space)
+/* Defines a symbol at the next statement; its index or ASM_NO_INDEX after an error. A constant may take the place of
+ * one that is there where the directive says so. */
+static u32 define(Line *l, const AsmToken *token, u16 space, bool redefine)
 {
 	Assembler *as = l->as;
 	const char *name = text_of(l, token);
@@ -74,7 +75,9 @@ static u32 define(Line *l, const AsmToken *token, u16 space)
 			  asm_quote(as, &l->span, token));
 		return ASM_NO_INDEX;
 	}
-	if (old != ASM_NO_INDEX) {
+	if (old != ASM_NO_INDEX && redefine && as->symbols[old].space == ISA_NONE) {
+		as->symbols[old].replaced = true;
+	} else if (old != ASM_NO_INDEX) {
 		const char *hint = arena_printf(&as->scratch, "it is defined in line %u", as->symbols[old].line);
 
 		if (!as->options->liberal) {
@@ -93,7 +96,7 @@ static u32 define(Line *l, const AsmToken *token, u16 space)
 	symbol = &as->symbols[index];
 	*symbol = (AsmSym){.name = arena_strndup(&as->program->arena, name, token->len), .len = token->len,
 			   .source = l->span.source, .offset = token->offset, .line = line_of(l, token),
-			   .stmt = as->stmt_count, .space = space};
+			   .stmt = as->stmt_count, .space = space, .table = ISA_NONE, .row_space = ISA_NONE};
 	if (!symbol->name || !strmap_put(&as->symbol_map, symbol->name, symbol->len, index)) {
 		as->failed_memory = true;
 		return ASM_NO_INDEX;
@@ -198,12 +201,23 @@ static AsmStmt *add_stmt(Line *l, u8 kind)
 	}
 	memcpy(tokens, l->span.tokens + l->at, (count + 1) * sizeof(AsmToken));
 	stmt = &as->stmts[as->stmt_count];
-	*stmt = (AsmStmt){.kind = kind, .line = line_of(l, head), .span = l->span, .symbol = ASM_NO_INDEX};
+	*stmt = (AsmStmt){.kind = kind, .line = line_of(l, head), .span = l->span, .symbol = ASM_NO_INDEX,
+			  .label = ASM_NO_INDEX};
 	stmt->span.tokens = tokens;
 	stmt->span.count = count;
 	stmt->span.head = head->offset;
 	stmt->span.head_len = head->len;
 	return stmt;
+}
+
+/* The statement stays when it is well formed. When not, nobody shall complain that its name has no value. */
+static void keep_directive(Assembler *as, AsmStmt *stmt)
+{
+	bool fine = asm_directive_check(as, stmt);
+
+	as->stmt_count += fine;
+	if (!fine && stmt->symbol != ASM_NO_INDEX)
+		as->symbols[stmt->symbol].known = true;
 }
 
 /* An instruction of this name, whose operands begin here. */
@@ -242,7 +256,7 @@ static void number_alone(Line *l, const AsmToken *token)
 	if (!stmt)
 		return;
 	stmt->directive = index;
-	as->stmt_count += asm_directive_check(as, stmt);
+	keep_directive(as, stmt);
 }
 
 static bool is_number_alone(const Line *l, const AsmToken *token)
@@ -253,7 +267,20 @@ static bool is_number_alone(const Line *l, const AsmToken *token)
 					       token[1].kind == TOKEN_NUMBER && !(token[1].flags & TOKEN_BLANK));
 }
 
-static void include(Line *l)
+/* Was a file of this name, or under this name beside it the first, read before? */
+static bool was_read(const Assembler *as, const char *name)
+{
+	const AsmProgram *program = as->program;
+	const char *first = program->sources[0].name;
+	size_t n = strlen(first), k = strlen(name);
+
+	for (u32 i = 1; i < program->source_count; i++)
+		if (!strcmp(program->sources[i].name, name))
+			return true;
+	return k <= n && !strcmp(first + n - k, name) && (k == n || (first[n - k - 1] == '/' && !strchr(name, '/')));
+}
+
+static void include(Line *l, bool once)
 {
 	Assembler *as = l->as;
 	const AsmToken *token = peek(l);
@@ -278,6 +305,8 @@ static void include(Line *l)
 		asm_error(as, &l->span, token, NULL, "files can't be included here");
 		return;
 	}
+	if (once && was_read(as, name))
+		return;
 	if (as->include_depth >= ASM_MAX_INCLUDE) {
 		asm_error(as, &l->span, token, "does the file include itself?", "includes are nested deeper than %d",
 			  ASM_MAX_INCLUDE);
@@ -306,14 +335,13 @@ static void equ(Line *l, const AsmToken *name, u32 directive)
 			  asm_quote(as, &l->span, name));
 		return;
 	}
-	symbol = define(l, name, ISA_NONE);
+	symbol = define(l, name, ISA_NONE, as->dialect->directives[directive].redefine);
 	stmt = add_stmt(l, STMT_DIRECTIVE);
 	if (symbol == ASM_NO_INDEX || !stmt)
 		return;
 	stmt->directive = directive;
 	stmt->symbol = symbol;
-	if (asm_directive_check(as, stmt))
-		as->stmt_count++;
+	keep_directive(as, stmt);
 }
 
 /* `.equ name, value`, or `name: .equ value`. */
@@ -329,14 +357,28 @@ static void equ_directive(Line *l, u32 directive)
 		l->as->symbols[l->label].space = ISA_NONE;
 		stmt->directive = directive;
 		stmt->symbol = l->label;
-		if (asm_directive_check(l->as, stmt))
-			l->as->stmt_count++;
+		keep_directive(l->as, stmt);
 		return;
 	}
 	l->at += name->kind != TOKEN_END;
 	if (l->as->commas_count && peek(l)->kind == TOKEN_PUNCT && peek(l)->value == ',')
 		l->at++;
 	equ(l, name, directive);
+}
+
+/* The label right in front is the directive's: its cells may go elsewhere, and the name of a row is its number. */
+static void note_label(Assembler *as, AsmStmt *stmt, const IsaDirective *d)
+{
+	AsmSym *symbol = as->symbol_count ? &as->symbols[as->symbol_count - 1] : NULL;
+
+	if (!symbol || symbol->stmt != as->stmt_count || symbol->space == ISA_NONE)
+		return;
+	stmt->label = as->symbol_count - 1;
+	if (d->action != ISA_ACT_ROW)
+		return;
+	symbol->space = ISA_NONE;
+	symbol->table = d->table;
+	stmt->symbol = stmt->label;
 }
 
 static void directive(Line *l, u32 index)
@@ -360,7 +402,7 @@ static void directive(Line *l, u32 index)
 	l->at++;
 	switch (d->action) {
 	case ISA_ACT_INCLUDE:
-		include(l);
+		include(l, d->once);
 		return;
 	case ISA_ACT_EQU:
 		equ_directive(l, index);
@@ -382,8 +424,8 @@ static void directive(Line *l, u32 index)
 	if (!stmt)
 		return;
 	stmt->directive = index;
-	if (asm_directive_check(as, stmt))
-		as->stmt_count++;
+	note_label(as, stmt, d);
+	keep_directive(as, stmt);
 }
 
 /* A word where an instruction should be. In a liberal reading an unknown directive takes one cell. */
@@ -460,7 +502,7 @@ static bool bare_label(Line *l)
 		l->at++;
 		return true;
 	}
-	l->label = define(l, token, as->isa->code_space);
+	l->label = define(l, token, as->isa->code_space, false);
 	if (l->label != ASM_NO_INDEX)
 		as->symbols[l->label].lone = lone;
 	l->at++;
@@ -506,7 +548,7 @@ static void statement(Line *l)
 			return;
 		if (token->kind == TOKEN_NAME && is_colon(next) && as->dialect->label & ISA_LABEL_COLON) {
 			if (placed(l, token))
-				l->label = define(l, token, as->isa->code_space);
+				l->label = define(l, token, as->isa->code_space, false);
 			l->at += 2;
 			continue;
 		}
@@ -620,6 +662,39 @@ static bool add_source(Assembler *as, const char *name, const char *text, size_t
 	return true;
 }
 
+/* Where the line ends that begins here: with `strings multiline` not inside a string. *lines: lines it has. */
+static size_t line_end(Assembler *as, const char *text, size_t at, size_t len, u32 *lines)
+{
+	const char *newline = memchr(text + at, '\n', len - at);
+	size_t plain = newline ? (size_t)(newline - text) : len, most = len - at > ASM_MAX_LINE ? at + ASM_MAX_LINE : len;
+	u32 count = 1;
+	bool quoted = false;
+
+	*lines = 1;
+	if (!as->dialect->multiline || as->unclosed || !memchr(text + at, as->dialect->quote, plain - at))
+		return plain;
+	for (; at < most; at++) {
+		if (text[at] == '\n' && !quoted)
+			break;
+		count += text[at] == '\n';
+		if (!quoted && asm_comment_at(as->dialect, text + at, len - at)) {
+			newline = memchr(text + at, '\n', len - at);
+			at = newline ? (size_t)(newline - text) : len;
+			break;
+		}
+		if (text[at] == as->dialect->quote)
+			quoted = !quoted;
+		else if (text[at] == '\\' && quoted && at + 1 < most)
+			count += text[++at] == '\n';
+	}
+	if (quoted) { /* never closed: said by the line where it begins; from here on strings end with their lines */
+		as->unclosed = true;
+		return plain;
+	}
+	*lines = count;
+	return at;
+}
+
 bool asm_parse_source(Assembler *as, const char *name, const char *given, size_t len)
 {
 	u32 source = as->program->source_count, number = 1;
@@ -631,14 +706,16 @@ bool asm_parse_source(Assembler *as, const char *name, const char *given, size_t
 		return false;
 	text = as->program->sources[source].text;
 	while (at < len && !as->stop && !as->halted && !as->failed_memory) {
-		const char *newline = memchr(text + at, '\n', len - at);
-		size_t end = newline ? (size_t)(newline - text) : len;
+		u32 lines;
+		size_t end = line_end(as, text, at, len, &lines);
+		bool newline = end < len;
 
 		if (!newline && as->dialect->final_newline && !as->single)
 			asm_report_at(as, DIAG_WARNING, source, end, 1, NULL,
 				      "the last line has no line end, which other assemblers of this dialect want");
-		read_line(as, &free_text, source, number++, text, at, end);
-		at = end + (newline != NULL);
+		read_line(as, &free_text, source, number, text, at, end);
+		number += lines;
+		at = end + newline;
 	}
 	asm_free_end(&free_text);
 	/* An `end` in an open dialect ends its file; where a program is one segment, it ends everything. */

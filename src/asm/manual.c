@@ -498,11 +498,17 @@ static void directive_text(const IsaDirective *directive, Buf *out)
 	buf_clear(out);
 	switch ((IsaAction)directive->action) {
 	case ISA_ACT_ORG: buf_str(out, "continue at this address"); break;
+	case ISA_ACT_ROW: buf_str(out, "one row more of a table; a label in front is its number"); break;
 	case ISA_ACT_DATA:
-		buf_printf(out, directive->single ? "a value of %u bits%s" : "values of %u bits each%s", directive->bits,
-			   directive->little ? ", little end first" : "");
+		buf_printf(out, directive->single ? "a %s of %u bits%s" : "%ss of %u bits each%s",
+			   directive->is_float ? "decimal fraction" : "value", directive->bits, directive->little ? ", little end first" : "");
 		break;
-	case ISA_ACT_SPACE: buf_str(out, "that many cells of zero, or of the second operand"); break;
+	case ISA_ACT_SPACE:
+		if (directive->bits)
+			buf_printf(out, "that many items of %u bits, all zero", directive->bits);
+		else
+			buf_str(out, "that many cells of zero, or of the second operand");
+		break;
 	case ISA_ACT_STRING:
 		buf_printf(out, "the characters, %u bits each", directive->bits);
 		if (directive->has_end)

@@ -67,6 +67,9 @@ static Status write_raw(const AsmProgram *program, Buf *out, DiagList *diags)
 		diag_report_file(diags, DIAG_WARNING, program->sources[0].name, NULL,
 				 "the program begins at 0x%llX, but a raw file is loaded at 0x%llX", (unsigned long long)low,
 				 (unsigned long long)isa->image->address);
+	if (program->row_count)
+		diag_report_file(diags, DIAG_WARNING, program->sources[0].name, NULL,
+				 "a raw file holds cells alone: the rows of table %s are lost", isa->tables[program->rows[0].table].name);
 	buf_fill(out, 0, (size_t)(high - low) * bytes);
 	if (out->failed)
 		return STATUS_NOMEM;

@@ -139,6 +139,14 @@ static int put_program(Loaded *loaded, const LoadedFile *file, u64 *start)
 			if (machine_write(loaded->machine, segment->space, segment->origin + i, segment->cells[i]))
 				return failed(loaded, EXIT_NOT_RUNNABLE, "%s: address out of range", file->name);
 	}
+	for (u32 i = 0; i < program->row_count; i++) {
+		const AsmRow *row = &program->rows[i];
+
+		for (u16 k = 0; k < loaded->isa->tables[row->table].column_count; k++)
+			if (machine_set_table(loaded->machine, row->table, k, row->row, row->values[k]))
+				return failed(loaded, EXIT_NOT_RUNNABLE, "%s: no memory for row %llu of table %s", file->name,
+					      (unsigned long long)row->row, loaded->isa->tables[row->table].name);
+	}
 	*start = program->entry;
 	return 0;
 }

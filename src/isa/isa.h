@@ -27,6 +27,8 @@ enum {
 	ISA_WORDS = 4,         /* an instruction has at most 256 bits */
 	ISA_MAX_FIELDS = 12,   /* fields of one instruction */
 	ISA_MAX_CHOICES = 16,
+	ISA_MAX_COLUMNS = 8,   /* of a table */
+	ISA_MAX_SECTIONS = 16, /* of a dialect */
 	ISA_NONE = 0xFFFF,
 };
 
@@ -219,8 +221,8 @@ typedef struct IsaReason { /* stop 2 "call stack is full" */
 
 typedef struct IsaTable { /* table fn : nargs 32, addr 32: constants known at decode time, filled by the loader */
 	const char *name;
-	const char *columns[8];
-	u8 widths[8];
+	const char *columns[ISA_MAX_COLUMNS];
+	u8 widths[ISA_MAX_COLUMNS];
 	u32 column_count;
 } IsaTable;
 
@@ -256,17 +258,33 @@ typedef enum IsaAction {
 	ISA_ACT_GLOBAL,  /* accepted, no effect */
 	ISA_ACT_ENTRY,   /* entry: where execution starts */
 	ISA_ACT_IGNORE,
+	ISA_ACT_ROW,     /* row TABLE columns: one row more of a table; a label in front of it is the row's number */
 } IsaAction;
+
+typedef enum IsaColumnKind { ISA_COLUMN_OPERAND, ISA_COLUMN_HERE, ISA_COLUMN_NUMBER } IsaColumnKind;
+
+typedef struct IsaRowColumn { /* what a `row` directive writes into a column */
+	u8 kind;    /* IsaColumnKind */
+	u8 operand; /* its number */
+	u64 number;
+} IsaRowColumn;
 
 typedef struct IsaDirective {
 	const char *name;    /* ".FILL" */
 	u8 action;
-	u8 bits;             /* DATA, STRING */
+	u8 bits;             /* DATA, STRING; SPACE: of one item, 0 = a cell */
 	bool little;         /* DATA: low cell first (else the space's own order) */
 	bool has_end;        /* STRING */
 	u64 end;
 	const char *section; /* SECTION: space name, or NULL = the operand */
 	bool single;         /* DATA, STRING: exactly one operand (word `single`, as in `.FILL w = data 16 single`) */
+	bool is_float;       /* DATA: decimal fractions, as IEEE 754 numbers of 32 or 64 bits */
+	u16 in;              /* DATA, STRING, SPACE: the section its cells go to, an index into the dialect's; or ISA_NONE */
+	bool redefine;       /* EQU: the name may be defined before; the last definition counts */
+	bool once;           /* INCLUDE: a file that was read is not read again */
+	u16 table;           /* ROW: index into isa->tables */
+	u8 params;           /* ROW: operands */
+	IsaRowColumn columns[ISA_MAX_COLUMNS]; /* ROW: one for each column */
 	bool nonzero;        /* SPACE: a count of 0 is refused (word `nonzero`, as in `.BLKW n = space nonzero`) */
 } IsaDirective;
 
@@ -283,6 +301,14 @@ typedef enum IsaUnknownEscape {
 	ISA_ESCAPE_KEEP, /* two characters: the backslash and it */
 	ISA_ESCAPE_CHAR, /* the character alone */
 } IsaUnknownEscape;
+
+/* A part of a space that statements fill from several places: the sections of a space lie one behind the other in the
+ * order they are declared, each at a multiple of its alignment, behind what stands in the space itself. */
+typedef struct IsaSection { /* section data8 in data align 8 */
+	const char *name;
+	u16 space;
+	u64 align; /* cells */
+} IsaSection;
 
 typedef struct IsaDialect {
 	const char *name;            /* "" for a nameless one */
@@ -319,6 +345,11 @@ typedef struct IsaDialect {
 	                                statement begins; or NULL */
 	const char *excludes[8];     /* `exclude NOP PUTC`: mnemonics this dialect does not have */
 	u32 exclude_count;
+	bool multiline;              /* `strings .. multiline`: a string may go on in the next line */
+	const char *entry;           /* `entry main [required]`: the label where the program starts; or NULL */
+	bool entry_required;
+	IsaSection sections[ISA_MAX_SECTIONS];
+	u32 section_count;
 	IsaDirective *directives;
 	u32 directive_count;
 } IsaDialect;

@@ -1,62 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * asm NAME { ... }: how programs for the machine are written. Line by line: either a keyword (comment, case, number,
- * ...) or a directive `NAME operands = action ...`. A file without any gets one plain dialect with GNU's directives.
+ * ...) or a directive (isa_directive.c). A file without any gets one plain dialect with GNU's directives.
  */
 #include <string.h>
 
 #include "base/bits.h"
 #include "isa/isa_parse.h"
-
-static const struct {
-	const char *name;
-	u8 action;
-} actions[] = {
-	{"org", ISA_ACT_ORG},   {"data", ISA_ACT_DATA},       {"space", ISA_ACT_SPACE},   {"string", ISA_ACT_STRING},
-	{"align", ISA_ACT_ALIGN}, {"section", ISA_ACT_SECTION}, {"equ", ISA_ACT_EQU},     {"include", ISA_ACT_INCLUDE},
-	{"end", ISA_ACT_END},   {"global", ISA_ACT_GLOBAL},   {"entry", ISA_ACT_ENTRY},   {"ignore", ISA_ACT_IGNORE},
-};
-
-static IsaDirective *new_directive(Parser *p, IsaDialect *d, u32 *cap)
-{
-	if (d->directive_count >= 200 ||
-	    !arena_grow(p->arena, (void **)&d->directives, cap, d->directive_count, sizeof(IsaDirective))) {
-		p->give_up = true;
-		return NULL;
-	}
-	d->directives[d->directive_count] = (IsaDirective){0};
-	return &d->directives[d->directive_count++];
-}
-
-static void use_gnu(Parser *p, IsaDialect *d, u32 *cap)
-{
-	static const struct {
-		const char *name;
-		u8 action, bits;
-		bool has_end;
-	} gnu[] = {
-		{".byte", ISA_ACT_DATA, 8, false},    {".half", ISA_ACT_DATA, 16, false},   {".short", ISA_ACT_DATA, 16, false},
-		{".2byte", ISA_ACT_DATA, 16, false},  {".word", ISA_ACT_DATA, 32, false},   {".long", ISA_ACT_DATA, 32, false},
-		{".4byte", ISA_ACT_DATA, 32, false},  {".dword", ISA_ACT_DATA, 64, false},  {".quad", ISA_ACT_DATA, 64, false},
-		{".8byte", ISA_ACT_DATA, 64, false},  {".ascii", ISA_ACT_STRING, 8, false}, {".asciz", ISA_ACT_STRING, 8, true},
-		{".string", ISA_ACT_STRING, 8, true}, {".space", ISA_ACT_SPACE, 0, false},  {".zero", ISA_ACT_SPACE, 0, false},
-		{".skip", ISA_ACT_SPACE, 0, false},   {".org", ISA_ACT_ORG, 0, false},      {".balign", ISA_ACT_ALIGN, 0, false},
-		{".equ", ISA_ACT_EQU, 0, false},      {".set", ISA_ACT_EQU, 0, false},      {".globl", ISA_ACT_GLOBAL, 0, false},
-		{".global", ISA_ACT_GLOBAL, 0, false}, {".include", ISA_ACT_INCLUDE, 0, false}, {".end", ISA_ACT_END, 0, false},
-		{".text", ISA_ACT_IGNORE, 0, false},  {".data", ISA_ACT_IGNORE, 0, false},  {".section", ISA_ACT_IGNORE, 0, false},
-		{".type", ISA_ACT_IGNORE, 0, false},  {".size", ISA_ACT_IGNORE, 0, false},  {".file", ISA_ACT_IGNORE, 0, false},
-		{".option", ISA_ACT_IGNORE, 0, false}, {".attribute", ISA_ACT_IGNORE, 0, false},
-	};
-
-	for (u32 i = 0; i < COUNT_OF(gnu); i++) {
-		IsaDirective *x = new_directive(p, d, cap);
-
-		if (!x)
-			return;
-		*x = (IsaDirective){.name = gnu[i].name, .action = gnu[i].action, .bits = gnu[i].bits, .has_end = gnu[i].has_end};
-	}
-	d->label |= ISA_LABEL_COLON;
-}
 
 static void default_numbers(IsaDialect *d)
 {
@@ -70,7 +20,7 @@ static void default_numbers(IsaDialect *d)
 
 /* One word or quoted string of the current line, as text; NULL at the end of the line. Quotes are taken off and
  * \" \\ \n \t read. */
-static const char *line_word(Parser *p)
+const char *line_word(Parser *p)
 {
 	const char *text = p->source.text;
 	u32 start;
@@ -109,35 +59,14 @@ static const char *line_word(Parser *p)
 	return arena_strndup(p->arena, text + start, p->at - start);
 }
 
-static void skip_line(Parser *p)
+void skip_line(Parser *p)
 {
 	while (line_word(p))
 		;
 }
 
-static bool word_number(const char *word, u64 *value)
-{
-	u32 base = 10;
-	u64 v = 0;
-
-	if (word[0] == '0' && (word[1] | 32) == 'x')
-		base = 16, word += 2;
-	if (!*word)
-		return false;
-	for (; *word; word++) {
-		u32 d = *word >= '0' && *word <= '9' ? (u32)(*word - '0') :
-			(*word | 32) >= 'a' && (*word | 32) <= 'f' ? (u32)((*word | 32) - 'a' + 10) : 99;
-
-		if (d >= base || v >> 58)
-			return false;
-		v = v * base + d;
-	}
-	*value = v;
-	return true;
-}
-
 /* The same, telling where it began and whether it was a string. */
-static const char *next_word(Parser *p, u32 *at, bool *quoted)
+const char *next_word(Parser *p, u32 *at, bool *quoted)
 {
 	while (p->at < p->source.len && (p->source.text[p->at] == ' ' || p->source.text[p->at] == '\t'))
 		p->at++;
@@ -202,12 +131,31 @@ static bool choose(Parser *p, const char *keyword, const char *const *words, int
 	return false;
 }
 
+/* entry main [required]; not a directive called so. */
+static bool read_entry(Parser *p, IsaDialect *d)
+{
+	u32 start = p->at, behind;
+	const char *name = line_word(p), *word;
+
+	behind = p->at;
+	word = name ? line_word(p) : NULL;
+	if (!name || !strcmp(name, "=") || (word && !strcmp(word, "="))) {
+		p->at = start;
+		return false;
+	}
+	d->entry = name;
+	d->entry_required = word && !strcmp(word, "required");
+	if (!d->entry_required)
+		p->at = behind;
+	return true;
+}
+
 static bool keyword(Parser *p, IsaDialect *d, const char *word, u32 *cap)
 {
 	static const char *const on_off[] = {"off", "on", NULL}, *const labels[] = {"bare", "colon", "both", NULL},
 	       *const ranges[] = {"strict", "loose", NULL}, *const segments[] = {"open", "explicit", "single", NULL},
 	       *const escapes[] = {"error", "keep", "char", NULL}, *const rel[] = {"target", "offset", NULL},
-	       *const toggle[] = {"escape", "toggle", NULL}, *const strings[] = {"quoted", "bare", NULL},
+	       *const toggle[] = {"escape", "toggle", NULL}, *const strings[] = {"quoted", "bare", "multiline", NULL},
 	       *const lines[] = {"end", "free", NULL};
 	const char *value;
 	int choice;
@@ -288,13 +236,17 @@ static bool keyword(Parser *p, IsaDialect *d, const char *word, u32 *cap)
 			d->unknown_escape = (u8)choice;
 	} else if (!strcmp(word, "strings")) {
 		if (choose(p, word, strings, &choice))
-			d->bare_strings = choice == 1;
+			*(choice == 2 ? &d->multiline : &d->bare_strings) = choice != 0;
 	} else if (!strcmp(word, "final-newline")) {
 		if (choose(p, word, on_off, &choice))
 			d->final_newline = choice == 1;
 	} else if (!strcmp(word, "lines")) {
 		if (choose(p, word, lines, &choice))
 			d->lines_free = choice == 1;
+	} else if (!strcmp(word, "section")) {
+		return parse_section(p, d);
+	} else if (!strcmp(word, "entry")) {
+		return read_entry(p, d);
 	} else if (!strcmp(word, "number-alone")) {
 		d->number_alone = line_word(p);
 		if (!d->number_alone)
@@ -313,64 +265,6 @@ static bool keyword(Parser *p, IsaDialect *d, const char *word, u32 *cap)
 		return false;
 	}
 	return true;
-}
-
-/* .FILL w = data 16 little */
-static void directive(Parser *p, IsaDialect *d, const char *name, u32 pos, u32 *cap)
-{
-	IsaDirective *x;
-	const char *word;
-	u32 action = 0;
-	u64 number;
-
-	/* Operand names up to '=' are for readers. */
-	while ((word = line_word(p)) != NULL && strcmp(word, "="))
-		;
-	if (!word) {
-		parse_error(p, pos, (u32)strlen(name), "keywords: comment case separators label number register symbol ranges quote "
-			    "escapes use ...; directives: .WORD w = data 16",
-			    "'%s' is no keyword of 'asm', and a directive needs '='", name);
-		return;
-	}
-	word = line_word(p);
-	while (action < COUNT_OF(actions) && !(word && !strcmp(word, actions[action].name)))
-		action++;
-	if (action == COUNT_OF(actions)) {
-		parse_error(p, pos, (u32)strlen(name), "org data space string align section equ include end global entry ignore",
-			    "'%s' is nothing a directive can do", word ? word : "");
-		skip_line(p);
-		return;
-	}
-	x = new_directive(p, d, cap);
-	if (!x)
-		return;
-	x->name = name;
-	x->action = actions[action].action;
-	if (x->action == ISA_ACT_SECTION) {
-		x->section = line_word(p);
-		return;
-	}
-	if (x->action == ISA_ACT_DATA || x->action == ISA_ACT_STRING) {
-		word = line_word(p);
-		if (!word || !word_number(word, &number) || number < 1 || number > 64)
-			parse_error(p, pos, (u32)strlen(name), "write: .WORD w = data 16", "'%s' needs the bits of one item", name);
-		else
-			x->bits = (u8)number;
-	}
-	while ((word = line_word(p)) != NULL) {
-		if (!strcmp(word, "little")) {
-			x->little = true;
-		} else if (!strcmp(word, "single")) {
-			x->single = true;
-		} else if (!strcmp(word, "nonzero")) {
-			x->nonzero = true;
-		} else if (x->action == ISA_ACT_STRING && word_number(word, &number)) {
-			x->has_end = true;
-			x->end = number;
-		} else if (strlen(word) != 1) { /* an operand's name again: `org q` */
-			parse_error(p, pos, (u32)strlen(name), NULL, "'%s' means nothing here", word);
-		}
-	}
 }
 
 void parse_dialect(Parser *p)
@@ -417,7 +311,7 @@ void parse_dialect(Parser *p)
 			continue;
 		}
 		if (!keyword(p, &d, word, &cap))
-			directive(p, &d, word, start, &cap);
+			parse_directive(p, &d, word, start, &cap);
 	}
 	if (p->at < p->source.len)
 		p->at++;
@@ -428,6 +322,14 @@ void parse_dialect(Parser *p)
 		return;
 	}
 	isa->dialects[isa->dialect_count++] = d;
+}
+
+static bool place_exists(const Isa *isa, const IsaDialect *d, const char *name)
+{
+	for (u32 i = 0; i < d->section_count; i++)
+		if (!strcmp(d->sections[i].name, name))
+			return true;
+	return isa_find_space(isa, name, strlen(name)) != ISA_NONE;
 }
 
 void finish_dialects(Parser *p)
@@ -455,8 +357,7 @@ void finish_dialects(Parser *p)
 		if (!d->label)
 			d->label = ISA_LABEL_COLON;
 		for (u32 k = 0; k < d->directive_count; k++)
-			if (d->directives[k].section && isa_find_space(isa, d->directives[k].section,
-								       strlen(d->directives[k].section)) == ISA_NONE)
+			if (d->directives[k].section && !place_exists(isa, d, d->directives[k].section))
 				diag_report_file(p->diags, DIAG_ERROR, p->source.name, NULL,
 						 "directive '%s' names a space '%s' that does not exist", d->directives[k].name,
 						 d->directives[k].section);

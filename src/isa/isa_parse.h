@@ -197,6 +197,16 @@ void parse_insn(Parser *p);
 void parse_alias(Parser *p);
 void parse_pseudo(Parser *p);
 void parse_dialect(Parser *p);
+/* One word or quoted string of the current line, without quotes; NULL at its end. next_word tells where it began and
+ * whether it was quoted; skip_line leaves out the rest. */
+const char *line_word(Parser *p);
+const char *next_word(Parser *p, u32 *at, bool *quoted);
+void skip_line(Parser *p);
+bool word_number(const char *word, u64 *value);
+/* NAME operands = action ...: `name`, which begins at `pos`, is read. */
+void parse_directive(Parser *p, IsaDialect *d, const char *name, u32 pos, u32 *cap);
+bool parse_section(Parser *p, IsaDialect *d);
+void use_gnu(Parser *p, IsaDialect *d, u32 *cap);
 void finish_dialects(Parser *p);
 void check_dialects(Parser *p); /* when forms are known */
 void finish_forms(Parser *p);
