@@ -265,7 +265,7 @@ static void do_line(Repl *repl, const char *line, size_t len)
 		} else {
 			count = repl->shell->hex_lines ? read_cells(repl, start, cells, COUNT_OF(cells)) : 0;
 			if (count)
-				repl_cells(repl, start, cells, count);
+				repl_cells(repl, cells, count);
 			else
 				repl_text(repl, "line", line, len, REPL_DO);
 		}
@@ -333,6 +333,8 @@ static int converse(Repl *repl)
 			break;
 		}
 	}
+	if (repl->mid_line)
+		repl_write(repl, "\n", 1);
 	lines_close(repl->lines);
 	if (interrupt_ended_by())
 		return EXIT_SIGNAL + interrupt_ended_by();

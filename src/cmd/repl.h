@@ -141,9 +141,11 @@ typedef enum ReplMode {
 /* False after an error was shown. */
 bool repl_text(Repl *repl, const char *name, const char *text, size_t len, ReplMode mode);
 /* A line of cells in hex. */
-bool repl_cells(Repl *repl, const char *line, const u64 *cells, u32 count);
+bool repl_cells(Repl *repl, const u64 *cells, u32 count);
 bool repl_run_from(Repl *repl, u64 start);
 void repl_set_end(Repl *repl);
+/* Until the time that every vCPU of a machine sleeps for has come, or Ctrl-C. */
+void repl_sleep_until(Machine *machine, u64 time);
 
 /* repl_show.c */
 /* The machine as it is now has been shown: all of it, or a part. */

@@ -311,7 +311,8 @@ static void do_undo(Repl *repl, const char *args)
 	for (u64 i = 0; i < value.value && i < 1000; i++)
 		if (!repl_undo(repl))
 			return;
-	repl_message(repl, "back to before the last %s", value.value > 1 ? "lines" : "line");
+	repl_message(repl, value.value == 1 ? "back to before the last line" : "back by %llu lines",
+		     (unsigned long long)value.value);
 }
 
 static void do_reset(Repl *repl, const char *args)
@@ -479,7 +480,7 @@ static void do_hex(Repl *repl, const char *args)
 		args = skip(end);
 	}
 	if (count)
-		repl_cells(repl, "(in hex)", cells, count);
+		repl_cells(repl, cells, count);
 	else
 		repl_message(repl, "which cells? !hex CELL...");
 }

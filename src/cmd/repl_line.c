@@ -4,14 +4,17 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cmd/file.h"
 #include "cmd/interrupt.h"
 #include "cmd/outcome.h"
 #include "cmd/repl.h"
 #include "cmd/say.h"
+#include "cmd/terminal.h"
+#include "machine/vcpus.h"
 
-enum { SLICE = 200000, CELLS_MOST = 1 << 20 };
+enum { SLICE = 200000, CELLS_MOST = 1 << 20, POLLS = 100 };
 
 typedef enum RunEnd { RUN_DONE, RUN_HALTED, RUN_FAULT, RUN_STOPPED } RunEnd;
 
@@ -45,7 +48,8 @@ static bool defines_anew(Repl *repl, const AsmProgram *program, const Source *so
 			at++;
 		buf_init(&address);
 		load_hex(repl->isa, repl->loaded.dialect, old->value,
-			 old->space == ISA_NONE ? 1 : repl->isa->spaces[old->space].addr_bits, &address);
+			 old->space == ISA_NONE || repl->isa->spaces[old->space].addr_bits > 32
+				 ? 8 : repl->isa->spaces[old->space].addr_bits, &address);
 		diag_report(diags, DIAG_ERROR, source, (size_t)(at - source->text), len,
 			    "take another name; !undo takes back the last line, !clear_program all of them",
 			    "label '%s' is defined already: %s", symbol->name, buf_text(&address));
@@ -122,7 +126,7 @@ void repl_set_end(Repl *repl)
 
 /* ---- Running ---- */
 
-/* The program wants input: a line of the session. False when there is none and never will be, or Ctrl-C came. */
+/* The program wants input: a line of the session. */
 static void give_input(Repl *repl)
 {
 	const char *line = repl_ask(repl, "input> ");
@@ -142,6 +146,32 @@ static void touch(Repl *repl, u16 space, u64 address)
 			return;
 	if (repl->touched_count < COUNT_OF(repl->touched))
 		repl->touched[repl->touched_count++] = (ReplCell){.space = space, .address = address};
+}
+
+/* It does nothing but look for a key that does not come. */
+static bool only_polls(Machine *machine, u64 *polls)
+{
+	MachineStats stats;
+	bool polled;
+
+	machine_stats(machine, &stats);
+	polled = stats.key_polls - *polls > POLLS && !machine_input_pending(machine) && !machine_input_ended(machine);
+	*polls = stats.key_polls;
+	return polled;
+}
+
+/* Until the time that every vCPU sleeps for has come. */
+void repl_sleep_until(Machine *machine, u64 time)
+{
+	const double begun = terminal_now(), wanted = (double)(time - machine_time(machine)) * 1e-9;
+
+	while (!*interrupt_flag() && terminal_now() - begun < wanted) {
+		const double left = wanted - (terminal_now() - begun);
+
+		nanosleep(&(struct timespec){.tv_nsec = left < 0.05 ? (long)(left * 1e9) : 50000000}, NULL);
+	}
+	if (!*interrupt_flag())
+		machine_set_time(machine, time);
 }
 
 static void say_stop(Repl *repl, const MachineStop *stop)
@@ -166,17 +196,21 @@ static RunEnd run(Repl *repl, u64 start, u32 own, bool *one_call)
 	const u64 end = repl->state.places[repl->isa->code_space], first = machine_icount(machine);
 	MachineStop stop = {.kind = STOP_BREAK};
 	RunEnd result = RUN_DONE;
+	MachineStats stats;
 	IsaDecoded decoded;
 	IsaFlow flow;
 	bool stepped, going = true;
+	u64 polls;
 
 	*one_call = false;
+	machine_stats(machine, &stats);
+	polls = stats.key_polls;
 	repl->touched_count = 0;
 	machine_set_pc(machine, start);
 	machine_decode(machine, start, &decoded);
 	if (decoded.insn) {
 		flow = isa_flow(repl->isa, &decoded);
-		*one_call = own == 1 && (!flow.jumps || flow.calls);
+		*one_call = own == 1 && !flow.returns && (!flow.jumps || flow.calls);
 	}
 	stepped = machine_break_set(machine, end, true) != STATUS_OK; /* the end of the space */
 	while (going) {
@@ -198,7 +232,10 @@ static RunEnd run(Repl *repl, u64 start, u32 own, bool *one_call)
 		switch (stop.kind) {
 		case STOP_BUDGET:
 			going = !stepped || machine_pc(machine) != end;
+			if (going && only_polls(machine, &polls))
+				give_input(repl);
 			break;
+		case STOP_SLEEP: repl_sleep_until(machine, stop.code); break;
 		case STOP_FRAME: break;
 		case STOP_WATCH: touch(repl, stop.space, stop.address); break;
 		case STOP_WAIT: give_input(repl); break;
@@ -220,6 +257,8 @@ static RunEnd run(Repl *repl, u64 start, u32 own, bool *one_call)
 	repl_flush(repl);
 	if (result == RUN_HALTED && *one_call) /* will be as before */
 		return result;
+	if ((result == RUN_HALTED || result == RUN_STOPPED) && repl->shell->resume)
+		repl->shell->resume(machine);
 	repl_show_changes(repl);
 	if (result != RUN_STOPPED && machine_icount(machine) - first > own)
 		repl_message(repl, "(%llu instructions)", (unsigned long long)(machine_icount(machine) - first));
@@ -231,8 +270,6 @@ bool repl_run_from(Repl *repl, u64 start)
 	bool one_call;
 	RunEnd end = run(repl, start, ~0u, &one_call);
 
-	if (end == RUN_HALTED && repl->shell->resume)
-		repl->shell->resume(repl->machine);
 	repl_set_end(repl);
 	repl_note_registers(repl);
 	return end != RUN_FAULT;
@@ -315,8 +352,6 @@ static bool execute(Repl *repl, const AsmProgram *program, const Put *put, ReplM
 		case RUN_HALTED:
 			if (mode == REPL_DO && one_call)
 				as_before(repl, program);
-			else if (repl->shell->resume)
-				repl->shell->resume(repl->machine);
 			break;
 		case RUN_FAULT:
 			if (mode == REPL_DO) {
@@ -422,7 +457,18 @@ bool repl_text(Repl *repl, const char *name, const char *text, size_t len, ReplM
 	return fine;
 }
 
-bool repl_cells(Repl *repl, const char *line, const u64 *cells, u32 count)
+/* The cells as instructions, a line each: text that makes them again. */
+static void cells_text(const Repl *repl, u64 address, const u64 *cells, u32 count, Buf *out)
+{
+	const DisOptions how = {.dialect = repl->loaded.dialect};
+
+	for (u32 at = 0; at < count;) {
+		at += dis_cells(repl->isa, &how, address + at, cells + at, count - at, out);
+		buf_byte(out, '\n');
+	}
+}
+
+bool repl_cells(Repl *repl, const u64 *cells, u32 count)
 {
 	const u16 code = repl->isa->code_space;
 	AsmSegment segment = {.space = code, .origin = repl->state.places[code], .cells = (u64 *)(uintptr_t)cells,
@@ -432,6 +478,7 @@ bool repl_cells(Repl *repl, const char *line, const u64 *cells, u32 count)
 			      .entry = segment.origin};
 	AsmPiece piece = {.space = repl->state.space};
 	bool fine = false, changed = false;
+	Buf text;
 
 	if (!repl_undo_push(repl))
 		return false;
@@ -439,7 +486,10 @@ bool repl_cells(Repl *repl, const char *line, const u64 *cells, u32 count)
 	if (piece.places) {
 		memcpy(piece.places, repl->state.places, repl->isa->space_count * sizeof(u64));
 		piece.places[code] += count;
-		fine = add(repl, line, strlen(line), &program, &piece, REPL_DO, &changed);
+		buf_init(&text);
+		cells_text(repl, segment.origin, cells, count, &text);
+		fine = add(repl, buf_text(&text), text.len, &program, &piece, REPL_DO, &changed);
+		buf_fini(&text);
 		free(piece.places);
 	}
 	if (!changed)

@@ -26,6 +26,15 @@ static void hex(Repl *repl, u64 value, unsigned bits)
 	load_hex(repl->isa, repl->loaded.dialect, value, bits, &repl->out);
 }
 
+/* As many bits as are worth showing: of wide values only those that are in use. */
+static unsigned shown_bits(u64 value, unsigned width)
+{
+	unsigned used = value ? 64 - (unsigned)__builtin_clzll(value) : 1;
+
+	used = used < 8 ? 8 : (used + 3) & ~3u;
+	return width <= 32 || used > width ? width : used;
+}
+
 void repl_show_number(Repl *repl, u64 value, unsigned width)
 {
 	i64 number = width < 64 ? bits_signed(value, width) : (i64)value;
@@ -35,7 +44,7 @@ void repl_show_number(Repl *repl, u64 value, unsigned width)
 	buf_printf(&repl->out, "%lld", (long long)number);
 	if (number < 0 || number > 9) {
 		buf_str(&repl->out, " (");
-		hex(repl, value, width);
+		hex(repl, value, shown_bits(value, width));
 		buf_byte(&repl->out, ')');
 	}
 }
@@ -45,7 +54,7 @@ void repl_show_address(Repl *repl, u16 space, u64 address)
 	if (space == ISA_NONE)
 		repl_show_number(repl, address, 64);
 	else
-		hex(repl, address, repl->isa->spaces[space].addr_bits);
+		hex(repl, address, shown_bits(address, repl->isa->spaces[space].addr_bits));
 }
 
 static const IsaReg *reg_of(const Isa *isa, u32 slot)
@@ -173,7 +182,8 @@ static void show_registers_changed(Repl *repl)
 		if (before > start)
 			buf_str(&repl->out, "  ");
 		const size_t item = repl->out.len;
-		if (!repl->shell->show_register || !repl->shell->show_register(repl->machine, slot, &repl->out)) {
+		if (!repl->shell->show_register ||
+		    !repl->shell->show_register(repl->machine, slot, repl->slots[slot], &repl->out)) {
 			register_name(isa, slot, &repl->out);
 			buf_str(&repl->out, " = ");
 			repl_show_number(repl, value, reg->width);
@@ -194,10 +204,10 @@ static void show_run(Repl *repl, u16 space, u64 first, u64 count)
 	u64 value = 0;
 
 	buf_printf(&repl->out, "%s[", s->name);
-	hex(repl, first, s->addr_bits);
+	repl_show_address(repl, space, first);
 	if (count > 1) {
 		buf_str(&repl->out, "..");
-		hex(repl, first + count - 1, s->addr_bits);
+		repl_show_address(repl, space, first + count - 1);
 	}
 	buf_str(&repl->out, "] =");
 	for (u64 i = 0; i < count && i < RUN_CELLS; i++) {
@@ -354,7 +364,7 @@ void repl_show_memory(Repl *repl, u16 space, u64 address, u64 count)
 
 		if (i % per_line == 0) {
 			buf_printf(&repl->out, "%s%s[", i ? "\n" : "", s->name);
-			hex(repl, address, s->addr_bits);
+			repl_show_address(repl, space, address);
 			buf_byte(&repl->out, ']');
 		}
 		if (machine_read(repl->machine, space, address, &value) != STATUS_OK) {
@@ -418,7 +428,7 @@ void repl_show_code(Repl *repl, u64 address, u64 count)
 
 		machine_decode(repl->machine, address, &decoded);
 		cells = item && !item->is_code ? item->cells - (address - item->address) : decoded.cells;
-		hex(repl, address, isa->pc_width);
+		repl_show_address(repl, isa->code_space, address);
 		buf_byte(&repl->out, ' ');
 		start = repl->out.len;
 		show_cells(repl, isa->code_space, address, cells, 4);

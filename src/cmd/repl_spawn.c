@@ -46,6 +46,11 @@ static void on_output(void *ctx, const u8 *bytes, size_t len)
 	repl->mid_line = bytes[len - 1] != '\n';
 }
 
+static bool goes_on(const MachineStop *stop)
+{
+	return stop->kind == STOP_BUDGET || stop->kind == STOP_FRAME || stop->kind == STOP_WAIT || stop->kind == STOP_SLEEP;
+}
+
 static void run(Repl *repl, Loaded *loaded)
 {
 	const u64 fuel = repl->fuel > ~(u64)0 / FUEL_FACTOR ? ~(u64)0 : repl->fuel * FUEL_FACTOR;
@@ -56,13 +61,15 @@ static void run(Repl *repl, Loaded *loaded)
 
 	machine_set_output(machine, on_output, repl);
 	machine_input_end(machine);
-	while ((stop.kind == STOP_BUDGET || stop.kind == STOP_FRAME || stop.kind == STOP_WAIT) &&
-	       machine_icount(machine) < fuel && !*interrupt_flag())
+	while (goes_on(&stop) && machine_icount(machine) < fuel && !*interrupt_flag()) {
 		stop = machine_run(machine, SLICE);
+		if (stop.kind == STOP_SLEEP)
+			repl_sleep_until(machine, stop.code);
+	}
 	outcome_init(&outcome);
 	if (*interrupt_flag()) {
 		crashed(repl, EXIT_SIGNAL + 2, "interrupted");
-	} else if (stop.kind == STOP_BUDGET || stop.kind == STOP_FRAME || stop.kind == STOP_WAIT) {
+	} else if (goes_on(&stop)) {
 		crashed(repl, EXIT_LIMIT, "it runs too long: --fuel gives a hundredth of what it may execute");
 	} else {
 		outcome_of_stop(&outcome, loaded, &stop);

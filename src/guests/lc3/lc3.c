@@ -326,18 +326,20 @@ static u64 get_register(const Machine *machine, const char *name)
 												 : 0;
 }
 
+static char condition(u64 cc)
+{
+	return cc & 0x8000 ? 'N' : cc ? 'P' : 'Z';
+}
+
 /* The condition codes as letters; of the rest of the state beside R0..R7 nothing. */
-static bool shell_register(const Machine *machine, u32 slot, Buf *out)
+static bool shell_register(const Machine *machine, u32 slot, u64 before, Buf *out)
 {
 	const char *name = isa_slot_name(machine_isa(machine), slot);
-	u64 cc;
 
 	if (name[0] == 'R')
 		return false;
-	if (strcmp(name, "cc") == 0) {
-		cc = get_register(machine, "cc");
-		buf_printf(out, "cc: %s", cc & 0x8000 ? "N" : cc ? "P" : "Z");
-	}
+	if (strcmp(name, "cc") == 0 && condition(before) != condition(machine_slot(machine, slot)))
+		buf_printf(out, "cc: %c", condition(machine_slot(machine, slot)));
 	return true;
 }
 
