@@ -55,7 +55,8 @@ void outcome_place(const Loaded *loaded, u16 space, u64 address, Buf *out)
 	const AsmLine *line = line_of(loaded, space, address, &file);
 	u64 offset = 0;
 
-	load_hex(loaded->isa, loaded->dialect, address, loaded->isa->spaces[space].addr_bits, out);
+	load_hex(loaded->isa, loaded->dialect, address,
+		 space == loaded->isa->code_space ? loaded->isa->pc_width : loaded->isa->spaces[space].addr_bits, out);
 	symbol = load_symbol_near(loaded, space, address, &offset);
 	if (!symbol && !line)
 		return;
@@ -93,6 +94,22 @@ static void tell_deadlock(Outcome *outcome, const Loaded *loaded)
 		machine_vcpu_describe(machine, n, &outcome->reason);
 		first = false;
 	}
+}
+
+/* "invalid opcode: 99 at ip=2 (illegal instruction at x0002)": the machine's own words come first. */
+static void own_words(Outcome *outcome, const Loaded *loaded, const MachineStop *stop)
+{
+	Buf words;
+
+	if (!loaded->guest || !loaded->guest->explain)
+		return;
+	buf_init(&words);
+	loaded->guest->explain(loaded->machine, stop, &words);
+	if (words.len) {
+		buf_printf(&words, " (%s)", buf_text(&outcome->reason));
+		outcome_set(outcome, outcome->state, outcome->code, "%s", buf_text(&words));
+	}
+	buf_fini(&words);
 }
 
 void outcome_of_stop(Outcome *outcome, const Loaded *loaded, const MachineStop *stop)
@@ -170,6 +187,8 @@ void outcome_of_stop(Outcome *outcome, const Loaded *loaded, const MachineStop *
 		outcome_set(outcome, "failed", EXIT_HUSK, "stopped unexpectedly at %s", buf_text(&place));
 		break;
 	}
+	if (stop->kind == STOP_ILLEGAL || stop->kind == STOP_TRAP || stop->kind == STOP_FAULT)
+		own_words(outcome, loaded, stop);
 	buf_fini(&place);
 	buf_fini(&address);
 }

@@ -65,7 +65,7 @@ static const Opt run_options[] = {
 	{"input", 'i', OPT_TEXT, offsetof(RunOptions, input), "FILE",
 	 "console input, read whole before the start (-: all of stdin)"},
 	{"trace", 0, OPT_MAYBE, offsetof(RunOptions, trace), "FILE",
-	 "a line for each instruction, on stderr or in FILE"},
+	 "a line for each instruction, on stderr or in FILE; --trace=NAME: as the original machine NAME prints it"},
 	{"stats", 0, OPT_FLAG, offsetof(RunOptions, stats), NULL, "figures about the run, on stderr"},
 	{"format", 0, OPT_CHOICE, offsetof(RunOptions, format), "text|json",
 	 "json: how the run ended, as one line of JSON on stderr"},

@@ -32,6 +32,10 @@ int trace_open(Trace *trace, const Loaded *loaded, const char *path)
 
 	*trace = (Trace){.loaded = loaded, .fd = STDERR_FILENO, .path = path};
 	buf_init(&trace->out);
+	if (loaded->guest && loaded->guest->trace && strcmp(path, loaded->guest->trace->name) == 0) {
+		trace->own = loaded->guest->trace;
+		return 0;
+	}
 	if (*path && strcmp(path, "-") != 0) {
 		trace->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 		trace->owns_fd = true;
@@ -262,11 +266,45 @@ static void describe_vcpu(Trace *trace, u64 count, u32 vcpu)
 	describe(trace, count, vcpu, pc, &decoded, &trace->out);
 }
 
+/* The end of a trace may be text on the console: running for no instruction brings it out. */
+static void end_own(Trace *trace, const MachineStop *stop)
+{
+	trace->own->end(trace->loaded->machine, stop, &trace->out);
+	machine_run(trace->loaded->machine, 0);
+}
+
+/* The guest's own trace. An instruction that has to wait is begun once. */
+static MachineStop run_own(Trace *trace, u64 max_insns)
+{
+	Machine *machine = trace->loaded->machine;
+	MachineStop stop = {.kind = STOP_BUDGET, .pc = machine_pc(machine)};
+
+	for (u64 done = 0; done < max_insns && stop.kind == STOP_BUDGET && !trace->out.failed; done++) {
+		u64 count = machine_icount(machine);
+
+		if (!trace->begun)
+			trace->own->before(machine, &trace->out);
+		stop = machine_run(machine, 1);
+		trace->begun = machine_icount(machine) == count;
+		if (stop.kind == STOP_BUDGET && trace->begun)
+			continue;
+		if (stop.kind == STOP_BUDGET)
+			trace->own->after(machine, &trace->out);
+		else if (stop.kind != STOP_WAIT && stop.kind != STOP_SLEEP && stop.kind != STOP_FRAME)
+			end_own(trace, &stop);
+		if (trace->out.len >= FLUSH_AT)
+			trace_flush(trace);
+	}
+	return stop;
+}
+
 MachineStop trace_run(Trace *trace, u64 max_insns)
 {
 	Machine *machine = trace->loaded->machine;
 	MachineStop stop = {.kind = STOP_BUDGET, .pc = machine_pc(machine)};
 
+	if (trace->own)
+		return run_own(trace, max_insns);
 	for (u64 done = 0; done < max_insns && !trace->out.failed; done++) {
 		u64 count = machine_icount(machine), own;
 		u32 vcpu = machine_vcpu_next(machine), ran;

@@ -11,6 +11,8 @@
  * The machine is run one instruction at a time. Changed registers are found by comparing; changed cells by a
  * write watch over each space, which tells the place of a write, and by comparing a few cells around that place
  * with a copy of the space (an instruction may write several cells; the watch names one).
+ *
+ * `--trace=NAME`, NAME being the guest's (guest->trace): the texts its original prints instead, to stderr.
  */
 #ifndef CMD_TRACE_H
 #define CMD_TRACE_H
@@ -27,10 +29,12 @@ typedef struct Trace {
 	u32 vcpu_room;/* for how many */
 	u64 **copies; /* owned: [spaces] cells as known, or NULL for a space that is too large */
 	u64 *counts;  /* owned: [spaces] cells in each copy */
+	const GuestTrace *own; /* the guest's, when that was asked for */
+	bool begun;            /* own->before was called for an instruction that waits */
 	Buf out;
 } Trace;
 
-/* path "" or "-": stderr. 0 or an exit code; complains itself. */
+/* path "" or "-": stderr; the name of the guest's own trace: that, to stderr. 0 or an exit code; complains itself. */
 int trace_open(Trace *trace, const Loaded *loaded, const char *path);
 /* 0, or an exit code when lines were lost; complains itself. */
 int trace_close(Trace *trace);

@@ -5,10 +5,12 @@
 
 #include "base/strmap.h"
 #include "guests/lc3/lc3.h"
+#include "guests/svm/svm.h"
 #include "guests/tinyvm/tinyvm.h"
 
 const Guest *const guests_all[] = {
 	&lc3_guest,
+	&svm_guest,
 	&tinyvm_guest,
 	NULL,
 };

@@ -223,6 +223,8 @@ void check_unused(Parser *p)
 	for (u32 f = 0; f < isa->field_count; f++) {
 		const char *name = isa->fields[f].name;
 
+		if (p->field_used[f] == FIELD_LEFT_OUT)
+			continue;
 		if (!in_pattern(isa, f))
 			parse_warn(p, find_word(p, "field", name), (u32)strlen(name), NULL, "field '%s' is in no pattern", name);
 		else if (!p->field_used[f] && isa->fields[f].kind != ISA_FIELD_LETTER)

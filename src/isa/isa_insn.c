@@ -590,6 +590,8 @@ void parse_insn(Parser *p)
 			   "'%s' can be left by a fault, raise or host call after it has changed memory", insn->name);
 	trailing_doc(p, p->prev_end, &insn->doc);
 	if (insn->when && rtl_const(isa, insn->when->value, NULL, &holds)) {
+		for (u32 f = 0; !holds && f < insn->field_count; f++)
+			p->field_used[insn->fields[f].field] = FIELD_LEFT_OUT;
 		if (!holds)
 			return; /* under the chosen options there is no such instruction */
 		insn->when = NULL;

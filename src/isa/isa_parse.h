@@ -25,6 +25,8 @@ typedef enum TokenKind {
 	TOK_END, TOK_IDENT, TOK_NUMBER, TOK_STRING, TOK_PUNCT, TOK_FIELDNUM, /* #name */
 } TokenKind;
 
+enum { FIELD_LEFT_OUT = 2 }; /* field_used: an instruction that an option leaves out has it */
+
 typedef struct Token {
 	u8 kind;
 	bool line_start; /* first on its line */
@@ -85,7 +87,7 @@ typedef struct Parser {
 	NamedNumber numbers[8];
 	u32 number_count;
 	bool fill_checked, has_code, uses_cycles, own_cycles;
-	u8 *field_used, *reg_used; /* for warnings; grown with fields and regs */
+	u8 *field_used, *reg_used; /* for warnings; grown with fields and regs. FIELD_LEFT_OUT: by an option */
 	u32 cap_field_used, cap_reg_used;
 
 	/* While a body is parsed: */

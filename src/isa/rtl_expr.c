@@ -6,6 +6,7 @@
  *
  * Precedence, loosest first:  ?:   ||   &&   |   ^   &   == !=   <s <u ...   << >> >>s   @   + -   * /s %u ...   - ~ !
  */
+#include <ctype.h>
 #include <string.h>
 
 #include "base/bits.h"
@@ -278,6 +279,15 @@ static bool find_table(const Isa *isa, const char *name, u32 len)
 	return false;
 }
 
+/* Does this choice stand here? Choices are words as people write them: 18, func-meta, v3. */
+static bool at_choice(const Parser *p, const char *choice)
+{
+	size_t n = strlen(choice), left = p->source.len - p->tok.pos;
+
+	return n <= left && memcmp(tok_text(p), choice, n) == 0 &&
+	       (n == left || !(isalnum((u8)tok_text(p)[n]) || strchr("_-", tok_text(p)[n])));
+}
+
 static RtlExpr *parse_option_test(Parser *p, int option, u32 pos)
 {
 	const IsaOption *o = &p->isa->options[option];
@@ -289,12 +299,17 @@ static RtlExpr *parse_option_test(Parser *p, int option, u32 pos)
 		return rtl_number(p, pos, 0);
 	}
 	lex_next(p);
-	for (choice = 0; choice < o->choice_count; choice++)
-		if (p->tok.kind == TOK_IDENT && text_is(tok_text(p), p->tok.len, o->choices[choice]))
-			break;
-	if (choice == o->choice_count)
+	for (choice = 0; choice < o->choice_count && !at_choice(p, o->choices[choice]); choice++)
+		;
+	if (choice == o->choice_count) {
 		error_here(p, NULL, "option '%s' has no choice '%.*s'", o->name, (int)p->tok.len, tok_text(p));
-	lex_next(p);
+		lex_next(p);
+	} else {
+		u32 end = p->tok.pos + (u32)strlen(o->choices[choice]);
+
+		while (p->tok.kind != TOK_END && p->tok.pos < end)
+			lex_next(p);
+	}
 	RtlExpr *e = rtl_number(p, pos, (choice == o->chosen) != negate);
 
 	e->width = 1;

@@ -130,7 +130,7 @@ typedef struct GuestShell {
 	int crash_code;                      /* in the event of a crash; 0: husk run's exit code */
 	/* What stands after a line for a register that changed: "cc: P" instead of "cc = 5"; nothing: it is not shown.
 	 * False: "NAME = VALUE". */
-	bool (*show_register)(const Machine *machine, u32 slot, u64 before, Buf *out);
+	bool (*show_register)(const Machine *machine, u32 slot, Buf *out);
 	/* Changes of this cell are not the program's own business (the operating system's stack). */
 	bool (*hides)(const Machine *machine, u16 space, u64 address);
 	/* The machine has halted: make it ready for the next line. */
@@ -162,6 +162,9 @@ struct Guest {
 	const GuestLanguage *languages;    /* ended by {NULL} */
 	const GuestTrace *trace;
 	const GuestShell *shell;
+	/* The original's own words for a fault, trap or illegal instruction ("invalid opcode: 99 at ip=2"), in front of
+	 * Husk's; nothing when it has none. */
+	void (*explain)(Machine *machine, const MachineStop *stop, Buf *out);
 	/* Several vCPUs (vcpus.h). stop_ends_vcpu: `stop` ends only the vCPU that did it. vcpu_failed: a fault, trap or
 	 * illegal instruction of one: true = only that one ends (the guest has said so to the user in `out`). */
 	bool stop_ends_vcpu;

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The description, embedded as it stands in the file.
+ */
+#include "guests/embed.h"
+#include "guests/svm/svm.h"
+
+EMBED(svm_isa_text, "src/guests/svm/svm.isa", ".byte 0\n");
