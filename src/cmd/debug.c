@@ -27,6 +27,7 @@ static const Opt debug_options[] = {
 	LOAD_ROWS_ISA(DebugOptions, load),
 	LOAD_ROWS_ASM(DebugOptions, load),
 	LOAD_ROW_MEMORY(DebugOptions, load),
+	LOAD_ROWS_VCPUS(DebugOptions, load),
 	{"input", 'i', OPT_TEXT, offsetof(DebugOptions, input), "FILE", "the program's console input"},
 	{"symbols", 0, OPT_TEXT, offsetof(DebugOptions, symbols), "FILE", "names of addresses, in the machine's own form"},
 	{"script", 'x', OPT_LIST, offsetof(DebugOptions, scripts), "FILE",

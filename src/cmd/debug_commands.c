@@ -96,6 +96,29 @@ static bool do_goto(Debug *debug, const char *args)
 	return finish_run(debug, debug_goto(debug->session, icount));
 }
 
+static bool do_vcpus(Debug *debug, const char *args)
+{
+	if (*args)
+		return debug_error(debug, "this command takes no operands; `vcpu N` chooses one");
+	debug_show_vcpus(debug);
+	return true;
+}
+
+static bool do_vcpu(Debug *debug, const char *args)
+{
+	u64 number;
+
+	if (!debug_take_number(debug, args, machine_vcpu_current(debug->machine), &number))
+		return false;
+	if (number >= VCPU_NONE || machine_vcpu_select(debug->machine, (u32)number) != STATUS_OK)
+		return debug_error(debug, "there is no %s %" PRIu64 "; `vcpus` lists them", machine_vcpu_word(debug->machine),
+				   number);
+	debug_note_registers(debug);
+	debug_show_place(debug);
+	debug->next_disassembled = machine_pc(debug->machine);
+	return true;
+}
+
 static bool do_reset(Debug *debug, const char *args)
 {
 	Status status;
@@ -584,7 +607,7 @@ static const char *const foreign_commands[][2] = {
 	{ "go", "continue" }, { "where", "backtrace" }, { "regs", "info registers" }, { "registers", "info registers" },
 	{ "printregs", "info registers" }, { "stepi", "step" }, { "si", "step" }, { "nexti", "next" }, { "ni", "next" },
 	{ "over", "next" }, { "out", "finish" }, { "dump", "x" }, { "memory", "x" }, { "mem", "x" }, { "exit", "quit" },
-	{ "bye", "quit" }, { "?", "help" }, { "undo", "back" }, { "rsi", "back" }, { "clear", "delete" }, { "display", "watch or print" },
+	{ "thread", "vcpu" }, { "threads", "vcpus" }, { "core", "vcpu" }, { "cores", "vcpus" }, { "bye", "quit" }, { "?", "help" }, { "undo", "back" }, { "rsi", "back" }, { "clear", "delete" }, { "display", "watch or print" },
 };
 
 static const DebugCommand *find_command(Debug *debug, const char *name, size_t len)
@@ -686,6 +709,10 @@ const DebugCommand debug_commands[] = {
 	{ "list", "l", "[PLACE]", "show the source around a place; without one it goes on", do_list, true, 'l' },
 	{ "backtrace", "bt", "[N]", "which calls led here", do_backtrace, false, 0 },
 	{ "explain", NULL, "[PLACE]", "what the instruction means, with the values of its fields", do_explain, false, 'l' },
+	{ "vcpus", NULL, "", "the vCPUs (threads, cores): where each is, and what it waits for", do_vcpus, false, 0 },
+	{ "vcpu", NULL, "N",
+	  "look at vCPU N: its registers and private memory\n"
+	  "step, next and back are about this one; the others run meanwhile when it is their turn.", do_vcpu, false, 0 },
 	{ "input", NULL, "TEXT", "give the program console input; \\n \\t \\e \\xHH, \"...\" keeps blanks", do_input, false, 0 },
 	{ "eof", NULL, "", "end the program's console input", do_eof, false, 0 },
 	{ "snapshot", NULL, "FILE", "write the state of the machine", do_snapshot, false, 'f' },

@@ -289,6 +289,8 @@ void debug_show_place(Debug *debug)
 	paint(debug, BOLD);
 	buf_str(&debug->out, "=> ");
 	paint(debug, PLAIN);
+	if (machine_vcpu_count(debug->machine) > 1)
+		buf_printf(&debug->out, "[%s %u] ", machine_vcpu_word(debug->machine), machine_vcpu_current(debug->machine));
 	debug_show_address(debug, debug->isa->code_space, pc);
 	if (line && line->line)
 		buf_printf(&debug->out, "  %s:%u", line->file, line->line);
@@ -312,6 +314,7 @@ void debug_show_place(Debug *debug)
 
 void debug_note_registers(Debug *debug)
 {
+	debug->seen_vcpu = machine_vcpu_current(debug->machine);
 	for (u32 i = 0; i < debug->isa->slot_count; i++)
 		debug->seen[i] = machine_slot(debug->machine, i);
 }
@@ -331,6 +334,8 @@ static void show_changes(Debug *debug)
 {
 	u32 shown = 0;
 
+	if (debug->seen_vcpu != machine_vcpu_current(debug->machine))
+		return;
 	for (u32 i = 1; i < debug->isa->slot_count; i++) {
 		u64 now = machine_slot(debug->machine, i);
 		unsigned width = slot_width(debug, i);
@@ -448,6 +453,27 @@ void debug_show_memory(Debug *debug, u16 space, u64 address, u64 count, char for
 	debug->next_space = space;
 }
 
+/* ---- vCPUs ---- */
+
+void debug_show_vcpus(Debug *debug)
+{
+	for (u32 n = 0; n < machine_vcpu_count(debug->machine); n++) {
+		VcpuState state = machine_vcpu_state(debug->machine, n);
+
+		if (state == VCPU_FREE)
+			continue;
+		buf_printf(&debug->out, "%c %s %-3u ", n == machine_vcpu_current(debug->machine) ? '*' : ' ',
+			   machine_vcpu_word(debug->machine), n);
+		debug_show_address(debug, debug->isa->code_space, machine_vcpu_slot(debug->machine, n, 0));
+		buf_str(&debug->out, "  ");
+		if (state == VCPU_READY && n == machine_vcpu_running(debug->machine))
+			buf_str(&debug->out, "runs");
+		else
+			machine_vcpu_describe(debug->machine, n, &debug->out);
+		buf_printf(&debug->out, ", %" PRIu64 " instructions\n", machine_vcpu_icount(debug->machine, n));
+	}
+}
+
 /* ---- Why it stopped ---- */
 
 static void show_machine_stop(Debug *debug, const MachineStop *stop)
@@ -461,6 +487,11 @@ static void show_machine_stop(Debug *debug, const MachineStop *stop)
 		break;
 	case STOP_WAIT:
 		buf_str(&debug->out, "The program waits for input: give it some with `input TEXT`, or end it with `eof`.\n");
+		break;
+	case STOP_DEADLOCK:
+		buf_printf(&debug->out, "Deadlock after %" PRIu64 " instructions: %s.\n", icount,
+			   stop->code ? "they wake one another, but only to wait again" : "nothing can go on");
+		debug_show_vcpus(debug);
 		break;
 	default:
 		buf_printf(&debug->out, "Stopped after %" PRIu64 " instructions: %s.\n", icount, stop->text);

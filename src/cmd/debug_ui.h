@@ -9,6 +9,7 @@
 #include "cmd/lines.h"
 #include "cmd/load.h"
 #include "debug/session.h"
+#include "machine/vcpus.h"
 
 typedef struct Debug {
 	Loaded loaded;
@@ -21,6 +22,7 @@ typedef struct Debug {
 	int lost;              /* errno of output that could not be written: the debugger ends */
 	bool mid_line;         /* the guest's last output byte was no line end */
 	u64 *seen;             /* owned: registers at the last stop */
+	u32 seen_vcpu;         /* whose */
 	char last[512];        /* the last line, which an empty one repeats */
 	u64 next_address;      /* where x, disassemble go on */
 	u16 next_space;
@@ -65,6 +67,7 @@ void debug_show_address(Debug *debug, u16 space, u64 address); /* x3002 <LOOP+1>
 void debug_show_value(Debug *debug, DebugValue value, char format);
 void debug_show_stop(Debug *debug, const DebugStop *stop);
 void debug_show_place(Debug *debug);
+void debug_show_vcpus(Debug *debug);
 void debug_show_registers(Debug *debug);
 void debug_show_memory(Debug *debug, u16 space, u64 address, u64 count, char format);
 /* Gives the address behind what was shown. */

@@ -217,6 +217,7 @@ bool history_save(DebugSession *session, Present *out)
 {
 	out->log_at = machine_replay_position(session->machine);
 	out->here = session->here;
+	out->vcpu = machine_vcpu_current(session->machine);
 	buf_init(&out->bytes);
 	session->frozen = true;
 	if (machine_snapshot(session->machine, &out->bytes) == STATUS_OK)
@@ -239,5 +240,6 @@ void history_return(DebugSession *session, Present *present)
 	machine_replay_from(session->machine, present->log_at);
 	session->here = present->here;
 	session->output_at = machine_output_bytes(session->machine);
+	machine_vcpu_select(session->machine, present->vcpu);
 	buf_fini(&present->bytes);
 }

@@ -151,6 +151,8 @@ typedef struct Goal {
 	u64 target;     /* pc to stop at ... */
 	u64 call;       /* ... but each pass of this pc first lets one more arrival by */
 	u64 depth;
+	u32 vcpu;       /* of several: whose pc and instructions are meant; else VCPU_NONE */
+	u64 own_limit;  /* its own instruction count to stop at; 0 = none */
 } Goal;
 
 static u64 least(u64 a, u64 b)
@@ -163,6 +165,8 @@ static bool goal_reached(DebugSession *session, Goal *goal)
 {
 	u64 pc = machine_pc(session->machine);
 
+	if (goal->vcpu != VCPU_NONE && goal->vcpu != machine_vcpu_current(session->machine))
+		return false;
 	if (goal->has_target && pc == goal->target) {
 		if (!goal->depth)
 			return true;
@@ -178,7 +182,7 @@ static u64 stretch_of(const DebugSession *session, const Goal *goal, bool steps)
 {
 	u64 now = machine_icount(session->machine);
 
-	if (steps)
+	if (steps || goal->own_limit)
 		return 1;
 	return least(least(goal->limit, history_next(session)), now + least(CHUNK, session->interval)) - now;
 }
@@ -200,6 +204,10 @@ static bool take_stop(DebugSession *session, Goal *goal, MachineStop stop, Debug
 		else
 			machine_skip_break(session->machine);
 		return hit.point || arrived;
+	case STOP_SLEEP: /* nobody is kept waiting here */
+		history_fork(session);
+		machine_set_time(session->machine, stop.code);
+		return false;
 	case STOP_FRAME:
 		if (session->output.frame)
 			session->output.frame(session->output.ctx);
@@ -242,6 +250,20 @@ static bool waits_for_key(const DebugSession *session, const Goal *goal, bool st
 	return false;
 }
 
+static bool is_done(const DebugSession *session, const Goal *goal)
+{
+	if (machine_icount(session->machine) >= goal->limit)
+		return true;
+	return goal->own_limit && (machine_vcpu_icount(session->machine, goal->vcpu) >= goal->own_limit ||
+				   !machine_vcpu_is_alive(session->machine, goal->vcpu));
+}
+
+/* Whose instructions `step` and the like mean. */
+static u32 meant_vcpu(const DebugSession *session)
+{
+	return machine_vcpu_count(session->machine) > 1 ? machine_vcpu_current(session->machine) : VCPU_NONE;
+}
+
 static DebugStop run(DebugSession *session, Goal *goal)
 {
 	Idle idle = { .pending = machine_input_pending(session->machine) };
@@ -257,7 +279,7 @@ static DebugStop run(DebugSession *session, Goal *goal)
 	for (;;) {
 		if (!history_pass(session))
 			return session_fail(session, "out of memory");
-		if (machine_icount(machine) >= goal->limit) {
+		if (is_done(session, goal)) {
 			out = session_stop(session, DEBUG_DONE);
 			break;
 		}
@@ -276,6 +298,8 @@ static DebugStop run(DebugSession *session, Goal *goal)
 	}
 	if (machine_icount(machine) > session->reached)
 		session->reached = machine_icount(machine);
+	if (out.reason == DEBUG_DONE && goal->own_limit)
+		machine_vcpu_select(machine, goal->vcpu);
 	return out;
 }
 
@@ -288,7 +312,8 @@ static u64 icount_after(const DebugSession *session, u64 count)
 
 static DebugStop run_to_pc(DebugSession *session, u64 target, bool has_call, u64 call)
 {
-	Goal goal = { .limit = ~(u64)0, .has_target = true, .target = target, .has_call = has_call, .call = call };
+	Goal goal = { .limit = ~(u64)0, .has_target = true, .target = target, .has_call = has_call, .call = call,
+		      .vcpu = meant_vcpu(session) };
 
 	goal.depth = has_call && machine_pc(session->machine) == call; /* it is the first thing that happens */
 	return run(session, &goal);
@@ -296,21 +321,26 @@ static DebugStop run_to_pc(DebugSession *session, u64 target, bool has_call, u64
 
 DebugStop debug_step(DebugSession *session, u64 count)
 {
-	Goal goal = { .limit = icount_after(session, count) };
+	Goal goal = { .limit = icount_after(session, count), .vcpu = meant_vcpu(session) };
+	u64 own = machine_vcpu_icount(session->machine, goal.vcpu);
 
+	if (goal.vcpu != VCPU_NONE && machine_vcpu_is_alive(session->machine, goal.vcpu)) {
+		goal.limit = ~(u64)0;
+		goal.own_limit = count > ~(u64)0 - own ? ~(u64)0 : own + count;
+	}
 	return run(session, &goal);
 }
 
 DebugStop debug_run_to(DebugSession *session, u64 icount)
 {
-	Goal goal = { .limit = icount };
+	Goal goal = { .limit = icount, .vcpu = VCPU_NONE };
 
 	return run(session, &goal);
 }
 
 DebugStop debug_continue(DebugSession *session)
 {
-	Goal goal = { .limit = ~(u64)0 };
+	Goal goal = { .limit = ~(u64)0, .vcpu = VCPU_NONE };
 
 	return run(session, &goal);
 }

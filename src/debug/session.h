@@ -14,6 +14,10 @@
  * change of state also leaves a *barrier*: a snapshot that running forward across it steps into, since no execution
  * leads there, and that is never thinned out.
  *
+ * Several vCPUs. The one that is current (machine_vcpu_select) is the one that is meant: step and next execute its
+ * instructions, the others run meanwhile as they are scheduled, and back undoes its last one. Where another one hits a
+ * point, that becomes current. Counts of instructions (goto, runto) are the machine's.
+ *
  * Output that was shown once is not shown again: the session counts the bytes.
  */
 #ifndef DEBUG_SESSION_H
@@ -49,6 +53,7 @@ typedef struct DebugPoint {
 	u64 pc;               /* BREAK */
 	DebugExpr *condition; /* BREAK, WATCH; or NULL */
 	DebugExpr *expr;      /* WATCH: the value watched */
+	u32 vcpu;             /* WATCH: whose registers and private memory are meant */
 	bool is_cell;         /* WATCH: one memory cell, which the machine itself watches */
 	bool reads, writes;   /* WATCH of a cell: stop at reads; at writes even when the value stays */
 	u16 space;

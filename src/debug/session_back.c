@@ -22,7 +22,58 @@ DebugStop debug_goto(DebugSession *session, u64 icount)
 		return session_fail(session, status_text(stop.status));
 	if (machine_icount(session->machine) < icount)
 		return session_machine_stop(session, stop);
+	machine_vcpu_next(session->machine);
 	return session_stop(session, icount < begin ? DEBUG_PAST_END : DEBUG_DONE);
+}
+
+/* How many instructions of its own this vCPU had executed at an instruction count of the past. */
+static u64 own_at(DebugSession *session, u32 vcpu, u64 serial, u64 icount)
+{
+	history_seek(session, icount);
+	return machine_vcpu_serial(session->machine, vcpu) == serial ? machine_vcpu_icount(session->machine, vcpu) : 0;
+}
+
+/* The last place at which it had executed `own` instructions: looks ever further back, then halves the distance. */
+static u64 find_own(DebugSession *session, u32 vcpu, u64 own, u64 now)
+{
+	u64 serial = machine_vcpu_serial(session->machine, vcpu), begin = debug_past_begin(session);
+	u64 after = now, before, step = 1;
+
+	for (;;) {
+		before = after - begin > step ? after - step : begin;
+		if (before == begin || own_at(session, vcpu, serial, before) <= own)
+			break;
+		after = before;
+		step *= 2;
+	}
+	while (after - before > 1) {
+		u64 middle = before + (after - before) / 2;
+
+		if (own_at(session, vcpu, serial, middle) <= own)
+			before = middle;
+		else
+			after = middle;
+	}
+	return before;
+}
+
+/* Undoes instructions of the vCPU that is current, whatever the others did in between. */
+static DebugStop back_vcpu(DebugSession *session, u64 count)
+{
+	u32 vcpu = machine_vcpu_current(session->machine);
+	u64 own = machine_vcpu_icount(session->machine, vcpu), icount;
+	DebugStop stop;
+	Present present;
+
+	if (!own)
+		return debug_goto(session, machine_icount(session->machine) - 1);
+	if (!history_save(session, &present))
+		return session_fail(session, "out of memory");
+	icount = find_own(session, vcpu, own > count ? own - count : 0, machine_icount(session->machine));
+	history_return(session, &present);
+	stop = debug_goto(session, icount);
+	machine_vcpu_select(session->machine, vcpu);
+	return stop;
 }
 
 DebugStop debug_reverse_step(DebugSession *session, u64 count)
@@ -32,6 +83,8 @@ DebugStop debug_reverse_step(DebugSession *session, u64 count)
 
 	if (now <= begin)
 		return session_stop(session, DEBUG_PAST_END);
+	if (machine_vcpu_count(session->machine) > 1)
+		return back_vcpu(session, count);
 	stop = debug_goto(session, now - begin < count ? begin : now - count);
 	if (stop.reason == DEBUG_DONE && now - begin < count)
 		stop.reason = DEBUG_PAST_END;
@@ -71,7 +124,8 @@ static bool scan_depth(DebugSession *session, u64 end, Deltas *deltas)
 	while (machine_icount(session->machine) < end) {
 		u64 icount = machine_icount(session->machine);
 		Move move = flow_step(session);
-		int by = move.kind == MOVE_RETURN ? -1 : move.kind == MOVE_CALL || move.kind == MOVE_ENTER ? 1 : 0;
+		int by = move.vcpu != session->focus ? 0 :
+			 move.kind == MOVE_RETURN ? -1 : move.kind == MOVE_CALL || move.kind == MOVE_ENTER ? 1 : 0;
 
 		if (move.kind == MOVE_STUCK || (by && !note(deltas, icount, by)) ||
 		    (session->interrupt && *session->interrupt))
@@ -116,13 +170,18 @@ static bool find_caller(DebugSession *session, u64 now, u64 *found)
 static DebugStop reverse_next_once(DebugSession *session)
 {
 	u64 now = machine_icount(session->machine), found;
+	u32 vcpu = machine_vcpu_current(session->machine);
 	Present present;
+	DebugStop stop;
 	Move move;
 
 	if (now <= debug_past_begin(session))
 		return session_stop(session, DEBUG_PAST_END);
 	if (!history_save(session, &present))
 		return session_fail(session, "out of memory");
+	session->focus = vcpu;
+	if (machine_vcpu_count(session->machine) > 1 && machine_vcpu_icount(session->machine, vcpu)) /* behind its last */
+		now = find_own(session, vcpu, machine_vcpu_icount(session->machine, vcpu) - 1, now) + 1;
 	history_seek(session, now - 1);
 	move = flow_step(session);
 	found = now - 1;
@@ -134,7 +193,9 @@ static DebugStop reverse_next_once(DebugSession *session)
 		return session_stop(session, DEBUG_INTERRUPTED);
 	}
 	history_return(session, &present);
-	return debug_goto(session, found);
+	stop = debug_goto(session, found);
+	machine_vcpu_select(session->machine, vcpu);
+	return stop;
 }
 
 DebugStop debug_reverse_next(DebugSession *session, u64 count)
@@ -206,6 +267,8 @@ static DebugStop go_to_hit(DebugSession *session, PastHit *last)
 		/* To the very same place: what happens between two instructions has happened there. */
 		points_arm(session, NULL, 0);
 		machine_run(session->machine, 1);
+	} else {
+		machine_vcpu_next(session->machine); /* that is the one who did it */
 	}
 	points_hit(session, last->hit.point);
 	return (DebugStop){ .reason = last->hit.point->kind == DEBUG_POINT_BREAK ? DEBUG_BREAK : DEBUG_WATCH,

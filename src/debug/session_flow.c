@@ -39,19 +39,22 @@ Move flow_step(DebugSession *session)
 {
 	Machine *machine = session->machine;
 	MachineStats before, after;
-	Move move = { .kind = MOVE_ON, .from = machine_pc(machine) };
-	u32 cells;
+	u32 cells, next_up = machine_vcpu_next(machine), vcpu = next_up == VCPU_NONE ? machine_vcpu_running(machine) : next_up;
+	Move move = { .kind = MOVE_ON, .vcpu = vcpu, .from = machine_vcpu_slot(machine, vcpu, 0) };
 	IsaFlow flow = flow_at(session, move.from, &cells);
 	u64 next = bits_trunc(move.from + cells, machine_isa(machine)->pc_width);
+	u64 own = machine_vcpu_icount(machine, vcpu);
 
 	machine_stats(machine, &before);
 	do { /* a frame may be due first */
 		machine_skip_break(machine);
 	} while (machine_run(machine, 1).kind == STOP_FRAME && machine_icount(machine) == before.icount);
 	machine_stats(machine, &after);
-	move.to = machine_pc(machine);
+	move.to = machine_vcpu_slot(machine, vcpu, 0);
 	if (after.icount == before.icount) {
 		move.kind = MOVE_STUCK;
+	} else if (machine_vcpu_icount(machine, vcpu) == own) {
+		move.vcpu = VCPU_NONE;
 	} else if (after.interrupts != before.interrupts) {
 		move.kind = MOVE_ENTER;
 		move.back = move.back_too = move.from;
@@ -146,7 +149,9 @@ static void run_stretch(DebugSession *session, u64 end, u64 end_pc, Stretch *str
 
 		if (move.kind == MOVE_STUCK)
 			return;
-		if (move.kind == MOVE_RETURN)
+		if (move.vcpu != session->focus)
+			; /* another one's calls */
+		else if (move.kind == MOVE_RETURN)
 			note_return(stretch, move.to);
 		else if (move.kind != MOVE_ON)
 			push_call(stretch, &move);
@@ -155,9 +160,9 @@ static void run_stretch(DebugSession *session, u64 end, u64 end_pc, Stretch *str
 			return;
 		}
 	}
-	if (machine_pc(session->machine) != end_pc) {
-		u64 from = machine_pc(session->machine);
-		Move move = { MOVE_ENTER, from, end_pc, from, from };
+	if (machine_vcpu_slot(session->machine, session->focus, 0) != end_pc) {
+		u64 from = machine_vcpu_slot(session->machine, session->focus, 0);
+		Move move = { .kind = MOVE_ENTER, .from = from, .to = end_pc, .back = from, .back_too = from };
 
 		push_call(stretch, &move);
 	}
@@ -170,8 +175,8 @@ static void join(Stretch *first, const Stretch *later)
 		note_return(first, later->returns[i]);
 	for (u32 i = 0; i < later->call_count && !first->failed; i++) {
 		const struct OpenCall *open = &later->calls[i];
-		Move move = { open->call.interrupt ? MOVE_ENTER : MOVE_CALL, open->call.from, open->call.entry,
-			      open->call.back, open->back_too };
+		Move move = { .kind = open->call.interrupt ? MOVE_ENTER : MOVE_CALL, .from = open->call.from,
+			      .to = open->call.entry, .back = open->call.back, .back_too = open->back_too };
 
 		push_call(first, &move);
 	}
@@ -188,6 +193,7 @@ Call *flow_open_calls(DebugSession *session, u32 *count, bool *complete)
 
 	*count = 0;
 	*complete = false;
+	session->focus = machine_vcpu_current(session->machine);
 	if (!history_save(session, &present))
 		return NULL;
 	points_disarm(session);
@@ -196,7 +202,7 @@ Call *flow_open_calls(DebugSession *session, u32 *count, bool *complete)
 
 		if (!history_restore(session, index))
 			break;
-		begin_pc = machine_pc(session->machine);
+		begin_pc = machine_vcpu_slot(session->machine, session->focus, 0);
 		run_stretch(session, end, end_pc, &stretch);
 		join(&stretch, &whole);
 		stretch_free(&whole);

@@ -98,6 +98,7 @@ const DebugPoint *debug_watch(DebugSession *session, DebugExpr *expr, DebugExpr 
 			point->space = space;
 			point->address = address;
 			point->last = value;
+			point->vcpu = machine_vcpu_current(session->machine);
 			return point;
 		}
 		buf_str(error, status_text(STATUS_NOMEM));
@@ -259,6 +260,16 @@ static bool value_of(DebugSession *session, const DebugExpr *expr, DebugValue *o
 	return fine;
 }
 
+/* The value of a watchpoint, as the vCPU has it that was current when it was set. */
+static bool value_of_watch(DebugSession *session, const DebugPoint *point, DebugValue *out)
+{
+	u32 current = machine_vcpu_current(session->machine);
+	bool fine = machine_vcpu_select(session->machine, point->vcpu) == STATUS_OK && value_of(session, point->expr, out);
+
+	machine_vcpu_select(session->machine, current);
+	return fine;
+}
+
 /* A condition that cannot be evaluated holds: better to stop than to pass by. */
 static bool holds(DebugSession *session, const DebugPoint *point)
 {
@@ -271,7 +282,7 @@ void points_refresh(DebugSession *session)
 {
 	for (u32 i = 0; i < session->point_count; i++)
 		if (session->points[i]->kind == DEBUG_POINT_WATCH)
-			value_of(session, session->points[i]->expr, &session->points[i]->last);
+			value_of_watch(session, session->points[i], &session->points[i]->last);
 }
 
 PointHit points_at_break(DebugSession *session)
@@ -287,8 +298,10 @@ PointHit points_at_break(DebugSession *session)
 	return (PointHit){ 0 };
 }
 
-static bool was_accessed(const DebugPoint *point, const MachineStop *stop)
+static bool was_accessed(const DebugSession *session, const DebugPoint *point, const MachineStop *stop)
 {
+	if (stop->vcpu != point->vcpu && machine_isa(session->machine)->spaces[point->space].is_private)
+		return false;
 	return stop->kind == STOP_WATCH && point->is_cell && stop->space == point->space &&
 	       stop->address == point->address && (stop->write ? point->writes : point->reads);
 }
@@ -301,10 +314,10 @@ PointHit points_after_step(DebugSession *session, const MachineStop *stop)
 		DebugPoint *point = session->points[i];
 		DebugValue before = point->last, now;
 
-		if (point->kind != DEBUG_POINT_WATCH || !point->enabled || !value_of(session, point->expr, &now))
+		if (point->kind != DEBUG_POINT_WATCH || !point->enabled || !value_of_watch(session, point, &now))
 			continue;
 		point->last = now;
-		if ((now.value != before.value || was_accessed(point, stop)) && !hit.point && holds(session, point))
+		if ((now.value != before.value || was_accessed(session, point, stop)) && !hit.point && holds(session, point))
 			hit = (PointHit){ point, before, now };
 	}
 	return hit;

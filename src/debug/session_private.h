@@ -6,6 +6,7 @@
 #define DEBUG_SESSION_PRIVATE_H
 
 #include "debug/session.h"
+#include "machine/vcpus.h"
 
 enum {
 	MAX_SNAPSHOTS = 64,
@@ -56,6 +57,7 @@ struct DebugSession {
 	u32 armed_count, armed_cap;
 	bool watches_armed;
 
+	u32 focus;             /* the vCPU whose calls are looked for */
 	FlowEntry flows[FLOW_CACHE];
 	Buf text;
 };
@@ -79,7 +81,7 @@ MachineStop history_seek(DebugSession *session, u64 icount);
 
 typedef struct Present { /* to come back after an excursion into the past */
 	Buf bytes;
-	u32 log_at, here;
+	u32 log_at, here, vcpu;
 } Present;
 /* Between save and return (or stay) no snapshots are taken. Both free `present`. */
 bool history_save(DebugSession *session, Present *out);
@@ -109,6 +111,7 @@ void points_free(DebugSession *session);
 typedef enum MoveKind { MOVE_ON, MOVE_CALL, MOVE_RETURN, MOVE_ENTER, MOVE_STUCK } MoveKind;
 typedef struct Move {
 	MoveKind kind;
+	u32 vcpu;      /* who; VCPU_NONE: the one whose turn it was waits, and somebody else executed an instruction */
 	u64 from, to;  /* pc before and after */
 	u64 back;      /* CALL, ENTER: where it will return to */
 	u64 back_too;  /* ENTER: the other possibility (after the instruction, for exceptions) */
