@@ -18,6 +18,7 @@ static Place place_of(const char *value)
 {
 	if (!value || !*value)
 		return PLACE_TEXT;
+	value += *value == '[';
 	if (strchr(value, '|'))
 		return PLACE_WORDS;
 	if (strncmp(value, "FILE", 4) == 0)

@@ -108,6 +108,12 @@ bool load_looks_like_text(const Buf *data);
 /* Does a file of this name hold an assembly text, or a text in a language, of this guest's own? guest may be NULL. */
 bool load_is_own_asm(const Guest *guest, const char *name);
 const GuestLanguage *load_own_language(const Guest *guest, const char *name);
+/* AsmOptions.read_file: an included file is looked for beside the one that is being assembled. ctx: LoadIncluder. */
+typedef struct LoadIncluder {
+	const char *main_name;
+	size_t left; /* bytes all includes together may still have */
+} LoadIncluder;
+char *load_include(void *ctx, const char *name, size_t *len);
 /* All four. */
 int load_all(Loaded *loaded, const LoadOptions *options, const char *const *names, u32 count);
 

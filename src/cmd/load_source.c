@@ -94,15 +94,9 @@ static int compile(Loaded *loaded, LoadedFile *file)
 
 /* ---- Assembly texts ---- */
 
-typedef struct Includer {
-	const char *main_name;
-	size_t left; /* bytes all includes together may still have */
-} Includer;
-
-/* An included file is looked for beside the file that is being assembled. */
-static char *read_included(void *ctx, const char *name, size_t *len)
+char *load_include(void *ctx, const char *name, size_t *len)
 {
-	Includer *includer = ctx;
+	LoadIncluder *includer = ctx;
 	const char *base = file_base(includer->main_name);
 	Buf path, data, error;
 	char *text = NULL;
@@ -141,9 +135,9 @@ static Source compiled_source(Loaded *loaded, const LoadedFile *file)
 static int assemble(Loaded *loaded, LoadedFile *file, const LoadOptions *options)
 {
 	const Source source = file->language ? compiled_source(loaded, file) : source_of(file);
-	Includer includer = {file->name, FILE_LIMIT};
+	LoadIncluder includer = {file->name, FILE_LIMIT};
 	AsmOptions how = {.dialect = file->language ? 0 : loaded->dialect, .liberal = options->liberal,
-			  .read_file = read_included, .ctx = &includer};
+			  .read_file = load_include, .ctx = &includer};
 
 	file->program = asm_assemble(loaded->isa, &source, &how, &loaded->diags);
 	return file->program ? 0 : EXIT_NOT_RUNNABLE;

@@ -13,6 +13,7 @@
 static const Verb *const verbs[] = {
 	&verb_run,
 	&verb_debug,
+	&verb_repl,
 	&verb_asm,
 	&verb_dis,
 	&verb_isa,
@@ -31,6 +32,7 @@ const Verb husk_verb = {
 	.verbs = verbs,
 	.text = "husk VERB --help tells more about a verb. Try:\n"
 		"  husk run hello.asm              assemble and run a program\n"
+		"  husk repl lc3                   type instructions and see what they do\n"
 		"  husk asm prog.asm               write prog.obj\n"
 		"  husk isa doc lc3                the manual of a machine\n"
 		"\n"

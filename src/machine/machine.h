@@ -130,7 +130,7 @@ typedef struct GuestShell {
 	int crash_code;                      /* in the event of a crash; 0: husk run's exit code */
 	/* What stands after a line for a register that changed: "cc: P" instead of "cc = 5"; nothing: it is not shown.
 	 * False: "NAME = VALUE". */
-	bool (*show_register)(const Machine *machine, u32 slot, Buf *out);
+	bool (*show_register)(const Machine *machine, u32 slot, u64 before, Buf *out);
 	/* Changes of this cell are not the program's own business (the operating system's stack). */
 	bool (*hides)(const Machine *machine, u16 space, u64 address);
 	/* The machine has halted: make it ready for the next line. */

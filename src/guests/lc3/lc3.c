@@ -315,6 +315,58 @@ static Status read_names(const Machine *machine, const GuestFile *file, const Gu
 	return status == STATUS_FORMAT ? lc3_symbols_names(file, memory_of(machine), names) : status;
 }
 
+/* ---- Line by line (husk repl) ---- */
+
+static u64 get_register(const Machine *machine, const char *name)
+{
+	u32 slot = 0;
+	u8 width;
+
+	return isa_find_register(machine_isa(machine), name, strlen(name), false, &slot, &width) ? machine_slot(machine, slot)
+												 : 0;
+}
+
+static char condition(u64 cc)
+{
+	return cc & 0x8000 ? 'N' : cc ? 'P' : 'Z';
+}
+
+/* The condition codes as letters; of the rest of the state beside R0..R7 nothing. */
+static bool shell_register(const Machine *machine, u32 slot, u64 before, Buf *out)
+{
+	const char *name = isa_slot_name(machine_isa(machine), slot);
+
+	if (name[0] == 'R')
+		return false;
+	if (strcmp(name, "cc") == 0 && condition(before) != condition(machine_slot(machine, slot)))
+		buf_printf(out, "cc: %c", condition(machine_slot(machine, slot)));
+	return true;
+}
+
+/* The operating system's memory, and the devices. */
+static bool shell_hides(const Machine *machine, u16 space, u64 address)
+{
+	(void)space;
+	return profile_of(machine) != PROFILE_TINY && (address < USER_FIRST || address >= DEVICES_FIRST);
+}
+
+/* Out of the operating system's HALT. */
+static void shell_resume(Machine *machine)
+{
+	set_register(machine, "mcr", 0x8000);
+	if (profile_of(machine) != PROFILE_V3 || get_register(machine, "user"))
+		return;
+	set_register(machine, "R6", get_register(machine, "ssp"));
+	set_register(machine, "ssp", USER_FIRST);
+	set_register(machine, "user", 1);
+}
+
+static const GuestShell shell = {
+	.show_register = shell_register,
+	.hides = shell_hides,
+	.resume = shell_resume,
+};
+
 const Guest lc3_guest = {
 	.name = "lc3",
 	.isa_name = "LC-3",
@@ -327,4 +379,5 @@ const Guest lc3_guest = {
 	.read_names = read_names,
 	.isa_text = lc3_isa_text,
 	.private_size = sizeof(Private),
+	.shell = &shell,
 };
