@@ -220,6 +220,7 @@ static RunEnd run(Repl *repl, u64 start, u32 own, bool *one_call)
 			Buf place;
 
 			buf_init(&place);
+			repl->mid_line |= repl->prompts && *interrupt_flag(); /* behind the terminal's ^C */
 			outcome_place(&repl->loaded, repl->isa->code_space, machine_pc(machine), &place);
 			repl_message(repl, "%s after %llu instructions, at %s; !undo takes the line back",
 				     done >= repl->fuel ? "stopped" : "interrupted", (unsigned long long)done,
@@ -292,6 +293,22 @@ static void take_out(Repl *repl, const Put *put)
 	repl_remove_last_piece(repl, put->symbols);
 	repl->state.space = put->space;
 	memcpy(repl->state.places, put->places, repl->isa->space_count * sizeof(u64));
+}
+
+/* Rows of tables. They stay when the line is taken out: nothing names them any more. */
+static bool put_rows(Repl *repl, const AsmProgram *program)
+{
+	for (u32 i = 0; i < program->row_count; i++) {
+		const AsmRow *row = &program->rows[i];
+		const IsaTable *table = &repl->isa->tables[row->table];
+
+		for (u16 c = 0; c < table->column_count; c++)
+			if (machine_set_table(repl->machine, row->table, c, row->row, row->values[c]) != STATUS_OK) {
+				repl_message(repl, "table %s takes no further row", table->name);
+				return false;
+			}
+	}
+	return true;
 }
 
 /* Beyond the end of the program there is room for the instruction that is looked for there. */
@@ -408,7 +425,7 @@ static bool add(Repl *repl, const char *text, size_t len, const AsmProgram *prog
 	}
 	memcpy(put.places, repl->state.places, size);
 	if (put_segments(repl, program, &put)) {
-		if (!repl_add_piece(repl, text, len, program)) {
+		if (!put_rows(repl, program) || !repl_add_piece(repl, text, len, program)) {
 			put_back(repl, put.old, put.old_count);
 		} else {
 			repl->state.space = piece->space;
@@ -441,8 +458,11 @@ bool repl_text(Repl *repl, const char *name, const char *text, size_t len, ReplM
 
 	if (!repl_undo_push(repl))
 		return false;
-	piece.places = malloc(repl->isa->space_count * sizeof(u64));
+	piece.places = malloc((repl->isa->space_count + repl->isa->table_count) * sizeof(u64));
 	if (piece.places) {
+		piece.rows = piece.places + repl->isa->space_count;
+		for (u16 t = 0; t < repl->isa->table_count; t++)
+			piece.rows[t] = machine_table_rows(repl->machine, t);
 		memcpy(piece.places, repl->state.places, repl->isa->space_count * sizeof(u64));
 		program = assemble(repl, &source, &piece, mode);
 		if (program && mode == REPL_FILE && repl->shell->sending)
