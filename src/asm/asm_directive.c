@@ -84,6 +84,13 @@ static bool scan(Assembler *as, AsmStmt *stmt, bool strings, bool numbers, u32 l
 			asm_error(as, &stmt->span, token, NULL, "%s takes a string in %c, not %s", d->name,
 				  as->dialect->quote, asm_quote(as, &stmt->span, token));
 			return false;
+		} else if (d->is_float || (d->action == ISA_ACT_EQU && !at && asm_is_float(&stmt->span))) {
+			bool known;
+			u64 bits;
+
+			if (!asm_float(as, &stmt->span, &at, d->is_float ? d->bits : 64, &bits, &known))
+				return false;
+			stmt->units++;
 		} else {
 			if (!asm_expr(as, &stmt->span, &at, &value))
 				return false;
@@ -119,15 +126,17 @@ bool asm_directive_check(Assembler *as, AsmStmt *stmt)
 	const IsaDirective *d = directive_of(as, stmt);
 
 	switch (d->action) {
-	case ISA_ACT_ORG:
 	case ISA_ACT_EQU:
+		as->symbols[stmt->symbol].is_float = asm_is_float(&stmt->span);
+		return scan(as, stmt, false, true, 1, 1);
+	case ISA_ACT_ORG:
 	case ISA_ACT_ENTRY:
 		return scan(as, stmt, false, true, 1, 1);
 	case ISA_ACT_SPACE:
 	case ISA_ACT_ALIGN:
 		return scan(as, stmt, false, true, 1, as->dialect->no_expressions ? 1 : 2);
 	case ISA_ACT_DATA:
-		return scan(as, stmt, !d->single, true, 1, d->single ? 1 : ASM_MAX_LINE);
+		return scan(as, stmt, !d->single && !d->is_float, true, 1, d->single ? 1 : ASM_MAX_LINE);
 	case ISA_ACT_STRING:
 		return scan(as, stmt, true, false, 1, d->single ? 1 : ASM_MAX_LINE);
 	case ISA_ACT_ROW:
@@ -226,6 +235,18 @@ static void walk_values(Assembler *as, AsmStmt *stmt, bool is_string)
 			at++;
 			if (as->commas_count && at_comma(stmt, at))
 				at++;
+		} else if (d->is_float) {
+			u64 bits;
+			bool known;
+
+			if (!asm_float(as, &stmt->span, &at, d->bits, &bits, &known))
+				break;
+			if (as->commas_count && at_comma(stmt, at))
+				at++;
+			if (out) {
+				store(as, d, out, bits);
+				out += per;
+			}
 		} else {
 			i64 v;
 
@@ -364,6 +385,11 @@ void asm_directive_walk(Assembler *as, AsmStmt *stmt)
 	case ISA_ACT_EQU: {
 		AsmSym *symbol = &as->symbols[stmt->symbol];
 
+		if (symbol->is_float) {
+			if (as->writing)
+				asm_float(as, &stmt->span, &at, 64, &symbol->value, &known);
+			break;
+		}
 		known = number_at(as, stmt, &at, &v);
 		if (known != symbol->known || (u64)v != symbol->value) {
 			as->changed = true;

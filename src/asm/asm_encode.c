@@ -152,6 +152,24 @@ static AsmFit put_label(Encode *e, const AsmToken *token, unsigned index, const 
 	return FIT_YES;
 }
 
+/* `add r1, v` where v is no variable of the width this form is for. */
+static AsmFit refuse_width(Encode *e, const AsmToken *token, const IsaField *field, const AsmValue *v)
+{
+	const char *hint = NULL;
+
+	if (!e->report || (!v->known && v->symbol == ASM_NO_INDEX)) /* no such label: said */
+		return FIT_NO;
+	if (field->of_word)
+		hint = arena_printf(&e->as->scratch, "the width can be written in front: %s %s ..", e->form->mnemonic, field->of_word);
+	if (v->width)
+		asm_error(e->as, e->span, token, hint, "%s is a variable of %u bits, which %s does not take",
+			  asm_quote(e->as, e->span, token), v->width, e->form->mnemonic);
+	else
+		asm_error(e->as, e->span, token, hint, "%s is no variable, so its width is not known",
+			  asm_quote(e->as, e->span, token));
+	return FIT_NO;
+}
+
 /* The value of one operand. */
 static AsmFit operand(Encode *e, unsigned index, u32 at, u64 *value)
 {
@@ -160,6 +178,7 @@ static AsmFit operand(Encode *e, unsigned index, u32 at, u64 *value)
 	const IsaField *field = &as->isa->fields[place->field];
 	const AsmToken *token;
 	AsmValue v;
+	bool said;
 	u64 mask;
 	u32 i;
 
@@ -195,8 +214,20 @@ static AsmFit operand(Encode *e, unsigned index, u32 at, u64 *value)
 	default:
 		break;
 	}
+	if (field->float_bits) {
+		bool known;
+
+		if (!asm_float(as, e->span, &at, field->float_bits, value, &known))
+			return FIT_NO;
+		e->unknown = e->unknown || !known;
+		return FIT_YES;
+	}
+	said = field->of_word && asm_token_is(as, e->span, token, field->of_word);
+	at += said;
 	if (!asm_expr(as, e->span, &at, &v))
 		return FIT_NO;
+	if (field->of_bits && !said && v.width != field->of_bits && !(as->only && !v.width))
+		return refuse_width(e, token, field, &v);
 	if (!v.known) {
 		e->unknown = true;
 		return FIT_YES;
@@ -266,7 +297,7 @@ AsmFit asm_encode(Assembler *as, const AsmSpan *span, const AsmCandidate *candid
 AsmFit asm_choose(Assembler *as, const AsmSpan *span, const AsmCandidate *candidates, u32 count, u8 *chosen, u64 pc,
 		  u64 *out, u32 room, u32 *cells)
 {
-	bool dry = as->dry;
+	bool dry = as->dry, only = as->only;
 	AsmFit fit = FIT_NO;
 
 	*cells = 0;
@@ -274,6 +305,7 @@ AsmFit asm_choose(Assembler *as, const AsmSpan *span, const AsmCandidate *candid
 		bool last = i + 1 == count;
 		u64 w[ISA_WORDS] = {0};
 
+		as->only = count == 1;
 		as->dry = dry || !last; /* only the last, widest one complains */
 		if (candidates[i].form & ASM_PSEUDO) {
 			fit = asm_expand(as, span, &candidates[i], pc, out, room, cells);
@@ -301,6 +333,7 @@ AsmFit asm_choose(Assembler *as, const AsmSpan *span, const AsmCandidate *candid
 			}
 		}
 		as->dry = dry;
+		as->only = only;
 		if (fit != FIT_NO || last) {
 			*chosen = (u8)i;
 			break;

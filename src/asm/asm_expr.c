@@ -182,9 +182,12 @@ static bool expr_symbol(Expr *e, const AsmToken *token, AsmValue *value)
 		AsmSym *symbol = &as->symbols[index];
 
 		symbol->used = true;
-		*value = (AsmValue){.v = (i64)symbol->value, .known = symbol->known, .symbol = index,
+		*value = (AsmValue){.v = (i64)symbol->value, .known = symbol->known, .symbol = index, .width = symbol->width,
 				    .address = symbol->space != ISA_NONE};
-		if (as->writing && !symbol->known && !as->dry)
+		if (as->writing && symbol->is_float && !as->dry)
+			asm_error(as, e->span, token, NULL, "%s is a decimal fraction; a whole number is wanted here",
+				  asm_quote(as, e->span, token));
+		else if (as->writing && !symbol->known && !as->dry)
 			asm_error(as, e->span, token, NULL,
 				  "%s has no value: it depends on itself, or on a label that is not defined",
 				  asm_quote(as, e->span, token));
@@ -308,7 +311,7 @@ static bool expr_primary(Expr *e, AsmValue *value)
 		}
 		break;
 	}
-	return expr_fail(e, NULL, "a number or a label");
+	return expr_fail(e, NULL, token->kind == TOKEN_FLOAT ? "a whole number or a label" : "a number or a label");
 }
 
 static bool expr_unary(Expr *e, AsmValue *value)
@@ -342,6 +345,8 @@ static bool expr_unary(Expr *e, AsmValue *value)
 	default: break;
 	}
 	value->symbol = ASM_NO_INDEX;
+	if (op != '+')
+		value->width = 0;
 	if (op != '+')
 		value->address = false;
 	return true;
@@ -427,6 +432,7 @@ static bool expr_binary(Expr *e, unsigned level, AsmValue *value)
 		value->v = right.known || right.v ? apply(token->value, value->v, right.v, neutral) : value->v;
 		value->known = value->known && right.known;
 		value->address = address;
+		value->width = !address ? 0 : value->width ? value->width : right.width;
 		value->symbol = ASM_NO_INDEX;
 	}
 	e->depth--;

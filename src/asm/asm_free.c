@@ -76,10 +76,13 @@ static bool is_operand_word(const AsmFree *text, u32 i)
 
 	if (as->diags->count >= DIAG_MAX)
 		return false; /* nobody will read it */
-	for (u32 f = 0; f < as->isa->field_count; f++)
-		if (as->isa->fields[f].kind == ISA_FIELD_ENUM &&
-		    asm_enum(as, &span, token, &as->isa->fields[f]) < as->isa->fields[f].enum_count)
+	for (u32 f = 0; f < as->isa->field_count; f++) {
+		const IsaField *field = &as->isa->fields[f];
+
+		if ((field->kind == ISA_FIELD_ENUM && asm_enum(as, &span, token, field) < field->enum_count) ||
+		    (field->of_word && asm_token_is(as, &span, token, field->of_word)))
 			return true;
+	}
 	for (u32 f = 0; f < as->isa->form_count; f++)
 		for (u32 s = 0; s < as->isa->forms[f].syntax_count; s++) {
 			const IsaSyntax *syntax = &as->isa->forms[f].syntax[s];
@@ -102,7 +105,7 @@ static bool begins(const AsmFree *text, u32 i, u32 operands)
 		return false;
 	if (token->kind == TOKEN_PUNCT)
 		return directive_at(text, i) || (dialect->no_expressions && is_mnemonic(text, i));
-	if (token->kind == TOKEN_NUMBER) /* `.word 1 2` has no comma, so the 2 is alone */
+	if (token->kind == TOKEN_NUMBER || token->kind == TOKEN_FLOAT) /* `.word 1 2` has no comma, so the 2 is alone */
 		return dialect->number_alone && as->commas_count && i > operands && before->kind != TOKEN_PUNCT;
 	if (token->kind != TOKEN_NAME)
 		return false;

@@ -10,6 +10,7 @@
  *       asm_directive.c    what each directive occupies and writes
  *       asm_encode.c       a candidate at an address -> bits, or why not
  *       asm_pseudo.c       the body of a pseudo-instruction -> instructions
+ *       asm_float.c        operands that are decimal fractions
  *       asm_expr.c         expressions, at every walk anew: labels move while forms grow
  *
  * Invariants: a statement's tokens never change; candidates are ordered shortest first and `chosen` only grows; the
@@ -46,6 +47,7 @@ typedef enum AsmTokenKind {
 	TOKEN_NUMBER, /* value */
 	TOKEN_STRING, /* quotes included */
 	TOKEN_PUNCT,  /* value: the character, or one of AsmOperator; 0: digits that are no number of the dialect */
+	TOKEN_FLOAT,  /* a decimal fraction; value: length of the prefix in front of its digits */
 	TOKEN_VALUE,  /* an evaluated operand of a pseudo-instruction: value */
 } AsmTokenKind;
 
@@ -88,6 +90,7 @@ typedef struct AsmValue {
 	i64 v;
 	bool known;
 	bool address;   /* made from a label */
+	u8 width;       /* of the items of the variable it is the address of, or 0 */
 	u32 symbol;     /* the only symbol in it, or ASM_NO_INDEX */
 } AsmValue;
 
@@ -123,7 +126,9 @@ typedef struct AsmSym {
 	u16 table;       /* the number of a row of this table, or ISA_NONE */
 	u16 row_space;   /* then: where the row's directive stands, or ISA_NONE */
 	u64 row_address;
+	u8 width;        /* bits of an item of the data it labels, or 0 */
 	bool known, used, replaced, lone;
+	bool is_float;   /* a constant that is a decimal fraction: asm_float reads it where it is used */
 	u64 value;
 } AsmSym;
 
@@ -174,6 +179,8 @@ typedef struct Assembler {
 	u32 reg_name_count, reg_name_cap;
 	StrMap pseudos;         /* mnemonic -> first pseudo */
 	StrMap directives;
+	bool floats;            /* decimal fractions are numbers */
+	bool only;              /* the candidate at hand is the only one */
 	const char **signs;     /* mnemonics of several characters that no name could hold: "<=" */
 	u32 sign_count, sign_cap;
 	AsmBody *bodies;        /* [isa->pseudo_count], NULL until the first expansion */
@@ -240,6 +247,8 @@ bool asm_comment_at(const IsaDialect *dialect, const char *text, size_t len);
 bool asm_lex_body(Assembler *as, const char *text, u32 offset, AsmBody *out);
 /* A number as the dialect writes it: sets *value, *flags, returns its length or 0. */
 size_t asm_lex_number(const Assembler *as, const char *text, size_t len, i64 *value, u8 *flags);
+/* Is this a decimal number of the dialect? *digits: where its sign or digits begin. */
+bool asm_lex_is_decimal(const Assembler *as, const char *text, size_t len, size_t *digits);
 /* Characters of a string token: the next one from *at (an offset into the token) to *c; false at its end. */
 bool asm_string_next(Assembler *as, const AsmSpan *span, const AsmToken *token, u32 *at, u8 *c, bool report);
 
@@ -256,6 +265,14 @@ bool asm_is_register(const Assembler *as, const char *text, size_t len);
 u32 asm_symbol_find(const Assembler *as, const char *name, size_t len);
 bool asm_token_is(const Assembler *as, const AsmSpan *span, const AsmToken *token, const char *text);
 bool asm_same(const Assembler *as, const char *a, size_t alen, const char *b);
+
+/* ---- asm_float.c ---- */
+
+/* The operand at token *at as a number of so many bits; *at moves behind it. Text is only converted by the walk that
+ * writes; before, *known is false. False when it is no such operand: said when as->dry is not set. */
+bool asm_float(Assembler *as, const AsmSpan *span, u32 *at, unsigned bits, u64 *value, bool *known);
+/* Is all of it one decimal fraction? */
+bool asm_is_float(const AsmSpan *span);
 
 /* ---- asm_match.c ---- */
 

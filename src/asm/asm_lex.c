@@ -103,10 +103,13 @@ static void init_characters(Assembler *as)
 		as->is_name[(u8)*s] = !as->is_blank[(u8)*s] && *s != ',';
 }
 
+static bool has_floats(const Assembler *as);
+
 void asm_lex_init(Assembler *as)
 {
 	init_characters(as);
 	find_signs(as);
+	as->floats = has_floats(as);
 }
 
 static bool starts_with(const char *text, size_t len, const char *prefix)
@@ -207,6 +210,87 @@ size_t asm_lex_number(const Assembler *as, const char *text, size_t len, i64 *va
 		}
 	}
 	return best;
+}
+
+bool asm_lex_is_decimal(const Assembler *as, const char *text, size_t len, size_t *digits)
+{
+	for (u32 i = 0; i < as->dialect->number_count; i++) {
+		const IsaNumberForm *form = &as->dialect->numbers[i];
+		i64 value;
+		u8 flags;
+
+		if (form->base != ISA_BASE_DEC || form->is_suffix)
+			continue;
+		if (number_with(as, form, text, len, &value, &flags) == len) {
+			*digits = strlen(form->affix ? form->affix : "");
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Length of a decimal fraction at text, or 0: 1.5, 2e10, -1.5e-3, #1.5, and #inf and #nan where there is a prefix. A
+ * sign is its own, since there is no arithmetic with fractions that it could belong to. */
+static size_t float_with(const Assembler *as, const char *affix, const char *text, size_t len)
+{
+	size_t at = strlen(affix), digits, start;
+	bool fraction = false;
+
+	if (at && !starts_with(text, len, affix))
+		return 0;
+	at += at < len && (text[at] == '-' || text[at] == '+');
+	start = at;
+	for (digits = 0; at < len && is_digit((u8)text[at]); digits++)
+		at++;
+	if (!digits && *affix && len - start >= 3 &&
+	    (ascii_equal_fold(text + start, 3, "inf", 3) || ascii_equal_fold(text + start, 3, "nan", 3))) {
+		at = start + 3;
+		fraction = true;
+	} else if (!digits) {
+		return 0;
+	}
+	if (digits && at + 1 < len && text[at] == '.' && is_digit((u8)text[at + 1])) {
+		for (at++; at < len && is_digit((u8)text[at]);)
+			at++;
+		fraction = true;
+	}
+	if (digits && at + 1 < len && (text[at] == 'e' || text[at] == 'E')) {
+		size_t e = at + 1 + (text[at + 1] == '-' || text[at + 1] == '+');
+
+		if (e < len && is_digit((u8)text[e])) {
+			for (at = e; at < len && is_digit((u8)text[at]);)
+				at++;
+			fraction = true;
+		}
+	}
+	return fraction && !(at < len && as->is_name[(u8)text[at]]) ? at : 0;
+}
+
+static size_t float_length(const Assembler *as, const char *text, size_t len, i64 *affix)
+{
+	for (u32 i = 0; as->floats && i < as->dialect->number_count; i++) {
+		const IsaNumberForm *form = &as->dialect->numbers[i];
+		const char *prefix = form->affix ? form->affix : "";
+		size_t n = form->base == ISA_BASE_DEC && !form->is_suffix ? float_with(as, prefix, text, len) : 0;
+
+		if (n) {
+			*affix = (i64)strlen(prefix);
+			return n;
+		}
+	}
+	return 0;
+}
+
+/* Does this dialect, or an instruction, have any use for fractions? */
+static bool has_floats(const Assembler *as)
+{
+	for (u32 i = 0; i < as->dialect->directive_count; i++)
+		if (as->dialect->directives[i].is_float)
+			return true;
+	for (u32 i = 0; i < as->isa->field_count; i++)
+		if (as->isa->fields[i].float_bits)
+			return true;
+	return false;
 }
 
 /* ---- Tokens ---- */
@@ -377,6 +461,8 @@ u32 asm_lex_line(Assembler *as, u32 source, const char *text, size_t *from, size
 
 			n = string_length(text, at, end, dialect->quote, &closed);
 			token = add_token(as, &count, TOKEN_STRING, blank | (closed ? 0 : TOKEN_UNCLOSED), at, n);
+		} else if ((n = float_length(as, text + at, end - at, &value))) {
+			token = add_token(as, &count, TOKEN_FLOAT, blank, at, n);
 		} else if ((n = asm_lex_number(as, text + at, end - at, &value, &flags))) {
 			token = add_token(as, &count, TOKEN_NUMBER, blank | flags, at, n);
 		} else if (text[at] == '\'' && !dialect->no_expressions &&

@@ -210,6 +210,18 @@ static bool match_number(Match *m, const IsaField *field)
 	return expression_failed(m, at);
 }
 
+static bool match_float(Match *m, const IsaField *field)
+{
+	u32 at = m->at;
+	u64 value;
+	bool known;
+
+	if (peek(m)->kind == TOKEN_END || !asm_float(m->as, m->span, &at, field->float_bits, &value, &known))
+		return want(m, "a number such as 1.5");
+	m->at = at;
+	return true;
+}
+
 static bool match_field(Match *m, const IsaInsn *insn, unsigned index)
 {
 	const IsaInsnField *place = &insn->fields[index];
@@ -247,6 +259,10 @@ static bool match_field(Match *m, const IsaInsn *insn, unsigned index)
 			return want(m, m->describe ? describe_enum(m, field) : NULL);
 		return match_number(m, field);
 	default:
+		if (field->float_bits)
+			return match_float(m, field);
+		if (field->of_word && asm_token_is(m->as, m->span, peek(m), field->of_word))
+			m->at++;
 		return match_number(m, field);
 	}
 }
@@ -333,7 +349,7 @@ static bool match_pseudo(Match *m, const IsaPseudo *pseudo, u32 at, AsmCandidate
 		out->at[syntax->field] = (u16)m->at;
 		if (asm_expr(m->as, m->span, &next, &value))
 			m->at = next;
-		else if (peek(m)->kind == TOKEN_NAME)
+		else if (peek(m)->kind == TOKEN_NAME || peek(m)->kind == TOKEN_FLOAT)
 			m->at++;
 		else if (next != m->at)
 			return expression_failed(m, next);

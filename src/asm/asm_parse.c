@@ -263,7 +263,7 @@ static bool is_number_alone(const Line *l, const AsmToken *token)
 {
 	if (!l->as->dialect->number_alone)
 		return false;
-	return token->kind == TOKEN_NUMBER || (token->kind == TOKEN_PUNCT && token->value == '-' &&
+	return token->kind == TOKEN_NUMBER || token->kind == TOKEN_FLOAT || (token->kind == TOKEN_PUNCT && token->value == '-' &&
 					       token[1].kind == TOKEN_NUMBER && !(token[1].flags & TOKEN_BLANK));
 }
 
@@ -374,6 +374,8 @@ static void note_label(Assembler *as, AsmStmt *stmt, const IsaDirective *d)
 	if (!symbol || symbol->stmt != as->stmt_count || symbol->space == ISA_NONE)
 		return;
 	stmt->label = as->symbol_count - 1;
+	if (d->action == ISA_ACT_DATA || d->action == ISA_ACT_STRING || d->action == ISA_ACT_SPACE)
+		symbol->width = d->bits;
 	if (d->action != ISA_ACT_ROW)
 		return;
 	symbol->space = ISA_NONE;
@@ -445,7 +447,7 @@ static void unknown(Line *l, const AsmToken *token)
 		as->stmt_count += stmt != NULL;
 		return;
 	}
-	if (token->kind == TOKEN_NUMBER) {
+	if (token->kind == TOKEN_NUMBER || token->kind == TOKEN_FLOAT) {
 		asm_error(as, &l->span, token, NULL, "%s is a number, so it can't be a label or an instruction",
 			  asm_quote(as, &l->span, token));
 		return;

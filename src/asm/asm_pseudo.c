@@ -345,6 +345,8 @@ static bool bind(Assembler *as, const AsmSpan *span, u32 at, AsmToken *out)
 	if (first->kind == TOKEN_NAME && (asm_register(as, span, first, ISA_NONE) != ASM_NO_INDEX ||
 					  is_enum_name(as, span, first)))
 		return true;
+	if (first->kind == TOKEN_FLOAT)
+		return true;
 	if (!asm_expr(as, span, &at, &value) || (as->writing && !value.known))
 		return false; /* said by asm_expr */
 	out->kind = TOKEN_VALUE;

@@ -13,6 +13,7 @@
 
 #include "asm/asm.h"
 #include "base/bits.h"
+#include "base/float_text.h"
 
 enum { MAX_FORMS = 32 };
 
@@ -133,6 +134,8 @@ static void put_target(const Dis *d, const IsaInsn *insn, unsigned index, const 
 	const DisOptions *options = d->options;
 	const char *name = NULL;
 
+	if (field->of_word)
+		buf_printf(d->out, "%s ", field->of_word);
 	if (options->symbol && !d->plain)
 		name = options->symbol(options->ctx, d->isa->code_space, target);
 	if (name)
@@ -141,6 +144,19 @@ static void put_target(const Dis *d, const IsaInsn *insn, unsigned index, const 
 		put_decimal(d, (i64)value);
 	else
 		put_hex(d, target, field->kind == ISA_FIELD_ABS && field->hex ? (insn->fields[index].width + 3) / 4 : 1);
+}
+
+/* Reads back to the same bits: a NaN only as these. */
+static void put_float(const Dis *d, u64 value, unsigned bits)
+{
+	const IsaNumberForm *form = number_form(d->dialect, ISA_BASE_DEC);
+	char text[FLOAT_TEXT_MAX];
+
+	float_print(value, bits, text);
+	if (float_is_nan(value, bits) && number_form(d->dialect, ISA_BASE_HEX))
+		put_hex(d, value, bits / 4);
+	else
+		buf_printf(d->out, "%s%s", form && !form->is_suffix && form->affix ? form->affix : "", text);
 }
 
 static bool put_field(const Dis *d, unsigned index, u64 value)
@@ -167,6 +183,10 @@ static bool put_field(const Dis *d, unsigned index, u64 value)
 		put_target(d, insn, index, field, value);
 		return true;
 	default:
+		if (field->float_bits) {
+			put_float(d, value, field->float_bits);
+			return true;
+		}
 		if (field->hex && !field->is_signed)
 			put_hex(d, value, (insn->fields[index].width + 3) / 4);
 		else
@@ -349,13 +369,22 @@ static bool put_form(Dis *d, const IsaForm *form, const u64 *values)
 	return true;
 }
 
+static bool has_floats(const Dis *d, const IsaForm *form)
+{
+	for (u32 i = 0; i < form->syntax_count; i++)
+		if (form->syntax[i].is_field &&
+		    d->isa->fields[d->isa->insns[form->insn].fields[form->syntax[i].field].field].float_bits)
+			return true;
+	return false;
+}
+
 static bool try_form(Dis *d, const IsaForm *form, const u64 *values)
 {
 	size_t mark = d->out->len;
 	bool fine;
 
 	d->plain = true;
-	fine = put_form(d, form, values) && (!could_be_another(d, form) || reads_back(d, mark));
+	fine = put_form(d, form, values) && ((!has_floats(d, form) && !could_be_another(d, form)) || reads_back(d, mark));
 	d->out->len = mark;
 	if (d->out->data)
 		d->out->data[mark] = 0;
@@ -400,7 +429,8 @@ static bool put_instruction(Dis *d)
 static const IsaDirective *data_directive(const IsaDialect *dialect, unsigned bits)
 {
 	for (u32 i = 0; i < dialect->directive_count; i++)
-		if (dialect->directives[i].action == ISA_ACT_DATA && dialect->directives[i].bits == bits)
+		if (dialect->directives[i].action == ISA_ACT_DATA && dialect->directives[i].bits == bits &&
+		    !dialect->directives[i].is_float && dialect->directives[i].in == ISA_NONE)
 			return &dialect->directives[i];
 	return NULL;
 }

@@ -7,6 +7,7 @@
 
 #include "asm/manual.h"
 #include "base/bits.h"
+#include "base/float_text.h"
 
 const char *manual_insn_id(Arena *arena, const IsaInsn *insn)
 {
@@ -57,7 +58,12 @@ void manual_value(const Isa *isa, const IsaInsn *insn, unsigned index, u64 value
 	default:
 		break;
 	}
-	if (field->is_signed)
+	if (field->float_bits) {
+		char text[FLOAT_TEXT_MAX];
+
+		float_print(value, field->float_bits, text);
+		buf_str(out, text);
+	} else if (field->is_signed)
 		buf_printf(out, "%lld", (long long)value);
 	else if (field->hex || field->kind == ISA_FIELD_ABS)
 		buf_printf(out, "0x%llX", (unsigned long long)value);
@@ -125,8 +131,14 @@ void manual_field_text(const Isa *isa, const IsaInsn *insn, unsigned index, Buf 
 		break;
 	case ISA_FIELD_ABS:
 		buf_str(out, "label: address, ");
+		if (field->of_bits)
+			buf_printf(out, "of a variable of %u bits, ", field->of_bits);
 		break;
 	default:
+		if (field->float_bits) {
+			buf_printf(out, "a decimal fraction, %u bits", field->float_bits);
+			return;
+		}
 		buf_str(out, field->is_signed ? "signed, " : "unsigned, ");
 		break;
 	}

@@ -97,6 +97,9 @@ typedef struct IsaField {
 	u8 kind; /* IsaFieldKind */
 	bool is_signed; /* sign-extended: SIGNED, and REL unless `unsigned` */
 	bool hex;       /* prints as hex */
+	u8 float_bits;  /* UNSIGNED: written as a decimal fraction; its bits are an IEEE 754 number of 32 or 64; else 0 */
+	u8 of_bits;     /* ABS: of a variable whose items have this many bits; 0: of anything */
+	const char *of_word; /* then: the word that says so in front of the operand ("byte"), or NULL */
 	bool from_next; /* REL: offset counts from the following instruction, else from this one */
 	u16 reg;        /* REG, LIST: index into isa->regs */
 	u32 reg_from;   /* REG: element = reg_from + raw value */

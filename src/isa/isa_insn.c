@@ -340,6 +340,11 @@ static void place_field(Pattern *t, IsaInsn *insn, u32 index)
 			    (unsigned)__builtin_ctzll(hole), field->name);
 		t->bad = true;
 	}
+	if (field->float_bits && f->width != field->float_bits) {
+		parse_error(t->p, t->pieces[0].pos, 1, NULL, "float '%s' has %u bits here, not %u", field->name, f->width,
+			    field->float_bits);
+		t->bad = true;
+	}
 	if (field->kind == ISA_FIELD_LIST && f->width > isa->regs[field->reg].count) {
 		parse_error(t->p, t->pieces[0].pos, 1, NULL, "list '%s' has %u bits for %u registers", field->name, f->width,
 			    isa->regs[field->reg].count);

@@ -587,6 +587,26 @@ static void parse_field_kind(Parser *p, IsaField *f)
 				error_here(p, NULL, "relative to what? write 'rel next' or 'rel pc'");
 		} else if (accept_word(p, "abs")) {
 			f->kind = ISA_FIELD_ABS;
+		} else if (accept_word(p, "float")) {
+			u32 pos = p->tok.pos;
+
+			if (!parse_const(p, &value) || (value != 32 && value != 64))
+				parse_error(p, pos, 1, "write: field x : float 64", "a float has 32 or 64 bits");
+			else
+				f->float_bits = (u8)value;
+		} else if (accept_word(p, "of")) {
+			u32 pos = p->tok.pos;
+
+			if (f->kind != ISA_FIELD_ABS)
+				parse_error(p, pos, 1, "write: field v : abs of 8", "'of' belongs to an address: to abs");
+			if (parse_const(p, &value) && value >= 1 && value <= 64)
+				f->of_bits = (u8)value;
+			else
+				parse_error(p, pos, 1, NULL, "an item has 1 to 64 bits");
+			if (p->tok.kind == TOK_STRING && !p->tok.line_start) {
+				f->of_word = arena_strndup(p->arena, tok_text(p), p->tok.len);
+				lex_next(p);
+			}
 		} else if (accept_word(p, "scale")) {
 			if (parse_const(p, &value) && value >= 1 && value <= 4096)
 				f->scale = (u32)value;
@@ -617,7 +637,7 @@ static void parse_field_kind(Parser *p, IsaField *f)
 					break;
 			if (p->tok.kind != TOK_IDENT || i == isa->reg_count) {
 				if (first)
-					error_here(p, "signed, unsigned, rel next, rel pc, abs, letter, enum, list R, or a register file",
+					error_here(p, "signed, unsigned, float 64, rel next, rel pc, abs, letter, enum, list R, or a register file",
 						   "'%.*s' is no kind of field", (int)(p->tok.len > 40 ? 40 : p->tok.len),
 						   tok_text(p));
 				if (first)
