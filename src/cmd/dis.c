@@ -165,6 +165,14 @@ static void mark_assembled(Dis *dis)
 	}
 }
 
+/* So does a file that names its functions. */
+static void mark_named(Dis *dis)
+{
+	for (u32 i = 0; i < dis->loaded.name_count; i++)
+		if (dis->loaded.names[i].space == dis->isa->code_space)
+			push(&dis->work, &dis->work_count, &dis->work_cap, dis->loaded.names[i].address);
+}
+
 /* Looks at one instruction and notes where it can go. False at what is no instruction of the file. */
 static bool visit(Dis *dis, u64 pc)
 {
@@ -233,6 +241,7 @@ static void mark_code(Dis *dis)
 		return;
 	}
 	mark_assembled(dis);
+	mark_named(dis);
 	push(&dis->work, &dis->work_count, &dis->work_cap, machine_pc(dis->loaded.machine));
 	for (;;) {
 		while (dis->work_count)
@@ -307,6 +316,18 @@ static size_t cells_width(const Isa *isa, const IsaSpace *space)
 	return width < 8 ? 8 : width > 22 ? 22 : width;
 }
 
+/* Of a machine with a language of its own: the line of the program, behind the instruction. */
+static void add_own_line(Dis *dis, u64 address, size_t start)
+{
+	const IsaDialect *dialect = &dis->isa->dialects[dis->loaded.dialect];
+	const LoadName *own = load_line_at(&dis->loaded, dis->isa->code_space, address);
+
+	if (!own || !dis->loaded.guest->languages || !dialect->comment_count)
+		return;
+	pad_to(&dis->out, start, 36);
+	buf_printf(&dis->out, "%s %s", dialect->comments[0], own->text);
+}
+
 /* One instruction or one cell of data, as a line. Gives the cells it took. */
 static u32 line(Dis *dis, u64 address, bool as_code)
 {
@@ -340,9 +361,10 @@ static u32 line(Dis *dis, u64 address, bool as_code)
 			   dis->isa->dialects[dis->loaded.dialect].label == ISA_LABEL_BARE ? "" : ":");
 	pad_to(out, start, 10);
 	machine_read(dis->loaded.machine, dis->isa->code_space, address, &value);
-	if (as_code)
+	if (as_code) {
 		dis_instruction(dis->isa, &how, address, &decoded, out);
-	else
+		add_own_line(dis, address, start);
+	} else
 		data_text(dis, value);
 	buf_byte(out, '\n');
 	return cells;

@@ -226,6 +226,8 @@ static int put_through_guest(Loaded *loaded)
 	status = loaded->guest->load(loaded->machine, files, loaded->file_count, &loaded->diags);
 	if (status && !loaded->diags.errors)
 		failed(loaded, 0, "%s: %s", loaded->files[0].name, status_text(status));
+	if (!status)
+		load_names(loaded);
 	return status ? EXIT_NOT_RUNNABLE : 0;
 }
 
@@ -320,6 +322,7 @@ static bool in_segment(const AsmProgram *program, u16 space, u64 symbol, u64 add
 
 const char *load_symbol_near(const Loaded *loaded, u16 space, u64 address, u64 *offset)
 {
+	const LoadName *own = load_name_near(loaded, space, address);
 	const char *best = NULL;
 
 	for (u32 f = 0; f < loaded->file_count; f++) {
@@ -335,6 +338,10 @@ const char *load_symbol_near(const Loaded *loaded, u16 space, u64 address, u64 *
 			best = symbol->name;
 			*offset = address - symbol->value;
 		}
+	}
+	if (!best && own) {
+		best = own->text;
+		*offset = address - own->address;
 	}
 	return best;
 }

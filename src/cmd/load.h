@@ -66,6 +66,14 @@ typedef struct LoadedFile {
 	Buf object;           /* what the guest is given instead of `data`, when is_asm */
 } LoadedFile;
 
+/* A name or a source line that a loaded file brings itself. */
+typedef struct LoadName {
+	const char *text;
+	u64 address;
+	u16 space;
+	u32 number; /* of a line; 0 = not known */
+} LoadName;
+
 typedef struct Loaded {
 	const Guest *guest;   /* or NULL: a machine of an .isa alone */
 	Isa *isa;             /* owned */
@@ -74,6 +82,8 @@ typedef struct Loaded {
 	LoadedFile *files;    /* owned */
 	u32 file_count;
 	bool restored;        /* a snapshot was among the files */
+	LoadName *names, *lines; /* in the arena; load_names fills them */
+	u32 name_count, name_cap, line_count, line_cap;
 	DiagList diags;
 	Buf error, hint;      /* one line each */
 	Buf isa_text;
@@ -121,6 +131,11 @@ int load_all(Loaded *loaded, const LoadOptions *options, const char *const *name
 const char *load_symbol_at(const Loaded *loaded, u16 space, u64 address);
 /* The symbol at or nearest below, within the same segment; *offset is how far. NULL when there is none. */
 const char *load_symbol_near(const Loaded *loaded, u16 space, u64 address, u64 *offset);
+/* Asks the guest for the names and lines of the files; done by load_put. */
+void load_names(Loaded *loaded);
+/* The name at or nearest below, and the line at an address, that a file brings; NULL when there is none. */
+const LoadName *load_name_near(const Loaded *loaded, u16 space, u64 address);
+const LoadName *load_line_at(const Loaded *loaded, u16 space, u64 address);
 /* "x3004" in the way the machine's dialect writes hexadecimal numbers. `bits` says how many digits. */
 void load_hex(const Isa *isa, u16 dialect, u64 value, unsigned bits, Buf *out);
 

@@ -53,12 +53,14 @@ void outcome_place(const Loaded *loaded, u16 space, u64 address, Buf *out)
 {
 	const char *file = NULL, *symbol;
 	const AsmLine *line = line_of(loaded, space, address, &file);
+	const LoadName *own;
 	u64 offset = 0;
 
 	load_hex(loaded->isa, loaded->dialect, address,
 		 space == loaded->isa->code_space ? loaded->isa->pc_width : loaded->isa->spaces[space].addr_bits, out);
 	symbol = load_symbol_near(loaded, space, address, &offset);
-	if (!symbol && !line)
+	own = line ? NULL : load_line_at(loaded, space, address);
+	if (!symbol && !line && !(own && own->number))
 		return;
 	buf_str(out, " (");
 	if (symbol)
@@ -67,6 +69,8 @@ void outcome_place(const Loaded *loaded, u16 space, u64 address, Buf *out)
 		buf_printf(out, "+%llu", (unsigned long long)offset);
 	if (line)
 		buf_printf(out, "%s%s:%u", symbol ? ", " : "", file, line->line);
+	else if (own && own->number)
+		buf_printf(out, "%sline %u: %s", symbol ? ", " : "", own->number, own->text);
 	buf_byte(out, ')');
 }
 

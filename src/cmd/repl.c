@@ -122,7 +122,7 @@ static void begin(Repl *repl)
 	if (guest && guest->load && guest->formats && guest->formats->write)
 		status = guest->formats->write(&program, &object, &diags);
 	if (!status && !object.failed) {
-		const GuestFile file = {"session", object.data, object.len};
+		const GuestFile file = {.name = "session", .data = object.data, .len = object.len};
 
 		status = guest->load(repl->machine, &file, 1, &diags);
 	}

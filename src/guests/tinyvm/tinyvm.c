@@ -320,7 +320,9 @@ static Status load(Machine *machine, const GuestFile *files, u32 count, DiagList
 	TvmProgram program;
 	Status status;
 
-	if (count != 1) {
+	if (count == 0)
+		return STATUS_OK;
+	if (count > 1) {
 		diag_report_file(diags, DIAG_ERROR, files[1].name, NULL, "a TinyVM runs one program");
 		return STATUS_INVALID;
 	}
