@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/rng.h"
 #include "cmd/file.h"
 #include "cmd/load.h"
 #include "cmd/say.h"
@@ -16,6 +17,7 @@
 typedef struct IsaVerbOptions {
 	LoadOptions load; /* profile and sets only */
 	const char *output, *format;
+	u64 count, seed;
 	bool html, force;
 } IsaVerbOptions;
 
@@ -473,8 +475,8 @@ static int new_run(Command *command)
 		write_template(name, &out);
 		code = say_output(&out, buf_text(&path));
 		if (!code && strcmp(buf_text(&path), "-") != 0)
-			say_note("%s: a whole small machine to change. Next: husk isa check %s", buf_text(&path),
-				 buf_text(&path));
+			say_note("%s: a whole small machine to change. Next: husk isa check %s; husk repl %s",
+				 buf_text(&path), buf_text(&path), buf_text(&path));
 	}
 	buf_fini(&out);
 	buf_fini(&path);
@@ -499,13 +501,59 @@ static const Verb verb_new = {
 	.text = "Writes NAME.isa. It is the machine Tiny8 under another name; -o - prints it.\n",
 };
 
+/* ---- random ---- */
+
+static int random_run(Command *command)
+{
+	const IsaVerbOptions *options = command->options;
+	const DisOptions how = {0};
+	Rng rng = {options->seed};
+	Loaded loaded;
+	Buf out;
+	int code;
+
+	load_init(&loaded);
+	buf_init(&out);
+	code = load_named(&loaded, command->operands[0], options);
+	for (u64 i = 0, most = options->count ? options->count : 20; !code && i < most && !out.failed; i++) {
+		u64 cells[32];
+		const u32 count = gen_valid(loaded.isa, &rng, cells);
+
+		if (!count)
+			continue;
+		dis_cells(loaded.isa, &how, 0, cells, count, &out);
+		buf_byte(&out, '\n');
+	}
+	return finish(&loaded, code, &out, options->output);
+}
+
+static const Opt random_options[] = {
+	ROWS_CHOICES,
+	{"count", 'n', OPT_NUMBER, offsetof(IsaVerbOptions, count), "N", "how many (20)"},
+	{"seed", 0, OPT_NUMBER, offsetof(IsaVerbOptions, seed), "N", "other ones; the same number gives the same"},
+	ROW_OUTPUT,
+	{0},
+};
+
+static const Verb verb_random = {
+	.name = "random",
+	.run = random_run,
+	.help = "random legal instructions of a machine, for tests",
+	.operands = "MACHINE",
+	.min_operands = 1,
+	.max_operands = 1,
+	.options = random_options,
+	.options_size = sizeof(IsaVerbOptions),
+	.text = "As they would be written at address 0. Edge values of operands are favoured.\n",
+};
+
 /* ---- */
 
-static const Verb *const isa_verbs[] = {&verb_list, &verb_check, &verb_doc, &verb_show, &verb_new, NULL};
+static const Verb *const isa_verbs[] = {&verb_list, &verb_check, &verb_doc, &verb_show, &verb_new, &verb_random, NULL};
 
 const Verb verb_isa = {
 	.name = "isa",
-	.help = "machine descriptions: list, check, doc, show, new",
+	.help = "machine descriptions: list, check, doc, show, new, random",
 	.operands = "",
 	.verbs = isa_verbs,
 };

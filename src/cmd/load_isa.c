@@ -256,8 +256,11 @@ static int sureness(const Guest *guest, const LoadedFile *file)
 		return SURE + (int)guest_likeness(guest, &file->data);
 	if (guest->recognize)
 		score = guest->recognize(&seen);
-	if (file->is_asm && score < LIKELY_PERCENT) {
-		score = (int)guest_likeness(guest, &file->data);
+	if (file->is_asm) {
+		const int percent = (int)guest_likeness(guest, &file->data);
+
+		if (percent > score)
+			score = percent;
 		if (score < LIKELY_PERCENT)
 			score = 0; /* many machines have an ADD */
 	}
