@@ -121,12 +121,15 @@ u32 dis_instruction(const Isa *isa, const DisOptions *options, u64 pc, const Isa
 /* Decodes from an array of cells of the code space (count > 0) and prints. */
 u32 dis_cells(const Isa *isa, const DisOptions *options, u64 pc, const u64 *cells, u32 count, Buf *out);
 
+/* A number in the dialect's hexadecimal (decimal where it has none), at least so many digits. */
+void dis_hex(const Isa *isa, u16 dialect, u64 value, unsigned digits, Buf *out);
+
 /* ---- Manual ---- */
 
 typedef enum ManualFormat { MANUAL_TEXT, MANUAL_HTML } ManualFormat;
 void manual_write(const Isa *isa, ManualFormat format, Buf *out);
-/* One instruction explained, with its fields' values: `explain` of the debugger. */
-void manual_explain(const Isa *isa, u64 pc, const IsaDecoded *decoded, Buf *out);
+/* One instruction explained, with its fields' values, numbers as the dialect writes them: `explain` of the debugger. */
+void manual_explain(const Isa *isa, u16 dialect, u64 pc, const IsaDecoded *decoded, Buf *out);
 
 /* ---- Random instructions, for tests ---- */
 

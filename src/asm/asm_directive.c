@@ -7,6 +7,7 @@
  */
 #include "asm/asm_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/bits.h"
@@ -344,6 +345,33 @@ static void walk_row(Assembler *as, AsmStmt *stmt)
 	}
 }
 
+/* `.ORIG 3000` where hexadecimal is x3000: a round number, if it were that. */
+static void doubt_origin(Assembler *as, const AsmStmt *stmt, u64 address)
+{
+	const IsaSpace *space = &as->isa->spaces[as->space];
+	const AsmToken *token = &stmt->span.tokens[0];
+	const IsaNumberForm *hex = NULL;
+	u64 other = 0;
+	char decimal[24];
+
+	for (u32 i = 0; i < as->dialect->number_count && !hex; i++)
+		if (as->dialect->numbers[i].base == ISA_BASE_HEX && !as->dialect->numbers[i].is_suffix)
+			hex = &as->dialect->numbers[i];
+	if (!hex || !hex->affix || !*hex->affix || (*hex->affix >= '0' && *hex->affix <= '9') ||
+	    token->kind != TOKEN_NUMBER || token->flags & TOKEN_CHAR)
+		return;
+	snprintf(decimal, sizeof(decimal), "%llu", (unsigned long long)address);
+	if (strlen(decimal) != token->len || memcmp(decimal, asm_token_text(as, &stmt->span, token), token->len) != 0)
+		return;
+	for (const char *s = decimal; *s; s++)
+		other = other << 4 | (u64)(*s - '0');
+	if (!other || other % 0x100 || address % 0x100 == 0 || strlen(decimal) > 8 || (space->cells && other >= space->cells))
+		return;
+	asm_report_at(as, DIAG_WARNING, stmt->span.source, token->offset, token->len,
+		      arena_printf(&as->scratch, "did you mean %s%s?", hex->affix, decimal), "this is decimal %s, which is %s%llX",
+		      decimal, hex->affix, (unsigned long long)address);
+}
+
 void asm_directive_walk(Assembler *as, AsmStmt *stmt)
 {
 	const IsaDirective *d = directive_of(as, stmt);
@@ -361,6 +389,8 @@ void asm_directive_walk(Assembler *as, AsmStmt *stmt)
 			refuse(as, stmt, first, NULL, "an address is not negative");
 		else if (known || !as->writing)
 			asm_go(as, stmt, (u64)v);
+		if (known && as->writing && stmt->span.count == 1)
+			doubt_origin(as, stmt, (u64)v);
 		break;
 	case ISA_ACT_DATA:
 		walk_values(as, stmt, false);

@@ -482,6 +482,13 @@ static u32 put_data(const Dis *d, const u64 *cells, u32 count)
 
 /* ---- Doors ---- */
 
+void dis_hex(const Isa *isa, u16 dialect, u64 value, unsigned digits, Buf *out)
+{
+	Dis d = {.isa = isa, .dialect = &isa->dialects[dialect < isa->dialect_count ? dialect : 0], .out = out};
+
+	put_hex(&d, value, digits);
+}
+
 u32 dis_instruction(const Isa *isa, const DisOptions *options, u64 pc, const IsaDecoded *decoded, Buf *out)
 {
 	DisOptions none = {0};

@@ -24,18 +24,49 @@ static bool same(const char *name, const char *text, size_t len)
 	return strlen(name) == len && memcmp(name, text, len) == 0;
 }
 
+static void field_value(const Isa *isa, u16 dialect, const IsaInsn *insn, unsigned index, u64 value, Buf *out)
+{
+	const IsaField *field = &isa->fields[insn->fields[index].field];
+
+	if ((field->kind == ISA_FIELD_UNSIGNED && field->hex && !field->float_bits) || field->kind == ISA_FIELD_ABS)
+		dis_hex(isa, dialect, value, 1, out);
+	else
+		manual_value(isa, insn, index, value, out);
+}
+
+/* 0x1F of the description as the dialect writes it; false when it is no such number. */
+static bool hex_text(const Isa *isa, u16 dialect, const char *word, size_t len, Buf *out)
+{
+	u64 value = 0;
+	size_t i = 2;
+
+	if (len < 3 || len > 18 || word[0] != '0' || word[1] != 'x')
+		return false;
+	for (; i < len; i++) {
+		char c = ascii_lower(word[i]);
+
+		if (c == '_')
+			continue;
+		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f'))
+			return false;
+		value = value << 4 | (u64)(c <= '9' ? c - '0' : c - 'a' + 10);
+	}
+	dis_hex(isa, dialect, value, 1, out);
+	return true;
+}
+
 /* What stands for the field in the meaning: an address for labels, else the value. */
-static void operand_text(const Isa *isa, const IsaDecoded *decoded, unsigned index, u64 pc, Buf *out)
+static void operand_text(const Isa *isa, u16 dialect, const IsaDecoded *decoded, unsigned index, u64 pc, Buf *out)
 {
 	const IsaField *field = &isa->fields[decoded->insn->fields[index].field];
 	u64 value = isa_field_value(isa, decoded, index);
 
 	if (field->kind == ISA_FIELD_REL || field->kind == ISA_FIELD_ABS)
-		buf_printf(out, "0x%llX", (unsigned long long)isa_target(isa, decoded->insn, index, pc, value));
+		dis_hex(isa, dialect, isa_target(isa, decoded->insn, index, pc, value), 1, out);
 	else if (field->kind == ISA_FIELD_ENUM)
 		buf_printf(out, "%llu", (unsigned long long)value);
 	else
-		manual_value(isa, decoded->insn, index, value, out);
+		field_value(isa, dialect, decoded->insn, index, value, out);
 }
 
 /* A name that the meaning binds itself hides a field of the same name. */
@@ -54,7 +85,7 @@ static bool is_local(const char *meaning, const char *name, size_t len)
 }
 
 /* The meaning, each field's name replaced by what it is here; `#d` becomes the register's number. */
-static void meaning(const Isa *isa, const IsaDecoded *decoded, u64 pc, Buf *out)
+static void meaning(const Isa *isa, u16 dialect, const IsaDecoded *decoded, u64 pc, Buf *out)
 {
 	const IsaInsn *insn = decoded->insn;
 	const char *text = insn->semantics ? insn->semantics : "";
@@ -72,9 +103,7 @@ static void meaning(const Isa *isa, const IsaDecoded *decoded, u64 pc, Buf *out)
 		if ((at > text && (at[-1] == '.' || at[-1] == '\'')) || (*word >= '0' && *word <= '9'))
 			known = true; /* part of a table's or a number's spelling: not a field */
 		if (!known && same("next", word, (size_t)(end - word))) {
-			u64 next = pc + decoded->cells;
-
-			buf_printf(out, "0x%llX", (unsigned long long)bits_trunc(next, isa->pc_width ? isa->pc_width : 64));
+			dis_hex(isa, dialect, bits_trunc(pc + decoded->cells, isa->pc_width ? isa->pc_width : 64), 1, out);
 			at = end;
 			continue;
 		}
@@ -87,18 +116,17 @@ static void meaning(const Isa *isa, const IsaDecoded *decoded, u64 pc, Buf *out)
 					   (unsigned long long)(isa->fields[insn->fields[f].field].reg_from +
 								isa_field_value(isa, decoded, f)));
 			else
-				operand_text(isa, decoded, f, pc, out);
+				operand_text(isa, dialect, decoded, f, pc, out);
 			at = end;
 			break;
 		}
-		if (at != end) {
+		if (at != end && !hex_text(isa, dialect, at, (size_t)(end - at), out))
 			buf_add(out, at, (size_t)(end - at));
-			at = end;
-		}
+		at = end;
 	}
 }
 
-static void fields_table(Doc *doc, const Isa *isa, const IsaDecoded *decoded, u64 pc)
+static void fields_table(Doc *doc, const Isa *isa, u16 dialect, const IsaDecoded *decoded, u64 pc)
 {
 	static const char *const titles[] = {"field", "bits", "value", ""};
 	Buf text;
@@ -116,10 +144,11 @@ static void fields_table(Doc *doc, const Isa *isa, const IsaDecoded *decoded, u6
 			buf_byte(&text, value >> bit & 1 ? '1' : '0');
 		doc_cell(doc, buf_text(&text));
 		buf_clear(&text);
-		manual_value(isa, decoded->insn, f, value, &text);
-		if (field->kind == ISA_FIELD_REL || field->kind == ISA_FIELD_ABS)
-			buf_printf(&text, ", target 0x%llX",
-				   (unsigned long long)isa_target(isa, decoded->insn, f, pc, value));
+		field_value(isa, dialect, decoded->insn, f, value, &text);
+		if (field->kind == ISA_FIELD_REL || field->kind == ISA_FIELD_ABS) {
+			buf_str(&text, ", target ");
+			dis_hex(isa, dialect, isa_target(isa, decoded->insn, f, pc, value), 1, &text);
+		}
 		doc_cell(doc, buf_text(&text));
 		buf_clear(&text);
 		if (field->doc && *field->doc)
@@ -132,14 +161,15 @@ static void fields_table(Doc *doc, const Isa *isa, const IsaDecoded *decoded, u6
 	buf_fini(&text);
 }
 
-void manual_explain(const Isa *isa, u64 pc, const IsaDecoded *decoded, Buf *out)
+void manual_explain(const Isa *isa, u16 dialect, u64 pc, const IsaDecoded *decoded, Buf *out)
 {
-	DisOptions options = {.dialect = 0};
+	DisOptions options = {.dialect = dialect};
 	Arena arena;
 	Doc doc = {.out = out, .arena = &arena};
 	Buf text;
 
-	buf_printf(out, "0x%llX  ", (unsigned long long)pc);
+	dis_hex(isa, dialect, pc, 1, out);
+	buf_str(out, "  ");
 	if (!decoded->insn) {
 		buf_str(out, decoded->fetch_failed ? "cannot be fetched: outside of memory\n" : "no instruction: ");
 		if (!decoded->fetch_failed) {
@@ -164,9 +194,9 @@ void manual_explain(const Isa *isa, u64 pc, const IsaDecoded *decoded, Buf *out)
 	buf_byte(out, '\n');
 	doc_para(&doc, decoded->insn->doc);
 	manual_diagram(&doc, isa, decoded->insn, decoded);
-	fields_table(&doc, isa, decoded, pc);
+	fields_table(&doc, isa, dialect, decoded, pc);
 	buf_clear(&text);
-	meaning(isa, decoded, pc, &text);
+	meaning(isa, dialect, decoded, pc, &text);
 	doc_code(&doc, text.len ? buf_text(&text) : "(does nothing)");
 	if (arena.failed)
 		out->failed = true;

@@ -256,6 +256,10 @@ static int assemble(Loaded *loaded, const Command *command)
 	format = find_format(loaded, options->format);
 	if (!format || !options_fit(loaded, format, options))
 		return EXIT_HUSK;
+	if (format == &raw_format && loaded->guest && loaded->guest->load && loaded->guest->formats) {
+		say_note("note: raw cells say neither what they are nor where they go: 'husk run' will not know them again");
+		say_hint("for a file that runs: -f %s", loaded->guest->formats[0].name);
+	}
 	if (loaded->file_count > 1 && (options->output || options->symbols || options->listing || options->assembly)) {
 		say_error("-o, --symbols, --listing and --assembly name one file, but there are %u programs",
 			  loaded->file_count);

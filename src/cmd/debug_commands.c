@@ -402,7 +402,7 @@ static bool do_explain(Debug *debug, const char *args)
 	if (!decoded.insn)
 		return debug_error(debug, "there is no instruction here: nothing matches these bits");
 	debug_show_code(debug, pc, 1);
-	manual_explain(debug->isa, pc, &decoded, &debug->out);
+	manual_explain(debug->isa, debug->loaded.dialect, pc, &decoded, &debug->out);
 	return true;
 }
 

@@ -450,7 +450,7 @@ static void do_explain(Repl *repl, const char *args)
 		for (; put < count && machine_read(repl->machine, code, pc + put, &old[put]) == STATUS_OK; put++)
 			machine_write(repl->machine, code, pc + put, cells[put]);
 		machine_decode(repl->machine, pc, &decoded);
-		manual_explain(repl->isa, pc, &decoded, &repl->out);
+		manual_explain(repl->isa, repl->loaded.dialect, pc, &decoded, &repl->out);
 		while (put-- > 0)
 			machine_write(repl->machine, code, pc + put, old[put]);
 	} else if (diags.count) {

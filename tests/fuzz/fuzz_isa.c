@@ -47,7 +47,7 @@ static void try_instruction(const Isa *isa, const u64 *cells, u32 count)
 	buf_init(&text);
 	isa_decode(isa, fetch, &source, &decoded);
 	dis_cells(isa, &(DisOptions){0}, 0, cells, count, &text);
-	manual_explain(isa, 0, &decoded, &text);
+	manual_explain(isa, 0, 0, &decoded, &text);
 	if (isa_lift_block(&lift, 0, 1, &arena, &lifted) == STATUS_OK && !ir_verify(lifted.func, &text))
 		fuzz_fail(buf_text(&text));
 	buf_fini(&text);

@@ -372,7 +372,7 @@ static void explained(const Isa *isa, u64 pc, u64 w, Buf *out)
 
 	decode(isa, w, &decoded);
 	buf_clear(out);
-	manual_explain(isa, pc, &decoded, out);
+	manual_explain(isa, 0, pc, &decoded, out);
 }
 
 static void explains_fields_and_meaning(void **state)
