@@ -85,6 +85,11 @@ static void put_literal(const Dis *d, const char *text)
 	}
 }
 
+static bool begins_with(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
 static bool put_register(const Dis *d, const IsaReg *reg, u64 element)
 {
 	const char *prefix = d->dialect->register_prefix ? d->dialect->register_prefix : "";
@@ -93,7 +98,9 @@ static bool put_register(const Dis *d, const IsaReg *reg, u64 element)
 	if (element >= reg->count)
 		return false;
 	name = reg->names ? reg->names[element] : reg->name;
-	if (strncmp(name, prefix, strlen(prefix)) != 0 || !*prefix)
+	if (*prefix && reg->alt_names && reg->alt_names[element] && begins_with(reg->alt_names[element], prefix))
+		name = reg->alt_names[element]; /* `names f0-f31/$0-$31`: the one that texts use */
+	if (!*prefix || !begins_with(name, prefix))
 		buf_str(d->out, prefix);
 	buf_str(d->out, name);
 	return true;

@@ -139,6 +139,13 @@ static int assemble(Loaded *loaded, LoadedFile *file, const LoadOptions *options
 	AsmOptions how = {.dialect = file->language ? 0 : loaded->dialect, .liberal = options->liberal,
 			  .read_file = load_include, .ctx = &includer};
 
+	if (!file->language && loaded->guest && loaded->guest->check_text) {
+		const u32 errors = loaded->diags.errors;
+
+		loaded->guest->check_text(&source, &loaded->diags);
+		if (loaded->diags.errors != errors)
+			return EXIT_NOT_RUNNABLE;
+	}
 	file->program = asm_assemble(loaded->isa, &source, &how, &loaded->diags);
 	return file->program ? 0 : EXIT_NOT_RUNNABLE;
 }

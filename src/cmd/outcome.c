@@ -137,8 +137,8 @@ void outcome_of_stop(Outcome *outcome, const Loaded *loaded, const MachineStop *
 		outcome_set(outcome, "halted", own & 255, "the program ended%s", own ? "" : " normally");
 		if (own)
 			buf_printf(&outcome->reason, " with code %d", own & 255);
-		if (isa_reason(isa, false, stop->code))
-			buf_printf(&outcome->reason, ": %s", isa_reason(isa, false, stop->code));
+		if (stop->reason)
+			buf_printf(&outcome->reason, ": %s", stop->reason);
 		break;
 	}
 	case STOP_ILLEGAL:
@@ -146,7 +146,7 @@ void outcome_of_stop(Outcome *outcome, const Loaded *loaded, const MachineStop *
 		add_vcpu(outcome, loaded);
 		break;
 	case STOP_TRAP:
-		why = isa_reason(isa, true, stop->code);
+		why = stop->reason;
 		outcome_set(outcome, "trap", EXIT_SIGNAL + SIGTRAP, "unhandled exception %llu%s%s%s at %s", code,
 			    why ? " (" : "", why ? why : "", why ? ")" : "", buf_text(&place));
 		add_vcpu(outcome, loaded);
@@ -208,6 +208,25 @@ static void json_number(Buf *out, u64 value)
 static void json_text(Buf *out, const char *text)
 {
 	buf_json_string(out, text, strlen(text));
+}
+
+/* The machine's own words for the end: ,"events":["Start","Crash code 1"] */
+static void json_events(const Outcome *outcome, const Loaded *loaded, Buf *out)
+{
+	Buf lines;
+
+	if (!loaded->guest || !loaded->guest->events)
+		return;
+	buf_init(&lines);
+	loaded->guest->events(loaded->machine, &outcome->stop, &lines);
+	buf_str(out, ",\"events\":[");
+	for (const char *line = buf_text(&lines), *end; (end = strchr(line, '\n')); line = end + 1) {
+		if (line != buf_text(&lines))
+			buf_byte(out, ',');
+		buf_json_string(out, line, (size_t)(end - line));
+	}
+	buf_byte(out, ']');
+	buf_fini(&lines);
 }
 
 static void json_registers(const Loaded *loaded, Buf *out)
@@ -289,6 +308,7 @@ void outcome_json(const Outcome *outcome, const Loaded *loaded, Buf *out)
 		buf_printf(out, ",\"seconds\":%.6f,\"output_bytes\":%llu,\"input_bytes\":%llu", outcome->seconds,
 			   (unsigned long long)stats.output_bytes, (unsigned long long)stats.input_bytes);
 		json_vcpus(outcome, loaded, out);
+		json_events(outcome, loaded, out);
 		json_registers(loaded, out);
 	}
 	if (loaded->diags.count) {
@@ -313,4 +333,6 @@ void outcome_stats(const Outcome *outcome, const Loaded *loaded, Buf *out)
 	buf_printf(out, "%14llu bytes of input, %llu of output\n", (unsigned long long)stats.input_bytes,
 		   (unsigned long long)stats.output_bytes);
 	buf_printf(out, "%14llu bytes of memory\n", (unsigned long long)stats.memory_bytes);
+	if (loaded->guest && loaded->guest->events)
+		loaded->guest->events(loaded->machine, &outcome->stop, out);
 }

@@ -388,7 +388,7 @@ static void tell(Run *run)
 			say_error("%s", buf_text(&run->outcome.reason));
 		/* A guest that ends with a code its description has words for. */
 		else if (run->outcome.stop.kind == STOP_HALT && run->outcome.code && !options->quiet &&
-			 isa_reason(run->loaded.isa, false, run->outcome.stop.code))
+			 run->outcome.stop.reason)
 			say_note("%s", buf_text(&run->outcome.reason));
 	}
 	if (options->stats && run->loaded.machine) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/strmap.h"
+#include "guests/iridium/iridium.h"
 #include "guests/lc3/lc3.h"
 #include "guests/svm/svm.h"
 #include "guests/tinyvm/tinyvm.h"
@@ -11,6 +12,7 @@
 const Guest *const guests_all[] = {
 	&lc3_guest,
 	&svm_guest,
+	&iridium_guest,
 	&tinyvm_guest,
 	NULL,
 };

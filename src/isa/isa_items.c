@@ -268,41 +268,53 @@ static void default_names(Parser *p, IsaReg *r)
 			r->names[i] = arena_printf(p->arena, "%s%u", r->name, i);
 }
 
-/* One word of `names`: NAME, NAME/ALT, or A0-A7. Returns how many elements it named. */
-static u32 add_names(Parser *p, IsaReg *r, u32 at, const char *word, u32 len)
+/* The numbers of a range A0-A7: its stem is word[0..*stem). False when the word is none. */
+static bool name_range(const char *word, u32 len, u32 *stem, u32 *from, u32 *to)
 {
-	const char *dash = memchr(word, '-', len), *slash = memchr(word, '/', len);
-	u32 i = 0;
+	const char *dash = memchr(word, '-', len), *end = dash ? dash + 1 : NULL, *stop = word + len;
 
-	if (slash) {
-		if (!r->alt_names)
-			r->alt_names = ARENA_ARRAY(p->arena, const char *, r->count);
-		if (at < r->count && r->alt_names) {
-			r->names[at] = arena_strndup(p->arena, word, (size_t)(slash - word));
-			r->alt_names[at] = arena_strndup(p->arena, slash + 1, len - (size_t)(slash - word) - 1);
-		}
+	if (!dash || dash == word)
+		return false;
+	*stem = (u32)(dash - word);
+	*from = *to = 0;
+	while (*stem > 0 && word[*stem - 1] >= '0' && word[*stem - 1] <= '9')
+		--*stem;
+	for (const char *digit = word + *stem; digit < dash && *from < 100000; digit++)
+		*from = *from * 10 + (u32)(*digit - '0');
+	while (end < stop && !(*end >= '0' && *end <= '9'))
+		end++;
+	for (; end < stop && *end >= '0' && *end <= '9' && *to < 100000; end++)
+		*to = *to * 10 + (u32)(*end - '0');
+	return true;
+}
+
+/* NAME or A0-A7, from element `at` on. Returns how many elements it named. */
+static u32 add_plain_names(Parser *p, IsaReg *r, const char **names, u32 at, const char *word, u32 len)
+{
+	u32 stem, from, to, i = 0;
+
+	if (!name_range(word, len, &stem, &from, &to)) {
+		if (at < r->count)
+			names[at] = arena_strndup(p->arena, word, len);
 		return 1;
 	}
-	if (dash && dash > word) {
-		u32 stem = (u32)(dash - word), from = 0, to = 0, digits;
-		const char *end = dash + 1, *stop = word + len;
+	for (u32 n = from; n <= to && n - from < 4096; n++, i++)
+		if (at + i < r->count)
+			names[at + i] = arena_printf(p->arena, "%.*s%u", (int)stem, word, n);
+	return i;
+}
 
-		while (stem > 0 && word[stem - 1] >= '0' && word[stem - 1] <= '9')
-			stem--;
-		for (digits = stem; digits < (u32)(dash - word) && from < 100000; digits++)
-			from = from * 10 + (u32)(word[digits] - '0');
-		while (end < stop && !(*end >= '0' && *end <= '9'))
-			end++;
-		for (; end < stop && *end >= '0' && *end <= '9' && to < 100000; end++)
-			to = to * 10 + (u32)(*end - '0');
-		for (u32 n = from; n <= to && n - from < 4096; n++, i++)
-			if (at + i < r->count)
-				r->names[at + i] = arena_printf(p->arena, "%.*s%u", (int)stem, word, n);
-		return i;
-	}
-	if (at < r->count)
-		r->names[at] = arena_strndup(p->arena, word, len);
-	return 1;
+/* One word of `names`: NAME, A0-A7, or two of these with a '/' between. Returns how many elements it named. */
+static u32 add_names(Parser *p, IsaReg *r, u32 at, const char *word, u32 len)
+{
+	const char *slash = memchr(word, '/', len);
+	const u32 first = slash ? (u32)(slash - word) : len;
+
+	if (slash && !r->alt_names)
+		r->alt_names = ARENA_ARRAY(p->arena, const char *, r->count);
+	if (slash && r->alt_names)
+		add_plain_names(p, r, r->alt_names, at, slash + 1, len - first - 1);
+	return add_plain_names(p, r, r->names, at, word, first);
 }
 
 static void parse_names(Parser *p, IsaReg *r)

@@ -68,7 +68,8 @@ static void lift_instruction(Lift *l)
 		l->failed = true;
 		return;
 	}
-	lift_fetch_check(l);
+	if (!l->flow_only) /* what an instruction does by itself */
+		lift_fetch_check(l);
 	if (!insn && !l->dead) {
 		ir_illegal(l->func);
 		return;

@@ -27,6 +27,15 @@ void machine_say(Machine *machine, const char *format, ...)
 	va_end(args);
 }
 
+void machine_explain(Machine *machine, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(machine->reason, sizeof(machine->reason), format, args);
+	va_end(args);
+}
+
 /* ---- Creation ---- */
 
 static u64 cell_bytes(unsigned cell_bits)

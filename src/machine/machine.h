@@ -56,6 +56,7 @@ typedef struct MachineStop {
 	bool write;
 	Status status;
 	const char *text; /* one line for people, borrowed from the machine until the next run */
+	const char *reason; /* HALT, TRAP: the words for `code` alone, or NULL; borrowed likewise */
 } MachineStop;
 
 typedef enum HostResult { HOST_OK, HOST_WAIT, HOST_RAISE, HOST_STOP, HOST_DENIED } HostResult;
@@ -103,6 +104,8 @@ typedef struct GuestLanguage {
 	bool to_assembly;      /* `out` is a text in the first dialect; else an object file that guest->load takes */
 	/* Listing: what the compiler shows (may be NULL). Messages, with places, to diags. */
 	Status (*compile)(const GuestFile *source, const Isa *isa, Buf *out, Buf *listing, DiagList *diags);
+	/* After a run: what the program computed, if the language has such a thing (may be NULL). `compiled` is `out`. */
+	void (*result)(const Machine *machine, const Buf *compiled, Buf *out);
 } GuestLanguage;
 
 /* The trace the original machine prints, where it has one (husk run --trace=NAME): texts around each instruction, to
@@ -173,6 +176,10 @@ struct Guest {
 	void (*describe_wait)(const Machine *machine, u32 vcpu, u64 channel, Buf *out);
 	/* The word for a vCPU: "thread", "core"; NULL = "vCPU". */
 	const char *vcpu_word;
+	/* What the original says about a run that stopped so: a line for each event ("Start", "Crash code 1"). */
+	void (*events)(const Machine *machine, const MachineStop *stop, Buf *out);
+	/* What the machine's own assembler would refuse in a text, in its words. With errors the text is not assembled. */
+	void (*check_text)(const Source *source, DiagList *diags);
 	/* Text for the end of a session ("exit code of HALT"): maps a halt code to a process exit code; NULL = code. */
 	int (*exit_code)(const Machine *machine, u64 code);
 };
@@ -247,6 +254,8 @@ void machine_deny_host(Machine *machine, u32 host);
 void machine_putc(Machine *machine, u8 byte);
 bool machine_key_ready(Machine *machine);
 int machine_key(Machine *machine); /* 0..255; -1: none yet; -2: end of input */
+/* Words for the `raise` or `stop` that must follow in this instruction, instead of the description's. */
+void machine_explain(Machine *machine, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- Stops wanted by a debugger ---- */
 Status machine_break_set(Machine *machine, u64 pc, bool on);

@@ -44,23 +44,35 @@ static bool give_fault(Machine *machine, MachineStop *stop, const VcpuExit *exit
 	return true;
 }
 
+/* A host function's own words, if it had any in the instruction that ends here; else the description's. */
+static const char *reason_of(Machine *machine, bool raise, u64 number)
+{
+	if (!machine->reason[0])
+		return isa_reason(machine->isa, raise, number);
+	memcpy(machine->said, machine->reason, sizeof(machine->said));
+	machine->reason[0] = 0;
+	return machine->said;
+}
+
 static bool give_halt(Machine *machine, MachineStop *stop, u64 code)
 {
-	const char *reason = isa_reason(machine->isa, false, code);
+	const char *reason = reason_of(machine, false, code);
 
 	machine_say(machine, "%s", reason ? reason : "");
 	give(machine, stop, STOP_HALT);
+	stop->reason = reason;
 	stop->code = code;
 	return true;
 }
 
 static bool give_trap(Machine *machine, MachineStop *stop, u64 number, const char *why)
 {
-	const char *reason = isa_reason(machine->isa, true, number);
+	const char *reason = reason_of(machine, true, number);
 
 	machine_say(machine, "%s (trap %llu%s%s)", why, (unsigned long long)number, reason ? ": " : "",
 		    reason ? reason : "");
 	give(machine, stop, STOP_TRAP);
+	stop->reason = reason;
 	stop->code = number;
 	return true;
 }
@@ -428,7 +440,7 @@ MachineStop machine_run(Machine *machine, u64 max_insns)
 	u64 icount = machine->vcpu.icount, end = max_insns > ~(u64)0 - icount ? ~(u64)0 : icount + max_insns;
 	MachineStop stop;
 
-	machine->text[0] = 0;
+	machine->text[0] = machine->reason[0] = 0;
 	if (machine->failure.kind != STOP_BUDGET) {
 		machine_say(machine, "the reset handler did not come to its end");
 		machine->failure.text = machine->text;

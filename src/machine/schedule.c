@@ -160,6 +160,7 @@ static bool give_end(Machine *machine, MachineStop *stop)
 
 	machine_say(machine, "%s", reason ? reason : "");
 	give(machine, stop, STOP_HALT, machine->running);
+	stop->reason = reason;
 	stop->code = code;
 	return false;
 }
