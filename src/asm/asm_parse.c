@@ -430,7 +430,8 @@ static void directive(Line *l, u32 index)
 	keep_directive(as, stmt);
 }
 
-/* A word where an instruction should be. In a liberal reading an unknown directive takes one cell. */
+/* A word where an instruction should be. In a liberal reading an unknown directive takes one cell; where numbers stand
+ * alone, so that a text is a row of words, a word without meaning is left out. */
 static void unknown(Line *l, const AsmToken *token)
 {
 	Assembler *as = l->as;
@@ -445,6 +446,12 @@ static void unknown(Line *l, const AsmToken *token)
 		l->at = (u32)(token - l->span.tokens) + 1;
 		stmt = placed(l, token) ? add_stmt(l, STMT_UNKNOWN_DIRECTIVE) : NULL;
 		as->stmt_count += stmt != NULL;
+		return;
+	}
+	if (as->dialect->number_alone && as->options->liberal) {
+		asm_report_at(as, DIAG_WARNING, l->span.source, token->offset, token->len, NULL,
+			      "invalid instruction %s: left out", asm_quote(as, &l->span, token));
+		l->at = l->span.count;
 		return;
 	}
 	if (token->kind == TOKEN_NUMBER || token->kind == TOKEN_FLOAT) {

@@ -6,11 +6,13 @@
 #include "base/strmap.h"
 #include "guests/iridium/iridium.h"
 #include "guests/lc3/lc3.h"
+#include "guests/stackvm/stackvm.h"
 #include "guests/svm/svm.h"
 #include "guests/tinyvm/tinyvm.h"
 
 const Guest *const guests_all[] = {
 	&lc3_guest,
+	&stackvm_guest,
 	&svm_guest,
 	&iridium_guest,
 	&tinyvm_guest,

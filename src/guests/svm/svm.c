@@ -311,9 +311,11 @@ static void explain(Machine *machine, const MachineStop *stop, Buf *out)
 }
 
 static const GuestFormat formats[] = {
-	{"svm", ".svm", svm_write},
+	{"svmo", ".svmo", svm_write},
 	{NULL, NULL, NULL},
 };
+
+static const char *const extensions[] = {".svm", NULL};
 
 const Guest svm_guest = {
 	.name = "svm",
@@ -324,6 +326,7 @@ const Guest svm_guest = {
 	.reset = reset,
 	.formats = formats,
 	.read_names = read_names,
+	.asm_extensions = extensions,
 	.isa_text = svm_isa_text,
 	.private_size = sizeof(Private),
 	.trace = &svm_trace,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What the description of Terence Parr's simple virtual machine cannot say. The original has no files: its programs are
- * arrays in Java. Two formats are ours:
+ * arrays in Java. Two formats are ours, besides the assembly:
  *
  *   .svmi   text: the numbers of the array as they stand in the Java source, with a few words before them
  *
@@ -11,7 +11,7 @@
  *               start 6
  *               10 0  10 1  2  17  |  9 10, 9 3, 16 1, 14, 18       // blanks, ',' and '|' are all the same
  *
- *   .svm    binary, little-endian:
+ *   .svmo   binary, little-endian, what the assembler writes for a .svm text:
  *
  *               "SVM" 1A   u32 version 1   u32 globals   u32 start   u32 functions   u32 words
  *               for each function: u32 arguments  u32 locals  u32 address  u8 length, name

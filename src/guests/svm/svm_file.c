@@ -33,7 +33,7 @@ static bool name_ends(const GuestFile *file, const char *ending)
 
 int svm_recognize(const GuestFile *file)
 {
-	return is_binary(file) ? 100 : name_ends(file, ".svmi") ? 95 : name_ends(file, ".svm") ? 70 : 0;
+	return is_binary(file) ? 100 : name_ends(file, ".svmi") ? 95 : name_ends(file, ".svmo") ? 70 : 0;
 }
 
 /* ---- What both readers end with ---- */
@@ -266,7 +266,7 @@ Status svm_read(const GuestFile *file, SvmProgram *out, DiagList *diags)
 
 /* ---- Writing ---- */
 
-/* Lays the code segments of an assembled program side by side; counts globals. */
+/* Lays the code segments of an assembled program side by side; counts globals; takes the rows of `.func`. */
 static Status collect(const AsmProgram *program, SvmProgram *out, DiagList *diags)
 {
 	u16 code = program->isa->code_space, globals = isa_find_space(program->isa, "globals", strlen("globals"));
@@ -285,7 +285,16 @@ static Status collect(const AsmProgram *program, SvmProgram *out, DiagList *diag
 		for (u32 i = 0; !status && i < segment->count; i++)
 			out->words[segment->origin + i] = (u32)segment->cells[i];
 	}
-	out->start = (u32)program->entry;
+	for (u32 i = 0; i < program->row_count && !status; i++) {
+		const AsmRow *row = &program->rows[i];
+		SvmFunction function = {.name = row->name, .name_len = (u32)strnlen(row->name, SVM_MAX_NAME)};
+
+		function.nargs = (u32)row->values[SVM_NARGS];
+		function.nlocals = (u32)row->values[SVM_NLOCALS];
+		function.address = (u32)row->values[SVM_ADDRESS];
+		status = add_function(out, &function);
+	}
+	out->start = (u32)(out->function_count && !program->has_entry ? out->functions[0].address : program->entry);
 	return status ? status : finish(out, program->sources[0].name, diags);
 }
 

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The description, embedded as it stands in the file.
+ */
+#include "guests/embed.h"
+#include "guests/stackvm/stackvm.h"
+
+EMBED(stackvm_isa_text, "src/guests/stackvm/stackvm.isa", ".byte 0\n");

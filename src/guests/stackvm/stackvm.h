@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the description of the stack machine cannot say: its programs are files of little-endian words (out.bin) that
+ * go to cell 100, and whatever is left of a file behind its last whole word is ignored; the assembler of lesson 6 adds
+ * a halt.
+ */
+#ifndef GUESTS_STACKVM_STACKVM_H
+#define GUESTS_STACKVM_STACKVM_H
+
+#include "machine/machine.h"
+
+extern const Guest stackvm_guest;
+extern const char stackvm_isa_text[]; /* NUL-terminated */
+
+#endif
