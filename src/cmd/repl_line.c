@@ -266,35 +266,6 @@ static RunEnd run(Repl *repl, u64 start, u32 own, bool *one_call)
 	return result;
 }
 
-bool repl_run_from(Repl *repl, u64 start)
-{
-	bool one_call;
-	RunEnd end = run(repl, start, ~0u, &one_call);
-
-	repl_set_end(repl);
-	repl_note_registers(repl);
-	return end != RUN_FAULT;
-}
-
-/* ---- A piece, from text to effect ---- */
-
-typedef struct Put {
-	ReplCell *old; /* owned: what was in memory before */
-	u32 old_count;
-	u32 symbols;   /* labels before */
-	u16 space;
-	u64 *places;   /* owned: places before */
-} Put;
-
-/* Back to where the piece was not yet in the program; registers and other memory stay as they are. */
-static void take_out(Repl *repl, const Put *put)
-{
-	put_back(repl, put->old, put->old_count);
-	repl_remove_last_piece(repl, put->symbols);
-	repl->state.space = put->space;
-	memcpy(repl->state.places, put->places, repl->isa->space_count * sizeof(u64));
-}
-
 /* Rows of tables. They stay when the line is taken out: nothing names them any more. */
 static bool put_rows(Repl *repl, const AsmProgram *program)
 {
@@ -328,7 +299,7 @@ static void as_before(Repl *repl, const AsmProgram *program)
 
 	if (machine_restore(repl->machine, undo->machine.data, undo->machine.len) != STATUS_OK)
 		return;
-	for (u32 s = 0; s < program->segment_count; s++) {
+	for (u32 s = 0; program && s < program->segment_count; s++) {
 		const AsmSegment *segment = &program->segments[s];
 
 		if (segment->origin + segment->count > machine_cells(repl->machine, segment->space))
@@ -336,8 +307,50 @@ static void as_before(Repl *repl, const AsmProgram *program)
 		for (u32 i = 0; i < segment->count; i++)
 			machine_write(repl->machine, segment->space, segment->origin + i, segment->cells[i]);
 	}
+	if (program)
+		(void)put_rows(repl, program);
 	keep_room(repl);
 	repl_note_state(repl);
+}
+
+/* Where `stop` ends a vCPU nothing can be executed any more. */
+static bool all_ended(const Machine *machine)
+{
+	for (u32 i = 0; i < machine_vcpu_count(machine); i++)
+		if (machine_vcpu_state(machine, i) < VCPU_ENDED)
+			return false;
+	return true;
+}
+
+bool repl_run_from(Repl *repl, u64 start)
+{
+	bool one_call;
+	RunEnd end = run(repl, start, ~0u, &one_call);
+
+	if (end == RUN_HALTED && all_ended(repl->machine))
+		as_before(repl, NULL);
+	repl_set_end(repl);
+	repl_note_registers(repl);
+	return end != RUN_FAULT;
+}
+
+/* ---- A piece, from text to effect ---- */
+
+typedef struct Put {
+	ReplCell *old; /* owned: what was in memory before */
+	u32 old_count;
+	u32 symbols;   /* labels before */
+	u16 space;
+	u64 *places;   /* owned: places before */
+} Put;
+
+/* Back to where the piece was not yet in the program; registers and other memory stay as they are. */
+static void take_out(Repl *repl, const Put *put)
+{
+	put_back(repl, put->old, put->old_count);
+	repl_remove_last_piece(repl, put->symbols);
+	repl->state.space = put->space;
+	memcpy(repl->state.places, put->places, repl->isa->space_count * sizeof(u64));
 }
 
 /* The first instruction, and how many there are. */
@@ -367,7 +380,7 @@ static bool execute(Repl *repl, const AsmProgram *program, const Put *put, ReplM
 		/* A pseudo-instruction is one statement and several instructions; of a file nobody counts. */
 		switch (run(repl, start, mode == REPL_FILE ? ~0u : own, &one_call)) {
 		case RUN_HALTED:
-			if (mode == REPL_DO && one_call)
+			if ((mode == REPL_DO && one_call) || all_ended(repl->machine))
 				as_before(repl, program);
 			break;
 		case RUN_FAULT:
