@@ -213,6 +213,14 @@ static u32 read_cells(const Repl *repl, const char *line, u64 *cells, u32 most)
 	}
 }
 
+/* An instruction has at least so many. */
+static u32 whole_cells(const Repl *repl)
+{
+	const u32 cells = repl->isa->min_bits / repl->isa->spaces[repl->isa->code_space].cell_bits;
+
+	return cells ? cells : 1;
+}
+
 /* A line that is taken for an expression: `? R0 + 3`, `= R0`, where no instruction begins so. */
 static bool is_question(const Repl *repl, const char *line)
 {
@@ -264,8 +272,11 @@ static void do_line(Repl *repl, const char *line, size_t len)
 			repl_evaluate(repl, start + 1);
 		} else {
 			count = repl->shell->hex_lines ? read_cells(repl, start, cells, COUNT_OF(cells)) : 0;
-			if (count)
+			if (count && count % whole_cells(repl) == 0)
 				repl_cells(repl, cells, count);
+			else if (count && (count > 1 || isdigit((unsigned char)*start)))
+				repl_message(repl, "machine code is written in groups of hex digits, a group a cell; an instruction "
+						   "has %u cells", whole_cells(repl));
 			else
 				repl_text(repl, "line", line, len, REPL_DO);
 		}

@@ -119,8 +119,15 @@ static void put_back(Repl *repl, const ReplCell *old, u32 count)
 	}
 }
 
+static void tell_end(Repl *repl)
+{
+	if (repl->shell->extend)
+		repl->shell->extend(repl->machine, repl->state.places[repl->isa->code_space]);
+}
+
 void repl_set_end(Repl *repl)
 {
+	tell_end(repl);
 	machine_set_pc(repl->machine, repl->state.places[repl->isa->code_space]);
 }
 
@@ -444,6 +451,8 @@ static bool add(Repl *repl, const char *text, size_t len, const AsmProgram *prog
 			repl->state.space = piece->space;
 			memcpy(repl->state.places, piece->places, size);
 			keep_room(repl);
+			tell_end(repl);
+			repl_note_registers(repl);
 			repl_show_piece(repl, &repl->pieces[repl->state.pieces - 1]);
 			for (u32 i = put.symbols; mode == REPL_DO && i < repl->state.symbols; i++) {
 				const ReplSymbol *symbol = &repl->symbols[i];

@@ -136,6 +136,8 @@ typedef struct GuestShell {
 	bool (*show_register)(const Machine *machine, u32 slot, u64 before, Buf *out);
 	/* Changes of this cell are not the program's own business (the operating system's stack). */
 	bool (*hides)(const Machine *machine, u16 space, u64 address);
+	/* The program reaches to `end` of the code space now. */
+	void (*extend)(Machine *machine, u64 end);
 	/* The machine has halted: make it ready for the next line. */
 	void (*resume)(Machine *machine);
 } GuestShell;
