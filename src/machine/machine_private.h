@@ -99,7 +99,8 @@ struct Machine {
 	u32 running;              /* whose quantum it is */
 	u32 shown;                /* whose registers `vcpu` holds; while machine_run is at work, the running one */
 	bool inside;              /* machine_run is at work */
-	bool alone;               /* only the running one is in use, and it is ready: nothing to schedule */
+	bool alone;               /* only the running one is in use, and it is ready: nothing to schedule. Becomes true in
+	                             decisions alone, so that they are made at the same places in every run */
 	u32 turns;                /* decisions who runs, and tries that came to nothing, at the present boundary */
 	u64 came_up;              /* instruction count when the running one's own was brought up to date */
 	u64 quantum, quantum_end; /* end: instruction count; of no meaning while `alone` */

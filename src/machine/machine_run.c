@@ -388,6 +388,8 @@ static bool turn(Machine *machine, u64 end, MachineStop *stop)
 		return give_pending(machine, stop);
 	default:
 		/* The instruction at pc was reached: the boundary before it is behind us, seen or not. */
+		if (vcpu->icount != before)
+			retired(machine);
 		machine->phase = machine->step_count;
 		return take_exception(machine, stop);
 	}

@@ -224,10 +224,11 @@ bool machine_block(Machine *machine)
 		return false;
 	if (record->state == VCPU_READY) {
 		record->state = channel ? VCPU_WAIT_CHANNEL : VCPU_WAIT_INPUT;
-		record->channel = machine->wanted_channel;
+		record->channel = channel ? machine->wanted_channel : 0;
 	}
 	machine->turns++;
 	machine_update_alone(machine);
+	machine->quantum_end = machine->vcpu.icount; /* a decision follows, even if it is woken before */
 	return true;
 }
 

@@ -24,6 +24,7 @@ enum {
 	FLAG_INPUT_ENDED = 1,
 	FLAG_JITTER = 1, /* of the schedule */
 	FLAG_VIRTUAL = 2,
+	FLAG_ALONE = 4,
 	ZERO_GAP = 16,   /* bytes of zeros that end a run */
 	ZERO_BLOCK = 4096,
 };
@@ -135,7 +136,8 @@ static void write_schedule(Buf *out, const Machine *machine)
 
 	buf_u32(out, machine->turns);
 	buf_u64(out, machine->quantum);
-	buf_byte(out, (u8)((machine->jitter ? FLAG_JITTER : 0) | (machine->virtual_time ? FLAG_VIRTUAL : 0)));
+	buf_byte(out, (u8)((machine->jitter ? FLAG_JITTER : 0) | (machine->virtual_time ? FLAG_VIRTUAL : 0) |
+			   (machine->alone ? FLAG_ALONE : 0)));
 	buf_u64(out, machine->instruction_ns);
 	buf_u64(out, machine->time);
 	buf_u64(out, machine->jitter_rng.state);
@@ -450,7 +452,7 @@ static bool read_schedule(ByteReader *reader, Schedule *out)
 	out->next_serial = reader_u64(reader);
 	out->last_code = reader_u64(reader);
 	return !reader->bad && out->turns <= MACHINE_TURNS + MACHINE_VCPU_MAX && out->quantum &&
-	       out->quantum <= (u64)1 << 62 && !(out->flags & ~(FLAG_JITTER | FLAG_VIRTUAL)) &&
+	       out->quantum <= (u64)1 << 62 && !(out->flags & ~(FLAG_JITTER | FLAG_VIRTUAL | FLAG_ALONE)) &&
 	       out->quantum_left <= 2 * out->quantum;
 }
 
@@ -568,7 +570,7 @@ static void move_in(Machine *machine, Arrivals *arrivals)
 	machine->vcpu.slots = machine->vcpus[machine->shown].slots;
 	for (u32 i = 0; i < machine->private_count; i++)
 		machine->vcpu.spaces[machine->private_spaces[i]] = machine->vcpus[machine->shown].spaces[i];
-	machine->alone = machine_is_alone(machine);
+	machine->alone = arrivals->schedule.flags & FLAG_ALONE && machine_is_alone(machine);
 	machine->wants_channel = false;
 }
 

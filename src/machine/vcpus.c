@@ -320,11 +320,10 @@ bool machine_is_alone(const Machine *machine)
 
 void machine_update_alone(Machine *machine)
 {
-	bool alone = machine_is_alone(machine);
-
-	if (machine->alone && !alone)
-		machine_start_quantum(machine);
-	machine->alone = alone;
+	if (!machine->alone || machine_is_alone(machine))
+		return;
+	machine->alone = false;
+	machine_start_quantum(machine);
 }
 
 u64 machine_vcpu_serial(const Machine *machine, u32 number)
