@@ -107,7 +107,8 @@ $(BUILD)/%.o: %.c $(FLAGS)
 	$(Q)$(CC) $(ALL_CFLAGS) -DBUILD_DIR='"$(BUILD)"' -c -o $@ $<
 
 # The lab compares ways of dispatch: the compiler must not turn one into the other.
-$(BUILD)/src/lab/lab_loops.o: ALL_CFLAGS += -fno-gcse -fno-crossjumping
+# clang has neither flag.
+$(BUILD)/src/lab/lab_loops.o: ALL_CFLAGS += $(if $(findstring clang,$(CC)),,-fno-gcse -fno-crossjumping)
 # The guests' own software is assembled by Husk's assembler and embedded (.incbin) by the guest.
 $(BUILD)/mkimage: $(BUILD)/tools/mkimage.o $(BOOT_LIB)
 	$(call say,link $@)

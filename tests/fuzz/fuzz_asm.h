@@ -38,9 +38,9 @@ static inline void fuzz_round_trip(const Isa *isa, u16 dialect, const AsmSegment
 	}
 }
 
-static inline void fuzz_assemble(const Isa *isa, const char *dialect, const u8 *data, size_t size)
+/* guest: whose object formats the program is written in, or NULL */
+static inline void fuzz_assemble(const Isa *isa, const Guest *guest, const char *dialect, const u8 *data, size_t size)
 {
-	const Guest *guest = guests_find("lc3");
 	Source source = {"fuzz.asm", (const char *)data, size};
 	AsmOptions options = {.dialect = isa_find_dialect(isa, dialect), .liberal = size & 1, .max_cells = 1 << 16};
 	AsmProgram *program;
@@ -59,11 +59,13 @@ static inline void fuzz_assemble(const Isa *isa, const char *dialect, const u8 *
 
 		buf_init(&out);
 		asm_listing(program, &out);
-		guest->write_symbols(program, &out);
-		for (const GuestFormat *format = guest->formats; format->name; format++)
+		if (guest)
+			guest->write_symbols(program, &out);
+		for (const GuestFormat *format = guest ? guest->formats : NULL; format && format->name; format++)
 			format->write(program, &out, &diags);
 		for (u32 i = 0; i < program->segment_count; i++)
-			fuzz_round_trip(isa, options.dialect, &program->segments[i]);
+			if (program->segments[i].space == isa->code_space)
+				fuzz_round_trip(isa, options.dialect, &program->segments[i]);
 		buf_fini(&out);
 		asm_program_destroy(program);
 	}

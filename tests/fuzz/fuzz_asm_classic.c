@@ -10,6 +10,6 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 
 	if (!isa)
 		isa = fuzz_lc3("classic");
-	fuzz_assemble(isa, "classic", data, size);
+	fuzz_assemble(isa, guests_find("lc3"), "classic", data, size);
 	return 0;
 }

@@ -10,6 +10,6 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 
 	if (!isa)
 		isa = fuzz_lc3("v3");
-	fuzz_assemble(isa, "lc3tools", data, size);
+	fuzz_assemble(isa, guests_find("lc3"), "lc3tools", data, size);
 	return 0;
 }
