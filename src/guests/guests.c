@@ -7,12 +7,14 @@
 #include "guests/iridium/iridium.h"
 #include "guests/lc3/lc3.h"
 #include "guests/stackvm/stackvm.h"
+#include "guests/merry/merry.h"
 #include "guests/svm/svm.h"
 #include "guests/tinyvm/tinyvm.h"
 
 const Guest *const guests_all[] = {
 	&lc3_guest,
 	&stackvm_guest,
+	&merry_guest,
 	&svm_guest,
 	&iridium_guest,
 	&tinyvm_guest,

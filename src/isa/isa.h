@@ -148,6 +148,7 @@ typedef struct IsaInsn {
 	RtlBody *body;
 	u32 cost;            /* cycles; 1 unless `cost N` */
 	bool restartable;
+	bool spelling;       /* for the assembler only: its words are decoded as another instruction */
 } IsaInsn;
 
 /* A spelling the assembler accepts and the disassembler prints: an instruction with its letters chosen, or an alias.

@@ -147,7 +147,7 @@ void check_encodings(Parser *p)
 			const IsaInsn *a = &isa->insns[i], *b = &isa->insns[k];
 			u64 word[ISA_WORDS] = {0};
 
-			if (!overlap(a, b))
+			if (!overlap(a, b) || a->spelling || b->spelling)
 				continue;
 			if (a->bits == b->bits && (fixes_more(a, b) || fixes_more(b, a)))
 				continue;
@@ -158,7 +158,7 @@ void check_encodings(Parser *p)
 			}
 		}
 	for (u32 i = 0; i < isa->insn_count; i++)
-		if (unreachable(isa, i))
+		if (!isa->insns[i].spelling && unreachable(isa, i))
 			diag_report_file(p->diags, DIAG_ERROR, p->source.name, NULL,
 					 "'%s' (line %u) can never be decoded: more specific instructions take all its words",
 					 isa->insns[i].name, isa->insns[i].line);

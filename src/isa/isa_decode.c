@@ -155,6 +155,7 @@ bool build_decoder(Parser *p)
 	Isa *isa = p->isa;
 	IsaDecoder *d = ARENA_NEW(p->arena, IsaDecoder);
 	u16 *all = malloc((isa->insn_count ? isa->insn_count : 1) * sizeof(u16));
+	u32 count = 0;
 	bool fine = false;
 
 	isa->decoder = d;
@@ -168,9 +169,10 @@ bool build_decoder(Parser *p)
 	}
 	if (d && all && arena_grow(p->arena, (void **)&d->nodes, &d->cap_nodes, 0, sizeof(DecodeNode))) {
 		for (u32 i = 0; i < isa->insn_count; i++)
-			all[i] = (u16)i;
+			if (!isa->insns[i].spelling)
+				all[count++] = (u16)i;
 		d->node_count = 1;
-		fine = build_node(p, d, 0, all, isa->insn_count, bits_mask(isa->min_bits > 64 ? 64 : isa->min_bits), 0);
+		fine = build_node(p, d, 0, all, count, bits_mask(isa->min_bits > 64 ? 64 : isa->min_bits), 0);
 	}
 	free(all);
 	return fine;

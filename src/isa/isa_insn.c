@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * insn MNEM "pattern" operands [when COND] [cost N] [restartable] { meaning }
+ * insn MNEM "pattern" operands [when COND] [cost N] [restartable] [spelling] { meaning }
  *
  * The pattern is read twice: once into a list of pieces, to know its length, and once to give each piece its bit
  * positions in the instruction word W (isa.h). Text position k is bit L-1-k of W when the file says `low-first`;
@@ -443,7 +443,7 @@ IsaSyntax *parse_syntax(Parser *p, u32 pos, u32 len, const IsaInsn *insn, u32 *c
 	return items;
 }
 
-/* The operand template runs to `when`, `cost`, `restartable` or '{'. Quoted parts may hold braces. */
+/* The operand template runs to `when`, `cost`, `restartable`, `spelling` or '{'. Quoted parts may hold braces. */
 static u32 operands_end(Parser *p, u32 pos)
 {
 	const char *text = p->source.text;
@@ -461,7 +461,8 @@ static u32 operands_end(Parser *p, u32 pos)
 			while (pos < len && (is_letter(text[pos]) || is_digit(text[pos])))
 				pos++;
 			if (text_is(text + start, pos - start, "when") || text_is(text + start, pos - start, "cost") ||
-			    text_is(text + start, pos - start, "restartable"))
+			    text_is(text + start, pos - start, "restartable") ||
+			    text_is(text + start, pos - start, "spelling"))
 				return start;
 			continue;
 		}
@@ -576,6 +577,8 @@ void parse_insn(Parser *p)
 			p->uses_cycles = true;
 		} else if (accept_word(p, "restartable")) {
 			insn->restartable = true;
+		} else if (accept_word(p, "spelling")) {
+			insn->spelling = true;
 		} else {
 			break;
 		}

@@ -148,6 +148,13 @@ int machine_key(Machine *machine)
 	return machine->input_ended ? -2 : -1;
 }
 
+int machine_peek(const Machine *machine, size_t ahead)
+{
+	if (ahead < machine->input_len - machine->input_at)
+		return machine->input[machine->input_at + ahead];
+	return machine->input_ended ? -2 : -1;
+}
+
 void machine_count_poll(Machine *machine)
 {
 	if (waiting(machine))

@@ -258,6 +258,8 @@ bool machine_key_ready(Machine *machine);
 int machine_key(Machine *machine); /* 0..255; -1: none yet; -2: end of input */
 /* Words for the `raise` or `stop` that must follow in this instruction, instead of the description's. */
 void machine_explain(Machine *machine, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The byte that machine_key would give after `ahead` others; takes nothing. */
+int machine_peek(const Machine *machine, size_t ahead);
 
 /* ---- Stops wanted by a debugger ---- */
 Status machine_break_set(Machine *machine, u64 pc, bool on);

@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: MIT */
+#include "guests/embed.h"
+#include "guests/merry/merry.h"
+
+EMBED(merry_isa_text, "src/guests/merry/merry.isa", ".byte 0\n");
