@@ -119,6 +119,13 @@ static void on_output(void *ctx, const u8 *bytes, size_t len)
 		flush_output(run);
 }
 
+/* What a guest says about a vCPU that failed while others go on. */
+static void on_errors(void *ctx, const u8 *bytes, size_t len)
+{
+	flush_output(ctx);
+	fwrite(bytes, 1, len, stderr);
+}
+
 /* ---- Input ---- */
 
 static int input_whole(Run *run, const char *path)
@@ -427,6 +434,7 @@ static void run_machine(Run *run)
 		run->fuel_end = run->outcome.first + options->fuel;
 	run->slice = SLICE_FIRST;
 	machine_set_output(machine, on_output, run);
+	machine_set_errors(machine, on_errors, run);
 	if (options->trace) {
 		run->tracing = true;
 		if (trace_open(&run->trace, &run->loaded, options->trace)) {

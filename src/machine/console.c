@@ -24,6 +24,23 @@ void machine_set_output(Machine *machine, MachineOutput output, void *ctx)
 	machine->output_ctx = ctx;
 }
 
+void machine_set_errors(Machine *machine, MachineOutput errors, void *ctx)
+{
+	machine->errors_function = errors;
+	machine->errors_ctx = ctx;
+}
+
+void machine_put_error(Machine *machine, const Buf *text)
+{
+	if (machine->errors_function) {
+		machine_flush_output(machine);
+		machine->errors_function(machine->errors_ctx, text->data, text->len);
+		return;
+	}
+	for (size_t i = 0; i < text->len; i++)
+		machine_putc(machine, text->data[i]);
+}
+
 void machine_flush_output(Machine *machine)
 {
 	Buf *buf = &machine->output;

@@ -242,6 +242,8 @@ void machine_decode(const Machine *machine, u64 pc, IsaDecoded *out);
 typedef void (*MachineOutput)(void *ctx, const u8 *bytes, size_t len);
 /* NULL drops the output. Called while running, at least before each return of machine_run (buffered between). */
 void machine_set_output(Machine *machine, MachineOutput output, void *ctx);
+/* Where the words of guest->vcpu_failed go, behind what was put out before; NULL: to the output. */
+void machine_set_errors(Machine *machine, MachineOutput errors, void *ctx);
 void machine_input(Machine *machine, const u8 *bytes, size_t len);
 void machine_input_end(Machine *machine);
 u64 machine_input_pending(const Machine *machine);

@@ -146,6 +146,8 @@ struct Machine {
 	u64 key_polls;            /* for statistics */
 
 	Buf output;
+	MachineOutput errors_function; /* or NULL */
+	void *errors_ctx;
 	MachineOutput output_function;
 	void *output_ctx;
 	u64 output_total;
@@ -248,6 +250,8 @@ Status machine_bind_hosts(Machine *machine, DiagList *diags);
 
 /* console.c */
 void machine_flush_output(Machine *machine);
+/* What a guest says about a vCPU that failed. */
+void machine_put_error(Machine *machine, const Buf *text);
 /* Counts a look at the keyboard, if it found nothing. */
 void machine_count_poll(Machine *machine);
 /* The next waiting byte; one must wait. */

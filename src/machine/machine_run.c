@@ -413,8 +413,8 @@ static bool only_one_ends(Machine *machine, const MachineStop *stop)
 		return false;
 	buf_init(&said);
 	taken = guest->vcpu_failed(machine, stop, &said);
-	for (size_t i = 0; taken && i < said.len; i++)
-		machine_putc(machine, said.data[i]);
+	if (taken)
+		machine_put_error(machine, &said);
 	buf_fini(&said);
 	if (!taken)
 		return false;

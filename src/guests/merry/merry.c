@@ -46,6 +46,7 @@ static Status load(Machine *machine, const GuestFile *files, u32 count, DiagList
 				 "a Merry program is one file");
 		return STATUS_INVALID;
 	}
+	merry_graves_reset(machine);
 	return merry_beb_load(machine, &files[0], diags);
 }
 
@@ -86,15 +87,24 @@ static bool others_live(const Machine *machine, u32 except)
 	return false;
 }
 
+/* In the words of the original. */
+static void explain(Machine *machine, const MachineStop *stop, Buf *out)
+{
+	buf_printf(out, "CORE=%u: ", stop->vcpu);
+	describe_failure(machine, stop, out);
+}
+
+/* The last core's error ends the machine. */
 static bool core_failed(Machine *machine, const MachineStop *stop, Buf *out)
 {
 	MerryPrivate *own = machine_private(machine);
 
+	if (!others_live(machine, stop->vcpu))
+		return false;
 	own->failed = true;
-	buf_printf(out, "CORE=%u: ", stop->vcpu);
-	describe_failure(machine, stop, out);
-	buf_byte(out, '\n');
-	return others_live(machine, stop->vcpu);
+	explain(machine, stop, out);
+	buf_printf(out, " (at 0x%" PRIX64 ")\n", stop->pc);
+	return true;
 }
 
 static int exit_code(const Machine *machine, u64 code)
@@ -138,6 +148,7 @@ const Guest merry_guest = {
 	.asm_extensions = extensions,
 	.stop_ends_vcpu = true,
 	.vcpu_failed = core_failed,
+	.explain = explain,
 	.vcpu_word = "core",
 	.exit_code = exit_code,
 };
