@@ -345,11 +345,31 @@ static bool split_choice(Loaded *loaded, const char *text, IsaChoice *choices, u
 	return option && add_choice(choices, count, option, equals + 1);
 }
 
+/* A language of the guest may stand for a dialect: its compiler then takes the assembly texts. */
+static bool choose_language(Loaded *loaded, const char *name)
+{
+	const GuestLanguage *language = loaded->guest ? loaded->guest->languages : NULL;
+
+	while (language && language->name && strcmp(language->name, name) != 0)
+		language++;
+	if (!language || !language->name)
+		return false;
+	for (u32 i = 0; i < loaded->file_count; i++) {
+		LoadedFile *file = &loaded->files[i];
+
+		if (!file->is_asm || file->language)
+			continue;
+		file->language = language;
+		file->is_asm = language->to_assembly;
+	}
+	return true;
+}
+
 static int choose_dialect(Loaded *loaded, const char *name)
 {
 	const Isa *isa = loaded->isa;
 
-	if (!name)
+	if (!name || choose_language(loaded, name))
 		return 0;
 	loaded->dialect = isa_find_dialect(isa, name);
 	if (loaded->dialect != ISA_NONE)

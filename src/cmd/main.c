@@ -15,6 +15,7 @@ static const Verb *const verbs[] = {
 	&verb_debug,
 	&verb_repl,
 	&verb_asm,
+	&verb_compile,
 	&verb_dis,
 	&verb_isa,
 	&verb_box,

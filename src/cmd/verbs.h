@@ -11,6 +11,7 @@ extern const Verb verb_run;        /* run.c */
 extern const Verb verb_debug;      /* debug.c */
 extern const Verb verb_repl;       /* repl.c */
 extern const Verb verb_asm;        /* asm.c */
+extern const Verb verb_compile;    /* compile.c */
 extern const Verb verb_dis;        /* dis.c */
 extern const Verb verb_isa;        /* isa.c */
 extern const Verb verb_box;        /* box.c */
