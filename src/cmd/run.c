@@ -48,7 +48,7 @@ typedef struct RunOptions {
 	u64 fuel;
 	double timeout, speed;
 	const char *trace, *format, *report, *input, *snapshot, *pc;
-	bool stats, screen, quiet, deterministic;
+	bool verbose, stats, screen, quiet, deterministic;
 } RunOptions;
 
 static const Opt run_options[] = {
@@ -66,6 +66,8 @@ static const Opt run_options[] = {
 	 "console input, read whole before the start (-: all of stdin)"},
 	{"trace", 0, OPT_MAYBE, offsetof(RunOptions, trace), "FILE",
 	 "a line for each instruction, on stderr or in FILE; --trace=NAME: as the original machine NAME prints it"},
+	{"verbose", 'v', OPT_FLAG, offsetof(RunOptions, verbose), NULL,
+	 "what happens in the machine (functions, threads, locks), on stderr, and figures at the end"},
 	{"stats", 0, OPT_FLAG, offsetof(RunOptions, stats), NULL, "figures about the run, on stderr"},
 	{"format", 0, OPT_CHOICE, offsetof(RunOptions, format), "text|json",
 	 "json: how the run ended, as one line of JSON on stderr"},
@@ -124,6 +126,29 @@ static void on_errors(void *ctx, const u8 *bytes, size_t len)
 {
 	flush_output(ctx);
 	fwrite(bytes, 1, len, stderr);
+}
+
+/* --verbose: behind what the guest has printed before. */
+static void on_note(void *ctx, const u8 *bytes, size_t len)
+{
+	flush_output(ctx);
+	say_write(STDERR_FILENO, bytes, len);
+}
+
+static void summarize(const Run *run)
+{
+	const Guest *guest = run->loaded.guest;
+	Buf text;
+
+	buf_init(&text);
+	buf_printf(&text, "[end] %llu instructions, %u %s%s\n",
+		   (unsigned long long)(machine_icount(run->loaded.machine) - run->outcome.first),
+		   machine_vcpu_count(run->loaded.machine), machine_vcpu_word(run->loaded.machine),
+		   machine_vcpu_count(run->loaded.machine) == 1 ? "" : "s");
+	if (guest && guest->summary)
+		guest->summary(run->loaded.machine, &text);
+	say_write(STDERR_FILENO, text.data, text.len);
+	buf_fini(&text);
 }
 
 /* ---- Input ---- */
@@ -435,6 +460,8 @@ static void run_machine(Run *run)
 	run->slice = SLICE_FIRST;
 	machine_set_output(machine, on_output, run);
 	machine_set_errors(machine, on_errors, run);
+	if (options->verbose)
+		machine_set_notes(machine, on_note, run);
 	if (options->trace) {
 		run->tracing = true;
 		if (trace_open(&run->trace, &run->loaded, options->trace)) {
@@ -457,6 +484,8 @@ static void run_machine(Run *run)
 		run->outcome.code = EXIT_HUSK;
 	if (strcmp(run->outcome.state, "interrupted") == 0 && isatty(STDERR_FILENO))
 		say_write(STDERR_FILENO, "\n", 1);
+	if (options->verbose)
+		summarize(run);
 	if (options->screen)
 		print_screen(run);
 	if (!write_snapshot(run))

@@ -50,6 +50,35 @@ void machine_flush_output(Machine *machine)
 	buf_clear(buf);
 }
 
+void machine_set_notes(Machine *machine, MachineOutput notes, void *ctx)
+{
+	machine->notes_function = notes;
+	machine->notes_ctx = ctx;
+}
+
+bool machine_wants_notes(const Machine *machine)
+{
+	return machine->notes_function != NULL;
+}
+
+void machine_note(Machine *machine, const char *format, ...)
+{
+	va_list args;
+	Buf line;
+
+	if (!machine->notes_function)
+		return;
+	machine_flush_output(machine);
+	buf_init(&line);
+	va_start(args, format);
+	buf_vprintf(&line, format, args);
+	va_end(args);
+	buf_byte(&line, '\n');
+	if (!line.failed)
+		machine->notes_function(machine->notes_ctx, line.data, line.len);
+	buf_fini(&line);
+}
+
 void machine_putc(Machine *machine, u8 byte)
 {
 	machine->output_total++;

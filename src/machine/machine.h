@@ -182,6 +182,8 @@ struct Guest {
 	void (*events)(const Machine *machine, const MachineStop *stop, Buf *out);
 	/* What the machine's own assembler would refuse in a text, in its words. With errors the text is not assembled. */
 	void (*check_text)(const Source *source, DiagList *diags);
+	/* Figures about a run that has ended, a line each: the end of husk run --verbose. */
+	void (*summary)(const Machine *machine, Buf *out);
 	/* Text for the end of a session ("exit code of HALT"): maps a halt code to a process exit code; NULL = code. */
 	int (*exit_code)(const Machine *machine, u64 code);
 };
@@ -244,6 +246,11 @@ typedef void (*MachineOutput)(void *ctx, const u8 *bytes, size_t len);
 void machine_set_output(Machine *machine, MachineOutput output, void *ctx);
 /* Where the words of guest->vcpu_failed go, behind what was put out before; NULL: to the output. */
 void machine_set_errors(Machine *machine, MachineOutput errors, void *ctx);
+/* Notes of the guest about what happens in its machine, a line each, for those who want to follow it (husk run
+ * --verbose). Dropped while nobody receives them; no part of the machine's state. The output so far is flushed first. */
+void machine_set_notes(Machine *machine, MachineOutput notes, void *ctx);
+void machine_note(Machine *machine, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool machine_wants_notes(const Machine *machine);
 void machine_input(Machine *machine, const u8 *bytes, size_t len);
 void machine_input_end(Machine *machine);
 u64 machine_input_pending(const Machine *machine);

@@ -150,6 +150,8 @@ struct Machine {
 	void *errors_ctx;
 	MachineOutput output_function;
 	void *output_ctx;
+	MachineOutput notes_function;
+	void *notes_ctx;
 	u64 output_total;
 
 	Rng rng;

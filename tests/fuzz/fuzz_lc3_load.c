@@ -22,8 +22,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		return 0;
 	profile = data[0] % 3;
 	cut = data[0] < 128 ? size - 1 : (size - 1) * (data[0] - 127u) / 130;
-	files[0] = (GuestFile){names[data[0] / 3 % 3], data + 1, cut};
-	files[1] = (GuestFile){names[data[0] / 9 % 3], data + 1 + cut, size - 1 - cut};
+	files[0] = (GuestFile){.name = names[data[0] / 3 % 3], .data = data + 1, .len = cut};
+	files[1] = (GuestFile){.name = names[data[0] / 9 % 3], .data = data + 1 + cut, .len = size - 1 - cut};
 	if (!isas[profile])
 		isas[profile] = fuzz_lc3(profiles[profile]);
 	machine = fuzz_machine(isas[profile]);

@@ -137,7 +137,7 @@ void rig_load(Rig *rig, const char *text, ...)
 	for (; text; text = va_arg(args, const char *)) {
 		buf_init(&objects[count]);
 		rig_assemble(rig, NULL, NULL, text, &objects[count]);
-		files[count] = (GuestFile){ "test.obj", objects[count].data, objects[count].len };
+		files[count] = (GuestFile){ .name = "test.obj", .data = objects[count].data, .len = objects[count].len };
 		count++;
 	}
 	va_end(args);

@@ -20,7 +20,7 @@
 
 static Status read_bytes(const void *bytes, size_t len, Lc3Object *object, DiagList *diags)
 {
-	GuestFile file = { "file.obj", bytes, len };
+	GuestFile file = { .name = "file.obj", .data = bytes, .len = len };
 
 	diag_init(diags);
 	return lc3_object_read(&file, object, NULL, diags);
@@ -120,7 +120,7 @@ static void test_classic_object(void **state)
 /* The tiny machine's loader takes what fits. */
 static void test_classic_object_cut_off(void **state)
 {
-	GuestFile file = { "long.obj", (const u8 *)"\xFF\xFF\x00\x01\x00\x02", 6 };
+	GuestFile file = { .name = "long.obj", .data = (const u8 *)"\xFF\xFF\x00\x01\x00\x02", .len = 6 };
 	Rig *rig = rig_create("profile=tiny");
 
 	(void)state;
@@ -133,7 +133,7 @@ static void test_classic_object_cut_off(void **state)
 
 static void test_device_space_is_not_loaded(void **state)
 {
-	GuestFile file = { "io.obj", (const u8 *)"\xFD\xFF\x00\x01\x00\x02", 6 };
+	GuestFile file = { .name = "io.obj", .data = (const u8 *)"\xFD\xFF\x00\x01\x00\x02", .len = 6 };
 	Rig *rig = rig_create("");
 
 	(void)state;
@@ -185,7 +185,7 @@ static void test_recognition(void **state)
 
 	(void)state;
 	for (u32 i = 0; i < COUNT_OF(cases); i++) {
-		GuestFile file = { cases[i].name, (const u8 *)cases[i].bytes, cases[i].len };
+		GuestFile file = { .name = cases[i].name, .data = (const u8 *)cases[i].bytes, .len = cases[i].len };
 
 		assert_int_equal(lc3_guest.recognize(&file), cases[i].sure);
 	}
@@ -365,7 +365,7 @@ static void note_line(void *ctx, u16 space, u64 address, u32 number, const char 
 static void names_are(Rig *rig, const void *bytes, size_t len, Status status, const char *expected)
 {
 	Buf out;
-	GuestFile file = { "any", bytes, len };
+	GuestFile file = { .name = "any", .data = bytes, .len = len };
 	GuestNames names = { &out, note_symbol, note_line };
 
 	buf_init(&out);
@@ -387,7 +387,7 @@ static void test_names(void **state)
 	names_are(rig, object, sizeof object - 1, STATUS_OK, "3000=HALT\n3003=A\tB\nFFFF=yy\n");
 	for (size_t len = sizeof SIGNATURE; len < sizeof object - 1; len += 3) { /* cut off: what is whole counts */
 		Buf out;
-		GuestFile file = { "cut", (const u8 *)object, len };
+		GuestFile file = { .name = "cut", .data = (const u8 *)object, .len = len };
 		GuestNames names = { &out, note_symbol, note_line };
 
 		buf_init(&out);

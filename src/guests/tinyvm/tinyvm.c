@@ -409,23 +409,44 @@ static Status read_names(const Machine *machine, const GuestFile *file, const Gu
 
 /* ---- Waiting ---- */
 
-static void describe_wait(const Machine *machine, u32 vcpu, u64 channel, Buf *out)
+void tvm_describe_lock(const Machine *machine, u32 thread, u64 place, Buf *out)
 {
 	const u16 locks = tvm_spaces(machine_isa(machine)).locks;
-	const u32 owner = channel % 2 && channel < 2 * TVM_LOCKS ? tvm_cell(machine, locks, channel) : 0;
+	const u32 owner = place % 2 && place < 2 * TVM_LOCKS ? tvm_cell(machine, locks, place) : 0;
 
 	buf_str(out, "lock '");
-	if (channel)
-		tvm_name(machine, tvm_cell(machine, locks, channel - 1), out);
+	if (place)
+		tvm_name(machine, tvm_cell(machine, locks, place - 1), out);
 	buf_byte(out, '\'');
 	if (!owner)
 		return;
-	if (owner - 1 == vcpu)
+	if (owner - 1 == thread)
 		buf_str(out, ", which it holds itself");
 	else if (machine_vcpu_state(machine, owner - 1) == VCPU_ENDED)
 		buf_printf(out, ", held by thread %u, which ended without 'unlock'", owner - 1);
 	else
 		buf_printf(out, ", held by thread %u", owner - 1);
+}
+
+static u32 count_used(const Machine *machine, u16 space, u32 places)
+{
+	u32 used = 0;
+
+	while (used < places && tvm_cell(machine, space, 2 * (u64)used))
+		used++;
+	return used;
+}
+
+static void summary(const Machine *machine, Buf *out)
+{
+	const TvmSpaces at = tvm_spaces(machine_isa(machine));
+
+	buf_printf(out, "[end] locks: %u names, taken %u times, waited for %u times; shared variables: %u\n",
+		   count_used(machine, at.locks, TVM_LOCKS), tvm_cell(machine, at.vm, VM_LOCKED),
+		   tvm_cell(machine, at.vm, VM_WAITS), count_used(machine, at.shared, TVM_SHARED));
+	for (u32 i = 0; i < machine_vcpu_count(machine); i++)
+		buf_printf(out, "[end] thread %u: %llu instructions\n", i,
+			   (unsigned long long)machine_vcpu_icount(machine, i));
 }
 
 const Guest tinyvm_guest = {
@@ -438,6 +459,7 @@ const Guest tinyvm_guest = {
 	.read_names = read_names,
 	.isa_text = tinyvm_isa_text,
 	.languages = languages,
-	.describe_wait = describe_wait,
+	.describe_wait = tvm_describe_lock,
 	.vcpu_word = "thread",
+	.summary = summary,
 };

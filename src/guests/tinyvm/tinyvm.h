@@ -110,11 +110,11 @@ enum {
 	VM_OVER,
 	VM_SHOWN,    /* the head is printed */
 	VM_WAITS,    /* locks that were not free */
+	VM_LOCKED,   /* locks taken */
 	VM_JOINED,   /* stage 02: the thread that the main routine waits for */
 	VM_HEAD,     /* where its text is in `texts`, ended by 0 */
 	VM_MAIN,     /* address of main's first instruction, TVM_NOWHERE without one */
 	VM_BEGIN,    /* address of BEGIN */
-	VM_LOCKED,   /* locks taken */
 };
 
 #define TVM_NOWHERE 0xFFFFFFFFu
@@ -133,6 +133,8 @@ void tvm_set_cell(Machine *machine, u16 space, u64 address, u32 value);
 void tvm_set_register(Machine *machine, u32 vcpu, const char *name, u64 value);
 /* The text of name number `id`; "" when there is none. Added to out. */
 void tvm_name(const Machine *machine, u64 id, Buf *out);
+/* "lock 'm', held by thread 2": what `thread` waits for. `place`: the owner's cell in space locks. */
+void tvm_describe_lock(const Machine *machine, u32 thread, u64 place, Buf *out);
 /* The name of the function whose first instruction is at `start`. */
 void tvm_function_name(const Machine *machine, u64 start, Buf *out);
 

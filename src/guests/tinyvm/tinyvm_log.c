@@ -100,6 +100,25 @@ static TvmSpaces spaces_of(const Machine *machine)
 	return tvm_spaces(machine_isa(machine));
 }
 
+static u32 vm_get(const Machine *machine, u32 cell)
+{
+	return tvm_cell(machine, spaces_of(machine).vm, cell);
+}
+
+static void vm_set(Machine *machine, u32 cell, u32 value)
+{
+	tvm_set_cell(machine, spaces_of(machine).vm, cell, value);
+}
+
+static const char *function_of(const Machine *machine, Named *named, u64 start)
+{
+	buf_init(&named->text);
+	tvm_function_name(machine, start, &named->text);
+	if (!named->text.len) /* stages 01 to 05 */
+		buf_str(&named->text, "program");
+	return buf_text(&named->text);
+}
+
 /* ---- Variables ---- */
 
 static HostResult host_executing(ARGS)
@@ -225,8 +244,17 @@ static void say_lock(Machine *machine, const char *what, u64 place, u64 id)
 
 static HostResult host_waits(ARGS)
 {
+	Buf line;
+
 	UNUSED;
 	say_lock(machine, "Waiting for", args[0], args[1]);
+	if (!tvm_cell(machine, spaces_of(machine).locks, args[0]))
+		return HOST_OK;
+	vm_set(machine, VM_WAITS, vm_get(machine, VM_WAITS) + 1);
+	buf_init(&line);
+	tvm_describe_lock(machine, machine_vcpu_current(machine), args[0], &line);
+	machine_note(machine, "[lock] thread %u waits for %s", machine_vcpu_current(machine), buf_text(&line));
+	buf_fini(&line);
 	return HOST_OK;
 }
 
@@ -236,6 +264,7 @@ static HostResult host_acquired(ARGS)
 
 	UNUSED;
 	say(machine, "Acquired lock '%s'", name_of(machine, &m, args[1]));
+	vm_set(machine, VM_LOCKED, vm_get(machine, VM_LOCKED) + 1);
 	buf_fini(&m.text);
 	return HOST_OK;
 }
@@ -264,13 +293,6 @@ static HostResult host_unknown(ARGS)
 	UNUSED;
 	say(machine, "Error: Unknown opcode: %d", (i32)args[0]);
 	return HOST_OK;
-}
-
-static const char *function_of(const Machine *machine, Named *named, u64 start)
-{
-	buf_init(&named->text);
-	tvm_function_name(machine, start, &named->text);
-	return buf_text(&named->text);
 }
 
 static HostResult host_entered(ARGS)
@@ -328,16 +350,6 @@ static HostResult host_stack_trace(ARGS)
 
 /* ---- Threads ---- */
 
-static u32 vm_get(const Machine *machine, u32 cell)
-{
-	return tvm_cell(machine, spaces_of(machine).vm, cell);
-}
-
-static void vm_set(Machine *machine, u32 cell, u32 value)
-{
-	tvm_set_cell(machine, spaces_of(machine).vm, cell, value);
-}
-
 static void say_async(Machine *machine, u32 thread, u64 function)
 {
 	Named f;
@@ -362,8 +374,10 @@ static HostResult host_start(ARGS)
 	u32 number;
 
 	UNUSED;
-	if (threads >= TVM_THREADS)
+	if (threads >= TVM_THREADS) {
+		machine_note(machine, "[thread] not started: there have been %u", threads);
 		return HOST_OK;
+	}
 	for (u64 row = 0; row < machine_table_rows(machine, spaces.functions); row++) {
 		machine_get_table(machine, spaces.functions, 1, row, &start);
 		machine_get_table(machine, spaces.functions, 2, row, &length);
@@ -380,7 +394,32 @@ static HostResult host_start(ARGS)
 	tvm_set_register(machine, number, "go", at);
 	if (at == args[0])
 		say_async(machine, number, args[0]);
+	if (machine_wants_notes(machine)) {
+		Named f;
+
+		machine_note(machine, "[thread] thread %u started by thread %u: %s+%llu", number, machine_vcpu_current(machine),
+			     function_of(machine, &f, args[0]), (unsigned long long)(at - args[0]));
+		buf_fini(&f.text);
+	}
 	return HOST_OK;
+}
+
+/* --verbose: what has been loaded. */
+static void note_functions(Machine *machine)
+{
+	const TvmSpaces spaces = spaces_of(machine);
+
+	for (u64 row = 0; machine_wants_notes(machine) && row < machine_table_rows(machine, spaces.functions); row++) {
+		u64 start = 0, length = 0;
+		Named f;
+
+		machine_get_table(machine, spaces.functions, 1, row, &start);
+		machine_get_table(machine, spaces.functions, 2, row, &length);
+		machine_note(machine, "[load] function '%s': %llu instructions, %llu bytes, at %llu",
+			     function_of(machine, &f, start), (unsigned long long)length, (unsigned long long)length * 8,
+			     (unsigned long long)start);
+		buf_fini(&f.text);
+	}
 }
 
 static void put_head(Machine *machine)
@@ -449,6 +488,7 @@ static HostResult host_begin(ARGS)
 	if (!vm_get(machine, VM_SHOWN)) {
 		vm_set(machine, VM_SHOWN, 1);
 		put_head(machine);
+		note_functions(machine);
 		if (vm_get(machine, VM_MAIN) == TVM_NOWHERE) {
 			static const char text[] = "[VM] Error: No main function defined";
 
@@ -478,6 +518,7 @@ static HostResult host_ended(ARGS)
 		say(machine, "Thread exiting");
 	if (STAGE(machine) >= 2)
 		say(machine, STAGE(machine) < 4 ? "Thread finished" : "Thread instructions finished");
+	machine_note(machine, "[thread] thread %u ended", self);
 	vm_set(machine, VM_OVER, over);
 	vm_set(machine, VM_ENDED, vm_get(machine, VM_ENDED) + 1);
 	while (joined < threads && over >> joined & 1) {
