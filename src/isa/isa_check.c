@@ -189,6 +189,23 @@ static u32 find_word(const Parser *p, const char *keyword, const char *name)
 	return 0;
 }
 
+/* May field k of the instruction hold the value, the other fields being zero? */
+static bool may_hold(const Isa *isa, const IsaInsn *insn, u32 k, u64 value)
+{
+	const IsaInsnField *place = &insn->fields[k];
+	IsaDecoded decoded = {.insn = insn};
+	u64 holds;
+
+	if (value & ~bits_mask(place->width) || value & bits_mask(place->low_zero))
+		return false;
+	for (u32 i = 0; i < place->slice_count; i++) {
+		const IsaSlice *s = &isa->slices[place->slices + i];
+
+		bits_insert(decoded.w, s->word_lo, s->len, value >> s->field_lo);
+	}
+	return !insn->when || !insn->when->value || !rtl_const(isa, insn->when->value, &decoded, &holds) || holds;
+}
+
 /* Missing cases: values that an enum field can hold but that have no name. */
 static void check_enums(Parser *p)
 {
@@ -196,19 +213,18 @@ static void check_enums(Parser *p)
 
 	for (u32 f = 0; f < isa->field_count; f++) {
 		const IsaField *field = &isa->fields[f];
-		unsigned width = 0;
-		u64 missing = 0;
+		u64 named = 0, missing = 0;
 
-		for (u32 i = 0; field->kind == ISA_FIELD_ENUM && i < isa->insn_count; i++)
-			for (u32 k = 0; k < isa->insns[i].field_count; k++)
-				if (isa->insns[i].fields[k].field == f && isa->insns[i].fields[k].width > width)
-					width = isa->insns[i].fields[k].width;
-		if (!width || width > 6)
+		if (field->kind != ISA_FIELD_ENUM)
 			continue;
-		missing = bits_mask(1u << width);
 		for (u32 k = 0; k < field->enum_count; k++)
 			if (field->enums[k].value < 64)
-				missing &= ~((u64)1 << field->enums[k].value);
+				named |= (u64)1 << field->enums[k].value;
+		for (u32 i = 0; i < isa->insn_count; i++)
+			for (u32 k = 0; k < isa->insns[i].field_count; k++)
+				for (u64 v = 0; isa->insns[i].fields[k].field == f && isa->insns[i].fields[k].width <= 6 && v < 64; v++)
+					if (!(named >> v & 1) && may_hold(isa, &isa->insns[i], k, v))
+						missing |= (u64)1 << v;
 		if (missing)
 			parse_warn(p, find_word(p, "field", field->name), (u32)strlen(field->name),
 				   "name it, or exclude it with 'when'; it is written as a number",
