@@ -1,6 +1,5 @@
 ; One billion times round a loop of two instructions.
-count:  .equ 1000000000
-        MOV  rega, count
+        MOV  rega, 1000000000
 again:  DEC  rega
         JNZ  again
         HALT

@@ -1,10 +1,10 @@
-; Byte 3, word 3, dword 3 and qword 3 are four different places here; in the machine as it was built
-; (--set memory=one) they lie over each other. And er1 is ar wherever something is calculated.
+; Byte 3, word 3, dword 3 and qword 3 are four different places: each width has a memory of its own.
+; And er2 is br wherever something is calculated, though not where something is loaded.
         LOAD br, 0x01020304
         STORE br, dword 3
         LOAD br, 7
         STORE br, byte 3
-        LEA  br, word 3         ; nobody wrote there: 0, or 0702
+        LEA  br, dword 3        ; still 16909060
         LOAD ar, 15             ; system call 15: write br
         SYSCALL
         LOAD br, '\n'

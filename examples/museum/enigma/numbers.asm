@@ -1,5 +1,4 @@
-; Reads two numbers with fractions and writes their integer sum, then the second again as it was read.
-        LOAD ar, 14             ; read a float into br
+; Reads a number with a fraction and writes it as it was understood, then a whole number.
         SYSCALL
         MOV  er3, br
         LOAD ar, 17             ; write it

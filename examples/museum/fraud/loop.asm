@@ -1,6 +1,5 @@
 ; One billion times round a loop of two instructions.
-count:  .equ 1000000000
-        PUSH count
+        PUSH 1000000000
 again:  DEC
         LOOP again
         OUT
