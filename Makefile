@@ -73,7 +73,7 @@ REST_LIB := $(BUILD)/librest.a
 LIBS := $(REST_LIB) $(BOOT_LIB)
 HUSK := $(BUILD)/husk
 
-.PHONY: all deps run test fuzz bench install uninstall clean
+.PHONY: all deps run museum test fuzz bench install uninstall clean
 all: husk
 	@echo "built ./husk ($(MODE)). Next: make run (LC-3 programs at work), make test, ./husk --help"
 
@@ -87,6 +87,10 @@ deps:
 run: deps
 	@$(MAKE) --no-print-directory -s -j$(JOBS) husk
 	@tools/demo ./husk
+
+# A billion rounds on each of Merry's ancestors (docs/museum.md).
+museum: husk
+	@tools/museum ./husk
 
 $(HUSK): $(call obj,$(CMD_SRC)) $(LIBS)
 	$(call say,link $@)
