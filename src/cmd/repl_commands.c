@@ -322,6 +322,33 @@ static void do_reset(Repl *repl, const char *args)
 	repl_message(repl, "everything is as at the beginning");
 }
 
+/* The text of a file; one in a language that is compiled to assembly text is compiled first. */
+static void load_source(Repl *repl, const char *path, const char *text, size_t len)
+{
+	const GuestLanguage *language = load_own_language(repl->loaded.guest, path);
+	const GuestFile file = {.name = path, .data = (const u8 *)text, .len = len};
+	DiagList diags;
+	Buf assembly;
+
+	if (!language) {
+		repl_text(repl, path, text, len, REPL_FILE);
+		return;
+	}
+	if (!language->to_assembly) {
+		repl_message(repl, "%s is not compiled to assembly text; !spawn runs it", path);
+		return;
+	}
+	diag_init(&diags);
+	buf_init(&assembly);
+	if (language->compile(&file, repl->isa, &assembly, NULL, &diags) == STATUS_OK && !diags.errors && !assembly.failed)
+		repl_text(repl, path, buf_text(&assembly), assembly.len, REPL_FILE);
+	else if (!diags.count)
+		repl_message(repl, "%s could not be compiled", path);
+	diag_render(&diags, &repl->out, repl->color);
+	buf_fini(&assembly);
+	diag_fini(&diags);
+}
+
 static void do_load_file(Repl *repl, const char *args)
 {
 	Buf path, data, error;
@@ -337,7 +364,7 @@ static void do_load_file(Repl *repl, const char *args)
 		} else {
 			const size_t skipped = file_byte_order_mark(data.data, data.len);
 
-			repl_text(repl, buf_text(&path), buf_text(&data) + skipped, data.len - skipped, REPL_FILE);
+			load_source(repl, buf_text(&path), buf_text(&data) + skipped, data.len - skipped);
 		}
 	}
 	buf_fini(&path);
@@ -367,6 +394,8 @@ static void write_program(const Repl *repl, Buf *out)
 		load_hex(repl->isa, repl->loaded.dialect, repl->origin, repl->isa->spaces[repl->isa->code_space].addr_bits, out);
 		buf_byte(out, '\n');
 	}
+	if (repl->shell->head)
+		buf_str(out, repl->shell->head);
 	for (u32 p = repl->state.first_piece; p < repl->state.pieces; p++) {
 		const ReplPiece *piece = &repl->pieces[p];
 
@@ -502,7 +531,7 @@ static const ReplCommand commands[] = {
 	{"hex", "CELL...", "put cells behind the program and execute them", do_hex},
 	{"input", "TEXT", "a line for the program to read", do_input},
 	{"screen", "", "the machine's display", do_screen},
-	{"load_file", "[FILE]", "put an assembly text into the program and run it", do_load_file},
+	{"load_file", "[FILE]", "put an assembly text (or one that is compiled) into the program and run it", do_load_file},
 	{"spawn", "[FILE]", "run a program in a machine of its own; what becomes of it", do_spawn},
 	{"save", "[FILE]", "write the program as a text", do_save},
 	{"history", "", "the lines typed so far", do_history},

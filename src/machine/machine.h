@@ -128,6 +128,7 @@ typedef struct GuestShell {
 	const char *no_file;                 /* before the reason why it could not be read */
 	const char *events;                  /* before the events of a program that was spawned */
 	const char *registers[2], *program[2], *symbols[2], *clear_registers[2];
+	const char *head;                    /* lines that a saved program begins with */
 	bool vectors;                        /* lists have brackets and an item a line; a program is listed as its cells */
 	bool hex_lines;                      /* a line of bytes in hex is machine code */
 	int crash_code;                      /* in the event of a crash; 0: husk run's exit code */

@@ -116,6 +116,15 @@ static Status load(Machine *machine, const GuestFile *files, u32 count, DiagList
 	return STATUS_OK;
 }
 
+/* In a session the program grows. Strings may stand anywhere in it. */
+void iridium_extend(Machine *machine, u64 end)
+{
+	Private *own = machine_private(machine);
+
+	own->start = own->end = (u32)end;
+	set_register(machine, "end", end);
+}
+
 static int recognize(const GuestFile *file)
 {
 	return file->len >= 4 && !memcmp(file->data, "EPIE", 4) ? 100 : 0;
@@ -274,4 +283,5 @@ const Guest iridium_guest = {
 	.languages = languages,
 	.check_text = iasm_check,
 	.events = events,
+	.shell = &iridium_shell,
 };

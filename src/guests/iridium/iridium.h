@@ -8,6 +8,7 @@
  *   iasm.c       the grammar of assembly text; what the original's assembler would refuse
  *   built.c      text to a file exactly as the original's assembler does it, with all its oddities
  *   palladium.c  the expression language
+ *   shell.c      the words of the original's shell
  *   image.c      the embedded description
  *
  * An EPIE file:
@@ -33,6 +34,10 @@ enum {
 	EPIE_HEADER = 68,
 	EPIE_UNIT = 4,      /* bytes of an instruction */
 };
+
+/* shell.c; GuestShell.extend. */
+extern const GuestShell iridium_shell;
+void iridium_extend(Machine *machine, u64 end);
 
 /* The 68 bytes in front. */
 void epie_header(u32 strings, Buf *out);
