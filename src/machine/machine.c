@@ -47,11 +47,16 @@ u64 machine_memory_bytes(const Machine *machine)
 {
 	u64 total = machine_table_bytes(machine);
 
-	for (u32 i = 0; i < machine->vcpu.space_count; i++)
-		total += machine->vcpu.spaces[i].cells << machine->vcpu.spaces[i].cell_shift;
-	for (u32 n = 0; machine->private_count && n < machine->vcpu_count; n++)
-		for (u32 i = 0; n != machine->shown && i < machine->private_count; i++)
-			total += machine->vcpus[n].spaces[i].cells << machine->vcpus[n].spaces[i].cell_shift;
+	for (u32 i = 0; i < machine->vcpu.space_count; i++) {
+		const Space *space = &machine->vcpu.spaces[i];
+		u32 own = machine_private_index(machine, (u16)i);
+
+		if (own == machine->private_count)
+			total += space->cells << space->cell_shift;
+		for (u32 n = 0; own < machine->private_count && n < machine->vcpu_count; n++)
+			if (machine->vcpus[n].state != VCPU_FREE)
+				total += machine_space_of(machine, n, (u16)i)->cells << space->cell_shift;
+	}
 	return total;
 }
 

@@ -453,7 +453,7 @@ static bool read_schedule(ByteReader *reader, Schedule *out)
 	out->last_code = reader_u64(reader);
 	return !reader->bad && out->turns <= MACHINE_TURNS + MACHINE_VCPU_MAX && out->quantum &&
 	       out->quantum <= (u64)1 << 62 && !(out->flags & ~(FLAG_JITTER | FLAG_VIRTUAL | FLAG_ALONE)) &&
-	       out->quantum_left <= 2 * out->quantum;
+	       out->quantum_left <= 2 * out->quantum && out->next_serial <= (u64)1 << 62;
 }
 
 static void apply_schedule(Machine *machine, const Schedule *schedule)

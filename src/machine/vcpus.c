@@ -170,24 +170,27 @@ static u64 private_bytes(const Machine *machine)
 	return total;
 }
 
-/* A number nobody has, whose record is there; or VCPU_NONE. */
-static u32 take_number(Machine *machine)
+/* A number nobody has, whose record is there. */
+static Status take_number(Machine *machine, u32 *number)
 {
 	for (u32 n = 0; n < machine->vcpu_count; n++)
-		if (machine->vcpus[n].state == VCPU_FREE && n != machine->shown && n != machine->running)
-			return n;
+		if (machine->vcpus[n].state == VCPU_FREE && n != machine->shown && n != machine->running) {
+			*number = n;
+			return STATUS_OK;
+		}
 	if (machine->vcpu_count >= machine->vcpu_limit)
-		return VCPU_NONE;
+		return STATUS_TOO_BIG;
 	if (machine->vcpu_count == machine->vcpu_cap) {
 		VcpuRecord *grown = realloc(machine->vcpus, 2 * (size_t)machine->vcpu_cap * sizeof(*grown));
 
 		if (!grown)
-			return VCPU_NONE;
+			return STATUS_NOMEM;
 		machine->vcpus = grown;
 		machine->vcpu_cap *= 2;
 	}
 	machine->vcpus[machine->vcpu_count] = (VcpuRecord){ .state = VCPU_FREE };
-	return machine->vcpu_count++;
+	*number = machine->vcpu_count++;
+	return STATUS_OK;
 }
 
 static void clear_record(Machine *machine, u32 number)
@@ -214,9 +217,9 @@ Status machine_vcpu_add(Machine *machine, u32 *number)
 	*number = VCPU_NONE;
 	if (used > machine->memory_limit || more > machine->memory_limit - used)
 		return STATUS_TOO_BIG;
-	n = take_number(machine);
-	if (n == VCPU_NONE)
-		return STATUS_TOO_BIG;
+	status = take_number(machine, &n);
+	if (status)
+		return status;
 	record = &machine->vcpus[n];
 	status = machine_make_record(machine, record);
 	if (status)

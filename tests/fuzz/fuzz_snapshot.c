@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "fuzz_machine.h"
+#include "machine/vcpus.h"
 
 enum { LENGTH_AT = 12, HEAD_BYTES = 20, CHECK_BYTES = 8 };
 
@@ -57,12 +58,15 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	ByteReader changes = {data, size, 0, false};
 	Machine *machine;
 	Buf before, bytes, after;
+	u32 number;
 
 	if (!isa)
 		isa = fuzz_lc3("v3");
 	machine = fuzz_machine(isa);
 	machine_reset(machine, false);
 	machine_input(machine, (const u8 *)"abc", 3);
+	for (size_t i = 0; i < size % 5; i += 2) /* one or two more vCPUs, or none */
+		machine_vcpu_add(machine, &number);
 	fuzz_run(machine, size % 300);
 	buf_init(&before);
 	buf_init(&bytes);

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "asm/manual.h"
+#include "machine/vcpus.h"
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
@@ -417,6 +418,83 @@ static void test_snapshot(void **state)
 	toy_close(&toy);
 }
 
+static const char shared_isa[] = "isa SHARED\nspace M : 8 x 256\nspace S : 16, size 5000 private\ncode M\nreg pc : 8\n"
+				 "reg a : 8\ninsn N \"0000 0000\" { a = a + 1 }\n";
+
+static Machine *shared_machine(const Isa *isa)
+{
+	MachineConfig config = { .isa = isa, .quantum = 3 };
+	Machine *machine = NULL;
+	DiagList diags;
+
+	diag_init(&diags);
+	assert_int_equal(machine_create(&config, &machine, &diags), STATUS_OK);
+	diag_fini(&diags);
+	return machine;
+}
+
+/* More vCPUs, and a snapshot of several. */
+static void test_vcpus(void **state)
+{
+	DiagList diags;
+	Isa *isa;
+	Machine *three;
+	Buf whole;
+	u32 number;
+	u64 hash;
+	long before;
+
+	(void)state;
+	diag_init(&diags);
+	isa = isa_load("t.isa", shared_isa, strlen(shared_isa), NULL, 0, &diags);
+	toy_check(&diags, isa);
+	diag_fini(&diags);
+	three = shared_machine(isa);
+	assert_int_equal(machine_vcpu_add(three, &number), STATUS_OK);
+	assert_int_equal(machine_vcpu_add(three, &number), STATUS_OK);
+	assert_int_equal(machine_vcpu_write(three, 2, 1, 4999, 7), STATUS_OK);
+	machine_run(three, 100);
+	buf_init(&whole);
+	assert_int_equal(machine_snapshot(three, &whole), STATUS_OK);
+	hash = toy_hash(three);
+	before = live;
+	for (int way = 0; way < 2; way++)
+		for (long n = 0;; n++) {
+			Machine *machine = shared_machine(isa);
+			u64 fresh = toy_hash(machine), value;
+			Status status;
+			bool refused;
+
+			limit(n, way);
+			status = machine_vcpu_add(machine, &number);
+			refused = was_refused();
+			assert_int_equal(status, refused ? STATUS_NOMEM : STATUS_OK);
+			if (status) { /* what is left of it is a number to be used */
+				assert_int_equal(number, VCPU_NONE);
+				assert_int_equal(machine_vcpu_add(machine, &number), STATUS_OK);
+			}
+			assert_int_equal(number, 1);
+			assert_int_equal(machine_run(machine, 50).kind, STOP_BUDGET);
+			machine_reset(machine, false);
+			assert_true(toy_hash(machine) == fresh);
+			limit(n, way);
+			status = machine_restore(machine, whole.data, whole.len);
+			refused |= was_refused();
+			assert_true(toy_hash(machine) == (status ? fresh : hash));
+			if (!status) {
+				assert_int_equal(machine_vcpu_read(machine, 2, 1, 4999, &value), STATUS_OK);
+				assert_int_equal(value, 7);
+			}
+			machine_destroy(machine);
+			assert_int_equal(live, before);
+			if (!refused)
+				break;
+		}
+	buf_fini(&whole);
+	machine_destroy(three);
+	isa_destroy(isa);
+}
+
 /* Tables, breakpoints, watchpoints, views, a reset. */
 static void test_parts(void **state)
 {
@@ -469,7 +547,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_load), cmocka_unit_test(test_text), cmocka_unit_test(test_create),
-		cmocka_unit_test(test_run), cmocka_unit_test(test_snapshot), cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_run), cmocka_unit_test(test_snapshot), cmocka_unit_test(test_vcpus), cmocka_unit_test(test_parts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
