@@ -113,6 +113,8 @@ $(BUILD)/%.o: %.c $(FLAGS)
 # The lab compares ways of dispatch: the compiler must not turn one into the other.
 # clang has neither flag.
 $(BUILD)/src/lab/lab_loops.o: ALL_CFLAGS += $(if $(findstring clang,$(CC)),,-fno-gcse -fno-crossjumping)
+# It embeds its programs.
+$(BUILD)/src/cmd/lab.o: $(wildcard src/lab/programs/*)
 # The guests' own software is assembled by Husk's assembler and embedded (.incbin) by the guest.
 $(BUILD)/mkimage: $(BUILD)/tools/mkimage.o $(BOOT_LIB)
 	$(call say,link $@)

@@ -49,6 +49,12 @@ Status box_add_memory(Box *box, SharedMemory *memory)
 	return STATUS_OK;
 }
 
+void box_set_runner(Box *box, u32 core, MachineStop (*run)(void *ctx, u64 max_insns), void *ctx)
+{
+	box->cores[core].run = run;
+	box->cores[core].run_ctx = ctx;
+}
+
 u32 box_core_count(const Box *box)
 {
 	return box->core_count;
@@ -124,7 +130,7 @@ static void run_core(Box *box, u64 insns)
 	if (core->fuel && insns > core->fuel - before)
 		insns = core->fuel - before;
 	machine_set_time(core->machine, box_time(box));
-	core->stop = machine_run(core->machine, insns);
+	core->stop = core->run ? core->run(core->run_ctx, insns) : machine_run(core->machine, insns);
 	core->state = state_after(core, &core->stop);
 	core->wake = core->stop.code;
 	ran = machine_icount(core->machine) - before;

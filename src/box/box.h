@@ -45,6 +45,8 @@ typedef struct BoxCore {
 	MachineStop stop; /* of the last run; its text is borrowed from the machine */
 	u64 fuel;         /* instructions at most; 0 = no limit */
 	u64 wake;         /* SLEEPS: box time */
+	MachineStop (*run)(void *ctx, u64 max_insns); /* in place of machine_run, which it calls: a tracer; or NULL */
+	void *run_ctx;
 } BoxCore;
 
 /* quantum and instruction_ns: 0 = 1000. NULL when memory is out. */
@@ -55,6 +57,9 @@ void box_destroy(Box *box);
 Status box_add_core(Box *box, const char *name, Machine *machine, u64 fuel);
 /* The box takes a reference. */
 Status box_add_memory(Box *box, SharedMemory *memory);
+
+/* For tracers: run(ctx, n) runs the core's machine. */
+void box_set_runner(Box *box, u32 core, MachineStop (*run)(void *ctx, u64 max_insns), void *ctx);
 
 u32 box_core_count(const Box *box);
 const BoxCore *box_core(const Box *box, u32 index);

@@ -19,6 +19,7 @@
 #include "cmd/outcome.h"
 #include "cmd/say.h"
 #include "cmd/terminal.h"
+#include "cmd/trace.h"
 #include "cmd/verbs.h"
 
 enum { SLICE = 1 << 20, LINE_MOST = 1 << 16 };
@@ -26,7 +27,7 @@ enum { SLICE = 1 << 20, LINE_MOST = 1 << 16 };
 typedef struct BoxOptions {
 	u64 fuel;
 	double timeout;
-	const char *snapshot, *restore, *format;
+	const char *snapshot, *restore, *format, *trace;
 	bool stats, quiet, plain;
 } BoxOptions;
 
@@ -37,7 +38,9 @@ typedef struct Member {
 	const BoxFileCore *file;
 	Loaded loaded;
 	Buf line;      /* printed, but no whole line yet */
-	bool input;
+	bool input, tracing;
+	Trace trace;
+	Buf trace_path;
 } Member;
 
 struct BoxRun {
@@ -259,6 +262,7 @@ static int load_member(BoxRun *run, Member *member, const BoxFileCore *core)
 
 	*member = (Member){.run = run, .file = core};
 	buf_init(&member->line);
+	buf_init(&member->trace_path);
 	load_init(&member->loaded);
 	run->loaded++;
 	options.sets = (OptList){.items = (const char **)core->set, .count = core->set_count};
@@ -314,10 +318,50 @@ static int build(BoxRun *run)
 	return code;
 }
 
+static MachineStop run_traced(void *ctx, u64 max_insns)
+{
+	Member *member = ctx;
+	MachineStop stop = trace_run(&member->trace, max_insns);
+
+	trace_flush(&member->trace);
+	return stop;
+}
+
+/* Each core's lines into a file of its own: TRACE.core. */
+static int open_traces(BoxRun *run)
+{
+	int code = 0;
+
+	for (u32 i = 0; i < run->loaded && !code; i++) {
+		Member *member = &run->members[i];
+
+		buf_printf(&member->trace_path, "%s.%s", run->options->trace, member->file->name);
+		code = trace_open(&member->trace, &member->loaded, buf_text(&member->trace_path));
+		member->tracing = true;
+		box_set_runner(run->box, i, run_traced, member);
+	}
+	return code;
+}
+
+static int close_traces(BoxRun *run)
+{
+	int code = 0;
+
+	for (u32 i = 0; i < run->loaded; i++) {
+		int one = run->members[i].tracing ? trace_close(&run->members[i].trace) : 0;
+
+		run->members[i].tracing = false;
+		code = code ? code : one;
+	}
+	return code;
+}
+
 static void dismantle(BoxRun *run)
 {
+	close_traces(run);
 	box_destroy(run->box);
 	for (u32 i = 0; i < run->loaded; i++) {
+		buf_fini(&run->members[i].trace_path);
 		load_fini(&run->members[i].loaded);
 		buf_fini(&run->members[i].line);
 	}
@@ -504,6 +548,8 @@ static int box_run_verb(Command *command)
 
 	if (!code && options->restore)
 		code = restore(&run, options->restore);
+	if (!code && options->trace)
+		code = open_traces(&run);
 	if (!code) {
 		buf_init(&out);
 		terminal_open(run.reader != NULL, false);
@@ -518,7 +564,9 @@ static int box_run_verb(Command *command)
 			report(&run, &out);
 		say_write(STDERR_FILENO, out.data, out.len);
 		buf_fini(&out);
-		if (options->snapshot)
+		if (options->trace)
+			saved = close_traces(&run);
+		if (options->snapshot && !saved)
 			saved = save(&run, options->snapshot);
 	}
 	dismantle(&run);
@@ -557,6 +605,8 @@ static const Opt run_options[] = {
 	{"timeout", 't', OPT_SECONDS, offsetof(BoxOptions, timeout), "SECONDS", "stop after this time, with exit code 124"},
 	{"stats", 0, OPT_FLAG, offsetof(BoxOptions, stats), NULL, "a table of the cores at the end, on stderr"},
 	{"format", 0, OPT_CHOICE, offsetof(BoxOptions, format), "text|json", "json: how it ended, as one line on stderr"},
+	{"trace", 0, OPT_TEXT, offsetof(BoxOptions, trace), "FILE",
+	 "a line for each instruction, in a file for each core: FILE.core"},
 	{"plain", 0, OPT_FLAG, offsetof(BoxOptions, plain), NULL, "no core names before lines of output"},
 	{"quiet", 'q', OPT_FLAG, offsetof(BoxOptions, quiet), NULL, "say nothing about how cores ended"},
 	{"snapshot-on-exit", 0, OPT_TEXT, offsetof(BoxOptions, snapshot), "FILE", "write the box as it is at the end"},

@@ -135,11 +135,32 @@ static void consider_values(Nearest *nearest, const cyaml_strval_t *values, size
 		nearest_consider(nearest, values[i].str);
 }
 
-static void complain(const char *path, const Complaint *complaint, const char *fallback)
+/* The library knows where it was when it met a word; the word itself stands there or behind. */
+static void find_word(const Buf *text, const char *word, unsigned *line, unsigned *column)
+{
+	size_t len = strlen(word), start = 0;
+	unsigned at = 1;
+
+	for (size_t i = 0; len && i + len <= text->len; i++) {
+		if (at >= *line && memcmp(text->data + i, word, len) == 0) {
+			*line = at;
+			*column = (unsigned)(i - start) + 1;
+			return;
+		}
+		if (text->data[i] == '\n') {
+			at++;
+			start = i + 1;
+		}
+	}
+}
+
+static void complain(const char *path, const Buf *text, Complaint *complaint, const char *fallback)
 {
 	const char *what = complaint->what[0] ? complaint->what : fallback, *colon = strrchr(what, ':');
 	Nearest nearest = {0};
 
+	if (complaint->line && colon && colon[1] == ' ')
+		find_word(text, colon + 2, &complaint->line, &complaint->column);
 	if (complaint->line)
 		say_error("%s:%u:%u: %s", path, complaint->line, complaint->column, what);
 	else
@@ -186,7 +207,7 @@ int box_file_load(const char *path, BoxFile **out)
 		error = cyaml_load_data(data.data ? data.data : (const u8 *)"", data.len, &config, &box_value,
 					(cyaml_data_t **)out, NULL);
 		if (error != CYAML_OK) {
-			complain(path, &complaint, cyaml_strerror(error));
+			complain(path, &data, &complaint, cyaml_strerror(error));
 			code = EXIT_NOT_RUNNABLE;
 		} else if (!*out) {
 			say_error("%s is empty: no machine is described there", path);

@@ -14,10 +14,32 @@
 	EMBED(symbol, "src/lab/programs/" file, ""); \
 	extern const char symbol[], symbol##_end[]
 
-TEXT(lab_sieve_lc3, "sieve.asm");
+TEXT(lab_sieve_asm, "sieve.asm");
+TEXT(lab_poly_asm, "poly.asm");
+TEXT(lab_sum_asm, "sum.asm");
+TEXT(lab_fib_asm, "fib.asm");
+TEXT(lab_poly_iasm, "poly.iasm");
+TEXT(lab_sum_iasm, "sum.iasm");
+TEXT(lab_fib_iasm, "fib.iasm");
+TEXT(lab_poly_svm, "poly.svm");
+TEXT(lab_sum_svm, "sum.svm");
+TEXT(lab_fib_svm, "fib.svm");
+TEXT(lab_poly_sasm, "poly.sasm");
+TEXT(lab_sum_sasm, "sum.sasm");
 
 static const LabText texts[] = {
-	{"sieve.asm", lab_sieve_lc3, lab_sieve_lc3_end},
+	{"sieve.asm", lab_sieve_asm, lab_sieve_asm_end},
+	{"poly.asm", lab_poly_asm, lab_poly_asm_end},
+	{"sum.asm", lab_sum_asm, lab_sum_asm_end},
+	{"fib.asm", lab_fib_asm, lab_fib_asm_end},
+	{"poly.iasm", lab_poly_iasm, lab_poly_iasm_end},
+	{"sum.iasm", lab_sum_iasm, lab_sum_iasm_end},
+	{"fib.iasm", lab_fib_iasm, lab_fib_iasm_end},
+	{"poly.svm", lab_poly_svm, lab_poly_svm_end},
+	{"sum.svm", lab_sum_svm, lab_sum_svm_end},
+	{"fib.svm", lab_fib_svm, lab_fib_svm_end},
+	{"poly.sasm", lab_poly_sasm, lab_poly_sasm_end},
+	{"sum.sasm", lab_sum_sasm, lab_sum_sasm_end},
 	{NULL, NULL, NULL},
 };
 
@@ -84,7 +106,7 @@ void lab_chart(Buf *out, const char *title, const char *unit, const LabBar *bars
 	buf_str(out, "</svg>\n");
 }
 
-static const Verb *const verbs[] = {&verb_lab_dispatch, NULL};
+static const Verb *const verbs[] = {&verb_lab_dispatch, &verb_lab_machines, NULL};
 
 const Verb verb_lab = {
 	.name = "lab",

@@ -16,6 +16,7 @@ typedef struct LabOptions {
 } LabOptions;
 
 extern const Verb verb_lab_dispatch; /* lab_dispatch.c */
+extern const Verb verb_lab_machines; /* lab_machines.c */
 
 /* A bar chart. */
 typedef struct LabBar {
