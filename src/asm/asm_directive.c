@@ -36,6 +36,18 @@ static bool at_comma(const AsmStmt *stmt, u32 at)
 
 /* ---- Reading ---- */
 
+/* "it is written: .func n, l", for rows: nobody can guess what they want. */
+static const char *row_usage(Assembler *as, const IsaDirective *d)
+{
+	const char *text = d->name;
+
+	if (d->action != ISA_ACT_ROW || as->diags->count >= DIAG_MAX)
+		return NULL;
+	for (u32 i = 0; i < d->params; i++)
+		text = arena_printf(&as->scratch, "%s%s %s", text, i && as->commas_count ? "," : "", d->names[i]);
+	return arena_printf(&as->scratch, "it is written: %s", text);
+}
+
 /* Goes over the operands without their values: counts characters and numbers. */
 static bool scan(Assembler *as, AsmStmt *stmt, bool strings, bool numbers, u32 least, u32 most)
 {
@@ -50,7 +62,7 @@ static bool scan(Assembler *as, AsmStmt *stmt, bool strings, bool numbers, u32 l
 		AsmValue value;
 
 		if (count == most) {
-			asm_error(as, &stmt->span, token, NULL, most == 1 ? "%s takes one operand, not also %s"
+			asm_error(as, &stmt->span, token, row_usage(as, d), most == 1 ? "%s takes one operand, not also %s"
 									  : "%s takes no operand %s here",
 				  d->name, asm_quote(as, &stmt->span, token));
 			return false;
@@ -106,7 +118,7 @@ static bool scan(Assembler *as, AsmStmt *stmt, bool strings, bool numbers, u32 l
 				return false;
 			}
 		} else if (as->commas_count && stmt->span.tokens[at].kind != TOKEN_END) {
-			asm_error(as, &stmt->span, &stmt->span.tokens[at], NULL, "',' is expected before %s",
+			asm_error(as, &stmt->span, &stmt->span.tokens[at], row_usage(as, d), "',' is expected before %s",
 				  asm_quote(as, &stmt->span, &stmt->span.tokens[at]));
 			return false;
 		} else if (as->blanks_separate && stmt->span.tokens[at].kind == TOKEN_PUNCT && at_comma(stmt, at)) {
@@ -116,7 +128,8 @@ static bool scan(Assembler *as, AsmStmt *stmt, bool strings, bool numbers, u32 l
 		}
 	}
 	if (count < least) {
-		asm_error(as, &stmt->span, &stmt->span.tokens[at], NULL, "%s lacks its operand", d->name);
+		asm_error(as, &stmt->span, &stmt->span.tokens[at], row_usage(as, d), "%s lacks %s", d->name,
+			  count ? "an operand" : "its operand");
 		return false;
 	}
 	return true;

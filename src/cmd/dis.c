@@ -61,6 +61,7 @@ typedef struct Dis {
 	u32 work_count, work_cap, later_count, later_cap;
 	Buf label;       /* the name last made up */
 	Buf out;
+	bool unwritable; /* there was data that the dialect can't write */
 } Dis;
 
 static bool push(u64 **items, u32 *count, u32 *cap, u64 item)
@@ -279,9 +280,13 @@ static const IsaDirective *find_directive(const Dis *dis, IsaAction action, unsi
 {
 	const IsaDialect *dialect = &dis->isa->dialects[dis->loaded.dialect];
 
-	for (u32 i = 0; i < dialect->directive_count; i++)
-		if (dialect->directives[i].action == action && (!bits || dialect->directives[i].bits == bits))
-			return &dialect->directives[i];
+	for (u32 i = 0; i < dialect->directive_count; i++) {
+		const IsaDirective *directive = &dialect->directives[i];
+
+		if (directive->action == action && (!bits || directive->bits == bits) && !directive->is_float &&
+		    directive->in == ISA_NONE)
+			return directive;
+	}
 	return NULL;
 }
 
@@ -292,7 +297,7 @@ static void pad_to(Buf *out, size_t start, size_t width)
 	buf_fill(out, ' ', used < width ? width - used : 1);
 }
 
-/* The data directive with one cell. */
+/* The data directive with one cell; a dialect without one has only a comment for it. */
 static void data_text(Dis *dis, u64 value)
 {
 	unsigned bits = dis->isa->spaces[dis->isa->code_space].cell_bits;
@@ -300,11 +305,15 @@ static void data_text(Dis *dis, u64 value)
 	const IsaDialect *dialect = &dis->isa->dialects[dis->loaded.dialect];
 	size_t start = dis->out.len;
 
-	buf_printf(&dis->out, "%s ", directive ? directive->name : "data");
-	hex(dis, value, bits);
+	if (directive)
+		buf_printf(&dis->out, "%s ", directive->name);
+	else
+		buf_printf(&dis->out, "%s data ", dialect->comment_count ? dialect->comments[0] : "#");
+	dis->unwritable = dis->unwritable || !directive;
+	dis_hex(dis->isa, dis->loaded.dialect, value, (bits + 3) / 4, &dis->out);
 	if (value >= 33 && value < 127 && dialect->comment_count) {
 		pad_to(&dis->out, start, 24);
-		buf_printf(&dis->out, "%s %c", dialect->comments[0], (char)value);
+		buf_printf(&dis->out, "%s %c", directive ? dialect->comments[0] : "", (char)value);
 	}
 }
 
@@ -457,6 +466,11 @@ static int disassemble(Dis *dis, const Command *command)
 	}
 	mark_code(dis);
 	write_own(dis);
+	if (dis->unwritable && options->source)
+		diag_report_file(&loaded->diags, DIAG_WARNING, loaded->files[0].name,
+				 "what it leaves out stands behind it as a comment",
+				 "the dialect has no directive for data in space %s: this text will not make the same file",
+				 dis->isa->spaces[dis->isa->code_space].name);
 	return 0;
 }
 

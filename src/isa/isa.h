@@ -288,6 +288,7 @@ typedef struct IsaDirective {
 	bool once;           /* INCLUDE: a file that was read is not read again */
 	u16 table;           /* ROW: index into isa->tables */
 	u8 params;           /* ROW: operands */
+	const char *names[ISA_MAX_COLUMNS]; /* ROW: [params] what the description calls them */
 	IsaRowColumn columns[ISA_MAX_COLUMNS]; /* ROW: one for each column */
 	bool nonzero;        /* SPACE: a count of 0 is refused (word `nonzero`, as in `.BLKW n = space nonzero`) */
 } IsaDirective;

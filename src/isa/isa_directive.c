@@ -113,6 +113,8 @@ static void read_row(Parser *p, Written *w)
 	u64 number;
 
 	x->params = (u8)(w->param_count > MAX_PARAMS ? MAX_PARAMS : w->param_count);
+	for (u32 i = 0; i < x->params; i++)
+		x->names[i] = w->params[i];
 	x->table = 0;
 	while (x->table < isa->table_count && !(word && !strcmp(word, isa->tables[x->table].name)))
 		x->table++;
@@ -230,6 +232,10 @@ void parse_directive(Parser *p, IsaDialect *d, const char *name, u32 pos, u32 *c
 	w.x = new_directive(p, d, cap);
 	if (!w.x)
 		return;
+	for (u32 i = 0; i + 1 < d->directive_count; i++)
+		if (d->fold_case ? ascii_equal_fold(d->directives[i].name, strlen(d->directives[i].name), name, w.len)
+				 : !strcmp(d->directives[i].name, name))
+			parse_error(p, pos, w.len, NULL, "directive '%s' is described twice", name);
 	w.x->name = name;
 	w.x->action = actions[action].action;
 	if (w.x->action == ISA_ACT_SECTION) {

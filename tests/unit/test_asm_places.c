@@ -68,9 +68,10 @@ static void rows(void **state)
 	asm_program_destroy(program);
 	free(messages);
 	test_says(isa, &plain, "main: .func 1\n call main\n ret\n",
-		  "t.asm:1:14: error: .func lacks its operand\n"
+		  "t.asm:1:14: error: .func lacks an operand\n"
 		  "    1 | main: .func 1\n"
-		  "      |              ^\n");
+		  "      |              ^\n"
+		  "      = hint: it is written: .func n l\n");
 	test_refuses(isa, &plain, "main: .func 300 0\n", "t.asm:1:13: error: 300 does not fit 8 bits (-128..255)");
 	test_refuses(isa, &plain, "main: .func 1 2 3\n", "t.asm:1:17: error: .func takes no operand '3' here");
 	test_refuses(isa, &plain, "main: .at 1 nowhere\n", "there is no label 'nowhere'");
@@ -215,6 +216,7 @@ static void descriptions_are_checked(void **state)
 		{"section x in M\nsection x in M", "section 'x' is declared twice"},
 		{"db v = data 8 in nowhere", "there is no section 'nowhere'"},
 		{".text = section nowhere", "names a space 'nowhere' that does not exist"},
+		{".f x = data 8\n.f x = data 16", "directive '.f' is described twice"},
 		{".f x = float 16", "'.f' needs 32 or 64 bits"},
 		{".f x = data 8 redefine", "'redefine' means nothing here"},
 	};
