@@ -38,12 +38,13 @@ static const IsaDirective *directive_at(const AsmFree *text, u32 i)
 	return index == ASM_NO_INDEX ? NULL : &as->dialect->directives[index];
 }
 
+/* `N = 5`. Where lines may end anywhere a word behind a name begins something new: `out r1 define N 5`. */
 static bool names_constant(const AsmFree *text, u32 i)
 {
 	const IsaDirective *d = directive_at(text, i + 1);
 
 	return text->tokens[i].kind == TOKEN_NAME && d && d->action == ISA_ACT_EQU && !directive_at(text, i) &&
-	       text_at(text, i + 1)[0] != '.';
+	       text->tokens[i + 1].kind == TOKEN_PUNCT;
 }
 
 static bool is_label(const AsmFree *text, u32 i)

@@ -564,7 +564,8 @@ static void statement(Line *l)
 		if (token->kind == TOKEN_NAME && next->kind != TOKEN_END &&
 		    (index = directive_at(l, next)) != ASM_NO_INDEX &&
 		    as->dialect->directives[index].action == ISA_ACT_EQU &&
-		    directive_at(l, token) == ASM_NO_INDEX && text_of(l, next)[0] != '.') {
+		    directive_at(l, token) == ASM_NO_INDEX && text_of(l, next)[0] != '.' &&
+		    !(as->dialect->lines_free && next->kind == TOKEN_NAME)) {
 			l->at += 2;
 			equ(l, token, index);
 			return;

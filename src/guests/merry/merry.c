@@ -41,13 +41,13 @@ bool merry_is_b(const Isa *isa)
 
 static Status load(Machine *machine, const GuestFile *files, u32 count, DiagList *diags)
 {
-	if (count != 1) {
+	if (count > 1) {
 		diag_report_file(diags, DIAG_ERROR, files[1].name, "include one text in the other",
 				 "a Merry program is one file");
 		return STATUS_INVALID;
 	}
 	merry_graves_reset(machine);
-	return merry_beb_load(machine, &files[0], diags);
+	return count ? merry_beb_load(machine, &files[0], diags) : STATUS_OK;
 }
 
 /* What the machine calls this kind of end. */
