@@ -29,10 +29,12 @@ static int recognize(const GuestFile *file)
 
 	if (!name_ends(file, ".bin") || !words)
 		return 0;
+	if (name_ends(file, "out.bin"))
+		return word_at(file, words - 1) == HALT ? 95 : 65;
 	for (size_t i = 0; i < words && i < 64; i++)
 		if (word_at(file, i) >= 0x40000005)
 			return 0;
-	return word_at(file, words - 1) == HALT ? 90 : name_ends(file, "out.bin") ? 65 : 5;
+	return word_at(file, words - 1) == HALT ? 90 : 5;
 }
 
 static Status load(Machine *machine, const GuestFile *files, u32 count, DiagList *diags)

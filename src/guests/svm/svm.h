@@ -17,7 +17,8 @@
  *               for each function: u32 arguments  u32 locals  u32 address  u8 length, name
  *               the words
  *
- * Function 0 is the one that runs at the start; without functions in a file it is `main`, without locals.
+ * Function 0 is the one that runs at the start (a .svmi without `start` starts there); without functions in a file it is
+ * `main`, without locals.
  *
  *   svm.c         the Guest: loading, services, the original's error messages
  *   svm_file.c    the formats

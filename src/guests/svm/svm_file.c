@@ -69,8 +69,6 @@ static const char *first_fault(const SvmProgram *program, const SvmFunction **wh
 		return "the program has no code";
 	if (program->globals > SVM_MAX_GLOBALS)
 		return "more than 1048576 globals";
-	if (program->start >= program->word_count)
-		return "the program starts behind its code";
 	for (u32 i = 0; i < program->function_count; i++) {
 		const SvmFunction *function = *where = &program->functions[i];
 
@@ -81,6 +79,9 @@ static const char *first_fault(const SvmProgram *program, const SvmFunction **wh
 		if (function->address >= program->word_count)
 			return "begins behind the end of the code";
 	}
+	*where = NULL;
+	if (program->start >= program->word_count)
+		return "the program starts behind its code";
 	return NULL;
 }
 
@@ -240,6 +241,7 @@ static Status read_text(const GuestFile *file, SvmProgram *program, DiagList *di
 {
 	Words words = {.source = {file->name, (const char *)file->data, file->len}};
 	Status status = STATUS_OK;
+	bool has_start = false;
 	u32 number;
 
 	while (!status && next_word(&words)) {
@@ -248,12 +250,14 @@ static Status read_text(const GuestFile *file, SvmProgram *program, DiagList *di
 		else if (word_is(&words, "globals"))
 			status = next_number(&words, &program->globals, "the number of globals", diags) ? STATUS_OK : STATUS_SYNTAX;
 		else if (word_is(&words, "start"))
-			status = next_number(&words, &program->start, "an address", diags) ? STATUS_OK : STATUS_SYNTAX;
+			status = (has_start = next_number(&words, &program->start, "an address", diags)) ? STATUS_OK : STATUS_SYNTAX;
 		else if (word_is(&words, "function"))
 			status = read_function(&words, program, diags);
 		else
 			status = complain(&words, diags, "a number of 32 bits") ? STATUS_OK : STATUS_SYNTAX;
 	}
+	if (!has_start && program->function_count)
+		program->start = program->functions[0].address;
 	return status ? status : finish(program, file->name, diags);
 }
 
