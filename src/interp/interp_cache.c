@@ -268,14 +268,33 @@ bool interp_cache_add(Engine *engine, Vcpu *vcpu, Block *block)
 	return true;
 }
 
+/* Blocks that died lately, forgotten at one for every THRASH_CALM instructions. */
+static u32 deaths(const Engine *engine, const Vcpu *vcpu)
+{
+	u64 calm = (vcpu->icount - engine->deaths_at) / THRASH_CALM;
+
+	return engine->deaths > calm ? engine->deaths - (u32)calm : 0;
+}
+
+static void note_death(Engine *engine, const Vcpu *vcpu)
+{
+	u32 now = deaths(engine, vcpu);
+
+	engine->deaths = now < 2 * THRASH_SINGLE ? now + 1 : now;
+	engine->deaths_at = vcpu->icount;
+}
+
+/* A page tells by its own history. A new one may belong to a program that writes over all the code it comes through (a
+ * stack that grows behind the pc): what happened elsewhere just before is then the best guess. */
 u32 interp_cache_max_insns(const Engine *engine, const Vcpu *vcpu, u64 pc)
 {
 	const Space *space = &vcpu->spaces[engine->env.code_space];
 	const CodePage *page = find_page(engine, (pc & space->wrap_mask) >> page_shift(space));
+	u32 bad = page && page->invalidations ? page->invalidations : deaths(engine, vcpu);
 
-	if (!page || page->invalidations < THRASH_SHORT)
+	if (bad < THRASH_SHORT)
 		return BLOCK_INSNS;
-	return page->invalidations < THRASH_SINGLE ? SHORT_INSNS : 1;
+	return bad < THRASH_SINGLE ? SHORT_INSNS : 1;
 }
 
 /* ---- Death ---- */
@@ -357,6 +376,7 @@ void interp_cache_invalidate(Engine *engine, Vcpu *vcpu, u64 address, u64 count)
 			kill_block(engine, link->block);
 			if (page->invalidations < THRASH_SINGLE)
 				page->invalidations++;
+			note_death(engine, vcpu);
 			engine->attention = true;
 		}
 		if (space->attr_shift && (!page || !page->blocks))

@@ -62,6 +62,7 @@ enum {
 	PAGE_SHIFT = 6,              /* cells of the code space per page of the index, as a power of two */
 	THRASH_SHORT = 32,           /* so many blocks of a page invalidated: only short ones there from now on */
 	THRASH_SINGLE = 256,         /* so many: single instructions */
+	THRASH_CALM = 32,            /* instructions after which one of them is forgotten, where pages are new */
 	EVAL_DEPTH = 8,
 	JUMP_CACHE = 1024,
 	NO_BUDGET = 62,              /* budgets are cut to 2^62 */
@@ -139,6 +140,8 @@ struct Engine {
 	u32 page_cap, page_count;
 	Block *graveyard;
 	size_t bytes;            /* of all blocks alive */
+	u32 deaths;              /* of blocks lately, as of instruction deaths_at */
+	u64 deaths_at;
 	u64 generation;          /* of flushes */
 	Handler *handlers;
 	u32 handler_cap, handler_count;

@@ -88,10 +88,12 @@ expect 0 vm out.bin
 [ "$(tail -n 1 <<<"$out")" = 'tos: 99' ] || fail "99: $out"
 words $(for i in $(seq 1 205); do echo 7; done) $add $halt
 expect 0 vm out.bin
-words 7 7 7 7 # without a halt it pushes zeros until memory ends
-expect 133 vm --set output=off --isa stackvm out.bin
-has "$err" 'end of memory'
+words 7 7 7 7 # without a halt it goes on through zeros, pushing them, to the end of memory
+expect 139 vm --set output=off --isa stackvm --pc 999990 out.bin
+has "$err" 'outside memory.* at 0x000F4240'
 [ -z "$out" ] || fail 'output=off prints'
+expect 137 vm --isa stackvm --fuel 1000 out.bin
+[ "$(wc -l <stdout.txt)" = 1000 ] && [ "$(tail -n 1 <<<"$out")" = 'tos: 0' ] || fail 'zeros are numbers to push'
 
 # ---- Files
 words 5 $halt; printf xyz >>out.bin
