@@ -9,7 +9,7 @@ source "$TOP/tests/cli/common.bash"
 machines=$($HUSK isa list | awk '$3 != "has" { print $1 }'; ls "$TOP"/tests/isa/*.isa)
 count=0
 for machine in $machines; do
-	for seed in 1 2; do
+	for seed in 1; do
 		$HUSK isa random --count 30 --seed $seed "$machine" >random.txt 2>/dev/null
 		{
 			echo '!registers'
@@ -27,4 +27,4 @@ for machine in $machines; do
 		count=$((count + 1))
 	done
 done
-[ $count -ge 20 ] || fail "only $count sessions"
+[ $count -ge 12 ] || fail "only $count sessions"

@@ -34,7 +34,7 @@ wait_for() { # wait_for PATTERN: it stands on the screen within 10 seconds
 }
 
 wait_for '^\$'
-type "stty -g >before.txt; $HUSK repl --fuel 1000G lc3; echo code \$?; stty -g >after.txt"
+type "stty -g >before.txt; $HUSK repl --fuel 1000G lc3; code=\$?; stty -g >after.txt; echo code \$code"
 wait_for '^Little Computer 3'; wait_for '^>$'
 type 'ADD R0, R0, #5'; wait_for '^R0 = 5  cc: P$'
 type 'loop ADD R1, R1, #1'; wait_for '^R1 = 1$'
@@ -53,7 +53,7 @@ cmp before.txt after.txt || fail "the terminal was left changed"
 # SIGTERM and SIGHUP end it, with the terminal put back.
 for signal in TERM HUP; do
 	t send-keys -R; t clear-history; type clear; sleep 0.2
-	type "$HUSK repl tiny8; echo code \$?; stty -g >after.txt"
+	type "$HUSK repl tiny8; code=\$?; stty -g >after.txt; echo code \$code"
 	wait_for '^>$'
 	kill -$signal "$(pgrep -P "$(t display-message -p '#{pane_pid}')" -f 'husk repl' | head -n 1)"
 	wait_for "^.*code $((128 + $(kill -l $signal)))\$"
