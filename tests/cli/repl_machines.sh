@@ -12,9 +12,10 @@ for machine in $machines; do
 	for seed in 1; do
 		$HUSK isa random --count 30 --seed $seed "$machine" >random.txt 2>/dev/null
 		{
-			echo '!registers'
+			printf '%s\n' '!registers' '? 7001'
 			cat random.txt
-			printf '%s\n' '!program' '!disasm' '!symbols' '!undo 31' '!registers' '!reset' '!registers'
+			printf '%s\n' '!program' '!disasm' '!symbols' '!undo 31' '? 7002' '!registers' '? 7003' '!reset' \
+				'? 7004' '!registers' '? 7005'
 		} >session.txt
 		code=0
 		timeout 60 $HUSK repl --fuel 3000 "$machine" <session.txt >stdout.txt 2>stderr.txt || code=$?
@@ -24,6 +25,11 @@ for machine in $machines; do
 		refused=$(grep -ac '^line:[0-9:]* error:' stdout.txt || true)
 		[ "$refused" -le 15 ] || fail "$machine, seed $seed: $refused of 30 legal instructions were refused"
 		grep -aq 'pc = \|^\[$\|Register' stdout.txt || fail "$machine, seed $seed: no registers"
+		sed -n '1,/^7001 /p' stdout.txt | sed '$d' >first.txt
+		for at in 2 4; do
+			sed -n "/^700$at /,/^700$((at + 1)) /p" stdout.txt | sed '1d;$d' >again.txt
+			diff first.txt again.txt >difference.txt || fail "$machine, seed $seed: registers after $at: $(cat difference.txt)"
+		done
 		count=$((count + 1))
 	done
 done
