@@ -23,7 +23,7 @@ typedef enum RunEnd { RUN_DONE, RUN_HALTED, RUN_FAULT, RUN_STOPPED } RunEnd;
 static bool find_symbol(void *ctx, const char *name, size_t len, u64 *value, u16 *space)
 {
 	const Repl *repl = ctx;
-	const DebugSymbol *symbol = debug_symbols_find(&repl->names, name, len);
+	const DebugSymbol *symbol = debug_symbols_operand(&repl->names, name, len);
 
 	if (!symbol)
 		return false;

@@ -196,6 +196,16 @@ const DebugSymbol *debug_symbols_find(const DebugSymbols *symbols, const char *n
 	return index < symbols->symbol_count ? &symbols->symbols[index] : NULL;
 }
 
+const DebugSymbol *debug_symbols_operand(const DebugSymbols *symbols, const char *name, size_t len)
+{
+	const DebugSymbol *symbol = debug_symbols_find(symbols, name, len);
+
+	if (symbol && symbol > symbols->symbols && symbol->space != ISA_NONE && symbol[-1].space == ISA_NONE &&
+	    strcmp(symbol[-1].name, symbol->name) == 0)
+		return symbol - 1;
+	return symbol;
+}
+
 const DebugSymbol *debug_symbols_near(DebugSymbols *symbols, u16 space, u64 address, u64 reach, u64 *offset)
 {
 	const DebugSymbol *found = NULL;

@@ -50,6 +50,9 @@ Status debug_symbols_add_line(DebugSymbols *symbols, const DebugLine *line);
 Status debug_symbols_add_program(DebugSymbols *symbols, const AsmProgram *program);
 
 const DebugSymbol *debug_symbols_find(const DebugSymbols *symbols, const char *name, size_t len);
+/* The same, as an instruction means it: of the name of a row of a table and of its place, which the assembler gives one
+ * behind the other, the number of the row. */
+const DebugSymbol *debug_symbols_operand(const DebugSymbols *symbols, const char *name, size_t len);
 /* The symbol at `address`, or the nearest below it in the same space no more than `reach` cells away. */
 const DebugSymbol *debug_symbols_near(DebugSymbols *symbols, u16 space, u64 address, u64 reach, u64 *offset);
 /* The statement whose cells hold `address`; NULL when none is known. */

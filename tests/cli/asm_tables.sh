@@ -54,3 +54,12 @@ has "$out" '^Table fn$'; has "$out" '^ +1  twice +nargs 1, addr 16$'
 has "$err" 'the rows of table fn are lost'
 sed 's/^main:/start:/' t.asm >u.asm
 expect 126 $HUSK run -m t.isa u.asm; has "$err" "there is no label 'main', where the program starts"
+
+# A name means the row to an instruction, also in a session, and the place to the debugger.
+printf 'break sum\ncontinue\nquit\n' >commands
+expect 0 $HUSK debug -m t.isa t.asm <commands
+has "$out" '^Breakpoint 1 at 0x0000000A <sum>'; has "$out" '^=> 0x0000000A <sum>'
+printf '%s\n' '!block' 'f: .func 1' 'local 0' 'local 0' add ret '!end' '!block' 'g: .func 1' 'local 0' ret '!end' \
+	'push 3' 'call f' print 'push 9' 'call g' print >lines
+expect 0 $HUSK repl -m t.isa <lines
+has "$out" '^6$'; has "$out" '^9$'
