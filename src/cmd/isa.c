@@ -195,7 +195,7 @@ static const Verb verb_list = {
 	.options_size = sizeof(IsaVerbOptions),
 	.text = "Behind the title stand the extensions by which files are known to be the machine's own: assembly texts, and\n"
 		"texts in a language that is compiled. Descriptions are looked for in the directories of $HUSK_ISA_PATH (divided by ':'), then where husk is\n"
-		"installed (share/husk/isa) or, in its source tree, in examples/isa.\n",
+		"installed (share/husk/isa) or, in its source tree, in examples/isa and examples/museum.\n",
 };
 
 /* ---- check ---- */

@@ -57,7 +57,8 @@ static bool each_in(const char *dir, Arena *arena, bool (*each)(void *ctx, const
 
 void load_each_isa_file(bool (*each)(void *ctx, const char *path), void *ctx)
 {
-	static const char *const beside[] = {"../share/husk/isa", "examples/isa", "../../examples/isa"};
+	static const char *const beside[] = {"../share/husk/isa", "examples/isa", "../../examples/isa",
+						"examples/museum", "../../examples/museum"};
 	const char *list = getenv("HUSK_ISA_PATH");
 	char self[4096];
 	ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);

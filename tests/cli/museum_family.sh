@@ -14,7 +14,7 @@ prints() {
 	[ "$out" = "$4" ] || fail "$1/$2 prints something else than '$4'"
 }
 
-for machine in fraud enigma buffed v2 khoya aspire; do
+for machine in fraud enigma buffed enigma_v2 khoya aspire; do
 	expect 0 "$HUSK" isa check "$dir/$machine.isa"
 	has "$out" '^ *warnings +0$'
 done
@@ -26,7 +26,7 @@ prints enigma first 100 ''
 prints enigma memories 0 $'16909060\n3'
 prints enigma numbers 0 '-12.750000-42' $'-12.75 -42\n'
 prints buffed widths 0 $'1\n258\n16909060\n72623859790382856\n!'
-prints v2 squares 0 $'166650\n171700'
+prints enigma_v2 squares 0 $'166650\n171700'
 prints khoya powers 0 $'3628800\n1594323\n1594323'
 prints aspire cores 7 'cores'
 
@@ -41,7 +41,7 @@ loops() { # MACHINE INSTRUCTIONS TEXT
 loops fraud 2003 0
 loops enigma 2002 ''
 loops buffed 2002 ''
-loops v2 2007 0
+loops enigma_v2 2007 0
 loops khoya 3004 0
 loops aspire 2004 ''
 
@@ -76,11 +76,11 @@ bad buffed 133 'division by zero' ' DIV rega, 0'
 bad buffed 133 'no such width of access' $' MOV regb, 0x03000000\n LOAD rega, regb'
 bad buffed 139 '0x0*100000' ' STORE rega, byte 0x100000'
 bad buffed 139 '0x0*100000' ' LOAD rega, qword 0xFFFFC'
-bad v2 133 'stack underflow.*bad.asm:3' $' BOOT a\n SERVE\na: POP_REGR rega'
-bad v2 133 'stack overflow' $' BOOT a\n SERVE\na: PUSH_VAL 7\n JMP a'
-bad v2 133 'division by zero' $' BOOT a\n SERVE\na: DIV rega, regb'
-bad v2 133 'no more cores' "$(for _ in {1..33}; do echo ' BOOT a'; done; printf ' SERVE\na: JMP a')"
-bad v2 139 '0x0*100000' $' BOOT a\n SERVE\na: LOAD rega, byte 0x100000'
+bad enigma_v2 133 'stack underflow.*bad.asm:3' $' BOOT a\n SERVE\na: POP_REGR rega'
+bad enigma_v2 133 'stack overflow' $' BOOT a\n SERVE\na: PUSH_VAL 7\n JMP a'
+bad enigma_v2 133 'division by zero' $' BOOT a\n SERVE\na: DIV rega, regb'
+bad enigma_v2 133 'no more cores' "$(for _ in {1..33}; do echo ' BOOT a'; done; printf ' SERVE\na: JMP a')"
+bad enigma_v2 139 '0x0*100000' $' BOOT a\n SERVE\na: LOAD rega, byte 0x100000'
 bad khoya 133 'division by zero.*bad.asm:4' $' CORE a\n WAIT\na: MOV ka, 5\n IDIV ka, kb'
 bad khoya 133 'no more cores' "$(for _ in {1..64}; do echo ' CORE a'; done; printf ' WAIT\na: HALT')"
 bad aspire 133 'exception 257 \(divide by zero\).*bad.asm:3' $' START a\n SERVE\na: IDIV Aa, Ab'
@@ -91,7 +91,7 @@ bad aspire 133 'exception 256 \(no such interrupt\)' $' START a\n SERVE\na: INTR
 
 # An opcode that no machine has; one that the notes name without saying what it is.
 printf '\377\0\0\0\0\0\0\0' >opcode.bin
-for machine in fraud enigma buffed v2 khoya aspire; do
+for machine in fraud enigma buffed enigma_v2 khoya aspire; do
 	expect 132 m "$machine" opcode.bin
 	has "$err" 'illegal instruction at 0x'
 done
@@ -135,10 +135,10 @@ expect 0 m khoya end.asm
 [ "$out" = 77 ] || fail "khoya without HALT"
 # 31 cores at once, each with its overseer; and the run repeats exactly.
 { for _ in {1..31}; do echo ' BOOT a'; done; printf ' SERVE\na: MOV rega, 4\n SYSCALL\n HALT\n'; } >many.asm
-expect 0 m v2 many.asm
+expect 0 m enigma_v2 many.asm
 [ "$(wc -l <<<"$out")" = 31 ] || fail "not 31 reports"
 first=$out
-expect 0 m v2 many.asm
+expect 0 m enigma_v2 many.asm
 [ "$out" = "$first" ] || fail "two runs differ"
 # A core that waits for input lets the others run on.
 cat >input.asm <<'ASM'
