@@ -109,6 +109,7 @@ struct Machine {
 	u64 time;                 /* real: as machine_set_time said. virtual: what was skipped by sleeping */
 	u64 next_serial, last_code, jitter_seed;
 	Rng jitter_rng;
+	bool undone;              /* the running one was made to wait: what it was about to do has not happened */
 	bool wants_channel;       /* machine_wait_for was called: for the channel, if the host function now waits */
 	u64 wanted_channel;
 	u64 *saved_slots;         /* owned: registers before a handler, put back when it fails */

@@ -263,24 +263,29 @@ static bool enter_interrupt(Machine *machine, MachineStop *stop)
 	return false;
 }
 
+/* A handler that could not come to its end, for want of memory or of input: the step is done anew later. */
+static bool is_undone(const MachineStop *stop)
+{
+	return stop->kind == STOP_ERROR || stop->kind == STOP_WAIT || stop->kind == STOP_INPUT_ENDED;
+}
+
 static bool take_event(Machine *machine, u32 handler, MachineStop *stop)
 {
 	size_t at = machine->input_at;
 	u64 byte, polls = machine->idle_polls;
-	bool ok;
+	bool ok, done;
 
 	if (machine->input_at >= machine->input_len)
 		return false;
 	if (!holds(machine, handler, &ok))
 		return !ok && give_nomem(machine, stop);
 	byte = machine_take_byte(machine);
-	if (!run_body(machine, handler, &byte, stop))
-		return false;
-	if (stop->kind == STOP_ERROR) { /* the event has not happened */
+	done = run_body(machine, handler, &byte, stop);
+	if (machine->undone || (done && is_undone(stop))) { /* the event has not happened */
 		machine->input_at = at;
 		machine->idle_polls = polls;
 	}
-	return true;
+	return done;
 }
 
 /* The work between two instructions, from where it stands. True: return from machine_run. */
@@ -296,6 +301,7 @@ static bool work_off_boundary(Machine *machine, MachineStop *stop)
 		if (machine->phase >= machine->step_count)
 			return false;
 		step = &machine->steps[machine->phase++]; /* before it runs: a stop in it goes on behind it */
+		machine->undone = false;
 		switch (step->kind) {
 		case STEP_EVERY:
 			done = is_every(machine, step->handler) && run_body(machine, step->handler, NULL, stop);
@@ -310,10 +316,10 @@ static bool work_off_boundary(Machine *machine, MachineStop *stop)
 			done = enter_interrupt(machine, stop);
 			break;
 		}
-		if (done && stop->kind == STOP_ERROR)
-			machine->phase--; /* out of memory: the next run does the step anew */
-		if (done)
-			return true;
+		if (machine->undone || (done && is_undone(stop)))
+			machine->phase--;
+		if (done || machine->undone)
+			return done;
 		if (machine->vcpu.icount != icount) /* an exception took the place of the next instruction */
 			return false;
 	}

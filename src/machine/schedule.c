@@ -227,6 +227,7 @@ bool machine_block(Machine *machine)
 		record->channel = channel ? machine->wanted_channel : 0;
 	}
 	machine->turns++;
+	machine->undone = true;
 	machine_update_alone(machine);
 	machine->quantum_end = machine->vcpu.icount; /* a decision follows, even if it is woken before */
 	return true;

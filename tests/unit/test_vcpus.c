@@ -421,6 +421,38 @@ static void test_events(void **state)
 	rig_close(&rig);
 }
 
+/* A handler that must wait for a second byte has not begun, and has not taken the first. */
+static void test_handler_waits(void **state)
+{
+	static const char *const texts[] = {
+		".ORG 0x100\nTWO\nlook: KEY R1\nBNZ R1, got\nJMP look\ngot: STOP 3\n",
+		".ORG 0x100\nLI R2, 0x20\nSTART R3, R2\nloop: ADDI R6, R6, 1\nJMP loop\n"
+		".ORG 0x20\nTWO\nlook: KEY R1\nBNZ R1, got\nJMP look\ngot: STOP 3\n",
+	};
+
+	(void)state;
+	for (unsigned several = 0; several < 2; several++) {
+		Rig rig;
+		MachineStop stop;
+		u64 own;
+
+		rig_open(&rig, texts[several], &(MachineConfig){ .quantum = 3 });
+		machine_run(rig.machine, 50);
+		machine_input(rig.machine, (const u8 *)"A", 1);
+		stop = machine_run(rig.machine, 50);
+		assert_int_equal(stop.kind, several ? STOP_BUDGET : STOP_WAIT);
+		assert_int_equal(machine_input_pending(rig.machine), 1);
+		own = machine_vcpu_icount(rig.machine, several);
+		machine_run(rig.machine, 50);
+		assert_int_equal(machine_vcpu_icount(rig.machine, several), own);
+		machine_input(rig.machine, (const u8 *)" ", 1);
+		stop = machine_run(rig.machine, 50);
+		assert_int_equal(stop.kind, STOP_HALT);
+		assert_int_equal(machine_vcpu_slot(rig.machine, several, rig_slot(&rig, "R1")), 'A' + ' ');
+		rig_close(&rig);
+	}
+}
+
 /* ---- Ending, failing, limits ---- */
 
 static void test_bomb(void **state)
@@ -693,7 +725,7 @@ int main(void)
 		cmocka_unit_test(test_real_sleep), cmocka_unit_test(test_input), cmocka_unit_test(test_events),
 		cmocka_unit_test(test_bomb), cmocka_unit_test(test_failure), cmocka_unit_test(test_stop_ends_one),
 		cmocka_unit_test(test_pause_and_kill), cmocka_unit_test(test_services), cmocka_unit_test(test_private),
-		cmocka_unit_test(test_break),
+		cmocka_unit_test(test_break), cmocka_unit_test(test_handler_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
