@@ -58,11 +58,11 @@ static void lift_fetch_check(Lift *l)
 	lift_call_body(l, h->body, &pc, 1);
 }
 
+static const RtlBody empty = {.result_var = ISA_NONE};
+
 static void lift_instruction(Lift *l)
 {
 	const IsaInsn *insn = l->decoded->insn;
-
-	static const RtlBody empty = {.result_var = ISA_NONE};
 
 	if (!env_start(l, insn ? insn->body : &empty)) {
 		l->failed = true;
@@ -83,12 +83,21 @@ static void lift_instruction(Lift *l)
 	lift_seq(l, insn->body->stmts, NULL);
 }
 
-/* Nothing could be fetched at pc: an access there faults, and says where. */
+/* Nothing could be fetched at pc: an access there faults, and says where, unless `on fetch` takes it. */
 static void lift_fetch_fault(Lift *l)
 {
 	const IsaSpace *space = &l->isa->spaces[l->isa->code_space];
 	u32 cells = l->isa->max_bits / space->cell_bits;
 
+	if (!env_start(l, &empty)) {
+		l->failed = true;
+		return;
+	}
+	lift_fetch_check(l);
+	if (l->dead) {
+		lift_close_dead(l);
+		return;
+	}
 	for (u32 i = 0; i < cells; i++)
 		ir_load(l->func, l->isa->code_space, space->cell_bits, ir_const(l->func, l->isa->pc_width, l->pc + i), false);
 	ir_illegal(l->func);
