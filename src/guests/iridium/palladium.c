@@ -312,6 +312,19 @@ Status palladium_compile(const GuestFile *file, const Isa *isa, Buf *out, Buf *l
 	return c.failed ? STATUS_SYNTAX : out->failed ? STATUS_NOMEM : STATUS_OK;
 }
 
+/* As few digits as say exactly this number. */
+static void print_float(double real, Buf *out)
+{
+	char text[40];
+
+	for (int digits = 15; digits <= 17; digits++) {
+		snprintf(text, sizeof(text), "%.*g", digits, real);
+		if (strtod(text, NULL) == real)
+			break;
+	}
+	buf_str(out, text);
+}
+
 /* The last comment tells where. */
 void palladium_result(const Machine *machine, const Buf *assembly, Buf *out)
 {
@@ -335,7 +348,7 @@ void palladium_result(const Machine *machine, const Buf *assembly, Buf *out)
 	bits = machine_slot(machine, slot);
 	memcpy(&real, &bits, sizeof(real));
 	if (*last == 'f')
-		buf_printf(out, "%.17g", real);
+		print_float(real, out);
 	else
 		buf_printf(out, "%d", (i32)(u32)bits);
 }
