@@ -204,8 +204,8 @@ static bool visit(Dis *dis, u64 pc)
 		target = isa_target(dis->isa, decoded.insn, i, pc, isa_field_value(dis->isa, &decoded, i));
 		if (!is_own(dis, target))
 			continue;
-		dis->marks[target] |= flow.jumps || flow.calls ? MARK_TARGET : MARK_DATA;
-		if (flow.jumps || flow.calls)
+		dis->marks[target] |= flow.jumps || flow.calls || flow.starts ? MARK_TARGET : MARK_DATA;
+		if (flow.jumps || flow.calls || flow.starts)
 			push(&dis->work, &dis->work_count, &dis->work_cap, target);
 	}
 	if (flow.returns || (flow.stops && !flow.conditional))

@@ -493,6 +493,7 @@ Status isa_lift_view(const Isa *isa, const IsaView *view, bool set, Arena *arena
 /* What an instruction does to control flow, from its meaning. */
 typedef struct IsaFlow {
 	bool jumps, calls, returns, conditional, stops, host;
+	bool starts; /* starts a vCPU: its address operand is code */
 } IsaFlow;
 IsaFlow isa_flow(const Isa *isa, const IsaDecoded *decoded);
 

@@ -218,6 +218,7 @@ IsaFlow isa_flow(const Isa *isa, const IsaDecoded *decoded)
 			const IrIns *ins = &l.func->ins[i];
 
 			flow.host = flow.host || ins->op == IR_OP_HOST;
+			flow.starts = flow.starts || (ins->op == IR_OP_HOST && !strcmp(isa->hosts[ins->aux].name, "vcpu_start"));
 			flow.stops = flow.stops || ins->op == IR_OP_STOP;
 			if (ins->op != IR_OP_GOTO)
 				continue;

@@ -542,6 +542,13 @@ static RtlExpr *parse_primary(Parser *p)
 		e->width = p->tok.sized ? p->tok.width : 0;
 		e->explicit_width = p->tok.sized;
 		lex_next(p);
+		if (tok_is(p, ".")) {
+			parse_error(p, pos, p->tok.pos - pos + 1, "a float is written as its bits: 0x3FF0000000000000 is 1.0",
+				    "there are no numbers with a fraction");
+			lex_next(p);
+			if (p->tok.kind == TOK_NUMBER)
+				lex_next(p);
+		}
 		return e;
 	}
 	if (p->tok.kind == TOK_FIELDNUM) {

@@ -157,6 +157,18 @@ ASM
 expect 120 m aspire input.asm <<<"64 "
 [ "$out" = "xA" ] || fail "input of a core"
 
+# What is taken apart goes together again: also code that only a manager's header names.
+for program in fraud/fib fraud/loop enigma/loop buffed/loop enigma_v2/loop enigma_v2/squares khoya/powers aspire/loop; do
+	expect 0 "$HUSK" asm -q -m "$dir/${program%/*}.isa" -f raw -o one.bin "$dir/$program.asm"
+	expect 0 "$HUSK" dis -m "$dir/${program%/*}.isa" --source -o one.asm one.bin
+	expect 0 "$HUSK" asm -q -m "$dir/${program%/*}.isa" -f raw -o two.bin one.asm
+	cmp one.bin two.bin || fail "$program: apart and together again is something else"
+done
+for machine in fraud enigma buffed enigma_v2 khoya aspire; do
+	expect 0 "$HUSK" isa doc "$dir/$machine.isa"
+	has "$out" 'HALT'
+done
+
 # Every command a README shows runs.
 while IFS= read -r line; do
 	case $line in *loop.asm*) continue ;; esac
