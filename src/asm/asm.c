@@ -288,7 +288,7 @@ static void finish_symbols(Assembler *as)
 			continue;
 		program->symbol_count++;
 		*out = (AsmSymbol){.name = symbol->name, .value = symbol->value, .space = symbol->space,
-				   .table = symbol->table, .source = symbol->source, .line = symbol->line};
+				   .table = symbol->table, .width = symbol->width, .is_float = symbol->is_float, .source = symbol->source, .line = symbol->line};
 		if (symbol->table != ISA_NONE && symbol->row_space != ISA_NONE) { /* the same name for its place */
 			out[1] = out[0];
 			out[1].value = symbol->row_address;

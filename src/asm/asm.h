@@ -36,6 +36,8 @@ typedef struct AsmSymbol {
 	u64 value;
 	u16 space;     /* ISA_NONE: a constant (equ), or the number of a row */
 	u16 table;     /* a row of this table, or ISA_NONE */
+	u8 width;      /* bits of an item of the data it labels (what `abs of` asks for), or 0 */
+	bool is_float; /* a constant that is a decimal fraction: value is its 64 bits */
 	u32 source, line;
 } AsmSymbol;
 
@@ -85,8 +87,9 @@ typedef struct AsmPiece {
 	u16 space;    /* the section it begins in; afterwards that of its end */
 	u64 *places;  /* [isa->space_count] the address of the next cell in each space; afterwards behind its own */
 	u64 *rows;    /* [isa->table_count] rows that each table has; afterwards with its own; NULL: none */
-	/* The name as written, without the dialect's prefix; false = unknown. *space: ISA_NONE for a constant. */
-	bool (*symbol)(void *ctx, const char *name, size_t len, u64 *value, u16 *space);
+	/* The name as written, without the dialect's prefix; false = unknown. Of *out, which is zero, value, space, width and
+	 * is_float count. */
+	bool (*symbol)(void *ctx, const char *name, size_t len, AsmSymbol *out);
 	void *ctx;
 } AsmPiece;
 /* As asm_assemble. After an error *piece is as before. Empty segments may stand before and between. */

@@ -133,26 +133,42 @@ static bool expr_fail(Expr *e, const char *hint, const char *what)
 	return false;
 }
 
+static void use_symbol(const AsmSymbol *symbol, AsmValue *value)
+{
+	*value = (AsmValue){.v = (i64)symbol->value, .known = true, .symbol = ASM_NO_INDEX, .width = symbol->width,
+			    .address = symbol->space != ISA_NONE, .is_float = symbol->is_float};
+}
+
 static bool outside_symbol(Assembler *as, const char *text, size_t len, AsmValue *value)
 {
 	const AsmProgram *program = as->outside;
 
 	for (u32 i = 0; program && i < program->symbol_count; i++)
 		if (asm_same(as, text, len, program->symbols[i].name)) {
-			*value = (AsmValue){.v = (i64)program->symbols[i].value, .known = true, .symbol = ASM_NO_INDEX,
-					    .address = program->symbols[i].space != ISA_NONE};
+			use_symbol(&program->symbols[i], value);
 			return true;
 		}
 	if (as->piece && as->piece->symbol) {
-		u16 space;
-		u64 number;
+		AsmSymbol symbol = {0};
 
-		if (!as->piece->symbol(as->piece->ctx, text, len, &number, &space))
+		if (!as->piece->symbol(as->piece->ctx, text, len, &symbol))
 			return false;
-		*value = (AsmValue){.v = (i64)number, .known = true, .symbol = ASM_NO_INDEX, .address = space != ISA_NONE};
+		use_symbol(&symbol, value);
 		return true;
 	}
 	return false;
+}
+
+static void refuse_float(Expr *e, const AsmToken *token, AsmValue *value)
+{
+	value->known = value->is_float = false;
+	if (!e->as->writing || e->as->dry)
+		return;
+	if (token->kind == TOKEN_NAME)
+		asm_error(e->as, e->span, token, NULL, "%s is a decimal fraction; a whole number is wanted here",
+			  asm_quote(e->as, e->span, token));
+	else
+		asm_error(e->as, e->span, token, NULL, "there is no arithmetic with decimal fractions");
 }
 
 static bool expr_symbol(Expr *e, const AsmToken *token, AsmValue *value)
@@ -184,17 +200,19 @@ static bool expr_symbol(Expr *e, const AsmToken *token, AsmValue *value)
 		symbol->used = true;
 		*value = (AsmValue){.v = (i64)symbol->value, .known = symbol->known, .symbol = index, .width = symbol->width,
 				    .address = symbol->space != ISA_NONE};
-		if (as->writing && symbol->is_float && !as->dry)
-			asm_error(as, e->span, token, NULL, "%s is a decimal fraction; a whole number is wanted here",
-				  asm_quote(as, e->span, token));
+		if (symbol->is_float)
+			refuse_float(e, token, value);
 		else if (as->writing && !symbol->known && !as->dry)
 			asm_error(as, e->span, token, NULL,
 				  "%s has no value: it depends on itself, or on a label that is not defined",
 				  asm_quote(as, e->span, token));
 		return true;
 	}
-	if (as->checking || outside_symbol(as, text, len, value))
+	if (as->checking || outside_symbol(as, text, len, value)) {
+		if (value->is_float && !as->wants_float)
+			refuse_float(e, token, value);
 		return true;
+	}
 	if (as->writing && !as->dry) {
 		const char *hint = NULL;
 
@@ -345,6 +363,8 @@ static bool expr_unary(Expr *e, AsmValue *value)
 	default: break;
 	}
 	value->symbol = ASM_NO_INDEX;
+	if (value->is_float)
+		refuse_float(e, token, value);
 	if (op != '+')
 		value->width = 0;
 	if (op != '+')
@@ -426,6 +446,8 @@ static bool expr_binary(Expr *e, unsigned level, AsmValue *value)
 				asm_error(e->as, e->span, token, NULL, "division by zero");
 			return false;
 		}
+		if (value->is_float || right.is_float)
+			refuse_float(e, token, value);
 		/* label + 2 is an address, label - label a number. */
 		address = token->value == '+' ? value->address || right.address
 			: token->value == '-' ? value->address && !right.address : false;

@@ -72,6 +72,7 @@ static bool read_name(Float *f, u32 *at, unsigned names)
 	size_t len = f->token->len, n = strlen(prefix);
 	u32 index;
 	AsmValue value;
+	bool fine;
 
 	if (n && len > n && !memcmp(text, prefix, n))
 		text += n, len -= n;
@@ -89,8 +90,16 @@ static bool read_name(Float *f, u32 *at, unsigned names)
 		inner.span = &as->stmts[as->symbols[index].stmt].span;
 		return read_operand(&inner, &first, names + 1);
 	}
-	if (!asm_expr(as, f->span, at, &value))
+	as->wants_float = true;
+	fine = asm_expr(as, f->span, at, &value);
+	as->wants_float = false;
+	if (!fine)
 		return false;
+	if (value.is_float) { /* of a piece before, where its text is not kept */
+		*f->known = value.known;
+		*f->value = f->bits == 64 ? (u64)value.v : float_narrow((u64)value.v);
+		return true;
+	}
 	if (value.address && value.known && as->writing)
 		return refuse(f, NULL, "is an address, not a number");
 	*f->known = value.known;

@@ -90,6 +90,7 @@ typedef struct AsmValue {
 	i64 v;
 	bool known;
 	bool address;   /* made from a label */
+	bool is_float;  /* the bits of a fraction; only asm_float wants that */
 	u8 width;       /* of the items of the variable it is the address of, or 0 */
 	u32 symbol;     /* the only symbol in it, or ASM_NO_INDEX */
 } AsmValue;
@@ -180,6 +181,7 @@ typedef struct Assembler {
 	StrMap pseudos;         /* mnemonic -> first pseudo */
 	StrMap directives;
 	bool floats;            /* decimal fractions are numbers */
+	bool wants_float;       /* asm_float asks */
 	bool only;              /* the candidate at hand is the only one */
 	const char **signs;     /* mnemonics of several characters that no name could hold: "<=" */
 	u32 sign_count, sign_cap;

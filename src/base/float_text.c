@@ -117,6 +117,16 @@ u64 float_of_int(i64 value, bool is_signed, unsigned bits)
 	return is_signed ? bits_of((double)value, (float)value, bits) : bits_of((double)(u64)value, (float)(u64)value, bits);
 }
 
+u64 float_narrow(u64 value)
+{
+	double wide;
+
+	if (float_is_nan(value, 64))
+		return (value >> 63) << 31 | 0x7FC00000u;
+	memcpy(&wide, &value, sizeof(wide));
+	return bits_of(0, (float)wide, 32);
+}
+
 void float_print(u64 value, unsigned bits, char text[FLOAT_TEXT_MAX])
 {
 	bool negative = value >> (bits - 1) & 1;

@@ -17,6 +17,8 @@ Status float_read(const char *text, size_t len, unsigned bits, u64 *value);
 void float_print(u64 value, unsigned bits, char text[FLOAT_TEXT_MAX]);
 /* Nearest to a whole number. */
 u64 float_of_int(i64 value, bool is_signed, unsigned bits);
+/* 64 bits to the nearest of 32. */
+u64 float_narrow(u64 value);
 bool float_is_nan(u64 value, unsigned bits);
 
 #endif

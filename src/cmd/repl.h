@@ -44,6 +44,8 @@ typedef struct ReplSymbol {
 	char *name; /* owned */
 	u64 value;
 	u16 space;  /* ISA_NONE: a constant */
+	u8 width;   /* as in AsmSymbol */
+	bool is_float;
 } ReplSymbol;
 
 /* Where the program stands. What lies before first_piece and first_symbol was cleared, but !undo may want it back. */

@@ -20,15 +20,14 @@ typedef enum RunEnd { RUN_DONE, RUN_HALTED, RUN_FAULT, RUN_STOPPED } RunEnd;
 
 /* ---- Assembling ---- */
 
-static bool find_symbol(void *ctx, const char *name, size_t len, u64 *value, u16 *space)
+static bool find_symbol(void *ctx, const char *name, size_t len, AsmSymbol *out)
 {
 	const Repl *repl = ctx;
 	const DebugSymbol *symbol = debug_symbols_operand(&repl->names, name, len);
 
 	if (!symbol)
 		return false;
-	*value = symbol->value;
-	*space = symbol->space;
+	*out = (AsmSymbol){.value = symbol->value, .space = symbol->space, .width = symbol->width, .is_float = symbol->is_float};
 	return true;
 }
 

@@ -88,7 +88,8 @@ static void derive_names(Repl *repl)
 	for (u32 i = repl->state.first_symbol; i < repl->state.symbols; i++) {
 		const ReplSymbol *symbol = &repl->symbols[i];
 
-		debug_symbols_add(&repl->names, symbol->name, strlen(symbol->name), symbol->space, symbol->value);
+		if (debug_symbols_add(&repl->names, symbol->name, strlen(symbol->name), symbol->space, symbol->value) == STATUS_OK)
+			debug_symbols_mark(&repl->names, symbol->width, symbol->is_float);
 	}
 }
 
@@ -200,8 +201,9 @@ static bool add_symbols(Repl *repl, const AsmProgram *program)
 			free(name);
 			return false;
 		}
-		repl->symbols[repl->state.symbols++] = (ReplSymbol){name, symbol->value, symbol->space};
-		debug_symbols_add(&repl->names, name, strlen(name), symbol->space, symbol->value);
+		repl->symbols[repl->state.symbols++] = (ReplSymbol){name, symbol->value, symbol->space, symbol->width, symbol->is_float};
+		if (debug_symbols_add(&repl->names, name, strlen(name), symbol->space, symbol->value) == STATUS_OK)
+			debug_symbols_mark(&repl->names, symbol->width, symbol->is_float);
 	}
 	return true;
 }

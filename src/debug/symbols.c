@@ -42,12 +42,18 @@ Status debug_symbols_add(DebugSymbols *symbols, const char *name, size_t len, u1
 
 	if (!copy || !grow((void **)&symbols->symbols, &symbols->symbol_cap, symbols->symbol_count, sizeof(DebugSymbol)))
 		return STATUS_NOMEM;
-	symbols->symbols[symbols->symbol_count] = (DebugSymbol){ copy, value, space };
+	symbols->symbols[symbols->symbol_count] = (DebugSymbol){ .name = copy, .value = value, .space = space };
 	if (!strmap_put(&symbols->by_name, copy, len, symbols->symbol_count))
 		return STATUS_NOMEM;
 	symbols->symbol_count++;
 	symbols->sorted = false;
 	return STATUS_OK;
+}
+
+void debug_symbols_mark(DebugSymbols *symbols, u8 width, bool is_float)
+{
+	symbols->symbols[symbols->symbol_count - 1].width = width;
+	symbols->symbols[symbols->symbol_count - 1].is_float = is_float;
 }
 
 Status debug_symbols_add_line(DebugSymbols *symbols, const DebugLine *line)
@@ -98,6 +104,8 @@ Status debug_symbols_add_program(DebugSymbols *symbols, const AsmProgram *progra
 		const AsmSymbol *symbol = &program->symbols[i];
 
 		status = debug_symbols_add(symbols, symbol->name, strlen(symbol->name), symbol->space, symbol->value);
+		if (!status)
+			debug_symbols_mark(symbols, symbol->width, symbol->is_float);
 	}
 	for (u32 i = 0; i < program->line_count && !status; i++) {
 		const AsmLine *from = &program->lines[i];

@@ -17,6 +17,8 @@ typedef struct DebugSymbol {
 	const char *name; /* owned by the arena */
 	u64 value;
 	u16 space;        /* ISA_NONE: a constant */
+	u8 width;         /* bits of an item of the data it labels, or 0 */
+	bool is_float;    /* a constant: the bits of a decimal fraction */
 } DebugSymbol;
 
 typedef struct DebugLine {
@@ -45,6 +47,8 @@ void debug_symbols_fini(DebugSymbols *symbols);
 
 /* A later symbol of the same name replaces an earlier one. STATUS_NOMEM. */
 Status debug_symbols_add(DebugSymbols *symbols, const char *name, size_t len, u16 space, u64 value);
+/* What the assembler knows more of the symbol added last. */
+void debug_symbols_mark(DebugSymbols *symbols, u8 width, bool is_float);
 Status debug_symbols_add_line(DebugSymbols *symbols, const DebugLine *line);
 /* Labels and lines of an assembled program (copied). */
 Status debug_symbols_add_program(DebugSymbols *symbols, const AsmProgram *program);
