@@ -110,6 +110,7 @@ typedef struct Repl {
 	size_t history_bytes;
 	Buf block;        /* between !block and !end */
 	bool in_block;
+	bool trace;       /* each instruction is shown */
 } Repl;
 
 /* repl.c */

@@ -446,6 +446,12 @@ static void do_spawn(Repl *repl, const char *args)
 	buf_fini(&path);
 }
 
+static void do_trace(Repl *repl, const char *args)
+{
+	repl->trace = !*args ? !repl->trace : strcmp(args, "off") != 0;
+	repl_message(repl, repl->trace ? "each instruction is shown" : "instructions are not shown");
+}
+
 static void do_input(Repl *repl, const char *args)
 {
 	machine_input(repl->machine, (const u8 *)args, strlen(args));
@@ -528,6 +534,7 @@ static const ReplCommand commands[] = {
 	 "                             it is put into memory and not executed", do_block},
 	{"end", "", "closes the block", do_end},
 	{"run", "[ADDRESS]", "the program from its beginning, or from there, to its end", do_run},
+	{"trace", "[on|off]", "show each instruction that is executed, and what it changes", do_trace},
 	{"hex", "CELL...", "put cells behind the program and execute them", do_hex},
 	{"input", "TEXT", "a line for the program to read", do_input},
 	{"screen", "", "the machine's display", do_screen},

@@ -14,7 +14,7 @@
 #include "cmd/terminal.h"
 #include "machine/vcpus.h"
 
-enum { SLICE = 200000, CELLS_MOST = 1 << 20, POLLS = 100 };
+enum { SLICE = 200000, CELLS_MOST = 1 << 20, POLLS = 100, TRACED = 200 };
 
 typedef enum RunEnd { RUN_DONE, RUN_HALTED, RUN_FAULT, RUN_STOPPED } RunEnd;
 
@@ -124,8 +124,10 @@ static void tell_end(Repl *repl)
 		repl->shell->extend(repl->machine, repl->state.places[repl->isa->code_space]);
 }
 
+/* Lines are done by vCPU 0; others that it started run beside it. */
 void repl_set_end(Repl *repl)
 {
+	(void)machine_vcpu_select(repl->machine, 0);
 	tell_end(repl);
 	machine_set_pc(repl->machine, repl->state.places[repl->isa->code_space]);
 }
@@ -195,6 +197,28 @@ static void say_stop(Repl *repl, const MachineStop *stop)
 	outcome_fini(&outcome);
 }
 
+/* What the last instruction changed, under its line. */
+static void show_step(Repl *repl)
+{
+	repl_flush(repl);
+	repl_show_changes(repl);
+	repl_note_registers(repl);
+	repl->touched_count = 0;
+}
+
+static const char *vcpu_word(const Repl *repl)
+{
+	const Guest *guest = repl->loaded.guest;
+
+	return guest && guest->vcpu_word ? guest->vcpu_word : "vCPU";
+}
+
+/* The vCPU that does the lines is gone: nothing can be executed any more. */
+static bool has_ended(const Machine *machine)
+{
+	return machine_vcpu_state(machine, 0) >= VCPU_ENDED;
+}
+
 /* From `start` to the end of the program. */
 static RunEnd run(Repl *repl, u64 start, u32 own, bool *one_call)
 {
@@ -205,10 +229,11 @@ static RunEnd run(Repl *repl, u64 start, u32 own, bool *one_call)
 	MachineStats stats;
 	IsaDecoded decoded;
 	IsaFlow flow;
-	bool stepped, going = true;
+	bool stepped, traced, going = true;
 	u64 polls;
 
 	*one_call = false;
+	(void)machine_vcpu_select(machine, 0);
 	machine_stats(machine, &stats);
 	polls = stats.key_polls;
 	repl->touched_count = 0;
@@ -226,6 +251,7 @@ static RunEnd run(Repl *repl, u64 start, u32 own, bool *one_call)
 			Buf place;
 
 			buf_init(&place);
+			(void)machine_vcpu_select(machine, 0);
 			repl->mid_line |= repl->prompts && *interrupt_flag(); /* behind the terminal's ^C */
 			outcome_place(&repl->loaded, repl->isa->code_space, machine_pc(machine), &place);
 			repl_message(repl, "%s after %llu instructions, at %s; !undo takes the line back",
@@ -235,10 +261,18 @@ static RunEnd run(Repl *repl, u64 start, u32 own, bool *one_call)
 			result = RUN_STOPPED;
 			break;
 		}
-		stop = machine_run(machine, stepped ? 1 : left < SLICE ? left : SLICE);
+		traced = repl->trace && done < TRACED;
+		if (traced)
+			repl_show_code(repl, machine_pc(machine), 1);
+		stop = machine_run(machine, stepped || traced ? 1 : left < SLICE ? left : SLICE);
+		if (traced && stop.kind <= STOP_WATCH) {
+			show_step(repl);
+			if (done + 1 == TRACED)
+				repl_message(repl, "... (%u instructions are shown)", (unsigned)TRACED);
+		}
 		switch (stop.kind) {
 		case STOP_BUDGET:
-			going = !stepped || machine_pc(machine) != end;
+			going = !(stepped || traced) || machine_pc(machine) != end || machine_vcpu_current(machine) != 0;
 			if (going && only_polls(machine, &polls))
 				give_input(repl);
 			break;
@@ -246,7 +280,14 @@ static RunEnd run(Repl *repl, u64 start, u32 own, bool *one_call)
 		case STOP_FRAME: break;
 		case STOP_WATCH: touch(repl, stop.space, stop.address); break;
 		case STOP_WAIT: give_input(repl); break;
-		case STOP_BREAK: going = false; break;
+		case STOP_BREAK:
+			going = stop.vcpu != 0;
+			if (going) {
+				machine_vcpu_pause(machine, stop.vcpu, true);
+				repl_message(repl, "%s %u has come to the end of the program: it waits there",
+					     vcpu_word(repl), stop.vcpu);
+			}
+			break;
 		case STOP_HALT:
 			result = RUN_HALTED;
 			going = false;
@@ -256,9 +297,14 @@ static RunEnd run(Repl *repl, u64 start, u32 own, bool *one_call)
 			going = false;
 			break;
 		}
+		if (going && has_ended(machine)) {
+			repl_message(repl, "the %s that executes the lines has ended; it is as before", vcpu_word(repl));
+			going = false;
+		}
 	}
 	if (!stepped)
 		machine_break_set(machine, end, false);
+	(void)machine_vcpu_select(machine, 0);
 	if (result == RUN_HALTED || result == RUN_FAULT)
 		say_stop(repl, &stop);
 	repl_flush(repl);
@@ -319,21 +365,12 @@ static void as_before(Repl *repl, const AsmProgram *program)
 	repl_note_state(repl);
 }
 
-/* Where `stop` ends a vCPU nothing can be executed any more. */
-static bool all_ended(const Machine *machine)
-{
-	for (u32 i = 0; i < machine_vcpu_count(machine); i++)
-		if (machine_vcpu_state(machine, i) < VCPU_ENDED)
-			return false;
-	return true;
-}
-
 bool repl_run_from(Repl *repl, u64 start)
 {
 	bool one_call;
 	RunEnd end = run(repl, start, ~0u, &one_call);
 
-	if (end == RUN_HALTED && all_ended(repl->machine))
+	if (has_ended(repl->machine))
 		as_before(repl, NULL);
 	repl_set_end(repl);
 	repl_note_registers(repl);
@@ -386,7 +423,7 @@ static bool execute(Repl *repl, const AsmProgram *program, const Put *put, ReplM
 		/* A pseudo-instruction is one statement and several instructions; of a file nobody counts. */
 		switch (run(repl, start, mode == REPL_FILE ? ~0u : own, &one_call)) {
 		case RUN_HALTED:
-			if ((mode == REPL_DO && one_call) || all_ended(repl->machine))
+			if (mode == REPL_DO && one_call)
 				as_before(repl, program);
 			break;
 		case RUN_FAULT:
@@ -401,6 +438,8 @@ static bool execute(Repl *repl, const AsmProgram *program, const Put *put, ReplM
 		case RUN_DONE:
 			break;
 		}
+		if (has_ended(repl->machine))
+			as_before(repl, fine || mode != REPL_DO ? program : NULL);
 	}
 	repl_set_end(repl);
 	return fine;

@@ -132,6 +132,7 @@ bool repl_undo(Repl *repl)
 	undo->state.places = NULL;
 	repl_undo_drop(repl);
 	derive_names(repl);
+	repl_set_end(repl);
 	repl_note_state(repl);
 	return true;
 }

@@ -114,6 +114,18 @@ session lc3 'ADD R0,R0,#1' '!history'; is 'R0 = 1  cc: P' '    1  ADD R0,R0,#1' 
 session chip8 '!screen'; [ "$(grep -c '^\.\{64\}$' stdout.txt)" = 32 ] || fail "no screen"
 session lc3 '!help'; has "$out" '!load_file'; has "$out" '!spawn'
 
+session lc3 'ADD R0, R0, #2' '!trace on' 'loop ADD R1, R1, #1' 'ADD R0, R0, #-1' 'BRp loop' '!trace off' '? R1'
+has "$out" '^x3003  03FD +BRp loop$'; [ "$(grep -c '^x3001 ' stdout.txt)" = 2 ] || fail '!trace'; [ "$(tail -n 1 stdout.txt)" = 2 ]
+
+# ---- Several vCPUs: lines are vCPU 0's, others run while it runs ----
+vcpus=$TOP/tests/isa/vcpus.isa
+session "$vcpus" '!block' 'w: LI R1, 100' 'c: INC R2, R1' '   JMP c' '!end' '!set R3 = w' 'START R4, R3' 'LI R6, 50' \
+	'l: ADDI R6, R6, -1' 'BNZ R6, l' 'LI R0, 1' 'SLEEP R0' 'KILL R4' 'STATE R5, R4' '? M[100] > 0' 'END R0' '? R0'
+has "$out" '^R4 = 1$'; has "$out" '^R5 = 5$'; has "$out" '^R6 = 0$'; [ "$(tail -n 1 stdout.txt)" = 1 ] || fail "vCPU 0"
+session "$vcpus" '!block' 'go: START R4, R3' 'SLEEP R0' 'JMP fin' 'x: LI R1, 7' 'fin:' '!end' '!set R3 = x' '!set R0 = 1' '!run go' \
+	'WAIT R0' 'LI R0, 2'
+has "$out" '^vCPU 1 has come to the end of the program: it waits there$'; has "$out" '^fault: '; [ "$(tail -n 1 stdout.txt)" = 'R0 = 2' ]
+
 # ---- Files ----
 session lc3 'ADD R0,R0,#5' 'loop ADD R1,R1,#1' 'ADD R0,R0,#-1' 'BRp loop' '!save saved.asm'; has "$out" '^saved in saved.asm$'
 lacks "$out" 'not assemble'
