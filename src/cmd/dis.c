@@ -166,12 +166,15 @@ static void mark_assembled(Dis *dis)
 	}
 }
 
-/* So does a file that names its functions. */
+/* So does a file that names its functions, or says of which line of a program each instruction is. */
 static void mark_named(Dis *dis)
 {
 	for (u32 i = 0; i < dis->loaded.name_count; i++)
 		if (dis->loaded.names[i].space == dis->isa->code_space)
 			push(&dis->work, &dis->work_count, &dis->work_cap, dis->loaded.names[i].address);
+	for (u32 i = 0; dis->loaded.guest && dis->loaded.guest->languages && i < dis->loaded.line_count; i++)
+		if (dis->loaded.lines[i].space == dis->isa->code_space)
+			push(&dis->work, &dis->work_count, &dis->work_cap, dis->loaded.lines[i].address);
 }
 
 /* Looks at one instruction and notes where it can go. False at what is no instruction of the file. */

@@ -182,7 +182,9 @@ printed 0 <<'OUT'
 [Thread 1] Thread instructions finished
 [VM] TinyVM finished.
 OUT
-# Lines of a function are counted from its first.
+# Lines of a function are counted from its first. A thread at a line is no call of a function.
+tvm 06 <<<$'function main\nasync one\nsync one\nexit\nfunction one\nprint a\nthread 0'
+[ "$(grep -c 'Async' stdout.txt)" = 2 ] && [ "$(grep -c 'instructions finished' stdout.txt)" = 10 ] || fail "thread 0"
 tvm 06 <<<$'function main\nthread 3\nexit\nprint x'
 has "$out" '\[Thread 1\] PRINT Variable x = 0'
 tvm 06 < <(for n in $(seq 11); do echo "function f$n"; done)

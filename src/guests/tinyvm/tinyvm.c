@@ -386,7 +386,7 @@ static Status read_names(const Machine *machine, const GuestFile *file, const Gu
 	tvm_program_init(&program, tvm_stage(machine_isa(machine)));
 	status = read_program(file, &program, NULL) ? STATUS_FORMAT : STATUS_OK;
 	buf_init(&line);
-	for (u32 f = 0; !status && f < program.count; f++, at += 2) {
+	for (u32 f = 0; !status && f < program.count; f++) {
 		const TvmFunction *function = &program.functions[f];
 
 		if (function->name[0])
@@ -401,7 +401,13 @@ static Status read_names(const Machine *machine, const GuestFile *file, const Gu
 				tvm_show_insn(&program, function, insn, &line);
 			names->line(names->ctx, code, at, insn->line, buf_text(&line), line.len);
 		}
+		buf_clear(&line);
+		buf_printf(&line, "end of %s", function->name[0] ? function->name : "the program");
+		for (unsigned i = 0; i < 2; i++, at++)
+			names->line(names->ctx, code, at, 0, buf_text(&line), line.len);
 	}
+	if (!status)
+		names->line(names->ctx, code, at, 0, "a thread begins", 15);
 	buf_fini(&line);
 	tvm_program_fini(&program);
 	return status;

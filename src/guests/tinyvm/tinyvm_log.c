@@ -62,8 +62,7 @@ static void put_line(Machine *machine, const char *text, size_t len)
 	buf_fini(&line);
 }
 
-/* A line of the current thread. In `format` %N stands for the text of a name, whose number is the argument; the
- * others are %d and %s. */
+/* A line of the current thread. */
 static void say(Machine *machine, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void say(Machine *machine, const char *format, ...)
 {
@@ -335,6 +334,8 @@ static HostResult host_stack_trace(ARGS)
 	Named name;
 
 	UNUSED;
+	if (frame >= (u64)FRAME_CELLS * FRAME_COUNT) /* a debugger or a snapshot may say anything */
+		return HOST_OK;
 	say(machine, "Stack trace requested in function '%s'", function_of(machine, &name, function));
 	say(machine, "Stack trace:");
 	say(machine, "> Currently executing: %s (pc=%d)", buf_text(&name.text), (i32)(pc - function));
@@ -364,7 +365,7 @@ static void say_async(Machine *machine, u32 thread, u64 function)
 	buf_fini(&line);
 }
 
-/* A new thread, at `args[1]` of the function at args[0]. When all ten have been made nothing happens. A place that is
+/* A new thread, at args[1] in the function at args[0]; args[2]: by the function's name. When all ten have been made nothing happens. A place that is
  * not the function's is its end. */
 static HostResult host_start(ARGS)
 {
@@ -392,7 +393,7 @@ static HostResult host_start(ARGS)
 	tvm_set_register(machine, number, "pc", vm_get(machine, VM_BEGIN));
 	tvm_set_register(machine, number, "fn", args[0]);
 	tvm_set_register(machine, number, "go", at);
-	if (at == args[0])
+	if (args[2])
 		say_async(machine, number, args[0]);
 	if (machine_wants_notes(machine)) {
 		Named f;
@@ -481,8 +482,6 @@ static void say_joining(Machine *machine, u32 thread)
 /* The first instruction of every thread. 0: there is nothing to run. */
 static HostResult host_begin(ARGS)
 {
-	static const char *const started[] = { "", "", "Thread started", "Thread started" };
-
 	UNUSED;
 	*result = 1;
 	if (!vm_get(machine, VM_SHOWN)) {
@@ -502,7 +501,7 @@ static HostResult host_begin(ARGS)
 		say_async(machine, 0, args[0]);
 	}
 	if (STAGE(machine) >= 2)
-		say(machine, "%s", STAGE(machine) < 4 ? started[STAGE(machine)] : "Thread instructions started");
+		say(machine, STAGE(machine) < 4 ? "Thread started" : "Thread instructions started");
 	return HOST_OK;
 }
 
@@ -521,7 +520,7 @@ static HostResult host_ended(ARGS)
 	machine_note(machine, "[thread] thread %u ended", self);
 	vm_set(machine, VM_OVER, over);
 	vm_set(machine, VM_ENDED, vm_get(machine, VM_ENDED) + 1);
-	while (joined < threads && over >> joined & 1) {
+	while (joined < threads && joined < 32 && over >> joined & 1) {
 		joined++;
 		if (joined < threads && STAGE(machine) == 2)
 			say_joining(machine, joined);
