@@ -64,15 +64,12 @@ static void describe_failure(Machine *machine, const MachineStop *stop, Buf *out
 	case STOP_FAULT:
 		if (stop->space == merry_space(machine, "D"))
 			buf_printf(out, "Page fault: there is no data memory at 0x%" PRIX64 ".", stop->address);
+		else if (stop->space == isa->code_space)
+			buf_printf(out, "Page fault: there are no instructions at 0x%" PRIX64 ".", stop->address);
 		else
 			buf_printf(out, "STACK access out of range: 0x%" PRIX64 ".", stop->address);
 		break;
-	default:
-		if (stop->pc >= machine_cells(machine, isa->code_space))
-			buf_printf(out, "Page fault: there are no instructions at 0x%" PRIX64 ".", stop->pc);
-		else
-			buf_printf(out, "Unknown instruction at 0x%" PRIX64 ".", stop->pc);
-		break;
+	default: buf_printf(out, "Unknown instruction at 0x%" PRIX64 ".", stop->pc); break;
 	}
 }
 
