@@ -136,15 +136,18 @@ static void globals_text(const Machine *machine, Buf *out)
 static void before(Machine *machine, Buf *out)
 {
 	u32 pc = (u32)machine_pc(machine);
+	u32 opcode = svm_cell(machine, "code", pc);
+	bool in_c = svm_calls(machine) == SVM_C;
 	Buf text;
 
-	if (!is_whole(machine, pc))
+	if (pc >= machine_cells(machine, svm_space(machine, "code")) ||
+	    (!is_whole(machine, pc) && !(in_c && opcode == 0))) /* which the C port has a name for */
 		return;
-	if (svm_calls(machine) != SVM_C) {
+	if (!in_c) {
 		java_instruction(machine, pc, out);
 		return;
 	}
-	if (strcmp(name_of(machine, svm_cell(machine, "code", pc)), "halt") == 0)
+	if (strcmp(name_of(machine, opcode), "halt") == 0)
 		return;
 	buf_init(&text);
 	c_instruction(machine, pc, &text);
