@@ -493,9 +493,93 @@ static void random_programs(void **state)
 	free(m);
 }
 
+/* ---- Files of all kinds ---- */
+
+static void binary_file(Buf *out)
+{
+	static const i32 code[] = {10, 0, 10, 1, 2, 17, 9, 10, 9, 3, 16, 1, 14, 18};
+
+	buf_add(out, "SVM\x1a", 4);
+	buf_u32(out, 1);
+	buf_u32(out, 2); /* globals */
+	buf_u32(out, 6); /* start */
+	buf_u32(out, 2); /* functions */
+	buf_u32(out, COUNT_OF(code));
+	for (u32 f = 0; f < 2; f++) {
+		buf_u32(out, 2 * f);
+		buf_u32(out, 0);
+		buf_u32(out, f ? 0 : 6);
+		buf_byte(out, 4);
+		buf_add(out, f ? "diff" : "main", 4);
+	}
+	for (u32 i = 0; i < COUNT_OF(code); i++)
+		buf_u32(out, (u32)code[i]);
+}
+
+/* Loads a file, and runs it if it can be loaded. Returns whether it could. */
+static bool try_file(const Isa *isa, const char *name, const u8 *data, size_t len, Buf *out)
+{
+	MachineConfig config = {.isa = isa, .guest = &svm_guest, .memory_limit = 1 << 24};
+	GuestFile file = {.name = name, .data = data, .len = len};
+	Machine *machine;
+	DiagList diags;
+	Status status;
+
+	diag_init(&diags);
+	assert_int_equal(machine_create(&config, &machine, &diags), STATUS_OK);
+	machine_set_output(machine, on_output, out);
+	status = svm_guest.load(machine, &file, 1, &diags);
+	assert_true(status == STATUS_OK || status == STATUS_NOMEM || status == STATUS_TOO_BIG || diags.errors);
+	if (!status)
+		for (u32 i = 0; i < 20 && machine_run(machine, 1).kind == STOP_BUDGET; i++) {
+			svm_trace.before(machine, out);
+			svm_trace.after(machine, out);
+		}
+	machine_destroy(machine);
+	diag_fini(&diags);
+	return !status;
+}
+
+static void damaged_files(void **state)
+{
+	static const char text[] = "globals 2 function main 0 0 6 function diff 2 0 0 start 6\n10 0 | 10, 1 2 17 // x\n9 10 9 3 16 1 14 18";
+	Rng rng = {7};
+	DiagList diags;
+	Buf file, out;
+	u32 good = 0;
+	Isa *isa;
+
+	(void)state;
+	diag_init(&diags);
+	isa = isa_load("svm.isa", svm_isa_text, strlen(svm_isa_text), NULL, 0, &diags);
+	assert_non_null(isa);
+	buf_init(&out);
+	for (u32 i = 0; i < 1500; i++) {
+		buf_init(&file);
+		if (i % 2)
+			binary_file(&file);
+		else
+			buf_str(&file, text);
+		for (u32 n = (u32)rng_below(&rng, 4); i > 1 && n > 0; n--)
+			file.data[rng_below(&rng, file.len)] = rng_below(&rng, 2) ? (u8)rng_next(&rng) : (u8)(rng_below(&rng, 2) ? 0 : '9');
+		if (i > 1 && !rng_below(&rng, 8))
+			file.len = rng_below(&rng, file.len);
+		good += try_file(isa, i % 2 ? "x.svmo" : "x.svmi", file.data, file.len, &out);
+		if (i < 2)
+			assert_int_equal(good, i + 1);
+		buf_fini(&file);
+		if (out.len > 1 << 20)
+			buf_clear(&out);
+	}
+	assert_true(good > 100 && good < 1400);
+	buf_fini(&out);
+	isa_destroy(isa);
+	diag_fini(&diags);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(random_programs)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(random_programs), cmocka_unit_test(damaged_files)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
