@@ -718,6 +718,19 @@ static void test_small(void **state)
 	run_subject(&(Subject){"tests/isa/svm.isa", NULL, NULL, 10000});
 }
 
+static void test_museum(void **state)
+{
+	static const char *const files[] = {"fraud", "enigma", "buffed", "enigma_v2", "khoya", "aspire"};
+
+	(void)state;
+	for (u32 i = 0; i < COUNT_OF(files); i++) {
+		char path[64];
+
+		snprintf(path, sizeof path, "examples/museum/%s.isa", files[i]);
+		run_subject(&(Subject){path, NULL, NULL, 5000});
+	}
+}
+
 static void test_constructs(void **state)
 {
 	(void)state;
@@ -727,7 +740,7 @@ static void test_constructs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_constructs), cmocka_unit_test(test_lc3),
-					   cmocka_unit_test(test_rv64), cmocka_unit_test(test_small)};
+					   cmocka_unit_test(test_rv64), cmocka_unit_test(test_small), cmocka_unit_test(test_museum)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
