@@ -133,12 +133,13 @@ expect 1 m enigma text.asm
 printf ' CORE a\n WAIT\na: MOV ka, 77\n' >end.asm
 expect 0 m khoya end.asm
 [ "$out" = 77 ] || fail "khoya without HALT"
-# 31 cores at once, each with its overseer; and the run repeats exactly.
+# 31 cores at once, each with its overseer; and a deterministic run repeats exactly.
 { for _ in {1..31}; do echo ' BOOT a'; done; printf ' SERVE\na: MOV rega, 4\n SYSCALL\n HALT\n'; } >many.asm
 expect 0 m enigma_v2 many.asm
 [ "$(wc -l <<<"$out")" = 31 ] || fail "not 31 reports"
+expect 0 m enigma_v2 --deterministic many.asm
 first=$out
-expect 0 m enigma_v2 many.asm
+expect 0 m enigma_v2 --deterministic many.asm
 [ "$out" = "$first" ] || fail "two runs differ"
 # A core that waits for input lets the others run on.
 cat >input.asm <<'ASM'
