@@ -125,6 +125,7 @@ bool repl_program_init(Repl *repl);
 void repl_program_fini(Repl *repl);
 bool repl_undo_push(Repl *repl);
 void repl_undo_drop(Repl *repl); /* the last one: nothing was changed */
+/* One step back; to be followed by repl_note_state. False when there is none (said). */
 bool repl_undo(Repl *repl);
 /* Everything as at the beginning. */
 void repl_reset(Repl *repl);

@@ -305,13 +305,15 @@ static void do_run(Repl *repl, const char *args)
 static void do_undo(Repl *repl, const char *args)
 {
 	DebugValue value = {.value = 1};
+	bool fine = true;
 
 	if (*args && !value_of(repl, args, NULL, &value))
 		return;
-	for (u64 i = 0; i < value.value && i < 1000; i++)
-		if (!repl_undo(repl))
-			return;
-	repl_message(repl, value.value == 1 ? "back to before the last line" : "back by %llu lines",
+	for (u64 i = 0; fine && i < value.value && i < 1000; i++)
+		fine = repl_undo(repl);
+	repl_note_state(repl);
+	if (fine)
+		repl_message(repl, value.value == 1 ? "back to before the last line" : "back by %llu lines",
 		     (unsigned long long)value.value);
 }
 

@@ -219,103 +219,133 @@ static bool has_ended(const Machine *machine)
 	return machine_vcpu_state(machine, 0) >= VCPU_ENDED;
 }
 
-/* From `start` to the end of the program. */
+typedef struct Running {
+	u64 end;      /* of the program: there it is done */
+	u64 first;    /* instruction count at the beginning */
+	u64 polls;
+	bool stepped; /* no breakpoint can stand at the end, that of the space */
+	bool traced;  /* the last instruction was shown */
+	bool going;
+	RunEnd result;
+	MachineStop stop;
+} Running;
+
+/* Fuel is used up, or Ctrl-C came. */
+static bool must_stop(Repl *repl, Running *running)
+{
+	const u64 done = machine_icount(repl->machine) - running->first;
+	Buf place;
+
+	if (done < repl->fuel && !*interrupt_flag())
+		return false;
+	buf_init(&place);
+	(void)machine_vcpu_select(repl->machine, 0);
+	repl->mid_line |= repl->prompts && *interrupt_flag(); /* behind the terminal's ^C */
+	outcome_place(&repl->loaded, repl->isa->code_space, machine_pc(repl->machine), &place);
+	repl_message(repl, "%s after %llu instructions, at %s; !undo takes the line back",
+		     done >= repl->fuel ? "stopped" : "interrupted", (unsigned long long)done, buf_text(&place));
+	buf_fini(&place);
+	running->result = RUN_STOPPED;
+	return true;
+}
+
+/* A slice of the run; one instruction where each is looked at. */
+static void run_slice(Repl *repl, Running *running)
+{
+	const u64 done = machine_icount(repl->machine) - running->first, left = repl->fuel - done;
+
+	running->traced = repl->trace && done < TRACED;
+	if (running->traced)
+		repl_show_code(repl, machine_pc(repl->machine), 1);
+	running->stop = machine_run(repl->machine, running->stepped || running->traced ? 1 : left < SLICE ? left : SLICE);
+	if (!running->traced || running->stop.kind > STOP_WATCH)
+		return;
+	show_step(repl);
+	if (done + 1 == TRACED)
+		repl_message(repl, "... (%u instructions are shown)", (unsigned)TRACED);
+}
+
+static void act_on_stop(Repl *repl, Running *running)
+{
+	Machine *machine = repl->machine;
+	const MachineStop *stop = &running->stop;
+
+	switch (stop->kind) {
+	case STOP_BUDGET:
+		if (running->stepped || running->traced)
+			running->going = machine_pc(machine) != running->end || machine_vcpu_current(machine) != 0;
+		if (running->going && only_polls(machine, &running->polls))
+			give_input(repl);
+		break;
+	case STOP_SLEEP: repl_sleep_until(machine, stop->code); break;
+	case STOP_FRAME: break;
+	case STOP_WATCH: touch(repl, stop->space, stop->address); break;
+	case STOP_WAIT: give_input(repl); break;
+	case STOP_BREAK:
+		running->going = stop->vcpu != 0;
+		if (!running->going)
+			break;
+		machine_vcpu_pause(machine, stop->vcpu, true);
+		repl_message(repl, "%s %u has come to the end of the program: it waits there", vcpu_word(repl), stop->vcpu);
+		break;
+	default:
+		running->result = stop->kind == STOP_HALT ? RUN_HALTED : RUN_FAULT;
+		running->going = false;
+		break;
+	}
+	if (running->going && has_ended(machine)) {
+		repl_message(repl, "the %s that executes the lines has ended; it is as before", vcpu_word(repl));
+		running->going = false;
+	}
+}
+
+/* Is the line one instruction that does its work without going elsewhere (a system call perhaps)? */
+static bool is_one_call(const Repl *repl, u64 start, u32 own)
+{
+	IsaDecoded decoded;
+	IsaFlow flow;
+
+	machine_decode(repl->machine, start, &decoded);
+	if (own != 1 || !decoded.insn)
+		return false;
+	flow = isa_flow(repl->isa, &decoded);
+	return !flow.returns && (!flow.jumps || flow.calls);
+}
+
+/* From `start` to the end of the program. own: instructions of the line itself. */
 static RunEnd run(Repl *repl, u64 start, u32 own, bool *one_call)
 {
 	Machine *machine = repl->machine;
-	const u64 end = repl->state.places[repl->isa->code_space], first = machine_icount(machine);
-	MachineStop stop = {.kind = STOP_BREAK};
-	RunEnd result = RUN_DONE;
+	Running running = {.end = repl->state.places[repl->isa->code_space], .first = machine_icount(machine), .going = true};
 	MachineStats stats;
-	IsaDecoded decoded;
-	IsaFlow flow;
-	bool stepped, traced, going = true;
-	u64 polls;
+	u64 count;
 
-	*one_call = false;
 	(void)machine_vcpu_select(machine, 0);
 	machine_stats(machine, &stats);
-	polls = stats.key_polls;
+	running.polls = stats.key_polls;
 	repl->touched_count = 0;
 	machine_set_pc(machine, start);
-	machine_decode(machine, start, &decoded);
-	if (decoded.insn) {
-		flow = isa_flow(repl->isa, &decoded);
-		*one_call = own == 1 && !flow.returns && (!flow.jumps || flow.calls);
+	*one_call = is_one_call(repl, start, own);
+	running.stepped = machine_break_set(machine, running.end, true) != STATUS_OK;
+	while (running.going && !must_stop(repl, &running)) {
+		run_slice(repl, &running);
+		act_on_stop(repl, &running);
 	}
-	stepped = machine_break_set(machine, end, true) != STATUS_OK; /* the end of the space */
-	while (going) {
-		u64 done = machine_icount(machine) - first, left = repl->fuel - done;
-
-		if (done >= repl->fuel || *interrupt_flag()) {
-			Buf place;
-
-			buf_init(&place);
-			(void)machine_vcpu_select(machine, 0);
-			repl->mid_line |= repl->prompts && *interrupt_flag(); /* behind the terminal's ^C */
-			outcome_place(&repl->loaded, repl->isa->code_space, machine_pc(machine), &place);
-			repl_message(repl, "%s after %llu instructions, at %s; !undo takes the line back",
-				     done >= repl->fuel ? "stopped" : "interrupted", (unsigned long long)done,
-				     buf_text(&place));
-			buf_fini(&place);
-			result = RUN_STOPPED;
-			break;
-		}
-		traced = repl->trace && done < TRACED;
-		if (traced)
-			repl_show_code(repl, machine_pc(machine), 1);
-		stop = machine_run(machine, stepped || traced ? 1 : left < SLICE ? left : SLICE);
-		if (traced && stop.kind <= STOP_WATCH) {
-			show_step(repl);
-			if (done + 1 == TRACED)
-				repl_message(repl, "... (%u instructions are shown)", (unsigned)TRACED);
-		}
-		switch (stop.kind) {
-		case STOP_BUDGET:
-			going = !(stepped || traced) || machine_pc(machine) != end || machine_vcpu_current(machine) != 0;
-			if (going && only_polls(machine, &polls))
-				give_input(repl);
-			break;
-		case STOP_SLEEP: repl_sleep_until(machine, stop.code); break;
-		case STOP_FRAME: break;
-		case STOP_WATCH: touch(repl, stop.space, stop.address); break;
-		case STOP_WAIT: give_input(repl); break;
-		case STOP_BREAK:
-			going = stop.vcpu != 0;
-			if (going) {
-				machine_vcpu_pause(machine, stop.vcpu, true);
-				repl_message(repl, "%s %u has come to the end of the program: it waits there",
-					     vcpu_word(repl), stop.vcpu);
-			}
-			break;
-		case STOP_HALT:
-			result = RUN_HALTED;
-			going = false;
-			break;
-		default:
-			result = RUN_FAULT;
-			going = false;
-			break;
-		}
-		if (going && has_ended(machine)) {
-			repl_message(repl, "the %s that executes the lines has ended; it is as before", vcpu_word(repl));
-			going = false;
-		}
-	}
-	if (!stepped)
-		machine_break_set(machine, end, false);
+	if (!running.stepped)
+		machine_break_set(machine, running.end, false);
 	(void)machine_vcpu_select(machine, 0);
-	if (result == RUN_HALTED || result == RUN_FAULT)
-		say_stop(repl, &stop);
+	if (running.result == RUN_HALTED || running.result == RUN_FAULT)
+		say_stop(repl, &running.stop);
 	repl_flush(repl);
-	if (result == RUN_HALTED && *one_call) /* will be as before */
-		return result;
-	if ((result == RUN_HALTED || result == RUN_STOPPED) && repl->shell->resume)
+	if (running.result == RUN_HALTED && *one_call) /* will be as before */
+		return RUN_HALTED;
+	if ((running.result == RUN_HALTED || running.result == RUN_STOPPED) && repl->shell->resume)
 		repl->shell->resume(machine);
 	repl_show_changes(repl);
-	if (result != RUN_STOPPED && machine_icount(machine) - first > own)
-		repl_message(repl, "(%llu instructions)", (unsigned long long)(machine_icount(machine) - first));
-	return result;
+	count = machine_icount(machine) - running.first;
+	if (running.result != RUN_STOPPED && count > own)
+		repl_message(repl, "(%llu instructions)", (unsigned long long)count);
+	return running.result;
 }
 
 /* Rows of tables. They stay when the line is taken out: nothing names them any more. */

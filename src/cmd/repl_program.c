@@ -99,12 +99,18 @@ static void cut_symbols(Repl *repl, u32 count)
 		free(repl->symbols[--repl->state.symbols].name);
 }
 
+/* What a piece takes, roughly: its text, its items, a label or two. */
+static size_t bytes_of(size_t len, u32 items)
+{
+	return len + items * sizeof(ReplItem) + 200;
+}
+
 static void cut_pieces(Repl *repl, u32 count)
 {
 	while (repl->state.pieces > count) {
 		ReplPiece *piece = &repl->pieces[--repl->state.pieces];
 
-		repl->text_bytes -= piece->len + piece->count * sizeof(ReplItem);
+		repl->text_bytes -= bytes_of(piece->len, piece->count);
 		free(piece->text);
 		free(piece->items);
 	}
@@ -133,7 +139,6 @@ bool repl_undo(Repl *repl)
 	repl_undo_drop(repl);
 	derive_names(repl);
 	repl_set_end(repl);
-	repl_note_state(repl);
 	return true;
 }
 
@@ -217,7 +222,7 @@ bool repl_add_piece(Repl *repl, const char *text, size_t len, const AsmProgram *
 	size_t at = 0;
 	u32 number = 1;
 
-	if (repl->text_bytes + len + count * sizeof(ReplItem) > TEXT_LIMIT) {
+	if (repl->text_bytes + bytes_of(len, count) > TEXT_LIMIT) {
 		repl_message(repl, "the session's program is too long: !save it, then !reset");
 		return false;
 	}
@@ -244,7 +249,7 @@ bool repl_add_piece(Repl *repl, const char *text, size_t len, const AsmProgram *
 		if (line->source == 0)
 			find_line(piece.text, len, line->line, &at, &number, item);
 	}
-	repl->text_bytes += len + piece.count * sizeof(ReplItem);
+	repl->text_bytes += bytes_of(len, piece.count);
 	repl->pieces[repl->state.pieces++] = piece;
 	return true;
 }
