@@ -331,14 +331,14 @@ static size_t cut_comment(const Assembler *as, const char *text, size_t at, size
 	return end;
 }
 
-/* Length of the string that starts at text[at]. */
-static size_t string_length(const char *text, size_t at, size_t end, char quote, bool *closed)
+/* Length of the string that starts at text[at]; `escapes`: a backslash protects what follows it. */
+static size_t string_length(const char *text, size_t at, size_t end, char quote, bool escapes, bool *closed)
 {
 	size_t i = at + 1;
 
 	*closed = false;
 	while (i < end && text[i] != quote)
-		i += text[i] == '\\' && i + 1 < end ? 2 : 1;
+		i += escapes && text[i] == '\\' && i + 1 < end ? 2 : 1;
 	if (i < end) {
 		*closed = true;
 		i++;
@@ -405,7 +405,7 @@ static size_t char_literal(Assembler *as, const char *text, size_t at, size_t en
 {
 	AsmToken token = {.kind = TOKEN_STRING, .offset = 0};
 	bool closed;
-	size_t n = string_length(text, at, end, '\'', &closed);
+	size_t n = string_length(text, at, end, '\'', true, &closed);
 	AsmSpan span = {.count = 0};
 	u32 in = 1;
 	u8 c;
@@ -459,7 +459,7 @@ u32 asm_lex_line(Assembler *as, u32 source, const char *text, size_t *from, size
 		if (text[at] == dialect->quote) {
 			bool closed;
 
-			n = string_length(text, at, end, dialect->quote, &closed);
+			n = string_length(text, at, end, dialect->quote, dialect->unknown_escape != ISA_ESCAPE_NONE, &closed);
 			token = add_token(as, &count, TOKEN_STRING, blank | (closed ? 0 : TOKEN_UNCLOSED), at, n);
 		} else if ((n = float_length(as, text + at, end - at, &value))) {
 			token = add_token(as, &count, TOKEN_FLOAT, blank, at, n);
@@ -606,7 +606,7 @@ bool asm_string_next(Assembler *as, const AsmSpan *span, const AsmToken *token, 
 		*at = 1;
 	if (*at >= end)
 		return false;
-	if (text[*at] != '\\' || *at + 1 >= end) {
+	if (text[*at] != '\\' || *at + 1 >= end || as->dialect->unknown_escape == ISA_ESCAPE_NONE) {
 		*c = (u8)text[(*at)++];
 		return true;
 	}

@@ -694,7 +694,7 @@ static size_t line_end(Assembler *as, const char *text, size_t at, size_t len, u
 		}
 		if (text[at] == as->dialect->quote)
 			quoted = !quoted;
-		else if (text[at] == '\\' && quoted && at + 1 < most)
+		else if (text[at] == '\\' && quoted && at + 1 < most && as->dialect->unknown_escape != ISA_ESCAPE_NONE)
 			count += text[++at] == '\n';
 	}
 	if (quoted) { /* never closed: said by the line where it begins; from here on strings end with their lines */

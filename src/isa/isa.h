@@ -300,11 +300,12 @@ typedef enum IsaSegments {
 	ISA_SEGMENTS_SINGLE,   /* one such pair; nothing after the `end` is read */
 } IsaSegments;
 
-/* What a backslash before a character that is not in `escapes` means: `unknown-escape error|keep|char`. */
+/* What a backslash before a character that is not in `escapes` means: `unknown-escape error|keep|char|none`. */
 typedef enum IsaUnknownEscape {
 	ISA_ESCAPE_ERROR,
 	ISA_ESCAPE_KEEP, /* two characters: the backslash and it */
 	ISA_ESCAPE_CHAR, /* the character alone */
+	ISA_ESCAPE_NONE, /* there are no escapes at all: a backslash is a character like any other */
 } IsaUnknownEscape;
 
 /* A part of a space that statements fill from several places: the sections of a space lie one behind the other in the
@@ -342,7 +343,7 @@ typedef struct IsaDialect {
 	const char *limit_reason;    /* what lies there ("memory-mapped I/O"), or NULL */
 	bool quotes_toggle;          /* `quotes toggle`: comments are cut first, every quote (escaped or not) toggling
 	                                whether a comment may begin; a string may end with its line */
-	u8 unknown_escape;           /* `unknown-escape error|keep|char`: IsaUnknownEscape */
+	u8 unknown_escape;           /* `unknown-escape error|keep|char|none`: IsaUnknownEscape */
 	bool bare_strings;           /* `strings bare`: a string of one word needs no quotes */
 	bool final_newline;          /* `final-newline on`: warn when the last line has no line end */
 	bool lines_free;             /* `lines free`: a statement ends where the next begins, not with its line */

@@ -154,7 +154,7 @@ static bool keyword(Parser *p, IsaDialect *d, const char *word, u32 *cap)
 {
 	static const char *const on_off[] = {"off", "on", NULL}, *const labels[] = {"bare", "colon", "both", NULL},
 	       *const ranges[] = {"strict", "loose", NULL}, *const segments[] = {"open", "explicit", "single", NULL},
-	       *const escapes[] = {"error", "keep", "char", NULL}, *const rel[] = {"target", "offset", NULL},
+	       *const escapes[] = {"error", "keep", "char", "none", NULL}, *const rel[] = {"target", "offset", NULL},
 	       *const toggle[] = {"escape", "toggle", NULL}, *const strings[] = {"quoted", "bare", "multiline", NULL},
 	       *const lines[] = {"end", "free", NULL};
 	const char *value;

@@ -222,4 +222,20 @@ expect 0 $HUSK run --stats free.iasm; has "$err" '^GracefulStop code 0'
 printf 'step 2\nregs\nback\ncontinue\nquit\n' >commands
 prog 'load $0 #5 load $1 #6 add $0 $1 $2 hlt'
 expect 0 timeout 20 $HUSK debug prog.iasm <commands; has "$out" 'ADD|add'
+
+# ---- The examples do what their README says; the original's assembler makes the same of those it can read ----
+example() { ends 0 "$good" "$TOP/examples/iridium/$1"; [ $# = 1 ] || reg "$2" "$3"; }
+example hello.iasm; [ "$out" = 'Hello from Iridium!' ] || fail hello
+example sum.iasm '$1' 55; example loop.iasm '$0' 1024; example call.iasm '$1' 144; example heap.iasm '$7' 328350
+example primes.iasm '$20' 15; [ "$out" = '............... primes below 50' ] || fail primes
+example float.iasm f1 0x3FF6A09E667F3BCC
+for name in sum loop call; do
+	expect 0 $HUSK asm -q "$TOP/examples/iridium/$name.iasm" -o one.epie
+	expect 0 $HUSK asm -q --dialect built "$TOP/examples/iridium/$name.iasm" -o two.epie
+	cmp one.epie two.epie || fail "$name is not what the original makes of it"
+done
+expect 0 $HUSK compile -q --run "$TOP/examples/iridium/twenty.pd"; [ "$out" = 20 ] || fail twenty
+expect 0 $HUSK compile -q --run "$TOP/examples/iridium/circle.pd"; [ "$out" = 19.634954084936187 ] || fail circle
+printf ".data x: .asciiz 'a\\\\n\\\\' y: .asciiz 'b;c\nd' .code prts @x prts @y hlt" >strings.iasm
+expect 0 $HUSK run strings.iasm; [ "$out" = $'a\\n\\b;c\nd' ] || fail "backslashes and line ends in strings"
 echo ok
