@@ -387,8 +387,10 @@ static HostResult host_start(ARGS)
 	}
 	if (at < args[0] || at - args[0] > length)
 		at = args[0] + length;
-	if (machine_vcpu_add(machine, &number))
+	if (machine_vcpu_add(machine, &number)) {
+		machine_note(machine, "[thread] not started: no room for its frames");
 		return HOST_OK;
+	}
 	vm_set(machine, VM_THREADS, threads + 1);
 	tvm_set_register(machine, number, "pc", vm_get(machine, VM_BEGIN));
 	tvm_set_register(machine, number, "fn", args[0]);
