@@ -10,7 +10,7 @@ session() {
 	shift
 	printf '%s\n' "$@" >lines.txt
 	code=0
-	timeout 60 $HUSK repl $machine <lines.txt >stdout.txt 2>stderr.txt || code=$?
+	timeout 60 $HUSK repl --fuel 500000 $machine <lines.txt >stdout.txt 2>stderr.txt || code=$?
 	out=$(tr -d '\0' <stdout.txt) err=$(tr -d '\0' <stderr.txt)
 	[ "$code" = 0 ] || fail "exit code $code: husk repl $machine"
 	[ -z "$err" ] || fail "something on stderr: husk repl $machine"
