@@ -186,3 +186,12 @@ expect 126 $HUSK run b.mbin b.mbin; has "$err" 'one file'
 printf 'main: jmp main\n' >spin.gpc.masm
 expect 137 $HUSK run --fuel 1000 spin.gpc.masm
 expect 0 $HUSK dis words.mbin; has "$out" 'add r1, byte'; has "$out" 'movz r4, 7'
+
+# The examples.
+expect 0 $HUSK run "$TOP/examples/merry/triangle.gpc.masm"; [ "$out" = 55 ] || fail triangle
+expect 0 bash -c "echo Ada | $HUSK run $TOP/examples/merry/greet.gpc.masm"; [ "$out" = 'Your name? Hello, Ada!' ] || fail greet
+for n in 1 7 1000; do
+	expect 0 $HUSK run --quantum $n "$TOP/examples/merry/cores.gpc.masm"; [ "$out" = 500500 ] || fail "cores, quantum $n: $out"
+done
+expect 0 $HUSK run "$TOP/examples/merry/wild.gpc.masm"; [ "$out" = 'told to stop by core 0' ] || fail wild
+expect 0 $HUSK run "$TOP/examples/merry/refused.gpc.masm"; [ "$out" = $'1 4\n0 1048576\n1 4' ] || fail refused
