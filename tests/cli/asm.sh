@@ -105,3 +105,7 @@ expect 126 $HUSK asm -q --dialect classic other.asm; has "$err" 'wants 0 or more
 # Without its dots a text is still seen to be the machine's.
 printf 'ORIG x3000\nADD R0,R0,#1\nLD R1,X\nPUTS\nHALT\nX FILL 3\nEND\n' >dots.asm
 expect 126 $HUSK asm -q dots.asm; has "$err" "hint: did you mean '\.ORIG'"
+
+# A long program takes no longer than its length.
+awk 'BEGIN { print " .ORIG x3000"; for (i = 0; i < 30000; i++) print "L" i " ADD R1, R2, #3 ; again"; print " .END" }' >long.asm
+expect 0 timeout 10 $HUSK asm -q long.asm

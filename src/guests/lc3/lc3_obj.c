@@ -225,16 +225,25 @@ typedef struct Text {
 	size_t len;
 } Text;
 
+typedef struct LineFinder { /* the line found last: the next one is mostly behind it */
+	const AsmSource *source;
+	const char *at;
+	u32 line;
+} LineFinder;
+
 /* A line of the source as lc3tools keeps it: without its comment (quotes toggle whether one may begin) and without
  * trailing blanks. */
-static Text source_line(const AsmSource *source, u32 line)
+static Text source_line(LineFinder *finder, const AsmSource *source, u32 line)
 {
-	const char *at = source->text, *end = source->text + source->len, *stop;
+	const char *at, *end = source->text + source->len, *stop;
 	bool quoted = false;
 
-	for (u32 n = 1; n < line && at < end; at++)
+	if (finder->source != source || line < finder->line)
+		*finder = (LineFinder){ source, source->text, 1 };
+	for (at = finder->at; finder->line < line && at < end; at++)
 		if (*at == '\n' || (*at == '\r' && !(at + 1 < end && at[1] == '\n')))
-			n++;
+			finder->line++;
+	finder->at = at;
 	for (stop = at; stop < end && *stop != '\n' && *stop != '\r'; stop++) {
 		if (*stop == '"')
 			quoted = !quoted;
@@ -279,7 +288,7 @@ static void put_record(Buf *out, u16 value, bool is_origin, const char *text, si
 
 /* The text of the statement that opened the segment: the last `org` before its first statement. AsmProgram does not
  * keep that line, so it is looked for upwards. */
-static Text origin_line(const AsmProgram *program, const AsmSegment *segment)
+static Text origin_line(LineFinder *finder, const AsmProgram *program, const AsmSegment *segment)
 {
 	const AsmLine *first;
 
@@ -287,7 +296,7 @@ static Text origin_line(const AsmProgram *program, const AsmSegment *segment)
 		return (Text){ "", 0 };
 	first = &program->lines[segment->lines[0]];
 	for (u32 line = first->line; line-- > 1;) {
-		Text text = source_line(&program->sources[first->source], line);
+		Text text = source_line(finder, &program->sources[first->source], line);
 
 		for (size_t i = 0; i + 5 <= text.len; i++)
 			if (ascii_equal_fold(text.at + i, 5, ".ORIG", 5))
@@ -298,11 +307,13 @@ static Text origin_line(const AsmProgram *program, const AsmSegment *segment)
 
 Status lc3_write_tools(const AsmProgram *program, Buf *out, DiagList *diags)
 {
+	LineFinder finder = { 0 };
+
 	(void)diags;
 	buf_add(out, signature, sizeof signature);
 	for (u32 s = 0; s < program->segment_count; s++) {
 		const AsmSegment *segment = &program->segments[s];
-		Text text = origin_line(program, segment);
+		Text text = origin_line(&finder, program, segment);
 
 		put_record(out, (u16)segment->origin, true, text.at, text.len);
 		for (u32 i = 0; i < segment->count; i++) {
@@ -311,7 +322,7 @@ Status lc3_write_tools(const AsmProgram *program, Buf *out, DiagList *diags)
 			char letter = (char)segment->cells[i];
 
 			if (!i || segment->lines[i] != segment->lines[i - 1])
-				text = source_line(&program->sources[line->source], line->line);
+				text = source_line(&finder, &program->sources[line->source], line->line);
 			if (!last && is_string_line(program->isa, text))
 				put_record(out, (u16)segment->cells[i], false, &letter, 1);
 			else
