@@ -77,6 +77,7 @@ f500000000000000
 0100000000000000
 TXT
 cmp words.txt wanted.txt || fail "encodings"
+[ "$(od -An -tu8 -w32 -j8 -N32 words.mbin | tr -s ' ')" = ' 16 40 6 0' ] || fail "sizes: table, data, strings, for debuggers"
 # Revision B: the same text with moved opcodes, and what the file says about it.
 cat >b.gpc.masm <<'ASM'
 main: mov r1 5 movf r2 1.5 movf32 r3 -0.5 fcmp r2 r2 jfz yes hlt yes: outf r2 reset whdlr main cffl: nop jfn main outq r1 hlt

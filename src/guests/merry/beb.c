@@ -13,7 +13,7 @@
  * Every size is held against what is left of the file; that those three words are there is known by the file being 24
  * bytes longer than the rest of it. Nothing in the file says which opcodes it uses: the jump at its start does.
  *
- * Written: one section of instructions, all data and strings as data, in the order of the text.
+ * Written: one section of instructions, no metadata.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -21,7 +21,8 @@
 #include "asm/asm.h"
 #include "guests/merry/merry.h"
 
-enum { HEAD = 40, ENTRY = 16, METADATA = 24, LEAST = 64, JUMP_A = 0x5F, JUMP_B = 0x61, KIND_GPC = 0 };
+enum { HEAD = 40, ENTRY = 16, METADATA = 24, LEAST = 64, JUMP_A = 0x5F, JUMP_B = 0x61, KIND_GPC = 0,
+       SECTION_BYTES = 3 }; /* of the dialect: eights, fours, twos, bytes */
 
 static const u8 signature[4] = { 0x62, 0x65, 0x62, 0 };
 
@@ -205,11 +206,27 @@ static bool gather(const AsmProgram *program, u16 space, Buf *out)
 	return !out->failed;
 }
 
+/* Where strings begin among the data: the last of the dialect's sections holds them and whatever comes in bytes. */
+static u64 strings_at(const AsmProgram *program, u16 space, u64 end)
+{
+	u64 at = end;
+
+	for (u32 s = 0; s < program->segment_count; s++) {
+		const AsmSegment *segment = &program->segments[s];
+
+		if (segment->space == space && segment->section == SECTION_BYTES && segment->count && segment->origin < at)
+			at = segment->origin;
+	}
+	return at;
+}
+
 Status merry_beb_write(const AsmProgram *program, Buf *out, DiagList *diags)
 {
 	const Isa *isa = program->isa;
 	const AsmSymbol *entry = find_main(program);
 	u64 jump = merry_is_b(isa) ? JUMP_B : JUMP_A;
+	u16 data_space = isa_find_space(isa, "D", 1);
+	u64 boundary;
 	Buf code, data;
 	bool fine;
 
@@ -221,7 +238,7 @@ Status merry_beb_write(const AsmProgram *program, Buf *out, DiagList *diags)
 	}
 	buf_init(&code);
 	buf_init(&data);
-	fine = gather(program, isa->code_space, &code) && gather(program, isa_find_space(isa, "D", 1), &data);
+	fine = gather(program, isa->code_space, &code) && gather(program, data_space, &data);
 	if (fine) {
 		if (code.len < 8)
 			buf_fill(&code, 0, 8 - code.len);
@@ -230,8 +247,9 @@ Status merry_beb_write(const AsmProgram *program, Buf *out, DiagList *diags)
 		buf_add(out, signature, sizeof signature);
 		buf_u32(out, 0);
 		buf_u64(out, ENTRY);
-		buf_u64(out, data.len);
-		buf_u64(out, 0);
+		boundary = strings_at(program, data_space, data.len);
+		buf_u64(out, boundary);
+		buf_u64(out, data.len - boundary);
 		buf_u64(out, 0);
 		buf_u64(out, KIND_GPC);
 		buf_u64(out, code.len);
