@@ -424,10 +424,10 @@ do_LOAD##bits##_W: { \
 			goto slow_load; \
 		RESULT(((const u##bits *)(const void *)s_->base)[at_]); \
 	}
-#define LOAD_CELL(bits) \
-do_LOAD##bits: { \
+#define LOAD_CELL(bits, suffix, address) \
+do_LOAD##bits##suffix: { \
 		const Space *s_ = SPACE(u); \
-		u64 at_ = (A + IMM) & s_->wrap_mask; \
+		u64 at_ = address & s_->wrap_mask; \
 		if (UNLIKELY(at_ >= s_->cells || (s_->attr[at_ >> s_->attr_shift] & ATTR_SLOW_READ))) \
 			goto slow_load; \
 		RESULT(((const u##bits *)(const void *)s_->base)[at_]); \
@@ -450,10 +450,10 @@ do_STORE##bits##_W: { \
 		((u##bits *)(void *)s_->base)[at_] = (u##bits)f[u->d]; \
 		NEXT; \
 	}
-#define STORE_CELL(bits) \
-do_STORE##bits: { \
+#define STORE_CELL(bits, suffix, address) \
+do_STORE##bits##suffix: { \
 		Space *s_ = SPACE(u); \
-		u64 at_ = (A + IMM) & s_->wrap_mask; \
+		u64 at_ = address & s_->wrap_mask; \
 		if (UNLIKELY(at_ >= s_->cells || (s_->attr[at_ >> s_->attr_shift] & ATTR_SLOW_WRITE))) \
 			goto slow_store; \
 		((u##bits *)(void *)s_->base)[at_] = (u##bits)f[u->d]; \
@@ -471,10 +471,14 @@ do_STOREB##bits: { \
 	}
 
 	LOAD_WRAP(8) LOAD_WRAP(16) LOAD_WRAP(32) LOAD_WRAP(64)
-	LOAD_CELL(8) LOAD_CELL(16) LOAD_CELL(32) LOAD_CELL(64)
+	LOAD_CELL(8,, (A + IMM)) LOAD_CELL(16,, (A + IMM)) LOAD_CELL(32,, (A + IMM)) LOAD_CELL(64,, (A + IMM))
+	LOAD_CELL(8, _A32, (u32)(A + IMM)) LOAD_CELL(16, _A32, (u32)(A + IMM))
+	LOAD_CELL(32, _A32, (u32)(A + IMM)) LOAD_CELL(64, _A32, (u32)(A + IMM))
 	LOAD_BYTES(16) LOAD_BYTES(32) LOAD_BYTES(64)
 	STORE_WRAP(8) STORE_WRAP(16) STORE_WRAP(32) STORE_WRAP(64)
-	STORE_CELL(8) STORE_CELL(16) STORE_CELL(32) STORE_CELL(64)
+	STORE_CELL(8,, (A + IMM)) STORE_CELL(16,, (A + IMM)) STORE_CELL(32,, (A + IMM)) STORE_CELL(64,, (A + IMM))
+	STORE_CELL(8, _A32, (u32)(A + IMM)) STORE_CELL(16, _A32, (u32)(A + IMM))
+	STORE_CELL(32, _A32, (u32)(A + IMM)) STORE_CELL(64, _A32, (u32)(A + IMM))
 	STORE_BYTES(16) STORE_BYTES(32) STORE_BYTES(64)
 
 do_LOAD_ANY:

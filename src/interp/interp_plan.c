@@ -308,6 +308,12 @@ static void plan_branch(Plan *plan, u32 at)
 	}
 }
 
+/* Has a cell of a checked space uops that add in 32 bits? */
+bool interp_adds_32(const Space *space, const IrIns *access, unsigned address_width)
+{
+	return !space->wraps && address_width == 32 && access->width == space->cell_bits;
+}
+
 /* May `base + constant` be left to the access? The sum must wrap where the width of the address does. */
 static void plan_address(Plan *plan, u32 at)
 {
@@ -318,7 +324,8 @@ static void plan_address(Plan *plan, u32 at)
 	if (!add || add->op != IR_OP_ADD || !ir_is_const(plan->func, add->b, NULL) || number >= plan->space_count)
 		return;
 	mask = bits_mask(add->width);
-	if (add->width == 64 || (plan->spaces[number].wraps && (plan->spaces[number].wrap_mask & ~mask) == 0))
+	if (add->width == 64 || (plan->spaces[number].wraps && (plan->spaces[number].wrap_mask & ~mask) == 0) ||
+	    interp_adds_32(&plan->spaces[number], ins, add->width))
 		absorb(plan, ins->a, at);
 }
 
