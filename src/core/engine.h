@@ -79,6 +79,9 @@ typedef struct Translation {
 	bool dirty;         /* it may write a register that is context or that interrupts depend on: after it, leave with
 	                       EXIT_EVENT and look the context up anew */
 	bool breakpoint;    /* a breakpoint stands at its first instruction */
+	u64 plain_spaces;   /* bit n: nothing but memory answers in space n and nobody watches reads, so an access runs no
+	                       device and a load gives what was stored. When that changes the machine flushes the
+	                       engine */
 } Translation;
 
 typedef struct EngineEnv {

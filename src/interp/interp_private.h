@@ -149,6 +149,11 @@ struct Engine {
 	u64 translated_blocks, translated_insns;
 };
 
+/* ---- interp_forward.c ---- */
+
+/* Replaces what is already known within a guest block. plain_spaces: see Translation. False when memory is out. */
+bool interp_forward(IrFunc *func, const Vcpu *vcpu, u64 plain_spaces, Arena *arena);
+
 /* ---- interp_plan.c: what becomes of each value ---- */
 
 typedef enum ValueKind {

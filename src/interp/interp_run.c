@@ -75,6 +75,11 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool s
 		if (status)
 			return status;
 		check_ir(translation.func);
+		if (translation.insns > 1) {
+			if (!interp_forward(translation.func, vcpu, translation.plain_spaces, &engine->arena))
+				return STATUS_NOMEM;
+			check_ir(translation.func);
+		}
 		status = interp_lower(engine, vcpu, translation.func, single, translation.dirty, &engine->arena, &block);
 		if (status == STATUS_TOO_BIG && max_insns > 1) {
 			max_insns = translation.insns > 1 ? (translation.insns + 1) / 2 : 1;

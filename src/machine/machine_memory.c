@@ -109,6 +109,21 @@ static void mark_code(Space *space, u64 pc, u64 cells)
 		mark(space, 0, cells - (space->cells - pc), ATTR_CODE, true);
 }
 
+static u64 plain_spaces(const Machine *machine)
+{
+	u64 plain = ~(u64)0;
+
+	for (u32 i = 0; i < machine->isa->handler_count; i++)
+		if (machine->isa->handlers[i].kind == ISA_ON_READ || machine->isa->handlers[i].kind == ISA_ON_WRITE)
+			plain &= ~((u64)1 << (machine->isa->handlers[i].space & 63));
+	for (u32 i = 0; i < machine->window_count; i++)
+		plain &= ~((u64)1 << (machine->windows[i].space & 63));
+	for (u32 i = 0; i < machine->watch_count; i++)
+		if (machine->watches[i].reads)
+			plain &= ~((u64)1 << (machine->watches[i].space & 63));
+	return plain;
+}
+
 Status machine_env_translate(void *ctx, u64 pc, u64 context, u32 max_insns, Arena *arena, Translation *out)
 {
 	Machine *machine = ctx;
@@ -122,7 +137,8 @@ Status machine_env_translate(void *ctx, u64 pc, u64 context, u32 max_insns, Aren
 	if (status)
 		return status;
 	*out = (Translation){ .func = lifted.func, .insns = lifted.insns, .code_cells = lifted.cells,
-			      .dirty = lifted.dirty, .breakpoint = is_break(machine, pc) };
+			      .dirty = lifted.dirty, .breakpoint = is_break(machine, pc),
+			      .plain_spaces = plain_spaces(machine) };
 	mark_code(&machine->vcpu.spaces[machine->isa->code_space], pc, lifted.cells);
 	return STATUS_OK;
 }
@@ -495,6 +511,8 @@ Status machine_watch_set(Machine *machine, u16 number, u64 address, u64 count, b
 	if (on) {
 		if (address >= machine->vcpu.spaces[number].cells || count > machine->vcpu.spaces[number].cells - address)
 			return STATUS_RANGE;
+		if (reads) /* code was made as if nobody watched */
+			machine->ops->flush(machine->engine, &machine->vcpu);
 		return add_watch(machine, &watch);
 	}
 	/* The space may have shrunk since. */

@@ -225,6 +225,43 @@ static void the_last_address_faults(void **state)
 	free(text);
 }
 
+/* The interpreter knows what it has just stored and does not load it; when somebody watches reads, it must. */
+static void a_watch_sees_loads_of_known_cells(void **state)
+{
+	static const u16 program[] = {0xE041 /* STD R0, R1 */, 0xE440 /* LDD R2, R1 */, 0xA000 /* STOP 0 */};
+	Machine *machine;
+	MachineStop stop;
+	DiagList diags;
+	Isa *isa;
+
+	(void)state;
+	diag_init(&diags);
+	isa = isa_load("toy", toy_isa, strlen(toy_isa), NULL, 0, &diags);
+	toy_check(&diags, isa);
+	diag_fini(&diags);
+	machine = create(isa, NULL);
+	for (u32 i = 0; i < 3; i++)
+		machine_write(machine, 0, 0x100 + i, program[i]);
+	for (u32 round = 0; round < 3; round++) {
+		machine_set_pc(machine, 0x100);
+		machine_set_slot(machine, isa->regs[0].slot, 0x55 + round);
+		machine_set_slot(machine, isa->regs[0].slot + 1, 20);
+		stop = machine_run(machine, 1000);
+		if (round < 2) {
+			assert_int_equal(stop.kind, STOP_HALT);
+			assert_int_equal(machine_slot(machine, isa->regs[0].slot + 2), 0x55 + round);
+		} else {
+			assert_int_equal(stop.kind, STOP_WATCH);
+			assert_int_equal(stop.address, 20);
+			assert_false(stop.write);
+		}
+		if (round == 1)
+			assert_int_equal(machine_watch_set(machine, 1, 20, 1, true, false, true), STATUS_OK);
+	}
+	machine_destroy(machine);
+	isa_destroy(isa);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +269,7 @@ int main(void)
 		cmocka_unit_test(counts_are_exact),
 		cmocka_unit_test(an_illegal_word_becomes_legal),
 		cmocka_unit_test(the_last_address_faults),
+		cmocka_unit_test(a_watch_sees_loads_of_known_cells),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
