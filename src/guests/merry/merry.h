@@ -25,7 +25,7 @@ enum {
 typedef struct MerryState {
 	u64 registers[MERRY_REGISTERS], pc;
 	u32 flags; /* one bit for each of merry_flag_slots, in that order */
-	bool used;
+	u8 used;
 } MerryState;
 
 typedef struct MerryRequest {
@@ -35,10 +35,10 @@ typedef struct MerryRequest {
 typedef struct MerryCore {
 	u64 unique, group;
 	u64 parent, parent_unique; /* parent: ~0 = none */
-	bool known;                /* there is or was such a core */
-	bool privileged, undisturbed, unpausable;
+	u8 known;                  /* there is or was such a core */
+	u8 privileged, undisturbed, unpausable;
 	u8 permissions;            /* one bit for each request of 14..21 */
-	bool in_handler;           /* `before` is what it was doing */
+	u8 in_handler;             /* `before` is what it was doing */
 	u8 waiting;                /* requests in `queue` */
 	MerryState before;
 	MerryState states[MERRY_STATES];
@@ -47,13 +47,13 @@ typedef struct MerryCore {
 } MerryCore;
 
 /* State beyond slots and spaces. Snapshots bring it back from outside: counts in it are held against their limits where
- * they are used. */
+ * they are used, and what is true or false is a number, not a bool. */
 typedef struct MerryPrivate {
 	MerryCore cores[MERRY_CORES];
 	u64 next_unique, last_group;
 	u64 value;          /* what the request being served gives in R1 */
 	MerryState loading; /* or the state it goes on with */
-	bool failed;        /* some core ended by an error */
+	u8 failed;          /* some core ended by an error */
 } MerryPrivate;
 
 /* Slots of this description. */
