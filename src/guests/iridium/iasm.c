@@ -247,7 +247,7 @@ IasmResult iasm_next(IasmReader *reader, IasmStatement *out)
 typedef struct Check {
 	const Source *source;
 	DiagList *diags;
-	StrMap symbols; /* name -> line */
+	StrMap symbols; /* name -> where it is declared, plus 1 */
 	u32 data, code; /* headers seen */
 } Check;
 
@@ -267,16 +267,18 @@ static void check_label(Check *check, const IasmStatement *statement)
 {
 	const IasmPart label = statement->label;
 	const char *name = check->source->text + label.at;
-	u32 line, column, before = strmap_get(&check->symbols, name, label.len, 0);
+	const u32 before = strmap_get(&check->symbols, name, label.len, 0);
+	u32 line, column;
 	char hint[64];
 
-	source_position(check->source, label.at, &line, &column);
-	snprintf(hint, sizeof(hint), "it is in line %u already", before);
-	if (before)
-		refuse(check, label, hint, "SymbolAlreadyDeclared: '%.*s' is declared twice",
-		       (int)(label.len > 60 ? 60 : label.len), name);
-	else if (line)
-		strmap_put(&check->symbols, name, label.len, line);
+	if (!before) {
+		strmap_put(&check->symbols, name, label.len, (u32)label.at + 1);
+		return;
+	}
+	source_position(check->source, before - 1, &line, &column);
+	snprintf(hint, sizeof(hint), "it is in line %u already", line);
+	refuse(check, label, hint, "SymbolAlreadyDeclared: '%.*s' is declared twice",
+	       (int)(label.len > 60 ? 60 : label.len), name);
 }
 
 static void check_header(Check *check, const IasmStatement *statement)
