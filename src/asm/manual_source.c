@@ -193,6 +193,7 @@ const char *manual_item_when(const char *text, Arena *arena)
 		return "";
 	for (end = start; end < len && text[end] != '{'; end++)
 		if (!is_word(text[end - 1]) && ((len - end > 5 && memcmp(text + end, "cost ", 5) == 0) ||
+						(len - end >= 8 && memcmp(text + end, "spelling", 8) == 0) ||
 						(len - end >= 11 && memcmp(text + end, "restartable", 11) == 0)))
 			break;
 	while (start < end && is_blank(text[start]))
