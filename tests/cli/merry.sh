@@ -109,6 +109,9 @@ prints 7 'main: mov r1 7 outq r1 jmp inside mov r2 1 outq r2 there: mov r3 0x010
 prints '3 2 1 1 255 -1' "b: db 0xff main: mov r1 1 mov r2 65 shl r1 r2 inc r1 outq r1 $sp mov r1 1 shl r1 1 outq r1 $sp
 	mov r1 1 loop r1 on hlt on: outq r1 $sp mov r1 3 shr r1 1 outq r1 $sp
 	loadb r1 b outq r1 $sp movsxb r1 r1 outq r1 hlt"
+# 12. Data are little-endian, also where they are loaded askew.
+prints '2 258 1027' "q: dq 0x0102 r: dq 0x0304 main: loadb r1 q outq r1 $sp loadw r1 q outq r1 $sp mov r2 7 mov r4 0x403
+	storew r4 r2 loadw r1 r2 outq r1 hlt"
 # 8. Signed and unsigned division.
 prints '-3 -1 6148914691236517202 -9223372036854775808 0' "main: mov r1 -10 idiv r1 3 outq r1 $sp mov r1 -10 imod r1 3
 	outq r1 $sp mov r1 -10 div r1 3 outq r1 $sp mov r1 0x8000000000000000 mov r2 -1 movq r3 r1 idiv r1 r2 outq r1 $sp
