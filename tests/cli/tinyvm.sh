@@ -520,3 +520,10 @@ printf 'break leaf\ncontinue\nbacktrace\nreset\ncontinue\nstep\nback\nquit\n' >s
 run timeout 20 $HUSK debug --set time=off prog.tvm <script.txt
 has "$out" '<leaf>.*:3 +set a 1'
 [ "$(grep -c 'Breakpoint 1, leaf' stdout.txt)" = 2 ] || fail "it runs again after reset"
+
+# A thread that was started at a line starts others by the lines of the program, not counted from its own start.
+printf 'set a 1\nthread 5\nexit\nset b 2\nset c 0\nthread 5\n' >self.tvm
+for stage in s02 s04; do
+	expect 0 timeout 20 "$HUSK" run -q --set stage=$stage --set time=off --deterministic --quantum 3 self.tvm
+	has "$out" '^\[Thread 9\] Thread .*(started|finished)$'
+done
