@@ -116,6 +116,7 @@ typedef struct DisOptions {
 	const char *(*symbol)(void *ctx, u16 space, u64 address);
 	void *ctx;
 	bool no_alias;
+	bool *unwritable; /* may be NULL; set when the dialect has no spelling for it: then it is a comment */
 } DisOptions;
 
 /* One instruction as text that assembles to the same cells at the same pc. When no spelling gives these cells

@@ -262,7 +262,10 @@ static void mark_code(Dis *dis)
 static const char *name_of(void *ctx, u16 space, u64 address)
 {
 	Dis *dis = ctx;
-	const char *name = load_symbol_at(&dis->loaded, space, address);
+	const Guest *guest = dis->loaded.guest;
+	/* What names functions of a table is no name for an address in a text. */
+	const char *name = dis->options->source && guest && guest->source_item ? NULL
+			 : load_symbol_at(&dis->loaded, space, address);
 
 	if (name)
 		return name;
@@ -340,18 +343,63 @@ static void add_own_line(Dis *dis, u64 address, size_t start)
 	buf_printf(&dis->out, "%s %s", dialect->comments[0], own->text);
 }
 
+/* What the guest writes itself. Gives the cells it took; 0: none. */
+static u32 guest_item(Dis *dis, u64 address, const char *label, bool *as_code)
+{
+	const u16 code = dis->isa->code_space;
+	const IsaSpace *space = &dis->isa->spaces[code];
+	const u32 most = dis->isa->max_bits / space->cell_bits;
+	bool lossy = false;
+	Buf *out = &dis->out;
+	u32 cells;
+	u64 value;
+	Buf text;
+	size_t start;
+
+	buf_init(&text);
+	cells = dis->loaded.guest->source_item(dis->loaded.machine, address, label, as_code, &lossy, &text);
+	dis->unwritable |= lossy;
+	if (dis->options->source)
+		buf_add(out, text.data, text.len);
+	for (u32 i = 1; i < cells && address + i < dis->cells; i++)
+		dis->marks[address + i] |= MARK_INSIDE; /* no label can stand there */
+	if (cells && !dis->options->source) {
+		hex(dis, address, space->addr_bits);
+		buf_str(out, "  ");
+		start = out->len;
+		for (u32 i = 0; i < cells && i < (cells > most ? most - 1 : most); i++) {
+			machine_read(dis->loaded.machine, code, address + i, &value);
+			buf_printf(out, "%s%0*llX", i ? " " : "", (space->cell_bits + 3) / 4, (unsigned long long)value);
+		}
+		buf_str(out, cells > most ? " .." : "");
+		pad_to(out, start, cells_width(dis->isa, space));
+		for (size_t i = 0; i < text.len; i++) {
+			if (text.data[i] == '\n' && i + 1 < text.len)
+				buf_str(out, "\\n");
+			else
+				buf_byte(out, text.data[i]);
+		}
+	}
+	buf_fini(&text);
+	return cells;
+}
+
 /* One instruction or one cell of data, as a line. Gives the cells it took. */
 static u32 line(Dis *dis, u64 address, bool as_code)
 {
 	const IsaSpace *space = &dis->isa->spaces[dis->isa->code_space];
 	const char *label = name_of(dis, dis->isa->code_space, address);
-	DisOptions how = {.dialect = dis->loaded.dialect, .symbol = name_of, .ctx = dis};
+	DisOptions how = {.dialect = dis->loaded.dialect, .symbol = name_of, .ctx = dis, .unwritable = &dis->unwritable};
+	const Guest *guest = dis->loaded.guest;
 	Buf *out = &dis->out;
 	IsaDecoded decoded;
-	u32 cells = 1;
+	u32 cells = 0;
 	u64 value = 0;
 	size_t start;
 
+	if (guest && guest->source_item && !dis->options->start && (cells = guest_item(dis, address, label, &as_code)))
+		return cells;
+	cells = 1;
 	if (as_code)
 		machine_decode(dis->loaded.machine, address, &decoded);
 	as_code = as_code && decoded.insn;

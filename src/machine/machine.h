@@ -183,6 +183,11 @@ struct Guest {
 	void (*events)(const Machine *machine, const MachineStop *stop, Buf *out);
 	/* What the machine's own assembler would refuse in a text, in its words. With errors the text is not assembled. */
 	void (*check_text)(const Source *source, DiagList *diags);
+	/* husk dis: what a text needs besides instructions to make the same file. Asked at each cell the file brings. Either
+	 * gives how many cells one item stands for, its text in `out`, with `label` (or NULL) in front; or 0, and `out`
+	 * may have lines that belong before this cell, which is then written in the general way, as an instruction if
+	 * *as_code. *lossy: the text can't make the same file. */
+	u32 (*source_item)(Machine *machine, u64 address, const char *label, bool *as_code, bool *lossy, Buf *out);
 	/* Figures about a run that has ended, a line each: the end of husk run --verbose. */
 	void (*summary)(const Machine *machine, Buf *out);
 	/* Text for the end of a session ("exit code of HALT"): maps a halt code to a process exit code; NULL = code. */

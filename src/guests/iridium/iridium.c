@@ -125,6 +125,14 @@ void iridium_extend(Machine *machine, u64 end)
 	set_register(machine, "end", end);
 }
 
+void iridium_extent(Machine *machine, u64 *start, u64 *end)
+{
+	const Private *own = machine_private(machine);
+
+	*start = own->start;
+	*end = own->end;
+}
+
 static int recognize(const GuestFile *file)
 {
 	return file->len >= 4 && !memcmp(file->data, "EPIE", 4) ? 100 : 0;
@@ -283,5 +291,6 @@ const Guest iridium_guest = {
 	.languages = languages,
 	.check_text = iasm_check,
 	.events = events,
+	.source_item = epie_source_item,
 	.shell = &iridium_shell,
 };

@@ -42,6 +42,9 @@ void iridium_extend(Machine *machine, u64 end);
 /* The 68 bytes in front. */
 void epie_header(u32 strings, Buf *out);
 Status epie_write(const struct AsmProgram *program, Buf *out, DiagList *diags);
+u32 epie_source_item(Machine *machine, u64 address, const char *label, bool *as_code, bool *lossy, Buf *out);
+/* Where the instructions of the loaded file begin and end. */
+void iridium_extent(Machine *machine, u64 *start, u64 *end);
 /* As the original writes it: made from the program's first source anew (built.c). */
 Status epie_write_built(const struct AsmProgram *program, Buf *out, DiagList *diags);
 

@@ -8,6 +8,11 @@
 
 enum { ORIGIN = 100, HALT = 0x40000000, WORD = 4 };
 
+/* State of its own. */
+typedef struct Private {
+	u64 end; /* of what was loaded */
+} Private;
+
 static bool name_ends(const GuestFile *file, const char *ending)
 {
 	size_t len = strlen(file->name), n = strlen(ending);
@@ -40,6 +45,7 @@ static int recognize(const GuestFile *file)
 static Status load(Machine *machine, const GuestFile *files, u32 count, DiagList *diags)
 {
 	u16 memory = machine_isa(machine)->code_space;
+	Private *own = machine_private(machine);
 
 	machine_reset(machine, true);
 	for (u32 f = 0; f < count; f++) {
@@ -51,6 +57,7 @@ static Status load(Machine *machine, const GuestFile *files, u32 count, DiagList
 		}
 		for (size_t i = 0; i < words; i++)
 			machine_write(machine, memory, ORIGIN + i, word_at(&files[f], i));
+		own->end = ORIGIN + words > own->end ? ORIGIN + words : own->end;
 	}
 	return STATUS_OK;
 }
@@ -68,6 +75,24 @@ static Status write_words(const AsmProgram *program, Buf *out, DiagList *diags)
 	return out->failed ? STATUS_NOMEM : STATUS_OK;
 }
 
+/* husk dis: the halt at the end is the assembler's, not the text's. */
+static u32 source_item(Machine *machine, u64 address, const char *label, bool *as_code, bool *lossy, Buf *out)
+{
+	const char *end = isa_option_value(machine_isa(machine), "end");
+	const Private *own = machine_private(machine);
+	u64 word = 0;
+
+	(void)label, (void)as_code;
+	if (address + 1 != own->end || (end && strcmp(end, "halt") != 0))
+		return 0;
+	machine_read(machine, machine_isa(machine)->code_space, address, &word);
+	*lossy |= word != HALT;
+	if (word != HALT)
+		return 0;
+	buf_str(out, "          // halt: the assembler adds it\n");
+	return 1;
+}
+
 static const GuestFormat formats[] = {
 	{"bin", ".bin", write_words},
 	{NULL, NULL, NULL},
@@ -83,4 +108,6 @@ const Guest stackvm_guest = {
 	.formats = formats,
 	.isa_text = stackvm_isa_text,
 	.asm_extensions = extensions,
+	.private_size = sizeof(Private),
+	.source_item = source_item,
 };

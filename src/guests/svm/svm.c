@@ -137,7 +137,9 @@ static Status load(Machine *machine, const GuestFile *files, u32 count, DiagList
 	Status status;
 	u32 room;
 
-	if (count != 1) {
+	if (!count)
+		return STATUS_OK;
+	if (count > 1) {
 		diag_report_file(diags, DIAG_ERROR, files[1].name, NULL, "one program at a time: the machine cannot link");
 		return STATUS_INVALID;
 	}
@@ -310,6 +312,47 @@ static void explain(Machine *machine, const MachineStop *stop, Buf *out)
 		invalid_opcode(machine, out);
 }
 
+/* ---- Back to a text ---- */
+
+/* Is this name written as it is? */
+static bool is_label(const Buf *name)
+{
+	for (size_t i = 0; i < name->len; i++) {
+		const u8 c = name->data[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (i && c >= '0' && c <= '9')))
+			return false;
+	}
+	return name->len > 0;
+}
+
+/* The functions that begin at this address; before everything the globals and where it starts. */
+static u32 source_item(Machine *machine, u64 address, const char *label, bool *as_code, bool *lossy, Buf *out)
+{
+	const Private *own = machine_private(machine);
+	const u64 globals = machine_cells(machine, svm_space(machine, "globals"));
+	const u32 functions = (u32)machine_table_rows(machine, 0);
+	Buf name;
+
+	(void)label, (void)as_code;
+	if (!address && globals)
+		buf_printf(out, "          .globals %llu\n", (unsigned long long)globals);
+	if (!address && own->start != function_fact(machine, 0, SVM_ADDRESS))
+		buf_printf(out, "          .start %u\n", own->start);
+	for (u32 f = 0; f < functions; f++) {
+		if (function_fact(machine, f, SVM_ADDRESS) != address)
+			continue;
+		buf_init(&name);
+		svm_function_name(machine, f, &name);
+		/* A row's number is its place in the text. */
+		*lossy |= !is_label(&name) || (f && function_fact(machine, f - 1, SVM_ADDRESS) > address);
+		buf_printf(out, "%s: .func %u, %u\n", buf_text(&name), function_fact(machine, f, SVM_NARGS),
+			   function_fact(machine, f, SVM_NLOCALS));
+		buf_fini(&name);
+	}
+	return 0;
+}
+
 static const GuestFormat formats[] = {
 	{"svmo", ".svmo", svm_write},
 	{NULL, NULL, NULL},
@@ -331,4 +374,5 @@ const Guest svm_guest = {
 	.private_size = sizeof(Private),
 	.trace = &svm_trace,
 	.explain = explain,
+	.source_item = source_item,
 };
