@@ -15,8 +15,8 @@
  *
  * Why that is sound. Between two instructions of a block nothing but the block itself changes slots or memory: whoever ran a
  * device or the host leaves the block at the end of that instruction (engine->attention). Within an instruction a device
- * may have run at an access to a space that is not plain (Translation), so GETs behind one are left alone. LOADs are
- * replaced only in plain spaces.
+ * may have run at an access to a space that is not plain (Translation) and written anywhere, so GETs and LOADs behind one
+ * are left alone. LOADs are replaced only in plain spaces.
  *
  * What is known at a place is a State. A block with one predecessor starts with its state, any other with nothing.
  */
@@ -210,7 +210,7 @@ static void load(Forward *f, u32 at)
 	KnownCell cell;
 
 	if (take_address(f, &f->func->ins[at], &cell)) {
-		for (u32 i = 0; i < known; i++) {
+		for (u32 i = 0; i < known && !now->accessed; i++) {
 			const KnownCell *k = &now->cells[i];
 
 			if (k->value != IR_NONE && k->space == cell.space && k->width == cell.width && k->base == cell.base &&

@@ -30,7 +30,21 @@ static HostResult host_aloc(Machine *machine, const u64 *args, unsigned count, u
 	return machine_resize(machine, heap, machine_cells(machine, heap) + args[0]) ? HOST_RAISE : HOST_OK;
 }
 
-static const HostEntry hosts[] = {{"aloc", host_aloc}, {NULL, NULL}};
+/* Changes what the instruction around it reads. */
+static HostResult host_twist(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	const Isa *isa = machine_isa(machine);
+	u64 cell = 0;
+
+	(void)count;
+	machine_read(machine, isa_find_space(isa, "L", 1), 3, &cell);
+	machine_write(machine, isa_find_space(isa, "L", 1), 3, cell + args[0] + 1);
+	machine_set_slot(machine, isa->regs[1].slot + 2, machine_slot(machine, isa->regs[1].slot + 2) + 3);
+	*result = args[0] ^ cell;
+	return HOST_OK;
+}
+
+static const HostEntry hosts[] = {{"aloc", host_aloc}, {"twist", host_twist}, {NULL, NULL}};
 static const Guest guest = {.name = "other", .hosts = hosts};
 
 /* Legal instructions (and some words that are none) one behind the other. */
@@ -126,7 +140,7 @@ static void try_machine(const char *name, const char *text, u64 seed)
 static const char *const paths[] = {
 	"tests/isa/stackvm.isa", "tests/isa/svm.isa", "tests/isa/iridium.isa", "tests/isa/basiccpu.isa",
 	"tests/isa/merry.isa", "tests/isa/rv64gc.isa", "tests/isa/constructs.isa", "examples/isa/6502.isa",
-	"examples/isa/chip8.isa", "examples/isa/tiny8.isa", "src/guests/lc3/lc3.isa",
+	"examples/isa/chip8.isa", "tests/isa/odd-forward.isa", "examples/isa/tiny8.isa", "src/guests/lc3/lc3.isa",
 };
 
 static void random_programs(void **state)
