@@ -18,7 +18,8 @@
  * may have run at an access to a space that is not plain (Translation) and written anywhere, so GETs and LOADs behind one
  * are left alone. LOADs are replaced only in plain spaces.
  *
- * What is known at a place is a State. A block with one predecessor starts with its state, any other with nothing.
+ * What is known at a place is a State. A block with one predecessor starts with its state, any other with nothing; so do
+ * all when there would be too many states.
  */
 #include "interp/interp_private.h"
 
@@ -26,7 +27,10 @@
 
 #include "base/bits.h"
 
-enum { KNOWN_CELLS = 16, KNOWN_OPS = 48, KNOWN_CONDITIONS = 12 };
+enum {
+	KNOWN_CELLS = 16, KNOWN_OPS = 48, KNOWN_CONDITIONS = 12,
+	STATES_BYTES = 4 << 20, /* all states of a function: thousands of registers times thousands of branches are too much */
+};
 
 typedef struct KnownCell {
 	u16 space;
@@ -56,6 +60,7 @@ typedef struct Forward {
 	u32 *edges;     /* per block: into it */
 	State **starts; /* per block: what is known there, or NULL: nothing */
 	State *now;
+	size_t used;    /* bytes of states */
 } Forward;
 
 static size_t state_size(const Forward *f)
@@ -252,8 +257,9 @@ static bool pass_on(Forward *f, u32 block, const IrIns *br, bool holds)
 {
 	State *state;
 
-	if (f->edges[block] != 1)
+	if (f->edges[block] != 1 || f->used + state_size(f) > STATES_BYTES)
 		return true;
+	f->used += state_size(f);
 	state = arena_alloc(f->arena, state_size(f));
 	if (!state)
 		return false;
