@@ -153,7 +153,7 @@ Status isa_lift_block(const IsaLift *lift, u64 pc, u32 max_insns, Arena *arena, 
 		out->dirty = out->dirty || l.dirty || l.calls_host;
 		if (l.ended || alone)
 			break;
-	} while (count < max_insns && !ir_block_ended(l.func));
+	} while (count < max_insns && !ir_block_ended(l.func) && l.func->ins_count < INS_PER_BLOCK);
 	if (!ir_block_ended(l.func))
 		ir_goto(l.func, ir_const(l.func, isa->pc_width, pc), IR_FLOW_NEXT);
 	out->func = l.func;

@@ -16,6 +16,7 @@ enum {
 	PENDING_MAX = 300,
 	FORK_DEPTH_MAX = 24,
 	LIFT_DEPTH_MAX = 200,
+	INS_PER_BLOCK = 12000, /* a block that has so many gets no further guest instruction */
 };
 
 /* A register write that waits for the end of the instruction. `when` is IR_NONE, or the 1-bit value that says whether

@@ -4,6 +4,8 @@
  */
 #include "toy.h"
 
+#include <sys/resource.h>
+
 #include "base/rng.h"
 #include "lab/lab_engine.h"
 
@@ -276,6 +278,37 @@ static void a_watch_sees_loads_of_known_cells(void **state)
 	isa_destroy(isa);
 }
 
+/* Thousands of registers and hundreds of branches in one instruction: gigabytes, were all that is known at all of them
+ * kept for a whole block. */
+static void blocks_take_memory_within_reason(void **state)
+{
+	struct rusage before, after;
+	Machine *machine;
+	DiagList diags;
+	Buf text;
+	Isa *isa;
+
+	(void)state;
+	buf_init(&text);
+	buf_printf(&text, "isa T \"t\"\nspace M : 8 x 256\nspace S : 8 x 256\ncode M\nreg pc : 8\nreg r[4000] : 64\n"
+			  "field i : unsigned\ninsn A \"i:8\" i { let x = 0'8;\n");
+	for (unsigned k = 0; k < 500; k++)
+		buf_printf(&text, "if (r[%u][%u]) { x = S[%u] }\n", k, k % 64, k % 256);
+	buf_printf(&text, "r[i] = zx(x) }\n");
+	diag_init(&diags);
+	isa = isa_load("t", buf_text(&text), text.len, NULL, 0, &diags);
+	toy_check(&diags, isa);
+	diag_fini(&diags);
+	machine = create(isa, NULL);
+	getrusage(RUSAGE_SELF, &before);
+	assert_int_equal(machine_run(machine, 500).kind, STOP_BUDGET);
+	getrusage(RUSAGE_SELF, &after);
+	assert_in_range(after.ru_maxrss - before.ru_maxrss, 0, 700000); /* kB; sanitizers keep what was freed */
+	machine_destroy(machine);
+	isa_destroy(isa);
+	buf_fini(&text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +317,7 @@ int main(void)
 		cmocka_unit_test(an_illegal_word_becomes_legal),
 		cmocka_unit_test(the_last_address_faults),
 		cmocka_unit_test(a_watch_sees_loads_of_known_cells),
+		cmocka_unit_test(blocks_take_memory_within_reason),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
