@@ -128,6 +128,9 @@ u32 dis_cells(const Isa *isa, const DisOptions *options, u64 pc, const u64 *cell
 /* A number in the dialect's hexadecimal (decimal where it has none), at least so many digits. */
 void dis_hex(const Isa *isa, u16 dialect, u64 value, unsigned digits, Buf *out);
 
+/* What the dialect wants in front of such an operand: "$" of a register, "#" of a number, "@" of a label; or "". */
+const char *dis_prefix(const IsaDialect *dialect, const IsaField *field);
+
 /* ---- Manual ---- */
 
 typedef enum ManualFormat { MANUAL_TEXT, MANUAL_HTML } ManualFormat;

@@ -10,6 +10,8 @@
  */
 #include "asm/asm_internal.h"
 
+#include <string.h>
+
 #include "base/bits.h"
 
 typedef struct Encode {
@@ -42,6 +44,9 @@ static AsmFit refuse_range(Encode *e, const AsmToken *token, const IsaField *fie
 	if (is_signed && place->width < 63 && v > hi && v < (i64)1 << place->width)
 		hint = arena_printf(&e->as->scratch, "as %u bits, %lld would mean %lld", place->width, (long long)v,
 				    (long long)bits_signed((u64)v, place->width));
+	/* What the description says of the field helps when it is more than a name. */
+	if (!hint && field->doc && strlen(field->doc) > 40 && strlen(field->doc) < 160)
+		hint = arena_printf(&e->as->scratch, "%s", field->doc);
 	asm_error(e->as, e->span, token, hint, "%lld does not fit '%s', %u bits%s (%lld..%lld)", (long long)v,
 		  field->name, place->width, loose ? "" : is_signed ? " signed" : " unsigned", (long long)lo,
 		  (long long)hi);

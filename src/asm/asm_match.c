@@ -406,9 +406,12 @@ static char *form_usage(Assembler *as, const char *mnemonic, const IsaSyntax *sy
 	for (u32 i = 0; text && i < count; i++) {
 		const char *piece = syntax[i].text, *gap = i ? "" : " ";
 
-		if (syntax[i].is_field)
-			piece = pseudo ? pseudo->params[syntax[i].field]
-				       : as->isa->fields[insn->fields[syntax[i].field].field].name;
+		if (syntax[i].is_field && !pseudo) {
+			const IsaField *field = &as->isa->fields[insn->fields[syntax[i].field].field];
+
+			piece = arena_printf(&as->scratch, "%s%s", dis_prefix(as->dialect, field), field->name);
+		} else if (syntax[i].is_field)
+			piece = pseudo->params[syntax[i].field];
 		else if (!strcmp(piece, ","))
 			piece = as->blanks_separate && !as->is_blank[','] ? " " : ", ";
 		text = arena_printf(&as->scratch, "%s%s%s", text, gap, piece);
@@ -429,19 +432,22 @@ static char *add_usage(Assembler *as, char *text, const char *one, u32 *shown)
 static const char *usage(Assembler *as, const char *name, size_t len)
 {
 	char *text = NULL;
-	u32 shown = 0;
+	u32 shown = 0, pieces = 0;
 
 	for (u32 i = first_form(as, name, len); i != ASM_NO_INDEX && shown < 4; i = as->isa->form_next[i]) {
 		const IsaForm *form = &as->isa->forms[i];
 
-		if (asm_same(as, name, len, form->mnemonic) && !form->shadowed)
+		if (asm_same(as, name, len, form->mnemonic) && !form->shadowed) {
+			pieces = form->syntax_count;
 			text = add_usage(as, text, form_usage(as, form->mnemonic, form->syntax, form->syntax_count,
 							      &as->isa->insns[form->insn], NULL), &shown);
+		}
 	}
 	for (u32 i = 0; i < as->isa->pseudo_count && shown < 4; i++) {
 		const IsaPseudo *pseudo = &as->isa->pseudos[i];
 
-		if (asm_same(as, name, len, pseudo->mnemonic))
+		/* What looks the same says nothing more. */
+		if (asm_same(as, name, len, pseudo->mnemonic) && !(shown && pseudo->syntax_count == pieces))
 			text = add_usage(as, text, form_usage(as, pseudo->mnemonic, pseudo->syntax, pseudo->syntax_count,
 							      NULL, pseudo), &shown);
 	}

@@ -492,6 +492,29 @@ static u32 put_data(const Dis *d, const u64 *cells, u32 count)
 
 /* ---- Doors ---- */
 
+const char *dis_prefix(const IsaDialect *dialect, const IsaField *field)
+{
+	const char *prefix = NULL;
+
+	switch ((IsaFieldKind)field->kind) {
+	case ISA_FIELD_REG:
+		prefix = dialect->register_prefix;
+		break;
+	case ISA_FIELD_REL:
+	case ISA_FIELD_ABS:
+		prefix = dialect->symbol_prefix;
+		break;
+	case ISA_FIELD_SIGNED:
+	case ISA_FIELD_UNSIGNED:
+		if (dialect->number_count == 1 && !dialect->numbers[0].is_suffix)
+			prefix = dialect->numbers[0].affix;
+		break;
+	default:
+		break;
+	}
+	return prefix ? prefix : "";
+}
+
 void dis_hex(const Isa *isa, u16 dialect, u64 value, unsigned digits, Buf *out)
 {
 	Dis d = {.isa = isa, .dialect = &isa->dialects[dialect < isa->dialect_count ? dialect : 0], .out = out};

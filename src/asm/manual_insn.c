@@ -74,16 +74,22 @@ void manual_value(const Isa *isa, const IsaInsn *insn, unsigned index, u64 value
 void manual_operands(const Isa *isa, const IsaInsn *insn, const IsaSyntax *syntax, u32 count, u16 bound_mask,
 		     const u64 *bound, Buf *out)
 {
+	/* As the first dialect writes it. */
+	const IsaDialect *dialect = isa->dialect_count ? isa->dialects : NULL;
+	const char *separators = dialect && dialect->separators ? dialect->separators : "";
+	const bool blanks = *separators && !strchr(separators, ',');
+
 	for (u32 i = 0; i < count; i++) {
-		if (syntax[i].is_field) {
-			if (bound_mask >> syntax[i].field & 1)
-				manual_value(isa, insn, syntax[i].field, bound[syntax[i].field], out);
-			else
-				buf_str(out, isa->fields[insn->fields[syntax[i].field].field].name);
+		if (syntax[i].is_field && bound_mask >> syntax[i].field & 1) {
+			manual_value(isa, insn, syntax[i].field, bound[syntax[i].field], out);
+		} else if (syntax[i].is_field) {
+			const IsaField *field = &isa->fields[insn->fields[syntax[i].field].field];
+
+			buf_printf(out, "%s%s", dialect ? dis_prefix(dialect, field) : "", field->name);
+		} else if (strcmp(syntax[i].text, ",") == 0) {
+			buf_str(out, blanks ? " " : ", ");
 		} else {
 			buf_str(out, syntax[i].text);
-			if (strcmp(syntax[i].text, ",") == 0)
-				buf_byte(out, ' ');
 		}
 	}
 }

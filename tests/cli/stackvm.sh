@@ -40,6 +40,7 @@ has "$err" "c.sasm:1:3: warning: invalid instruction 'abc'"
 echo '1073741825 5 6 0' >d.sasm
 expect 126 vm d.sasm
 has "$err" 'd.sasm:1:1: error: 1073741825 does not fit'
+has "$err" 'hint: .*--dialect compat --set mode=compat' # what to do
 prints 'add 0 0\ntos: 0\ntos: 5\ntos: 6\ntos: 0\nhalt\ntos: 0\n' -d compat --set mode=compat d.sasm
 expect 0 vm "$TOP/examples/stackvm/mean.sasm"
 [ "$(tail -n 1 <<<"$out")" = 'tos: 20' ] || fail "$out"

@@ -77,7 +77,7 @@ static void mistakes_have_their_place(void **state)
 		  "t.asm:1:8: error: a number is missing here\n"
 		  "    1 | load $1 ; no number\n"
 		  "      |        ^\n"
-		  "      = hint: it is written: LOAD a h\n");
+		  "      = hint: it is written: LOAD $a #h\n");
 	test_refuses(isa, &plain, "hlt .stack #5 hlt", "t.asm:1:5: error: there is no directive '.stack'");
 	test_refuses(isa, &plain, "load\n $1\n #70000", "t.asm:3:2: error: 70000 does not fit 'h'");
 	test_refuses(isa, &plain, "load $1, #7", "operands are separated by blanks here, not by commas");
