@@ -477,7 +477,7 @@ u32 asm_lex_line(Assembler *as, u32 source, const char *text, size_t *from, size
 		} else if ((n = sign_length(as, text + at, end - at))) {
 			token = add_token(as, &count, TOKEN_PUNCT, blank, at, n);
 			value = -1;
-		} else if (text[at] == ';') { /* no comment here, so it separates statements */
+		} else if (text[at] == ';' && !as->dialect->lines_free) { /* no comment here, so it separates statements */
 			at++;
 			break;
 		} else {

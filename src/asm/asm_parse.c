@@ -448,6 +448,14 @@ static void unknown(Line *l, const AsmToken *token)
 		as->stmt_count += stmt != NULL;
 		return;
 	}
+	if (as->dialect->number_alone && !hint) { /* a calculator: the list is short */
+		const char *list = "numbers";
+
+		for (u32 i = 0; i < as->isa->form_count && i < 40; i++)
+			if (asm_is_mnemonic(as, as->isa->forms[i].mnemonic, strlen(as->isa->forms[i].mnemonic)))
+				list = arena_printf(&as->scratch, "%s %s", list, as->isa->forms[i].mnemonic);
+		hint = arena_printf(&as->scratch, "there are %s", list);
+	}
 	if (as->dialect->number_alone && as->options->liberal) {
 		asm_report_at(as, DIAG_WARNING, l->span.source, token->offset, token->len, NULL,
 			      "invalid instruction %s: left out", asm_quote(as, &l->span, token));

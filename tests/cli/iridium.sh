@@ -196,6 +196,19 @@ refuses 'there is no instruction' 3:1 '.data\n.code\nfoo $1'
 refuses "there is no label '@nowhere'" 3:7 '.data\n.code\ndjmpe @nowhere'
 refuses 'a register .* is missing' 3:10 '.data\n.code\nadd $0 $1'
 
+# What somebody writes who comes from another assembler.
+hints() { # PLACE TEXT HINT
+	refuses '' "$1" ".data\\n.code\\n$2"; has "$err" "$3"
+}
+hints 3:9 'load $0 5' 'a number is written #5'
+hints 3:6 'load R0 #5' 'hint: registers are written \$0 to \$31'
+hints 3:9 'load $0 #0xFF' 'numbers are decimal'
+hints 3:12 'load $0 #1 // so' 'comments begin with ;'
+hints 3:5 'jmp @foo\nfoo: hlt' 'hint: LOAD \$1 @foo puts it there; DJMPE @foo jumps by itself'
+hints 3:7 'djmpe again\nagain: hlt' "hint: a label is used as @again"
+hints 3:6 "prts 'x'" "hint: name: .asciiz 'text' in .data, then PRTS @name"
+hints 3:12 'x: .asciiz "hi"' 'strings stand between'
+
 # As built it takes them, or says the original's error.
 built() { printf '%b' "$1" >b.iasm; expect "${2-0}" $HUSK asm -q --dialect built b.iasm -o b.epie; }
 built '.data\n.code\nloadf64 $0 #5\nhlt'; [ "$(bytes b.epie)" = 64000000 ] || fail "a mnemonic with digits"

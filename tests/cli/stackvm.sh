@@ -107,3 +107,9 @@ expect 0 "$HUSK" asm -q --set end=none -o out.bin a.sasm # lesson 5
 echo '( 3 4 ) [ 5 "a b" ] 6' >j.sasm
 expect 126 vm j.sasm
 has "$err" 'j.sasm:1:1'
+echo '3 4 ; 5' >j.sasm # separates nothing here
+expect 126 vm j.sasm
+has "$err" "j.sasm:1:5: error: .*';'"
+echo '3 x' >j.sasm
+expect 126 vm j.sasm
+has "$err" 'hint: there are numbers \+ - \* /$'

@@ -218,6 +218,8 @@ static IasmResult next_as_designed(IasmReader *reader, IasmStatement *out)
 		return bad(reader, out->name.at, out->name.len + 1, "names are letters and digits, without '_'");
 	if (out->is_directive && !out->name.len)
 		return bad(reader, at, 2, "a directive is a dot and letters");
+	if (c == 'x' && at > 1 && !memcmp(reader->source->text + at - 2, "#0", 2))
+		return bad(reader, at - 2, 2 + out->name.len, "numbers are decimal: #255");
 	if (out->name.len && (out->is_directive || is_letter(c))) {
 		read_operands(reader, out);
 		return IASM_STATEMENT;
@@ -232,7 +234,11 @@ static IasmResult next_as_designed(IasmReader *reader, IasmStatement *out)
 	case '#': return bad(reader, at, 2, "a number is # and decimal digits: #10, #-5");
 	case '$': return bad(reader, at, 2, "a register is $ and its number: $0 to $31");
 	case '@': return bad(reader, at, 2, "a label is used as @ and its name");
-	default: return bad(reader, at, 1, "an instruction, a directive or a label is expected");
+	case '"': return bad(reader, at, 1, "strings stand between ' and '");
+	case '/': return bad(reader, at, 1, "comments begin with ;");
+	default:
+		return bad(reader, at, 1, is_digit(c) || c == '-' ? "a number is written #5 or #-5"
+				: "an instruction, a directive or a label is expected");
 	}
 }
 
@@ -249,6 +255,7 @@ typedef struct Check {
 	DiagList *diags;
 	StrMap symbols; /* name -> where it is declared, plus 1 */
 	u32 data, code; /* headers seen */
+	bool wants_label; /* the statement before has no operand, but needs a label */
 } Check;
 
 __attribute__((format(printf, 4, 5)))
@@ -327,6 +334,47 @@ static void check_operands(Check *check, const IasmStatement *statement)
 	}
 }
 
+static bool is_one_of(const Check *check, IasmPart name, const char *const *words)
+{
+	for (; *words; words++)
+		if (iasm_is(check->source, name, *words, true))
+			return true;
+	return false;
+}
+
+/* What somebody writes who comes from another assembler: said here, since the general assembler can't know. */
+static void check_habits(Check *check, const IasmStatement *statement)
+{
+	static const char *const by_register[] = {"jmp", "jmpe", "jmpf", "jmpb", NULL};
+	static const char *const by_label[] = {"djmpe", "loop", "call", "prts", NULL};
+	const char *text = check->source->text;
+	const IasmPart name = statement->name;
+	const IasmOperand *first = &statement->operands[0];
+	const int len = (int)(name.len > 40 ? 40 : name.len);
+	char hint[160];
+	size_t digits = 1;
+
+	while (digits < name.len && is_digit(text[name.at + digits]))
+		digits++;
+	if (name.len > 1 && digits == name.len && (text[name.at] == 'r' || text[name.at] == 'R')) {
+		refuse(check, name, "registers are written $0 to $31", "'%.*s' is no register", len, text + name.at);
+	} else if (check->wants_label && !statement->label.len && !statement->count && name.len) {
+		snprintf(hint, sizeof(hint), "a label is used as @%.*s", len, text + name.at);
+		refuse(check, name, hint, "'%.*s' is no label", len, text + name.at);
+	} else if (statement->count && first->kind == IASM_LABEL && is_one_of(check, name, by_register)) {
+		const int label = (int)(first->name.len > 40 ? 40 : first->name.len);
+
+		snprintf(hint, sizeof(hint), "LOAD $1 @%.*s puts it there; DJMPE @%.*s jumps by itself after a comparison",
+			 label, text + first->name.at, label, text + first->name.at);
+		refuse(check, first->whole, hint, "%.*s takes a register that holds the address", len, text + name.at);
+	}
+	for (u32 i = 0; i < statement->count; i++)
+		if (statement->operands[i].kind == IASM_STRING)
+			refuse(check, statement->operands[i].whole, "name: .asciiz 'text' in .data, then PRTS @name",
+			       "no instruction takes a string");
+	check->wants_label = !statement->count && is_one_of(check, name, by_label);
+}
+
 static void check_statement(Check *check, const IasmStatement *statement)
 {
 	if ((statement->label.len || !statement->is_directive) && !check->data && !check->code)
@@ -336,6 +384,8 @@ static void check_statement(Check *check, const IasmStatement *statement)
 		check_label(check, statement);
 	if (statement->is_directive)
 		check_directive(check, statement);
+	else
+		check_habits(check, statement);
 	check_operands(check, statement);
 }
 
