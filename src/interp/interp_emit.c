@@ -266,7 +266,7 @@ static void emit_access(Emit *e, u32 at)
 	const IrIns *ins = &e->func->ins[at];
 	unsigned number = ins->aux & ~(unsigned)IR_RAW, address_width = ir_width(e->func, ins->a);
 	const Space *space = &e->plan.spaces[number];
-	bool store = ins->op == IR_OP_STORE, added = false;
+	bool store = ins->op == IR_OP_STORE;
 	IrRef address = interp_resolve(&e->plan, ins->a);
 	u64 offset = 0;
 	u16 base;
@@ -285,12 +285,11 @@ static void emit_access(Emit *e, u32 at)
 	} else if (address < e->func->ins_count && e->plan.values[address].kind == VALUE_ABSORBED) {
 		base = emit_operand(e, e->func->ins[address].a);
 		ir_is_const(e->func, e->func->ins[address].b, &offset);
-		added = true;
 	} else {
 		base = emit_operand(e, address);
 	}
 	kind = pick_load(space, ins->width);
-	if (added && interp_adds_32(space, ins, address_width) && kind >= UOP_LOAD8 && kind <= UOP_LOAD64)
+	if (interp_is_small(space, ins, address_width) && kind >= UOP_LOAD8 && kind <= UOP_LOAD64)
 		kind += UOP_LOAD8_A32 - UOP_LOAD8;
 	if (store) {
 		kind += UOP_STORE8_W - UOP_LOAD8_W;

@@ -207,7 +207,7 @@ static inline bool marked(const Space *space, u64 at, unsigned bytes, u8 attrs)
 	return (marks & 0x0101010101010101u * attrs) != 0;
 }
 
-#define SPACE(u) ((Space *)(void *)((u8 *)x->vcpu->spaces + (size_t)(u)->b * 8))
+#define SPACE(u) ((Space *)(void *)(spaces + (size_t)(u)->b * 8))
 
 /* ---- Floats: the host's arithmetic, with NaN made the one that ir_float.h wants ---- */
 
@@ -274,6 +274,7 @@ static Outcome execute(Exec *x, Block *block, const void *const **table)
 	};
 	const Uop *u;
 	u64 *f, left, value;
+	u8 *spaces; /* the array stays where it is, whatever happens to the spaces in it */
 	Slow slow;
 
 	if (table) {
@@ -281,6 +282,7 @@ static Outcome execute(Exec *x, Block *block, const void *const **table)
 		return OUT_RET;
 	}
 	f = x->vcpu->slots;
+	spaces = (u8 *)x->vcpu->spaces;
 	left = x->left;
 	u = block->uops;
 
@@ -424,10 +426,18 @@ do_LOAD##bits##_W: { \
 			goto slow_load; \
 		RESULT(((const u##bits *)(const void *)s_->base)[at_]); \
 	}
-#define LOAD_CELL(bits, suffix, address) \
-do_LOAD##bits##suffix: { \
+#define LOAD_SMALL(bits) \
+do_LOAD##bits##_A32: { \
 		const Space *s_ = SPACE(u); \
-		u64 at_ = address & s_->wrap_mask; \
+		u64 at_ = (u32)(A + IMM); \
+		if (UNLIKELY(at_ >= s_->cells || (s_->attr[at_] & ATTR_SLOW_READ))) \
+			goto slow_load; \
+		RESULT(((const u##bits *)(const void *)s_->base)[at_]); \
+	}
+#define LOAD_CELL(bits) \
+do_LOAD##bits: { \
+		const Space *s_ = SPACE(u); \
+		u64 at_ = (A + IMM) & s_->wrap_mask; \
 		if (UNLIKELY(at_ >= s_->cells || (s_->attr[at_ >> s_->attr_shift] & ATTR_SLOW_READ))) \
 			goto slow_load; \
 		RESULT(((const u##bits *)(const void *)s_->base)[at_]); \
@@ -450,10 +460,19 @@ do_STORE##bits##_W: { \
 		((u##bits *)(void *)s_->base)[at_] = (u##bits)f[u->d]; \
 		NEXT; \
 	}
-#define STORE_CELL(bits, suffix, address) \
-do_STORE##bits##suffix: { \
+#define STORE_SMALL(bits) \
+do_STORE##bits##_A32: { \
 		Space *s_ = SPACE(u); \
-		u64 at_ = address & s_->wrap_mask; \
+		u64 at_ = (u32)(A + IMM); \
+		if (UNLIKELY(at_ >= s_->cells || (s_->attr[at_] & ATTR_SLOW_WRITE))) \
+			goto slow_store; \
+		((u##bits *)(void *)s_->base)[at_] = (u##bits)f[u->d]; \
+		NEXT; \
+	}
+#define STORE_CELL(bits) \
+do_STORE##bits: { \
+		Space *s_ = SPACE(u); \
+		u64 at_ = (A + IMM) & s_->wrap_mask; \
 		if (UNLIKELY(at_ >= s_->cells || (s_->attr[at_ >> s_->attr_shift] & ATTR_SLOW_WRITE))) \
 			goto slow_store; \
 		((u##bits *)(void *)s_->base)[at_] = (u##bits)f[u->d]; \
@@ -471,14 +490,12 @@ do_STOREB##bits: { \
 	}
 
 	LOAD_WRAP(8) LOAD_WRAP(16) LOAD_WRAP(32) LOAD_WRAP(64)
-	LOAD_CELL(8,, (A + IMM)) LOAD_CELL(16,, (A + IMM)) LOAD_CELL(32,, (A + IMM)) LOAD_CELL(64,, (A + IMM))
-	LOAD_CELL(8, _A32, (u32)(A + IMM)) LOAD_CELL(16, _A32, (u32)(A + IMM))
-	LOAD_CELL(32, _A32, (u32)(A + IMM)) LOAD_CELL(64, _A32, (u32)(A + IMM))
+	LOAD_CELL(8) LOAD_CELL(16) LOAD_CELL(32) LOAD_CELL(64)
+	LOAD_SMALL(8) LOAD_SMALL(16) LOAD_SMALL(32) LOAD_SMALL(64)
 	LOAD_BYTES(16) LOAD_BYTES(32) LOAD_BYTES(64)
 	STORE_WRAP(8) STORE_WRAP(16) STORE_WRAP(32) STORE_WRAP(64)
-	STORE_CELL(8,, (A + IMM)) STORE_CELL(16,, (A + IMM)) STORE_CELL(32,, (A + IMM)) STORE_CELL(64,, (A + IMM))
-	STORE_CELL(8, _A32, (u32)(A + IMM)) STORE_CELL(16, _A32, (u32)(A + IMM))
-	STORE_CELL(32, _A32, (u32)(A + IMM)) STORE_CELL(64, _A32, (u32)(A + IMM))
+	STORE_CELL(8) STORE_CELL(16) STORE_CELL(32) STORE_CELL(64)
+	STORE_SMALL(8) STORE_SMALL(16) STORE_SMALL(32) STORE_SMALL(64)
 	STORE_BYTES(16) STORE_BYTES(32) STORE_BYTES(64)
 
 do_LOAD_ANY:

@@ -308,10 +308,10 @@ static void plan_branch(Plan *plan, u32 at)
 	}
 }
 
-/* Has a cell of a checked space uops that add in 32 bits? */
-bool interp_adds_32(const Space *space, const IrIns *access, unsigned address_width)
+/* Is the access one of a cell in a small checked space? Its uops add in 32 bits. */
+bool interp_is_small(const Space *space, const IrIns *access, unsigned address_width)
 {
-	return !space->wraps && address_width == 32 && access->width == space->cell_bits;
+	return !space->wraps && space->attr_shift == 0 && address_width <= 32 && access->width == space->cell_bits;
 }
 
 /* May `base + constant` be left to the access? The sum must wrap where the width of the address does. */
@@ -325,7 +325,7 @@ static void plan_address(Plan *plan, u32 at)
 		return;
 	mask = bits_mask(add->width);
 	if (add->width == 64 || (plan->spaces[number].wraps && (plan->spaces[number].wrap_mask & ~mask) == 0) ||
-	    interp_adds_32(&plan->spaces[number], ins, add->width))
+	    (add->width == 32 && interp_is_small(&plan->spaces[number], ins, 32)))
 		absorb(plan, ins->a, at);
 }
 

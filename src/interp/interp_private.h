@@ -207,7 +207,7 @@ typedef struct Plan {
 
 Status interp_plan(Plan *plan);
 IrRef interp_resolve(const Plan *plan, IrRef ref); /* through aliases */
-bool interp_adds_32(const Space *space, const IrIns *access, unsigned address_width);
+bool interp_is_small(const Space *space, const IrIns *access, unsigned address_width);
 bool interp_exit_only(const Plan *plan, u32 block); /* nothing but GOTO to a constant? */
 
 /* ---- interp_emit.c ---- */
