@@ -218,8 +218,10 @@ static int put_through_guest(Loaded *loaded)
 				return failed(loaded, EXIT_HUSK, "%s: no object format to assemble into", file->name);
 			buf_clear(&file->object);
 			status = format->write(file->program, &file->object, &loaded->diags);
+			if (status && !loaded->diags.errors)
+				failed(loaded, 0, "%s: %s", file->name, status_text(status));
 			if (status)
-				return failed(loaded, EXIT_NOT_RUNNABLE, "%s: %s", file->name, status_text(status));
+				return EXIT_NOT_RUNNABLE;
 		}
 		files[i] = load_guest_file(file);
 	}

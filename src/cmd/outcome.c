@@ -163,6 +163,8 @@ void outcome_of_stop(Outcome *outcome, const Loaded *loaded, const MachineStop *
 			outcome_set(outcome, "fault", EXIT_SIGNAL + SIGSEGV, "%s outside memory, %s[%s], at %s",
 				    stop->write ? "write" : "access", isa->spaces[stop->space].name, buf_text(&address),
 				    buf_text(&place));
+		if (!window && !stop->write && stop->space == isa->code_space && stop->address == stop->pc)
+			buf_str(&outcome->reason, ", where no instruction is: a wrong jump, or an end without a halt");
 		add_vcpu(outcome, loaded);
 		break;
 	case STOP_DENIED:

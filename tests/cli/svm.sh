@@ -246,6 +246,11 @@ prog x '9 4294967296 18';               wrong 'x.svmi:1:3: error: expected a num
 prog x '9 -2147483649 18';              wrong 'x.svmi:1:3'
 prog x '9 x 18';                        wrong 'x.svmi:1:3'
 prog x '9 4 / 18';                      wrong 'x.svmi:1:5'
+prog x 'functoin f 0 0 0 18';           wrong "did you mean 'function'"
+prog x 'iconst 9 print halt';           wrong 'assembly text stands in a .svm'
+echo '// nothing' >empty.svm;           expect 126 svm empty.svm; has "$err" '^empty.svm: error: the program has no code'
+[[ $err != *invalid* ]] || fail 'says it twice'
+prog x '9 1';                           expect 139 svm x.svmi; has "$err" 'a wrong jump, or an end without a halt'
 prog x 'globals x';                     wrong 'x.svmi:1:9'
 prog x '9, 5 | 14 18 // comment';       expect 0 svm x.svmi
 expect 126 svm e1.svmi e2.svmi; has "$err" 'one program'

@@ -143,12 +143,15 @@ static void numbers_alone(void **state)
 		  "t.asm:1:3: error: there is no instruction 'abc'\n"
 		  "    1 | 5 abc 6 +\n"
 		  "      |   ^~~\n"
+		  "      = hint: there are numbers + - * / << halt\n"
 		  "t.asm:2:1: error: a label or an instruction is expected, not '['\n"
 		  "    2 | [ push\n"
 		  "      | ^\n"
+		  "      = hint: there are numbers + - * / << halt\n"
 		  "t.asm:2:3: error: there is no instruction 'push'\n"
 		  "    2 | [ push\n"
-		  "      |   ^~~~\n");
+		  "      |   ^~~~\n"
+		  "      = hint: there are numbers + - * / << halt\n");
 	test_refuses(isa, &plain, "1 1073741824", "t.asm:1:3: error: 1073741824 does not fit 'v', 30 bits");
 	/* In lines, a number is the instruction's operand all the same. */
 	WORDS(isa, &lines, "3\n push 4\n +\nx: 2+5\n", 3, 4, 0x40000001, 7);

@@ -5,9 +5,11 @@
  */
 #include "guests/svm/svm.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "asm/asm.h"
+#include "base/nearest.h"
 #include "base/strmap.h"
 
 #define MAGIC "SVM\x1a"
@@ -206,10 +208,19 @@ static bool word_number(const Words *words, u32 *value)
 
 static bool complain(const Words *words, DiagList *diags, const char *expected)
 {
+	static const char *const known[] = {"globals", "start", "function"};
+	const char *text = words->source.text + words->start;
 	size_t len = words->len ? words->len : 1;
+	Nearest nearest = nearest_to(text, words->len);
+	char hint[64];
 
-	diag_report(diags, DIAG_ERROR, &words->source, words->start, len,
-		    "a program is: globals N, start N, function NAME ARGUMENTS LOCALS ADDRESS, and the numbers of the code",
+	for (u32 i = 0; i < COUNT_OF(known); i++)
+		nearest_consider(&nearest, known[i]);
+	if (nearest.name)
+		snprintf(hint, sizeof(hint), "did you mean '%s'?", nearest.name);
+	diag_report(diags, DIAG_ERROR, &words->source, words->start, len, nearest.name ? hint :
+		    "a program is: globals N, start N, function NAME ARGUMENTS LOCALS ADDRESS, and the numbers of the code; "
+		    "assembly text stands in a .svm",
 		    words->len ? "expected %s" : "the file ends where %s is expected", expected);
 	return false;
 }
