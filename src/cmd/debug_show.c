@@ -357,6 +357,22 @@ static void show_changes(Debug *debug)
 		buf_byte(&debug->out, '\n');
 }
 
+/* What the guest shows besides: the stack of a machine that has little else. */
+static void show_own(Debug *debug)
+{
+	const Guest *guest = machine_guest(debug->machine);
+	const size_t before = debug->out.len;
+
+	if (!guest || !guest->describe)
+		return;
+	buf_str(&debug->out, "   ");
+	guest->describe(debug->machine, &debug->out);
+	if (debug->out.len == before + 3)
+		debug->out.len = before;
+	else
+		buf_byte(&debug->out, '\n');
+}
+
 static void show_register(Debug *debug, const char *name, u64 value, unsigned width, bool changed, u32 *column)
 {
 	size_t start = debug->out.len, hidden = 0;
@@ -535,6 +551,7 @@ void debug_show_stop(Debug *debug, const DebugStop *stop)
 	}
 	debug_show_place(debug);
 	show_changes(debug);
+	show_own(debug);
 	debug_note_registers(debug);
 	debug->next_disassembled = machine_pc(debug->machine);
 	debug->list_file = NULL;

@@ -297,7 +297,8 @@ static Node *parse_name(Parser *parser)
 	if (!node && (name[0] == '$' || name[0] == '%' || name[0] == '@') && len > 1)
 		node = find_name(parser, name + 1, len - 1);
 	if (!node && !parser->failed)
-		fail(parser, "there is no register, label or number", start, len);
+		fail(parser, isa_find_space(parser->names->isa, name, len) != ISA_NONE ?
+		     "a memory; its first cell is NAME[0], not" : "there is no register, label or number", start, len);
 	return node;
 }
 

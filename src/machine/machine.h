@@ -188,6 +188,8 @@ struct Guest {
 	 * may have lines that belong before this cell, which is then written in the general way, as an instruction if
 	 * *as_code. *lossy: the text can't make the same file. */
 	u32 (*source_item)(Machine *machine, u64 address, const char *label, bool *as_code, bool *lossy, Buf *out);
+	/* The debugger's line behind changed registers, about what they do not show: "stack=[ 1 2 ]". Nothing: no line. */
+	void (*describe)(const Machine *machine, Buf *out);
 	/* Figures about a run that has ended, a line each: the end of husk run --verbose. */
 	void (*summary)(const Machine *machine, Buf *out);
 	/* Text for the end of a session ("exit code of HALT"): maps a halt code to a process exit code; NULL = code. */

@@ -236,6 +236,9 @@ printf 'step 2\nregs\nback\ncontinue\nquit\n' >commands
 prog 'load $0 #5 load $1 #6 add $0 $1 $2 hlt'
 expect 0 timeout 20 $HUSK debug prog.iasm <commands; has "$out" 'ADD|add'
 
+printf 'step 4\nback 2\n' >commands; prog 'load $0 #5 push $0 push $0 pop $1 hlt'
+expect 0 timeout 20 $HUSK debug prog.iasm <commands; has "$out" '^   stack=\[ 5 \]$'
+
 # ---- The examples do what their README says; the original's assembler makes the same of those it can read ----
 example() { ends 0 "$good" "$TOP/examples/iridium/$1"; [ $# = 1 ] || reg "$2" "$3"; }
 example hello.iasm; [ "$out" = 'Hello from Iridium!' ] || fail hello

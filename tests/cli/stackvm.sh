@@ -113,3 +113,8 @@ has "$err" "j.sasm:1:5: error: .*';'"
 echo '3 x' >j.sasm
 expect 126 vm j.sasm
 has "$err" 'hint: there are numbers \+ - \* /$'
+printf 'step 2\nback\ncontinue\n' >steps
+echo '3 4 +' >j.sasm
+expect 0 timeout 20 "$HUSK" debug j.sasm <steps
+has "$out" '^   stack=\[ 3 4 \]$'
+has "$out" '^   stack=\[ 3 \]$'

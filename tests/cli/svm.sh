@@ -254,3 +254,9 @@ prog x '9 1';                           expect 139 svm x.svmi; has "$err" 'a wro
 prog x 'globals x';                     wrong 'x.svmi:1:9'
 prog x '9, 5 | 14 18 // comment';       expect 0 svm x.svmi
 expect 126 svm e1.svmi e2.svmi; has "$err" 'one program'
+# ---- The debugger shows the stack and who was called, back in time as well
+printf 'step 4\nback\np stack[0]\np stack\n' >steps
+expect 0 timeout 20 "$HUSK" debug "$TOP/examples/svm/diff.svm" <steps
+has "$out" 'stack=\[ 10 \] calls=\[main, diff\]'
+has "$out" 'stack=\[ \] calls=\[main, diff\]'
+has "$out$err" "a memory; its first cell is NAME\[0\], not 'stack'"

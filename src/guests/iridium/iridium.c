@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HEAP_AT_FIRST = 64, BEHIND = 3 };
+enum { HEAP_AT_FIRST = 64, BEHIND = 3, DESCRIBED = 16 /* values on the stack */ };
 
 /* State beyond slots and spaces: what reset puts into registers. */
 typedef struct Private {
@@ -237,6 +237,25 @@ static HostResult host_complain(Machine *machine, const u64 *args, unsigned coun
 	return HOST_OK;
 }
 
+/* The debugger's line: the stack, if something is on it; of a deep one the top. */
+static void describe(const Machine *machine, Buf *out)
+{
+	const u16 stack = space_of(machine, "stack");
+	u64 top, value;
+	u32 slot;
+	u8 width;
+
+	if (!isa_find_register(machine_isa(machine), "top", 3, false, &slot, &width))
+		return;
+	top = machine_slot(machine, slot);
+	if (!top)
+		return;
+	buf_str(out, top > DESCRIBED ? "stack=[ .." : "stack=[");
+	for (u64 i = top > DESCRIBED ? top - DESCRIBED : 0; i < top && !machine_read(machine, stack, i, &value); i++)
+		buf_printf(out, " %d", (i32)value);
+	buf_str(out, " ]");
+}
+
 static const HostEntry hosts[] = {
 	{ "prts", host_prts }, { "aloc", host_aloc }, { "complain", host_complain }, { NULL, NULL },
 };
@@ -292,5 +311,6 @@ const Guest iridium_guest = {
 	.check_text = iasm_check,
 	.events = events,
 	.source_item = epie_source_item,
+	.describe = describe,
 	.shell = &iridium_shell,
 };

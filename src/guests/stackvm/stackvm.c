@@ -6,7 +6,7 @@
 #include "asm/asm.h"
 #include "base/strmap.h"
 
-enum { ORIGIN = 100, HALT = 0x40000000, WORD = 4 };
+enum { ORIGIN = 100, HALT = 0x40000000, WORD = 4, DESCRIBED = 16 /* values */ };
 
 /* State of its own. */
 typedef struct Private {
@@ -93,6 +93,27 @@ static u32 source_item(Machine *machine, u64 address, const char *label, bool *a
 	return 1;
 }
 
+/* The debugger's line: the stack, of a deep one the top. */
+static void describe(const Machine *machine, Buf *out)
+{
+	const Isa *isa = machine_isa(machine);
+	i32 sp;
+	u32 slot;
+	u8 width;
+	u64 value;
+
+	if (!isa_find_register(isa, "sp", 2, false, &slot, &width))
+		return;
+	sp = (i32)machine_slot(machine, slot);
+	buf_str(out, sp > DESCRIBED ? "stack=[ .." : "stack=[");
+	for (i32 i = sp > DESCRIBED ? sp - DESCRIBED + 1 : 1; i <= sp; i++) {
+		if (machine_read(machine, isa->code_space, (u64)i, &value))
+			break;
+		buf_printf(out, " %d", (i32)value);
+	}
+	buf_str(out, " ]");
+}
+
 static const GuestFormat formats[] = {
 	{"bin", ".bin", write_words},
 	{NULL, NULL, NULL},
@@ -110,4 +131,5 @@ const Guest stackvm_guest = {
 	.asm_extensions = extensions,
 	.private_size = sizeof(Private),
 	.source_item = source_item,
+	.describe = describe,
 };

@@ -375,4 +375,5 @@ const Guest svm_guest = {
 	.trace = &svm_trace,
 	.explain = explain,
 	.source_item = source_item,
+	.describe = svm_describe,
 };

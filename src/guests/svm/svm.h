@@ -77,6 +77,8 @@ u16 svm_space(const Machine *machine, const char *name);
 u32 svm_register(const Machine *machine, const char *name);
 /* A cell, 0 where there is none. */
 u32 svm_cell(const Machine *machine, const char *space, u64 address);
+/* The stack and the active functions, in a line. */
+void svm_describe(const Machine *machine, Buf *out);
 /* The name of a function, "" without one. */
 void svm_function_name(const Machine *machine, u32 function, Buf *out);
 

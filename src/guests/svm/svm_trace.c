@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPERAND_COLUMN = 12, STACK_COLUMN = 35, CALLS_COLUMN = 22, OPCODES = 19 };
+enum { OPERAND_COLUMN = 12, STACK_COLUMN = 35, CALLS_COLUMN = 22, OPCODES = 19, DESCRIBED = 16 /* values, calls */ };
 
 static const char *const opcode_names[OPCODES] = {
 	"noop",  "iadd",   "isub",  "imul",  "ilt",    "ieq",   "br",  "brt",  "brf", "iconst",
@@ -122,6 +122,20 @@ static void calls_text(const Machine *machine, Buf *out)
 	}
 	buf_str(out, "]");
 	free(functions);
+}
+
+void svm_describe(const Machine *machine, Buf *out)
+{
+	const i32 sp = (i32)svm_register(machine, "sp"), from = sp >= DESCRIBED ? sp - DESCRIBED + 1 : 0;
+
+	buf_str(out, from ? "stack=[ .." : "stack=[");
+	for (i32 i = from; i <= sp && i < 1000; i++)
+		buf_printf(out, " %d", (i32)svm_cell(machine, "stack", (u64)i));
+	buf_str(out, " ]");
+	if (svm_calls(machine) != SVM_SHATTER || svm_register(machine, "depth") > DESCRIBED)
+		return;
+	buf_str(out, " ");
+	calls_text(machine, out);
 }
 
 static void globals_text(const Machine *machine, Buf *out)
