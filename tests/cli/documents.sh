@@ -1,8 +1,8 @@
 #!/bin/bash
-# Runs the documents that are made of commands: every command in them must still print what they show. They say
+# Runs the documents and READMEs of examples that are made of commands: every command in them must still print what they show. They say
 # "<!-- tested by tests/cli/documents.sh -->".
 #
-# In a fenced block marked `console`, a line "$ COMMAND" is run in an empty directory and the lines up to the next
+# In a fenced block marked `console`, a line "$ COMMAND" is run in an empty directory (a copy of the README's) and the lines up to the next
 # command or the end of the block are its output (stdout and stderr); a line "..." there stands for any lines.
 # A block marked with a language and a name (`asm hello.asm`) is a file that the reader types in. An HTML comment "<!-- run: COMMAND -->"
 # is run as well, silently: what the text asks the reader to do in an editor.
@@ -88,10 +88,16 @@ run_document() {
 	[ -z "${ACCEPT:-}" ] || cp accepted.out "$document"
 }
 
-for file in "$top"/docs/*.md; do
+for file in "$top"/docs/*.md "$top"/examples/*/README.md; do
 	grep -q '^<!-- tested by tests/cli/documents.sh -->' "$file" || continue
 	name=$(basename "$file" .md)
-	mkdir "$name" && cd "$name"
+	if [ "$name" = README ]; then # with the programs beside it
+		name=examples-$(basename "$(dirname "$file")")
+		cp -R "$(dirname "$file")" "$name"
+	else
+		mkdir "$name"
+	fi
+	cd "$name"
 	run_document "$file"
 	cd ..
 done
