@@ -87,6 +87,8 @@ static bool can_run(Box *box, BoxCore *core)
 		core->state = CORE_READY;
 	if (core->state == CORE_WAITS && (machine_input_pending(core->machine) || machine_input_ended(core->machine)))
 		core->state = CORE_READY;
+	if (core->state == CORE_READY && core->fuel && machine_icount(core->machine) >= core->fuel)
+		core->state = CORE_NO_FUEL; /* restored into a box that gives less */
 	return core->state == CORE_READY;
 }
 

@@ -24,7 +24,7 @@ typedef struct Rig {
 	Box *box;
 } Rig;
 
-static void rig_init(Rig *rig, u32 cores, u64 quantum)
+static void rig_init_fuel(Rig *rig, u32 cores, u64 quantum, u64 fuel)
 {
 	DiagList diags;
 
@@ -49,9 +49,14 @@ static void rig_init(Rig *rig, u32 cores, u64 quantum)
 		machine_set_pc(rig->machines[i], 0x101);
 		machine_set_slot(rig->machines[i], rig->isa->regs[0].slot + 1, 0x4000);
 		assert_int_equal(machine_map_shared(rig->machines[i], &window), STATUS_OK);
-		assert_int_equal(box_add_core(rig->box, names[i], rig->machines[i], 0), STATUS_OK);
+		assert_int_equal(box_add_core(rig->box, names[i], rig->machines[i], fuel), STATUS_OK);
 	}
 	diag_fini(&diags);
+}
+
+static void rig_init(Rig *rig, u32 cores, u64 quantum)
+{
+	rig_init_fuel(rig, cores, quantum, 0);
 }
 
 static void rig_fini(Rig *rig)
@@ -229,11 +234,34 @@ static void bad_snapshots(void **state)
 	buf_fini(&after);
 }
 
+/* The fuel of the box that goes on may be less than what was used before. */
+static void less_fuel_after_restoring(void **state)
+{
+	Buf saved;
+	Rig rig;
+
+	(void)state;
+	buf_init(&saved);
+	rig_init_fuel(&rig, 2, 5, 100);
+	box_run(rig.box, 80);
+	assert_int_equal(box_snapshot(rig.box, &saved), STATUS_OK);
+	rig_fini(&rig);
+	rig_init_fuel(&rig, 2, 5, 20);
+	assert_int_equal(box_restore(rig.box, saved.data, saved.len), STATUS_OK);
+	assert_int_equal(box_run(rig.box, 1000), BOX_ENDED);
+	assert_int_equal(box_icount(rig.box), 80);
+	for (u32 i = 0; i < 2; i++)
+		assert_int_equal(box_core(rig.box, i)->state, CORE_NO_FUEL);
+	rig_fini(&rig);
+	buf_fini(&saved);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(turns_are_exact), cmocka_unit_test(memory_is_shared), cmocka_unit_test(others_go_on),
 		cmocka_unit_test(fuel_and_input),  cmocka_unit_test(snapshots),        cmocka_unit_test(bad_snapshots),
+		cmocka_unit_test(less_fuel_after_restoring),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
