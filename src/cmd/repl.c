@@ -268,6 +268,8 @@ static void do_line(Repl *repl, const char *line, size_t len)
 		remember(repl, line);
 		if (start[0] == '!' && (start[1] == '\0' || isalpha((unsigned char)start[1]))) {
 			repl_command(repl, start);
+		} else if (repl->shell->dots && start[0] == '.' && repl_is_command(start)) {
+			repl_command(repl, start);
 		} else if (is_question(repl, start)) {
 			repl_evaluate(repl, start + 1);
 		} else {

@@ -171,6 +171,8 @@ void repl_show_piece(Repl *repl, const ReplPiece *piece);
 /* repl_commands.c */
 /* A line that begins with `!`. */
 void repl_command(Repl *repl, const char *line);
+/* Is what stands behind the first character a command's name? */
+bool repl_is_command(const char *line);
 size_t repl_complete(void *ctx, const char *line, Buf *out, u32 *count);
 /* `? expression` */
 void repl_evaluate(Repl *repl, const char *text);

@@ -551,6 +551,16 @@ static const ReplCommand commands[] = {
 	{0},
 };
 
+bool repl_is_command(const char *line)
+{
+	const size_t len = strcspn(line + 1, " \t\r");
+
+	for (const ReplCommand *command = commands; command->name; command++)
+		if (strlen(command->name) == len && memcmp(command->name, line + 1, len) == 0)
+			return true;
+	return false;
+}
+
 void repl_command(Repl *repl, const char *line)
 {
 	const size_t len = strcspn(line + 1, " \t\r");

@@ -130,6 +130,7 @@ typedef struct GuestShell {
 	const char *registers[2], *program[2], *symbols[2], *clear_registers[2];
 	const char *head;                    /* lines that a saved program begins with */
 	bool vectors;                        /* lists have brackets and an item a line; a program is listed as its cells */
+	bool dots;                           /* `.quit` is a command, too (the original had dots before) */
 	bool hex_lines;                      /* a line of bytes in hex is machine code */
 	int crash_code;                      /* in the event of a crash; 0: husk run's exit code */
 	/* What stands after a line for a register that changed: "cc: P" instead of "cc = 5"; nothing: it is not shown.

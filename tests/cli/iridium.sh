@@ -92,6 +92,8 @@ expect 0 $HUSK asm -q prog.iasm -o two.epie
 prog 'load $0 #64 load $1 #4660 setm $0 $1 hlt'; ends 139 "$crash" prog.iasm # 11: past the end
 prog 'load $0 #60 load $1 #4660 lui $1 #22136 setm $0 $1 loadm $0 $2 load $0 #62 hlt'
 ends 0 "$good" prog.iasm; reg '$2' 305419896
+prog 'load $1 #4660 lui $1 #22136 setm $0 $1 load $0 #1 loadm $0 $2 hlt' # the heap has its low byte first
+ends 0 "$good" prog.iasm; reg '$2' $((0x123456))
 prog 'load $0 #61 loadm $0 $2 hlt'; ends 139 "$crash" prog.iasm; why 'heap\[0x'; why 'prog.iasm:3'
 prog 'load $0 #1 load $1 #2 sub $0 $1 $0 loadm $0 $2'; ends 139 "$crash" prog.iasm # negative
 prog 'load $0 #4 aloc $0 load $0 #64 load $1 #7 setm $0 $1 loadm $0 $2 hlt'; ends 0 "$good" prog.iasm; reg '$2' 7

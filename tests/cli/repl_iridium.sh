@@ -36,6 +36,9 @@ follows '    0,' ']' 'End of Register Listing'
 session '00 01 03 E8' '? $1' '00 01 03' 'ZZ 00 00 00' '12 01 00 00'
 follows '$1 = 1000 (0x000003E8)' '1000 (0x000003E8)'; has "$out" 'has 4 cells'; follows '$1 = 1001 (0x000003E9)'
 
+session '00 01 03 E8' '.registers' '.data' '.quit' 'inc $0' # as its first versions had them
+has "$out" '^    1000,$'; [ "$(tail -n 1 stdout.txt)" = 'Farewell! Have a great day!' ] || fail ".quit"
+
 session 'load $0 #5' '!program' '!clear_program' '!program' '!clear_registers' '? $0'
 follows 'Listing instructions currently in VM'"'"'s program vector:' '[' '    0,' '    0,' '    0,' '    5,' ']' 'End of Program Listing'
 follows '[]' 'End of Program Listing' 'Setting all registers to 0' 'Done!' '0'

@@ -71,6 +71,8 @@ words 5 0 $div $halt
 expect 133 vm out.bin
 [ "$(tail -n 1 <<<"$out")" = 'div 5 0' ] || fail "division: $out"
 has "$err" 'division by zero.* at 0x00000066'
+expect 133 vm --set mode=compat out.bin # there, too
+has "$err" 'division by zero.* at 0x00000066'
 words 0 0x20000000 4 $mul $add 0 1 $sub $div $halt # -2^31 by -1
 expect 133 vm out.bin
 has "$err" 'does not fit'

@@ -42,6 +42,7 @@ const GuestShell iridium_shell = {
 	.clear_registers = { "Setting all registers to 0", "Done!" },
 	.head = ".data\n.code\n",
 	.vectors = true,
+	.dots = true,
 	.hex_lines = true,
 	.crash_code = 1,
 	.show_register = show_register,
