@@ -259,6 +259,14 @@ static void mark_code(Dis *dis)
 
 /* ---- Writing ---- */
 
+/* Of an address in the code space: as wide as the pc, which is what messages and the debugger show. */
+static unsigned address_bits(const Isa *isa)
+{
+	const unsigned all = isa->spaces[isa->code_space].addr_bits, pc = isa->regs[isa->pc_reg].width;
+
+	return pc < all ? pc : all;
+}
+
 static const char *name_of(void *ctx, u16 space, u64 address)
 {
 	Dis *dis = ctx;
@@ -273,7 +281,7 @@ static const char *name_of(void *ctx, u16 space, u64 address)
 	    !(dis->marks[address] & (MARK_TARGET | MARK_DATA)) || dis->marks[address] & MARK_INSIDE)
 		return NULL;
 	buf_clear(&dis->label);
-	buf_printf(&dis->label, "L%0*llX", (dis->isa->spaces[space].addr_bits + 3) / 4, (unsigned long long)address);
+	buf_printf(&dis->label, "L%0*llX", (address_bits(dis->isa) + 3) / 4, (unsigned long long)address);
 	return buf_text(&dis->label);
 }
 
@@ -364,7 +372,7 @@ static u32 guest_item(Dis *dis, u64 address, const char *label, bool *as_code)
 	for (u32 i = 1; i < cells && address + i < dis->cells; i++)
 		dis->marks[address + i] |= MARK_INSIDE; /* no label can stand there */
 	if (cells && !dis->options->source) {
-		hex(dis, address, space->addr_bits);
+		hex(dis, address, address_bits(dis->isa));
 		buf_str(out, "  ");
 		start = out->len;
 		for (u32 i = 0; i < cells && i < (cells > most ? most - 1 : most); i++) {
@@ -406,7 +414,7 @@ static u32 line(Dis *dis, u64 address, bool as_code)
 	if (as_code)
 		cells = decoded.cells;
 	if (!dis->options->source) {
-		hex(dis, address, space->addr_bits);
+		hex(dis, address, address_bits(dis->isa));
 		buf_str(out, "  ");
 		start = out->len;
 		for (u32 i = 0; i < cells; i++) {
@@ -438,7 +446,7 @@ static void directive_line(Dis *dis, const IsaDirective *directive, const u64 *o
 	buf_str(&dis->out, directive->name);
 	if (operand) {
 		buf_byte(&dis->out, ' ');
-		hex(dis, *operand, dis->isa->spaces[dis->isa->code_space].addr_bits);
+		hex(dis, *operand, address_bits(dis->isa));
 	}
 	buf_byte(&dis->out, '\n');
 }
