@@ -486,7 +486,7 @@ static bool hand_over_check(Emit *e, u32 at, const Branch *branch, u32 in, u32 o
 		return false;
 	if (branch->base == IR_NONE) {
 		e->check_base = emit_operand(e, branch->tested);
-	} else if (e->plan.values[branch->tested].last == i) {
+	} else if (e->plan.values[branch->tested].last == i && e->plan.values[branch->tested].uses == 3) { /* twice tested */
 		e->check_base = emit_operand(e, branch->base);
 	} else {
 		return false;

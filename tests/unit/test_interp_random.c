@@ -165,6 +165,12 @@ static IrRef gen_address(Gen *g, unsigned space)
 
 	if (space == 0 && below(g, 8) == 0)
 		return ir_const(g->func, w, DEVICES + below(g, 16));
+	if (space && !g->handler && below(g, 2)) { /* around one register, as on a stack, or at a fixed place */
+		a = below(g, 4) ? ir_get(g->func, 3, 16) : ir_const(g->func, 16, below(g, 8) + (below(g, 8) ? 0 : 60));
+		if (space == 1)
+			a = ir_bin(g->func, IR_OP_AND, a, ir_const(g->func, 16, 63));
+		return ir_bin(g->func, IR_OP_ADD, a, ir_const(g->func, 16, (below(g, 8) - 4) & (space == 1 ? 7 : 0xFFFF)));
+	}
 	a = pick(g, w);
 	if (space == 1)
 		a = ir_bin(g->func, IR_OP_AND, a, ir_const(g->func, w, below(g, 16) ? 63 : 127));
@@ -423,7 +429,7 @@ static Status translate(void *ctx, u64 pc, u64 context, u32 max_insns, Arena *ar
 	u32 n = 0;
 
 	assert_non_null(g.func);
-	*out = (Translation){.breakpoint = w->gap && pc % 16 == 0};
+	*out = (Translation){.breakpoint = w->gap && pc % 16 == 0, .plain_spaces = 6}; /* devices stand in space 0 */
 	while (goes_on && n < max_insns && !out->dirty && !(n && w->gap && pc % 16 == 0)) {
 		g.rng.state = space_cell(&w->spaces[0], pc) * 0x1234567 + context * 77 + pc;
 		ir_insn(g.func, pc, 1, n++);

@@ -278,6 +278,47 @@ static void a_watch_sees_loads_of_known_cells(void **state)
 	isa_destroy(isa);
 }
 
+/* A range check before an access is done by the access; not when the number is wanted elsewhere, too. */
+static void a_checked_number_is_used_again(void **state)
+{
+	static const char text[] = "isa T \"t\"\nspace M : 16 x 0x10000\ncode M\nreg pc : 16\nreg a : 16\nfield v : unsigned\n"
+				   "func at(p:16) : 16 { if (p <u 0x100 || p >=u 0xF000) raise p; return p }\n"
+				   "insn ST \"00000001 vvvvvvvv\" v { let p = at(a + zx(v)); M[p] = p }\n"
+				   "insn LD \"00000010 vvvvvvvv\" v { a = M[at(a + zx(v))] }\n"
+				   "insn HLT \"00000011 vvvvvvvv\" v { stop 3 }\n";
+	DiagList diags;
+	Isa *isa;
+
+	(void)state;
+	diag_init(&diags);
+	isa = isa_load("t", text, strlen(text), NULL, 0, &diags);
+	toy_check(&diags, isa);
+	diag_fini(&diags);
+	for (unsigned i = 0; i < ENGINES; i++) {
+		Machine *machine = create(isa, i ? &lab_engines[i - 1] : NULL);
+		MachineStop stop;
+		u64 cell;
+
+		machine_write(machine, 0, 0, 0x0110); /* ST 16 */
+		machine_write(machine, 0, 1, 0x0201); /* LD 1 */
+		machine_write(machine, 0, 2, 0x0300); /* HLT 0 */
+		machine_set_slot(machine, isa->regs[1].slot, 0x100);
+		machine_write(machine, 0, 0x101, 0x77);
+		stop = machine_run(machine, 100);
+		assert_int_equal(stop.kind, STOP_HALT);
+		assert_int_equal(machine_slot(machine, isa->regs[1].slot), 0x77);
+		assert_int_equal(machine_read(machine, 0, 0x110, &cell), STATUS_OK);
+		assert_int_equal(cell, 0x110);
+		machine_set_pc(machine, 0);
+		machine_set_slot(machine, isa->regs[1].slot, 5);
+		stop = machine_run(machine, 100);
+		assert_int_equal(stop.kind, STOP_TRAP);
+		assert_int_equal(stop.code, 0x15);
+		machine_destroy(machine);
+	}
+	isa_destroy(isa);
+}
+
 /* Thousands of registers and hundreds of branches in one instruction: gigabytes, were all that is known at all of them
  * kept for a whole block. */
 static void blocks_take_memory_within_reason(void **state)
@@ -317,6 +358,7 @@ int main(void)
 		cmocka_unit_test(an_illegal_word_becomes_legal),
 		cmocka_unit_test(the_last_address_faults),
 		cmocka_unit_test(a_watch_sees_loads_of_known_cells),
+		cmocka_unit_test(a_checked_number_is_used_again),
 		cmocka_unit_test(blocks_take_memory_within_reason),
 	};
 
