@@ -463,7 +463,7 @@ static u32 put_data(const Dis *d, const u64 *cells, u32 count)
 	if (!directive) {
 		buf_printf(d->out, "%s %s%s0x%llX", d->dialect->comment_count ? d->dialect->comments[0] : "#",
 			   d->decoded && d->decoded->insn ? d->decoded->insn->name : "no spelling for",
-			   d->decoded && d->decoded->insn ? ", which has no spelling here: " : " ", (unsigned long long)cells[0]);
+			   d->decoded && d->decoded->insn ? ": no spelling here for " : " ", (unsigned long long)cells[0]);
 		if (d->options && d->options->unwritable)
 			*d->options->unwritable = true;
 		return count;

@@ -262,7 +262,7 @@ static void mark_code(Dis *dis)
 /* Of an address in the code space: as wide as the pc, which is what messages and the debugger show. */
 static unsigned address_bits(const Isa *isa)
 {
-	const unsigned all = isa->spaces[isa->code_space].addr_bits, pc = isa->regs[isa->pc_reg].width;
+	const unsigned all = isa->spaces[isa->code_space].addr_bits, pc = isa->pc_width;
 
 	return pc < all ? pc : all;
 }

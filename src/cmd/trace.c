@@ -131,7 +131,7 @@ static void describe(const Trace *trace, u64 count, u32 vcpu, u64 pc, const IsaD
 	size_t start;
 
 	begin_line(trace, count, vcpu, out);
-	hex(trace, pc, code->addr_bits, out);
+	hex(trace, pc, isa->pc_width < code->addr_bits ? isa->pc_width : code->addr_bits, out);
 	buf_str(out, "  ");
 	start = out->len;
 	for (u32 i = 0; i < decoded->cells && i < 8; i++) {
