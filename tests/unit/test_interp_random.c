@@ -529,7 +529,10 @@ static Plain plain_run(World *w, const IrFunc *func, const u64 *args, u64 *resul
 		switch (ins->op) {
 		case IR_OP_ARG: values[i++] = bits_trunc(args[ins->aux], ins->width); continue;
 		case IR_OP_PARAM: i++; continue;
-		case IR_OP_GET: values[i] = w->vcpu.slots[ins->aux]; i++; continue;
+		case IR_OP_GET: /* a block's pc is known, whatever a device's handler jumped to */
+			values[i] = !ins->aux && func->kind == IR_FUNC_BLOCK ? pc : w->vcpu.slots[ins->aux];
+			i++;
+			continue;
 		case IR_OP_PUT: w->vcpu.slots[ins->aux] = value_of(func, values, ins->a); i++; continue;
 		case IR_OP_INSN: ir_is_const(func, ins->a, &pc); i++; continue;
 		case IR_OP_LOAD: case IR_OP_STORE: {
