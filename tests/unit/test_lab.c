@@ -278,6 +278,49 @@ static void a_watch_sees_loads_of_known_cells(void **state)
 	isa_destroy(isa);
 }
 
+/* Two stores and a load, of all widths and at all places that may overlap, also around the end of the space. */
+static void overlaps_are_seen(void **state)
+{
+	static const char text[] =
+		"isa T \"t\"\nspace M : 16 x 0x4000\nspace S : 8 x 8\ncode M\nreg pc : 14\nreg a : 32, b : 8 = 6\n"
+		"field v : unsigned\nfield u : unsigned\n"
+		"insn ST8 \"0001 0000 uuuu vvvv\" u, v { S[b + zx(u)] = zx(v) + 1 }\n"
+		"insn ST16 \"0010 0000 uuuu vvvv\" u, v { S:16[b + zx(u)] = zx(v) * 0x1234 + 5 }\n"
+		"insn ST24 \"0011 0000 uuuu vvvv\" u, v { S:24[b + zx(u)] = zx(v) * 0x654321 + 7 }\n"
+		"insn LD8 \"0101 0000 uuuu 0000\" u { a = a * 3 + zx(S[b + zx(u)]) }\n"
+		"insn LD16 \"0110 0000 uuuu 0000\" u { a = a * 3 + zx(S:16[b + zx(u)]) }\n"
+		"insn LD24 \"0111 0000 uuuu 0000\" u { a = a * 3 + zx(S:24[b + zx(u)]) }\n"
+		"insn HLT \"1111 0000 0000 vvvv\" v { stop 3 }\n";
+	u64 sums[2];
+	DiagList diags;
+	Isa *isa;
+
+	(void)state;
+	diag_init(&diags);
+	isa = isa_load("t", text, strlen(text), NULL, 0, &diags);
+	toy_check(&diags, isa);
+	diag_fini(&diags);
+	for (unsigned i = 0; i < 2; i++) {
+		Machine *machine = create(isa, i ? &lab_engines[0] : NULL);
+		u64 at = 0;
+
+		for (u64 k = 0; k < 27 * 64; k++) { /* widths w of three, places p of four */
+			const u64 w[] = {k % 3, k / 3 % 3, k / 9 % 3}, p[] = {k / 27 % 4, k / 108 % 4, k / 432};
+
+			machine_write(machine, 0, at++, (w[0] + 1) << 12 | p[0] << 4 | (k & 15));
+			machine_write(machine, 0, at++, (w[1] + 1) << 12 | p[1] << 4 | (~k & 15));
+			machine_write(machine, 0, at++, (w[2] + 5) << 12 | p[2] << 4);
+			machine_write(machine, 0, at++, (w[0] + 5) << 12 | p[0] << 4);
+		}
+		machine_write(machine, 0, at, 0xF000);
+		assert_int_equal(machine_run(machine, 100000).kind, STOP_HALT);
+		sums[i] = machine_slot(machine, isa->regs[1].slot);
+		machine_destroy(machine);
+	}
+	assert_int_equal(sums[0], sums[1]);
+	isa_destroy(isa);
+}
+
 /* A range check before an access is done by the access; not when the number is wanted elsewhere, too. */
 static void a_checked_number_is_used_again(void **state)
 {
@@ -358,6 +401,7 @@ int main(void)
 		cmocka_unit_test(an_illegal_word_becomes_legal),
 		cmocka_unit_test(the_last_address_faults),
 		cmocka_unit_test(a_watch_sees_loads_of_known_cells),
+		cmocka_unit_test(overlaps_are_seen),
 		cmocka_unit_test(a_checked_number_is_used_again),
 		cmocka_unit_test(blocks_take_memory_within_reason),
 	};
