@@ -51,6 +51,36 @@ const LabText *lab_text(const char *name)
 	return NULL;
 }
 
+static void no_output(void *ctx, const u8 *bytes, size_t len)
+{
+	(void)ctx;
+	(void)bytes;
+	(void)len;
+}
+
+void lab_silence(Machine *machine)
+{
+	machine_set_output(machine, no_output, NULL);
+	machine_input_end(machine);
+}
+
+int lab_load_text(Loaded *loaded, const LoadOptions *options, const LabText *text)
+{
+	int code = load_text(loaded, text->name, text->begin, (size_t)(text->end - text->begin));
+
+	if (!code)
+		code = load_isa(loaded, options);
+	if (!code)
+		code = load_assemble(loaded, options);
+	if (!code)
+		code = load_machine(loaded, options);
+	if (code)
+		load_complain(loaded);
+	else
+		lab_silence(loaded->machine);
+	return code;
+}
+
 double lab_seconds(void)
 {
 	struct timespec now;

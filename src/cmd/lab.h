@@ -32,6 +32,12 @@ typedef struct LabText {
 } LabText;
 const LabText *lab_text(const char *name);
 
+/* A machine with one of these texts in it, its output dropped and its input ended. 0 or an exit code; complains itself.
+ * load_fini in any case. */
+int lab_load_text(Loaded *loaded, const LoadOptions *options, const LabText *text);
+/* The same for a machine that was loaded otherwise. */
+void lab_silence(Machine *machine);
+
 /* Processor time of this process, in seconds. */
 double lab_seconds(void);
 

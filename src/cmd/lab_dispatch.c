@@ -47,40 +47,23 @@ typedef struct Lab {
 	const char *shown;
 } Lab;
 
-static void no_output(void *ctx, const u8 *bytes, size_t len)
-{
-	(void)ctx;
-	(void)bytes;
-	(void)len;
-}
-
 static int prepare(const Lab *lab, const EngineOps *engine, Loaded *loaded)
 {
 	LoadOptions options = lab->options->load;
-	const LabText *text = lab_text("sieve.asm");
 	int code;
 
 	load_init(loaded);
 	options.engine = engine;
-	if (lab->count) {
-		code = load_all(loaded, &options, lab->names, lab->count);
-	} else {
+	if (!lab->count) {
 		options.isa = "lc3";
-		code = load_text(loaded, text->name, text->begin, (size_t)(text->end - text->begin));
-		if (!code)
-			code = load_isa(loaded, &options);
-		if (!code)
-			code = load_assemble(loaded, &options);
-		if (!code)
-			code = load_machine(loaded, &options);
+		return lab_load_text(loaded, &options, lab_text("sieve.asm"));
 	}
-	if (code) {
+	code = load_all(loaded, &options, lab->names, lab->count);
+	if (code)
 		load_complain(loaded);
-		return code;
-	}
-	machine_set_output(loaded->machine, no_output, NULL);
-	machine_input_end(loaded->machine);
-	return 0;
+	else
+		lab_silence(loaded->machine);
+	return code;
 }
 
 static const EngineOps *engine_of(const Way *way)

@@ -63,36 +63,15 @@ static const char *extension_of(const char *machine)
 	return strcmp(machine, "iridium") == 0 ? "iasm" : "asm";
 }
 
-static void no_output(void *ctx, const u8 *bytes, size_t len)
-{
-	(void)ctx;
-	(void)bytes;
-	(void)len;
-}
-
 static int prepare(const Contestant *c, const LabText *text, const EngineOps *engine, Loaded *loaded)
 {
 	const char *sets[2];
 	LoadOptions options = {.isa = c->machine, .engine = engine, .sets = {.items = sets}};
-	int code;
 
 	for (u32 i = 0; i < 2 && c->sets[i]; i++)
 		sets[options.sets.count++] = c->sets[i];
 	load_init(loaded);
-	code = load_text(loaded, text->name, text->begin, (size_t)(text->end - text->begin));
-	if (!code)
-		code = load_isa(loaded, &options);
-	if (!code)
-		code = load_assemble(loaded, &options);
-	if (!code)
-		code = load_machine(loaded, &options);
-	if (code) {
-		load_complain(loaded);
-		return code;
-	}
-	machine_set_output(loaded->machine, no_output, NULL);
-	machine_input_end(loaded->machine);
-	return 0;
+	return lab_load_text(loaded, &options, text);
 }
 
 static bool result_of(const Contestant *c, Machine *machine, u64 *value)

@@ -69,6 +69,18 @@ static void fill(Machine *machine, Rng *rng)
 	}
 }
 
+static Isa *load(const char *name, const char *text)
+{
+	DiagList diags;
+	Isa *isa;
+
+	diag_init(&diags);
+	isa = isa_load(name, text, strlen(text), NULL, 0, &diags);
+	toy_check(&diags, isa);
+	diag_fini(&diags);
+	return isa;
+}
+
 static Machine *create(const Isa *isa, const EngineOps *engine)
 {
 	MachineConfig config = {.isa = isa, .guest = &guest, .size_program = 2048, .random_seed = 5, .engine = engine};
@@ -108,14 +120,10 @@ static void try_machine(const char *name, const char *text, u64 seed)
 {
 	Machine *machines[ENGINES];
 	MachineStop stops[ENGINES];
-	DiagList diags;
 	Rng rng = {seed};
 	Isa *isa;
 
-	diag_init(&diags);
-	isa = isa_load(name, text, strlen(text), NULL, 0, &diags);
-	toy_check(&diags, isa);
-	diag_fini(&diags);
+	isa = load(name, text);
 	for (unsigned i = 0; i < ENGINES; i++) {
 		Rng same = {seed * 77};
 
@@ -164,17 +172,13 @@ static void counts_are_exact(void **state)
 {
 	static const u16 program[] = {0x000A /* LI R0, 10 */, 0x0200 /* LI R1, 0 */, 0x1240 /* ADD R1, R1, R0 */,
 				      0x203F /* ADDI R0, R0, -1 */, 0x51FD /* BNZ R0, -3 */, 0xA000 /* STOP 0 */};
-	DiagList diags;
 	LabCounts counts;
 	MachineStop stop;
 	Machine *machine;
 	Isa *isa;
 
 	(void)state;
-	diag_init(&diags);
-	isa = isa_load("toy", toy_isa, strlen(toy_isa), NULL, 0, &diags);
-	toy_check(&diags, isa);
-	diag_fini(&diags);
+	isa = load("toy", toy_isa);
 	machine = create(isa, &lab_engines[LAB_COUNTING]);
 	for (u32 i = 0; i < sizeof program / sizeof *program; i++)
 		machine_write(machine, 0, 0x100 + i, program[i]);
@@ -197,14 +201,10 @@ static void an_illegal_word_becomes_legal(void **state)
 {
 	static const char text[] = "isa T \"t\"\nspace M : 8 x 256\ncode M\nreg pc : 8\n"
 				   "insn A \"00000001 00000001\" { stop 3 }\ninsn B \"00000010\" { }\n";
-	DiagList diags;
 	Isa *isa;
 
 	(void)state;
-	diag_init(&diags);
-	isa = isa_load("t", text, strlen(text), NULL, 0, &diags);
-	toy_check(&diags, isa);
-	diag_fini(&diags);
+	isa = load("t", text);
 	for (unsigned i = 0; i < ENGINES; i++) {
 		Machine *machine = create(isa, i ? &lab_engines[i - 1] : NULL);
 
@@ -222,14 +222,10 @@ static void an_illegal_word_becomes_legal(void **state)
 static void the_last_address_faults(void **state)
 {
 	char *text = read_text("tests/isa/rv64gc.isa");
-	DiagList diags;
 	Isa *isa;
 
 	(void)state;
-	diag_init(&diags);
-	isa = isa_load("t", text, strlen(text), NULL, 0, &diags);
-	toy_check(&diags, isa);
-	diag_fini(&diags);
+	isa = load("t", text);
 	for (unsigned i = 0; i < ENGINES; i++) {
 		Machine *machine = create(isa, i ? &lab_engines[i - 1] : NULL);
 
@@ -247,14 +243,10 @@ static void a_watch_sees_loads_of_known_cells(void **state)
 	static const u16 program[] = {0xE041 /* STD R0, R1 */, 0xE440 /* LDD R2, R1 */, 0xA000 /* STOP 0 */};
 	Machine *machine;
 	MachineStop stop;
-	DiagList diags;
 	Isa *isa;
 
 	(void)state;
-	diag_init(&diags);
-	isa = isa_load("toy", toy_isa, strlen(toy_isa), NULL, 0, &diags);
-	toy_check(&diags, isa);
-	diag_fini(&diags);
+	isa = load("toy", toy_isa);
 	machine = create(isa, NULL);
 	for (u32 i = 0; i < 3; i++)
 		machine_write(machine, 0, 0x100 + i, program[i]);
@@ -292,14 +284,10 @@ static void overlaps_are_seen(void **state)
 		"insn LD24 \"0111 0000 uuuu 0000\" u { a = a * 3 + zx(S:24[b + zx(u)]) }\n"
 		"insn HLT \"1111 0000 0000 vvvv\" v { stop 3 }\n";
 	u64 sums[2];
-	DiagList diags;
 	Isa *isa;
 
 	(void)state;
-	diag_init(&diags);
-	isa = isa_load("t", text, strlen(text), NULL, 0, &diags);
-	toy_check(&diags, isa);
-	diag_fini(&diags);
+	isa = load("t", text);
 	for (unsigned i = 0; i < 2; i++) {
 		Machine *machine = create(isa, i ? &lab_engines[0] : NULL);
 		u64 at = 0;
@@ -329,14 +317,10 @@ static void a_checked_number_is_used_again(void **state)
 				   "insn ST \"00000001 vvvvvvvv\" v { let p = at(a + zx(v)); M[p] = p }\n"
 				   "insn LD \"00000010 vvvvvvvv\" v { a = M[at(a + zx(v))] }\n"
 				   "insn HLT \"00000011 vvvvvvvv\" v { stop 3 }\n";
-	DiagList diags;
 	Isa *isa;
 
 	(void)state;
-	diag_init(&diags);
-	isa = isa_load("t", text, strlen(text), NULL, 0, &diags);
-	toy_check(&diags, isa);
-	diag_fini(&diags);
+	isa = load("t", text);
 	for (unsigned i = 0; i < ENGINES; i++) {
 		Machine *machine = create(isa, i ? &lab_engines[i - 1] : NULL);
 		MachineStop stop;
