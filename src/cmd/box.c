@@ -428,6 +428,21 @@ static void report_json(BoxRun *run, const char *state, int code, Buf *out)
 	buf_str(out, "]}\n");
 }
 
+/* The right that a core lacked, by the name of the service in what the machine said. */
+static void hint_right(const BoxCore *core)
+{
+	const Isa *isa = machine_isa(core->machine);
+	char quoted[80];
+
+	for (u32 h = 0; core->stop.kind == STOP_DENIED && core->stop.text && h < isa->host_count; h++) {
+		snprintf(quoted, sizeof quoted, "'%.70s'", isa->hosts[h].name);
+		if (strstr(core->stop.text, quoted)) {
+			say_hint("a core may do what its 'may' lists: this takes '%s'", machine_host_group(core->machine, h));
+			return;
+		}
+	}
+}
+
 /* Says which cores failed; the exit code of the first that did not end well. */
 static int judge(BoxRun *run)
 {
@@ -447,8 +462,10 @@ static int judge(BoxRun *run)
 			continue;
 		outcome_init(&outcome);
 		outcome_of_stop(&outcome, &run->members[i].loaded, &core->stop);
-		if (core->state == CORE_FAILED && !run->options->quiet)
+		if (core->state == CORE_FAILED && !run->options->quiet) {
 			say_error("core %s: %s", core->name, buf_text(&outcome.reason));
+			hint_right(core);
+		}
 		code = code ? code : outcome.code;
 		outcome_fini(&outcome);
 	}

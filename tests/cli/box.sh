@@ -38,6 +38,7 @@ grep -qi 'setm' lines.adder || fail "no trace of the adder"
 sed 's/may: \[output\]/may: []/' squares.yaml >mute.yaml
 expect 159 timeout 20 "$HUSK" box run mute.yaml
 has "$err" "core feeder: the host function 'putc' is not available, at x"
+has "$err" "its 'may' lists: this takes 'output'"
 sed 's/order: little/access: r/' squares.yaml >ro.yaml
 expect 137 timeout 20 "$HUSK" box run --fuel 5000 ro.yaml
 has "$err" "core feeder: this core may not write shared memory 'mailbox', M\\[x400[02]\\], at x30"
