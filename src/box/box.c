@@ -75,10 +75,9 @@ u64 box_time(const Box *box)
 	return box->icount * box->instruction_ns + box->skipped;
 }
 
-u32 box_turn(const Box *box, u64 *left)
+static bool out_of_fuel(const BoxCore *core)
 {
-	*left = box->left;
-	return box->turn;
+	return core->fuel && machine_icount(core->machine) >= core->fuel;
 }
 
 static bool can_run(Box *box, BoxCore *core)
@@ -87,7 +86,7 @@ static bool can_run(Box *box, BoxCore *core)
 		core->state = CORE_READY;
 	if (core->state == CORE_WAITS && (machine_input_pending(core->machine) || machine_input_ended(core->machine)))
 		core->state = CORE_READY;
-	if (core->state == CORE_READY && core->fuel && machine_icount(core->machine) >= core->fuel)
+	if (core->state == CORE_READY && out_of_fuel(core))
 		core->state = CORE_NO_FUEL; /* restored into a box that gives less */
 	return core->state == CORE_READY;
 }
@@ -116,7 +115,7 @@ static CoreState state_after(const BoxCore *core, const MachineStop *stop)
 	case STOP_FRAME:
 	case STOP_BREAK:
 	case STOP_WATCH:
-		return core->fuel && machine_icount(core->machine) >= core->fuel ? CORE_NO_FUEL : CORE_READY;
+		return out_of_fuel(core) ? CORE_NO_FUEL : CORE_READY;
 	case STOP_WAIT: return CORE_WAITS;
 	case STOP_SLEEP: return CORE_SLEEPS;
 	case STOP_HALT: return CORE_HALTED;

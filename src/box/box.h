@@ -68,8 +68,6 @@ u64 box_time(const Box *box);
 
 /* At most max_insns in all. */
 BoxStopKind box_run(Box *box, u64 max_insns);
-/* Core that runs next, and what is left of its quantum. */
-u32 box_turn(const Box *box, u64 *left);
 
 /* Everything: the memories, every core, whose turn it is. Restoring wants a box made in the same way (the same cores with
  * the same descriptions, memories of the same sizes): STATUS_MISMATCH, _FORMAT, _CORRUPT, _TRUNCATED; on error the

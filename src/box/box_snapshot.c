@@ -12,19 +12,11 @@
  */
 #include <string.h>
 
+#include "base/hash.h"
 #include "box/box.h"
 #include "box/box_private.h"
 
 #define MAGIC "HUSKBOX1"
-
-static u64 checksum(const u8 *bytes, size_t len)
-{
-	u64 hash = 0xCBF29CE484222325u;
-
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ bytes[i]) * 0x100000001B3u;
-	return hash;
-}
 
 Status box_snapshot(const Box *box, Buf *out)
 {
@@ -65,7 +57,7 @@ Status box_snapshot(const Box *box, Buf *out)
 	}
 	if (out->failed)
 		return STATUS_NOMEM;
-	buf_u64(out, checksum(out->data + start, out->len - start));
+	buf_u64(out, hash_bytes(HASH_START, out->data + start, out->len - start));
 	return out->failed ? STATUS_NOMEM : STATUS_OK;
 }
 
@@ -143,7 +135,7 @@ static Status read_all(const Box *box, const u8 *bytes, size_t len, Saved *saved
 	if (in.at != in.len || saved->left > box->quantum || saved->turn >= (box->core_count ? box->core_count : 1))
 		return STATUS_CORRUPT;
 	in = (ByteReader){.data = bytes + len - 8, .len = 8};
-	return reader_u64(&in) == checksum(bytes, len - 8) ? STATUS_OK : STATUS_CORRUPT;
+	return reader_u64(&in) == hash_bytes(HASH_START, bytes, len - 8) ? STATUS_OK : STATUS_CORRUPT;
 }
 
 /* The machines' present states, so that a refusal in the middle can be undone. */
@@ -172,9 +164,11 @@ Status box_restore(Box *box, const u8 *bytes, size_t len)
 	status = keep(box, &kept, ends);
 	for (u32 i = 0; i < box->core_count && !status; i++) {
 		status = machine_restore(box->cores[i].machine, saved.machines[i], saved.sizes[i]);
-		for (u32 k = 0; status && k < i; k++)
-			machine_restore(box->cores[k].machine, kept.data + (k ? ends[k - 1] : 0),
-					ends[k] - (k ? ends[k - 1] : 0));
+		for (u32 k = 0; status && k < i; k++) {
+			size_t start = k ? ends[k - 1] : 0;
+
+			machine_restore(box->cores[k].machine, kept.data + start, ends[k] - start);
+		}
 	}
 	buf_fini(&kept);
 	if (status)

@@ -22,7 +22,7 @@
 #include "cmd/trace.h"
 #include "cmd/verbs.h"
 
-enum { SLICE = 1 << 20, LINE_MOST = 1 << 16 };
+enum { SLICE = 1 << 20, LINE_MOST = 1 << 16, INPUT_AHEAD = 1 << 16 };
 
 typedef struct BoxOptions {
 	u64 fuel;
@@ -38,7 +38,7 @@ typedef struct Member {
 	const BoxFileCore *file;
 	Loaded loaded;
 	Buf line;      /* printed, but no whole line yet */
-	bool input, tracing;
+	bool tracing;
 	Trace trace;
 	Buf trace_path;
 } Member;
@@ -76,15 +76,15 @@ static void write_out(BoxRun *run, const void *bytes, size_t len)
 		run->output_closed = true;
 }
 
+/* Only when lines are marked; there is at least a byte. */
 static void write_line(Member *member)
 {
 	Buf out;
 
 	buf_init(&out);
-	if (member->run->prefixed)
-		buf_printf(&out, "%s| ", member->file->name);
+	buf_printf(&out, "%s| ", member->file->name);
 	buf_add(&out, member->line.data, member->line.len);
-	if (member->run->prefixed && (!member->line.len || member->line.data[member->line.len - 1] != '\n'))
+	if (member->line.data[member->line.len - 1] != '\n')
 		buf_byte(&out, '\n');
 	write_out(member->run, out.data, out.len);
 	buf_clear(&member->line);
@@ -204,20 +204,6 @@ static int map_window(BoxRun *run, Member *member, const BoxFileWindow *from)
 	return status ? refuse(run, "core '%s': %s", core, status_text(status)) : 0;
 }
 
-static unsigned right_of_group(const char *group)
-{
-	static const struct {
-		const char *group;
-		unsigned right;
-	} rights[] = {{"output", BOX_MAY_OUTPUT}, {"input", BOX_MAY_INPUT}, {"random", BOX_MAY_RANDOM},
-		      {"time", BOX_MAY_TIME},     {"vcpus", BOX_MAY_VCPUS}};
-
-	for (u32 i = 0; i < sizeof rights / sizeof *rights; i++)
-		if (strcmp(rights[i].group, group) == 0)
-			return rights[i].right;
-	return BOX_MAY_SERVICES;
-}
-
 static void set_rights(BoxRun *run, Member *member)
 {
 	Machine *machine = member->loaded.machine;
@@ -226,12 +212,11 @@ static void set_rights(BoxRun *run, Member *member)
 	for (u32 i = 0; i < member->file->may_count; i++)
 		may |= (unsigned)member->file->may[i];
 	for (u32 h = 0; h < member->loaded.isa->host_count; h++)
-		if (!(may & right_of_group(machine_host_group(machine, h))))
+		if (!(may & box_file_right(machine_host_group(machine, h))))
 			machine_deny_host(machine, h);
 	if (may & BOX_MAY_OUTPUT)
 		machine_set_output(machine, on_output, member);
-	member->input = may & BOX_MAY_INPUT;
-	if (member->input)
+	if (may & BOX_MAY_INPUT)
 		run->reader = member;
 	else
 		machine_input_end(machine);
@@ -378,15 +363,17 @@ static const char *const state_names[] = {
 	[CORE_HALTED] = "halted", [CORE_FAILED] = "failed",          [CORE_NO_FUEL] = "out of fuel",
 };
 
-/* Reads what stdin has; at its end tells the machine so. */
-static void feed(BoxRun *run, bool wait)
+/* Reads what stdin has, waiting for it so long (negative: for ever), unless much of it still waits to be taken. At its end
+ * tells the machine so. */
+static void feed(BoxRun *run, double seconds)
 {
 	u8 bytes[4096];
 	ssize_t got;
 
-	if (!run->reader || machine_input_ended(run->reader->loaded.machine))
+	if (!run->reader || machine_input_ended(run->reader->loaded.machine) ||
+	    machine_input_pending(run->reader->loaded.machine) >= INPUT_AHEAD)
 		return;
-	if (!terminal_wait(STDIN_FILENO, wait ? -1 : 0))
+	if (!terminal_wait(STDIN_FILENO, seconds))
 		return;
 	got = read(STDIN_FILENO, bytes, sizeof bytes);
 	if (got > 0)
@@ -472,49 +459,58 @@ static int judge(BoxRun *run)
 	return code;
 }
 
+typedef enum End { END_NOT_YET, END_ALL, END_OUTPUT, END_SIGNAL, END_FUEL, END_TIMEOUT } End;
+
+static const char *const end_names[] = {
+	[END_ALL] = "ended",   [END_OUTPUT] = "output-closed", [END_SIGNAL] = "interrupted",
+	[END_FUEL] = "fuel",   [END_TIMEOUT] = "timeout",
+};
+
+/* Says how it ended; gives the exit code. */
+static int tell_end(BoxRun *run, End end)
+{
+	int code = judge(run);
+
+	switch (end) {
+	case END_OUTPUT: return EXIT_SIGNAL + 13;
+	case END_SIGNAL: return EXIT_SIGNAL + terminal_signal();
+	case END_FUEL:
+		if (!run->options->quiet)
+			say_error("stopped after %llu instructions (--fuel)", (unsigned long long)run->options->fuel);
+		return EXIT_LIMIT;
+	case END_TIMEOUT:
+		if (!run->options->quiet)
+			say_error("stopped after %g seconds (--timeout)", run->options->timeout);
+		return EXIT_TIMEOUT;
+	default: return code;
+	}
+}
+
 static int run_box(BoxRun *run, const char **state)
 {
 	double deadline = run->options->timeout ? terminal_now() + run->options->timeout : 0;
-	u64 end = run->options->fuel ? box_icount(run->box) + run->options->fuel : ~(u64)0;
+	u64 fuel_end = run->options->fuel ? box_icount(run->box) + run->options->fuel : ~(u64)0;
+	End end = END_NOT_YET;
 
-	int code = 0;
-
-	*state = "ended";
-	for (;;) {
-		u64 most = end - box_icount(run->box);
+	while (!end) {
+		u64 most = fuel_end - box_icount(run->box);
 		BoxStopKind kind;
+		double left;
 
-		feed(run, false);
+		feed(run, 0);
 		kind = box_run(run->box, most < SLICE ? most : SLICE);
-		if (kind == BOX_ENDED || run->output_closed || terminal_signal() || box_icount(run->box) >= end ||
-		    (deadline && terminal_now() >= deadline))
-			code = judge(run);
-		if (kind == BOX_ENDED)
-			return code;
-		if (run->output_closed) {
-			*state = "output-closed";
-			return EXIT_SIGNAL + 13;
-		}
-		if (terminal_signal()) {
-			*state = "interrupted";
-			return EXIT_SIGNAL + terminal_signal();
-		}
-		if (box_icount(run->box) >= end) {
-			*state = "fuel";
-			if (!run->options->quiet)
-				say_error("stopped after %llu instructions (--fuel)",
-					  (unsigned long long)run->options->fuel);
-			return EXIT_LIMIT;
-		}
-		if (deadline && terminal_now() >= deadline) {
-			*state = "timeout";
-			if (!run->options->quiet)
-				say_error("stopped after %g seconds (--timeout)", run->options->timeout);
-			return EXIT_TIMEOUT;
-		}
-		if (kind == BOX_WAITS)
-			feed(run, true);
+		left = deadline ? deadline - terminal_now() : -1;
+		end = kind == BOX_ENDED                     ? END_ALL
+		      : run->output_closed                  ? END_OUTPUT
+		      : terminal_signal()                   ? END_SIGNAL
+		      : box_icount(run->box) >= fuel_end    ? END_FUEL
+		      : deadline && left <= 0               ? END_TIMEOUT
+							    : END_NOT_YET;
+		if (!end && kind == BOX_WAITS)
+			feed(run, left);
 	}
+	*state = end_names[end];
+	return tell_end(run, end);
 }
 
 static int restore(BoxRun *run, const char *path)

@@ -29,6 +29,12 @@ void box_file_free(BoxFile *file)
 	(void)file;
 }
 
+unsigned box_file_right(const char *name)
+{
+	(void)name;
+	return 0;
+}
+
 #else
 
 #include <cyaml/cyaml.h>
@@ -226,6 +232,14 @@ void box_file_free(BoxFile *file)
 
 	if (file)
 		cyaml_free(&config, &box_value, file, 0);
+}
+
+unsigned box_file_right(const char *name)
+{
+	for (size_t i = 0; i < COUNT(rights); i++)
+		if (strcmp(rights[i].str, name) == 0)
+			return (unsigned)rights[i].val;
+	return 0;
 }
 
 #endif

@@ -56,5 +56,7 @@ typedef struct BoxFile {
 /* 0 or an exit code; complains itself, with place. */
 int box_file_load(const char *path, BoxFile **out);
 void box_file_free(BoxFile *file);
+/* The BoxRight of that name; 0: there is none. */
+unsigned box_file_right(const char *name);
 
 #endif

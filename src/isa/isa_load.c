@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/nearest.h"
 #include "isa/isa_parse.h"
 
@@ -174,13 +175,6 @@ static void add_cycles(Parser *p)
 	isa->cycles_reg = (u16)isa->reg_count++;
 }
 
-static u64 hash_text(u64 hash, const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ (u8)text[i]) * 0x100000001B3u;
-	return hash;
-}
-
 Isa *isa_load(const char *name, const char *text, size_t len, const IsaChoice *choices, u32 choice_count,
 	      DiagList *diags)
 {
@@ -238,10 +232,10 @@ Isa *isa_load(const char *name, const char *text, size_t len, const IsaChoice *c
 			if (!build_decoder(p))
 				p->give_up = true;
 		}
-		isa->hash = hash_text(0xCBF29CE484222325u, text, len);
+		isa->hash = hash_bytes(HASH_START, text, len);
 		for (u32 i = 0; i < isa->option_count; i++)
-			isa->hash = hash_text(isa->hash, isa->options[i].choices[isa->options[i].chosen],
-					      strlen(isa->options[i].choices[isa->options[i].chosen]) + 1);
+			isa->hash = hash_bytes(isa->hash, isa->options[i].choices[isa->options[i].chosen],
+					       strlen(isa->options[i].choices[isa->options[i].chosen]) + 1);
 	}
 	if (isa->arena.failed || isa->mnemonics.failed || (p->give_up && diags->errors == errors))
 		diag_report_file(diags, DIAG_ERROR, name, NULL, "out of memory");

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/hash.h"
 
 enum {
 	SNAPSHOT_VERSION = 3,
@@ -30,15 +31,6 @@ enum {
 };
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "cells are copied as they lie: port copy_cells first");
-
-static u64 checksum(const u8 *bytes, size_t len)
-{
-	u64 hash = 0xCBF29CE484222325u; /* FNV-1a, 64 bits */
-
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ bytes[i]) * 0x100000001B3u;
-	return hash;
-}
 
 /* ---- Writing ---- */
 
@@ -222,7 +214,7 @@ Status machine_snapshot(const Machine *machine, Buf *out)
 	len = out->len - start + CHECK_BYTES;
 	for (unsigned i = 0; i < 8; i++)
 		out->data[start + LENGTH_AT + i] = (u8)(len >> (8 * i));
-	buf_u64(out, checksum(out->data + start, out->len - start));
+	buf_u64(out, hash_bytes(HASH_START, out->data + start, out->len - start));
 	return out->failed ? STATUS_NOMEM : STATUS_OK;
 }
 
@@ -247,7 +239,7 @@ static Status open_body(const u8 *bytes, size_t len, ByteReader *body)
 	if (total != len)
 		return total > len ? STATUS_TRUNCATED : STATUS_CORRUPT;
 	reader.at = len - CHECK_BYTES;
-	if (reader_u64(&reader) != checksum(bytes, len - CHECK_BYTES))
+	if (reader_u64(&reader) != hash_bytes(HASH_START, bytes, len - CHECK_BYTES))
 		return STATUS_CORRUPT;
 	*body = (ByteReader){ .data = bytes, .len = len - CHECK_BYTES, .at = HEAD_BYTES };
 	return STATUS_OK;

@@ -70,6 +70,19 @@ has "$out" '^right\| hello$'
 expect 0 timeout 20 "$HUSK" box run --plain two.yaml </dev/null
 has "$out" '^hello$'
 
+# A core that waits for input does not hold the box beyond --timeout.
+cat >ask.asm <<'ASM'
+        .ORIG x3000
+        GETC
+        HALT
+        .END
+ASM
+printf 'box: ask\ncores:\n  - {name: a, machine: lc3, program: [ask.asm], set: [profile=tiny], may: [input, services]}\n' >ask.yaml
+mkfifo silence
+exec 9<>silence
+expect 124 timeout 15 "$HUSK" box run --timeout 0.5 ask.yaml <&9
+has "$err" 'stopped after 0.5 seconds'
+
 # bad SED PATTERN: squares.yaml changed so is refused with such a message.
 bad() {
 	sed "$1" squares.yaml >bad.yaml
