@@ -35,7 +35,7 @@ typedef enum ExitKind {
 	EXIT_STOP,    /* `stop code`: value = code */
 	EXIT_RAISE,   /* `raise n`: value = n */
 	EXIT_ILLEGAL, /* no such encoding */
-	EXIT_FAULT,   /* access outside a space: space, value = address, write */
+	EXIT_FAULT,   /* access outside a space, or without the right to it: space, value = address, write, fetch */
 	EXIT_WAIT,    /* a host function must wait for input; run the same instruction again later */
 	EXIT_BREAK,   /* breakpoint at slot 0 */
 	EXIT_WATCH,   /* a watched cell was accessed: space, value = address, write */
@@ -48,6 +48,7 @@ typedef struct VcpuExit {
 	u64 value;
 	u16 space;
 	bool write;
+	bool fetch;       /* FAULT: no instruction can be had from there */
 	Status status;
 } VcpuExit;
 

@@ -12,6 +12,15 @@
  *     first. An access narrower than a cell does not exist.
  *  3. A cell's host integer never has bits above cell_bits.
  *  4. ATTR_CODE is set on every granule that a translated block was made from.
+ *
+ * A *paged* space is a large byte space of which only parts are there (the memory of a process). attr has a byte per
+ * page of 4096 cells, and an access needs the right in it:
+ *
+ *     absent    0: no right at all; the first touch asks the machine's pager (machine/pages.h)
+ *     present   ATTR_PRESENT | rights | ATTR_CODE, ATTR_WATCH_*; the page counts against the memory limit
+ *
+ *  5. Bytes of an absent page at `base` are zero, or belong to shared memory that was put there (space_pages_back).
+ *  6. A present page without rights keeps its content (mprotect(PROT_NONE)).
  */
 #ifndef CORE_SPACE_H
 #define CORE_SPACE_H
@@ -25,6 +34,16 @@ enum SpaceAttr {
 	ATTR_IO_WRITE = 4,    /* `on write` handles it */
 	ATTR_WATCH_READ = 8,  /* the debugger wants to know */
 	ATTR_WATCH_WRITE = 16,
+	/* Paged spaces, where no device answers: */
+	ATTR_PRESENT = 2,
+	ATTR_READ = 32,
+	ATTR_WRITE = 64,
+	ATTR_EXEC = 128,
+	ATTR_RIGHTS = ATTR_READ | ATTR_WRITE | ATTR_EXEC,
+	/* A plain access finds exactly the right among these. */
+	ATTR_PAGED_LOAD = ATTR_READ | ATTR_WATCH_READ,
+	ATTR_PAGED_STORE = ATTR_WRITE | ATTR_CODE | ATTR_WATCH_WRITE,
+
 	ATTR_SLOW_READ = ATTR_IO_READ | ATTR_WATCH_READ,
 	ATTR_SLOW_WRITE = ATTR_CODE | ATTR_IO_WRITE | ATTR_WATCH_WRITE,
 };
@@ -38,8 +57,12 @@ typedef struct Space {
 	size_t mapped, attr_mapped; /* bytes */
 	u8 cell_bits, cell_shift, attr_shift;
 	bool wraps, big;
+	bool paged;
+	u64 present;      /* paged: pages that are */
 	const char *name; /* borrowed from the Isa */
 } Space;
+
+enum { SPACE_PAGE = 4096, SPACE_PAGE_SHIFT = 12 };
 
 /* Reserves room for max_cells and makes `cells` of them usable, all zero. */
 Status space_init(Space *space, const char *name, unsigned cell_bits, u64 cells, u64 max_cells, bool wraps, bool big);
@@ -52,6 +75,21 @@ void space_clear(Space *space);
 /* One cell, no checks but wrapping/bounds: false when out of range. For loaders, debuggers, snapshots. */
 bool space_peek(const Space *space, u64 address, u64 *value);
 bool space_poke(Space *space, u64 address, u64 value); /* does not invalidate code: use machine_write */
+
+/* ---- Paged spaces (space_paged.c). Pages by number; code made from them is the caller's business ---- */
+
+/* Reserves `cells` addresses (a multiple of SPACE_PAGE); nothing is present. Little-endian bytes. */
+Status space_init_paged(Space *space, const char *name, u64 cells);
+/* Absent pages become present, with these rights; present ones get the rights and keep their content. */
+void space_pages_add(Space *space, u64 page, u64 count, u8 rights);
+/* New rights for those that are present. */
+void space_pages_protect(Space *space, u64 page, u64 count, u8 rights);
+/* Absent again, the memory given back; shared memory is taken away. */
+Status space_pages_drop(Space *space, u64 page, u64 count);
+/* Absent pages lie in this shared memory from now on (a memfd that can't shrink), from `offset` on. Still absent. */
+Status space_pages_back(Space *space, u64 page, u64 count, int fd, u64 offset);
+/* The first present page from *page on; false: none. */
+bool space_next_present(const Space *space, u64 *page);
 
 static inline u64 space_cell(const Space *space, u64 index)
 {

@@ -193,6 +193,25 @@ struct Guest {
 	void (*describe)(const Machine *machine, Buf *out);
 	/* Figures about a run that has ended, a line each: the end of husk run --verbose. */
 	void (*summary)(const Machine *machine, Buf *out);
+	/* ---- Guests with an operating system of their own (src/linux) ---- */
+	bool takes_arguments; /* words behind the program's name are the program's */
+	bool is_linux;        /* its private bytes begin with a Kernel pointer: linux/linux.h */
+	/* An instruction left with EXIT_FAULT, _ILLEGAL or _RAISE and no handler of the description took it. True: the
+	 * vCPU goes on at its slots; the attempt counts as one instruction. */
+	bool (*exception)(Machine *machine, const VcpuExit *exit);
+	/* machine_want_attention(vcpu) was called, and that vCPU is about to run and is current. */
+	void (*attend)(Machine *machine);
+	/* Nobody can run. True: somebody waits for something outside (a host descriptor, a signal), so machine_run gives
+	 * STOP_SLEEP (code ~0 when there is no hour) instead of STOP_DEADLOCK. */
+	bool (*waits_outside)(Machine *machine);
+	/* Time has advanced (machine_set_time, or virtual time jumped): timers. Also between slices. */
+	void (*time_passed)(Machine *machine);
+	/* The hour of the earliest timer that `time_passed` looks for; ~0: none. */
+	u64 (*next_hour)(Machine *machine);
+	/* What snapshots need beyond slots, spaces and private bytes; and giving everything back. */
+	Status (*save)(const Machine *machine, Buf *out);
+	Status (*restore)(Machine *machine, const u8 *bytes, size_t len);
+	void (*fini)(Machine *machine);
 	/* Text for the end of a session ("exit code of HALT"): maps a halt code to a process exit code; NULL = code. */
 	int (*exit_code)(const Machine *machine, u64 code);
 };
@@ -200,7 +219,8 @@ struct Guest {
 typedef struct MachineConfig {
 	const Isa *isa;      /* borrowed; must outlive the machine */
 	const Guest *guest;  /* borrowed, may be NULL: a machine of an .isa alone */
-	u64 memory_limit;    /* bytes over all spaces and tables; 0 = 256 MiB */
+	u64 memory_limit;    /* bytes over all spaces and tables, of paged ones what is present; 0 = 256 MiB */
+	u8 address_bits;     /* of paged spaces: 2^n addresses; 0 = 38 (as RISC-V's Sv39 gives a process) */
 	u64 size_program;    /* cells for spaces of `size NAME` before load; 0 = 65536 */
 	u64 random_seed;     /* for `host random` and the jitter of quanta; deterministic */
 	u64 jitter_seed;     /* besides, for the jitter alone */
@@ -271,6 +291,9 @@ const char *machine_host_group(const Machine *machine, u32 host);
 /* Takes it away: who calls it stops with STOP_DENIED. Not part of a snapshot. */
 void machine_deny_host(Machine *machine, u32 host);
 /* For host functions: */
+void machine_want_attention(Machine *machine, u32 vcpu);
+void machine_put(Machine *machine, const u8 *bytes, size_t len);        /* to the output */
+void machine_put_errors(Machine *machine, const u8 *bytes, size_t len); /* where machine_set_errors says, behind it */
 void machine_putc(Machine *machine, u8 byte);
 bool machine_key_ready(Machine *machine);
 int machine_key(Machine *machine); /* 0..255; -1: none yet; -2: end of input */

@@ -77,6 +77,8 @@ void machine_vcpu_pause(Machine *machine, u32 number, bool on);
  * the channel. A channel is any number; the guest says what it means (guest->describe_wait). Nothing may have been
  * changed before. */
 HostResult machine_wait_for(Machine *machine, u64 channel);
+/* The same, but at `hour` (machine_time) it is tried again in any case. */
+HostResult machine_wait_until(Machine *machine, u64 channel, u64 hour);
 /* Makes everyone who waits for it READY. */
 void machine_wake(Machine *machine, u64 channel);
 /* The instruction completes; the vCPU goes on when machine_time has advanced by ns. */
@@ -88,5 +90,11 @@ u64 machine_time(const Machine *machine);
 /* From outside; never backwards. No effect on virtual time. */
 void machine_set_time(Machine *machine, u64 ns);
 bool machine_time_is_virtual(const Machine *machine);
+/* Real time within a slice: gives the time since reset, never backwards. Asked only by machine_clock. */
+typedef u64 (*MachineClock)(void *ctx);
+void machine_set_clock(Machine *machine, MachineClock clock, void *ctx);
+/* For host functions: machine_time as exact as the clock gives it. What the clock said is recorded, and is given again
+ * when the run is replayed. */
+u64 machine_clock(Machine *machine);
 
 #endif
