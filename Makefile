@@ -64,7 +64,7 @@ endif
 
 # Two archives: the tools that turn text into cells (all that building the guests' images needs), then the rest.
 BOOT_SRC := $(wildcard src/base/*.c src/ir/*.c src/core/*.c src/isa/*.c src/asm/*.c)
-REST_SRC := $(wildcard src/lab/*.c src/box/*.c src/interp/*.c src/machine/*.c src/debug/*.c src/guests/*.c src/guests/*/*.c)
+REST_SRC := $(wildcard src/lab/*.c src/box/*.c src/interp/*.c src/machine/*.c src/debug/*.c src/linux/*.c src/guests/*.c src/guests/*/*.c)
 CMD_SRC := $(wildcard src/cmd/*.c)
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 

@@ -208,6 +208,8 @@ struct Guest {
 	void (*time_passed)(Machine *machine);
 	/* The hour of the earliest timer that `time_passed` looks for; ~0: none. */
 	u64 (*next_hour)(Machine *machine);
+	/* Console input has arrived, or its end (recorded and replayed as such). */
+	void (*input_arrived)(Machine *machine);
 	/* What snapshots need beyond slots, spaces and private bytes; and giving everything back. */
 	Status (*save)(const Machine *machine, Buf *out);
 	Status (*restore)(Machine *machine, const u8 *bytes, size_t len);

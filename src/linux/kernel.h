@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The inside of the Linux personality: who is who, and the rules that all files of this folder keep.
+ *
+ *     Kernel ---- Process ---- Task (a thread = a vCPU)
+ *       |            |-- Mm        memory: areas, an address space of the machine      mm.h
+ *       |            |-- FdTable   descriptors -> File (an open file description)      file.h
+ *       |            |-- FsState   working directory, root, umask                      vfs.h
+ *       |            `-- Signals   handlers; pending ones                              signal.h
+ *       `-- Vfs      mounts, nodes                                                     vfs.h
+ *
+ * System calls. `i64 sys_NAME(Task *task, const u64 *a)` with a[0..5]; the tables syscalls_*.def list them:
+ *
+ *     X(63, read, RESTART, "fol")       number, name, what a signal does to it while it waits, arguments for strace
+ *
+ * A result is >= 0, or -errno, or one of
+ *     CALL_WAIT   nothing could be done yet. Before, the function named what it waits for (task_watch) and until when
+ *                 (task_wait_hour). It is called again, with task->call.again set, when one of these happened. What it
+ *                 must remember between is in task->call.data and call.progress; it must find everything else anew.
+ *     CALL_DONE   registers are set already (execve, rt_sigreturn), or the task has ended
+ * Signals are no concern of a sys_ function: the dispatcher (kernel.c) looks for them when it wants to wait, and then
+ * gives call.progress if that is not 0, else does what the table's column says: RESTART (the call is made again after
+ * a handler with SA_RESTART, else EINTR), INTERRUPT (always EINTR), NEVER (waits on).
+ *
+ * Hostile callers. Every pointer and length is checked by user_read / user_write (machine_copy_in/out: the program's
+ * own rights; EFAULT). A length is never trusted for an allocation: work in pieces of at most CHUNK bytes.
+ * Everything a program can make more of is counted against a limit (kernel->limits).
+ *
+ * Nothing blocks the host thread: host descriptors are O_NONBLOCK, and waiting for them is kernel_watch_host.
+ */
+#ifndef LINUX_KERNEL_H
+#define LINUX_KERNEL_H
+
+#include <errno.h>
+
+#include "linux/linux.h"
+#include "machine/pages.h"
+#include "machine/vcpus.h"
+
+typedef struct Process Process;
+typedef struct Mm Mm;
+typedef struct File File;
+typedef struct FdTable FdTable;
+typedef struct FsState FsState;
+typedef struct Signals Signals;
+typedef struct Vfs Vfs;
+
+enum {
+	CHUNK = 64 * 1024,
+	PATH_LIMIT = 4096,   /* with the 0 */
+	IOV_LIMIT = 1024,
+};
+
+/* Results that are no results. */
+#define CALL_WAIT ((i64)-0x10000)
+#define CALL_DONE ((i64)-0x10001)
+
+typedef enum CallRestart { CALL_RESTART, CALL_INTERRUPT, CALL_NEVER } CallRestart;
+
+typedef struct Syscall {
+	u32 number;
+	const char *name, *arguments;
+	CallRestart restart;
+	i64 (*call)(Task *task, const u64 *a);
+} Syscall;
+
+/* ---- Waiting (wait.c) ----
+ * A queue is a list of tasks that want to be called again when something about an object changes. It is embedded in
+ * the object; waking it takes everybody off. A task leaves all its queues before its call is made again. */
+typedef struct Waiter Waiter;
+typedef struct WaitQueue {
+	Waiter *first;
+} WaitQueue;
+
+void wait_init(WaitQueue *queue);
+void wait_fini(WaitQueue *queue); /* wakes them */
+void wait_wake(WaitQueue *queue);
+/* For a call that gives CALL_WAIT: any number of queues, and an hour (monotonic ns; the earliest counts). False: no
+ * memory; give -ENOMEM. */
+bool task_watch(Task *task, WaitQueue *queue);
+void task_wait_hour(Task *task, u64 hour);
+void task_unwatch(Task *task);
+/* Makes its call be tried again (a signal came). */
+void task_wake(Task *task);
+
+/* What a call has to remember while it waits. Zero when a call begins. */
+typedef struct Call {
+	u64 number;
+	u64 args[6];
+	bool again;
+	u64 hour;          /* of task_wait_hour; ~0 none */
+	i64 progress;      /* what to give instead of EINTR: bytes done so far */
+	u64 data[6];       /* the call's own (deadlines ...) */
+	u64 started;       /* monotonic ns */
+} Call;
+
+typedef struct AltStack {
+	u64 base, size;
+	u32 flags;
+} AltStack;
+
+/* A pending signal with what is known about it. */
+typedef struct SignalInfo {
+	i32 number, code, error;
+	i32 pid, uid;      /* who sent it */
+	u64 address;       /* faults; timers: overrun */
+	u64 value;         /* sigval */
+	i32 status;        /* SIGCHLD */
+	i32 timer;
+} SignalInfo;
+
+typedef struct SignalQueue {
+	u64 set;           /* bit n-1: signal n is in it */
+	SignalInfo *infos; /* owned; in order of arrival */
+	u32 count, cap;
+} SignalQueue;
+
+struct Task {
+	Kernel *kernel;
+	Process *process;
+	Task *next;            /* of the process */
+	u32 vcpu;
+	i32 tid;
+	char name[16];
+	Call call;
+	Waiter *waiters;       /* owned */
+	u64 blocked;           /* signals, bit n-1 */
+	u64 saved_blocked;     /* what sigsuspend, ppoll, pselect put aside */
+	bool has_saved_blocked;
+	SignalQueue pending;
+	AltStack alt_stack;
+	u64 clear_tid;         /* address, or 0 */
+	u64 robust_list, robust_len;
+	WaitQueue *vfork_done; /* the parent waits there until exec or exit, or NULL */
+	bool ending;
+	u64 started_icount;
+};
+
+struct Process {
+	Kernel *kernel;
+	Process *next;         /* of kernel->processes */
+	Process *parent;       /* NULL: the first one */
+	i32 pid, pgid, sid;
+	Task *tasks;
+	Mm *mm;                /* counted reference; NULL when it is a zombie */
+	FdTable *files;        /* likewise */
+	FsState *fs;           /* likewise */
+	Signals *signals;      /* handlers, counted */
+	SignalQueue pending;   /* for any of its threads */
+	bool zombie, exiting, stopped, continued, did_exec;
+	i32 exit_code, exit_signal, stop_signal; /* exit_signal: what killed it, or 0 */
+	i32 death_signal;      /* what the parent gets: SIGCHLD, or 0 */
+	WaitQueue children_changed;
+	u64 limits[16][2];     /* RLIMIT_*: soft, hard */
+	u64 user_icount, children_icount;
+	u32 user, group;
+	struct Timers *timers; /* owned, or NULL */
+	char *program;         /* owned: path of what it executes, in the guest */
+	Buf arguments, environment, auxv; /* as it began: /proc/self/cmdline ... */
+	u64 started;           /* monotonic ns */
+};
+
+typedef struct KernelLimits {
+	u64 processes, files, open, storage, output;
+} KernelLimits;
+
+struct Kernel {
+	Machine *machine;
+	const LinuxAbi *abi;
+	KernelLimits limits;
+	Process *processes;    /* the first is init */
+	Task **tasks;          /* by vCPU number; owned */
+	u32 task_cap, task_count, process_count;
+	i32 next_pid;
+	i32 foreground;        /* process group of the terminal */
+	Vfs *vfs;
+	u64 open_files;        /* counted against limits.open */
+	u64 storage;           /* bytes in memory files */
+	u64 output;            /* bytes on the console */
+	u64 real_time;         /* ns since 1970 at machine time 0 */
+	const LinuxTerminal *terminal;
+	char host_name[65];
+	bool net;
+	u32 user, group;
+	char *program;         /* owned: config.program */
+	char **arguments, **environment; /* owned, ended by NULL */
+	char *directory;
+	MachineOutput trace;
+	void *trace_ctx;
+	u8 *reported;          /* unknown calls already told of, by number */
+	WaitQueue console_input;
+	struct HostWatches *watches; /* fd.c: host descriptors somebody waits for */
+	struct FutexTable *futexes;
+	int end_signal;
+	bool ended;
+	const char *denied;    /* what was refused, for the message at the end */
+};
+
+static inline Kernel *kernel_of(const Machine *machine)
+{
+	return *(Kernel *const *)machine_private((Machine *)(uintptr_t)machine);
+}
+
+/* ---- kernel.c ---- */
+Task *task_current(Kernel *kernel);
+u64 kernel_now(Kernel *kernel);       /* monotonic, ns */
+u64 kernel_real_time(Kernel *kernel); /* ns since 1970 */
+void kernel_random(Kernel *kernel, void *to, size_t len); /* as the machine's seed decides */
+/* Whoever waits on the queue is woken when poll() finds one of `events` (POLLIN ...) on the descriptor. Once. */
+bool kernel_watch_host(Kernel *kernel, int fd, short events, WaitQueue *queue);
+const Syscall *kernel_syscall(u64 number);
+
+/* ---- user.c: the memory of the program that calls ---- */
+bool user_read(Task *task, u64 address, void *to, u64 len);
+bool user_write(Task *task, u64 address, const void *from, u64 len);
+/* A text ended by 0, at most size - 1 bytes. Gives its length, -EFAULT, or -ENAMETOOLONG. */
+i64 user_string(Task *task, u64 address, char *to, size_t size);
+/* struct timespec -> ns. False: EFAULT, or *ns = ~0 for values that make no sense (EINVAL). */
+bool user_timespec(Task *task, u64 address, u64 *ns);
+bool user_put_timespec(Task *task, u64 address, u64 ns);
+bool user_put_u32(Task *task, u64 address, u32 value);
+bool user_put_u64(Task *task, u64 address, u64 value);
+
+/* ---- strace.c ---- */
+void strace_enter(Task *task);              /* before the call's first try */
+void strace_leave(Task *task, i64 result);  /* as Linux would see it */
+void strace_signal(Task *task, const SignalInfo *info);
+void strace_exit(const Task *task, i32 code, i32 signal);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The Linux personality: one Machine is one computer that runs Linux programs. What a kernel would do is done here, in
+ * C, on the guest's memory: processes are address spaces of the machine (machine/pages.h), threads its vCPUs, files a
+ * virtual file system of its own. No system call reaches the host by itself: what of the host a program may see was
+ * given in LinuxConfig, and everything else is denied.
+ *
+ *     rv64.isa: ecall = host syscall() --> guests/rv64 (registers, signal frames: LinuxAbi) --> linux/ (what they mean)
+ *
+ * What an instruction set has to say about itself is in LinuxAbi; the rest knows no instruction set.
+ * One thread at a time per machine, as for the machine itself. Needs a Linux host.
+ */
+#ifndef LINUX_LINUX_H
+#define LINUX_LINUX_H
+
+#include <poll.h>
+
+#include "base/buf.h"
+#include "base/diag.h"
+#include "base/status.h"
+#include "machine/machine.h"
+
+typedef struct Kernel Kernel;
+typedef struct Task Task;
+
+/* A folder or file of the host that programs see. */
+typedef struct LinuxMount {
+	const char *host, *guest; /* guest: an absolute path */
+	bool read_only;
+} LinuxMount;
+
+/* The terminal behind the console, if there is one. Descriptors 0, 1, 2 as bits. All may be NULL. */
+typedef struct LinuxTerminal {
+	void *ctx;
+	u32 is_terminal;
+	/* struct termios and winsize of Linux, as bytes (36, 8); false: no. */
+	bool (*get_mode)(void *ctx, u8 *termios);
+	bool (*set_mode)(void *ctx, const u8 *termios);
+	bool (*get_size)(void *ctx, u8 *winsize);
+} LinuxTerminal;
+
+typedef struct LinuxConfig {
+	const char *const *arguments; /* argv; argument_count of them. 0: the program's name alone */
+	u32 argument_count;
+	const char *const *environment; /* "NAME=value" */
+	u32 environment_count;
+	const char *program;      /* its path in the guest, absolute; NULL: "/" and the last part of the file's name */
+	const char *root;         /* host folder that is the guest's / : -L (read-only) or --root */
+	bool root_writable;       /* copy-on-write: changes are kept in memory, or in root_changes */
+	const char *root_changes; /* host folder for them, or NULL */
+	const LinuxMount *mounts;
+	u32 mount_count;
+	const char *directory;    /* where the program starts, in the guest; NULL = "/" */
+	const char *host_name;    /* NULL = "husk" */
+	bool net;                 /* sockets of the Internet families through the host */
+	u64 real_time;            /* ns since 1970 at machine time 0 */
+	u32 user, group;
+	/* Limits; 0 = the default. Memory is the machine's own limit, threads its vCPU limit. */
+	u64 process_limit;        /* processes alive at once: 256 */
+	u64 file_limit;           /* descriptors of one process: 1024 */
+	u64 open_limit;           /* open files of all together: 16384 */
+	u64 storage_limit;        /* bytes in files kept in memory: 1 GiB */
+	u64 output_limit;         /* bytes written to the console: no limit */
+	const LinuxTerminal *terminal; /* borrowed, or NULL */
+	/* A line for each call, as strace prints it; NULL: none. */
+	MachineOutput trace;
+	void *trace_ctx;
+	/* Calls that do not exist here, when there is no trace: told at the end by guest->summary. */
+} LinuxConfig;
+
+/* Before the program is loaded (guest->load). What is borrowed need only live during the call, but for `terminal` and
+ * `trace`. Messages (a folder that is not there) to diags. */
+Status linux_configure(Machine *machine, const LinuxConfig *config, DiagList *diags);
+
+/* A signal from outside, to the foreground process group (SIGINT, SIGWINCH) or the first process (the others).
+ * STATUS_NOT_FOUND: nobody is left. */
+Status linux_signal(Machine *machine, int number);
+/* The run ended because the first process did: by this signal, or 0. */
+int linux_end_signal(const Machine *machine);
+/* A path in the guest that the root knows: for finding the program. STATUS_OK and the bytes of the file. */
+Status linux_read_file(Machine *machine, const char *path, Buf *out);
+
+/* Does a program wait for console input? Only then should the driver read it. */
+bool linux_wants_input(const Machine *machine);
+/* Descriptors of the host that programs wait for. Gives how many there are, of which `cap` are written. */
+u32 linux_poll_set(const Machine *machine, struct pollfd *fds, u32 cap);
+/* After poll(): revents say what happened; between slices and after STOP_SLEEP. */
+void linux_poll_done(Machine *machine, const struct pollfd *fds, u32 count);
+
+/* ---- What an instruction set says about itself ---- */
+
+typedef struct LinuxRegisters { /* numbers of slots */
+	u32 pc, sp, tls, result, number; /* result: also the first argument where both are one register */
+	u32 args[6];
+} LinuxRegisters;
+
+typedef struct LinuxAbi {
+	const char *machine_name;  /* uname: "riscv64" */
+	u16 elf_machine;           /* EM_RISCV 243 */
+	u32 elf_flags_refused;     /* e_flags bits that it can't run */
+	u64 hwcap;                 /* AT_HWCAP */
+	LinuxRegisters registers;
+	/* Code that every program finds in its vDSO page: the return from signal handlers. */
+	const u8 *trampoline;
+	u32 trampoline_len;
+	/* Signal frames. save: everything of the current vCPU into the frame's machine context, `frame_size` bytes (a
+	 * multiple of 16) that lie above siginfo (128 bytes): struct ucontext as Linux lays it out for this machine.
+	 * restore: the reverse, false when it makes no sense. */
+	u32 frame_size;
+	u32 mask_offset, stack_offset; /* of uc_sigmask and uc_stack in it */
+	void (*save)(Machine *machine, u8 *frame);
+	bool (*restore)(Machine *machine, const u8 *frame);
+	/* Registers for the handler: number, address of siginfo, of the context, where it returns to. */
+	void (*enter)(Machine *machine, u64 handler, u64 stack, u64 number, u64 info, u64 context, u64 back);
+	/* Which signal an exit of the engine is (SIGSEGV, SIGILL, SIGTRAP, SIGBUS, SIGFPE), its si_code and si_addr. */
+	int (*signal_of)(const Machine *machine, const VcpuExit *exit, i32 *code, u64 *address);
+	/* All registers as at the start of a program. */
+	void (*reset)(Machine *machine);
+} LinuxAbi;
+
+/* ---- For the guest's folder: members of its Guest struct, and host functions ---- */
+
+Status linux_create(Machine *machine, const LinuxAbi *abi); /* from guest->reset or load: private bytes = Kernel * */
+HostResult linux_syscall(Machine *machine, const u64 *args, unsigned count, u64 *result);
+HostResult linux_flush_code(Machine *machine, const u64 *args, unsigned count, u64 *result);
+int linux_recognize(const GuestFile *file, u16 elf_machine);
+Status linux_load(Machine *machine, const GuestFile *files, u32 count, DiagList *diags);
+bool linux_exception(Machine *machine, const VcpuExit *exit);
+void linux_attend(Machine *machine);
+bool linux_waits_outside(Machine *machine);
+void linux_time_passed(Machine *machine);
+u64 linux_next_hour(Machine *machine);
+void linux_input_arrived(Machine *machine);
+void linux_fini(Machine *machine);
+void linux_describe_wait(const Machine *machine, u32 vcpu, u64 channel, Buf *out);
+void linux_summary(const Machine *machine, Buf *out);
+
+#endif
