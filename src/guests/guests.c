@@ -8,6 +8,7 @@
 #include "guests/lc3/lc3.h"
 #include "guests/stackvm/stackvm.h"
 #include "guests/merry/merry.h"
+#include "guests/rv64/rv64.h"
 #include "guests/svm/svm.h"
 #include "guests/tinyvm/tinyvm.h"
 
@@ -18,6 +19,7 @@ const Guest *const guests_all[] = {
 	&svm_guest,
 	&iridium_guest,
 	&tinyvm_guest,
+	&rv64_guest,
 	NULL,
 };
 

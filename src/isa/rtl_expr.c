@@ -204,7 +204,7 @@ static RtlExpr *parse_host(Parser *p, u32 pos)
 			u8 width;
 		} common[] = {{"key", 8},	 {"key_ready", 1}, {"key_held", 1},   {"random", 32},
 			      {"vcpu_start", 32}, {"vcpu_self", 32}, {"vcpu_state", 8}, {"vcpu_get", 64},
-			      {"time", 64}};
+			      {"time", 64},	 {"icount", 64}};
 		u8 known = 0;
 
 		for (u32 k = 0; k < COUNT_OF(common); k++)

@@ -9,6 +9,7 @@
  *     key_held(c) : 1  is that key down? On a byte stream: is it the next byte that waits? (it stays there)
  *     print_int(v)     v, as a signed 64-bit number, in decimal
  *     random() : 32    the next number of the machine's own generator; same seed, same numbers
+ *     icount() : 64    instructions of all vCPUs that have retired before this one
  *
  * and, for several vCPUs and time (vcpus.h; docs/isa-language.md, 7.5):
  *
@@ -76,6 +77,14 @@ static HostResult service_random(Machine *machine, const u64 *args, unsigned cou
 	(void)args;
 	(void)count;
 	*result = rng_next(&machine->rng) >> 32;
+	return HOST_OK;
+}
+
+static HostResult service_icount(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	(void)args;
+	(void)count;
+	*result = machine_icount(machine);
 	return HOST_OK;
 }
 
@@ -223,6 +232,7 @@ static const struct Service {
 	{ "vcpu_set", service_vcpu_set, 3, false },     { "sleep", service_sleep, 1, false },
 	{ "time", service_time, 0, true },              { "wait", service_wait, 1, false },
 	{ "wake", service_wake, 1, false },             { "yield", service_yield, 0, false },
+	{ "icount", service_icount, 0, true },
 };
 
 bool machine_host_is_quiet(const Machine *machine, u32 host)
@@ -242,7 +252,7 @@ const char *machine_host_group(const Machine *machine, u32 host)
 		{ "output", { "putc", "print_int" } },
 		{ "input", { "key", "key_ready", "key_held" } },
 		{ "random", { "random" } },
-		{ "time", { "sleep", "time" } },
+		{ "time", { "sleep", "time", "icount" } },
 		{ "vcpus", { "vcpu_start", "vcpu_self", "vcpu_end", "vcpu_state", "vcpu_kill", "vcpu_pause", "vcpu_resume",
 			     "vcpu_get", "vcpu_set", "wait", "wake", "yield" } },
 	};
