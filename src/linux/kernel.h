@@ -92,6 +92,8 @@ typedef struct Call {
 	i64 progress;      /* what to give instead of EINTR: bytes done so far */
 	u64 data[6];       /* the call's own (deadlines ...) */
 	u64 started;       /* monotonic ns */
+	u64 pc;            /* of the instruction that calls */
+	CallRestart restart; /* as the table says; the call may change it before it gives CALL_WAIT */
 } Call;
 
 typedef struct AltStack {
@@ -134,6 +136,10 @@ struct Task {
 	WaitQueue *vfork_done; /* the parent waits there until exec or exit, or NULL */
 	bool ending;
 	u64 started_icount;
+	/* Work for linux_attend, between two instructions: the call ended with CALL_DONE and its registers hold from
+	 * resume_pc on; or it gave way to a signal, and is made again unless a handler says otherwise. */
+	bool resumes, restarts;
+	u64 resume_pc;
 };
 
 struct Process {
@@ -189,8 +195,9 @@ struct Kernel {
 	void *trace_ctx;
 	u8 *reported;          /* unknown calls already told of, by number */
 	WaitQueue console_input;
-	struct HostWatches *watches; /* fd.c: host descriptors somebody waits for */
+	struct HostWatches *watches; /* hostwatch.c: host descriptors somebody waits for */
 	struct FutexTable *futexes;
+	struct TimerHeap *timers; /* timers.h; owned */
 	int end_signal;
 	bool ended;
 	const char *denied;    /* what was refused, for the message at the end */
