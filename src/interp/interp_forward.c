@@ -98,7 +98,7 @@ static void replace_operands(const Forward *f, IrIns *ins)
 		use(f, &ins->b);
 		/* fall through */
 	case IR_SHAPE_UN0: case IR_SHAPE_UN: case IR_SHAPE_CONV: case IR_SHAPE_LOAD: case IR_SHAPE_BR:
-	case IR_SHAPE_FUN: case IR_SHAPE_FOFI: case IR_SHAPE_FTOI: case IR_SHAPE_FTOF:
+	case IR_SHAPE_FUN: case IR_SHAPE_FOFI: case IR_SHAPE_FTOI: case IR_SHAPE_FTOF: case IR_SHAPE_FCLASS:
 		use(f, &ins->a);
 		return;
 	case IR_SHAPE_RET:

@@ -147,7 +147,7 @@ static void visit_operands(Plan *plan, const IrIns *ins, u32 at, Visit visit)
 	case IR_SHAPE_LEAF: case IR_SHAPE_MARK: case IR_SHAPE_NONE:
 		break;
 	case IR_SHAPE_UN0: case IR_SHAPE_UN: case IR_SHAPE_CONV: case IR_SHAPE_LOAD: case IR_SHAPE_BR:
-	case IR_SHAPE_RET: case IR_SHAPE_FUN: case IR_SHAPE_FOFI: case IR_SHAPE_FTOI: case IR_SHAPE_FTOF:
+	case IR_SHAPE_RET: case IR_SHAPE_FUN: case IR_SHAPE_FOFI: case IR_SHAPE_FTOI: case IR_SHAPE_FTOF: case IR_SHAPE_FCLASS:
 		visit(plan, ins->a, at);
 		break;
 	case IR_SHAPE_BIN: case IR_SHAPE_SHIFT: case IR_SHAPE_CAT: case IR_SHAPE_CMP: case IR_SHAPE_STORE:

@@ -59,7 +59,7 @@ typedef enum IrShape {
 	IR_SHAPE_SEL,   /* a width 1; b, c of the result's width */
 	IR_SHAPE_LOAD, IR_SHAPE_STORE, IR_SHAPE_HOST, IR_SHAPE_MARK,
 	IR_SHAPE_JMP, IR_SHAPE_BR, IR_SHAPE_NONE, IR_SHAPE_RET,
-	/* floats: width 32 or 64 */
+	/* floats: width 32 or 64. With IR_FLOAT_FLAGS in aux the result has 5 bits, and aux says what width it had without. */
 	IR_SHAPE_FUN,  /* a of the result's width */
 	IR_SHAPE_FBIN, /* a, b */
 	IR_SHAPE_FTRI, /* a, b, c */
@@ -67,6 +67,7 @@ typedef enum IrShape {
 	IR_SHAPE_FOFI, /* a of any width */
 	IR_SHAPE_FTOI, /* result of any width */
 	IR_SHAPE_FTOF, /* 32 from 64 or 64 from 32 */
+	IR_SHAPE_FCLASS, /* a; result width 10 */
 } IrShape;
 
 enum IrEffect {
@@ -74,7 +75,19 @@ enum IrEffect {
 	IR_EFFECT_REG = 8, IR_EFFECT_EXIT = 16, IR_EFFECT_END = 32,
 };
 
-typedef enum IrRound { IR_ROUND_EVEN } IrRound; /* aux of float operations; the only mode so far (docs/ir.md) */
+/* Rounding modes, in RISC-V's coding: to nearest with ties to even, toward zero, down, up, to nearest with ties away. */
+typedef enum IrRound {
+	IR_ROUND_EVEN, IR_ROUND_ZERO, IR_ROUND_DOWN, IR_ROUND_UP, IR_ROUND_AWAY, IR_ROUND_COUNT
+} IrRound;
+
+/* aux of float operations: | width of the value (8..14), with FLAGS only | FLAGS (3) | IrRound (0..2) |
+ * An operation that never rounds has IR_ROUND_EVEN. */
+enum { IR_FLOAT_ROUND = 7, IR_FLOAT_FLAGS = 8, IR_FLOAT_WIDTH_SHIFT = 8 };
+
+/* What an operation on floats raises (IEEE 754, 7), in RISC-V's coding. */
+enum IrFloatFlag {
+	IR_FLOAT_INEXACT = 1, IR_FLOAT_UNDERFLOW = 2, IR_FLOAT_OVERFLOW = 4, IR_FLOAT_DIVIDE = 8, IR_FLOAT_INVALID = 16,
+};
 
 /* How control goes on at a GOTO; the same for execution, different for prediction, debuggers and region formers. */
 typedef enum IrFlow { IR_FLOW_NEXT, IR_FLOW_JUMP, IR_FLOW_CALL, IR_FLOW_RET } IrFlow;
@@ -149,9 +162,12 @@ IrRef ir_zx(IrFunc *func, IrRef a, unsigned width);      /* width >= width(a) */
 IrRef ir_sx(IrFunc *func, IrRef a, unsigned width);
 IrRef ir_extract(IrFunc *func, IrRef a, unsigned lo, unsigned width);
 IrRef ir_select(IrFunc *func, IrRef cond, IrRef a, IrRef b);
-/* Float operations: result width, operands (IR_NONE where the shape has fewer). */
+/* Float operations: result width, operands (IR_NONE where the shape has fewer). `round` counts where they round. */
 IrRef ir_float(IrFunc *func, IrOp op, IrRound round, unsigned width, IrRef a, IrRef b, IrRef c);
+/* The flags (5 bits, IrFloatFlag) of what ir_float makes of the same arguments. */
+IrRef ir_float_flags(IrFunc *func, IrOp op, IrRound round, unsigned width, IrRef a, IrRef b, IrRef c);
 unsigned ir_float_operands(IrOp op); /* 1, 2 or 3; 0: not a float operation */
+bool ir_float_rounds(IrOp op, unsigned width); /* can its result, of that width, depend on the mode? */
 IrRef ir_load(IrFunc *func, unsigned space, unsigned width, IrRef address, bool raw);
 void ir_store(IrFunc *func, unsigned space, IrRef address, IrRef value, bool raw);
 IrRef ir_host(IrFunc *func, unsigned host, unsigned width, const IrRef *args, unsigned count);

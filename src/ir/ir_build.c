@@ -182,14 +182,24 @@ IrRef ir_select(IrFunc *func, IrRef cond, IrRef a, IrRef b)
 unsigned ir_float_operands(IrOp op)
 {
 	switch (ir_op_info[op].shape) {
-	case IR_SHAPE_FUN: case IR_SHAPE_FOFI: case IR_SHAPE_FTOI: case IR_SHAPE_FTOF: return 1;
+	case IR_SHAPE_FUN: case IR_SHAPE_FOFI: case IR_SHAPE_FTOI: case IR_SHAPE_FTOF: case IR_SHAPE_FCLASS: return 1;
 	case IR_SHAPE_FBIN: case IR_SHAPE_FCMP: return 2;
 	case IR_SHAPE_FTRI: return 3;
 	default: return 0;
 	}
 }
 
-IrRef ir_float(IrFunc *func, IrOp op, IrRound round, unsigned width, IrRef a, IrRef b, IrRef c)
+bool ir_float_rounds(IrOp op, unsigned width)
+{
+	switch (ir_op_info[op].shape) {
+	case IR_SHAPE_FCMP: case IR_SHAPE_FCLASS: return false;
+	case IR_SHAPE_FTOF: return width == 32; /* every single is a double */
+	default: return op != IR_OP_FMIN && op != IR_OP_FMAX;
+	}
+}
+
+/* aux has the mode, and FLAGS if they are wanted; width is that of the value. */
+static IrRef build_float(IrFunc *func, IrOp op, unsigned aux, unsigned width, IrRef a, IrRef b, IrRef c)
 {
 	unsigned count = ir_float_operands(op);
 	u64 x, y = 0, z = 0;
@@ -198,10 +208,27 @@ IrRef ir_float(IrFunc *func, IrOp op, IrRound round, unsigned width, IrRef a, Ir
 		return IR_NONE;
 	assert(count > 0);
 	assert(width == 32 || width == 64 || ir_width(func, a) == 32 || ir_width(func, a) == 64);
+	assert((aux & IR_FLOAT_ROUND) < IR_ROUND_COUNT);
+	if (!ir_float_rounds(op, width))
+		aux &= ~(unsigned)IR_FLOAT_ROUND;
+	if (aux & IR_FLOAT_FLAGS) {
+		aux |= width << IR_FLOAT_WIDTH_SHIFT;
+		width = 5;
+	}
 	/* Constants: the definition gives the same on every host, so that folding changes nothing. */
 	if (ir_is_const(func, a, &x) && (count < 2 || ir_is_const(func, b, &y)) && (count < 3 || ir_is_const(func, c, &z)))
-		return ir_const(func, width, ir_eval(op, width, ir_width(func, a), round, x, y, z));
-	return ir_share(func, op, width, round, a, count > 1 ? b : 0, count > 2 ? c : 0);
+		return ir_const(func, width, ir_eval(op, width, ir_width(func, a), aux, x, y, z));
+	return ir_share(func, op, width, aux, a, count > 1 ? b : 0, count > 2 ? c : 0);
+}
+
+IrRef ir_float(IrFunc *func, IrOp op, IrRound round, unsigned width, IrRef a, IrRef b, IrRef c)
+{
+	return build_float(func, op, round, width, a, b, c);
+}
+
+IrRef ir_float_flags(IrFunc *func, IrOp op, IrRound round, unsigned width, IrRef a, IrRef b, IrRef c)
+{
+	return build_float(func, op, round | IR_FLOAT_FLAGS, width, a, b, c);
 }
 
 IrRef ir_load(IrFunc *func, unsigned space, unsigned width, IrRef address, bool raw)

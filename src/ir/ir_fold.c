@@ -87,8 +87,8 @@ u64 ir_eval(IrOp op, unsigned width, unsigned arg_width, unsigned aux, u64 a, u6
 	case IR_OP_SEL: result = a ? b : c; break;
 	case IR_OP_FADD: case IR_OP_FSUB: case IR_OP_FMUL: case IR_OP_FDIV: case IR_OP_FMIN: case IR_OP_FMAX:
 	case IR_OP_FSQRT: case IR_OP_FMA: case IR_OP_FEQ: case IR_OP_FLT: case IR_OP_FLE: case IR_OP_FOFS:
-	case IR_OP_FOFU: case IR_OP_FTOS: case IR_OP_FTOU: case IR_OP_FTOF:
-		return ir_float_eval(op, width, arg_width, a, b, c);
+	case IR_OP_FOFU: case IR_OP_FTOS: case IR_OP_FTOU: case IR_OP_FTOF: case IR_OP_FCLASS:
+		return ir_float_eval(op, width, arg_width, aux, a, b, c);
 	default: assert(!"ir_eval of an operation that is not pure");
 	}
 	return bits_trunc(result, width);

@@ -69,6 +69,16 @@ static void print_memory(const Printer *p, const IrIns *ins)
 	buf_byte(p->out, ']');
 }
 
+/* Mode, "even" left out, and for flags the width of the value: fadd.zero, fadd.flags64. */
+static void print_float_aux(const Printer *p, const IrIns *ins)
+{
+	static const char *const modes[8] = {"", ".zero", ".down", ".up", ".away", ".5", ".6", ".7"};
+
+	buf_str(p->out, modes[ins->aux & IR_FLOAT_ROUND]);
+	if (ins->aux & IR_FLOAT_FLAGS)
+		buf_printf(p->out, ".flags%u", ins->aux >> IR_FLOAT_WIDTH_SHIFT);
+}
+
 static void print_operands(const Printer *p, const IrIns *ins)
 {
 	static const char *const flows[] = {"next", "jump", "call", "ret"};
@@ -96,7 +106,7 @@ static void print_operands(const Printer *p, const IrIns *ins)
 	case IR_SHAPE_BIN: case IR_SHAPE_SHIFT: case IR_SHAPE_CAT: case IR_SHAPE_CMP: count = 2; break;
 	case IR_SHAPE_SEL: count = 3; break;
 	case IR_SHAPE_FUN: case IR_SHAPE_FBIN: case IR_SHAPE_FTRI: case IR_SHAPE_FCMP: case IR_SHAPE_FOFI:
-	case IR_SHAPE_FTOI: case IR_SHAPE_FTOF:
+	case IR_SHAPE_FTOI: case IR_SHAPE_FTOF: case IR_SHAPE_FCLASS:
 		count = ir_float_operands((IrOp)ins->op);
 		break;
 	case IR_SHAPE_LOAD: print_memory(p, ins); return;
@@ -149,6 +159,8 @@ static void print_ins(const Printer *p, u32 number)
 		buf_printf(p->out, "%%%u:%u = ", number, ins->width);
 	while (*name)
 		buf_byte(p->out, (u8)ascii_lower(*name++));
+	if (ir_float_operands((IrOp)ins->op))
+		print_float_aux(p, ins);
 	print_operands(p, ins);
 	buf_byte(p->out, '\n');
 }

@@ -212,15 +212,21 @@ static void check_conv(Verifier *v, u32 at, const IrIns *ins)
 static void check_float(Verifier *v, u32 at, const IrIns *ins)
 {
 	unsigned from = value_width(v, at, ins->a), shape = ir_op_info[ins->op].shape;
-	bool from_float = shape != IR_SHAPE_FOFI, to_float = shape != IR_SHAPE_FTOI && shape != IR_SHAPE_FCMP;
+	bool from_float = shape != IR_SHAPE_FOFI, flags = ins->aux & IR_FLOAT_FLAGS;
+	bool to_float = shape != IR_SHAPE_FTOI && shape != IR_SHAPE_FCMP && shape != IR_SHAPE_FCLASS;
+	unsigned above = ins->aux >> IR_FLOAT_WIDTH_SHIFT, to = flags ? above : ins->width;
+	unsigned round = ins->aux & IR_FLOAT_ROUND;
 
-	if ((from_float && from && from != 32 && from != 64) || (to_float && ins->width != 32 && ins->width != 64) ||
-	    (shape == IR_SHAPE_FCMP && ins->width != 1) || (shape == IR_SHAPE_FTOF && from == ins->width))
-		complain(v, "%%%u: impossible float widths %u, %u", at, from, ins->width);
-	if (ins->aux != IR_ROUND_EVEN)
-		complain(v, "%%%u: rounding %u", at, ins->aux);
-	if (shape == IR_SHAPE_FUN || shape == IR_SHAPE_FBIN || shape == IR_SHAPE_FTRI)
-		want_width(v, at, ins->a, ins->width);
+	if ((from_float && from && from != 32 && from != 64) || (to_float && to != 32 && to != 64) || !to || to > 64 ||
+	    (shape == IR_SHAPE_FCMP && to != 1) || (shape == IR_SHAPE_FTOF && from == to) ||
+	    (shape == IR_SHAPE_FCLASS && (to != 10 || flags)))
+		complain(v, "%%%u: impossible float widths %u, %u", at, from, to);
+	if (flags && ins->width != 5)
+		complain(v, "%%%u: flags have 5 bits, not %u", at, ins->width);
+	if (round >= IR_ROUND_COUNT || (round && !ir_float_rounds((IrOp)ins->op, to)) || (ins->aux & 0xF0) || (!flags && above))
+		complain(v, "%%%u: rounding 0x%x", at, ins->aux);
+	if ((shape == IR_SHAPE_FUN || shape == IR_SHAPE_FBIN || shape == IR_SHAPE_FTRI) && to <= 64 && to)
+		want_width(v, at, ins->a, to);
 	if (ir_float_operands((IrOp)ins->op) > 1 && from)
 		want_width(v, at, ins->b, from);
 	if (ir_float_operands((IrOp)ins->op) > 2 && from)
@@ -275,7 +281,7 @@ static void check_shape(Verifier *v, u32 at)
 		want_width(v, at, ins->c, ins->width);
 		break;
 	case IR_SHAPE_FUN: case IR_SHAPE_FBIN: case IR_SHAPE_FTRI: case IR_SHAPE_FCMP: case IR_SHAPE_FOFI:
-	case IR_SHAPE_FTOI: case IR_SHAPE_FTOF:
+	case IR_SHAPE_FTOI: case IR_SHAPE_FTOF: case IR_SHAPE_FCLASS:
 		check_float(v, at, ins);
 		break;
 	case IR_SHAPE_LOAD: value_width(v, at, ins->a); break;

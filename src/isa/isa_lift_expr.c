@@ -391,6 +391,27 @@ static IrRef lift_mem(Lift *l, const RtlExpr *e)
 	return ir_load(l->func, e->index, e->width, lift_expr(l, e->a), l->raw && e->index == l->raw_space);
 }
 
+/* A mode is nearly always known: it stands in the instruction or in a context register. If not, all are computed. */
+static IrRef lift_float(Lift *l, const RtlExpr *e)
+{
+	IrRef a = lift_expr(l, e->a), b = e->b ? lift_expr(l, e->b) : IR_NONE, c = e->c ? lift_expr(l, e->c) : IR_NONE;
+	IrRef mode = e->argc ? lift_expr(l, e->args[0]) : IR_NONE, value = IR_NONE;
+	IrRef (*make)(IrFunc *, IrOp, IrRound, unsigned, IrRef, IrRef, IrRef) = e->index2 ? ir_float_flags : ir_float;
+	unsigned width = e->index2 ? (unsigned)e->value : e->width, mode_width;
+	u64 known;
+
+	if (mode == IR_NONE || !ir_float_rounds(e->irop, width))
+		return make(l->func, e->irop, rtl_default_mode(e), width, a, b, c);
+	if (ir_is_const(l->func, mode, &known))
+		return make(l->func, e->irop, known < IR_ROUND_COUNT ? (IrRound)known : IR_ROUND_EVEN, width, a, b, c);
+	mode_width = ir_width(l->func, mode);
+	value = make(l->func, e->irop, IR_ROUND_EVEN, width, a, b, c);
+	for (unsigned m = IR_ROUND_EVEN + 1; m < IR_ROUND_COUNT && (mode_width > 2 || m < 1u << mode_width); m++)
+		value = ir_select(l->func, ir_bin(l->func, IR_OP_EQ, mode, ir_const(l->func, mode_width, m)),
+				  make(l->func, e->irop, (IrRound)m, width, a, b, c), value);
+	return value;
+}
+
 static IrRef lift_expr_inner(Lift *l, const RtlExpr *e)
 {
 	switch ((RtlKind)e->kind) {
@@ -422,11 +443,8 @@ static IrRef lift_expr_inner(Lift *l, const RtlExpr *e)
 	}
 	case RTL_UN:
 		return ir_un(l->func, e->irop, lift_expr(l, e->a));
-	case RTL_FLOAT: {
-		IrRef a = lift_expr(l, e->a), b = e->b ? lift_expr(l, e->b) : IR_NONE, c = e->c ? lift_expr(l, e->c) : IR_NONE;
-
-		return ir_float(l->func, e->irop, IR_ROUND_EVEN, e->width, a, b, c);
-	}
+	case RTL_FLOAT:
+		return lift_float(l, e);
 	case RTL_NEG:
 		return ir_neg(l->func, lift_expr(l, e->a));
 	case RTL_NOT: case RTL_LNOT:

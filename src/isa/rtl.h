@@ -32,7 +32,7 @@ typedef enum RtlKind {
 	RTL_TABLE,    /* tables[index], column index2, row a */
 	RTL_BIN,      /* irop a, b */
 	RTL_UN,       /* irop a: clz ctz popc bswap */
-	RTL_FLOAT,    /* irop a, b, c; index = bits of the format in its name */
+	RTL_FLOAT,    /* irop a, b, c; index = bits of the format in its name; args[0]: the mode; index2: rtl_float.c */
 	RTL_NEG, RTL_NOT,
 	RTL_LNOT, RTL_LAND, RTL_LOR, /* width 1; the right side is evaluated only if needed when it has effects */
 	RTL_COND,     /* a ? b : c */
@@ -58,6 +58,12 @@ struct RtlExpr {
 	RtlExpr *a, *b, *c;
 	RtlExpr **args;
 };
+
+/* How a RTL_FLOAT rounds that names no mode. */
+static inline IrRound rtl_default_mode(const RtlExpr *e)
+{
+	return e->irop == IR_OP_FTOS || e->irop == IR_OP_FTOU ? IR_ROUND_ZERO : IR_ROUND_EVEN;
+}
 
 typedef enum RtlStmtKind {
 	RTL_ASSIGN, /* lhs = rhs (also let, return) */

@@ -5,7 +5,7 @@
  */
 #include "isa/isa_parse.h"
 
-static u8 callee_effects(const Parser *p, const RtlExpr *e)
+static u8 argument_effects(const Parser *p, const RtlExpr *e)
 {
 	u8 effects = 0;
 
@@ -28,15 +28,17 @@ u8 expr_effects(const Parser *p, const RtlExpr *e)
 	if (!e)
 		return 0;
 	if (e->kind == RTL_CALL)
-		return callee_effects(p, e) | p->funcs[e->index].body.effects;
+		return argument_effects(p, e) | p->funcs[e->index].body.effects;
 	if (e->kind == RTL_HOST)
-		return callee_effects(p, e) | RTL_HOSTS;
+		return argument_effects(p, e) | RTL_HOSTS;
 	if (e->kind == RTL_VIEW)
 		effects = view_effects(p, e->index, false);
 	if (e->kind == RTL_MEM)
 		effects = RTL_LOADS;
 	if (e->kind == RTL_TABLE) /* a missing row makes the instruction illegal */
 		effects = RTL_RAISES;
+	if (e->kind == RTL_FLOAT)
+		effects = argument_effects(p, e);
 	return effects | expr_effects(p, e->a) | expr_effects(p, e->b) | expr_effects(p, e->c);
 }
 
@@ -159,6 +161,8 @@ static void walk_expr(Walk *w, const RtlExpr *e)
 	walk_expr(w, e->a);
 	walk_expr(w, e->b);
 	walk_expr(w, e->c);
+	for (u32 i = 0; e->kind == RTL_FLOAT && i < e->argc; i++)
+		walk_expr(w, e->args[i]);
 	if (e->kind == RTL_VIEW)
 		walk_body(w, w->p->isa->views[e->index].get);
 	if (e->kind == RTL_MEM)

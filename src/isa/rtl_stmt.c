@@ -141,6 +141,10 @@ static bool may_be_known(const Parser *p, const RtlExpr *e)
 		return true;
 	case RTL_REG: case RTL_REGFIELD: case RTL_VIEW: case RTL_MEM: case RTL_HOST: case RTL_CALL:
 		return false;
+	case RTL_FLOAT:
+		if (e->argc && !may_be_known(p, e->args[0]))
+			return false;
+		/* fall through */
 	default:
 		return may_be_known(p, e->a) && may_be_known(p, e->b) && may_be_known(p, e->c);
 	}

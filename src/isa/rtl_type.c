@@ -313,11 +313,19 @@ static bool type_slice(Parser *p, RtlExpr *e, unsigned want, const char *what)
 static bool type_float(Parser *p, RtlExpr *e)
 {
 	unsigned shape = ir_op_info[e->irop].shape, operand = e->index;
+	u64 mode;
 
 	if (shape == IR_SHAPE_FOFI)
 		operand = 0;
 	else if (shape == IR_SHAPE_FTOF)
 		operand = e->index == 64 ? 32 : 64;
+	if (e->argc && !type_expr(p, e->args[0], 0, "rounding mode"))
+		return false;
+	if (e->argc && rtl_const(p->isa, e->args[0], NULL, &mode) && mode >= IR_ROUND_COUNT) {
+		parse_error(p, e->args[0]->pos, 1, "0 nearest, ties to even; 1 toward zero; 2 down; 3 up; 4 nearest, ties away from zero",
+			    "there is no rounding mode %llu", (unsigned long long)mode);
+		return false;
+	}
 	return type_expr(p, e->a, operand, "operand of a float operation") &&
 	       (!e->b || type_expr(p, e->b, operand, "operand of a float operation")) &&
 	       (!e->c || type_expr(p, e->c, operand, "operand of a float operation"));
@@ -467,13 +475,20 @@ bool rtl_const(const Isa *isa, const RtlExpr *e, const IsaDecoded *decoded, u64 
 			return false;
 		*value = ir_eval(e->irop, width, e->a->width ? e->a->width : 64, 0, a, b, 0);
 		return true;
-	case RTL_FLOAT:
+	case RTL_FLOAT: {
+		u64 mode = rtl_default_mode(e);
+		unsigned aux;
+
 		b = c = 0;
 		if (!rtl_const(isa, e->a, decoded, &a) || (e->b && !rtl_const(isa, e->b, decoded, &b)) ||
-		    (e->c && !rtl_const(isa, e->c, decoded, &c)))
+		    (e->c && !rtl_const(isa, e->c, decoded, &c)) || (e->argc && !rtl_const(isa, e->args[0], decoded, &mode)))
 			return false;
-		*value = ir_eval(e->irop, e->width, e->a->width, IR_ROUND_EVEN, a, b, c);
+		aux = mode < IR_ROUND_COUNT ? (unsigned)mode : IR_ROUND_EVEN;
+		if (e->index2)
+			aux |= IR_FLOAT_FLAGS | (unsigned)e->value << IR_FLOAT_WIDTH_SHIFT;
+		*value = ir_eval(e->irop, e->width, e->a->width, aux, a, b, c);
 		return true;
+	}
 	case RTL_NEG:
 		if (!rtl_const(isa, e->a, decoded, &a))
 			return false;

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
  * Float operations by the host's compiler and C library: what src/ir/ir_float.c, which knows only integers, is held
- * against. Needs -lm.
+ * against. Needs -lm. Rounding modes and flags are those of the host's floating-point unit (x86: tininess after
+ * rounding, as RISC-V wants it); ties away from zero, which hosts do not have, is not among them.
  */
 #ifndef TESTS_HOST_FLOAT_H
 #define TESTS_HOST_FLOAT_H
 
+#include <fenv.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/bits.h"
 #include "base/rng.h"
 #include "ir/ir.h"
+
+enum { HOST_ROUNDS = 4 }; /* IrRound below it */
 
 /* Patterns at which something happens, often with a few bits changed; else anything. */
 static inline u64 float_edge(Rng *rng, bool wide)
@@ -81,44 +85,96 @@ static inline double host_choose(double a, double b, bool max)
 	return (a < b) == max ? b : a;
 }
 
-/* x is exact here: a float or a double. */
-static inline u64 host_integer(double x, unsigned width, bool is_signed)
+static inline bool host_signaling(u64 bits, bool wide)
 {
-	double top = ldexp(1, (int)width - is_signed);
-
-	if (x != x || x >= top)
-		return is_signed ? bits_mask(width) >> 1 : bits_mask(width);
-	if (is_signed ? x < -top : x <= -1)
-		return is_signed ? bits_mask(width) ^ bits_mask(width) >> 1 : 0;
-	return bits_trunc(x < 0 ? (u64)(i64)x : (u64)x, width);
+	return wide ? (bits << 1) > 0xFFE0000000000000 && !(bits >> 51 & 1) : (u32)(bits << 1) > 0xFF000000 && !(bits >> 22 & 1);
 }
 
-static inline u64 host_float(IrOp op, unsigned width, unsigned arg_width, u64 a, u64 b, u64 c)
+/* x is exact here: a float or a double. */
+static inline u64 host_integer(double x, unsigned width, bool is_signed, unsigned *flags)
 {
-	bool wide = arg_width == 64;
-	double x = wide ? host_double(a) : (double)host_single(a), y = wide ? host_double(b) : (double)host_single(b);
-	float s = host_single(a), t = host_single(b);
+	double (*volatile library)(double) = rint; /* not the compiler's own, which knows one mode */
+	double top = ldexp(1, (int)width - is_signed), whole = library(x);
 
+	*flags = IR_FLOAT_INVALID;
+	if (x != x || whole >= top)
+		return is_signed ? bits_mask(width) >> 1 : bits_mask(width);
+	if (is_signed ? whole < -top : whole < 0)
+		return is_signed ? bits_mask(width) ^ bits_mask(width) >> 1 : 0;
+	*flags = whole == x ? 0 : IR_FLOAT_INEXACT;
+	return bits_trunc(whole < 0 ? (u64)(i64)whole : (u64)whole, width);
+}
+
+static inline u64 host_class(double x, bool signaling, bool normal)
+{
+	unsigned size = x == 0 ? 0 : isinf(x) ? 3 : normal ? 2 : 1;
+
+	if (x != x)
+		return signaling ? 0x100 : 0x200;
+	return 1u << (signbit(x) ? 3 - size : 4 + size);
+}
+
+/* The operation and its flags under a mode of the host. Everything goes through volatile variables: what the compiler
+ * computes by itself, it computes in another mode. */
+static inline u64 host_float_flags(IrOp op, unsigned width, unsigned arg_width, IrRound round, u64 a, u64 b, u64 c, unsigned *flags)
+{
+	static const int modes[HOST_ROUNDS] = {FE_TONEAREST, FE_TOWARDZERO, FE_DOWNWARD, FE_UPWARD};
+	bool wide = arg_width == 64, signaling = host_signaling(a, wide) || (ir_float_operands(op) > 1 && host_signaling(b, wide));
+	volatile double x = wide ? host_double(a) : (double)host_single(a), y = wide ? host_double(b) : (double)host_single(b);
+	volatile double z = host_double(c), d = 0;
+	volatile float s = host_single(a), t = host_single(b), u = host_single(c), e = 0;
+	volatile i64 signed_a = bits_signed(a, arg_width);
+	volatile u64 unsigned_a = a;
+	bool result = false; /* of an arithmetic operation in d or e */
+	u64 value = 0;
+	unsigned raised;
+
+	fesetround(modes[round]);
+	feclearexcept(FE_ALL_EXCEPT);
 	switch (op) {
-	case IR_OP_FADD: return wide ? host_bits64(x + y) : host_bits32(s + t);
-	case IR_OP_FSUB: return wide ? host_bits64(x - y) : host_bits32(s - t);
-	case IR_OP_FMUL: return wide ? host_bits64(x * y) : host_bits32(s * t);
-	case IR_OP_FDIV: return wide ? host_bits64(x / y) : host_bits32(s / t);
-	case IR_OP_FSQRT: return wide ? host_bits64(sqrt(x)) : host_bits32(sqrtf(s));
-	case IR_OP_FMA: return wide ? host_bits64(fma(x, y, host_double(c))) : host_bits32(fmaf(s, t, host_single(c)));
-	case IR_OP_FMIN: x = host_choose(x, y, false); return wide ? host_bits64(x) : host_bits32((float)x);
-	case IR_OP_FMAX: x = host_choose(x, y, true); return wide ? host_bits64(x) : host_bits32((float)x);
-	case IR_OP_FEQ: return x == y;
-	case IR_OP_FLT: return x < y;
-	case IR_OP_FLE: return x <= y;
-	case IR_OP_FOFS:
-		return width == 64 ? host_bits64((double)bits_signed(a, arg_width))
-				   : host_bits32((float)bits_signed(a, arg_width));
-	case IR_OP_FOFU: return width == 64 ? host_bits64((double)a) : host_bits32((float)a);
-	case IR_OP_FTOS: return host_integer(x, width, true);
-	case IR_OP_FTOU: return host_integer(x, width, false);
-	default: return width == 64 ? host_bits64((double)s) : host_bits32((float)x);
+	case IR_OP_FADD: result = true; if (wide) d = x + y; else e = s + t; break;
+	case IR_OP_FSUB: result = true; if (wide) d = x - y; else e = s - t; break;
+	case IR_OP_FMUL: result = true; if (wide) d = x * y; else e = s * t; break;
+	case IR_OP_FDIV: result = true; if (wide) d = x / y; else e = s / t; break;
+	case IR_OP_FSQRT: result = true; if (wide) d = sqrt(x); else e = sqrtf(s); break;
+	case IR_OP_FMA: result = true; if (wide) d = fma(x, y, z); else e = fmaf(s, t, u); break;
+	case IR_OP_FOFS: result = true; if (width == 64) d = (double)signed_a; else e = (float)signed_a; break;
+	case IR_OP_FOFU: result = true; if (width == 64) d = (double)unsigned_a; else e = (float)unsigned_a; break;
+	case IR_OP_FTOF: result = true; if (width == 64) d = (double)s; else e = (float)x; break;
+	case IR_OP_FTOS: value = host_integer(x, width, true, flags); break;
+	case IR_OP_FTOU: value = host_integer(x, width, false, flags); break;
+	case IR_OP_FCLASS: value = host_class(x, signaling, wide ? isnormal(x) : isnormal(s)); break;
+	case IR_OP_FEQ: value = x == y; break;
+	case IR_OP_FLT: value = x < y; break;
+	case IR_OP_FLE: value = x <= y; break;
+	default: d = host_choose(x, y, op == IR_OP_FMAX); value = wide ? host_bits64(d) : host_bits32((float)d); break;
 	}
+	raised = (unsigned)fetestexcept(FE_ALL_EXCEPT);
+	fesetround(FE_TONEAREST);
+	if (result) {
+		*flags = (raised & FE_INEXACT ? 1u : 0) | (raised & FE_UNDERFLOW ? 2 : 0) | (raised & FE_OVERFLOW ? 4 : 0) |
+			 (raised & FE_DIVBYZERO ? 8 : 0) | (raised & FE_INVALID ? 16 : 0);
+		/* IEEE 754 leaves open whether 0 * inf + NaN raises; RISC-V wants it to. */
+		if (op == IR_OP_FMA && ((isinf(x) && y == 0) || (isinf(y) && x == 0)))
+			*flags |= IR_FLOAT_INVALID;
+		return width == 64 ? host_bits64(d) : host_bits32(e);
+	}
+	if (op == IR_OP_FCLASS)
+		*flags = 0;
+	else if (op == IR_OP_FLT || op == IR_OP_FLE)
+		*flags = x != x || y != y ? IR_FLOAT_INVALID : 0;
+	else if (op != IR_OP_FTOS && op != IR_OP_FTOU)
+		*flags = signaling ? IR_FLOAT_INVALID : 0;
+	return value;
+}
+
+/* As the IR has it: aux says the mode, and whether the flags are wanted. */
+static inline u64 host_float(IrOp op, unsigned width, unsigned arg_width, unsigned aux, u64 a, u64 b, u64 c)
+{
+	unsigned flags, to = aux & IR_FLOAT_FLAGS ? aux >> IR_FLOAT_WIDTH_SHIFT : width;
+	u64 value = host_float_flags(op, to, arg_width, (IrRound)(aux & IR_FLOAT_ROUND), a, b, c, &flags);
+
+	return aux & IR_FLOAT_FLAGS ? flags : value;
 }
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Float operations three ways: src/ir/ir_float.c (integers only) against a table of exact bit patterns that was
- * computed with rational numbers, and against the host's arithmetic and C library on random patterns. That the
+ * computed with rational numbers, and against the host's arithmetic and C library on random patterns, in all modes that
+ * hosts have and with the flags. tests/cli/float_rv64.sh holds all of it against another emulator. That the
  * interpreter does the same is test_interp_random's and test_rtl_oracle's business.
  */
 #include <setjmp.h>
@@ -10,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "ir/ir.h"
+#include "ir/ir_float.h"
 #include "unit/host_float.h"
 
 typedef struct Row {
@@ -232,14 +233,20 @@ static void check(const Row *r, u64 is, const char *how)
 			 (unsigned long long)is, (unsigned long long)r->result);
 }
 
+/* The table's conversions to integers go toward zero, all else to nearest. */
+static IrRound usual(const Row *r)
+{
+	return ir_op_info[r->op].shape == IR_SHAPE_FTOI ? IR_ROUND_ZERO : IR_ROUND_EVEN;
+}
+
 static void known(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < COUNT_OF(rows); i++) {
 		const Row *r = &rows[i];
 
-		check(r, ir_eval((IrOp)r->op, r->width, r->arg_width, 0, r->a, r->b, r->c), "ir_eval");
-		check(r, host_float((IrOp)r->op, r->width, r->arg_width, r->a, r->b, r->c), "host");
+		check(r, ir_eval((IrOp)r->op, r->width, r->arg_width, usual(r), r->a, r->b, r->c), "ir_eval");
+		check(r, host_float((IrOp)r->op, r->width, r->arg_width, usual(r), r->a, r->b, r->c), "host");
 	}
 }
 
@@ -259,18 +266,20 @@ static void folded(void **state)
 		a = ir_const(func, r->arg_width, r->a);
 		b = ir_const(func, r->arg_width, r->b);
 		c = ir_const(func, r->arg_width, r->c);
-		assert_true(ir_is_const(func, ir_float(func, (IrOp)r->op, IR_ROUND_EVEN, r->width, a, b, c), &value));
+		assert_true(ir_is_const(func, ir_float(func, (IrOp)r->op, usual(r), r->width, a, b, c), &value));
 		check(r, value, "fold");
 		a = ir_get(func, 1, r->arg_width);
-		made = ir_float(func, (IrOp)r->op, IR_ROUND_EVEN, r->width, a, b, c);
+		made = ir_float(func, (IrOp)r->op, usual(r), r->width, a, b, c);
 		assert_false(ir_is_const(func, made, NULL));
 		assert_int_equal(ir_width(func, made), r->width);
-		assert_int_equal(made, ir_float(func, (IrOp)r->op, IR_ROUND_EVEN, r->width, a, b, c));
+		assert_int_equal(made, ir_float(func, (IrOp)r->op, usual(r), r->width, a, b, c));
 		ir_ret(func, made);
 		assert_true(ir_verify(func, NULL));
 		arena_fini(&arena);
 	}
 }
+
+static const char *const modes[] = {"to nearest", "toward zero", "down", "up", "away"};
 
 static void host(void **state)
 {
@@ -278,7 +287,9 @@ static void host(void **state)
 
 	(void)state;
 	for (int round = 0; round < 1000000; round++) {
-		Row r = {.op = (u8)(IR_OP_FADD + rng_below(&rng, IR_OP_FTOF - IR_OP_FADD + 1))};
+		Row r = {.op = (u8)(IR_OP_FADD + rng_below(&rng, IR_OP_FCLASS - IR_OP_FADD + 1))};
+		IrRound mode = (IrRound)rng_below(&rng, HOST_ROUNDS);
+		unsigned flags, must;
 
 		r.width = r.arg_width = rng_below(&rng, 2) ? 64 : 32;
 		switch (ir_op_info[r.op].shape) {
@@ -286,14 +297,17 @@ static void host(void **state)
 		case IR_SHAPE_FOFI: r.arg_width = (u8)(1 + rng_below(&rng, 64)); break;
 		case IR_SHAPE_FTOI: r.width = (u8)(1 + rng_below(&rng, 64)); break;
 		case IR_SHAPE_FTOF: r.arg_width = 96 - r.width; break;
+		case IR_SHAPE_FCLASS: r.width = 10; break;
 		default: break;
 		}
 		r.a = ir_op_info[r.op].shape == IR_SHAPE_FOFI ? rng_next(&rng) >> rng_below(&rng, 64) : float_edge(&rng, r.arg_width == 64);
 		r.a = bits_trunc(r.a, r.arg_width);
 		r.b = rng_below(&rng, 8) ? float_edge(&rng, r.arg_width == 64) : r.a;
 		r.c = float_edge(&rng, r.arg_width == 64);
-		r.result = host_float((IrOp)r.op, r.width, r.arg_width, r.a, r.b, r.c);
-		check(&r, ir_eval((IrOp)r.op, r.width, r.arg_width, 0, r.a, r.b, r.c), "ir_eval");
+		r.result = host_float_flags((IrOp)r.op, r.width, r.arg_width, mode, r.a, r.b, r.c, &must);
+		check(&r, ir_float_compute((IrOp)r.op, r.width, r.arg_width, mode, r.a, r.b, r.c, &flags), modes[mode]);
+		r.result = must;
+		check(&r, flags, "flags");
 	}
 }
 
@@ -307,10 +321,13 @@ static void fma_cancels(void **state)
 		unsigned w = round & 1 ? 64 : 32;
 		u64 a = float_edge(&rng, w == 64), b = float_edge(&rng, w == 64);
 		u64 c = ir_eval(IR_OP_FMUL, w, w, 0, a, b, 0) ^ (u64)1 << (w - 1);
+		unsigned flags, must, mode = rng_below(&rng, HOST_ROUNDS);
 		Row r = {IR_OP_FMA, (u8)w, (u8)w, a, b, bits_trunc(c + rng_below(&rng, 3) - 1, w), 0};
 
-		r.result = host_float(IR_OP_FMA, w, w, r.a, r.b, r.c);
-		check(&r, ir_eval(IR_OP_FMA, w, w, 0, r.a, r.b, r.c), "ir_eval");
+		r.result = host_float_flags(IR_OP_FMA, w, w, mode, r.a, r.b, r.c, &must);
+		check(&r, ir_float_compute(IR_OP_FMA, w, w, mode, r.a, r.b, r.c, &flags), modes[mode]);
+		r.result = must;
+		check(&r, flags, "flags");
 	}
 }
 

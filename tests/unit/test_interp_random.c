@@ -117,7 +117,8 @@ static IrRef pick_float(Gen *g, unsigned width)
 
 static IrRef gen_float(Gen *g)
 {
-	IrOp op = (IrOp)(IR_OP_FADD + below(g, IR_OP_FTOF - IR_OP_FADD + 1));
+	IrOp op = (IrOp)(IR_OP_FADD + below(g, IR_OP_FCLASS - IR_OP_FADD + 1));
+	IrRound round = below(g, 2) ? IR_ROUND_EVEN : (IrRound)below(g, IR_ROUND_COUNT);
 	unsigned w = below(g, 2) ? 64 : 32, result = w, any = any_width(g);
 	IrRef a = pick_float(g, w), b = pick_float(g, w), c = pick_float(g, w);
 
@@ -126,9 +127,10 @@ static IrRef gen_float(Gen *g)
 	case IR_SHAPE_FOFI: a = pick(g, any); break;
 	case IR_SHAPE_FTOI: result = any; break;
 	case IR_SHAPE_FTOF: result = 96 - w; break;
+	case IR_SHAPE_FCLASS: return ir_float(g->func, op, round, 10, a, b, c);
 	default: break;
 	}
-	return ir_float(g->func, op, IR_ROUND_EVEN, result, a, b, c);
+	return (below(g, 3) ? ir_float : ir_float_flags)(g->func, op, round, result, a, b, c);
 }
 
 static void gen_pure(Gen *g)
@@ -595,8 +597,8 @@ static Plain plain_run(World *w, const IrFunc *func, const u64 *args, u64 *resul
 				    ? 0
 				    : value_of(func, values, ins->b);
 			c = ins->op == IR_OP_SEL || ins->op == IR_OP_FMA ? value_of(func, values, ins->c) : 0;
-			if (ir_float_operands((IrOp)ins->op)) {
-				values[i++] = host_float((IrOp)ins->op, ins->width, ir_width(func, ins->a), a, b, c);
+			if (ir_float_operands((IrOp)ins->op) && (ins->aux & IR_FLOAT_ROUND) < HOST_ROUNDS) {
+				values[i++] = host_float((IrOp)ins->op, ins->width, ir_width(func, ins->a), ins->aux, a, b, c);
 				continue;
 			}
 			values[i++] = ir_eval((IrOp)ins->op, ins->width, ir_width(func, ins->a), ins->aux, a, b, c);

@@ -17,6 +17,7 @@
 #include "base/bits.h"
 #include "base/rng.h"
 #include "ir/ir.h"
+#include "ir/ir_float.h"
 #include "isa/isa.h"
 #include "isa/rtl.h"
 #include "machine/machine.h"
@@ -265,6 +266,21 @@ static bool reg_slot(Eval *e, const RtlExpr *x, const IsaReg **reg, u32 *element
 	return *element < (*reg)->count;
 }
 
+static u64 eval_float(Eval *e, const RtlExpr *x)
+{
+	u64 a = eval_expr(e, x->a), b = x->b ? eval_expr(e, x->b) : 0, c = x->c ? eval_expr(e, x->c) : 0;
+	u64 mode = x->argc ? eval_expr(e, x->args[0]) : x->irop == IR_OP_FTOS || x->irop == IR_OP_FTOU ? IR_ROUND_ZERO : 0;
+	unsigned width = x->index2 ? (unsigned)x->value : x->width, flags;
+
+	if (mode > IR_ROUND_AWAY)
+		mode = IR_ROUND_EVEN;
+	if (mode == IR_ROUND_AWAY) /* hosts do not have it */
+		a = ir_float_compute(x->irop, width, x->a->width, IR_ROUND_AWAY, a, b, c, &flags);
+	else
+		a = host_float_flags(x->irop, width, x->a->width, (IrRound)mode, a, b, c, &flags);
+	return x->index2 ? flags : a;
+}
+
 static u64 eval_expr(Eval *e, const RtlExpr *x)
 {
 	const IsaReg *reg;
@@ -312,9 +328,7 @@ static u64 eval_expr(Eval *e, const RtlExpr *x)
 	case RTL_UN:
 		return ir_eval(x->irop, x->width, x->a->width, 0, eval_expr(e, x->a), 0, 0);
 	case RTL_FLOAT:
-		a = eval_expr(e, x->a);
-		b = x->b ? eval_expr(e, x->b) : 0;
-		return host_float(x->irop, x->width, x->a->width, a, b, x->c ? eval_expr(e, x->c) : 0);
+		return eval_float(e, x);
 	case RTL_NEG:
 		return bits_trunc(-eval_expr(e, x->a), x->width);
 	case RTL_NOT: case RTL_LNOT:
