@@ -43,6 +43,11 @@ typedef struct FileOps {
 	i64 (*shared)(File *file, u64 size, bool writable, int *fd);
 	void (*describe)(File *file, Buf *out); /* what /proc/self/fd/N links to: "pipe:[7]"; NULL: the path */
 	void (*release)(File *file);            /* the last reference went */
+	/* Goes up whenever something happened that `events` may mean (the wakes of its queues): what EPOLLET reports.
+	 * NULL: never. */
+	u64 (*changes)(File *file, u32 events);
+	bool whole;  /* a read or write is one message: never made in pieces */
+	bool append; /* ->write looks at O_APPEND itself; else the offset is set to what ->stat says */
 } FileOps;
 
 struct File {
@@ -55,13 +60,16 @@ struct File {
 	i32 owner;        /* F_SETOWN */
 	void *data;       /* the kind's own */
 	struct VfsPlace *place; /* files that have a path: where (vfs.h), owned; else NULL */
-	WaitQueue *epolls; /* epoll sets that hold it; NULL: none */
+	struct EpollItem *epolls; /* in epoll sets (epoll.c) */
+	File *next, **link; /* of kernel->files */
 };
 
 /* One reference. NULL: limits.open or memory; counts against them. */
 File *file_create(Kernel *kernel, const FileOps *ops, u32 flags, void *data);
 File *file_get(File *file);
 void file_put(File *file);
+/* At the end of the kernel, when all tables are gone: what is left over (sockets that hold one another). */
+void files_fini(Kernel *kernel);
 
 /* ---- Tables (fd.c) ---- */
 FdTable *fds_create(Kernel *kernel);

@@ -70,6 +70,7 @@ typedef struct Syscall {
 typedef struct Waiter Waiter;
 typedef struct WaitQueue {
 	Waiter *first;
+	u64 wakes; /* how often wait_wake was called: what EPOLLET looks at */
 } WaitQueue;
 
 void wait_init(WaitQueue *queue);
@@ -195,6 +196,10 @@ struct Kernel {
 	void *trace_ctx;
 	u8 *reported;          /* unknown calls already told of, by number */
 	WaitQueue console_input;
+	bool input_wanted;     /* somebody looked for console input in vain */
+	File *files;           /* all open files */
+	u64 file_serial;
+	struct Streams *streams; /* owned: what pipes, sockets and terminals share (stream.h), or NULL */
 	struct HostWatches *watches; /* hostwatch.c: host descriptors somebody waits for */
 	struct FutexTable *futexes;
 	struct TimerHeap *timers; /* timers.h; owned */
