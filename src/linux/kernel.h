@@ -184,6 +184,7 @@ struct Kernel {
 	u64 open_files;        /* counted against limits.open */
 	u64 storage;           /* bytes in memory files */
 	u64 output;            /* bytes on the console */
+	bool output_closed[3]; /* [1], [2]: linux_output_closed */
 	u64 real_time;         /* ns since 1970 at machine time 0 */
 	const LinuxTerminal *terminal;
 	char host_name[65];
@@ -196,7 +197,7 @@ struct Kernel {
 	void *trace_ctx;
 	u8 *reported;          /* unknown calls already told of, by number */
 	WaitQueue console_input;
-	bool input_wanted;     /* somebody looked for console input in vain */
+	u64 input_wanted;      /* bytes that somebody looked for on the console in vain (polls: 1) */
 	File *files;           /* all open files */
 	u64 file_serial;
 	struct Streams *streams; /* owned: what pipes, sockets and terminals share (stream.h), or NULL */

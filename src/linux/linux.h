@@ -80,8 +80,11 @@ int linux_end_signal(const Machine *machine);
 /* A path in the guest that the root knows: for finding the program. STATUS_OK and the bytes of the file. */
 Status linux_read_file(Machine *machine, const char *path, Buf *out);
 
-/* Does a program wait for console input? Only then should the driver read it. */
-bool linux_wants_input(const Machine *machine);
+/* How many bytes of console input a program waits for at most (a read; for poll and its like: 1). 0: nobody waits, and
+ * the driver should read nothing: what nobody reads stays with whoever runs next on the same terminal or pipe. */
+u64 linux_wants_input(const Machine *machine);
+/* Nobody reads the output (1) or the errors (2) any more: writes to it give EPIPE, and SIGPIPE, from now on. */
+void linux_output_closed(Machine *machine, int fd);
 /* Descriptors of the host that programs wait for. Gives how many there are, of which `cap` are written. */
 u32 linux_poll_set(const Machine *machine, struct pollfd *fds, u32 cap);
 /* After poll(): revents say what happened; between slices and after STOP_SLEEP. */
