@@ -306,6 +306,29 @@ static void emit_access(Emit *e, u32 at)
 			       (e->plan.careful[e->plan.number[at]] ? META_CAREFUL : 0) | number << META_SPACE_SHIFT;
 }
 
+static void emit_atomic(Emit *e, u32 at)
+{
+	const IrIns *ins = &e->func->ins[at];
+	unsigned number = ir_atomic_space(ins), address_width = ir_width(e->func, ins->a);
+	bool cas = ins->op == IR_OP_CAS;
+	u64 imm = cas ? ATOMIC_CAS : (u64)ir_atomic_kind(ins);
+	u16 address;
+	u32 uop;
+
+	if (number >= e->plan.space_count || number * sizeof(Space) / 8 > 0xFFFF ||
+	    ins->width % e->plan.spaces[number].cell_bits) {
+		e->failed = e->invalid = true;
+		return;
+	}
+	address = emit_operand(e, ins->a);
+	imm |= (u64)emit_operand(e, cas ? ins->c : ins->b) << 16;
+	imm |= (u64)(cas ? emit_operand(e, ins->b) : file_zero(e)) << 32;
+	uop = emit_uop(e, UOP_ATOMIC, choose_dest(e, at), address, (unsigned)(number * (sizeof(Space) / 8)), imm);
+	if (!e->failed)
+		e->meta[uop] = ins->width | address_width << META_ADDRESS_SHIFT | (ins->aux & IR_RAW ? META_RAW : 0) |
+			       (e->plan.careful[e->plan.number[at]] ? META_CAREFUL : 0) | number << META_SPACE_SHIFT;
+}
+
 static void add_call_word(Emit *e, unsigned word)
 {
 	if (grow(e, &e->calls, &e->call_cap, e->call_count, sizeof(u16)))
@@ -579,6 +602,8 @@ static void emit_instruction(Emit *e, u32 at)
 	case IR_OP_ARG: value->where = (u16)(e->plan.slot_count + FILE_TEMPS + ins->aux); break;
 	case IR_OP_PUT: emit_put(e, at); break;
 	case IR_OP_LOAD: case IR_OP_STORE: emit_access(e, at); break;
+	case IR_OP_RMW: case IR_OP_CAS: emit_atomic(e, at); break;
+	case IR_OP_FENCE: break; /* vCPUs take turns on one thread of the host */
 	case IR_OP_HOST: emit_host(e, at); break;
 	case IR_OP_INSN: emit_insn(e, at); break;
 	case IR_OP_JMP: emit_jmp(e, at); break;

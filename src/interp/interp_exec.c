@@ -124,6 +124,40 @@ COLD static Slow slow_access(Exec *x, const Block *block, const Uop *u, u64 left
 	return SLOW_EXIT;
 }
 
+/* An atomic access: the value that was there goes to *old. */
+static Slow run_atomic(Exec *x, const Block *block, const Uop *u, u64 left, u64 *old)
+{
+	u32 meta = block->meta[u - block->uops];
+	unsigned number = meta >> META_SPACE_SHIFT;
+	const u64 *f = x->vcpu->slots;
+	Atomic op = {.cas = (u->imm & 0xFFFF) == ATOMIC_CAS, .kind = (IrRmw)(u->imm & 15), .width = meta & META_WIDTH,
+		     .value = f[u->imm >> 16 & 0xFFFF], .expected = f[u->imm >> 32 & 0xFFFF]};
+	u64 address = bits_trunc(f[u->a], meta >> META_ADDRESS_SHIFT & META_WIDTH);
+	const EngineEnv *env = &x->engine->env;
+	AccessResult result;
+
+	if (LIKELY(!(meta & META_RAW) && interp_atomic_plain(&x->vcpu->spaces[number], &op, address, old)))
+		return SLOW_DONE;
+	if (!(meta & META_CAREFUL)) {
+		sync_state(x, block, u, left);
+		return SLOW_BAIL;
+	}
+	x->engine->attention = true;
+	result = meta & META_RAW ? raw_read(x->vcpu, number, address, op.width, old)
+				 : env->read(env->ctx, x->vcpu, number, address, op.width, old);
+	if (result == ACCESS_OK && (!op.cas || *old == op.expected)) {
+		u64 value = op.cas ? op.value : ir_rmw_value(op.kind, op.width, *old, op.value);
+
+		result = meta & META_RAW ? raw_write(x, number, address, op.width, value)
+					 : env->write(env->ctx, x->vcpu, number, address, op.width, value);
+	}
+	if (result == ACCESS_OK)
+		return SLOW_DONE;
+	if (block->run_count && !x->handler)
+		sync_state(x, block, u, left);
+	return SLOW_EXIT;
+}
+
 COLD static Slow call_host(Exec *x, const Block *block, const Uop *u, u64 left)
 {
 	const EngineEnv *env = &x->engine->env;
@@ -510,6 +544,11 @@ slow_store:
 	slow = slow_access(x, block, u, left, true, &x->result);
 	if (slow == SLOW_DONE)
 		NEXT;
+	return slow == SLOW_BAIL ? OUT_BAIL : OUT_EXIT;
+do_ATOMIC:
+	slow = run_atomic(x, block, u, left, &x->result);
+	if (slow == SLOW_DONE)
+		RESULT(x->result);
 	return slow == SLOW_BAIL ? OUT_BAIL : OUT_EXIT;
 do_HOST:
 	if (call_host(x, block, u, left) == SLOW_DONE)

@@ -84,17 +84,17 @@ static void use(const Forward *f, u32 *ref)
 static void replace_operands(const Forward *f, IrIns *ins)
 {
 	switch ((IrShape)ir_op_info[ins->op].shape) {
-	case IR_SHAPE_LEAF: case IR_SHAPE_MARK: case IR_SHAPE_NONE:
+	case IR_SHAPE_LEAF: case IR_SHAPE_MARK: case IR_SHAPE_NONE: case IR_SHAPE_FENCE:
 		return;
 	case IR_SHAPE_HOST: case IR_SHAPE_JMP:
 		for (u32 i = 0; i < ins->c; i++)
 			use(f, &f->func->pool[ins->b + i]);
 		return;
-	case IR_SHAPE_SEL: case IR_SHAPE_FTRI:
+	case IR_SHAPE_SEL: case IR_SHAPE_FTRI: case IR_SHAPE_CAS:
 		use(f, &ins->c);
 		/* fall through */
 	case IR_SHAPE_BIN: case IR_SHAPE_SHIFT: case IR_SHAPE_CAT: case IR_SHAPE_CMP: case IR_SHAPE_STORE:
-	case IR_SHAPE_FBIN: case IR_SHAPE_FCMP:
+	case IR_SHAPE_FBIN: case IR_SHAPE_FCMP: case IR_SHAPE_RMW:
 		use(f, &ins->b);
 		/* fall through */
 	case IR_SHAPE_UN0: case IR_SHAPE_UN: case IR_SHAPE_CONV: case IR_SHAPE_LOAD: case IR_SHAPE_BR:
@@ -251,6 +251,15 @@ static void store(Forward *f, const IrIns *ins)
 	}
 }
 
+/* An atomic access: what the cell holds behind it is not kept. */
+static void atomic(Forward *f, const IrIns *ins)
+{
+	IrIns as_store = {.op = IR_OP_STORE, .width = ins->width, .a = ins->a, .b = IR_NONE,
+			  .aux = (u16)(ir_atomic_space(ins) | (ins->aux & IR_RAW))};
+
+	store(f, &as_store);
+}
+
 /* ---- Flow ---- */
 
 static bool pass_on(Forward *f, u32 block, const IrIns *br, bool holds)
@@ -313,6 +322,9 @@ static bool visit(Forward *f, u32 at)
 		return true;
 	case IR_OP_STORE:
 		store(f, ins);
+		return true;
+	case IR_OP_RMW: case IR_OP_CAS:
+		atomic(f, ins);
 		return true;
 	case IR_OP_HOST:
 		forget_all(f, f->now);

@@ -108,6 +108,11 @@ static Status find_flow(Plan *plan)
 	return STATUS_OK;
 }
 
+static bool is_atomic(unsigned op)
+{
+	return op == IR_OP_RMW || op == IR_OP_CAS;
+}
+
 static bool find_careful(Plan *plan)
 {
 	const IrFunc *func = plan->func;
@@ -123,9 +128,9 @@ static bool find_careful(Plan *plan)
 		if (number == NO_NUMBER)
 			continue;
 		if (plan->single || func->kind == IR_FUNC_HANDLER || op == IR_OP_HOST ||
-		    (stored[number] && (op == IR_OP_LOAD || op == IR_OP_STORE)))
+		    (stored[number] && (op == IR_OP_LOAD || op == IR_OP_STORE || is_atomic(op))))
 			plan->careful[number] = true;
-		if (op == IR_OP_STORE)
+		if (op == IR_OP_STORE || is_atomic(op))
 			stored[number] = true;
 	}
 	return true;
@@ -144,18 +149,18 @@ static bool removable(const IrIns *ins)
 static void visit_operands(Plan *plan, const IrIns *ins, u32 at, Visit visit)
 {
 	switch (ir_op_info[ins->op].shape) {
-	case IR_SHAPE_LEAF: case IR_SHAPE_MARK: case IR_SHAPE_NONE:
+	case IR_SHAPE_LEAF: case IR_SHAPE_MARK: case IR_SHAPE_NONE: case IR_SHAPE_FENCE:
 		break;
 	case IR_SHAPE_UN0: case IR_SHAPE_UN: case IR_SHAPE_CONV: case IR_SHAPE_LOAD: case IR_SHAPE_BR:
 	case IR_SHAPE_RET: case IR_SHAPE_FUN: case IR_SHAPE_FOFI: case IR_SHAPE_FTOI: case IR_SHAPE_FTOF: case IR_SHAPE_FCLASS:
 		visit(plan, ins->a, at);
 		break;
 	case IR_SHAPE_BIN: case IR_SHAPE_SHIFT: case IR_SHAPE_CAT: case IR_SHAPE_CMP: case IR_SHAPE_STORE:
-	case IR_SHAPE_FBIN: case IR_SHAPE_FCMP:
+	case IR_SHAPE_FBIN: case IR_SHAPE_FCMP: case IR_SHAPE_RMW:
 		visit(plan, ins->a, at);
 		visit(plan, ins->b, at);
 		break;
-	case IR_SHAPE_SEL: case IR_SHAPE_FTRI:
+	case IR_SHAPE_SEL: case IR_SHAPE_FTRI: case IR_SHAPE_CAS:
 		visit(plan, ins->a, at);
 		visit(plan, ins->b, at);
 		visit(plan, ins->c, at);
@@ -395,7 +400,7 @@ static bool plan_barriers(Plan *plan)
 		case IR_OP_HOST:
 			any = i;
 			break;
-		case IR_OP_LOAD: case IR_OP_STORE: /* a device's handler may write registers */
+		case IR_OP_LOAD: case IR_OP_STORE: case IR_OP_RMW: case IR_OP_CAS: /* a device's handler may write registers */
 			if (!(ins->aux & IR_RAW) && plan->careful[plan->number[i]])
 				any = i;
 			break;

@@ -54,6 +54,16 @@ enum {
 	META_SPACE_SHIFT = 16,  /* number of the space */
 };
 
+enum { ATOMIC_CAS = 15 }; /* in the imm of ATOMIC: no IrRmw */
+
+/* An atomic access with its operands. */
+typedef struct Atomic {
+	bool cas;
+	IrRmw kind;
+	unsigned width;
+	u64 value, expected;
+} Atomic;
+
 enum { FILE_ZERO = 0, FILE_DUMP = 1, FILE_TEMPS = 2 }; /* behind the slots */
 
 enum {
@@ -233,6 +243,11 @@ static inline u32 interp_jump_hash(u64 pc)
 {
 	return (u32)(pc ^ pc >> 10) & (JUMP_CACHE - 1);
 }
+
+/* ---- interp_atomic.c ---- */
+
+/* Does it, if the memory there is plain. */
+bool interp_atomic_plain(Space *space, const Atomic *op, u64 address, u64 *old);
 
 /* ---- interp_exec.c ---- */
 

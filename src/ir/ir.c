@@ -110,7 +110,7 @@ static bool ends_get(const IrIns *ins, unsigned slot)
 	switch (ins->op) {
 	case IR_OP_PUT: return ins->aux == slot;
 	case IR_OP_HOST: case IR_OP_INSN: return true;
-	case IR_OP_LOAD: case IR_OP_STORE: return !(ins->aux & IR_RAW);
+	case IR_OP_LOAD: case IR_OP_STORE: case IR_OP_RMW: case IR_OP_CAS: return !(ins->aux & IR_RAW);
 	default: return false;
 	}
 }

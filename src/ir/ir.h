@@ -37,7 +37,8 @@ typedef u32 IrRef; /* index into func->ins, or IR_CONST_BIT | index into func->c
 enum {
 	IR_CONST_BIT = 0x80000000u,
 	IR_NONE = 0xFFFFFFFFu, /* no value; also returned by builders when memory is out */
-	IR_RAW = 0x8000,       /* in aux of LOAD and STORE */
+	IR_RAW = 0x8000,       /* in aux of LOAD, STORE, RMW, CAS */
+	IR_ATOMIC_SPACE = 0xFF, IR_ATOMIC_ORDER_SHIFT = 8, IR_ATOMIC_KIND_SHIFT = 10, /* aux of RMW, CAS: ir_atomic.c */
 };
 
 typedef enum IrOp {
@@ -58,6 +59,7 @@ typedef enum IrShape {
 	IR_SHAPE_CMP,   /* a, b of one width; result width 1 */
 	IR_SHAPE_SEL,   /* a width 1; b, c of the result's width */
 	IR_SHAPE_LOAD, IR_SHAPE_STORE, IR_SHAPE_HOST, IR_SHAPE_MARK,
+	IR_SHAPE_RMW, IR_SHAPE_CAS, IR_SHAPE_FENCE,
 	IR_SHAPE_JMP, IR_SHAPE_BR, IR_SHAPE_NONE, IR_SHAPE_RET,
 	/* floats: width 32 or 64. With IR_FLOAT_FLAGS in aux the result has 5 bits, and aux says what width it had without. */
 	IR_SHAPE_FUN,  /* a of the result's width */
@@ -88,6 +90,16 @@ enum { IR_FLOAT_ROUND = 7, IR_FLOAT_FLAGS = 8, IR_FLOAT_WIDTH_SHIFT = 8 };
 enum IrFloatFlag {
 	IR_FLOAT_INEXACT = 1, IR_FLOAT_UNDERFLOW = 2, IR_FLOAT_OVERFLOW = 4, IR_FLOAT_DIVIDE = 8, IR_FLOAT_INVALID = 16,
 };
+
+/* What RMW does. */
+typedef enum IrRmw {
+	IR_RMW_SWAP, IR_RMW_ADD, IR_RMW_AND, IR_RMW_OR, IR_RMW_XOR, IR_RMW_MIN, IR_RMW_MAX, IR_RMW_MINU, IR_RMW_MAXU,
+	IR_RMW_COUNT
+} IrRmw;
+
+/* Order of an atomic access with the accesses around it: a release comes after those before it, an acquire before those
+ * behind it. An engine may always do both. */
+enum IrOrder { IR_ORDER_NONE, IR_ORDER_RELEASE, IR_ORDER_ACQUIRE, IR_ORDER_BOTH };
 
 /* How control goes on at a GOTO; the same for execution, different for prediction, debuggers and region formers. */
 typedef enum IrFlow { IR_FLOW_NEXT, IR_FLOW_JUMP, IR_FLOW_CALL, IR_FLOW_RET } IrFlow;
@@ -170,6 +182,10 @@ unsigned ir_float_operands(IrOp op); /* 1, 2 or 3; 0: not a float operation */
 bool ir_float_rounds(IrOp op, unsigned width); /* can its result, of that width, depend on the mode? */
 IrRef ir_load(IrFunc *func, unsigned space, unsigned width, IrRef address, bool raw);
 void ir_store(IrFunc *func, unsigned space, IrRef address, IrRef value, bool raw);
+/* Atomic accesses: the value that was there. */
+IrRef ir_rmw(IrFunc *func, IrRmw kind, unsigned space, unsigned order, IrRef address, IrRef value, bool raw);
+IrRef ir_cas(IrFunc *func, unsigned space, unsigned order, IrRef address, IrRef expected, IrRef value, bool raw);
+void ir_fence(IrFunc *func, unsigned before, unsigned after); /* bits: 1 writes, 2 reads, 4 output, 8 input */
 IrRef ir_host(IrFunc *func, unsigned host, unsigned width, const IrRef *args, unsigned count);
 void ir_insn(IrFunc *func, u64 pc, unsigned length, unsigned number);
 void ir_jmp(IrFunc *func, u32 block, const IrRef *args, unsigned count);
@@ -184,7 +200,20 @@ void ir_ret(IrFunc *func, IrRef value);                  /* IR_NONE = none */
  * interpreter's tests and the random testers. width is the result's, arg_width that of a. */
 u64 ir_eval(IrOp op, unsigned width, unsigned arg_width, unsigned aux, u64 a, u64 b, u64 c);
 
+/* What RMW stores: its one definition. */
+u64 ir_rmw_value(IrRmw kind, unsigned width, u64 old, u64 value);
+
 /* ---- Looking ---- */
+
+/* Parts of aux of RMW and CAS. */
+static inline unsigned ir_atomic_space(const IrIns *ins)
+{
+	return ins->aux & IR_ATOMIC_SPACE;
+}
+static inline IrRmw ir_atomic_kind(const IrIns *ins)
+{
+	return (IrRmw)(ins->aux >> IR_ATOMIC_KIND_SHIFT & 15);
+}
 
 /* Checks all invariants. False, with one line of text per fault in `why` (may be NULL), when one is broken. */
 bool ir_verify(const IrFunc *func, Buf *why);

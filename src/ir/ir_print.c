@@ -79,6 +79,25 @@ static void print_float_aux(const Printer *p, const IrIns *ins)
 		buf_printf(p->out, ".flags%u", ins->aux >> IR_FLOAT_WIDTH_SHIFT);
 }
 
+static void print_atomic(const Printer *p, const IrIns *ins)
+{
+	static const char *const kinds[] = {"swap", "add", "and", "or", "xor", "min", "max", "minu", "maxu"};
+	static const char *const orders[] = {"", ".rl", ".aq", ".aqrl"};
+	unsigned kind = ir_atomic_kind(ins);
+
+	if (ins->op == IR_OP_RMW)
+		buf_printf(p->out, ".%s", kind < COUNT_OF(kinds) ? kinds[kind] : "?");
+	buf_printf(p->out, "%s%s m%u[", orders[ins->aux >> IR_ATOMIC_ORDER_SHIFT & 3], ins->aux & IR_RAW ? ".raw" : "",
+		   ir_atomic_space(ins));
+	print_ref(p, ins->a);
+	buf_str(p->out, "], ");
+	print_ref(p, ins->b);
+	if (ins->op == IR_OP_CAS) {
+		buf_str(p->out, ", ");
+		print_ref(p, ins->c);
+	}
+}
+
 static void print_operands(const Printer *p, const IrIns *ins)
 {
 	static const char *const flows[] = {"next", "jump", "call", "ret"};
@@ -114,6 +133,10 @@ static void print_operands(const Printer *p, const IrIns *ins)
 		print_memory(p, ins);
 		buf_str(out, ", ");
 		print_ref(p, ins->b);
+		return;
+	case IR_SHAPE_RMW: case IR_SHAPE_CAS: print_atomic(p, ins); return;
+	case IR_SHAPE_FENCE:
+		buf_printf(out, " %u, %u", ins->aux >> 4, ins->aux & 15);
 		return;
 	case IR_SHAPE_HOST:
 		buf_printf(out, " %u", ins->aux);

@@ -237,7 +237,7 @@ static void check_shape(Verifier *v, u32 at)
 {
 	const IrIns *ins = &v->func->ins[at];
 	unsigned shape = ir_op_info[ins->op].shape, a, b;
-	bool no_value = ins->op == IR_OP_HOST || shape == IR_SHAPE_RET || shape == IR_SHAPE_MARK ||
+	bool no_value = ins->op == IR_OP_HOST || shape == IR_SHAPE_RET || shape == IR_SHAPE_MARK || shape == IR_SHAPE_FENCE ||
 			(ir_op_info[ins->op].effects & IR_EFFECT_END);
 
 	if (ins->width > 64 || (!ins->width && !no_value)) {
@@ -288,6 +288,14 @@ static void check_shape(Verifier *v, u32 at)
 	case IR_SHAPE_STORE:
 		value_width(v, at, ins->a);
 		want_width(v, at, ins->b, ins->width);
+		break;
+	case IR_SHAPE_RMW: case IR_SHAPE_CAS:
+		value_width(v, at, ins->a);
+		want_width(v, at, ins->b, ins->width);
+		if (shape == IR_SHAPE_CAS)
+			want_width(v, at, ins->c, ins->width);
+		if (ir_atomic_kind(ins) >= IR_RMW_COUNT)
+			complain(v, "%%%u: no such atomic operation", at);
 		break;
 	case IR_SHAPE_HOST: check_pool(v, at, ins); break;
 	case IR_SHAPE_MARK: check_mark(v, at, ins); break;
@@ -386,13 +394,13 @@ static void check_uses(Verifier *v, u32 at)
 			check_use(v, at, v->func->pool[ins->b + i]);
 		return;
 	}
-	if (shape == IR_SHAPE_LEAF || shape == IR_SHAPE_NONE)
+	if (shape == IR_SHAPE_LEAF || shape == IR_SHAPE_NONE || shape == IR_SHAPE_FENCE)
 		return;
 	check_use(v, at, ins->a);
 	if (shape == IR_SHAPE_BIN || shape == IR_SHAPE_SHIFT || shape == IR_SHAPE_CAT || shape == IR_SHAPE_CMP ||
-	    shape == IR_SHAPE_SEL || shape == IR_SHAPE_STORE || ir_float_operands((IrOp)ins->op) > 1)
+	    shape == IR_SHAPE_SEL || shape == IR_SHAPE_STORE || shape == IR_SHAPE_RMW || shape == IR_SHAPE_CAS || ir_float_operands((IrOp)ins->op) > 1)
 		check_use(v, at, ins->b);
-	if (shape == IR_SHAPE_SEL || ir_float_operands((IrOp)ins->op) > 2)
+	if (shape == IR_SHAPE_SEL || shape == IR_SHAPE_CAS || ir_float_operands((IrOp)ins->op) > 2)
 		check_use(v, at, ins->c);
 }
 

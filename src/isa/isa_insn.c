@@ -521,7 +521,8 @@ static bool known_when(const RtlExpr *e)
 	if (!e)
 		return true;
 	if (e->kind == RTL_REG || e->kind == RTL_REGFIELD || e->kind == RTL_VIEW || e->kind == RTL_PC || e->kind == RTL_NEXT ||
-	    e->kind == RTL_CALL || e->kind == RTL_HOST || e->kind == RTL_MEM || e->kind == RTL_TABLE || e->kind == RTL_VAR)
+	    e->kind == RTL_CALL || e->kind == RTL_HOST || e->kind == RTL_MEM || e->kind == RTL_TABLE || e->kind == RTL_VAR ||
+	    e->kind == RTL_ATOMIC || e->kind == RTL_FENCE)
 		return false;
 	if (e->kind == RTL_FLOAT && e->argc && !known_when(e->args[0]))
 		return false;

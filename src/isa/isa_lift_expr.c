@@ -287,7 +287,7 @@ static bool has_effects(const Lift *l, const RtlExpr *e)
 {
 	if (!e)
 		return false;
-	if (e->kind == RTL_HOST || e->kind == RTL_MEM || e->kind == RTL_TABLE)
+	if (e->kind == RTL_HOST || e->kind == RTL_MEM || e->kind == RTL_TABLE || e->kind == RTL_ATOMIC)
 		return true;
 	if (e->kind == RTL_CALL && (l->isa->funcs[e->index].body.effects & RTL_IMPURE))
 		return true;
@@ -412,6 +412,33 @@ static IrRef lift_float(Lift *l, const RtlExpr *e)
 	return value;
 }
 
+static IrRef lift_atomic(Lift *l, const RtlExpr *e)
+{
+	IrRef address = lift_expr(l, e->a), b = lift_expr(l, e->b), c = e->c ? lift_expr(l, e->c) : IR_NONE;
+	bool raw = l->raw && e->index == l->raw_space;
+	u64 order = IR_ORDER_BOTH;
+
+	if (l->dead)
+		return lift_zero(l, e->width);
+	if (e->argc && !ir_is_const(l->func, lift_expr(l, e->args[0]), &order))
+		order = IR_ORDER_BOTH;
+	if (e->irop == IR_RMW_COUNT)
+		return ir_cas(l->func, e->index, (unsigned)order, address, b, c, raw);
+	return ir_rmw(l->func, (IrRmw)e->irop, e->index, (unsigned)order, address, b, raw);
+}
+
+/* Sets that are not known order everything. */
+static void lift_fence(Lift *l, const RtlExpr *e)
+{
+	u64 sets[2];
+
+	for (u32 i = 0; i < 2; i++)
+		if (!ir_is_const(l->func, lift_expr(l, e->args[i]), &sets[i]))
+			sets[i] = 15;
+	if (!l->dead)
+		ir_fence(l->func, (unsigned)sets[0], (unsigned)sets[1]);
+}
+
 static IrRef lift_expr_inner(Lift *l, const RtlExpr *e)
 {
 	switch ((RtlKind)e->kind) {
@@ -434,6 +461,11 @@ static IrRef lift_expr_inner(Lift *l, const RtlExpr *e)
 		return ir_const(l->func, e->width, l->next);
 	case RTL_MEM:
 		return lift_mem(l, e);
+	case RTL_ATOMIC:
+		return lift_atomic(l, e);
+	case RTL_FENCE:
+		lift_fence(l, e);
+		return lift_zero(l, 1);
 	case RTL_TABLE:
 		return lift_table(l, e);
 	case RTL_BIN: {

@@ -160,6 +160,11 @@ void body_finish(Parser *p, RtlBody *body, u32 pos);            /* returns, effe
 RtlBody *parse_value_body(Parser *p, unsigned width);
 RtlExpr *rtl_parse_args(Parser *p, RtlExpr *call, const char *name, u32 len); /* "(a, b)": into call->args */
 bool is_float_name(const char *name, u32 len, unsigned *bits); /* f32, f64 */
+RtlExpr *parse_atomic(Parser *p, u32 pos); /* rtl_atomic.c; from the dot on */
+RtlExpr *parse_fence(Parser *p, u32 pos);
+bool type_atomic(Parser *p, RtlExpr *e);
+bool type_fence(Parser *p, RtlExpr *e);
+u8 parse_access_width(Parser *p, u16 space); /* the number behind `mem:` */
 RtlExpr *parse_float(Parser *p, unsigned bits, u32 pos);       /* from the dot on */
 bool type_expr(Parser *p, RtlExpr *e, unsigned want, const char *what);
 bool parse_const(Parser *p, u64 *value); /* an expression that must fold now */

@@ -29,6 +29,8 @@ typedef enum RtlKind {
 	RTL_VAR,      /* variable index of the body */
 	RTL_PC, RTL_NEXT,
 	RTL_MEM,      /* width bits of space index at a */
+	RTL_ATOMIC,   /* irop (IrRmw; IR_RMW_COUNT: compare and swap) on space index at a with b (expected) and c; args[0] order */
+	RTL_FENCE,    /* args: before, after; no value */
 	RTL_TABLE,    /* tables[index], column index2, row a */
 	RTL_BIN,      /* irop a, b */
 	RTL_UN,       /* irop a: clz ctz popc bswap */

@@ -35,6 +35,10 @@ u8 expr_effects(const Parser *p, const RtlExpr *e)
 		effects = view_effects(p, e->index, false);
 	if (e->kind == RTL_MEM)
 		effects = RTL_LOADS;
+	if (e->kind == RTL_ATOMIC)
+		effects = RTL_LOADS | RTL_STORES | argument_effects(p, e);
+	if (e->kind == RTL_FENCE)
+		effects = RTL_STORES | argument_effects(p, e);
 	if (e->kind == RTL_TABLE) /* a missing row makes the instruction illegal */
 		effects = RTL_RAISES;
 	if (e->kind == RTL_FLOAT)
@@ -159,14 +163,24 @@ static void walk_expr(Walk *w, const RtlExpr *e)
 		return;
 	}
 	walk_expr(w, e->a);
+	if (e->kind == RTL_COND) {
+		bool before = w->stored, after;
+
+		walk_expr(w, e->b);
+		after = w->stored;
+		w->stored = before;
+		walk_expr(w, e->c);
+		w->stored = w->stored || after;
+		return;
+	}
 	walk_expr(w, e->b);
 	walk_expr(w, e->c);
 	for (u32 i = 0; e->kind == RTL_FLOAT && i < e->argc; i++)
 		walk_expr(w, e->args[i]);
 	if (e->kind == RTL_VIEW)
 		walk_body(w, w->p->isa->views[e->index].get);
-	if (e->kind == RTL_MEM)
-		walk_access(w, e->index, false);
+	if (e->kind == RTL_MEM || e->kind == RTL_ATOMIC)
+		walk_access(w, e->index, e->kind == RTL_ATOMIC);
 }
 
 static void walk_target(Walk *w, const RtlExpr *e)

@@ -226,22 +226,27 @@ static RtlExpr *parse_host(Parser *p, u32 pos)
 	return e;
 }
 
+u8 parse_access_width(Parser *p, u16 space)
+{
+	const IsaSpace *s = &p->isa->spaces[space];
+	u8 width = s->cell_bits;
+
+	if (p->tok.kind != TOK_NUMBER || p->tok.value == 0 || p->tok.value > 64 || p->tok.value % s->cell_bits != 0)
+		error_here(p, NULL, "an access to '%s' has a multiple of %u bits, at most 64", s->name, s->cell_bits);
+	else
+		width = (u8)p->tok.value;
+	lex_next(p);
+	return width;
+}
+
 static RtlExpr *parse_space(Parser *p, u16 space, u32 pos)
 {
 	RtlExpr *e = rtl_new_expr(p, RTL_MEM, pos);
-	const IsaSpace *s = &p->isa->spaces[space];
 
 	e->index = space;
-	e->width = s->cell_bits;
-	if (accept(p, ":")) {
-		if (p->tok.kind != TOK_NUMBER || p->tok.value == 0 || p->tok.value > 64 ||
-		    p->tok.value % s->cell_bits != 0) {
-			error_here(p, NULL, "an access to '%s' has a multiple of %u bits, at most 64", s->name, s->cell_bits);
-		} else {
-			e->width = (u8)p->tok.value;
-		}
-		lex_next(p);
-	}
+	e->width = p->isa->spaces[space].cell_bits;
+	if (accept(p, ":"))
+		e->width = parse_access_width(p, space);
 	expect(p, "[", "before the address");
 	e->a = parse_expr(p);
 	expect(p, "]", "after the address");
@@ -478,6 +483,8 @@ static RtlExpr *parse_name(Parser *p)
 		return e;
 	}
 	if (tok_is(p, "(")) {
+		if (text_is(name, len, "fence") && find_func(p, name, len) < 0)
+			return parse_fence(p, pos);
 		for (u32 i = 0; i < COUNT_OF(builtins); i++)
 			if (text_is(name, len, builtins[i].name))
 				return parse_builtin(p, i, pos);
@@ -501,6 +508,8 @@ static RtlExpr *parse_name(Parser *p)
 		rtl_parse_args(p, rtl_new_expr(p, RTL_CALL, pos), name, len);
 		return unknown_name(p, name, len, pos, true);
 	}
+	if (tok_is(p, ".") && text_is(name, len, "atomic") && !find_table(isa, name, len))
+		return parse_atomic(p, pos);
 	if (tok_is(p, ".") && is_float_name(name, len, &bits) && !find_table(isa, name, len))
 		return parse_float(p, bits, pos);
 	if ((index = find_insn_field(isa, p->insn, name, len)) != ISA_NONE)

@@ -139,7 +139,7 @@ static bool may_be_known(const Parser *p, const RtlExpr *e)
 		return true;
 	case RTL_VAR: /* a parameter or `let` of what is known; the lifter finds out */
 		return true;
-	case RTL_REG: case RTL_REGFIELD: case RTL_VIEW: case RTL_MEM: case RTL_HOST: case RTL_CALL:
+	case RTL_REG: case RTL_REGFIELD: case RTL_VIEW: case RTL_MEM: case RTL_HOST: case RTL_CALL: case RTL_ATOMIC:
 		return false;
 	case RTL_FLOAT:
 		if (e->argc && !may_be_known(p, e->args[0]))
@@ -416,7 +416,9 @@ static RtlStmt *parse_plain_statement(Parser *p)
 		return parse_assign(p, e, pos);
 	s = new_stmt(p, RTL_DO, pos);
 	s->rhs = e;
-	if (e->kind != RTL_CALL && e->kind != RTL_HOST && p->item_errors)
+	if (e->kind == RTL_FENCE || e->kind == RTL_ATOMIC)
+		type_expr(p, e, 0, NULL);
+	else if (e->kind != RTL_CALL && e->kind != RTL_HOST && p->item_errors)
 		; /* said already */
 	else if (e->kind != RTL_CALL && e->kind != RTL_HOST)
 		parse_error(p, pos, p->tok.pos > pos ? 1 : 1, "an assignment is written x = ..", "this computes a value and does nothing with it");

@@ -357,6 +357,16 @@ bool type_expr(Parser *p, RtlExpr *e, unsigned want, const char *what)
 		if (!type_expr(p, e->a, rtl_natural(p, e->a) ? 0 : p->isa->spaces[e->index].addr_bits, "address"))
 			return false;
 		break;
+	case RTL_ATOMIC:
+		if (!type_atomic(p, e))
+			return false;
+		break;
+	case RTL_FENCE:
+		if (want) {
+			parse_error(p, e->pos, 5, NULL, "a fence has no value");
+			return false;
+		}
+		return type_fence(p, e);
 	case RTL_TABLE:
 		if (!type_expr(p, e->a, 0, "row"))
 			return false;

@@ -249,6 +249,11 @@ static void lower_ins(Lower *l, u32 at)
 			op->a = a;
 		return;
 	}
+	case IR_OP_FENCE:
+		return;
+	case IR_OP_RMW: case IR_OP_CAS: /* no machine of the lab has them */
+		l->status = STATUS_INVALID;
+		return;
 	case IR_OP_ILLEGAL:
 		emit(l, LAB_OP_ILLEGAL, 0);
 		return;

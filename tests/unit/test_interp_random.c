@@ -200,7 +200,22 @@ static void gen_effect(Gen *g)
 			break;
 		}
 		/* fall through */
-	case 1: case 2: case 3:
+	case 1:
+		if (below(g, 3) == 0) {
+			unsigned w = access_width(g, space), order = (unsigned)below(g, 4);
+			IrRef at = gen_address(g, space), value = pick(g, w);
+
+			if (below(g, 8) == 0)
+				ir_fence(g->func, 3, 3);
+			if (below(g, 3))
+				keep(g, ir_rmw(g->func, (IrRmw)below(g, IR_RMW_COUNT), space, order, at, value, raw));
+			else
+				keep(g, ir_cas(g->func, space, order, at,
+					       below(g, 2) ? ir_load(g->func, space, w, at, raw) : pick(g, w), value, raw));
+			break;
+		}
+		/* fall through */
+	case 2: case 3:
 		keep(g, ir_load(g->func, space, access_width(g, space), gen_address(g, space), raw));
 		break;
 	case 4:
@@ -548,6 +563,27 @@ static Plain plain_run(World *w, const IrFunc *func, const u64 *args, u64 *resul
 				    : env_read(w, &w->vcpu, ins->aux, at, ins->width, &v);
 			if (r != ACCESS_OK)
 				goto out;
+			values[i++] = v;
+			continue;
+		}
+		case IR_OP_FENCE: i++; continue;
+		case IR_OP_RMW: case IR_OP_CAS: {
+			u64 at = value_of(func, values, ins->a), x = value_of(func, values, ins->b);
+			unsigned space = ir_atomic_space(ins);
+			AccessResult r = raw ? access_cells(w, space, at, ins->width, &v, false)
+					     : env_read(w, &w->vcpu, space, at, ins->width, &v);
+
+			if (r != ACCESS_OK)
+				goto out;
+			if (ins->op == IR_OP_RMW || v == x) {
+				u64 now = ins->op == IR_OP_CAS ? value_of(func, values, ins->c)
+							       : ir_rmw_value(ir_atomic_kind(ins), ins->width, v, x);
+
+				r = raw ? access_cells(w, space, at, ins->width, &now, true)
+					: env_write(w, &w->vcpu, space, at, ins->width, now);
+				if (r != ACCESS_OK)
+					goto out;
+			}
 			values[i++] = v;
 			continue;
 		}

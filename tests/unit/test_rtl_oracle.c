@@ -281,6 +281,24 @@ static u64 eval_float(Eval *e, const RtlExpr *x)
 	return x->index2 ? flags : a;
 }
 
+/* What an atomic access leaves in the cell. */
+static u64 atomic_value(unsigned kind, unsigned width, u64 old, u64 b)
+{
+	bool less = bits_signed(old, width) < bits_signed(b, width);
+
+	switch (kind) {
+	case IR_RMW_ADD: return bits_trunc(old + b, width);
+	case IR_RMW_AND: return old & b;
+	case IR_RMW_OR: return old | b;
+	case IR_RMW_XOR: return old ^ b;
+	case IR_RMW_MIN: return less ? old : b;
+	case IR_RMW_MAX: return less ? b : old;
+	case IR_RMW_MINU: return old < b ? old : b;
+	case IR_RMW_MAXU: return old < b ? b : old;
+	default: return b;
+	}
+}
+
 static u64 eval_expr(Eval *e, const RtlExpr *x)
 {
 	const IsaReg *reg;
@@ -317,6 +335,20 @@ static u64 eval_expr(Eval *e, const RtlExpr *x)
 	case RTL_MEM:
 		a = eval_expr(e, x->a);
 		return going(e) ? load(e, x->index, a, x->width) : 0;
+	case RTL_ATOMIC: {
+		u64 address = eval_expr(e, x->a), c, old;
+
+		b = eval_expr(e, x->b);
+		c = x->c ? eval_expr(e, x->c) : 0;
+		old = going(e) ? load(e, x->index, address, x->width) : 0;
+		if (x->c && old == b)
+			store(e, x->index, address, x->width, c);
+		else if (!x->c)
+			store(e, x->index, address, x->width, atomic_value(x->irop, x->width, old, b));
+		return old;
+	}
+	case RTL_FENCE:
+		return 0;
 	case RTL_TABLE:
 		eval_expr(e, x->a);
 		leave(e, ILLEGAL, 0);
@@ -461,7 +493,7 @@ static void eval_stmts(Eval *e, const RtlStmt *s)
 			assign(e, s->rhs, a);
 			break;
 		case RTL_DO:
-			if (s->rhs->kind == RTL_CALL || s->rhs->kind == RTL_HOST)
+			if (s->rhs->kind == RTL_CALL || s->rhs->kind == RTL_HOST || s->rhs->kind == RTL_ATOMIC)
 				eval_expr(e, s->rhs);
 			break;
 		case RTL_CHARGE:
@@ -723,6 +755,7 @@ static void test_rv64(void **state)
 {
 	(void)state;
 	run_subject(&(Subject){"tests/isa/rv64gc.isa", NULL, NULL, 30000});
+	run_subject(&(Subject){"src/guests/rv64/rv64.isa", NULL, NULL, 30000});
 }
 
 static void test_small(void **state)
