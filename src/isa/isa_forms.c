@@ -59,11 +59,13 @@ static u32 name_letters(Parser *p, const IsaInsn *insn, u8 fields[8])
 	return count;
 }
 
-/* The mnemonic with letter i shown when bit i of chosen is set. */
+/* The mnemonic with letter i shown when bit i of chosen is set. Letters that stand together share one dot: <.aq><.rl>
+ * gives .aq, .rl, .aqrl. */
 static const char *expand_name(Parser *p, const IsaInsn *insn, u32 chosen)
 {
 	char text[128];
 	u32 n = 0, letter = 0;
+	const char *dotted = NULL; /* behind the last letter that was shown with its dot */
 
 	for (const char *s = insn->name; *s && n + 1 < sizeof(text); s++) {
 		const char *end = *s == '<' ? strchr(s, '>') : NULL;
@@ -72,9 +74,13 @@ static const char *expand_name(Parser *p, const IsaInsn *insn, u32 chosen)
 			text[n++] = *s;
 			continue;
 		}
-		if (chosen >> letter++ & 1)
-			for (s++; s < end && n + 1 < sizeof(text); s++)
+		if (chosen >> letter++ & 1) {
+			bool again = dotted == s && s[1] == '.';
+
+			dotted = s[1] == '.' ? end + 1 : NULL;
+			for (s += again ? 2 : 1; s < end && n + 1 < sizeof(text); s++)
 				text[n++] = *s;
+		}
 		s = end;
 	}
 	text[n] = 0;
