@@ -2,7 +2,7 @@
  *
  * Float operations three ways: src/ir/ir_float.c (integers only) against a table of exact bit patterns that was
  * computed with rational numbers, and against the host's arithmetic and C library on random patterns, in all modes that
- * hosts have and with the flags. tests/cli/float_rv64.sh holds all of it against another emulator. That the
+ * hosts have and with the flags. test_float_rv64 holds all of it against another emulator. That the
  * interpreter does the same is test_interp_random's and test_rtl_oracle's business.
  */
 #include <setjmp.h>
