@@ -203,6 +203,7 @@ struct Kernel {
 	struct Streams *streams; /* owned: what pipes, sockets and terminals share (stream.h), or NULL */
 	struct HostWatches *watches; /* hostwatch.c: host descriptors somebody waits for */
 	struct FutexTable *futexes;
+	struct KernelMemory *memory; /* mm_private.h; owned */
 	struct TimerHeap *timers; /* timers.h; owned */
 	int end_signal;
 	bool ended;

@@ -43,6 +43,11 @@ static u64 cell_bytes(unsigned cell_bits)
 	return cell_bits <= 8 ? 1 : cell_bits <= 16 ? 2 : cell_bits <= 32 ? 4 : 8;
 }
 
+u64 machine_memory_limit(const Machine *machine)
+{
+	return machine->memory_limit;
+}
+
 u64 machine_memory_bytes(const Machine *machine)
 {
 	u64 total = machine_table_bytes(machine);

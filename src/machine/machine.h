@@ -355,5 +355,6 @@ typedef struct MachineStats {
 	u64 key_polls; /* looks at the keyboard that found nothing; a front end may sleep when there were only these */
 } MachineStats;
 void machine_stats(const Machine *machine, MachineStats *out);
+u64 machine_memory_limit(const Machine *machine); /* bytes: config.memory_limit, or its default */
 
 #endif
