@@ -219,6 +219,8 @@ static void memory(Doc *doc, const Isa *isa)
 			buf_str(&text, "Can grow. ");
 		if (space->is_private)
 			buf_str(&text, "Every vCPU has its own. ");
+		if (space->is_paged)
+			buf_str(&text, "Pages of 4096 bytes, there when they are needed, each with its rights. ");
 		if (space->doc)
 			buf_str(&text, space->doc);
 		doc_cell(doc, buf_text(&text));

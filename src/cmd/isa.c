@@ -286,8 +286,9 @@ static void check_text(const Loaded *loaded, double seconds, Buf *out)
 		buf_printf(out, "  space     %s: cells of %u bits", isa->spaces[i].name, isa->spaces[i].cell_bits);
 		if (isa->spaces[i].cells)
 			buf_printf(out, ", %llu of them", (unsigned long long)isa->spaces[i].cells);
-		buf_printf(out, "%s%s\n", i == isa->code_space ? ", instructions" : "",
-			   isa->spaces[i].is_private ? ", every vCPU its own" : "");
+		buf_printf(out, "%s%s%s\n", i == isa->code_space ? ", instructions" : "",
+			   isa->spaces[i].is_private ? ", every vCPU its own" : "",
+			   isa->spaces[i].is_paged ? ", in pages of 4096" : "");
 	}
 	buf_printf(out, "  registers %u in %u state slots, %u views\n", isa->reg_count, isa->slot_count, isa->view_count);
 	buf_printf(out, "  encodings %u of ", isa->insn_count);

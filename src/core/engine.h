@@ -80,6 +80,7 @@ typedef struct Translation {
 	bool dirty;         /* it may write a register that is context or that interrupts depend on: after it, leave with
 	                       EXIT_EVENT and look the context up anew */
 	bool breakpoint;    /* a breakpoint stands at its first instruction */
+	bool no_code;       /* nothing may be fetched at pc: vcpu->exit says why (EXIT_FAULT); all else is empty */
 	u64 plain_spaces;   /* bit n: nothing but memory answers in space n and nobody watches reads, so an access runs no
 	                       device and a load gives what was stored. When that changes the machine flushes the
 	                       engine */

@@ -6,6 +6,7 @@
  */
 #include "core/space.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -55,6 +56,9 @@ Status space_init(Space *space, const char *name, unsigned cell_bits, u64 cells,
 
 void space_fini(Space *space)
 {
+	if (space->chunks)
+		munmap(space->chunks, ((space->cells >> (SPACE_PAGE_SHIFT + SPACE_CHUNK_SHIFT)) + 1) * sizeof(u16));
+	free(space->backings);
 	if (space->base)
 		munmap(space->base, space->mapped);
 	if (space->attr)
@@ -77,6 +81,8 @@ static void clear_bytes(u8 *base, size_t from, size_t to)
 
 Status space_resize(Space *space, u64 cells)
 {
+	if (space->paged)
+		return cells == space->cells ? STATUS_OK : STATUS_INVALID;
 	if (cells > space->max_cells)
 		return STATUS_TOO_BIG;
 	if (space->wraps && cells != space->cells)
@@ -89,14 +95,16 @@ Status space_resize(Space *space, u64 cells)
 
 void space_clear(Space *space)
 {
-	if (space->cells)
+	if (space->paged)
+		space_pages_drop(space, 0, space->cells >> SPACE_PAGE_SHIFT);
+	else if (space->cells)
 		clear_bytes(space->base, 0, (size_t)space->cells << space->cell_shift);
 }
 
 bool space_peek(const Space *space, u64 address, u64 *value)
 {
 	address &= space->wrap_mask;
-	if (address >= space->cells)
+	if (address >= space->cells || (space->paged && !(space->attr[address >> space->attr_shift] & ATTR_PRESENT)))
 		return false;
 	*value = space_cell(space, address);
 	return true;
@@ -105,7 +113,7 @@ bool space_peek(const Space *space, u64 address, u64 *value)
 bool space_poke(Space *space, u64 address, u64 value)
 {
 	address &= space->wrap_mask;
-	if (address >= space->cells)
+	if (address >= space->cells || (space->paged && !(space->attr[address >> space->attr_shift] & ATTR_PRESENT)))
 		return false;
 	space_set_cell(space, address, bits_trunc(value, space->cell_bits));
 	return true;

@@ -21,6 +21,9 @@
  *
  *  5. Bytes of an absent page at `base` are zero, or belong to shared memory that was put there (space_pages_back).
  *  6. A present page without rights keeps its content (mprotect(PROT_NONE)).
+ *  7. Who may write may read: ATTR_WRITE never stands alone.
+ *  8. Pages of 2^12 pages make a chunk; chunks[] says how many of its pages are present, so nobody looks at the attr of
+ *     the many empty ones.
  */
 #ifndef CORE_SPACE_H
 #define CORE_SPACE_H
@@ -48,6 +51,8 @@ enum SpaceAttr {
 	ATTR_SLOW_WRITE = ATTR_CODE | ATTR_IO_WRITE | ATTR_WATCH_WRITE,
 };
 
+typedef struct SpaceBacking SpaceBacking;
+
 typedef struct Space {
 	u8 *base;       /* owned (mmap) */
 	u8 *attr;       /* owned (mmap) */
@@ -59,10 +64,22 @@ typedef struct Space {
 	bool wraps, big;
 	bool paged;
 	u64 present;      /* paged: pages that are */
+	u16 *chunks;      /* paged: owned (mmap) */
+	SpaceBacking *backings; /* paged: owned; where shared memory lies, in ascending order */
+	u32 backing_count, backing_cap;
 	const char *name; /* borrowed from the Isa */
 } Space;
 
-enum { SPACE_PAGE = 4096, SPACE_PAGE_SHIFT = 12 };
+enum {
+	SPACE_PAGE = 4096, SPACE_PAGE_SHIFT = 12,
+	SPACE_CHUNK_SHIFT = 12, /* pages of a chunk, as a power of two */
+	SPACE_MAX_BITS = 46,    /* of an address in a paged space: the host must have room for it */
+};
+
+/* Pages page .. page + count - 1 lie in shared memory. */
+struct SpaceBacking {
+	u64 page, count;
+};
 
 /* Reserves room for max_cells and makes `cells` of them usable, all zero. */
 Status space_init(Space *space, const char *name, unsigned cell_bits, u64 cells, u64 max_cells, bool wraps, bool big);
@@ -78,7 +95,8 @@ bool space_poke(Space *space, u64 address, u64 value); /* does not invalidate co
 
 /* ---- Paged spaces (space_paged.c). Pages by number; code made from them is the caller's business ---- */
 
-/* Reserves `cells` addresses (a multiple of SPACE_PAGE); nothing is present. Little-endian bytes. */
+/* Reserves `cells` addresses (a multiple of SPACE_PAGE); nothing is present. Little-endian bytes. STATUS_INVALID,
+ * STATUS_TOO_BIG (SPACE_MAX_BITS), STATUS_NOMEM. */
 Status space_init_paged(Space *space, const char *name, u64 cells);
 /* Absent pages become present, with these rights; present ones get the rights and keep their content. */
 void space_pages_add(Space *space, u64 page, u64 count, u8 rights);
@@ -90,6 +108,13 @@ Status space_pages_drop(Space *space, u64 page, u64 count);
 Status space_pages_back(Space *space, u64 page, u64 count, int fd, u64 offset);
 /* The first present page from *page on; false: none. */
 bool space_next_present(const Space *space, u64 *page);
+/* Does the page lie in shared memory? */
+bool space_is_backed(const Space *space, u64 page);
+/* What is present in `from`, with its rights, and its shared memory become those of `to`, which is empty and as large.
+ * Present pages are copied; pages of shared memory are the same. On failure `to` holds a part. */
+Status space_pages_copy(Space *to, const Space *from);
+/* Moves pages and shared memory to where nothing is. STATUS_INVALID: the two overlap. */
+Status space_pages_move(Space *space, u64 from, u64 to, u64 count);
 
 static inline u64 space_cell(const Space *space, u64 index)
 {

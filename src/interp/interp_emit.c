@@ -236,6 +236,9 @@ _Static_assert(UOP_STORE_ANY - UOP_STORE8_W == UOP_LOAD_ANY - UOP_LOAD8_W, "stor
 
 static UopKind pick_load(const Space *space, unsigned width)
 {
+	if (space->paged)
+		return width == 8 ? UOP_LOADP8 : width == 16 ? UOP_LOADP16 : width == 32 ? UOP_LOADP32 :
+		       width == 64 ? UOP_LOADP64 : UOP_LOAD_ANY;
 	if (width == space->cell_bits)
 		return space->wraps && space->attr_shift == 0 ? wrap_loads[space->cell_shift]
 							      : cell_loads[space->cell_shift];

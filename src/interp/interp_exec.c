@@ -96,6 +96,20 @@ static AccessResult raw_write(Exec *x, unsigned number, u64 address, unsigned wi
 	return ACCESS_OK;
 }
 
+/* No device answers in a paged space, so such an access does nothing but give or take a value (and make pages present), and
+ * is done in place in the lean mode, too. When anything else came of it (code was forgotten, somebody watches), the
+ * instruction is run again alone; that is the same access once more. */
+COLD static Slow paged_access(Exec *x, unsigned number, u64 address, unsigned width, bool store, u64 *value)
+{
+	const EngineEnv *env = &x->engine->env;
+	AccessResult result = store ? env->write(env->ctx, x->vcpu, number, address, width, *value)
+				    : env->read(env->ctx, x->vcpu, number, address, width, value);
+
+	if (result != ACCESS_OK)
+		return SLOW_EXIT;
+	return x->engine->attention || x->vcpu->pending.kind != EXIT_BUDGET || x->vcpu->event_pending ? SLOW_BAIL : SLOW_DONE;
+}
+
 /* Reads or writes for the uop at u what its fast path did not dare. A store takes *value, a load gives it. */
 COLD static Slow slow_access(Exec *x, const Block *block, const Uop *u, u64 left, bool store, u64 *value)
 {
@@ -108,7 +122,7 @@ COLD static Slow slow_access(Exec *x, const Block *block, const Uop *u, u64 left
 	address = bits_trunc(address, meta >> META_ADDRESS_SHIFT & META_WIDTH);
 	if (!(meta & META_CAREFUL)) {
 		sync_state(x, block, u, left);
-		return SLOW_BAIL;
+		return x->vcpu->spaces[number].paged ? paged_access(x, number, address, width, store, value) : SLOW_BAIL;
 	}
 	x->engine->attention = true;
 	if (!(meta & META_RAW))
@@ -523,6 +537,33 @@ do_STOREB##bits: { \
 		NEXT; \
 	}
 
+/* One page, one look at its rights; what crosses to the next one goes the slow way. A page that is beyond the limit is never
+ * looked up. */
+#define LOAD_PAGED(bits) \
+do_LOADP##bits: { \
+		const Space *s_ = SPACE(u); \
+		u64 at_ = A + IMM; \
+		u##bits got_; \
+		if (UNLIKELY(at_ >= s_->cells || at_ % SPACE_PAGE > SPACE_PAGE - bits / 8 || \
+			     (s_->attr[at_ / SPACE_PAGE] & ATTR_PAGED_LOAD) != ATTR_READ)) \
+			goto slow_load; \
+		memcpy(&got_, s_->base + at_, sizeof(got_)); \
+		RESULT(got_); \
+	}
+#define STORE_PAGED(bits) \
+do_STOREP##bits: { \
+		Space *s_ = SPACE(u); \
+		u64 at_ = A + IMM; \
+		u##bits put_ = (u##bits)f[u->d]; \
+		if (UNLIKELY(at_ >= s_->cells || at_ % SPACE_PAGE > SPACE_PAGE - bits / 8 || \
+			     (s_->attr[at_ / SPACE_PAGE] & ATTR_PAGED_STORE) != ATTR_WRITE)) \
+			goto slow_store; \
+		memcpy(s_->base + at_, &put_, sizeof(put_)); \
+		NEXT; \
+	}
+
+	LOAD_PAGED(8) LOAD_PAGED(16) LOAD_PAGED(32) LOAD_PAGED(64)
+	STORE_PAGED(8) STORE_PAGED(16) STORE_PAGED(32) STORE_PAGED(64)
 	LOAD_WRAP(8) LOAD_WRAP(16) LOAD_WRAP(32) LOAD_WRAP(64)
 	LOAD_CELL(8) LOAD_CELL(16) LOAD_CELL(32) LOAD_CELL(64)
 	LOAD_SMALL(8) LOAD_SMALL(16) LOAD_SMALL(32) LOAD_SMALL(64)

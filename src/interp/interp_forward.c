@@ -198,6 +198,8 @@ static bool may_overlap(const Forward *f, const KnownCell *x, const KnownCell *y
 		return true;
 	if (space->wraps)
 		mask &= space->wrap_mask;
+	if (space->paged) /* the same shared memory may lie on several pages */
+		mask &= SPACE_PAGE - 1;
 	apart = (y->offset - x->offset) & mask;
 	back = (x->offset - y->offset) & mask;
 	return apart < x->width / space->cell_bits || back < y->width / space->cell_bits;

@@ -60,6 +60,8 @@ static void check_ir(const IrFunc *func)
 
 /* ---- Blocks ---- */
 
+static const Status NO_CODE = STATUS_RANGE; /* of the functions below: vcpu->exit says why nothing can be had at pc */
+
 /* Translates at most max_insns from pc. With too many temporaries it tries fewer instructions. */
 static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool single, Block **out)
 {
@@ -74,6 +76,8 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool s
 		status = engine->env.translate(engine->env.ctx, pc, context, max_insns, &engine->arena, &translation);
 		if (status)
 			return status;
+		if (translation.no_code)
+			return NO_CODE;
 		check_ir(translation.func);
 		if (translation.insns > 1) {
 			if (!interp_forward(translation.func, vcpu, translation.plain_spaces, &engine->arena))
@@ -126,6 +130,8 @@ static ExitKind leave(Vcpu *vcpu, ExitKind kind)
 
 static ExitKind leave_error(Vcpu *vcpu, Status status)
 {
+	if (status == NO_CODE)
+		return vcpu->exit.kind;
 	vcpu->exit = (VcpuExit){.kind = EXIT_ERROR, .status = status};
 	return EXIT_ERROR;
 }

@@ -52,6 +52,7 @@ typedef struct IsaSpace { /* space M : 16 x 0x10000 */
 	bool big;          /* byte order of accesses wider than a cell */
 	bool grow;
 	bool is_private;   /* every vCPU has its own */
+	bool is_paged;     /* a process's memory: only parts of it are there (core/space.h) */
 	bool has_handlers; /* some `on read/write` covers a part */
 } IsaSpace;
 
@@ -481,6 +482,7 @@ typedef struct IsaLifted {
 	u32 insns;
 	u64 cells;
 	bool dirty;      /* writes context or irq registers, or calls the host */
+	bool no_code;    /* not even the first instruction could be fetched */
 } IsaLifted;
 
 /* Lifts up to max_insns instructions from pc into one guest block. STATUS_NOMEM, or STATUS_TOO_BIG for an instruction

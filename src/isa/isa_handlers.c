@@ -87,6 +87,9 @@ static void parse_on_memory(Parser *p, bool write, u32 pos)
 	else if (space->cells && h->hi >= space->cells)
 		parse_error(p, pos, 1, NULL, "%s has no cells 0x%llx..0x%llx", space->name, (unsigned long long)h->lo,
 			    (unsigned long long)h->hi);
+	if (space->is_paged)
+		parse_error(p, pos, 1, "give the devices a space of their own",
+			    "no device can lie in the paged space '%s'", space->name);
 	expect(p, "]", "after the address");
 	if (write) {
 		const char *name = tok_text(p);

@@ -141,6 +141,27 @@ void parse_option(Parser *p, const IsaChoice *choices, u32 choice_count)
 
 /* ---- space, code, fill ---- */
 
+/* A process's memory is bytes, and there is one. */
+static void check_paged(Parser *p, const IsaSpace *s, u32 pos)
+{
+	const Isa *isa = p->isa;
+	u32 len = (u32)strlen(s->name);
+
+	for (u32 i = 0; i < isa->space_count; i++)
+		if (isa->spaces[i].is_paged)
+			parse_error(p, pos, len, "a description has one at most", "space '%s' is paged already",
+				    isa->spaces[i].name);
+	if (s->cell_bits != 8 || s->big)
+		parse_error(p, pos, len, "write: space mem : 8, address 64, little, paged",
+			    "a paged space has cells of 8 bits and is little-endian");
+	else if (s->cells || s->size_name || s->grow || s->addr_bits < 16)
+		parse_error(p, pos, len, "write: space mem : 8, address 64, little, paged",
+			    "a paged space has no size, but addresses of 16 to 64 bits");
+	if (s->is_private)
+		parse_error(p, pos, len, "leave out `private`",
+			    "a paged space belongs to a process, not to a vCPU: '%s' can't be private", s->name);
+}
+
 void parse_space_item(Parser *p)
 {
 	Isa *isa = p->isa;
@@ -189,6 +210,8 @@ void parse_space_item(Parser *p)
 			s->grow = true;
 		} else if (accept_word(p, "private")) {
 			s->is_private = true;
+		} else if (accept_word(p, "paged")) {
+			s->is_paged = true;
 		} else if (!accept_word(p, "little") && !accept_word(p, "flat")) {
 			break;
 		}
@@ -196,6 +219,8 @@ void parse_space_item(Parser *p)
 	if (s->wraps)
 		s->addr_bits = s->cells > 1 ? (u8)(63 - __builtin_clzll(s->cells)) : 1;
 	trailing_doc(p, p->prev_end, &s->doc);
+	if (s->is_paged)
+		check_paged(p, s, pos);
 	isa->space_count++;
 	if (!s->cells && !s->size_name && s->addr_bits == 64 && !has_address)
 		parse_error(p, pos, (u32)strlen(s->name), "write: space M : 8 x 0x10000, or: size N, or: address 64",
@@ -909,6 +934,9 @@ void parse_init(Parser *p)
 	}
 	if (init.space == ISA_NONE)
 		return;
+	if (isa->spaces[init.space].is_paged)
+		parse_error(p, pos, 1, "the program that is loaded says what it holds",
+			    "a paged space is empty at first: no 'init' for '%s'", isa->spaces[init.space].name);
 	if (!init.count)
 		parse_error(p, pos, 1, "write: init M[0x50] = 0xF0 0x90", "'init' needs numbers");
 	if (isa->spaces[init.space].cells &&

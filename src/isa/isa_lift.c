@@ -144,6 +144,7 @@ Status isa_lift_block(const IsaLift *lift, u64 pc, u32 max_insns, Arena *arena, 
 		cells += decoded.cells;
 		if (decoded.fetch_failed && !decoded.insn) {
 			lift_fetch_fault(&l);
+			out->no_code = count == 1;
 			break;
 		}
 		lift_instruction(&l);

@@ -142,6 +142,10 @@ static void check_basics(Parser *p)
 		parse_error(p, 0, 1, "write: code M", "nothing says where instructions live");
 	if (!isa->insn_count)
 		parse_error(p, 0, 1, NULL, "there are no instructions");
+	for (u32 i = 0; i < isa->space_count; i++)
+		if (isa->spaces[i].is_paged && i != isa->code_space)
+			parse_error(p, 0, 1, "a process has its code in its memory",
+				    "space '%s' is paged, so instructions must live there", isa->spaces[i].name);
 	for (u32 i = 0; i < isa->init_count; i++)
 		if (isa->spaces[isa->inits[i].space].size_name)
 			parse_error(p, 0, 1, NULL, "'init' of a space whose size the loader decides");

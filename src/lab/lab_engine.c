@@ -92,6 +92,8 @@ static LabCode *make_code(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, Statu
 
 	arena_reset(&engine->arena);
 	*status = engine->env.translate(engine->env.ctx, pc, context, 1, &engine->arena, &translation);
+	if (!*status && translation.no_code)
+		*status = STATUS_RANGE;
 	if (*status)
 		return NULL;
 	code = lab_lower(translation.func, handlers_of(engine), status);
@@ -126,7 +128,7 @@ static void count_cells(u64 *counts, unsigned space, u64 cells)
 
 static bool is_plain(const Space *space, u64 at, unsigned cells, u8 attrs)
 {
-	if (space->cells < cells || at > space->cells - cells)
+	if (space->paged || space->cells < cells || at > space->cells - cells)
 		return false;
 	for (unsigned i = 0; i < cells; i++)
 		if (space->attr[(at + i) >> space->attr_shift] & attrs)
@@ -251,7 +253,7 @@ static ExitKind lab_run(Engine *engine, Vcpu *vcpu, u64 budget)
 		if (!code)
 			code = make_code(engine, vcpu, vcpu->slots[0], run.context, &status);
 		if (!code)
-			return leave(vcpu, EXIT_ERROR, status);
+			return status == STATUS_RANGE ? vcpu->exit.kind : leave(vcpu, EXIT_ERROR, status);
 		if (code->breakpoint && !(vcpu->skip_break && vcpu->icount == start))
 			return leave(vcpu, EXIT_BREAK, STATUS_OK);
 		outcome = loop(&run, code, NULL);

@@ -30,15 +30,20 @@ void machine_set_errors(Machine *machine, MachineOutput errors, void *ctx)
 	machine->errors_ctx = ctx;
 }
 
-void machine_put_error(Machine *machine, const Buf *text)
+void machine_put_errors(Machine *machine, const u8 *bytes, size_t len)
 {
-	if (machine->errors_function) {
-		machine_flush_output(machine);
-		machine->errors_function(machine->errors_ctx, text->data, text->len);
+	if (!machine->errors_function) {
+		machine_put(machine, bytes, len);
 		return;
 	}
-	for (size_t i = 0; i < text->len; i++)
-		machine_putc(machine, text->data[i]);
+	machine_flush_output(machine);
+	if (len)
+		machine->errors_function(machine->errors_ctx, bytes, len);
+}
+
+void machine_put_error(Machine *machine, const Buf *text)
+{
+	machine_put_errors(machine, text->data, text->len);
 }
 
 void machine_flush_output(Machine *machine)
@@ -77,6 +82,20 @@ void machine_note(Machine *machine, const char *format, ...)
 	if (!line.failed)
 		machine->notes_function(machine->notes_ctx, line.data, line.len);
 	buf_fini(&line);
+}
+
+void machine_put(Machine *machine, const u8 *bytes, size_t len)
+{
+	machine->output_total += len;
+	machine->idle_polls = 0;
+	if (!machine->output_function || !len)
+		return;
+	if (len > MACHINE_OUTPUT_CHUNK - machine->output.len)
+		machine_flush_output(machine);
+	if (len < MACHINE_OUTPUT_CHUNK)
+		buf_add(&machine->output, bytes, len);
+	else
+		machine->output_function(machine->output_ctx, bytes, len);
 }
 
 void machine_putc(Machine *machine, u8 byte)

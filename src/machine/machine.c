@@ -50,13 +50,13 @@ u64 machine_memory_limit(const Machine *machine)
 
 u64 machine_memory_bytes(const Machine *machine)
 {
-	u64 total = machine_table_bytes(machine);
+	u64 total = machine_table_bytes(machine) + (machine->present << SPACE_PAGE_SHIFT);
 
 	for (u32 i = 0; i < machine->vcpu.space_count; i++) {
 		const Space *space = &machine->vcpu.spaces[i];
 		u32 own = machine_private_index(machine, (u16)i);
 
-		if (own == machine->private_count)
+		if (own == machine->private_count && !space->paged)
 			total += space->cells << space->cell_shift;
 		for (u32 n = 0; own < machine->private_count && n < machine->vcpu_count; n++)
 			if (machine->vcpus[n].state != VCPU_FREE)
@@ -86,6 +86,11 @@ static Status create_spaces(Machine *machine, DiagList *diags)
 		u64 cells = initial_cells(machine, from, left), max = cells;
 		Status status;
 
+		if (from->is_paged) { /* machine_init_pages */
+			machine->vcpu.space_count = i + 1;
+			machine->paged_space = (u16)i;
+			continue;
+		}
 		if (cells > left / unit) {
 			diag_report_file(diags, DIAG_ERROR, isa->source_name, "raise the memory limit",
 					 "space '%s' of %llu cells does not fit the limit of %llu bytes", from->name,
@@ -234,9 +239,6 @@ Status machine_create(const MachineConfig *config, Machine **out, DiagList *diag
 {
 	const Isa *isa = config->isa;
 	Machine *machine = calloc(1, sizeof(*machine));
-	EngineEnv env = { .ctx = machine, .translate = machine_env_translate, .context = machine_env_context,
-			  .read = machine_env_read, .write = machine_env_write, .host = machine_env_host,
-			  .code_space = isa->code_space };
 	Status status;
 
 	*out = NULL;
@@ -247,6 +249,11 @@ Status machine_create(const MachineConfig *config, Machine **out, DiagList *diag
 	machine->memory_limit = config->memory_limit ? config->memory_limit : DEFAULT_MEMORY;
 	machine->size_program = config->size_program ? config->size_program : DEFAULT_PROGRAM;
 	machine->random_seed = config->random_seed;
+	machine->paged_space = ISA_NONE;
+	machine->ops = config->engine ? config->engine : &interp_engine;
+	machine->env = (EngineEnv){ .ctx = machine, .translate = machine_env_translate, .context = machine_env_context,
+				    .read = machine_env_read, .write = machine_env_write, .host = machine_env_host,
+				    .code_space = isa->code_space };
 	arena_init(&machine->arena);
 	buf_init(&machine->output);
 	if (machine_init_vcpus(machine, config) || !allocate(machine) || !buf_reserve(&machine->output, MACHINE_OUTPUT_CHUNK)) { /* output is never lost */
@@ -265,10 +272,12 @@ Status machine_create(const MachineConfig *config, Machine **out, DiagList *diag
 		machine->on_fault = find_handler(isa, ISA_ON_FAULT);
 		machine->on_reset = find_handler(isa, ISA_ON_RESET);
 		create_steps(machine);
-		machine->ops = config->engine ? config->engine : &interp_engine;
-		machine->engine = machine->ops->create(&env);
-		if (!machine->engine)
-			status = STATUS_NOMEM;
+		if (machine->paged_space == ISA_NONE) {
+			machine->engine = machine->ops->create(&machine->env);
+			status = machine->engine ? STATUS_OK : STATUS_NOMEM;
+		} else {
+			status = machine_init_pages(machine, config->address_bits);
+		}
 	}
 	if (status) {
 		machine_destroy(machine);
@@ -279,6 +288,7 @@ Status machine_create(const MachineConfig *config, Machine **out, DiagList *diag
 	fill_inits(machine);
 	machine->rng.state = machine->random_seed;
 	memcpy(machine->vcpu.slots, machine->slot_reset, isa->slot_count * sizeof(u64));
+	machine->created = true;
 	*out = machine;
 	return STATUS_OK;
 }
@@ -292,8 +302,11 @@ void machine_destroy(Machine *machine)
 {
 	if (!machine)
 		return;
-	if (machine->engine)
+	if (machine->created && machine->guest && machine->guest->fini)
+		machine->guest->fini(machine);
+	if (machine->engine && machine->paged_space == ISA_NONE)
 		machine->ops->destroy(machine->engine);
+	machine_fini_pages(machine);
 	machine_fini_vcpus(machine);
 	for (u32 i = 0; i < machine->vcpu.space_count; i++)
 		space_fini(&machine->vcpu.spaces[i]);
@@ -353,8 +366,11 @@ void machine_reset(Machine *machine, bool keep_memory)
 	const Isa *isa = machine->isa;
 
 	machine_reset_vcpus(machine);
+	machine_reset_pages(machine, keep_memory);
 	if (!keep_memory)
 		for (u32 i = 0; i < isa->space_count; i++) {
+			if (machine->vcpu.spaces[i].paged)
+				continue;
 			space_clear(&machine->vcpu.spaces[i]);
 			if (!machine->vcpu.spaces[i].wraps)
 				space_resize(&machine->vcpu.spaces[i], machine->first_cells[i]);
@@ -365,7 +381,7 @@ void machine_reset(Machine *machine, bool keep_memory)
 			machine_table_resize(machine, (u16)i, 0);
 		fill_inits(machine);
 	}
-	machine->ops->flush(machine->engine, &machine->vcpu);
+	machine_flush_engines(machine);
 	memcpy(machine->vcpu.slots, machine->slot_reset, isa->slot_count * sizeof(u64));
 	machine->vcpu.icount = 0;
 	machine->vcpu.pending.kind = EXIT_BUDGET;
@@ -578,4 +594,13 @@ void machine_stats(const Machine *machine, MachineStats *out)
 			       .input_bytes = machine->input_total, .interrupts = machine->interrupts,
 			       .memory_bytes = machine_memory_bytes(machine), .key_polls = machine->key_polls };
 	machine->ops->stats(machine->engine, &out->blocks, &out->translated);
+	for (u32 n = 0; n < machine->aspace_count; n++) {
+		u64 blocks, translated;
+
+		if (n == machine->mapped || !machine->aspaces[n].engine)
+			continue;
+		machine->ops->stats(machine->aspaces[n].engine, &blocks, &translated);
+		out->blocks += blocks;
+		out->translated += translated;
+	}
 }

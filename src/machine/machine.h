@@ -293,6 +293,8 @@ const char *machine_host_group(const Machine *machine, u32 host);
 /* Takes it away: who calls it stops with STOP_DENIED. Not part of a snapshot. */
 void machine_deny_host(Machine *machine, u32 host);
 /* For host functions: */
+/* guest->attend is called before that vCPU executes its next instruction. If it waits (for input, a channel, an hour) it
+ * is READY from now on: what it waited for is tried again, unless attend makes it do something else. */
 void machine_want_attention(Machine *machine, u32 vcpu);
 void machine_put(Machine *machine, const u8 *bytes, size_t len);        /* to the output */
 void machine_put_errors(Machine *machine, const u8 *bytes, size_t len); /* where machine_set_errors says, behind it */
@@ -327,12 +329,15 @@ Status machine_snapshot(const Machine *machine, Buf *out);
 Status machine_restore(Machine *machine, const u8 *bytes, size_t len);
 
 /* ---- Recording: what reverse execution replays ---- */
-typedef enum MachineEventKind { EVENT_INPUT, EVENT_INPUT_END, EVENT_TIME } MachineEventKind;
+typedef enum MachineEventKind {
+	EVENT_INPUT, EVENT_INPUT_END, EVENT_TIME,
+	EVENT_CLOCK, /* within an instruction: what machine_clock was told */
+} MachineEventKind;
 typedef struct MachineEvent {
 	u64 icount;
 	u64 place;    /* how much of the work between two instructions was done then (machine_private.h) */
 	MachineEventKind kind;
-	u64 time;     /* TIME: what it is now, in ns */
+	u64 time;     /* TIME, CLOCK: what it is now, in ns */
 	u32 len;
 	const u8 *bytes; /* owned by the machine's log */
 } MachineEvent;

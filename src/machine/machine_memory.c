@@ -18,13 +18,31 @@
 /* ---- Code ---- */
 
 typedef struct Fetch {
-	const Machine *machine;
+	Machine *machine;
 	u64 address;
+	/* Paged: the pager is asked about the instruction at `first` alone. What lies behind it is translated when it may be
+	 * fetched now; else the block ends there. */
+	bool ask;
+	u64 first, denied;
 } Fetch;
+
+static bool may_fetch(Fetch *fetch, u64 address)
+{
+	Machine *machine = fetch->machine;
+
+	if (machine_page_attr(machine, machine->mapped, address) & ATTR_EXEC)
+		return true;
+	if (!fetch->ask)
+		return machine_page_attr(machine, machine->mapped, address);
+	if (fetch->address == fetch->first && machine_page_allows(machine, machine->mapped, address, ATTR_EXEC))
+		return true;
+	fetch->denied = address;
+	return false;
+}
 
 static bool fetch_parcel(void *ctx, unsigned index, u64 *parcel)
 {
-	const Fetch *fetch = ctx;
+	Fetch *fetch = ctx;
 	const Isa *isa = fetch->machine->isa;
 	const Space *space = &fetch->machine->vcpu.spaces[isa->code_space];
 	u64 at = fetch->address + (u64)index * isa->parcel_cells, value = 0;
@@ -32,6 +50,8 @@ static bool fetch_parcel(void *ctx, unsigned index, u64 *parcel)
 	for (unsigned i = 0; i < isa->parcel_cells; i++) {
 		u64 cell;
 
+		if (space->paged && !may_fetch(fetch, at + i))
+			return false;
 		if (!space_peek(space, at + i, &cell) ||
 		    machine_window_at(fetch->machine, isa->code_space, (at + i) & space->wrap_mask))
 			return false;
@@ -46,7 +66,7 @@ static bool fetch_parcel(void *ctx, unsigned index, u64 *parcel)
 
 void machine_decode(const Machine *machine, u64 pc, IsaDecoded *out)
 {
-	Fetch fetch = { machine, pc };
+	Fetch fetch = { .machine = (Machine *)machine, .address = pc }; /* without `ask` nothing changes */
 
 	isa_decode(machine->isa, fetch_parcel, &fetch, out);
 }
@@ -127,7 +147,8 @@ static u64 plain_spaces(const Machine *machine)
 Status machine_env_translate(void *ctx, u64 pc, u64 context, u32 max_insns, Arena *arena, Translation *out)
 {
 	Machine *machine = ctx;
-	Fetch fetch = { machine, pc };
+	bool paged = machine->paged_space == machine->isa->code_space;
+	Fetch fetch = { .machine = machine, .address = pc, .ask = paged, .first = pc };
 	IsaLift lift = { .isa = machine->isa, .fetch_at = fetch_parcel, .ctx = &fetch, .fetch_address = &fetch.address,
 			 .slots = machine->vcpu.slots, .stop_before = machine->break_count ? stop_before : NULL, .table = fetch_table };
 	IsaLifted lifted = { 0 };
@@ -136,6 +157,12 @@ Status machine_env_translate(void *ctx, u64 pc, u64 context, u32 max_insns, Aren
 	(void)context; /* made from the slots that the lifter reads itself */
 	if (status)
 		return status;
+	if (paged && lifted.no_code) {
+		machine->vcpu.exit = (VcpuExit){ .kind = EXIT_FAULT, .value = fetch.denied, .space = machine->paged_space,
+						 .fetch = true };
+		*out = (Translation){ .no_code = true };
+		return STATUS_OK;
+	}
 	*out = (Translation){ .func = lifted.func, .insns = lifted.insns, .code_cells = lifted.cells,
 			      .dirty = lifted.dirty, .breakpoint = is_break(machine, pc),
 			      .plain_spaces = plain_spaces(machine) };
@@ -229,7 +256,7 @@ static AccessResult run_device(Machine *machine, u32 index, const u64 *args, u64
 	return outcome;
 }
 
-static void check_watch(Machine *machine, unsigned space, u64 address, bool write)
+void machine_check_watch(Machine *machine, unsigned space, u64 address, u64 count, bool write)
 {
 	VcpuExit *pending = &machine->vcpu.pending;
 
@@ -238,9 +265,11 @@ static void check_watch(Machine *machine, unsigned space, u64 address, bool writ
 	for (u32 i = 0; i < machine->watch_count; i++) {
 		const Watch *watch = &machine->watches[i];
 
-		if (watch->space == space && (write ? watch->writes : watch->reads) && address >= watch->address &&
-		    address - watch->address < watch->count) {
-			*pending = (VcpuExit){ .kind = EXIT_WATCH, .value = address, .space = (u16)space,
+		if (watch->space == space && (write ? watch->writes : watch->reads) &&
+		    (address >= watch->address ? address - watch->address < watch->count
+					       : watch->address - address < count)) {
+			*pending = (VcpuExit){ .kind = EXIT_WATCH,
+					       .value = address > watch->address ? address : watch->address, .space = (u16)space,
 					       .write = write };
 			return;
 		}
@@ -283,6 +312,8 @@ AccessResult machine_env_read(void *ctx, Vcpu *vcpu, unsigned number, u64 addres
 	unsigned count = cells_of(space, width);
 	u64 missing, whole = 0;
 
+	if (space->paged)
+		return machine_paged_read(machine, address, count, value);
 	if (!all_there(machine, number, address, count, ISA_ON_READ, &missing))
 		return fault(vcpu, number, missing, false);
 	for (unsigned i = 0; i < count; i++) {
@@ -302,7 +333,7 @@ AccessResult machine_env_read(void *ctx, Vcpu *vcpu, unsigned number, u64 addres
 			return fault(vcpu, number, at, false);
 		}
 		if (has_attr(space, at, ATTR_WATCH_READ))
-			check_watch(machine, number, at, false);
+			machine_check_watch(machine, number, at, 1, false);
 		if (space->big)
 			whole = (space->cell_bits < 64 ? whole << space->cell_bits : 0) | cell;
 		else
@@ -335,7 +366,7 @@ static AccessResult write_cell(Machine *machine, unsigned number, u64 at, u64 ce
 			machine->ops->invalidate(machine->engine, &machine->vcpu, at, 1);
 	}
 	if (has_attr(space, at, ATTR_WATCH_WRITE))
-		check_watch(machine, number, at, true);
+		machine_check_watch(machine, number, at, 1, true);
 	return ACCESS_OK;
 }
 
@@ -346,6 +377,8 @@ AccessResult machine_env_write(void *ctx, Vcpu *vcpu, unsigned number, u64 addre
 	unsigned count = cells_of(space, width);
 	u64 missing;
 
+	if (space->paged)
+		return machine_paged_write(machine, address, count, value);
 	if (!all_there(machine, number, address, count, ISA_ON_WRITE, &missing))
 		return fault(vcpu, number, missing, true);
 	for (unsigned i = 0; i < count; i++) {
@@ -363,9 +396,16 @@ AccessResult machine_env_write(void *ctx, Vcpu *vcpu, unsigned number, u64 addre
 Status machine_read(const Machine *machine, u16 space, u64 address, u64 *value)
 {
 	const MachineWindow *window;
+	const u8 *page;
 
 	if (space >= machine->vcpu.space_count)
 		return STATUS_NOT_FOUND;
+	if (space == machine->paged_space) {
+		page = machine_page_bytes((Machine *)machine, machine_aspace(machine), address);
+		if (page)
+			*value = page[address % SPACE_PAGE];
+		return page ? STATUS_OK : STATUS_RANGE;
+	}
 	window = machine_window_at(machine, space, address & machine->vcpu.spaces[space].wrap_mask);
 	if (window) {
 		*value = machine_window_read(machine, window, address & machine->vcpu.spaces[space].wrap_mask);
@@ -381,6 +421,8 @@ Status machine_write(Machine *machine, u16 number, u64 address, u64 value)
 
 	if (number >= machine->vcpu.space_count)
 		return STATUS_NOT_FOUND;
+	if (number == machine->paged_space)
+		return machine_paged_poke(machine, machine_aspace(machine), address, value);
 	space = &machine->vcpu.spaces[number];
 	address &= space->wrap_mask;
 	window = machine_window_at(machine, number, address);
@@ -409,6 +451,8 @@ Status machine_resize(Machine *machine, u16 number, u64 cells)
 	if (number >= machine->vcpu.space_count)
 		return STATUS_NOT_FOUND;
 	space = &machine->vcpu.spaces[number];
+	if (space->paged)
+		return cells == space->cells ? STATUS_OK : STATUS_TOO_BIG;
 	others = machine_memory_bytes(machine) - (space->cells << space->cell_shift);
 	if (others > machine->memory_limit || cells > (machine->memory_limit - others) >> space->cell_shift)
 		return STATUS_TOO_BIG;
@@ -417,11 +461,11 @@ Status machine_resize(Machine *machine, u16 number, u64 cells)
 		return status;
 	machine_mark_space(machine, number);
 	if (number == machine->isa->code_space)
-		machine->ops->flush(machine->engine, &machine->vcpu);
+		machine_flush_engines(machine);
 	return STATUS_OK;
 }
 
-static void mark_devices(const Machine *machine, u16 number, Space *space)
+void machine_mark_devices(const Machine *machine, u16 number, Space *space)
 {
 	for (u32 i = 0; i < machine->isa->handler_count; i++) {
 		const IsaHandler *handler = &machine->isa->handlers[i];
@@ -449,8 +493,11 @@ void machine_mark_space(Machine *machine, u16 number)
 {
 	bool own = machine_private_index(machine, number) < machine->private_count;
 
+	for (u32 n = 0; number == machine->paged_space && n < machine->aspace_count; n++)
+		if (n != machine->mapped && machine->aspaces[n].engine)
+			machine_mark_devices(machine, number, &machine->aspaces[n].space);
 	for (u32 n = 0; n < (own ? machine->vcpu_count : 1); n++)
-		mark_devices(machine, number, machine_space_of(machine, n, number));
+		machine_mark_devices(machine, number, machine_space_of(machine, n, number));
 }
 
 /* ---- Stops wanted by a debugger ---- */
@@ -480,7 +527,7 @@ Status machine_break_set(Machine *machine, u64 pc, bool on)
 		machine->breaks[at] = pc;
 		machine->break_count++;
 	}
-	machine->ops->flush(machine->engine, &machine->vcpu);
+	machine_flush_engines(machine);
 	return STATUS_OK;
 }
 
@@ -512,7 +559,7 @@ Status machine_watch_set(Machine *machine, u16 number, u64 address, u64 count, b
 		if (address >= machine->vcpu.spaces[number].cells || count > machine->vcpu.spaces[number].cells - address)
 			return STATUS_RANGE;
 		if (reads) /* code was made as if nobody watched */
-			machine->ops->flush(machine->engine, &machine->vcpu);
+			machine_flush_engines(machine);
 		return add_watch(machine, &watch);
 	}
 	/* The space may have shrunk since. */
@@ -523,6 +570,8 @@ Status machine_watch_set(Machine *machine, u16 number, u64 address, u64 count, b
 		    have->writes != writes)
 			continue;
 		machine->watches[i] = machine->watches[--machine->watch_count];
+		for (u32 n = 0; number == machine->paged_space && n < machine->aspace_count; n++)
+			mark(&machine->aspaces[n].space, address, count, ATTR_WATCH_READ | ATTR_WATCH_WRITE, false);
 		for (u32 n = 0; n < machine->vcpu_count; n++)
 			mark(machine_space_of(machine, n, number), address, count, ATTR_WATCH_READ | ATTR_WATCH_WRITE,
 			     false);

@@ -25,6 +25,7 @@
 #include "base/rng.h"
 #include "ir/ir.h"
 #include "machine/machine.h"
+#include "machine/pages.h"
 #include "machine/vcpus.h"
 
 enum {
@@ -75,11 +76,21 @@ typedef struct VcpuRecord {
 	VcpuState state; /* never PAUSED: that lies above it */
 	bool paused;
 	u64 channel;     /* WAIT_CHANNEL: which */
-	u64 wake_at;     /* SLEEPING: until when */
+	u64 wake_at;     /* SLEEPING: until when; WAIT_CHANNEL: at the latest then */
 	u64 code;        /* ENDED, FAILED */
 	u64 serial;
 	u64 icount;      /* of its own; the running one has done more since machine->came_up */
+	u32 aspace;      /* it lives in; ASPACE_NONE: in none any more */
+	bool attention;  /* machine_want_attention */
 } VcpuRecord;
+
+/* An address space. The one that is *mapped* has its Space in machine->vcpu.spaces, as with VcpuRecord, and its engine is
+ * machine->engine. */
+typedef struct Aspace {
+	Space space;
+	Engine *engine;  /* owned; NULL: the number is free */
+	bool released;   /* nobody lives in it any more; it goes when another one is mapped */
+} Aspace;
 
 struct Machine {
 	const Isa *isa;           /* borrowed */
@@ -98,6 +109,7 @@ struct Machine {
 	u32 private_count;
 	u32 running;              /* whose quantum it is */
 	u32 shown;                /* whose registers `vcpu` holds; while machine_run is at work, the running one */
+	bool created;             /* machine_create has come to its end */
 	bool inside;              /* machine_run is at work */
 	bool alone;               /* only the running one is in use, and it is ready: nothing to schedule. Becomes true in
 	                             decisions alone, so that they are made at the same places in every run */
@@ -111,7 +123,10 @@ struct Machine {
 	Rng jitter_rng;
 	bool undone;              /* the running one was made to wait: what it was about to do has not happened */
 	bool wants_channel;       /* machine_wait_for was called: for the channel, if the host function now waits */
-	u64 wanted_channel;
+	u64 wanted_channel, wanted_hour;
+	bool time_moved;          /* by jumps or from outside, and guest->time_passed has not been told */
+	MachineClock clock_function;
+	void *clock_ctx;
 	u64 *saved_slots;         /* owned: registers before a handler, put back when it fails */
 	u64 *slot_mask;           /* owned: bits a slot may hold; 0 for a hard-wired register */
 	u64 *slot_reset;          /* owned: value at power-on (of a hard-wired one: always) */
@@ -122,7 +137,15 @@ struct Machine {
 	u8 context_shifts[64];
 	u32 context_count;
 	const EngineOps *ops;
-	Engine *engine;           /* owned */
+	EngineEnv env;            /* of every engine */
+	Engine *engine;           /* owned, unless there are address spaces: they own theirs */
+
+	u16 paged_space;          /* ISA_NONE: there is none */
+	Aspace *aspaces;          /* [aspace_count], owned */
+	u32 aspace_count, aspace_cap;
+	u32 mapped;               /* number of the address space that vcpu.spaces and engine are of */
+	u64 present;              /* pages, over all address spaces */
+	MachinePager pager;
 
 	Arena arena;              /* lifted handlers and views */
 	LiftedHandler *handlers;  /* [isa->handler_count], owned */
@@ -178,7 +201,7 @@ struct Machine {
 	Buf story;                /* texts that are longer */
 };
 
-enum { NO_HANDLER = 0xFFFFFFFFu };
+enum { NO_HANDLER = 0xFFFFFFFFu, ASPACE_NONE = 0xFFFFFFFFu };
 
 /* machine.c */
 /* The lifted body (or condition) of a handler; NULL when memory is out. */
@@ -209,6 +232,7 @@ Space *machine_space_of(const Machine *machine, u32 number, u16 space);
 /* To be called when a state has changed. */
 void machine_update_alone(Machine *machine);
 bool machine_is_alone(const Machine *machine);
+bool machine_any_alive(const Machine *machine);
 
 /* schedule.c */
 static inline bool machine_vcpu_ready(const Machine *machine, u32 number)
@@ -223,14 +247,38 @@ bool machine_block(Machine *machine);
 void machine_account(Machine *machine);
 void machine_wake_input(Machine *machine);
 void machine_accept_time(Machine *machine, u64 ns);
+/* Tells the guest that time has advanced, if it has. True: it did. */
+bool machine_pass_time(Machine *machine);
+/* Virtual time: how far the engine may go until the guest's next timer. */
+u64 machine_instructions_until_hour(Machine *machine);
 
 /* machine_memory.c: what the engine calls */
 Status machine_env_translate(void *ctx, u64 pc, u64 context, u32 max_insns, Arena *arena, Translation *out);
 u64 machine_env_context(void *ctx, const Vcpu *vcpu);
 AccessResult machine_env_read(void *ctx, Vcpu *vcpu, unsigned space, u64 address, unsigned width, u64 *value);
 AccessResult machine_env_write(void *ctx, Vcpu *vcpu, unsigned space, u64 address, unsigned width, u64 value);
+/* Forgets all translated code, of all address spaces. */
+void machine_flush_engines(Machine *machine);
 /* Sets the attributes of devices and watchpoints anew (after a resize). */
 void machine_mark_space(Machine *machine, u16 space);
+void machine_mark_devices(const Machine *machine, u16 number, Space *space);
+/* Cells address .. address + count - 1 were accessed. */
+void machine_check_watch(Machine *machine, unsigned space, u64 address, u64 count, bool write);
+
+/* pages.c */
+/* The paged space and address space number 0, once vcpu.spaces are there. */
+Status machine_init_pages(Machine *machine, unsigned address_bits);
+void machine_fini_pages(Machine *machine);
+/* Number 0 alone; empty unless its memory is kept. */
+void machine_reset_pages(Machine *machine, bool keep_memory);
+/* Makes the address space of the vCPU that is shown the mapped one. Nothing of the engine may be at work. */
+void machine_map_aspace(Machine *machine);
+/* Does the page allow it, after asking the pager? */
+bool machine_page_allows(Machine *machine, u32 aspace, u64 address, u8 right);
+AccessResult machine_paged_read(Machine *machine, u64 address, unsigned bytes, u64 *value);
+AccessResult machine_paged_write(Machine *machine, u64 address, unsigned bytes, u64 value);
+/* From outside: whatever the rights; the pager is not asked. Without one an absent page is made. */
+Status machine_paged_poke(Machine *machine, u32 aspace, u64 address, u64 value);
 
 /* windows.c; the cell lies in the window */
 u64 machine_window_read(const Machine *machine, const struct MachineWindow *window, u64 address);

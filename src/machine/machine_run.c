@@ -10,7 +10,8 @@
  * as one retired instruction. An `on illegal` that raises goes on to `on raise`, and so does an `on fault`. An
  * `on raise` that raises the number it was given declines it: the machine stops with what the instruction did, as if
  * there were no handler (a word that is no instruction stops as that, whatever `on illegal` raised). Anything else
- * that goes wrong inside `on raise` is a double fault. Both leave the registers as before the first attempt.
+ * that goes wrong inside `on raise` is a double fault. Both leave the registers as before the first attempt. What no
+ * handler is there for goes to guest->exception, if the guest has an operating system of its own.
  *
  * Every turn of the loop retires an instruction, returns, or puts a vCPU out of action (schedule.c bounds how often
  * they can be woken meanwhile), so nothing a guest does can hold it.
@@ -19,6 +20,8 @@
 
 #include <stdio.h>
 #include <string.h>
+
+enum { ATTEND_TRIES = 8 }; /* guest->attend may want attention again */
 
 static bool give(const Machine *machine, MachineStop *stop, StopKind kind)
 {
@@ -35,7 +38,7 @@ static bool give_fault(Machine *machine, MachineStop *stop, const VcpuExit *exit
 {
 	const char *space = exit->space < machine->vcpu.space_count ? machine->vcpu.spaces[exit->space].name : "?";
 
-	machine_say(machine, "%s outside memory: %s[0x%llX]", exit->write ? "write" : "read", space,
+	machine_say(machine, "%s outside memory: %s[0x%llX]", exit->fetch ? "fetch" : exit->write ? "write" : "read", space,
 		    (unsigned long long)exit->value);
 	give(machine, stop, STOP_FAULT);
 	stop->space = exit->space;
@@ -153,6 +156,15 @@ static void retired(Machine *machine)
 	machine->turns = 0;
 }
 
+/* The guest's own operating system, where the description has no handler. */
+static bool takes_exception(Machine *machine, const VcpuExit *exit)
+{
+	const Guest *guest = machine->guest;
+
+	return (exit->kind == EXIT_FAULT || exit->kind == EXIT_ILLEGAL || exit->kind == EXIT_RAISE) && guest &&
+	       guest->exception && guest->exception(machine, exit);
+}
+
 /* vcpu->exit left the instruction at pc: gives it to the description's handlers. True: return from machine_run. */
 static bool take_exception(Machine *machine, MachineStop *stop)
 {
@@ -169,6 +181,8 @@ static bool take_exception(Machine *machine, MachineStop *stop)
 		bool jumped;
 		IrFunc *func;
 
+		if (index == NO_HANDLER && takes_exception(machine, &exit))
+			break;
 		if (index == NO_HANDLER)
 			return give_exit(machine, stop, &exit);
 		if (handled[2] || handled[rank])
@@ -325,8 +339,25 @@ static bool work_off_boundary(Machine *machine, MachineStop *stop)
 	}
 }
 
+/* What a guest with an operating system does before its program goes on. False: somebody else has to run. */
+static bool prepare(Machine *machine)
+{
+	VcpuRecord *record = &machine->vcpus[machine->running];
+
+	machine_pass_time(machine);
+	for (u32 i = 0; record->attention && machine_vcpu_ready(machine, machine->running) && i < ATTEND_TRIES; i++) {
+		record->attention = false;
+		machine->stirred = true;
+		if (machine->guest->attend)
+			machine->guest->attend(machine);
+		record = &machine->vcpus[machine->running];
+	}
+	machine_map_aspace(machine);
+	return machine_vcpu_ready(machine, machine->running);
+}
+
 /* How far the engine may go before the machine must look again. */
-static u64 engine_budget(const Machine *machine, u64 end)
+static u64 engine_budget(Machine *machine, u64 end)
 {
 	u64 icount = machine->vcpu.icount, budget = end - icount, until = machine_replay_distance(machine);
 
@@ -337,6 +368,12 @@ static u64 engine_budget(const Machine *machine, u64 end)
 
 		if (quantum < until)
 			until = quantum;
+	}
+	if (machine->guest && machine->guest->next_hour) {
+		u64 hour = machine_instructions_until_hour(machine);
+
+		if (hour < until)
+			until = hour;
 	}
 	for (u32 i = 0; i < machine->step_count && machine->steps[i].kind == STEP_EVERY; i++) {
 		u64 every = machine->isa->handlers[machine->steps[i].handler].every;
@@ -364,6 +401,8 @@ static bool turn(Machine *machine, u64 end, MachineStop *stop)
 		return give(machine, stop, STOP_BUDGET);
 	if (!machine->alone && !machine_schedule(machine, stop))
 		return true;
+	if (machine->guest && !prepare(machine))
+		return false;
 	if (machine->phase == 0)
 		machine->stirred = false;
 	if (work_off_boundary(machine, stop))

@@ -8,6 +8,8 @@
  * makes it present, with what rights and content it likes, or says no. So pages cost nothing before their use, the
  * limit of memory counts what is really there, and a fork copies no more than that.
  *
+ * A page that may be written may be read, too. Pages of shared memory count in every address space that has touched them.
+ *
  * All lengths are in bytes; page addresses and lengths are multiples of SPACE_PAGE. `rights`: ATTR_READ | _WRITE | _EXEC.
  */
 #ifndef MACHINE_PAGES_H
@@ -16,7 +18,8 @@
 #include "machine/machine.h"
 
 /* The page of `address` does not allow `access` (one right). True: it does now (machine_pages_add, _protect). False: the
- * access is a fault: EXIT_FAULT, guest->exception. It may write to the page by machine_page_bytes. */
+ * access is a fault: EXIT_FAULT, guest->exception. It may write to the page by machine_page_bytes, but changes no registers.
+ * Without a pager every page is memory with all rights, from its first touch on. */
 typedef bool (*MachinePager)(Machine *machine, u32 aspace, u64 address, u8 access);
 void machine_set_pager(Machine *machine, MachinePager pager);
 
@@ -32,6 +35,8 @@ Status machine_aspace_fork(Machine *machine, u32 from, u32 *number);
 /* No vCPU will run in it any more. Given back at once, or as soon as it is not the current one's. Never call it for
  * one that a live vCPU still has. */
 void machine_aspace_release(Machine *machine, u32 number);
+/* In a host function of the vCPU itself (execve): all functions see it at once, the program when the instruction has
+ * retired. */
 void machine_vcpu_set_aspace(Machine *machine, u32 vcpu, u32 number);
 u64 machine_aspace_present(const Machine *machine, u32 number); /* bytes */
 
@@ -40,13 +45,14 @@ u64 machine_aspace_present(const Machine *machine, u32 number); /* bytes */
 Status machine_pages_add(Machine *machine, u32 aspace, u64 address, u64 len, u8 rights);
 void machine_pages_protect(Machine *machine, u32 aspace, u64 address, u64 len, u8 rights); /* the present ones */
 void machine_pages_drop(Machine *machine, u32 aspace, u64 address, u64 len);
-/* Moves what is there to another place, where nothing may be (mremap). */
+/* Moves what is there to another place, where nothing may be (mremap). STATUS_INVALID: something is, or they overlap. */
 Status machine_pages_move(Machine *machine, u32 aspace, u64 from, u64 to, u64 len);
 /* Absent pages lie in shared memory from now on: a memfd that cannot shrink. */
 Status machine_pages_back(Machine *machine, u32 aspace, u64 address, u64 len, int fd, u64 offset);
 /* Attributes of the page: 0 = absent. */
 u8 machine_page_attr(const Machine *machine, u32 aspace, u64 address);
-/* The bytes of a present page, whatever its rights: for pagers, loaders, snapshots. */
+/* The bytes of the present page that `address` lies in, whatever its rights; NULL: it is absent. For pagers, loaders,
+ * snapshots. Who changes a page that may hold code calls machine_flush_code. */
 u8 *machine_page_bytes(Machine *machine, u32 aspace, u64 address);
 
 /* ---- Memory for host functions: checked as the program's own accesses, the pager asked ---- */

@@ -94,6 +94,17 @@ static bool is_due(const Machine *machine, const MachineEvent *entry)
 	       (entry->icount == machine->vcpu.icount && entry->place <= place_of(machine));
 }
 
+/* An entry that only a host function can let in, and may still. One that is behind us never will. */
+static bool awaits_host(Machine *machine)
+{
+	while (machine->replay_at < machine->log_count && machine->log[machine->replay_at].kind == EVENT_CLOCK) {
+		if (machine->log[machine->replay_at].icount >= machine->vcpu.icount)
+			return true;
+		machine->replay_at++;
+	}
+	return false;
+}
+
 static void let_in(Machine *machine, const MachineEvent *entry)
 {
 	if (entry->kind == EVENT_TIME)
@@ -104,17 +115,42 @@ static void let_in(Machine *machine, const MachineEvent *entry)
 
 void machine_replay_due(Machine *machine)
 {
-	while (machine->replay_at < machine->log_count && is_due(machine, &machine->log[machine->replay_at]))
+	while (!awaits_host(machine) && machine->replay_at < machine->log_count && is_due(machine, &machine->log[machine->replay_at]))
 		let_in(machine, &machine->log[machine->replay_at++]);
 }
 
 bool machine_replay_now(Machine *machine)
 {
-	if (machine->replay_at >= machine->log_count ||
+	if (awaits_host(machine) || machine->replay_at >= machine->log_count ||
 	    machine->log[machine->replay_at].icount > machine->vcpu.icount)
 		return false;
 	let_in(machine, &machine->log[machine->replay_at++]);
 	return true;
+}
+
+u64 machine_clock(Machine *machine)
+{
+	u64 now;
+
+	if (machine->virtual_time)
+		return machine_time(machine);
+	if (machine->replay_at < machine->log_count) { /* in a replay: as it was then */
+		if (awaits_host(machine) && machine->log[machine->replay_at].icount == machine->vcpu.icount)
+			machine_accept_time(machine, machine->log[machine->replay_at++].time);
+		return machine_time(machine);
+	}
+	now = machine->clock_function ? machine->clock_function(machine->clock_ctx) : 0;
+	if (now > machine_time(machine)) {
+		machine_log_event(machine, EVENT_CLOCK, NULL, 0, now);
+		machine_accept_time(machine, now);
+	}
+	return machine_time(machine);
+}
+
+void machine_set_clock(Machine *machine, MachineClock clock, void *ctx)
+{
+	machine->clock_function = clock;
+	machine->clock_ctx = ctx;
 }
 
 u64 machine_replay_distance(const Machine *machine)

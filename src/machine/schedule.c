@@ -50,8 +50,10 @@ u64 machine_time(const Machine *machine)
 
 void machine_accept_time(Machine *machine, u64 ns)
 {
-	if (!machine->virtual_time && ns > machine->time)
-		machine->time = ns;
+	if (machine->virtual_time || ns <= machine->time)
+		return;
+	machine->time = ns;
+	machine->time_moved = true;
 }
 
 void machine_set_time(Machine *machine, u64 ns)
@@ -68,12 +70,53 @@ bool machine_time_is_virtual(const Machine *machine)
 	return machine->virtual_time;
 }
 
+/* ---- The guest's own timers ---- */
+
+static u64 next_hour(Machine *machine)
+{
+	return machine->guest && machine->guest->next_hour ? machine->guest->next_hour(machine) : ~(u64)0;
+}
+
+bool machine_pass_time(Machine *machine)
+{
+	const Guest *guest = machine->guest;
+
+	if (!guest || !guest->time_passed)
+		return false;
+	if (!machine->time_moved && (!guest->next_hour || guest->next_hour(machine) > machine_time(machine)))
+		return false;
+	machine->time_moved = false;
+	guest->time_passed(machine);
+	machine_update_alone(machine);
+	return true;
+}
+
+u64 machine_instructions_until_hour(Machine *machine)
+{
+	u64 hour, now;
+
+	if (!machine->virtual_time)
+		return ~(u64)0; /* time stands still while the engine runs */
+	hour = next_hour(machine);
+	now = machine_time(machine);
+	if (hour == ~(u64)0)
+		return hour;
+	return hour <= now ? 1 : (hour - now - 1) / machine->instruction_ns + 1;
+}
+
+/* ---- Sleepers ---- */
+
+static bool has_hour(const VcpuRecord *record)
+{
+	return record->state == VCPU_SLEEPING || (record->state == VCPU_WAIT_CHANNEL && record->wake_at != ~(u64)0);
+}
+
 static void wake_sleepers(Machine *machine)
 {
 	u64 now = machine_time(machine);
 
 	for (u32 i = 0; i < machine->vcpu_count; i++)
-		if (machine->vcpus[i].state == VCPU_SLEEPING && machine->vcpus[i].wake_at <= now)
+		if (has_hour(&machine->vcpus[i]) && machine->vcpus[i].wake_at <= now)
 			machine->vcpus[i].state = VCPU_READY;
 }
 
@@ -83,7 +126,7 @@ static u32 first_sleeper(const Machine *machine)
 	u32 found = VCPU_NONE;
 
 	for (u32 i = 0; i < machine->vcpu_count; i++)
-		if (machine->vcpus[i].state == VCPU_SLEEPING && !machine->vcpus[i].paused &&
+		if (has_hour(&machine->vcpus[i]) && !machine->vcpus[i].paused &&
 		    (found == VCPU_NONE || machine->vcpus[i].wake_at < machine->vcpus[found].wake_at))
 			found = i;
 	return found;
@@ -165,14 +208,24 @@ static bool give_end(Machine *machine, MachineStop *stop)
 	return false;
 }
 
+/* When something happens by itself: a sleeper wakes, a timer of the guest goes off. ~0: never. */
+static u64 first_hour(Machine *machine)
+{
+	u32 sleeper = first_sleeper(machine);
+	u64 hour = machine_any_alive(machine) ? next_hour(machine) : ~(u64)0;
+
+	return sleeper != VCPU_NONE && machine->vcpus[sleeper].wake_at < hour ? machine->vcpus[sleeper].wake_at : hour;
+}
+
 /* Nobody can run. */
 static bool give_idle(Machine *machine, MachineStop *stop)
 {
 	u32 sleeper = first_sleeper(machine), living = 0;
+	u64 hour = first_hour(machine);
 
-	if (sleeper != VCPU_NONE) {
-		give(machine, stop, STOP_SLEEP, sleeper);
-		stop->code = machine->vcpus[sleeper].wake_at;
+	if (hour != ~(u64)0) {
+		give(machine, stop, STOP_SLEEP, sleeper != VCPU_NONE ? sleeper : machine->running);
+		stop->code = hour;
 		return false;
 	}
 	for (u32 i = 0; i < machine->vcpu_count; i++) {
@@ -182,6 +235,11 @@ static bool give_idle(Machine *machine, MachineStop *stop)
 		if (machine->input_ended)
 			machine_say(machine, "the program waits for input, which has ended");
 		return give(machine, stop, machine->input_ended ? STOP_INPUT_ENDED : STOP_WAIT, i);
+	}
+	if (living && machine->guest && machine->guest->waits_outside && machine->guest->waits_outside(machine)) {
+		give(machine, stop, STOP_SLEEP, machine->running);
+		stop->code = ~(u64)0;
+		return false;
 	}
 	return living ? give_deadlock(machine, stop, "nothing can go on") : give_end(machine, stop);
 }
@@ -193,10 +251,12 @@ bool machine_schedule(Machine *machine, MachineStop *stop)
 		return true;
 	if (machine->turns >= MACHINE_TURNS)
 		return give_deadlock(machine, stop, "nothing gets any further: they wake one another and wait again");
-	for (;;) {
+	for (u32 jumps = 0;; jumps++) {
+		u64 hour;
 		u32 next;
 
 		machine_replay_due(machine);
+		machine_pass_time(machine);
 		wake_sleepers(machine);
 		next = next_ready(machine);
 		if (next != VCPU_NONE) {
@@ -205,10 +265,14 @@ bool machine_schedule(Machine *machine, MachineStop *stop)
 		}
 		if (machine_replay_now(machine))
 			continue;
-		next = machine->virtual_time ? first_sleeper(machine) : VCPU_NONE;
-		if (next == VCPU_NONE)
+		hour = machine->virtual_time ? first_hour(machine) : ~(u64)0;
+		if (hour == ~(u64)0)
 			return give_idle(machine, stop);
-		machine->time = add_time(machine->time, machine->vcpus[next].wake_at - machine_time(machine));
+		if (jumps >= MACHINE_TURNS)
+			return give_deadlock(machine, stop, "nothing gets any further: timers go off, but nobody waits for them");
+		if (hour > machine_time(machine))
+			machine->time = add_time(machine->time, hour - machine_time(machine));
+		machine->time_moved = true;
 	}
 }
 
@@ -225,6 +289,7 @@ bool machine_block(Machine *machine)
 	if (record->state == VCPU_READY) {
 		record->state = channel ? VCPU_WAIT_CHANNEL : VCPU_WAIT_INPUT;
 		record->channel = channel ? machine->wanted_channel : 0;
+		record->wake_at = channel ? machine->wanted_hour : 0;
 	}
 	machine->turns++;
 	machine->undone = true;
@@ -233,11 +298,30 @@ bool machine_block(Machine *machine)
 	return true;
 }
 
-HostResult machine_wait_for(Machine *machine, u64 channel)
+HostResult machine_wait_until(Machine *machine, u64 channel, u64 hour)
 {
 	machine->wants_channel = true;
 	machine->wanted_channel = channel;
+	machine->wanted_hour = hour;
 	return HOST_WAIT;
+}
+
+HostResult machine_wait_for(Machine *machine, u64 channel)
+{
+	return machine_wait_until(machine, channel, ~(u64)0);
+}
+
+void machine_want_attention(Machine *machine, u32 vcpu)
+{
+	VcpuRecord *record;
+
+	if (!machine_vcpu_is_alive(machine, vcpu))
+		return;
+	record = &machine->vcpus[vcpu];
+	record->attention = true;
+	record->state = VCPU_READY;
+	machine->vcpu.event_pending = true;
+	machine_update_alone(machine);
 }
 
 static void wake_all(Machine *machine, VcpuState state, u64 channel)

@@ -670,7 +670,7 @@ Status machine_restore(Machine *machine, const u8 *bytes, size_t len)
 		machine->replay_at = machine->log_count;
 		for (u32 i = 0; i < machine->vcpu.space_count; i++)
 			machine_mark_space(machine, (u16)i);
-		machine->ops->flush(machine->engine, &machine->vcpu);
+		machine_flush_engines(machine);
 	}
 	drop_arrivals(machine, &arrivals);
 	free(sizes);

@@ -96,7 +96,7 @@ Status machine_set_table(Machine *machine, u16 table, u16 column, u64 row, u64 v
 		machine_table_resize(machine, table, row + 1);
 	}
 	machine->tables[table].cells[row * shape->column_count + column] = value;
-	machine->ops->flush(machine->engine, &machine->vcpu);
+	machine_flush_engines(machine);
 	return STATUS_OK;
 }
 

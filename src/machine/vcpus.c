@@ -58,6 +58,7 @@ void machine_show_vcpu(Machine *machine, u32 number)
 	}
 	machine->vcpu.slots = record->slots;
 	machine->shown = number;
+	machine_map_aspace(machine);
 }
 
 Status machine_make_record(const Machine *machine, VcpuRecord *record)
@@ -145,7 +146,7 @@ void machine_reset_vcpus(Machine *machine)
 		free(machine->vcpus[n].slots);
 	}
 	machine->vcpu_count = 1;
-	*zero = (VcpuRecord){ .slots = zero->slots, .spaces = zero->spaces };
+	*zero = (VcpuRecord){ .slots = zero->slots, .spaces = zero->spaces, .aspace = zero->aspace };
 	machine->running = 0;
 	machine->alone = true;
 	machine->turns = 0;
@@ -155,6 +156,7 @@ void machine_reset_vcpus(Machine *machine)
 	machine->next_serial = 1;
 	machine->last_code = 0;
 	machine->wants_channel = false;
+	machine->time_moved = false;
 	machine->jitter_rng.state = machine->jitter_seed;
 }
 
@@ -224,7 +226,8 @@ Status machine_vcpu_add(Machine *machine, u32 *number)
 	status = machine_make_record(machine, record);
 	if (status)
 		return status;
-	*record = (VcpuRecord){ .slots = record->slots, .spaces = record->spaces, .serial = machine->next_serial++ };
+	*record = (VcpuRecord){ .slots = record->slots, .spaces = record->spaces, .serial = machine->next_serial++,
+				 .aspace = machine->vcpus[machine->shown].aspace };
 	clear_record(machine, n);
 	*number = n;
 	machine->vcpu.event_pending = true;
@@ -319,6 +322,14 @@ bool machine_is_alone(const Machine *machine)
 	for (u32 n = 0; n < machine->vcpu_count; n++)
 		used += machine->vcpus[n].state != VCPU_FREE;
 	return used == 1 && machine_vcpu_ready(machine, machine->running);
+}
+
+bool machine_any_alive(const Machine *machine)
+{
+	for (u32 n = 0; n < machine->vcpu_count; n++)
+		if (machine_vcpu_is_alive(machine, n))
+			return true;
+	return false;
 }
 
 void machine_update_alone(Machine *machine)
@@ -439,6 +450,13 @@ Status machine_vcpu_read(const Machine *machine, u32 number, u16 space, u64 addr
 {
 	if (number >= machine->vcpu_count || machine->vcpus[number].state == VCPU_FREE || space >= machine->vcpu.space_count)
 		return STATUS_NOT_FOUND;
+	if (space == machine->paged_space) {
+		const u8 *page = machine_page_bytes((Machine *)machine, machine->vcpus[number].aspace, address);
+
+		if (page)
+			*value = page[address % SPACE_PAGE];
+		return page ? STATUS_OK : STATUS_RANGE;
+	}
 	return space_peek(machine_space_of(machine, number, space), address, value) ? STATUS_OK : STATUS_RANGE;
 }
 
@@ -446,6 +464,8 @@ Status machine_vcpu_write(Machine *machine, u32 number, u16 space, u64 address, 
 {
 	if (number >= machine->vcpu_count || machine->vcpus[number].state == VCPU_FREE || space >= machine->vcpu.space_count)
 		return STATUS_NOT_FOUND;
+	if (space == machine->paged_space)
+		return machine_paged_poke(machine, machine->vcpus[number].aspace, address, value);
 	if (machine_private_index(machine, space) == machine->private_count)
 		return machine_write(machine, space, address, value);
 	return space_poke(machine_space_of(machine, number, space), address, value) ? STATUS_OK : STATUS_RANGE;

@@ -93,7 +93,7 @@ bool machine_time_is_virtual(const Machine *machine);
 /* Real time within a slice: gives the time since reset, never backwards. Asked only by machine_clock. */
 typedef u64 (*MachineClock)(void *ctx);
 void machine_set_clock(Machine *machine, MachineClock clock, void *ctx);
-/* For host functions: machine_time as exact as the clock gives it. What the clock said is recorded, and is given again
+/* For host functions (within an instruction): machine_time as exact as the clock gives it. What the clock said is recorded, and is given again
  * when the run is replayed. */
 u64 machine_clock(Machine *machine);
 

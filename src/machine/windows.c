@@ -93,6 +93,8 @@ Status machine_map_shared(Machine *machine, const MachineWindow *window)
 	if (window->space >= machine->vcpu.space_count)
 		return STATUS_NOT_FOUND;
 	space = &machine->vcpu.spaces[window->space];
+	if (space->paged)
+		return STATUS_UNSUPPORTED; /* machine_pages_back */
 	mask = space->wraps ? space->wrap_mask : bits_mask(machine->isa->spaces[window->space].addr_bits);
 	bytes = cell_bytes(machine, window->space);
 	if (!window->cells || window->address > mask || window->cells - 1 > mask - window->address ||
@@ -107,7 +109,7 @@ Status machine_map_shared(Machine *machine, const MachineWindow *window)
 	grown[machine->window_count++] = *window;
 	shared_ref(window->memory);
 	machine_mark_space(machine, window->space);
-	machine->ops->flush(machine->engine, &machine->vcpu); /* code may have stood there */
+	machine_flush_engines(machine); /* code may have stood there */
 	return STATUS_OK;
 }
 

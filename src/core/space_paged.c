@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Paged spaces (space.h). All addresses are reserved at once, readable and writable for the host: rights are looked up in
+ * attr by whoever accesses, and a page that nobody has touched costs the host nothing. So making a page present is
+ * setting a byte, and only taking it away is a call of the kernel.
+ *
+ *     chunks   | 17 |  0 | 4096 | ...     present pages of each 16 MiB
+ *     attr     | . R RW . . . | ...        a byte per page
+ *     base     |   |##|##|   |  ...        4096 bytes per page
+ *                      ^^ backings: shared memory is mapped over these
+ *
+ * Huge pages are declined (MADV_NOHUGEPAGE): with them a program that touches every 512th page would take 512 times the
+ * memory that it is charged for.
+ *
+ * Shared memory is known by where it lies; a further place for it is made from there (mremap with an old size of 0),
+ * so no descriptor needs to be kept.
+ */
+#define _GNU_SOURCE /* mremap */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "core/space.h"
+
+enum { CHUNK_PAGES = 1 << SPACE_CHUNK_SHIFT };
+
+static const u8 lasting = ATTR_WATCH_READ | ATTR_WATCH_WRITE; /* attributes of the place, not of the page */
+
+static void *reserve(size_t bytes)
+{
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return NULL;
+	madvise(memory, bytes, MADV_NOHUGEPAGE); /* fails where the kernel has none */
+	madvise(memory, bytes, MADV_DONTDUMP);
+	return memory;
+}
+
+Status space_init_paged(Space *space, const char *name, u64 cells)
+{
+	u64 pages = cells >> SPACE_PAGE_SHIFT;
+
+	*space = (Space){.name = name, .cell_bits = 8, .attr_shift = SPACE_PAGE_SHIFT, .wrap_mask = ~(u64)0, .paged = true};
+	if (!pages || cells % SPACE_PAGE)
+		return STATUS_INVALID;
+	if (cells > (u64)1 << SPACE_MAX_BITS)
+		return STATUS_TOO_BIG;
+	space->cells = space->max_cells = cells;
+	space->mapped = (size_t)cells;
+	space->attr_mapped = (size_t)(pages + SPACE_PAGE - 1) & ~(size_t)(SPACE_PAGE - 1);
+	space->base = reserve(space->mapped);
+	space->attr = reserve(space->attr_mapped);
+	space->chunks = reserve(((pages >> SPACE_CHUNK_SHIFT) + 1) * sizeof(u16));
+	if (!space->base || !space->attr || !space->chunks) {
+		space_fini(space);
+		return STATUS_NOMEM;
+	}
+	return STATUS_OK;
+}
+
+static u64 page_count(const Space *space)
+{
+	return space->cells >> SPACE_PAGE_SHIFT;
+}
+
+static u64 clip(const Space *space, u64 page, u64 count)
+{
+	u64 pages = page_count(space);
+
+	return page >= pages ? 0 : count > pages - page ? pages - page : count;
+}
+
+static u8 sane(u8 rights)
+{
+	rights &= ATTR_RIGHTS;
+	return rights & ATTR_WRITE ? rights | ATTR_READ : rights;
+}
+
+static u8 *bytes_of(const Space *space, u64 page)
+{
+	return space->base + (page << SPACE_PAGE_SHIFT);
+}
+
+/* ---- What is present ---- */
+
+bool space_next_present(const Space *space, u64 *page)
+{
+	u64 pages = page_count(space), at = *page;
+
+	while (at < pages) {
+		if (!space->chunks[at >> SPACE_CHUNK_SHIFT]) {
+			at = ((at >> SPACE_CHUNK_SHIFT) + 1) << SPACE_CHUNK_SHIFT;
+			continue;
+		}
+		if (space->attr[at] & ATTR_PRESENT) {
+			*page = at;
+			return true;
+		}
+		at++;
+	}
+	return false;
+}
+
+void space_pages_add(Space *space, u64 page, u64 count, u8 rights)
+{
+	count = clip(space, page, count);
+	for (u64 p = page; p < page + count; p++) {
+		u8 *attr = &space->attr[p];
+
+		if (!(*attr & ATTR_PRESENT)) {
+			space->present++;
+			space->chunks[p >> SPACE_CHUNK_SHIFT]++;
+		}
+		*attr = (u8)((*attr & ~ATTR_RIGHTS) | ATTR_PRESENT | sane(rights));
+	}
+}
+
+void space_pages_protect(Space *space, u64 page, u64 count, u8 rights)
+{
+	u64 end = page + clip(space, page, count);
+
+	for (u64 p = page; space_next_present(space, &p) && p < end; p++)
+		space->attr[p] = (u8)((space->attr[p] & ~ATTR_RIGHTS) | sane(rights));
+}
+
+static void forget_present(Space *space, u64 page, u64 end)
+{
+	for (u64 p = page; space_next_present(space, &p) && p < end; p++) {
+		space->attr[p] &= lasting;
+		space->present--;
+		space->chunks[p >> SPACE_CHUNK_SHIFT]--;
+	}
+}
+
+/* ---- Shared memory ---- */
+
+/* Index of the first backing that ends behind `page`. */
+static u32 find_backing(const Space *space, u64 page)
+{
+	u32 lo = 0, hi = space->backing_count;
+
+	while (lo < hi) {
+		u32 middle = lo + (hi - lo) / 2;
+
+		if (space->backings[middle].page + space->backings[middle].count <= page)
+			lo = middle + 1;
+		else
+			hi = middle;
+	}
+	return lo;
+}
+
+bool space_is_backed(const Space *space, u64 page)
+{
+	u32 at = find_backing(space, page);
+
+	return at < space->backing_count && space->backings[at].page <= page;
+}
+
+static bool backing_room(Space *space, u32 more)
+{
+	u32 cap = space->backing_cap ? space->backing_cap * 2 : 16;
+	SpaceBacking *grown;
+
+	if (space->backing_count + more <= space->backing_cap)
+		return true;
+	grown = realloc(space->backings, cap * sizeof(*grown));
+	if (!grown)
+		return false;
+	space->backings = grown;
+	space->backing_cap = cap;
+	return true;
+}
+
+/* There must be room; nothing overlaps. */
+static void insert_backing(Space *space, u64 page, u64 count)
+{
+	u32 at = find_backing(space, page);
+
+	memmove(space->backings + at + 1, space->backings + at, (space->backing_count - at) * sizeof(SpaceBacking));
+	space->backings[at] = (SpaceBacking){page, count};
+	space->backing_count++;
+}
+
+/* Takes pages page .. end - 1 out of the list, which has room for one more. */
+static void cut_backings(Space *space, u64 page, u64 end)
+{
+	u32 at = find_backing(space, page), gone = 0;
+
+	if (at < space->backing_count && space->backings[at].page < page) {
+		SpaceBacking whole = space->backings[at];
+
+		space->backings[at++].count = page - whole.page;
+		if (whole.page + whole.count > end) {
+			insert_backing(space, end, whole.page + whole.count - end);
+			return;
+		}
+	}
+	while (at + gone < space->backing_count && space->backings[at + gone].page + space->backings[at + gone].count <= end)
+		gone++;
+	if (at + gone < space->backing_count && space->backings[at + gone].page < end) {
+		space->backings[at + gone].count -= end - space->backings[at + gone].page;
+		space->backings[at + gone].page = end;
+	}
+	memmove(space->backings + at, space->backings + at + gone,
+		(space->backing_count - at - gone) * sizeof(SpaceBacking));
+	space->backing_count -= gone;
+}
+
+/* Zeros of its own in place of what is there. */
+static Status make_private(Space *space, u64 page, u64 count)
+{
+	void *at = mmap(bytes_of(space, page), (size_t)count << SPACE_PAGE_SHIFT, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+
+	if (at == MAP_FAILED)
+		return STATUS_NOMEM;
+	madvise(at, (size_t)count << SPACE_PAGE_SHIFT, MADV_NOHUGEPAGE);
+	madvise(at, (size_t)count << SPACE_PAGE_SHIFT, MADV_DONTDUMP);
+	return STATUS_OK;
+}
+
+static Status drop_backings(Space *space, u64 page, u64 end)
+{
+	if (!space->backing_count)
+		return STATUS_OK;
+	if (!backing_room(space, 1))
+		return STATUS_NOMEM;
+	for (u32 i = find_backing(space, page); i < space->backing_count && space->backings[i].page < end; i++) {
+		u64 first = space->backings[i].page, last = first + space->backings[i].count;
+
+		first = first < page ? page : first;
+		last = last > end ? end : last;
+		if (make_private(space, first, last - first))
+			return STATUS_NOMEM;
+	}
+	cut_backings(space, page, end);
+	return STATUS_OK;
+}
+
+Status space_pages_back(Space *space, u64 page, u64 count, int fd, u64 offset)
+{
+	u64 at = page;
+	void *mapped;
+
+	if (!count || clip(space, page, count) != count || offset % SPACE_PAGE)
+		return STATUS_INVALID;
+	if (space_next_present(space, &at) && at < page + count)
+		return STATUS_INVALID;
+	if (drop_backings(space, page, page + count) || !backing_room(space, 1))
+		return STATUS_NOMEM;
+	mapped = mmap(bytes_of(space, page), (size_t)count << SPACE_PAGE_SHIFT, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_FIXED, fd, (off_t)offset);
+	if (mapped == MAP_FAILED) {
+		Status status = errno == ENOMEM ? STATUS_NOMEM : STATUS_INVALID;
+
+		make_private(space, page, count); /* what was there may be gone all the same */
+		return status;
+	}
+	insert_backing(space, page, count);
+	return STATUS_OK;
+}
+
+/* Pages of one backing get a second place, in `to`. */
+static Status back_from(Space *to, u64 at, const Space *from, u64 page, u64 count)
+{
+	if (!backing_room(to, 1))
+		return STATUS_NOMEM;
+	if (mremap(bytes_of(from, page), 0, (size_t)count << SPACE_PAGE_SHIFT, MREMAP_MAYMOVE | MREMAP_FIXED,
+		   bytes_of(to, at)) == MAP_FAILED) {
+		make_private(to, at, count);
+		return STATUS_NOMEM;
+	}
+	insert_backing(to, at, count);
+	return STATUS_OK;
+}
+
+/* ---- All together ---- */
+
+/* Runs of present pages, each given back by one call. */
+static Status give_back(Space *space, u64 page, u64 end)
+{
+	for (u64 p = page; space_next_present(space, &p) && p < end;) {
+		u64 from = p;
+
+		while (p < end && space->attr[p] & ATTR_PRESENT)
+			p++;
+		if (madvise(bytes_of(space, from), (size_t)(p - from) << SPACE_PAGE_SHIFT, MADV_DONTNEED) &&
+		    make_private(space, from, p - from))
+			return STATUS_NOMEM;
+	}
+	return STATUS_OK;
+}
+
+Status space_pages_drop(Space *space, u64 page, u64 count)
+{
+	u64 end = page + clip(space, page, count);
+	Status status;
+
+	if (page >= end)
+		return STATUS_OK;
+	status = drop_backings(space, page, end);
+	if (!status)
+		status = give_back(space, page, end);
+	if (!status)
+		forget_present(space, page, end);
+	return status;
+}
+
+static void copy_page(Space *to, u64 at, const Space *from, u64 page)
+{
+	space_pages_add(to, at, 1, from->attr[page]);
+	if (!space_is_backed(from, page))
+		memcpy(bytes_of(to, at), bytes_of(from, page), SPACE_PAGE);
+}
+
+Status space_pages_copy(Space *to, const Space *from)
+{
+	if (to->cells != from->cells)
+		return STATUS_INVALID;
+	for (u32 i = 0; i < from->backing_count; i++) {
+		Status status = back_from(to, from->backings[i].page, from, from->backings[i].page, from->backings[i].count);
+
+		if (status)
+			return status;
+	}
+	for (u64 p = 0; space_next_present(from, &p); p++)
+		copy_page(to, p, from, p);
+	return STATUS_OK;
+}
+
+Status space_pages_move(Space *space, u64 from, u64 to, u64 count)
+{
+	u64 end = from + count;
+
+	if (clip(space, from, count) != count || clip(space, to, count) != count || !count)
+		return STATUS_INVALID;
+	if (from < to ? to - from < count : from - to < count)
+		return STATUS_INVALID;
+	for (u32 i = find_backing(space, from); i < space->backing_count && space->backings[i].page < end;) {
+		u64 first = space->backings[i].page, last = first + space->backings[i].count;
+		Status status;
+
+		first = first < from ? from : first;
+		last = last > end ? end : last;
+		status = back_from(space, first - from + to, space, first, last - first);
+		if (status) {
+			space_pages_drop(space, to, count);
+			return status;
+		}
+		i = find_backing(space, last);
+	}
+	for (u64 p = from; space_next_present(space, &p) && p < end; p++)
+		copy_page(space, p - from + to, space, p);
+	return space_pages_drop(space, from, count);
+}
