@@ -46,6 +46,10 @@ typedef struct FileOps {
 	/* Goes up whenever something happened that `events` may mean (the wakes of its queues): what EPOLLET reports.
 	 * NULL: never. */
 	u64 (*changes)(File *file, u32 events);
+	/* fcntl commands about what it is (record locks, seals); NULL: EINVAL. */
+	i64 (*control)(File *file, Task *task, u32 command, u64 argument);
+	/* The task's process has closed one of its descriptors: its record locks go (fcntl(2)). */
+	void (*closed)(File *file, Task *task);
 	bool whole;  /* a read or write is one message: never made in pieces */
 	bool append; /* ->write looks at O_APPEND itself; else the offset is set to what ->stat says */
 } FileOps;
@@ -82,10 +86,16 @@ i64 fds_install(Task *task, File *file, i32 least, bool close_on_exec);
 /* Borrowed until the table changes; NULL: EBADF. */
 File *fds_file(Task *task, i32 fd);
 i64 fds_close(Task *task, i32 fd);
+/* fds_file, but not for what O_PATH opened, which is good for nothing but paths. fd as a system call gets it. */
+File *fds_stream(Task *task, u64 fd);
+u32 fds_limit(const Task *task); /* descriptors it may have */
+bool fds_closes_on_exec(const FdTable *table, i32 fd);
+i64 fds_set_close_on_exec(FdTable *table, i32 fd, bool on);
 bool fds_next(const FdTable *table, i32 *fd); /* the first in use from *fd on: /proc/self/fd */
 /* 0, 1 and 2 of the first process. */
 Status fds_open_console(Task *task);
 
+u32 file_poll(File *file);
 /* Waits as ->watch says: for read and write alike. The result of a call that got -EAGAIN. */
 i64 file_wait(Task *task, File *file, u32 events);
 

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Terminals: the console (console.c) and pseudo-terminals (pty.c), and what calls about them have in common (tty.c).
+ */
+#ifndef LINUX_TTY_H
+#define LINUX_TTY_H
+
+#include "linux/file.h"
+
+enum { TERMIOS_SIZE = 36, TERMIOS2_SIZE = 44, WINSIZE_SIZE = 8 };
+
+/* /dev/tty and /dev/console: a new reference in *out, or -errno (ENXIO: there is no terminal). */
+i64 tty_open(Task *task, u32 flags, File **out);
+i64 console_open(Task *task, u32 flags, File **out);
+
+/* Is it a terminal, to those who ask by descriptor 0, 1, 2 of the first process? */
+bool console_is_terminal(const Kernel *kernel, u32 descriptor);
+bool file_is_console_terminal(const File *file);
+/* ioctl on the console; ENOTTY where it is none. */
+i64 console_ioctl(File *file, Task *task, u64 request, u64 argument);
+
+/* A process reads from its terminal whose foreground group is this one: 0, or SIGTTIN was sent and -EAGAIN, or -EIO
+ * when that would be in vain. */
+i64 tty_may_read(Task *task, i32 foreground);
+/* It changes the terminal: 0, CALL_WAIT (SIGTTOU was sent), -EIO. */
+i64 tty_may_change(Task *task, i32 foreground);
+i64 tty_set_foreground(Task *task, u64 argument, i32 *foreground); /* TIOCSPGRP */
+void tty_signal_group(Kernel *kernel, i32 group, i32 number);
+/* struct termios2 of a terminal that nobody has set; and the two speeds behind struct termios. */
+void tty_default_mode(u8 *termios);
+void tty_set_speeds(u8 *termios);
+
+#endif
