@@ -195,6 +195,7 @@ struct Kernel {
 	char *directory;
 	MachineOutput trace;
 	void *trace_ctx;
+	struct Strace *strace; /* owned: the line that is open */
 	u8 *reported;          /* unknown calls already told of, by number */
 	WaitQueue console_input;
 	u64 input_wanted;      /* bytes that somebody looked for on the console in vain (polls: 1) */
@@ -240,5 +241,7 @@ void strace_enter(Task *task);              /* before the call's first try */
 void strace_leave(Task *task, i64 result);  /* as Linux would see it */
 void strace_signal(Task *task, const SignalInfo *info);
 void strace_exit(const Task *task, i32 code, i32 signal);
+void strace_idle(Kernel *kernel);           /* nobody can run: show what was begun */
+void strace_close(Kernel *kernel);
 
 #endif
