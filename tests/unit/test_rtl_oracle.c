@@ -21,9 +21,10 @@
 #include "isa/isa.h"
 #include "isa/rtl.h"
 #include "machine/machine.h"
+#include "machine/pages.h"
 #include "unit/host_float.h"
 
-enum { SLOTS_MAX = 4200, STORES_MAX = 4096 };
+enum { SLOTS_MAX = 4200, STORES_MAX = 4096, PAGED_BYTES = 64 << 10 /* of a paged space are there */ };
 
 typedef enum Outcome { GOES_ON, RAISED, STOPPED, DENIED, FAULTED, ILLEGAL } Outcome;
 
@@ -151,9 +152,14 @@ static u64 plain_cell(Eval *e, u16 space, u64 cell)
 	return value;
 }
 
+static u64 cells_of(const Machine *machine, u16 space)
+{
+	return machine_isa(machine)->spaces[space].is_paged ? PAGED_BYTES : machine_cells(machine, space);
+}
+
 static bool wrap_cell(Eval *e, u16 space, u64 *cell)
 {
-	u64 cells = machine_cells(e->machine, space);
+	u64 cells = cells_of(e->machine, space);
 
 	if (e->isa->spaces[space].wraps)
 		*cell &= cells - 1;
@@ -670,7 +676,7 @@ static void one_round(Machine *machine, const Isa *isa, Rng *rng, u64 round, Eva
 {
 	u16 code = isa->code_space;
 	u64 cells[64], pc = random_value(rng, isa->pc_width);
-	u64 space_cells = machine_cells(machine, code);
+	u64 space_cells = cells_of(machine, code);
 	IsaDecoded decoded;
 	MachineStop stop;
 	u32 count;
@@ -679,7 +685,7 @@ static void one_round(Machine *machine, const Isa *isa, Rng *rng, u64 round, Eva
 		machine_set_slot(machine, slot, random_value(rng, 64));
 	/* Small spaces want addresses that hit them. */
 	if (!isa->spaces[code].wraps)
-		pc %= space_cells;
+		pc %= isa->spaces[code].is_paged ? space_cells - 64 : space_cells; /* a write beyond would make a page */
 	count = rng_below(rng, 8) ? gen_valid(isa, rng, cells) : gen_invalid(isa, rng, cells);
 	for (u32 i = 0; i < count; i++)
 		machine_write(machine, code, isa->spaces[code].wraps ? (pc + i) & (space_cells - 1) : pc + i, cells[i]);
@@ -731,6 +737,8 @@ static void run_subject(const Subject *subject)
 
 	diag_init(diags);
 	assert_int_equal(machine_create(&config, &machine, diags), STATUS_OK);
+	if (machine_paged_space(machine) != ISA_NONE)
+		assert_int_equal(machine_pages_add(machine, 0, 0, PAGED_BYTES, ATTR_RIGHTS), STATUS_OK);
 	for (u64 round = 0; round < subject->rounds; round++)
 		one_round(machine, isa, &rng, round, e, &compared);
 	assert_true(compared > subject->rounds / 3);
