@@ -127,7 +127,12 @@ Status linux_create(Machine *machine, const LinuxAbi *abi); /* from guest->reset
 HostResult linux_syscall(Machine *machine, const u64 *args, unsigned count, u64 *result);
 HostResult linux_flush_code(Machine *machine, const u64 *args, unsigned count, u64 *result);
 int linux_recognize(const GuestFile *file, u16 elf_machine);
+/* For husk run, when nobody takes the file: is it a program of another machine? Then in `why`: "a program for x86-64,
+ * not for riscv64". */
+bool linux_refuses(const GuestFile *file, u16 elf_machine, const char *machine_name, Buf *why);
 Status linux_load(Machine *machine, const GuestFile *files, u32 count, DiagList *diags);
+/* Symbols of the program, where it was loaded: guest->read_names. */
+Status linux_read_names(const Machine *machine, const GuestFile *file, const GuestNames *names);
 bool linux_exception(Machine *machine, const VcpuExit *exit);
 void linux_attend(Machine *machine);
 bool linux_waits_outside(Machine *machine);
