@@ -294,7 +294,8 @@ const char *machine_host_group(const Machine *machine, u32 host);
 void machine_deny_host(Machine *machine, u32 host);
 /* For host functions: */
 /* guest->attend is called before that vCPU executes its next instruction. If it waits (for input, a channel, an hour) it
- * is READY from now on: what it waited for is tried again, unless attend makes it do something else. */
+ * is READY from now on: what it waited for is tried again, unless attend makes it do something else. A host function that
+ * wants its own vCPU to go on elsewhere (execve) needs this, too: the instruction sets the pc when it ends. */
 void machine_want_attention(Machine *machine, u32 vcpu);
 void machine_put(Machine *machine, const u8 *bytes, size_t len);        /* to the output */
 void machine_put_errors(Machine *machine, const u8 *bytes, size_t len); /* where machine_set_errors says, behind it */

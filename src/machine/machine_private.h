@@ -34,6 +34,7 @@ enum {
 	MACHINE_TABLE_ROWS = 1 << 20, /* of one table */
 	MACHINE_INPUT_MAX = 1 << 28,  /* bytes waiting at most; more are dropped */
 	MACHINE_VCPU_MAX = 4096,      /* whatever the configuration says */
+	MACHINE_ASPACES = 2 * MACHINE_VCPU_MAX,
 	MACHINE_TURNS = 1 << 20,      /* tries at one boundary; more: nobody gets anywhere */
 };
 
@@ -279,6 +280,18 @@ AccessResult machine_paged_read(Machine *machine, u64 address, unsigned bytes, u
 AccessResult machine_paged_write(Machine *machine, u64 address, unsigned bytes, u64 value);
 /* From outside: whatever the rights; the pager is not asked. Without one an absent page is made. */
 Status machine_paged_poke(Machine *machine, u32 aspace, u64 address, u64 value);
+
+/* An engine and an empty Space of so many addresses. */
+Status machine_make_aspace(const Machine *machine, Aspace *aspace, u64 cells);
+
+/* snapshot_pages.c */
+void machine_write_pages(const Machine *machine, Buf *out);
+/* Address spaces of a snapshot, *count of them, also when it fails: to be moved in or dropped. *left: bytes that may become
+ * present. */
+Status machine_read_pages(Machine *machine, ByteReader *reader, Aspace **aspaces, u32 *count, u64 *left);
+void machine_drop_aspaces(const Machine *machine, Aspace *aspaces, u32 count);
+/* They become the machine's; `wanted` is to be mapped, if it is there. */
+void machine_move_in_pages(Machine *machine, Aspace *aspaces, u32 count, u32 wanted);
 
 /* windows.c; the cell lies in the window */
 u64 machine_window_read(const Machine *machine, const struct MachineWindow *window, u64 address);

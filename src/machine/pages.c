@@ -22,7 +22,7 @@
 
 #include "machine/machine_private.h"
 
-enum { DEFAULT_ADDRESS_BITS = 38, ASPACE_LIMIT = 2 * MACHINE_VCPU_MAX };
+enum { DEFAULT_ADDRESS_BITS = 38 };
 
 static u64 page_of(u64 address)
 {
@@ -99,7 +99,7 @@ void machine_flush_code(Machine *machine, u32 aspace, u64 address, u64 len)
 
 /* ---- Making and giving back ---- */
 
-static Status make_aspace(Machine *machine, Aspace *aspace, u64 cells)
+Status machine_make_aspace(const Machine *machine, Aspace *aspace, u64 cells)
 {
 	Status status = space_init_paged(&aspace->space, machine->isa->spaces[machine->paged_space].name, cells);
 
@@ -140,7 +140,7 @@ Status machine_init_pages(Machine *machine, unsigned address_bits)
 	machine->aspace_cap = 1;
 	if (bits > SPACE_MAX_BITS)
 		return STATUS_TOO_BIG;
-	status = make_aspace(machine, &machine->aspaces[0], (u64)1 << bits);
+	status = machine_make_aspace(machine, &machine->aspaces[0], (u64)1 << bits);
 	if (status)
 		return status;
 	machine->aspace_count = 1;
@@ -214,7 +214,7 @@ static Status take_number(Machine *machine, u32 *number)
 	*number = n;
 	if (n < machine->aspace_count)
 		return STATUS_OK;
-	if (n >= ASPACE_LIMIT)
+	if (n >= MACHINE_ASPACES)
 		return STATUS_TOO_BIG;
 	if (n == machine->aspace_cap) {
 		grown = realloc(machine->aspaces, cap * sizeof(*grown));
@@ -236,7 +236,7 @@ Status machine_aspace_create(Machine *machine, u32 *number)
 		return STATUS_UNSUPPORTED;
 	status = take_number(machine, number);
 	if (!status)
-		status = make_aspace(machine, &machine->aspaces[*number], machine_address_limit(machine));
+		status = machine_make_aspace(machine, &machine->aspaces[*number], machine_address_limit(machine));
 	if (status) {
 		*number = ASPACE_NONE;
 		return status;

@@ -18,7 +18,7 @@
 #include "base/hash.h"
 
 enum {
-	SNAPSHOT_VERSION = 3,
+	SNAPSHOT_VERSION = 4,
 	LENGTH_AT = 12, /* where the total length stands */
 	HEAD_BYTES = 20,
 	CHECK_BYTES = 8,
@@ -26,6 +26,9 @@ enum {
 	FLAG_JITTER = 1, /* of the schedule */
 	FLAG_VIRTUAL = 2,
 	FLAG_ALONE = 4,
+	FLAG_MOVED = 8,  /* time has, and the guest does not know */
+	FLAG_PAUSED = 1, /* of a vCPU */
+	FLAG_ATTENTION = 2,
 	ZERO_GAP = 16,   /* bytes of zeros that end a run */
 	ZERO_BLOCK = 4096,
 };
@@ -129,7 +132,7 @@ static void write_schedule(Buf *out, const Machine *machine)
 	buf_u32(out, machine->turns);
 	buf_u64(out, machine->quantum);
 	buf_byte(out, (u8)((machine->jitter ? FLAG_JITTER : 0) | (machine->virtual_time ? FLAG_VIRTUAL : 0) |
-			   (machine->alone ? FLAG_ALONE : 0)));
+			   (machine->alone ? FLAG_ALONE : 0) | (machine->time_moved ? FLAG_MOVED : 0)));
 	buf_u64(out, machine->instruction_ns);
 	buf_u64(out, machine->time);
 	buf_u64(out, machine->jitter_rng.state);
@@ -146,12 +149,13 @@ static void write_vcpus(Buf *out, const Machine *machine)
 		const VcpuRecord *record = &machine->vcpus[n];
 
 		buf_byte(out, (u8)record->state);
-		buf_byte(out, record->paused);
+		buf_byte(out, (u8)((record->paused ? FLAG_PAUSED : 0) | (record->attention ? FLAG_ATTENTION : 0)));
 		buf_u64(out, record->channel);
 		buf_u64(out, record->wake_at);
 		buf_u64(out, record->code);
 		buf_u64(out, record->serial);
 		buf_u64(out, machine_vcpu_icount(machine, n));
+		buf_u32(out, record->aspace);
 		for (u32 i = 0; i < machine->vcpu.slot_count; i++)
 			buf_u64(out, record->slots[i]);
 		for (u32 i = 0; record->state != VCPU_FREE && i < machine->private_count; i++) {
@@ -163,7 +167,30 @@ static void write_vcpus(Buf *out, const Machine *machine)
 	}
 }
 
-static void write_body(const Machine *machine, Buf *out)
+/* The private bytes of a guest that has something to give back hold pointers: it saves what they mean. */
+static size_t plain_private(const Machine *machine)
+{
+	return machine->guest && machine->guest->fini ? 0 : machine->private_size;
+}
+
+static Status write_guest(const Machine *machine, Buf *out)
+{
+	size_t at = out->len;
+	Status status = STATUS_OK;
+	u64 len;
+
+	buf_u64(out, 0);
+	if (machine->guest && machine->guest->save)
+		status = machine->guest->save(machine, out);
+	if (out->failed)
+		return STATUS_NOMEM;
+	len = out->len - at - 8;
+	for (unsigned i = 0; i < 8; i++)
+		out->data[at + i] = (u8)(len >> (8 * i));
+	return status;
+}
+
+static Status write_body(const Machine *machine, Buf *out)
 {
 	const Vcpu *vcpu = &machine->vcpu;
 	u64 waiting = machine->input_len - machine->input_at;
@@ -183,8 +210,8 @@ static void write_body(const Machine *machine, Buf *out)
 	buf_u64(out, waiting);
 	if (waiting)
 		buf_add(out, machine->input + machine->input_at, (size_t)waiting);
-	buf_u64(out, machine->private_size);
-	buf_add(out, machine->private_bytes, machine->private_size);
+	buf_u64(out, plain_private(machine));
+	buf_add(out, machine->private_bytes, plain_private(machine));
 	buf_u32(out, vcpu->space_count - machine->private_count);
 	for (u32 i = 0; i < vcpu->space_count; i++) {
 		if (machine_private_index(machine, (u16)i) < machine->private_count)
@@ -192,25 +219,39 @@ static void write_body(const Machine *machine, Buf *out)
 		write_text(out, vcpu->spaces[i].name);
 		buf_byte(out, vcpu->spaces[i].cell_bits);
 		buf_u64(out, vcpu->spaces[i].cells);
-		write_cells(out, &vcpu->spaces[i]);
+		if (vcpu->spaces[i].paged)
+			machine_write_pages(machine, out);
+		else
+			write_cells(out, &vcpu->spaces[i]);
 	}
 	write_tables(out, machine);
 	buf_u32(out, vcpu->slot_count);
 	buf_u32(out, machine->private_count);
 	write_vcpus(out, machine);
+	return write_guest(machine, out);
+}
+
+static bool can_be_saved(const Machine *machine)
+{
+	const Guest *guest = machine->guest;
+
+	return !guest || !guest->fini || (guest->save && guest->restore);
 }
 
 Status machine_snapshot(const Machine *machine, Buf *out)
 {
 	size_t start = out->len;
+	Status status;
 	u64 len;
 
+	if (!can_be_saved(machine))
+		return STATUS_UNSUPPORTED;
 	buf_add(out, MACHINE_SNAPSHOT_MAGIC, 8);
 	buf_u32(out, SNAPSHOT_VERSION);
 	buf_u64(out, 0);
-	write_body(machine, out);
-	if (out->failed)
-		return STATUS_NOMEM;
+	status = write_body(machine, out);
+	if (out->failed || status)
+		return status ? status : STATUS_NOMEM;
 	len = out->len - start + CHECK_BYTES;
 	for (unsigned i = 0; i < 8; i++)
 		out->data[start + LENGTH_AT + i] = (u8)(len >> (8 * i));
@@ -323,8 +364,26 @@ static Status read_cells(ByteReader *reader, Space *space, u64 cells, bool apply
 	}
 }
 
+typedef struct Schedule {
+	u32 turns, running;
+	u64 quantum, instruction_ns, time, jitter_state, quantum_left, next_serial, last_code;
+	u8 flags;
+} Schedule;
+
+/* What a snapshot brings that takes the place of what is there, on its way into the machine. */
+typedef struct Arrivals {
+	Schedule schedule;
+	VcpuRecord *records; /* owned */
+	u32 count;
+	Aspace *aspaces;     /* owned */
+	u32 aspace_count;
+	size_t behind_pages; /* where the reader stands when it has read them */
+	const u8 *guest;     /* what guest->save gave */
+	u64 guest_len;
+} Arrivals;
+
 /* *bytes: what the spaces take. */
-static Status read_spaces(Machine *machine, ByteReader *reader, u64 *sizes, bool apply, u64 *bytes)
+static Status read_spaces(Machine *machine, ByteReader *reader, u64 *sizes, Arrivals *arrivals, bool apply, u64 *bytes)
 {
 	u64 total = 0;
 
@@ -345,6 +404,23 @@ static Status read_spaces(Machine *machine, ByteReader *reader, u64 *sizes, bool
 		cells = reader_u64(reader);
 		if (reader->bad || (space->wraps && cells != space->cells))
 			return STATUS_CORRUPT;
+		if (space->paged) {
+			u64 left = machine->memory_limit - total;
+
+			if (cells != space->cells)
+				return STATUS_MISMATCH;
+			sizes[i] = cells;
+			if (apply) { /* they have been read: on to the place behind them */
+				reader->at = arrivals->behind_pages;
+				continue;
+			}
+			status = machine_read_pages(machine, reader, &arrivals->aspaces, &arrivals->aspace_count, &left);
+			if (status)
+				return status;
+			arrivals->behind_pages = reader->at;
+			total = machine->memory_limit - left;
+			continue;
+		}
 		if (cells > space->max_cells || cells > (machine->memory_limit - total) >> space->cell_shift)
 			return STATUS_TOO_BIG;
 		total += cells << space->cell_shift;
@@ -425,11 +501,6 @@ static bool slot_is_possible(const Machine *machine, u32 slot, u64 value)
 
 /* ---- Reading: who runs when ---- */
 
-typedef struct Schedule {
-	u32 turns, running;
-	u64 quantum, instruction_ns, time, jitter_state, quantum_left, next_serial, last_code;
-	u8 flags;
-} Schedule;
 
 static bool read_schedule(ByteReader *reader, Schedule *out)
 {
@@ -444,7 +515,7 @@ static bool read_schedule(ByteReader *reader, Schedule *out)
 	out->next_serial = reader_u64(reader);
 	out->last_code = reader_u64(reader);
 	return !reader->bad && out->turns <= MACHINE_TURNS + MACHINE_VCPU_MAX && out->quantum &&
-	       out->quantum <= (u64)1 << 62 && !(out->flags & ~(FLAG_JITTER | FLAG_VIRTUAL | FLAG_ALONE)) &&
+	       out->quantum <= (u64)1 << 62 && !(out->flags & ~(FLAG_JITTER | FLAG_VIRTUAL | FLAG_ALONE | FLAG_MOVED)) &&
 	       out->quantum_left <= 2 * out->quantum && out->next_serial <= (u64)1 << 62;
 }
 
@@ -462,14 +533,8 @@ static void apply_schedule(Machine *machine, const Schedule *schedule)
 	machine->next_serial = schedule->next_serial;
 	machine->last_code = schedule->last_code;
 	machine->came_up = machine->vcpu.icount;
+	machine->time_moved = schedule->flags & FLAG_MOVED;
 }
-
-/* The vCPUs of a snapshot on their way into the machine. */
-typedef struct Arrivals {
-	Schedule schedule;
-	VcpuRecord *records; /* owned */
-	u32 count;
-} Arrivals;
 
 static Status read_private_spaces(const Machine *machine, ByteReader *reader, VcpuRecord *record, u64 *left)
 {
@@ -492,20 +557,37 @@ static Status read_private_spaces(const Machine *machine, ByteReader *reader, Vc
 	return STATUS_OK;
 }
 
-static Status read_vcpu(const Machine *machine, ByteReader *reader, VcpuRecord *record, const Schedule *schedule,
+/* Who lives, lives somewhere. */
+static bool aspace_is_possible(const Machine *machine, const Arrivals *arrivals, const VcpuRecord *record)
+{
+	bool alive = record->state < VCPU_ENDED;
+	u32 number = record->aspace;
+
+	if (machine->paged_space == ISA_NONE)
+		return number == 0;
+	if (number == ASPACE_NONE)
+		return !alive;
+	return number < arrivals->aspace_count &&
+	       (!alive || (arrivals->aspaces[number].engine && !arrivals->aspaces[number].released));
+}
+
+static Status read_vcpu(const Machine *machine, ByteReader *reader, VcpuRecord *record, const Arrivals *arrivals,
 			u64 *left)
 {
-	u8 state = reader_u8(reader), paused = reader_u8(reader);
+	u8 state = reader_u8(reader), flags = reader_u8(reader), paused = flags & FLAG_PAUSED;
 
 	record->state = state;
 	record->paused = paused;
+	record->attention = flags & FLAG_ATTENTION;
 	record->channel = reader_u64(reader);
 	record->wake_at = reader_u64(reader);
 	record->code = reader_u64(reader);
 	record->serial = reader_u64(reader);
 	record->icount = reader_u64(reader);
+	record->aspace = reader_u32(reader);
 	if (reader->bad || state > VCPU_FREE || state == VCPU_PAUSED || paused > (state < VCPU_PAUSED) ||
-	    record->serial >= schedule->next_serial)
+	    flags & ~(FLAG_PAUSED | FLAG_ATTENTION) || record->serial >= arrivals->schedule.next_serial ||
+	    !aspace_is_possible(machine, arrivals, record))
 		return STATUS_CORRUPT;
 	for (u32 i = 0; i < machine->vcpu.slot_count; i++) {
 		record->slots[i] = reader_u64(reader);
@@ -533,7 +615,7 @@ static Status read_vcpus(const Machine *machine, ByteReader *reader, Arrivals *a
 		Status status = machine_make_record(machine, record);
 
 		if (!status)
-			status = read_vcpu(machine, reader, record, &arrivals->schedule, &left);
+			status = read_vcpu(machine, reader, record, arrivals, &left);
 		if (status)
 			return status;
 	}
@@ -543,6 +625,7 @@ static Status read_vcpus(const Machine *machine, ByteReader *reader, Arrivals *a
 static void drop_arrivals(const Machine *machine, Arrivals *arrivals)
 {
 	machine_free_records(machine, arrivals->records, arrivals->count, VCPU_NONE);
+	machine_drop_aspaces(machine, arrivals->aspaces, arrivals->aspace_count);
 	*arrivals = (Arrivals){ .count = 0 };
 }
 
@@ -556,12 +639,18 @@ static void move_in(Machine *machine, Arrivals *arrivals)
 	machine_free_records(machine, machine->vcpus, machine->vcpu_count, VCPU_NONE);
 	machine->vcpus = arrivals->records;
 	machine->vcpu_count = machine->vcpu_cap = arrivals->count;
-	*arrivals = (Arrivals){ .schedule = arrivals->schedule };
+	arrivals->records = NULL;
+	arrivals->count = 0;
 	apply_schedule(machine, &arrivals->schedule);
 	machine->shown = machine->running;
 	machine->vcpu.slots = machine->vcpus[machine->shown].slots;
 	for (u32 i = 0; i < machine->private_count; i++)
 		machine->vcpu.spaces[machine->private_spaces[i]] = machine->vcpus[machine->shown].spaces[i];
+	if (machine->paged_space != ISA_NONE)
+		machine_move_in_pages(machine, arrivals->aspaces, arrivals->aspace_count,
+				      machine->vcpus[machine->shown].aspace);
+	arrivals->aspaces = NULL;
+	arrivals->aspace_count = 0;
 	machine->alone = arrivals->schedule.flags & FLAG_ALONE && machine_is_alone(machine);
 	machine->wants_channel = false;
 }
@@ -595,12 +684,12 @@ static Status read_body(Machine *machine, ByteReader *reader, u64 *sizes, Arriva
 	if (status)
 		return status;
 	private_size = reader_u64(reader);
-	if (reader->bad || private_size != machine->private_size)
+	if (reader->bad || private_size != plain_private(machine))
 		return STATUS_CORRUPT;
-	private_bytes = reader_bytes(reader, machine->private_size);
+	private_bytes = reader_bytes(reader, private_size);
 	if (reader->bad)
 		return STATUS_CORRUPT;
-	status = read_spaces(machine, reader, sizes, apply, &space_bytes);
+	status = read_spaces(machine, reader, sizes, arrivals, apply, &space_bytes);
 	left = machine->memory_limit - space_bytes;
 	if (!status)
 		status = read_tables(machine, reader, &left, apply);
@@ -608,7 +697,7 @@ static Status read_body(Machine *machine, ByteReader *reader, u64 *sizes, Arriva
 		return status;
 	if (apply) {
 		if (private_size)
-			memcpy(machine->private_bytes, private_bytes, machine->private_size);
+			memcpy(machine->private_bytes, private_bytes, private_size);
 		machine->vcpu.icount = icount;
 		machine->phase = phase;
 		machine->rng.state = rng;
@@ -617,6 +706,13 @@ static Status read_body(Machine *machine, ByteReader *reader, u64 *sizes, Arriva
 		return STATUS_OK;
 	}
 	status = read_vcpus(machine, reader, arrivals, left);
+	if (status)
+		return status;
+	arrivals->guest_len = reader_u64(reader);
+	if (!reader->bad)
+		arrivals->guest = reader_bytes(reader, (size_t)arrivals->guest_len);
+	if (arrivals->guest_len && !(machine->guest && machine->guest->restore))
+		return STATUS_CORRUPT;
 	return status || (!reader->bad && reader->at == reader->len) ? status : STATUS_CORRUPT;
 }
 
@@ -642,12 +738,13 @@ static Status resize_spaces(Machine *machine, const u64 *sizes, u64 *before)
 	return STATUS_OK;
 }
 
-Status machine_restore(Machine *machine, const u8 *bytes, size_t len)
+/* *refused: all is in place, but the guest can't make sense of its part. */
+static Status restore(Machine *machine, const u8 *bytes, size_t len, bool *refused)
 {
 	ByteReader reader, again;
 	Arrivals arrivals = { .count = 0 };
 	u64 *sizes;
-	Status status = open_body(bytes, len, &reader);
+	Status status = can_be_saved(machine) ? open_body(bytes, len, &reader) : STATUS_UNSUPPORTED;
 
 	if (status)
 		return status;
@@ -671,8 +768,31 @@ Status machine_restore(Machine *machine, const u8 *bytes, size_t len)
 		for (u32 i = 0; i < machine->vcpu.space_count; i++)
 			machine_mark_space(machine, (u16)i);
 		machine_flush_engines(machine);
+		if (!status && machine->guest && machine->guest->restore)
+			status = machine->guest->restore(machine, arrivals.guest, (size_t)arrivals.guest_len);
+		*refused = status != STATUS_OK;
 	}
 	drop_arrivals(machine, &arrivals);
 	free(sizes);
+	return status;
+}
+
+/* A guest finds out only in the end whether it can make sense of its part. So that the machine is then as before, what it
+ * is now is kept until it is known. */
+Status machine_restore(Machine *machine, const u8 *bytes, size_t len)
+{
+	bool refused = false;
+	Status status;
+	Buf before;
+
+	if (!machine->guest || !machine->guest->restore)
+		return restore(machine, bytes, len, &refused);
+	buf_init(&before);
+	status = machine_snapshot(machine, &before);
+	if (!status)
+		status = restore(machine, bytes, len, &refused);
+	if (refused)
+		restore(machine, before.data, before.len, &refused);
+	buf_fini(&before);
 	return status;
 }

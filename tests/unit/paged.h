@@ -182,4 +182,132 @@ static inline u64 get(Paged *p, unsigned n)
 	return machine_slot(p->machine, R(n));
 }
 
+/* ---- A guest with an operating system ---- */
+
+/* What the tests' guest was asked, and says. */
+typedef struct Kernel {
+	u32 asked;              /* calls of the pager */
+	u64 asked_at[8];
+	u8 asked_for[8];
+	u8 grants;              /* rights of pages it makes; 0: it says no */
+	u64 grant_from, grant_to;
+	VcpuExit exit;          /* of the last exception */
+	u32 exceptions;
+	u64 go_on;              /* pc after an exception; 0: it is not taken */
+	HostResult (*sys)(Machine *machine, u64 a, u64 i, u64 *result);
+	void (*attend)(Machine *machine);
+	u32 attended, passed;   /* calls of attend, of time_passed */
+	u64 timer;              /* next_hour; ~0 after it has gone off */
+	bool outside;           /* waits_outside */
+} Kernel;
+
+static Kernel *kernel_of(Machine *machine)
+{
+	return machine_private(machine);
+}
+
+static bool paged_pager(Machine *machine, u32 aspace, u64 address, u8 access)
+{
+	Kernel *kernel = kernel_of(machine);
+
+	if (kernel->asked < 8) {
+		kernel->asked_at[kernel->asked] = address;
+		kernel->asked_for[kernel->asked] = access;
+	}
+	kernel->asked++;
+	if (!(kernel->grants & access) || address < kernel->grant_from || address >= kernel->grant_to)
+		return false;
+	return machine_pages_add(machine, aspace, address & ~(u64)(SPACE_PAGE - 1), SPACE_PAGE, kernel->grants) == STATUS_OK;
+}
+
+static bool paged_exception(Machine *machine, const VcpuExit *exit)
+{
+	Kernel *kernel = kernel_of(machine);
+
+	kernel->exit = *exit;
+	kernel->exceptions++;
+	if (kernel->go_on)
+		machine_set_pc(machine, kernel->go_on);
+	return kernel->go_on;
+}
+
+static HostResult paged_sys(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	(void)count;
+	return kernel_of(machine)->sys ? kernel_of(machine)->sys(machine, args[0], args[1], result) : HOST_OK;
+}
+
+static void paged_attend(Machine *machine)
+{
+	kernel_of(machine)->attended++;
+	if (kernel_of(machine)->attend)
+		kernel_of(machine)->attend(machine);
+}
+
+static void paged_time_passed(Machine *machine)
+{
+	Kernel *kernel = kernel_of(machine);
+
+	kernel->passed++;
+	if (kernel->timer <= machine_time(machine)) {
+		kernel->timer = ~(u64)0;
+		machine_want_attention(machine, 0);
+	}
+}
+
+static u64 paged_next_hour(Machine *machine)
+{
+	return kernel_of(machine)->timer;
+}
+
+static bool paged_waits_outside(Machine *machine)
+{
+	return kernel_of(machine)->outside;
+}
+
+static const HostEntry paged_hosts[] = { { "sys", paged_sys }, { NULL, NULL } };
+static const Guest paged_guest = { .name = "paged", .isa_name = "PAGED", .hosts = paged_hosts, .private_size = sizeof(Kernel),
+				   .exception = paged_exception, .attend = paged_attend,
+				   .time_passed = paged_time_passed, .next_hour = paged_next_hour,
+				   .waits_outside = paged_waits_outside };
+
+static void open_with(Paged *p, MachineConfig config)
+{
+	config.guest = &paged_guest;
+	paged_open(p, &config);
+	machine_set_pager(p->machine, paged_pager);
+	kernel_of(p->machine)->timer = ~(u64)0;
+}
+
+static inline void open_plain(Paged *p)
+{
+	open_with(p, (MachineConfig){ .memory_limit = 1 << 20 });
+}
+
+/* Runs to `halt`. */
+static inline void expect_halt(Paged *p, u64 code)
+{
+	MachineStop stop = machine_run(p->machine, 100000);
+
+	assert_int_equal(stop.kind, STOP_HALT);
+	assert_int_equal(stop.code, code);
+}
+
+static inline void expect_fault(Paged *p, u64 pc, u64 address, bool write)
+{
+	u64 before[16];
+	MachineStop stop;
+
+	for (unsigned i = 0; i < 16; i++)
+		before[i] = get(p, i);
+	stop = machine_run(p->machine, 1000);
+	assert_int_equal(stop.kind, STOP_FAULT);
+	assert_int_equal(stop.pc, pc);
+	assert_int_equal(machine_pc(p->machine), pc);
+	assert_int_equal(stop.address, address);
+	assert_int_equal(stop.write, write);
+	for (unsigned i = 0; i < 16; i++)
+		assert_int_equal(get(p, i), before[i]);
+}
+
 #endif
