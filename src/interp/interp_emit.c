@@ -125,23 +125,23 @@ static bool has_slot(const SlotSet *set, u16 slot)
 	return false;
 }
 
-/* Finds up to two PUTs of the value made at `at` that its uop can do. */
-static u32 find_claims(Emit *e, u32 at, u32 puts[2])
+/* Finds up to `most` PUTs of `ref` that its uop, standing at `at`, can do. `read`: a GET that this uop reads. */
+static u32 find_claims(const Emit *e, IrRef ref, u32 at, IrRef read, u32 *puts, u32 most)
 {
 	u32 end = e->func->blocks[e->plan.owner[at]].end, count = 0;
 	SlotSet touched = {.count = 0}; /* slots read or written between */
 
 	if (end > at + CLAIM_WINDOW)
 		end = at + CLAIM_WINDOW;
-	for (u32 i = at + 1; i < end && count < 2; i++) {
+	for (u32 i = at + 1; i < end && count < most; i++) {
 		const IrIns *ins = &e->func->ins[i];
 
 		if (ins->op == IR_OP_INSN || (ir_op_info[ins->op].effects & (IR_EFFECT_EXIT | IR_EFFECT_END)))
 			break;
-		if (ins->op == IR_OP_PUT && interp_resolve(&e->plan, ins->a) == at && !has_slot(&touched, ins->aux) &&
+		if (ins->op == IR_OP_PUT && interp_resolve(&e->plan, ins->a) == ref && !has_slot(&touched, ins->aux) &&
 		    e->read_until[ins->aux] <= at)
 			puts[count++] = i;
-		if (ins->op == IR_OP_PUT || ins->op == IR_OP_GET)
+		if ((ins->op == IR_OP_PUT || ins->op == IR_OP_GET) && i != read)
 			touched.slots[touched.count++] = ins->aux;
 	}
 	return count;
@@ -160,7 +160,7 @@ static void keep_in_slot(Emit *e, u32 ref, u16 slot)
 static Dest choose_dest(Emit *e, u32 ref)
 {
 	Value *value = &e->plan.values[ref];
-	u32 puts[2], claims = find_claims(e, ref, puts);
+	u32 puts[2], claims = find_claims(e, ref, ref, IR_NONE, puts, 2);
 	u16 slots[2];
 	bool kept = false;
 
@@ -185,6 +185,34 @@ static Dest choose_dest(Emit *e, u32 ref)
 	for (u32 i = 0; i < claims; i++)
 		e->claimed[puts[i]] = true;
 	return (Dest){slots[0], slots[claims - 1]};
+}
+
+static u16 choose_one(Emit *e, IrRef ref, IrRef read)
+{
+	Value *value = ref == IR_NONE ? NULL : &e->plan.values[ref];
+	u32 put;
+
+	if (!value || !value->uses)
+		return file_dump(e);
+	if (find_claims(e, ref, e->at, read, &put, 1)) {
+		bool kept = value->last <= e->plan.values[put].barrier;
+		u16 slot = e->func->ins[put].aux;
+
+		if (kept)
+			keep_in_slot(e, ref, slot);
+		if (kept || value->uses == 1) {
+			e->claimed[put] = true;
+			return slot;
+		}
+	}
+	return value->where = take_temp(e, value->last);
+}
+
+Dest emit_two(Emit *e, IrRef first, IrRef second, IrRef read)
+{
+	u16 d = choose_one(e, first, read);
+
+	return (Dest){d, choose_one(e, second, read)};
 }
 
 /* Does the PUT behind this one store the same, so that one uop can do both? */
@@ -599,6 +627,8 @@ static void emit_instruction(Emit *e, u32 at)
 		}
 		return;
 	}
+	if (value->kind == VALUE_PAIRED && value->at == at)
+		emit_pair(e, at);
 	if (value->kind != VALUE_OP)
 		return;
 	switch (ins->op) {

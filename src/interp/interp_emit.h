@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The state of one lowering, shared by interp_emit.c (instructions, control) and interp_emit_op.c (pure operations).
+ * The state of one lowering, shared by interp_emit.c (instructions, control), interp_emit_op.c (pure
+ * operations) and interp_emit_float.c.
  */
 #ifndef INTERP_INTERP_EMIT_H
 #define INTERP_INTERP_EMIT_H
@@ -51,8 +52,14 @@ u32 emit_uop(Emit *e, UopKind kind, Dest dest, unsigned a, unsigned b, u64 imm);
 /* The operand that holds a value now; a constant is put into a temporary first. */
 u16 emit_operand(Emit *e, IrRef ref);
 bool emit_const(const Emit *e, IrRef ref, u64 *value);
+/* Two values that one uop at e->at makes. */
+Dest emit_two(Emit *e, IrRef first, IrRef second, IrRef read);
+/* The pair (VALUE_PAIRED) that begins with the value at `at`. */
+void emit_pair(Emit *e, u32 at);
 /* A pure operation into dest. */
 void emit_pure(Emit *e, const IrIns *ins, Dest dest);
+/* A float operation, if it is one and gives its value. */
+bool emit_float(Emit *e, const IrIns *ins, Dest dest);
 
 /* A compare ready to be emitted as value, jump or exit: `kind` counts from EQ_RR. */
 typedef struct Compare {

@@ -146,28 +146,6 @@ static void emit_eval(Emit *e, const IrIns *ins, Dest dest)
 			 (u64)c << 48);
 }
 
-/* The float operations that the host does as they are defined. */
-static bool emit_float(Emit *e, const IrIns *ins, Dest dest)
-{
-	static const struct {
-		u8 op;
-		u16 kind[2]; /* of 32 and 64 bits */
-	} direct[] = {
-		{IR_OP_FADD, {UOP_FADD32, UOP_FADD64}}, {IR_OP_FSUB, {UOP_FSUB32, UOP_FSUB64}},
-		{IR_OP_FMUL, {UOP_FMUL32, UOP_FMUL64}}, {IR_OP_FDIV, {UOP_FDIV32, UOP_FDIV64}},
-		{IR_OP_FEQ, {UOP_FEQ32, UOP_FEQ64}}, {IR_OP_FLT, {UOP_FLT32, UOP_FLT64}}, {IR_OP_FLE, {UOP_FLE32, UOP_FLE64}},
-	};
-
-	for (unsigned i = 0; i < COUNT_OF(direct); i++)
-		if (direct[i].op == ins->op && ins->aux == IR_ROUND_EVEN) {
-			u16 a = emit_operand(e, ins->a), b = emit_operand(e, ins->b);
-
-			emit_uop(e, direct[i].kind[ir_width(e->func, ins->a) == 64], dest, a, b, 0);
-			return true;
-		}
-	return false;
-}
-
 void emit_pure(Emit *e, const IrIns *ins, Dest dest)
 {
 	unsigned w = ins->width;
@@ -225,7 +203,6 @@ void emit_pure(Emit *e, const IrIns *ins, Dest dest)
 		emit_uop(e, UOP_EQ_RR + compare.kind, dest, compare.a, compare.b, compare.imm);
 		return;
 	}
-	if (emit_float(e, ins, dest))
-		return;
-	emit_eval(e, ins, dest);
+	if (!emit_float(e, ins, dest))
+		emit_eval(e, ins, dest);
 }

@@ -11,11 +11,10 @@
  */
 #include "interp/interp_private.h"
 
-#include <float.h>
 #include <string.h>
 
 #include "base/bits.h"
-#include "ir/ir_float.h"
+#include "interp/interp_float.h"
 
 #define COLD __attribute__((noinline, cold))
 
@@ -257,45 +256,6 @@ static inline bool marked(const Space *space, u64 at, unsigned bytes, u8 attrs)
 
 #define SPACE(u) ((Space *)(void *)(spaces + (size_t)(u)->b * 8))
 
-/* ---- Floats: the host's arithmetic, with NaN made the one that ir_float.h wants ---- */
-
-#if FLT_EVAL_METHOD != 0 || defined(__FAST_MATH__)
-#error "float operations must round to their own width"
-#endif
-
-static inline double float_of64(u64 bits)
-{
-	double x;
-
-	memcpy(&x, &bits, sizeof(x));
-	return x;
-}
-
-static inline u64 float_bits64(double x)
-{
-	u64 bits;
-
-	memcpy(&bits, &x, sizeof(x));
-	return LIKELY(x == x) ? bits : ir_float_nan(64);
-}
-
-static inline float float_of32(u64 value)
-{
-	u32 bits = (u32)value;
-	float x;
-
-	memcpy(&x, &bits, sizeof(x));
-	return x;
-}
-
-static inline u64 float_bits32(float x)
-{
-	u32 bits;
-
-	memcpy(&bits, &x, sizeof(x));
-	return LIKELY(x == x) ? bits : ir_float_nan(32);
-}
-
 /* ---- The loop ---- */
 
 static Outcome execute(Exec *x, Block *block, const void *const **table);
@@ -397,6 +357,54 @@ do_FLE##bits: RESULT(float_of##bits(A) <= float_of##bits(B));
 
 	FLOAT_OPS(64)
 	FLOAT_OPS(32)
+
+do_FLOAT: RESULT(interp_float_value(IMM, A, B, f[IMM >> 16 & 0xFFFF]));
+do_FLOAT_X:
+	interp_float_flagged(u, f);
+	NEXT;
+
+/* With flags: see interp_float.h. */
+#define OLD f[IMM & 0xFFFF]
+#define C f[IMM >> 16 & 0xFFFF]
+#define FLAGGED(name, result, ordinary) \
+do_##name##_X: { \
+		u64 r_ = (result), old_ = OLD; \
+		if (LIKELY((old_ & IR_FLOAT_INEXACT) && ordinary(r_))) { \
+			f[u->d] = r_; \
+			f[u->d2] = old_; \
+		} else { \
+			interp_float_flagged(u, f); \
+		} \
+		NEXT; \
+	}
+#define FLAGGED_ORDER(name, bits, result) \
+do_##name##bits##_X: { \
+		u64 old_ = OLD; \
+		if (UNLIKELY(__builtin_isunordered(float_of##bits(A), float_of##bits(B)))) { \
+			interp_float_flagged(u, f); \
+			NEXT; \
+		} \
+		value = (result); \
+		f[u->d] = value; \
+		f[u->d2] = old_; \
+		NEXT; \
+	}
+#define FLAGGED_OPS(bits) \
+	FLAGGED(FADD##bits, float_raw##bits(float_of##bits(A) + float_of##bits(B)), float_finite##bits) \
+	FLAGGED(FSUB##bits, float_raw##bits(float_of##bits(A) - float_of##bits(B)), float_finite##bits) \
+	FLAGGED(FMUL##bits, float_raw##bits(float_of##bits(A) * float_of##bits(B)), float_ordinary##bits) \
+	FLAGGED(FDIV##bits, float_raw##bits(float_of##bits(A) / float_of##bits(B)), float_ordinary##bits) \
+	FLAGGED(FSQRT##bits, float_raw##bits(float_sqrt##bits(float_of##bits(A))), float_ordinary##bits) \
+	FLAGGED_ORDER(FEQ, bits, float_of##bits(A) == float_of##bits(B)) \
+	FLAGGED_ORDER(FLT, bits, float_of##bits(A) < float_of##bits(B)) \
+	FLAGGED_ORDER(FLE, bits, float_of##bits(A) <= float_of##bits(B))
+
+	FLAGGED_OPS(64)
+	FLAGGED_OPS(32)
+	FLAGGED(FMA32, float_raw32(float_fma32(float_of32(A), float_of32(B), float_of32(C))), float_ordinary32)
+	FLAGGED(FMA64, float_raw64(interp_fma64(float_of64(A), float_of64(B), float_of64(C))), float_ordinary64)
+#undef OLD
+#undef C
 
 /* One compare is a value, a jump and a pair of exits. */
 #define COMPARE(name, test) \

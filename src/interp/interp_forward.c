@@ -136,6 +136,13 @@ static IrRef fold(Forward *f, u32 at)
 	return at;
 }
 
+/* Flags are not shared: each is one with the operation and the register of its own instruction (interp_plan.c). */
+static bool is_shared(const IrIns *ins)
+{
+	return (ir_op_info[ins->op].effects & IR_EFFECT_PURE) && ins->op != IR_OP_PARAM && ins->op != IR_OP_ARG &&
+	       !(ir_float_operands((IrOp)ins->op) && (ins->aux & IR_FLOAT_FLAGS));
+}
+
 static bool is_same(const IrIns *x, const IrIns *y)
 {
 	return x->op == y->op && x->width == y->width && x->aux == y->aux && x->a == y->a && x->b == y->b && x->c == y->c;
@@ -339,7 +346,7 @@ static bool visit(Forward *f, u32 at)
 	default:
 		break;
 	}
-	if (ir_op_info[ins->op].effects & IR_EFFECT_PURE && ins->op != IR_OP_PARAM && ins->op != IR_OP_ARG) {
+	if (is_shared(ins)) {
 		f->instead[at] = fold(f, at);
 		if (f->instead[at] == at)
 			f->instead[at] = share(f, at);

@@ -334,9 +334,100 @@ static void plan_address(Plan *plan, u32 at)
 		absorb(plan, ins->a, at);
 }
 
+/* ---- Floats with flags ---- */
+
+enum { PAIR_WINDOW = 32 }; /* instructions between the two of a pair */
+
+static bool wants_flags(const IrIns *ins)
+{
+	return ir_float_operands((IrOp)ins->op) && (ins->aux & IR_FLOAT_FLAGS);
+}
+
+/* Does `value` compute what `flags` tells about? */
+static bool is_value_of(const Plan *plan, const IrIns *value, const IrIns *flags)
+{
+	unsigned count = ir_float_operands((IrOp)flags->op);
+
+	return value->op == flags->op && value->aux == (flags->aux & IR_FLOAT_ROUND) &&
+	       value->width == flags->aux >> IR_FLOAT_WIDTH_SHIFT &&
+	       interp_resolve(plan, value->a) == interp_resolve(plan, flags->a) &&
+	       (count < 2 || interp_resolve(plan, value->b) == interp_resolve(plan, flags->b)) &&
+	       (count < 3 || interp_resolve(plan, value->c) == interp_resolve(plan, flags->c));
+}
+
+/* The operation whose flags those at `flags` are, in the same block and guest instruction. */
+static IrRef find_value(const Plan *plan, u32 flags, u32 or_at)
+{
+	const IrBlock *block = &plan->func->blocks[plan->owner[flags]];
+	u32 from = flags > block->start + PAIR_WINDOW ? flags - PAIR_WINDOW : block->start;
+	u32 to = or_at + PAIR_WINDOW < block->end ? or_at + PAIR_WINDOW : block->end;
+
+	for (u32 i = from; i < to; i++)
+		if (plan->values[i].kind == VALUE_OP && plan->number[i] == plan->number[flags] &&
+		    is_value_of(plan, &plan->func->ins[i], &plan->func->ins[flags]))
+			return i;
+	return IR_NONE;
+}
+
+/* Between the places of a pair the uop of both may move: nothing there but pure operations and reads of registers. */
+static bool can_move(const Plan *plan, u32 from, u32 to)
+{
+	for (u32 i = from + 1; i < to; i++)
+		if (!(ir_op_info[plan->func->ins[i].op].effects & IR_EFFECT_PURE) && plan->func->ins[i].op != IR_OP_GET)
+			return false;
+	return true;
+}
+
+/* May `old`, to which the flags are added, be read at `head` already? */
+static bool is_there(const Plan *plan, IrRef old, u32 head)
+{
+	return old >= plan->func->ins_count || old < head ||
+	       (plan->func->ins[old].op == IR_OP_GET && plan->values[old].uses == 1);
+}
+
+/* old | flags of an operation, at `at`: with the operation itself one uop, where the first of the two stands. */
+static void plan_flags(Plan *plan, u32 at)
+{
+	const IrIns *ins = &plan->func->ins[at];
+	IrRef sides[2] = {interp_resolve(plan, ins->a), interp_resolve(plan, ins->b)}, flags = IR_NONE, old = IR_NONE, value;
+	u32 head = at, tail = at;
+
+	for (unsigned i = 0; i < 2 && flags == IR_NONE; i++)
+		if (sides[i] < plan->func->ins_count && wants_flags(&plan->func->ins[sides[i]]) &&
+		    plan->values[sides[i]].kind == VALUE_OP && plan->values[sides[i]].uses == 1 &&
+		    plan->owner[sides[i]] == plan->owner[at]) {
+			flags = sides[i];
+			old = sides[!i];
+		}
+	if (flags == IR_NONE)
+		return;
+	value = find_value(plan, flags, at);
+	if (value != IR_NONE) {
+		head = value < at ? value : at;
+		tail = value < at ? at : value;
+	}
+	if (value != IR_NONE && (!can_move(plan, head, tail) || !is_there(plan, old, head))) {
+		value = IR_NONE;
+		head = at;
+	}
+	plan->values[flags].kind = VALUE_ABSORBED;
+	plan->values[flags].at = plan->values[at].at = head;
+	plan->values[at].kind = VALUE_PAIRED;
+	plan->values[at].pair = value;
+	if (value != IR_NONE) {
+		plan->values[value].kind = VALUE_PAIRED;
+		plan->values[value].at = head;
+		plan->values[value].pair = at;
+	}
+}
+
 static void plan_fusion(Plan *plan)
 {
 	const IrFunc *func = plan->func;
+
+	for (u32 i = 0; i < func->ins_count; i++)
+		if (func->ins[i].op == IR_OP_OR && plan->values[i].kind == VALUE_OP)
+			plan_flags(plan, i);
 
 	for (u32 i = func->ins_count; i-- > 0;) {
 		const IrIns *ins = &func->ins[i], *inner;

@@ -175,6 +175,7 @@ typedef enum ValueKind {
 	VALUE_ABSORBED, /* computed by the uop that uses it */
 	VALUE_MOVED,    /* computed by the RANGE16 at `at` */
 	VALUE_PARAM,
+	VALUE_PAIRED,   /* a float operation, and the `or` of its flags into others: one uop, at `at`, does both */
 } ValueKind;
 
 typedef struct Value {
@@ -184,6 +185,7 @@ typedef struct Value {
 	u32 at;         /* instruction whose uop computes it */
 	u32 last;       /* instruction of the last use, >= at */
 	u32 barrier;    /* GET, PUT: next instruction that may change the slot otherwise */
+	IrRef pair;     /* PAIRED: the other; IR_NONE when only the flags are wanted */
 } Value;
 
 typedef enum BranchKind { BRANCH_PLAIN, BRANCH_COMPARE, BRANCH_RANGE } BranchKind;

@@ -54,7 +54,7 @@ static u64 low_bits(u64 value, unsigned width)
 	return width == 64 ? value : value & (((u64)1 << width) - 1);
 }
 
-#define X(ir, to, from, in, out, text)                                                                                 \
+#define X(ir, to, from, in, out, text, rtl)                                                                             \
 	static void do_##ir##_##to##_##from(unsigned number, unsigned mode)                                           \
 	{                                                                                                             \
 		Stream s = stream_open(from, number * 8 + mode);                                                      \
@@ -79,7 +79,7 @@ void _start(void);
 void _start(void)
 {
 	static void (*const operations[])(unsigned, unsigned) = {
-#define X(ir, to, from, in, out, text) do_##ir##_##to##_##from,
+#define X(ir, to, from, in, out, text, rtl) do_##ir##_##to##_##from,
 #include "rv64/float_ops.def"
 #undef X
 	};
