@@ -130,6 +130,17 @@ static IrRef gen_float(Gen *g)
 	case IR_SHAPE_FCLASS: return ir_float(g->func, op, round, 10, a, b, c);
 	default: break;
 	}
+	if (below(g, 2)) { /* what becomes one uop: an operation, and its flags added to others, in any order */
+		bool value_first = below(g, 2);
+		IrRef value = value_first ? ir_float(g->func, op, round, result, a, b, c) : IR_NONE, flags, old;
+
+		if (below(g, 4) == 0)
+			keep(g, ir_bin(g->func, IR_OP_ADD, pick(g, 16), pick(g, 16)));
+		flags = ir_float_flags(g->func, op, round, result, a, b, c);
+		old = pick(g, 5);
+		keep(g, below(g, 2) ? ir_bin(g->func, IR_OP_OR, old, flags) : ir_bin(g->func, IR_OP_OR, flags, old));
+		return value_first ? value : ir_float(g->func, op, round, result, a, b, c);
+	}
 	return (below(g, 3) ? ir_float : ir_float_flags)(g->func, op, round, result, a, b, c);
 }
 
