@@ -134,13 +134,15 @@ struct Task {
 	AltStack alt_stack;
 	u64 clear_tid;         /* address, or 0 */
 	u64 robust_list, robust_len;
-	WaitQueue *vfork_done; /* the parent waits there until exec or exit, or NULL */
+	WaitQueue *vfork_done; /* owned: the parent waits there until exec or exit; or NULL */
 	bool ending;
 	u64 started_icount;
 	/* Work for linux_attend, between two instructions: the call ended with CALL_DONE and its registers hold from
 	 * resume_pc on; or it gave way to a signal, and is made again unless a handler says otherwise. */
 	bool resumes, restarts;
 	u64 resume_pc;
+	struct FutexWait *futex; /* owned: what it waits for, or NULL (futex.c) */
+	Task *next_dead;       /* of kernel->dead_tasks */
 };
 
 struct Process {
@@ -160,11 +162,17 @@ struct Process {
 	WaitQueue children_changed;
 	u64 limits[16][2];     /* RLIMIT_*: soft, hard */
 	u64 user_icount, children_icount;
-	u32 user, group;
+	u32 user, group;       /* the effective ones */
+	u32 real_user, real_group, saved_user, saved_group;
+	u32 groups[32], group_count;
+	WaitQueue signal_arrived; /* signalfd, sigtimedwait: woken by every signal that is sent */
+	i32 nice, parent_death_signal;
+	bool dumpable, no_new_privileges, subreaper, keeps_capabilities;
 	struct Timers *timers; /* owned, or NULL */
 	char *program;         /* owned: path of what it executes, in the guest */
 	Buf arguments, environment, auxv; /* as it began: /proc/self/cmdline ... */
 	u64 started;           /* monotonic ns */
+	Process *next_dead;    /* of kernel->dead_processes */
 };
 
 typedef struct KernelLimits {
@@ -206,8 +214,12 @@ struct Kernel {
 	struct FutexTable *futexes;
 	struct KernelMemory *memory; /* mm_private.h; owned */
 	struct TimerHeap *timers; /* timers.h; owned */
+	/* Ended, but perhaps still in somebody's hands: given back when the next call begins. */
+	Task *dead_tasks;
+	Process *dead_processes;
 	int end_signal;
 	bool ended;
+	bool in_call;          /* a system call is at work: kernel_now may look at the clock */
 	const char *denied;    /* what was refused, for the message at the end */
 };
 

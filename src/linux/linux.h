@@ -103,6 +103,7 @@ typedef struct LinuxAbi {
 	u32 elf_flags_refused;     /* e_flags bits that it can't run */
 	u64 hwcap;                 /* AT_HWCAP */
 	LinuxRegisters registers;
+	u32 call_length;           /* of the instruction that calls */
 	/* Code that every program finds in its vDSO page: the return from signal handlers. */
 	const u8 *trampoline;
 	u32 trampoline_len;
@@ -115,7 +116,8 @@ typedef struct LinuxAbi {
 	bool (*restore)(Machine *machine, const u8 *frame);
 	/* Registers for the handler: number, address of siginfo, of the context, where it returns to. */
 	void (*enter)(Machine *machine, u64 handler, u64 stack, u64 number, u64 info, u64 context, u64 back);
-	/* Which signal an exit of the engine is (SIGSEGV, SIGILL, SIGTRAP, SIGBUS, SIGFPE), its si_code and si_addr. */
+	/* Which signal an exit of the engine is (SIGILL, SIGTRAP, SIGBUS, SIGFPE), its si_code and si_addr; 0: none. Faults
+	 * of memory are not asked here. */
 	int (*signal_of)(const Machine *machine, const VcpuExit *exit, i32 *code, u64 *address);
 	/* All registers as at the start of a program. */
 	void (*reset)(Machine *machine);
@@ -139,6 +141,9 @@ bool linux_waits_outside(Machine *machine);
 void linux_time_passed(Machine *machine);
 u64 linux_next_hour(Machine *machine);
 void linux_input_arrived(Machine *machine);
+/* Snapshots: not yet. STATUS_UNSUPPORTED. */
+Status linux_save(const Machine *machine, Buf *out);
+Status linux_restore(Machine *machine, const u8 *bytes, size_t len);
 void linux_fini(Machine *machine);
 void linux_describe_wait(const Machine *machine, u32 vcpu, u64 channel, Buf *out);
 void linux_summary(const Machine *machine, Buf *out);

@@ -297,6 +297,7 @@ void machine_deny_host(Machine *machine, u32 host);
  * is READY from now on: what it waited for is tried again, unless attend makes it do something else. A host function that
  * wants its own vCPU to go on elsewhere (execve) needs this, too: the instruction sets the pc when it ends. */
 void machine_want_attention(Machine *machine, u32 vcpu);
+u64 machine_random(Machine *machine); /* the next number of the generator that `host random` has */
 void machine_put(Machine *machine, const u8 *bytes, size_t len);        /* to the output */
 void machine_put_errors(Machine *machine, const u8 *bytes, size_t len); /* where machine_set_errors says, behind it */
 void machine_putc(Machine *machine, u8 byte);

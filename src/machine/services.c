@@ -72,11 +72,16 @@ static HostResult service_print_int(Machine *machine, const u64 *args, unsigned 
 	return HOST_OK;
 }
 
+u64 machine_random(Machine *machine)
+{
+	return rng_next(&machine->rng);
+}
+
 static HostResult service_random(Machine *machine, const u64 *args, unsigned count, u64 *result)
 {
 	(void)args;
 	(void)count;
-	*result = rng_next(&machine->rng) >> 32;
+	*result = machine_random(machine) >> 32;
 	return HOST_OK;
 }
 

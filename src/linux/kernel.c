@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The way of a system call:
+ *
+ *     ecall -> linux_syscall -> sys_NAME -> result into its register; the next instruction
+ *                 ^                |
+ *                 |                `- CALL_WAIT: the instruction is undone, the vCPU waits for its own channel
+ *                 `--- woken: the same instruction, the same call with call.again
+ *
+ * A call that would wait while a signal is there gives way to it: its instruction ends, and linux_attend, before the
+ * next one, runs the handler or makes the call again. Everything that changes the program counter is done there, as
+ * the instruction that calls sets it when it ends.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "linux/process.h"
+#include "linux/signal.h"
+#include "linux/syscalls.h"
+#include "linux/waiter.h"
+
+/* ---- The table ---- */
+
+static const Syscall calls[] = {
+#define X(number, name, restart, arguments) { number, #name, arguments, CALL_##restart, sys_##name },
+#include "linux/syscalls_descriptors.def"
+#include "linux/syscalls_files.def"
+#include "linux/syscalls_memory.def"
+#include "linux/syscalls_process.def"
+#include "linux/syscalls_signal.def"
+#include "linux/syscalls_time.def"
+#undef X
+};
+
+enum { NUMBER_LIMIT = 512 };
+
+enum {
+#define X(number, name, restart, arguments) PLACE_##name,
+#include "linux/syscalls_descriptors.def"
+#include "linux/syscalls_files.def"
+#include "linux/syscalls_memory.def"
+#include "linux/syscalls_process.def"
+#include "linux/syscalls_signal.def"
+#include "linux/syscalls_time.def"
+#undef X
+};
+
+/* Where each number stands in `calls`, plus 1. */
+static const u16 places[NUMBER_LIMIT] = {
+#define X(number, name, restart, arguments) [number] = 1 + PLACE_##name,
+#include "linux/syscalls_descriptors.def"
+#include "linux/syscalls_files.def"
+#include "linux/syscalls_memory.def"
+#include "linux/syscalls_process.def"
+#include "linux/syscalls_signal.def"
+#include "linux/syscalls_time.def"
+#undef X
+};
+
+const Syscall *kernel_syscall(u64 number)
+{
+	return number < NUMBER_LIMIT && places[number] ? &calls[places[number] - 1] : NULL;
+}
+
+/* Names of calls that programs try and that are not here, for messages. */
+static const struct {
+	u32 number;
+	const char *name;
+} absent[] = {
+	{ 0, "io_setup" },        { 58, "vhangup" },         { 97, "unshare" },          { 104, "kexec_load" },
+	{ 105, "init_module" },   { 117, "ptrace" },         { 180, "mq_open" },         { 186, "msgget" },
+	{ 190, "semget" },        { 194, "shmget" },         { 217, "add_key" },         { 219, "keyctl" },
+	{ 241, "perf_event_open" }, { 262, "fanotify_init" }, { 268, "setns" },          { 272, "kcmp" },
+	{ 274, "sched_setattr" }, { 275, "sched_getattr" },  { 277, "seccomp" },         { 280, "bpf" },
+	{ 282, "userfaultfd" },   { 289, "pkey_alloc" },     { 293, "rseq" },            { 424, "pidfd_send_signal" },
+	{ 425, "io_uring_setup" }, { 426, "io_uring_enter" }, { 427, "io_uring_register" }, { 434, "pidfd_open" },
+	{ 435, "clone3" },        { 438, "pidfd_getfd" },    { 440, "process_madvise" }, { 444, "landlock_create_ruleset" },
+	{ 449, "futex_waitv" },   { 453, "map_shadow_stack" }, { 462, "mseal" },
+};
+
+static void print_absent(u64 number, Buf *out)
+{
+	for (u32 i = 0; i < COUNT_OF(absent); i++)
+		if (absent[i].number == number) {
+			buf_str(out, absent[i].name);
+			return;
+		}
+	buf_printf(out, "number %llu", (unsigned long long)number);
+}
+
+void linux_summary(const Machine *machine, Buf *out)
+{
+	const Kernel *kernel = kernel_of(machine);
+	bool any = false;
+
+	for (u64 i = 0; kernel && kernel->reported && i < NUMBER_LIMIT; i++) {
+		if (!kernel->reported[i])
+			continue;
+		buf_str(out, any ? ", " : "system calls that do not exist here: ");
+		print_absent(i, out);
+		any = true;
+	}
+	if (any)
+		buf_str(out, "\n");
+}
+
+/* ---- A call ---- */
+
+Task *task_current(Kernel *kernel)
+{
+	u32 vcpu = machine_vcpu_current(kernel->machine);
+
+	return vcpu < kernel->task_cap ? kernel->tasks[vcpu] : NULL;
+}
+
+u64 kernel_now(Kernel *kernel)
+{
+	return kernel->in_call ? machine_clock(kernel->machine) : machine_time(kernel->machine);
+}
+
+u64 kernel_real_time(Kernel *kernel)
+{
+	return kernel->real_time + kernel_now(kernel);
+}
+
+void kernel_random(Kernel *kernel, void *to, size_t len)
+{
+	u8 *at = to;
+
+	while (len) {
+		u64 value = machine_random(kernel->machine);
+		size_t piece = len < sizeof(value) ? len : sizeof(value);
+
+		memcpy(at, &value, piece);
+		at += piece;
+		len -= piece;
+	}
+}
+
+static bool is_again(const Call *call, u64 number, u64 pc)
+{
+	return call->again && call->number == number && call->pc == pc;
+}
+
+static void begin(Task *task, const LinuxRegisters *registers, u64 number, u64 pc)
+{
+	Machine *machine = task->kernel->machine;
+	Call *call = &task->call;
+
+	*call = (Call){ .number = number, .pc = pc, .hour = ~(u64)0 };
+	for (unsigned i = 0; i < 6; i++)
+		call->args[i] = machine_slot(machine, registers->args[i]);
+	if (task->kernel->trace) {
+		call->started = kernel_now(task->kernel);
+		strace_enter(task);
+	}
+}
+
+static i64 unknown(Kernel *kernel, u64 number)
+{
+	if (!kernel->reported)
+		kernel->reported = calloc(NUMBER_LIMIT, 1);
+	if (kernel->reported && number < NUMBER_LIMIT)
+		kernel->reported[number] = 1;
+	return -ENOSYS;
+}
+
+/* The call would wait. True: it does; false: it gives way to a signal, with *result. */
+static bool waits(Task *task, i64 *result)
+{
+	Call *call = &task->call;
+	bool woken = false;
+
+	if (call->restart == CALL_NEVER ? !signal_kills(task) : !signal_is_pending(task)) {
+		for (const Waiter *waiter = task->waiters; waiter; waiter = waiter->next)
+			woken |= !waiter->queue;
+		call->again = true;
+		if (woken)
+			call->hour = 0;
+		return true;
+	}
+	task_unwatch(task);
+	futex_cancel(task);
+	call->again = false;
+	*result = call->progress ? call->progress : -EINTR;
+	task->restarts = !call->progress;
+	return false;
+}
+
+HostResult linux_syscall(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	Kernel *kernel = kernel_of(machine);
+	Task *task = kernel ? task_current(kernel) : NULL;
+	const LinuxRegisters *registers;
+	const Syscall *syscall;
+	u64 number, pc = machine_pc(machine);
+	u32 vcpu = machine_vcpu_current(machine);
+	i64 value;
+
+	(void)args;
+	(void)count;
+	(void)result;
+	if (!task) /* no program was loaded as Linux loads it: there is nobody who could call */
+		return HOST_DENIED;
+	registers = &kernel->abi->registers;
+	kernel_bury(kernel);
+	number = machine_slot(machine, registers->number);
+	kernel->in_call = true;
+	if (is_again(&task->call, number, pc))
+		task_unwatch(task);
+	else
+		begin(task, registers, number, pc);
+	syscall = kernel_syscall(number);
+	if (syscall && !task->call.again)
+		task->call.restart = syscall->restart;
+	value = syscall ? syscall->call(task, task->call.args) : unknown(kernel, number);
+	if (kernel->tasks[vcpu] != task || (value == CALL_WAIT && waits(task, &value))) {
+		kernel->in_call = false;
+		if (kernel->tasks[vcpu] != task) /* it has ended */
+			return HOST_OK;
+		return machine_wait_until(machine, (u64)task->tid, task->call.hour);
+	}
+	task_unwatch(task);
+	if (!task->restarts)
+		task->call.again = false;
+	if (kernel->trace)
+		strace_leave(task, value == CALL_DONE ? 0 : value);
+	if (task->has_saved_blocked && !task->restarts) {
+		task->blocked = task->saved_blocked;
+		task->has_saved_blocked = false;
+	}
+	if (value == CALL_DONE) {
+		task->resumes = true;
+		task->resume_pc = machine_pc(machine);
+	} else {
+		machine_set_slot(machine, registers->result, (u64)value);
+	}
+	kernel->in_call = false;
+	if (task->resumes || task->restarts || signal_is_pending(task))
+		machine_want_attention(machine, vcpu);
+	return HOST_OK;
+}
