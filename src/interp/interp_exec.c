@@ -158,8 +158,9 @@ static Slow run_atomic(Exec *x, const Block *block, const Uop *u, u64 left, u64 
 	x->engine->attention = true;
 	result = meta & META_RAW ? raw_read(x->vcpu, number, address, op.width, old)
 				 : env->read(env->ctx, x->vcpu, number, address, op.width, old);
-	if (result == ACCESS_OK && (!op.cas || *old == op.expected)) {
-		u64 value = op.cas ? op.value : ir_rmw_value(op.kind, op.width, *old, op.value);
+	if (result == ACCESS_OK) {
+		u64 value = !op.cas ? ir_rmw_value(op.kind, op.width, *old, op.value)
+				    : *old == op.expected ? op.value : *old; /* written back, as hosts do: the right is needed */
 
 		result = meta & META_RAW ? raw_write(x, number, address, op.width, value)
 					 : env->write(env->ctx, x->vcpu, number, address, op.width, value);

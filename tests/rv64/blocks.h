@@ -35,8 +35,10 @@ typedef struct Block {
 typedef struct BlockResult {
 	BlockState end;
 	Word memory;  /* hash of the writable data and of the code */
-	Word traps;   /* hash of signals, their places and addresses */
-	unsigned trap_count, signal; /* the last one */
+	unsigned trap_count, pad;
+	struct {
+		Word pc, address, signal; /* the address of a SIGBUS is not compared */
+	} traps[BLOCK_TRAPS];
 } BlockResult;
 
 static inline Word block_hash(Word hash, Word value)

@@ -55,10 +55,9 @@ static void on_signal(int signal, const Word *info, Word *context)
 	Word *x = context + CONTEXT_X, pc = x[0];
 	unsigned low = 0;
 
-	result->traps = block_hash(block_hash(block_hash(result->traps, signal), pc),
-				   signal == SIG_BUS ? 0 : info[INFO_ADDRESS]);
-	result->trap_count++;
-	result->signal = signal;
+	result->traps[result->trap_count].pc = pc;
+	result->traps[result->trap_count].address = signal == SIG_BUS ? 0 : info[INFO_ADDRESS];
+	result->traps[result->trap_count++].signal = signal;
 	if (pc >= BLOCK_CODE && pc < BLOCK_CODE + running->len && result->trap_count < BLOCK_TRAPS) {
 		low = *(volatile unsigned char *)pc & 3;
 		x[0] = pc + (low == 3 ? 4 : 2);
@@ -79,11 +78,11 @@ static void run(const Block *block)
 	Word *data = (Word *)BLOCK_DATA;
 
 	running = block;
-	*result = (BlockResult){.traps = 0};
+	*result = (BlockResult){.trap_count = 0};
 	block_fill(data, BLOCK_WRITABLE / 8, block->seed);
 	for (unsigned i = 0; i < BLOCK_PAGE; i++)
 		code[i] = i < block->len ? block->code[i] : i & 1 ? 0x90 : 0x02;
-	__asm__ volatile("fence.i" ::: "memory");
+	__asm__ volatile("sc.d t0, t0, (sp)\n fence.i" ::: "t0", "memory"); /* nothing is reserved */
 	enter(&block->start);
 	result->memory = block_hash_cells(0, data, BLOCK_WRITABLE / 8);
 	result->memory = block_hash_cells(result->memory, (const Word *)code, BLOCK_PAGE / 8);

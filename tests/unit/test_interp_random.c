@@ -586,15 +586,12 @@ static Plain plain_run(World *w, const IrFunc *func, const u64 *args, u64 *resul
 
 			if (r != ACCESS_OK)
 				goto out;
-			if (ins->op == IR_OP_RMW || v == x) {
-				u64 now = ins->op == IR_OP_CAS ? value_of(func, values, ins->c)
-							       : ir_rmw_value(ir_atomic_kind(ins), ins->width, v, x);
-
-				r = raw ? access_cells(w, space, at, ins->width, &now, true)
-					: env_write(w, &w->vcpu, space, at, ins->width, now);
-				if (r != ACCESS_OK)
-					goto out;
-			}
+			a = ins->op == IR_OP_RMW ? ir_rmw_value(ir_atomic_kind(ins), ins->width, v, x)
+						 : v == x ? value_of(func, values, ins->c) : v;
+			r = raw ? access_cells(w, space, at, ins->width, &a, true)
+				: env_write(w, &w->vcpu, space, at, ins->width, a);
+			if (r != ACCESS_OK)
+				goto out;
 			values[i++] = v;
 			continue;
 		}

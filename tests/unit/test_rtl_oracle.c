@@ -347,9 +347,9 @@ static u64 eval_expr(Eval *e, const RtlExpr *x)
 		b = eval_expr(e, x->b);
 		c = x->c ? eval_expr(e, x->c) : 0;
 		old = going(e) ? load(e, x->index, address, x->width) : 0;
-		if (x->c && old == b)
-			store(e, x->index, address, x->width, c);
-		else if (!x->c)
+		if (x->c)
+			store(e, x->index, address, x->width, old == b ? c : old);
+		else
 			store(e, x->index, address, x->width, atomic_value(x->irop, x->width, old, b));
 		return old;
 	}

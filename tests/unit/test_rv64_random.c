@@ -7,7 +7,8 @@
  *     test_rv64_random [BLOCKS [SEED]]     a block is some 40 instructions
  *
  * Left out, because the answers may differ: ecall; counters; lr and sc but in pairs (what breaks a reservation is an
- * emulator's own business); ctzw (qemu-riscv64 7.2 counts beyond bit 31); blocks that run long here, as a loop would.
+ * emulator's own business); ctzw (qemu-riscv64 7.2 counts beyond bit 31); blocks that change their own code (without
+ * fence.i nobody owes them anything), and those that run long here, as a loop would.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,11 +28,11 @@
 #include "machine/pages.h"
 #include "rv64/blocks.h"
 
-enum { BATCH = 20000, LONG = 4000, SHOWN = 5, SIG_ILL = 4, SIG_TRAP = 5, SIG_BUS = 7, SIG_SEGV = 11 };
+enum { BATCH = 20000, LONG = 4000, SHOWN = 20, SIG_ILL = 4, SIG_TRAP = 5, SIG_BUS = 7, SIG_SEGV = 11 };
 
 #define QEMU "qemu-riscv64 -cpu rv64,zba=true,zbb=true,zbc=false,zbs=true"
 
-static u64 wanted_blocks = 25000, first_seed = 1;
+static u64 wanted_blocks = 20000, first_seed = 1;
 
 typedef struct Rig {
 	Isa *isa;
@@ -206,9 +207,9 @@ static void append_word(Block *block, u32 word)
 static void append_pair(Block *block, Rng *rng)
 {
 	u32 base = (u32)pointers[rng_below(rng, COUNT_OF(pointers))] << 15, width = (u32)(2 + rng_below(rng, 2)) << 12;
-	u32 align = (u32)rng_below(rng, 8) ? 0xFF807013 : 0x13; /* andi p, p, -8, or nop */
 
-	append_word(block, align | (align > 0x13 ? base | base >> 8 : 0));
+	if (rng_below(rng, 8))
+		append_word(block, 0xFF807013 | base | base >> 8); /* andi p, p, -8 */
 	append_word(block, 0x1000002F | base | width | (u32)rng_below(rng, 4) << 25 | 16 << 7);
 	if (rng_below(rng, 2))
 		append_word(block, 0x01180833); /* add x16, x16, x17 */
@@ -230,8 +231,6 @@ static void make_block(const Isa *isa, Rng *rng, Block *block)
 
 		*x = BLOCK_DATA + rng_below(rng, BLOCK_WRITABLE + (rng_below(rng, 8) ? 0 : BLOCK_PAGE));
 		*x &= rng_below(rng, 3) ? ~(Word)7 : ~(Word)0;
-		if (rng_below(rng, 200) == 0)
-			*x = BLOCK_CODE + rng_below(rng, BLOCK_BYTES);
 	}
 	block->start.x[31] = BLOCK_CODE;
 	block->start.fcsr = rng_below(rng, 8) ? rng_below(rng, 5) << 5 | rng_below(rng, 32) : rng_below(rng, 256);
@@ -265,6 +264,15 @@ static int signal_of(const MachineStop *stop)
 	}
 }
 
+/* qemu lets an sc that fails anyway go unaligned. */
+static bool is_conditional_store(const Machine *m, u64 pc)
+{
+	u64 top = 0;
+
+	assert_int_equal(machine_read(m, 0, pc + 3, &top), STATUS_OK);
+	return top >> 3 == 3;
+}
+
 /* False: the block is of no use (it loops, or asks for a host function). */
 static bool run_here(Rig *rig, const Block *block, BlockResult *result)
 {
@@ -272,7 +280,7 @@ static bool run_here(Rig *rig, const Block *block, BlockResult *result)
 	u8 *code = machine_page_bytes(m, 0, BLOCK_CODE);
 	Word *data = (Word *)(void *)machine_page_bytes(m, 0, BLOCK_DATA);
 
-	*result = (BlockResult){.traps = 0};
+	*result = (BlockResult){.trap_count = 0};
 	for (u32 i = 0; i < BLOCK_PAGE; i++)
 		code[i] = i < block->len ? block->code[i] : i & 1 ? 0x90 : 0x02;
 	machine_flush_code(m, 0, BLOCK_CODE, BLOCK_PAGE);
@@ -295,13 +303,14 @@ static bool run_here(Rig *rig, const Block *block, BlockResult *result)
 		rig->icount += machine_icount(m) - before;
 		if (!signal)
 			return false;
-		result->traps = block_hash(block_hash(block_hash(result->traps, (Word)signal), pc),
-					   signal == SIG_BUS ? 0 : signal == SIG_SEGV ? stop.address : pc);
-		result->trap_count++;
-		result->signal = (unsigned)signal;
+		result->traps[result->trap_count].pc = pc;
+		result->traps[result->trap_count].address = signal == SIG_BUS ? 0 : signal == SIG_SEGV ? stop.address : pc;
+		result->traps[result->trap_count++].signal = (Word)signal;
 		if (pc < BLOCK_CODE || pc >= BLOCK_CODE + block->len || result->trap_count >= BLOCK_TRAPS)
 			break;
 		assert_int_equal(machine_read(m, 0, pc, &low), STATUS_OK);
+		if (signal == SIG_BUS && is_conditional_store(m, pc))
+			return false;
 		machine_set_pc(m, pc + ((low & 3) == 3 ? 4 : 2));
 	}
 	for (u32 i = 0; i < 32; i++) {
@@ -309,6 +318,8 @@ static bool run_here(Rig *rig, const Block *block, BlockResult *result)
 		result->end.f[i] = machine_slot(m, rig->f + i);
 	}
 	result->end.fcsr = machine_slot(m, rig->frm) << 5 | machine_slot(m, rig->fflags);
+	if (memcmp(code, block->code, block->len) != 0)
+		return false;
 	result->memory = block_hash_cells(0, data, BLOCK_WRITABLE / 8);
 	result->memory = block_hash_cells(result->memory, (const Word *)(void *)code, BLOCK_PAGE / 8);
 	return true;
@@ -352,9 +363,13 @@ static void show(const Rig *rig, const Block *block, const BlockResult *here, co
 		print_message("  fcsr is %llx, qemu has %llx\n", here->end.fcsr, there->end.fcsr);
 	if (here->memory != there->memory)
 		print_message("  memory differs\n");
-	if (here->traps != there->traps)
-		print_message("  traps: %u, last signal %u; qemu: %u, %u\n", here->trap_count, here->signal, there->trap_count,
-			      there->signal);
+	for (u32 i = 0; i < here->trap_count || i < there->trap_count; i++)
+		if (memcmp(&here->traps[i], &there->traps[i], sizeof here->traps[i]) != 0) {
+			print_message("  trap %u is %llu at %llx (%llx), qemu has %llu at %llx (%llx)\n", i, here->traps[i].signal,
+				      here->traps[i].pc, here->traps[i].address, there->traps[i].signal, there->traps[i].pc,
+				      there->traps[i].address);
+			break;
+		}
 	for (u32 i = 0; i < block->len; i++)
 		cells[i] = block->code[i];
 	for (u32 at = 0; at < block->len;) {
@@ -367,6 +382,14 @@ static void show(const Rig *rig, const Block *block, const BlockResult *here, co
 		buf_fini(&text);
 		at += n ? n : 2;
 	}
+}
+
+/* The host does not say which address it was when it is none that its processors have. */
+static void forget_addresses(BlockResult *here, BlockResult *there)
+{
+	for (u32 i = 0; i < here->trap_count && i < there->trap_count; i++)
+		if (!there->traps[i].address && (here->traps[i].address + ((Word)1 << 47)) >> 48)
+			here->traps[i].address = 0;
 }
 
 static bool have(const char *tool)
@@ -408,11 +431,13 @@ static void other_emulator(void **state)
 				dropped++;
 		}
 		run_there(folder, blocks, count, there);
-		for (u32 i = 0; i < count; i++)
+		for (u32 i = 0; i < count; i++) {
+			forget_addresses(&here[i], &there[i]);
 			if (memcmp(&here[i], &there[i], sizeof here[i]) != 0 && different++ < SHOWN) {
 				print_message("block %llu of seed %llu:\n", (unsigned long long)(done + i), (unsigned long long)first_seed);
 				show(&rig, &blocks[i], &here[i], &there[i]);
 			}
+		}
 		done += count;
 	}
 	print_message("%llu blocks, %llu instructions, %llu traps; %llu blocks dropped, %llu differ\n", (unsigned long long)done,
