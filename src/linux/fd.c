@@ -78,15 +78,33 @@ static void end_file(File *file)
 	free(file);
 }
 
-void file_put(File *file)
+static void release(File *file)
 {
-	if (!file || --file->refs)
-		return;
-	file->refs = 1; /* release may take and give references of its own */
 	epoll_forget(file);
 	if (file->ops->release)
 		file->ops->release(file);
-	end_file(file);
+}
+
+/* What a file holds goes after it, not within its end: a socket may hold a socket that holds a socket ... */
+void file_put(File *file)
+{
+	Kernel *kernel;
+
+	if (!file || --file->refs)
+		return;
+	kernel = file->kernel;
+	file->next_dying = kernel->dying;
+	kernel->dying = file;
+	if (kernel->releasing)
+		return;
+	kernel->releasing = true;
+	while (kernel->dying) {
+		file = kernel->dying;
+		kernel->dying = file->next_dying;
+		release(file);
+		end_file(file);
+	}
+	kernel->releasing = false;
 }
 
 void files_fini(Kernel *kernel)
@@ -96,11 +114,8 @@ void files_fini(Kernel *kernel)
 	/* Nobody goes while the others are still giving up what they hold. */
 	for (file = kernel->files; file; file = file->next)
 		file->refs = UINT32_MAX / 2;
-	for (file = kernel->files; file; file = file->next) {
-		epoll_forget(file);
-		if (file->ops->release)
-			file->ops->release(file);
-	}
+	for (file = kernel->files; file; file = file->next)
+		release(file);
 	for (file = kernel->files; file; file = next) {
 		next = file->next;
 		end_file(file);
@@ -110,8 +125,21 @@ void files_fini(Kernel *kernel)
 
 i64 file_wait(Task *task, File *file, u32 events)
 {
+	u64 *end = &task->call.data[4], patience; /* 1 + the hour when it has waited long enough */
+
 	if (file->flags & O_NONBLOCK || !file->ops->watch)
 		return -EAGAIN;
+	patience = file->ops->patience ? file->ops->patience(file, events) : 0;
+	if (patience) {
+		u64 now = kernel_now(file->kernel);
+
+		if (!*end)
+			*end = now + patience + 1;
+		if (now + 1 >= *end)
+			return -EAGAIN;
+		task_wait_hour(task, *end - 1);
+		task->call.restart = CALL_INTERRUPT; /* signal(7): with a timeout it is not made again */
+	}
 	return file->ops->watch(file, task, events) ? CALL_WAIT : -ENOMEM;
 }
 

@@ -50,6 +50,8 @@ typedef struct FileOps {
 	i64 (*control)(File *file, Task *task, u32 command, u64 argument);
 	/* The task's process has closed one of its descriptors: its record locks go (fcntl(2)). */
 	void (*closed)(File *file, Task *task);
+	/* How long a read (POLLIN) or write (POLLOUT) waits at most, ns; 0, NULL: no end (SO_RCVTIMEO). */
+	u64 (*patience)(File *file, u32 events);
 	bool whole;  /* a read or write is one message: never made in pieces */
 	bool append; /* ->write looks at O_APPEND itself; else the offset is set to what ->stat says */
 } FileOps;
@@ -66,6 +68,7 @@ struct File {
 	struct VfsPlace *place; /* files that have a path: where (vfs.h), owned; else NULL */
 	struct EpollItem *epolls; /* in epoll sets (epoll.c) */
 	File *next, **link; /* of kernel->files */
+	File *next_dying;
 };
 
 /* One reference. NULL: limits.open or memory; counts against them. */
@@ -96,7 +99,7 @@ bool fds_next(const FdTable *table, i32 *fd); /* the first in use from *fd on: /
 Status fds_open_console(Task *task);
 
 u32 file_poll(File *file);
-/* Waits as ->watch says: for read and write alike. The result of a call that got -EAGAIN. */
+/* Waits as ->watch says: for read and write alike. The result of a call that got -EAGAIN. call->data[4] is in use. */
 i64 file_wait(Task *task, File *file, u32 events);
 
 #endif

@@ -208,6 +208,8 @@ struct Kernel {
 	WaitQueue console_input;
 	u64 input_wanted;      /* bytes that somebody looked for on the console in vain (polls: 1) */
 	File *files;           /* all open files */
+	File *dying;           /* those whose last reference went, to be released one after the other */
+	bool releasing;
 	u64 file_serial;
 	struct Streams *streams; /* owned: what pipes, sockets and terminals share (stream.h), or NULL */
 	struct HostWatches *watches; /* hostwatch.c: host descriptors somebody waits for */

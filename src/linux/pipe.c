@@ -338,17 +338,17 @@ static void grant(Pipe *pipe, int end)
 	}
 }
 
-i64 fifo_open(Task *task, Pipe **place, u32 flags, File **out)
+i64 fifo_open(Task *task, void **state, u32 flags, File **out)
 {
 	u32 access = flags & O_ACCMODE;
-	Pipe *pipe = *place;
+	Pipe *pipe = *state;
 	u64 *seen = &task->call.data[5]; /* 1 + the openings of the other end when this one began to wait */
 	int end = access == O_WRONLY ? WRITER : READER;
 
 	if (access == O_ACCMODE)
 		return -EINVAL;
 	if (!pipe) {
-		pipe = *place = make_pipe(task->kernel);
+		*state = pipe = make_pipe(task->kernel);
 		if (!pipe)
 			return -ENOMEM;
 		pipe->node = true;
@@ -378,8 +378,10 @@ i64 fifo_open(Task *task, Pipe **place, u32 flags, File **out)
 	return 0;
 }
 
-void fifo_end(Pipe *pipe)
+void fifo_free(void *state)
 {
+	Pipe *pipe = state;
+
 	if (!pipe)
 		return;
 	pipe->node = false;

@@ -39,7 +39,6 @@ static inline u64 signal_bit(i32 number)
 }
 
 u64 signal_unblockable(void);  /* SIGKILL, SIGSTOP */
-bool signal_is_ignored(const Process *process, i32 number); /* by SIG_IGN or by default */
 bool signal_stops(i32 number); /* by default */
 void signal_queue_drop(SignalQueue *queue, u64 set);
 /* Out of the task's queue, else of the process's; false: none in the set. */

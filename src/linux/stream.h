@@ -19,11 +19,11 @@ enum {
 
 typedef struct Streams {
 	u64 held;                /* bytes in queues beyond a page each */
-	struct UnixName *names;  /* of AF_UNIX sockets: unix_name.c */
+	struct UnixSocket *names; /* AF_UNIX sockets that are bound: unix.c */
 	u64 serial;              /* of automatic names, ids of sockets */
 	u64 in_flight;           /* files in queues of sockets */
 	u64 epoll_items;
-	u64 epoll_work;          /* what the current call may still look at */
+	u32 epoll_work, epoll_depth; /* of the current question: items it may still look at, sets it is in */
 	struct Pty **ptys;       /* owned array, by number; pty.c */
 	u32 pty_cap;
 } Streams;
@@ -95,11 +95,11 @@ i64 file_write_room(Task *task, File *file, u64 len, u64 *offset);
 /* ---- pipe.c ---- */
 i64 pipe_capacity(const File *file); /* -EBADF: no pipe */
 i64 pipe_set_capacity(File *file, u64 capacity);
-/* FIFOs: a node of the file system keeps a pipe from its first opening on (*pipe: NULL at first; fifo_end when the node
- * goes). May give CALL_WAIT until the other end is opened; call->data[5] is used then. flags: as open has them. */
+/* FIFOs: a node of the file system keeps a pipe in *state (NULL at first) from the first opening on, until fifo_free. May
+ * give CALL_WAIT until the other end is opened, with call->data[5] in use. flags: as open has them. */
 typedef struct Pipe Pipe;
-i64 fifo_open(Task *task, Pipe **pipe, u32 flags, File **out);
-void fifo_end(Pipe *pipe);
+i64 fifo_open(Task *task, void **state, u32 flags, File **out);
+void fifo_free(void *state);
 /* The pipe behind a file, for splice; NULL: it is something else. */
 Pipe *pipe_of_reader(const File *file);
 Pipe *pipe_of_writer(const File *file);

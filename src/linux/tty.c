@@ -71,7 +71,7 @@ void tty_signal_group(Kernel *kernel, i32 group, i32 number)
 
 static bool is_deaf(const Task *task, i32 number)
 {
-	return task->blocked >> (number - 1) & 1;
+	return task->blocked >> (number - 1) & 1 || signal_is_ignored(task->process, number);
 }
 
 i64 tty_may_read(Task *task, i32 foreground)

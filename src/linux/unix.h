@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * AF_UNIX sockets, inside one kernel: unix.c (who is connected with whom), unix_queue.c (what is on its way).
+ *
+ *     client <==peer==> endpoint           a stream: two sockets that are each other's peer
+ *                          ^
+ *     listener.waiting ----'               until accept takes its File over
+ *
+ *     dgram --peer--> dgram                one way; the target knows its followers, to tell them when it goes
+ *
+ * Each socket has one queue, of what it will receive. Whoever finds it full waits on `room` of that socket.
+ */
+#ifndef LINUX_UNIX_H
+#define LINUX_UNIX_H
+
+#include "linux/socket.h"
+
+enum { UNIX_NAME_MAX = 110, UNIX_DATAGRAMS_MAX = 64 };
+
+typedef struct UnixPacket UnixPacket;
+typedef struct UnixSocket UnixSocket;
+
+struct UnixSocket {
+	Socket socket; /* the first member */
+	UnixSocket *peer, *followers, *next_follower, **follower_link;
+	bool listens, was_connected;
+	bool shut_read, shut_write; /* by itself */
+	bool ended;                 /* nothing more will come: the peer has shut it or gone */
+	i32 peer_pid;
+	u32 peer_user, peer_group;
+	i32 pid;                    /* who listens */
+	u32 user, group;
+
+	UnixPacket *first, *last;   /* owned */
+	u32 queued, packets;        /* bytes, and how many */
+	bool starved;               /* somebody found no room */
+	WaitQueue arrived, room;
+
+	UnixSocket *waiting, *last_waiting, *next_waiting; /* of a listener: references of their files */
+	u32 waiting_count, backlog;
+
+	UnixSocket *next_name, **name_link; /* of Streams.names, when it is bound */
+	u64 key;                    /* of the node in the file system, or 0 */
+	u32 name_len;               /* 0: not bound */
+	u8 name[UNIX_NAME_MAX];     /* struct sockaddr_un */
+};
+
+/* Room for `len` bytes in the target's queue: how many of them it takes now. */
+u32 unix_room(UnixSocket *target, u64 len);
+i64 unix_send(Socket *socket, Task *task, SocketMessage *message);
+i64 unix_receive(Socket *socket, Task *task, SocketMessage *message);
+void unix_queue_free(UnixSocket *socket);
+/* A socket by its address. 0 and *out, or -errno. */
+i64 unix_find(Task *task, const u8 *name, u32 len, UnixSocket **out);
+
+/* vfs.h: the key of a node is what bind and connect have in common. */
+i64 vfs_bind(Task *task, const char *path, u32 mode, u64 *key);
+i64 vfs_find_socket(Task *task, const char *path, u64 *key);
+
+#endif
