@@ -26,8 +26,6 @@
 
 enum { CHUNK_PAGES = 1 << SPACE_CHUNK_SHIFT };
 
-static const u8 lasting = ATTR_WATCH_READ | ATTR_WATCH_WRITE; /* attributes of the place, not of the page */
-
 static void *reserve(size_t bytes)
 {
 	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -129,7 +127,7 @@ void space_pages_protect(Space *space, u64 page, u64 count, u8 rights)
 static void forget_present(Space *space, u64 page, u64 end)
 {
 	for (u64 p = page; space_next_present(space, &p) && p < end; p++) {
-		space->attr[p] &= lasting;
+		space->attr[p] = 0;
 		space->present--;
 		space->chunks[p >> SPACE_CHUNK_SHIFT]--;
 	}

@@ -117,6 +117,11 @@ static void mark(Space *space, u64 address, u64 count, u8 attr, bool on)
 	if (count > space->cells - address)
 		count = space->cells - address;
 	last = (address + count - 1) >> space->attr_shift;
+	if (space->paged) { /* what is absent gets its attributes when it comes (machine_mark_pages) */
+		for (granule = address >> SPACE_PAGE_SHIFT; space_next_present(space, &granule) && granule <= last; granule++)
+			space->attr[granule] = (u8)(on ? space->attr[granule] | attr : space->attr[granule] & ~attr);
+		return;
+	}
 	for (granule = address >> space->attr_shift; granule <= last; granule++)
 		space->attr[granule] = (u8)(on ? space->attr[granule] | attr : space->attr[granule] & ~attr);
 }
@@ -465,6 +470,25 @@ Status machine_resize(Machine *machine, u16 number, u64 cells)
 	return STATUS_OK;
 }
 
+/* Watchpoints on cells address .. address + len - 1. */
+static void mark_watches(const Machine *machine, u16 number, Space *space, u64 address, u64 len)
+{
+	for (u32 i = 0; i < machine->watch_count; i++) {
+		const Watch *watch = &machine->watches[i];
+		u64 from = watch->address > address ? watch->address : address, left = watch->count - (from - watch->address);
+
+		if (watch->space != number || from - watch->address >= watch->count || from - address >= len)
+			continue;
+		mark(space, from, left < len - (from - address) ? left : len - (from - address),
+		     (u8)((watch->reads ? ATTR_WATCH_READ : 0) | (watch->writes ? ATTR_WATCH_WRITE : 0)), true);
+	}
+}
+
+void machine_mark_pages(const Machine *machine, Space *space, u64 address, u64 len)
+{
+	mark_watches(machine, machine->paged_space, space, address, len);
+}
+
 void machine_mark_devices(const Machine *machine, u16 number, Space *space)
 {
 	for (u32 i = 0; i < machine->isa->handler_count; i++) {
@@ -480,13 +504,7 @@ void machine_mark_devices(const Machine *machine, u16 number, Space *space)
 		if (machine->windows[i].space == number)
 			mark(space, machine->windows[i].address, machine->windows[i].cells, ATTR_IO_READ | ATTR_IO_WRITE,
 			     true);
-	for (u32 i = 0; i < machine->watch_count; i++) {
-		const Watch *watch = &machine->watches[i];
-
-		if (watch->space == number)
-			mark(space, watch->address, watch->count,
-			     (u8)((watch->reads ? ATTR_WATCH_READ : 0) | (watch->writes ? ATTR_WATCH_WRITE : 0)), true);
-	}
+	mark_watches(machine, number, space, 0, ~(u64)0);
 }
 
 void machine_mark_space(Machine *machine, u16 number)
@@ -571,7 +589,8 @@ Status machine_watch_set(Machine *machine, u16 number, u64 address, u64 count, b
 			continue;
 		machine->watches[i] = machine->watches[--machine->watch_count];
 		for (u32 n = 0; number == machine->paged_space && n < machine->aspace_count; n++)
-			mark(&machine->aspaces[n].space, address, count, ATTR_WATCH_READ | ATTR_WATCH_WRITE, false);
+			if (machine->aspaces[n].engine && n != machine->mapped)
+				mark(&machine->aspaces[n].space, address, count, ATTR_WATCH_READ | ATTR_WATCH_WRITE, false);
 		for (u32 n = 0; n < machine->vcpu_count; n++)
 			mark(machine_space_of(machine, n, number), address, count, ATTR_WATCH_READ | ATTR_WATCH_WRITE,
 			     false);

@@ -262,6 +262,8 @@ AccessResult machine_env_write(void *ctx, Vcpu *vcpu, unsigned space, u64 addres
 void machine_flush_engines(Machine *machine);
 /* Sets the attributes of devices and watchpoints anew (after a resize). */
 void machine_mark_space(Machine *machine, u16 space);
+/* The same for pages that have come. */
+void machine_mark_pages(const Machine *machine, Space *space, u64 address, u64 len);
 void machine_mark_devices(const Machine *machine, u16 number, Space *space);
 /* Cells address .. address + count - 1 were accessed. */
 void machine_check_watch(Machine *machine, unsigned space, u64 address, u64 count, bool write);

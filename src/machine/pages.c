@@ -241,7 +241,6 @@ Status machine_aspace_create(Machine *machine, u32 *number)
 		*number = ASPACE_NONE;
 		return status;
 	}
-	machine_mark_devices(machine, machine->paged_space, &machine->aspaces[*number].space);
 	return STATUS_OK;
 }
 
@@ -262,8 +261,10 @@ Status machine_aspace_fork(Machine *machine, u32 from, u32 *number)
 		return status;
 	status = space_pages_copy(&machine->aspaces[*number].space, space_of(machine, from));
 	machine->present += machine->aspaces[*number].space.present;
-	if (!status)
+	if (!status) {
+		machine_mark_pages(machine, &machine->aspaces[*number].space, 0, ~(u64)0);
 		return STATUS_OK;
+	}
 	destroy_aspace(machine, *number);
 	*number = ASPACE_NONE;
 	return status;
@@ -371,6 +372,8 @@ Status machine_pages_add(Machine *machine, u32 aspace, u64 address, u64 len, u8 
 	if (before && !(rights & ATTR_EXEC))
 		forget_pages(machine, aspace, address, len);
 	space_pages_add(space, page, count, rights);
+	if (machine->watch_count)
+		machine_mark_pages(machine, space, address, len);
 	machine->present += count - before;
 	return STATUS_OK;
 }
@@ -413,6 +416,7 @@ Status machine_pages_move(Machine *machine, u32 aspace, u64 from, u64 to, u64 le
 	before = space->present;
 	status = space_pages_move(space, page_of(from), page_of(to), page_of(len));
 	machine->present += space->present - before;
+	machine_mark_pages(machine, space, to, len);
 	return status;
 }
 

@@ -563,6 +563,60 @@ static void test_memory_limit(void **state)
 	paged_close(&p);
 }
 
+/* ---- Watchpoints ---- */
+
+static void test_watches(void **state)
+{
+	MachineStop stop;
+	Kernel *kernel;
+	u16 mem;
+	Paged p;
+
+	(void)state;
+	open_plain(&p);
+	mem = machine_paged_space(p.machine);
+	kernel = kernel_of(p.machine);
+	kernel->grants = ATTR_READ | ATTR_WRITE;
+	kernel->grant_to = ~(u64)0;
+	set(&p, 1, DATA);
+	for (unsigned i = 0; i < 3; i++) {
+		put(&p, ST64, 2, 1, 8);
+		put(&p, LD64, 3, 1, 8);
+		put(&p, ST64, 2, 1, SPACE_PAGE - 4);
+		put(&p, LD32, 3, 1, SPACE_PAGE);
+	}
+	put2(&p, HALT, 0);
+	/* Set before the page is there. */
+	assert_int_equal(machine_watch_set(p.machine, mem, DATA + 12, 1, true, true, true), STATUS_OK);
+	assert_int_equal(machine_watch_set(p.machine, mem, DATA + SPACE_PAGE + 3, 1, false, true, true), STATUS_OK);
+	for (unsigned i = 0; i < 3; i++) {
+		stop = machine_run(p.machine, 100);
+		assert_int_equal(stop.kind, STOP_WATCH);
+		assert_int_equal(stop.address, DATA + 12);
+		assert_true(stop.write);
+		assert_int_equal(machine_pc(p.machine), CODE + i * 16 + 4);
+		stop = machine_run(p.machine, 100);
+		assert_int_equal(stop.kind, STOP_WATCH);
+		assert_false(stop.write);
+		assert_int_equal(machine_pc(p.machine), CODE + i * 16 + 8);
+		stop = machine_run(p.machine, 100);
+		assert_int_equal(stop.kind, STOP_WATCH);
+		assert_int_equal(stop.address, DATA + SPACE_PAGE + 3);
+		assert_int_equal(machine_pc(p.machine), CODE + i * 16 + 12);
+		machine_pages_drop(p.machine, 0, DATA, SPACE_PAGE); /* and they stay when it goes and comes */
+	}
+	expect_halt(&p, 0);
+	assert_int_equal(machine_watch_set(p.machine, mem, DATA + 12, 1, true, true, false), STATUS_OK);
+	assert_int_equal(machine_watch_set(p.machine, mem, DATA + SPACE_PAGE + 3, 1, false, true, false), STATUS_OK);
+	/* All there is: as a trace does. */
+	assert_int_equal(machine_watch_set(p.machine, mem, 0, machine_cells(p.machine, mem), false, true, true), STATUS_OK);
+	machine_set_pc(p.machine, CODE);
+	for (unsigned i = 0; i < 6; i++)
+		assert_int_equal(machine_run(p.machine, 100).kind, STOP_WATCH);
+	expect_halt(&p, 0);
+	paged_close(&p);
+}
+
 /* ---- Waiting ---- */
 
 static u64 hour;
@@ -645,6 +699,7 @@ int main(void)
 		cmocka_unit_test(test_kernel_changes_code),
 		cmocka_unit_test(test_copies),
 		cmocka_unit_test(test_memory_limit),
+		cmocka_unit_test(test_watches),
 		cmocka_unit_test(test_wait_until),
 	};
 
