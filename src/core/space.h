@@ -106,8 +106,8 @@ void space_pages_protect(Space *space, u64 page, u64 count, u8 rights);
 Status space_pages_drop(Space *space, u64 page, u64 count);
 /* Absent pages lie in this shared memory from now on (a memfd that can't shrink), from `offset` on. Still absent. */
 Status space_pages_back(Space *space, u64 page, u64 count, int fd, u64 offset);
-/* The first present page from *page on; false: none. */
-bool space_next_present(const Space *space, u64 *page);
+/* The first present page from *page on, before `end`; false: none. */
+bool space_next_present(const Space *space, u64 *page, u64 end);
 /* Does the page lie in shared memory? */
 bool space_is_backed(const Space *space, u64 page);
 /* What is present in `from`, with its rights, and its shared memory become those of `to`, which is empty and as large.

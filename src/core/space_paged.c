@@ -84,11 +84,13 @@ static u8 *bytes_of(const Space *space, u64 page)
 
 /* ---- What is present ---- */
 
-bool space_next_present(const Space *space, u64 *page)
+bool space_next_present(const Space *space, u64 *page, u64 end)
 {
-	u64 pages = page_count(space), at = *page;
+	u64 pages = page_count(space), at = *page, eight;
 
-	while (at < pages) {
+	if (end > pages)
+		end = pages;
+	while (at < end) {
 		if (!space->chunks[at >> SPACE_CHUNK_SHIFT]) {
 			at = ((at >> SPACE_CHUNK_SHIFT) + 1) << SPACE_CHUNK_SHIFT;
 			continue;
@@ -98,6 +100,11 @@ bool space_next_present(const Space *space, u64 *page)
 			return true;
 		}
 		at++;
+		for (; at % 8 == 0 && at % CHUNK_PAGES && at < end; at += 8) { /* attr is as long as a whole number of host pages */
+			memcpy(&eight, space->attr + at, sizeof(eight));
+			if (eight)
+				break;
+		}
 	}
 	return false;
 }
@@ -120,13 +127,13 @@ void space_pages_protect(Space *space, u64 page, u64 count, u8 rights)
 {
 	u64 end = page + clip(space, page, count);
 
-	for (u64 p = page; space_next_present(space, &p) && p < end; p++)
+	for (u64 p = page; space_next_present(space, &p, end); p++)
 		space->attr[p] = (u8)((space->attr[p] & ~ATTR_RIGHTS) | sane(rights));
 }
 
 static void forget_present(Space *space, u64 page, u64 end)
 {
-	for (u64 p = page; space_next_present(space, &p) && p < end; p++) {
+	for (u64 p = page; space_next_present(space, &p, end); p++) {
 		space->attr[p] = 0;
 		space->present--;
 		space->chunks[p >> SPACE_CHUNK_SHIFT]--;
@@ -246,7 +253,7 @@ Status space_pages_back(Space *space, u64 page, u64 count, int fd, u64 offset)
 
 	if (!count || clip(space, page, count) != count || offset % SPACE_PAGE)
 		return STATUS_INVALID;
-	if (space_next_present(space, &at) && at < page + count)
+	if (space_next_present(space, &at, page + count))
 		return STATUS_INVALID;
 	if (drop_backings(space, page, page + count) || !backing_room(space, 1))
 		return STATUS_NOMEM;
@@ -281,7 +288,7 @@ static Status back_from(Space *to, u64 at, const Space *from, u64 page, u64 coun
 /* Runs of present pages, each given back by one call. */
 static Status give_back(Space *space, u64 page, u64 end)
 {
-	for (u64 p = page; space_next_present(space, &p) && p < end;) {
+	for (u64 p = page; space_next_present(space, &p, end);) {
 		u64 from = p;
 
 		while (p < end && space->attr[p] & ATTR_PRESENT)
@@ -325,7 +332,7 @@ Status space_pages_copy(Space *to, const Space *from)
 		if (status)
 			return status;
 	}
-	for (u64 p = 0; space_next_present(from, &p); p++)
+	for (u64 p = 0; space_next_present(from, &p, ~(u64)0); p++)
 		copy_page(to, p, from, p);
 	return STATUS_OK;
 }
@@ -351,7 +358,7 @@ Status space_pages_move(Space *space, u64 from, u64 to, u64 count)
 		}
 		i = find_backing(space, last);
 	}
-	for (u64 p = from; space_next_present(space, &p) && p < end; p++)
+	for (u64 p = from; space_next_present(space, &p, end); p++)
 		copy_page(space, p - from + to, space, p);
 	return space_pages_drop(space, from, count);
 }

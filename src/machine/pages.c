@@ -80,7 +80,7 @@ static void forget_pages(Machine *machine, u32 number, u64 address, u64 len)
 	const Space *space = space_of(machine, number);
 	u64 end = page_of(address + len);
 
-	for (u64 p = page_of(address); space_next_present(space, &p) && p < end; p++)
+	for (u64 p = page_of(address); space_next_present(space, &p, end); p++)
 		if (space->attr[p] & ATTR_CODE)
 			forget_code(machine, number, p << SPACE_PAGE_SHIFT, SPACE_PAGE);
 }
@@ -352,7 +352,7 @@ static u64 count_present(const Space *space, u64 page, u64 end)
 {
 	u64 count = 0;
 
-	for (u64 p = page; space_next_present(space, &p) && p < end; p++)
+	for (u64 p = page; space_next_present(space, &p, end); p++)
 		count++;
 	return count;
 }
@@ -410,7 +410,7 @@ Status machine_pages_move(Machine *machine, u32 aspace, u64 from, u64 to, u64 le
 
 	if (!lies_inside(space, from, len) || !lies_inside(space, to, len))
 		return STATUS_RANGE;
-	if (space_next_present(space, &p) && p < page_of(to + len))
+	if (space_next_present(space, &p, page_of(to + len)))
 		return STATUS_INVALID;
 	forget_pages(machine, aspace, from, len);
 	before = space->present;

@@ -30,7 +30,7 @@ static void write_pages(Buf *out, const Space *space)
 {
 	u64 page = 0, pages = space->cells >> SPACE_PAGE_SHIFT;
 
-	while (space_next_present(space, &page)) {
+	while (space_next_present(space, &page, pages)) {
 		u8 rights = space->attr[page] & ATTR_RIGHTS;
 		u64 end = page;
 
