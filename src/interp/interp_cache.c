@@ -11,7 +11,11 @@
  * each of them comes here, finds nothing, and clears the mark. So invalidating costs as much as there is to kill.
  *
  * Pages whose code changes again and again get short blocks, then single instructions: what is translated anew for
- * each store is then no more than what will run.
+ * each store is then no more than what will run. A page of the index that is a cell's neighbours keeps that mark; a granule
+ * of thousands of cells forgets it with time, since a compiler at run time patches its pages now and then for ever.
+ *
+ * Data may lie beside code. Each page knows which of its 64 parts have code, so that storing the data kills nobody and looks
+ * at no list.
  */
 #include "interp/interp_private.h"
 
@@ -208,6 +212,16 @@ static void mark_code(Space *space, u64 from, u64 count, bool on)
 	}
 }
 
+/* The parts of page `number` that cells from..from+count-1 lie in; count != 0, no further than the page after the last. */
+static u64 lines_of(u64 number, unsigned shift, u64 from, u64 count)
+{
+	u64 start = number << shift, last = from + count - 1;
+	u64 first = from > start ? (from - start) >> (shift - 6) : 0;
+	u64 end = last - start < (u64)1 << shift ? (last - start) >> (shift - 6) : 63;
+
+	return (~(u64)0 << (first & 63)) & (~(u64)0 >> (63 - end));
+}
+
 static bool link_pages(Engine *engine, const Space *space, Block *block)
 {
 	unsigned shift = page_shift(space);
@@ -230,6 +244,7 @@ static bool link_pages(Engine *engine, const Space *space, Block *block)
 		if (link->next)
 			link->next->link = &link->next;
 		page->blocks = link;
+		page->lines |= space->wraps ? ~(u64)0 : lines_of(p, shift, block->pc, block->cells);
 		block->page_count++;
 	}
 	return true;
@@ -284,6 +299,13 @@ static void note_death(Engine *engine, const Vcpu *vcpu)
 	engine->deaths_at = vcpu->icount;
 }
 
+static u32 recent(const CodePage *page, const Vcpu *vcpu)
+{
+	u64 calm = (vcpu->icount - page->invalidated_at) / THRASH_CALM;
+
+	return page->invalidations > calm ? page->invalidations - (u32)calm : 0;
+}
+
 /* A page tells by its own history. A new one may belong to a program that writes over all the code it comes through (a
  * stack that grows behind the pc): what happened elsewhere just before is then the best guess. */
 u32 interp_cache_max_insns(const Engine *engine, const Vcpu *vcpu, u64 pc)
@@ -291,6 +313,9 @@ u32 interp_cache_max_insns(const Engine *engine, const Vcpu *vcpu, u64 pc)
 	const Space *space = &vcpu->spaces[engine->env.code_space];
 	const CodePage *page = find_page(engine, (pc & space->wrap_mask) >> page_shift(space));
 	u32 bad = page && page->invalidations ? page->invalidations : deaths(engine, vcpu);
+
+	if (space->attr_shift)
+		bad = page ? recent(page, vcpu) : 0;
 
 	if (bad < THRASH_SHORT)
 		return BLOCK_INSNS;
@@ -348,6 +373,42 @@ void interp_cache_flush(Engine *engine, Vcpu *vcpu)
 	engine->attention = true;
 }
 
+/* A store of a few cells; whole pages are forgotten because they are mapped anew, which says nothing about the future. */
+static bool is_patch(u64 count)
+{
+	return count < SPACE_PAGE;
+}
+
+static void kill_in_page(Engine *engine, const Vcpu *vcpu, CodePage *page, u64 address, u64 count)
+{
+	const Space *space = &vcpu->spaces[engine->env.code_space];
+	unsigned shift = page_shift(space);
+	u64 lines = 0;
+	PageLink *next;
+
+	for (PageLink *link = page->blocks; link; link = next) {
+		next = link->next;
+		if (!overlaps(space, link->block, address, count)) {
+			lines |= space->wraps ? ~(u64)0 : lines_of(page->number, shift, link->block->pc, link->block->cells);
+			continue;
+		}
+		/* A block may be in the list more than once only when it wraps onto its own page. */
+		while (next && next->block == link->block)
+			next = next->next;
+		kill_block(engine, link->block);
+		engine->attention = true;
+		if (!is_patch(count))
+			continue;
+		if (space->attr_shift)
+			page->invalidations = recent(page, vcpu);
+		page->invalidated_at = vcpu->icount;
+		if (page->invalidations < 2 * THRASH_SINGLE)
+			page->invalidations++;
+		note_death(engine, vcpu);
+	}
+	page->lines = lines;
+}
+
 void interp_cache_invalidate(Engine *engine, Vcpu *vcpu, u64 address, u64 count)
 {
 	Space *space = &vcpu->spaces[engine->env.code_space];
@@ -364,21 +425,9 @@ void interp_cache_invalidate(Engine *engine, Vcpu *vcpu, u64 address, u64 count)
 	last = (address + count - 1) >> shift;
 	for (u64 p = first; p <= last; p++) {
 		CodePage *page = find_page(engine, ((p << shift) & space->wrap_mask) >> shift);
-		PageLink *next;
 
-		for (PageLink *link = page ? page->blocks : NULL; link; link = next) {
-			next = link->next;
-			if (!overlaps(space, link->block, address, count))
-				continue;
-			/* A block may be in the list more than once only when it wraps onto its own page. */
-			while (next && next->block == link->block)
-				next = next->next;
-			kill_block(engine, link->block);
-			if (page->invalidations < THRASH_SINGLE)
-				page->invalidations++;
-			note_death(engine, vcpu);
-			engine->attention = true;
-		}
+		if (page && page->blocks && (space->wraps || page->lines & lines_of(p, shift, address, count)))
+			kill_in_page(engine, vcpu, page, address, count);
 		if (space->attr_shift && (!page || !page->blocks))
 			mark_code(space, p << shift, 1, false);
 	}

@@ -108,7 +108,9 @@ struct PageLink {
 struct CodePage {
 	u64 number;
 	PageLink *blocks;
+	u64 lines;               /* bit n: blocks may stand in the n-th of its 64 parts; none elsewhere */
 	u32 invalidations;
+	u64 invalidated_at;      /* instruction of the last one */
 	CodePage *next;          /* hash chain */
 };
 
