@@ -18,6 +18,7 @@
 #include "linux/file.h"
 #include "linux/stream.h"
 #include "linux/syscalls.h"
+#include "linux/vfs.h"
 
 enum {
 	TABLE_START = 16,
@@ -75,6 +76,7 @@ static void end_file(File *file)
 	if (file->next)
 		file->next->link = file->link;
 	file->kernel->open_files--;
+	vfs_place_put(file->place);
 	free(file);
 }
 

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The bytes of a file in memory: pages of 4096 in a tree of 512 branches that is as high as the file needs; what was
+ * never written has no page and reads as 0.
+ *
+ *     height 0: root is the page 0        1: root -> 512 pages        2: root -> 512 tables -> pages ... up to 6
+ *
+ * Each page and table is charged against limits.storage.
+ */
+#ifndef LINUX_VFS_CONTENT_H
+#define LINUX_VFS_CONTENT_H
+
+#include "linux/kernel.h"
+
+enum { CONTENT_PAGE = 4096, CONTENT_BRANCHES = 512 };
+
+typedef struct Content {
+	void *root;     /* owned */
+	u32 height;
+	u64 size;
+	u64 pages;      /* with tables */
+} Content;
+
+/* Bytes read (fewer at the end), or written: fewer, or -ENOSPC, when storage ends. */
+i64 content_read(const Content *content, u8 *to, u64 len, u64 offset);
+i64 content_write(Kernel *kernel, Content *content, const u8 *from, u64 len, u64 offset);
+void content_resize(Kernel *kernel, Content *content, u64 size);
+/* Pages for all of it. */
+i64 content_allocate(Kernel *kernel, Content *content, u64 offset, u64 len);
+/* The first byte from `offset` on that has a page; the size when there is none. */
+u64 content_next_data(const Content *content, u64 offset);
+void content_fini(Kernel *kernel, Content *content);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Nodes of a folder of the host: shared by vfs_host.c (finding and names) and vfs_host_file.c (contents, attributes).
+ */
+#ifndef LINUX_VFS_HOST_H
+#define LINUX_VFS_HOST_H
+
+#include <sys/stat.h>
+
+#include "linux/vfs_private.h"
+
+typedef struct HostNode HostNode;
+struct HostNode {
+	VfsNode node;
+	HostNode *parent;          /* a reference; NULL: the root */
+	char *name;                /* owned: in the parent, when last seen */
+	u64 device, inode;         /* the host's */
+	HostNode *next;            /* of the hash chain */
+	int dir_fd;                /* O_PATH; -1: not open now */
+	u32 dir_slot;              /* in HostFs.open_dirs */
+	int read_fd, write_fd;     /* of a regular file that is open; -1 */
+	u32 readers, writers;
+};
+
+enum { HOST_OPEN_DIRS = 96, HOST_DEVICES = 64 };
+
+typedef struct HostFs {
+	VfsFs fs;
+	HostNode **buckets;        /* owned; nodes, borrowed */
+	u32 bucket_count, count;
+	int top_fd;                /* of the root folder; of a lone file: of the folder that holds it */
+	HostNode *open_dirs[HOST_OPEN_DIRS]; /* whose dir_fd is open: a ring */
+	u32 open_at;
+	u64 devices[HOST_DEVICES]; /* host device numbers in the order they were seen */
+	u32 device_count;
+	bool own_numbers, lone;
+} HostFs;
+
+static inline HostNode *host_node(VfsNode *node)
+{
+	return (HostNode *)node;
+}
+
+static inline HostFs *host_fs(const HostNode *node)
+{
+	return (HostFs *)node->node.fs;
+}
+
+/* The folder's descriptor, good until the next two calls; or -errno. */
+int host_dir(HostNode *dir);
+/* Descriptor and name by which a node is asked for. */
+int host_at(HostNode *node, const char **name);
+bool host_same(const HostNode *node, const struct stat *stat);
+u64 host_inode(HostFs *fs, u64 device, u64 inode);
+
+/* vfs_host_file.c */
+i64 host_stat(VfsNode *node, FileStat *out);
+i64 host_change(VfsNode *node, const VfsChange *change);
+i64 host_read_link(VfsNode *node, Task *task, Buf *out);
+i64 host_list(VfsNode *dir, Task *task, u64 *cookie, VfsList *out);
+i64 host_acquire(VfsNode *node, bool write);
+void host_letgo(VfsNode *node, bool write);
+i64 host_read(VfsNode *node, u8 *to, u64 len, u64 offset);
+i64 host_write(VfsNode *node, const u8 *from, u64 len, u64 offset);
+i64 host_resize(VfsNode *node, u64 size);
+i64 host_allocate(VfsNode *node, u64 offset, u64 len);
+i64 host_sync(VfsNode *node);
+
+#endif

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Memory that all maps of a file share (MAP_SHARED): a memfd with the file's content, made when the first one maps it.
+ * From then on until nobody has the file open, reads and writes by system calls go to it as well, so all see the same
+ * bytes. What was written goes back to the node at sync and at the end, block by block, only those that differ.
+ *
+ * Why not the file of the host itself: others may truncate it, and a page behind its end is a SIGBUS for us. A memfd is
+ * sealed against shrinking; of a file that is truncated the rest becomes zero.
+ *
+ * The whole of the memfd is charged against limits.storage, also where it has holes: it fills by stores, which nobody
+ * could refuse.
+ */
+#define _GNU_SOURCE /* memfd_create */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "linux/vfs_private.h"
+
+typedef struct VfsShared {
+	int fd;
+	u64 capacity;    /* charged */
+	bool writable;   /* somebody may have written */
+} VfsShared;
+
+enum { BLOCK = 16 * 1024 };
+
+static u64 node_size(VfsNode *node)
+{
+	FileStat stat;
+
+	return node->ops->stat(node, &stat) ? 0 : stat.size;
+}
+
+static i64 put_all(int fd, const u8 *from, u64 len, u64 offset)
+{
+	while (len) {
+		ssize_t put = pwrite(fd, from, len, (off_t)offset);
+
+		if (put <= 0)
+			return put < 0 && errno != EINTR ? -errno : -EIO;
+		from += put;
+		offset += (u64)put;
+		len -= (u64)put;
+	}
+	return 0;
+}
+
+static i64 shared_grow(VfsNode *node, u64 capacity)
+{
+	VfsShared *shared = node->shared;
+	Kernel *kernel = node->fs->kernel;
+
+	capacity = (capacity + SPACE_PAGE - 1) & ~(u64)(SPACE_PAGE - 1);
+	if (capacity <= shared->capacity)
+		return 0;
+	if (!vfs_charge(kernel, capacity - shared->capacity))
+		return -ENOMEM;
+	if (ftruncate(shared->fd, (off_t)capacity)) {
+		vfs_discharge(kernel, capacity - shared->capacity);
+		return -ENOMEM;
+	}
+	shared->capacity = capacity;
+	return 0;
+}
+
+static void shared_free(VfsNode *node)
+{
+	close(node->shared->fd);
+	vfs_discharge(node->fs->kernel, node->shared->capacity);
+	free(node->shared);
+	node->shared = NULL;
+}
+
+static i64 shared_fill(VfsNode *node)
+{
+	u8 *block = malloc(BLOCK);
+	u64 at = 0, size = node_size(node);
+	i64 error = block ? 0 : -ENOMEM;
+
+	while (!error && at < size) {
+		i64 got = node->ops->read(node, block, BLOCK, at);
+
+		if (got <= 0) {
+			error = got;
+			break;
+		}
+		if (at + (u64)got > node->shared->capacity)
+			got = (i64)(node->shared->capacity - at);
+		if (!got)
+			break;
+		error = put_all(node->shared->fd, block, (u64)got, at);
+		at += (u64)got;
+	}
+	free(block);
+	return error;
+}
+
+i64 vfs_shared_get(VfsNode *node, u64 size, bool writable, int *fd)
+{
+	VfsShared *shared = node->shared;
+	u64 need = node_size(node);
+	i64 error;
+
+	*fd = -1;
+	if (need < size)
+		need = size;
+	if (need > FILE_SIZE_LIMIT)
+		return -ENOMEM;
+	if (shared) {
+		error = shared_grow(node, need);
+	} else {
+		node->shared = shared = calloc(1, sizeof(*shared));
+		if (!shared)
+			return -ENOMEM;
+		shared->fd = memfd_create("husk-file", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+		if (shared->fd < 0) {
+			node->shared = NULL;
+			free(shared);
+			return -ENFILE;
+		}
+		error = shared_grow(node, need);
+		if (!error && fcntl(shared->fd, F_ADD_SEALS, F_SEAL_SHRINK))
+			error = -errno;
+		if (!error)
+			error = shared_fill(node);
+		if (error)
+			shared_free(node);
+	}
+	if (error)
+		return error;
+	shared->writable |= writable;
+	*fd = shared->fd;
+	return 0;
+}
+
+i64 vfs_shared_read(VfsNode *node, u8 *to, u64 len, u64 offset)
+{
+	u64 size = node_size(node);
+	ssize_t got;
+
+	if (offset >= size)
+		return 0;
+	if (len > size - offset)
+		len = size - offset;
+	if (offset >= node->shared->capacity) /* it grew elsewhere */
+		return node->ops->read(node, to, len, offset);
+	if (len > node->shared->capacity - offset)
+		len = node->shared->capacity - offset;
+	got = pread(node->shared->fd, to, len, (off_t)offset);
+	return got < 0 ? -errno : got;
+}
+
+i64 vfs_shared_write(VfsNode *node, const u8 *from, u64 len, u64 offset)
+{
+	/* The node as well: so sizes, times and what is full are its own. */
+	i64 put = node->ops->write(node, from, len, offset), error;
+
+	if (put <= 0)
+		return put;
+	error = shared_grow(node, offset + (u64)put);
+	if (!error)
+		error = put_all(node->shared->fd, from, (u64)put, offset);
+	return error ? error : put;
+}
+
+void vfs_shared_resized(VfsNode *node, u64 size)
+{
+	VfsShared *shared = node->shared;
+
+	if (size < shared->capacity)
+		fallocate(shared->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)size, (off_t)(shared->capacity - size));
+	else
+		shared_grow(node, size);
+}
+
+i64 vfs_shared_sync(VfsNode *node)
+{
+	VfsShared *shared = node->shared;
+	u64 size = node_size(node), at = 0;
+	u8 *blocks;
+	i64 error = 0;
+
+	if (!shared || !shared->writable)
+		return 0;
+	if (size > shared->capacity)
+		size = shared->capacity;
+	blocks = malloc(2 * BLOCK);
+	if (!blocks)
+		return -ENOMEM;
+	while (at < size && !error) {
+		u64 part = size - at < BLOCK ? size - at : BLOCK;
+		ssize_t got = pread(shared->fd, blocks, part, (off_t)at);
+		i64 old = got > 0 ? node->ops->read(node, blocks + BLOCK, (u64)got, at) : 0;
+
+		if (got <= 0 || old < 0) {
+			error = old < 0 ? old : got ? -errno : 0;
+			break;
+		}
+		if (old != got || memcmp(blocks, blocks + BLOCK, (size_t)got)) {
+			i64 put = node->ops->write(node, blocks, (u64)got, at);
+
+			error = put == got ? 0 : put < 0 ? put : -ENOSPC;
+		}
+		at += (u64)got;
+	}
+	free(blocks);
+	return error;
+}
+
+void vfs_shared_drop(VfsNode *node)
+{
+	if (!node->shared)
+		return;
+	vfs_shared_sync(node);
+	shared_free(node);
+}
