@@ -106,7 +106,7 @@ static void put_references(const Area *area)
 	if (area->file)
 		file_put(area->file);
 	if (area->shared)
-		shared_put(area->shared);
+		mm_shared_put(area->shared);
 }
 
 static void get_references(const Area *area)
@@ -114,7 +114,7 @@ static void get_references(const Area *area)
 	if (area->file)
 		file_get(area->file);
 	if (area->shared)
-		shared_get(area->shared);
+		mm_shared_get(area->shared);
 }
 
 void mm_put(Mm *mm)
@@ -334,7 +334,7 @@ Area *mm_join(Mm *mm, Area *area)
 	return area;
 }
 
-Area *mm_add_area(Mm *mm, const Area *like)
+Area *mm_add_alone(Mm *mm, const Area *like)
 {
 	Area *area = area_insert(&mm->areas, like);
 
@@ -342,7 +342,14 @@ Area *mm_add_area(Mm *mm, const Area *like)
 		return NULL;
 	get_references(area);
 	mm->data_pages += pages_of_data(area);
-	return mm_join(mm, area);
+	return area;
+}
+
+Area *mm_add_area(Mm *mm, const Area *like)
+{
+	Area *area = mm_add_alone(mm, like);
+
+	return area ? mm_join(mm, area) : NULL;
 }
 
 void mm_drop_pages(Mm *mm, const Area *area, u64 start, u64 end)

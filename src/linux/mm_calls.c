@@ -125,7 +125,7 @@ static i64 move_area(Mm *mm, Area *old, u64 to, u64 len, bool keep)
 {
 	Machine *machine = mm->kernel->machine;
 	Area like = *old;
-	u64 touched = old->touched, untouched = old->untouched;
+	u64 from = old->start, touched = old->touched, untouched = old->untouched;
 	Area *area;
 
 	like.start = to;
@@ -140,7 +140,7 @@ static i64 move_area(Mm *mm, Area *old, u64 to, u64 len, bool keep)
 		like.touched = to + (touched - old->start);
 		like.untouched = to + (untouched - old->start);
 	}
-	area = mm_add_area(mm, &like);
+	area = mm_add_alone(mm, &like);
 	if (!area) {
 		/* Nowhere is it described any more. Back to where it was. */
 		if (like.touched < like.untouched)
@@ -150,6 +150,10 @@ static i64 move_area(Mm *mm, Area *old, u64 to, u64 len, bool keep)
 	old->touched = old->untouched = 0;
 	if (!keep)
 		mm_remove_area(mm, old);
+	/* Only now: they may be neighbours. */
+	mm_join(mm, area);
+	if (keep)
+		mm_join(mm, area_at(&mm->areas, from));
 	return (i64)to;
 }
 
@@ -289,7 +293,7 @@ static i64 advise(Mm *mm, Area *area, u64 start, u64 end, u64 advice)
 			u64 offset = area->offset + (start - area->start), size = area->shared->size;
 
 			if (offset < size)
-				shared_punch(area->shared, offset, end - start < size - offset ? end - start : size - offset);
+				mm_shared_punch(area->shared, offset, end - start < size - offset ? end - start : size - offset);
 			return 0;
 		}
 		return area->file->ops->allocate /* a hole that keeps the size */

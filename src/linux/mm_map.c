@@ -120,7 +120,7 @@ i64 mm_map(Mm *mm, u64 address, u64 len, u32 prot, u32 flags, File *file, u64 of
 	if (error)
 		return error;
 	if (!like.file && (like.flags & AREA_SHARED)) {
-		shared = shared_create(mm->kernel, len);
+		shared = mm_shared_create(mm->kernel, len);
 		if (!shared)
 			return -ENOMEM;
 		like.shared = shared;
@@ -131,7 +131,7 @@ i64 mm_map(Mm *mm, u64 address, u64 len, u32 prot, u32 flags, File *file, u64 of
 		error = -ENOMEM;
 	area = error ? NULL : mm_add_area(mm, &like);
 	if (shared)
-		shared_put(shared);
+		mm_shared_put(shared);
 	if (!area)
 		return error ? error : -ENOMEM;
 	if ((flags & (LINUX_MAP_POPULATE | LINUX_MAP_LOCKED)) && !(flags & LINUX_MAP_NONBLOCK))

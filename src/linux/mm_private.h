@@ -77,8 +77,9 @@ Area *mm_split(Mm *mm, Area *area, u64 at);
 i64 mm_split_range(Mm *mm, u64 start, u64 end);
 /* Joins it with its neighbours where nothing tells them apart. Gives what it is a part of now. */
 Area *mm_join(Mm *mm, Area *area);
-/* A copy of *like with references of its own; joined. NULL: no memory. */
-Area *mm_add_area(Mm *mm, const Area *like);
+/* A copy of *like with references of its own. NULL: no memory. */
+Area *mm_add_alone(Mm *mm, const Area *like);
+Area *mm_add_area(Mm *mm, const Area *like); /* joined with its neighbours */
 void mm_remove_area(Mm *mm, Area *area); /* its pages as well */
 void mm_drop_pages(Mm *mm, const Area *area, u64 start, u64 end);
 void mm_set_prot(Mm *mm, Area *area, u32 prot);
@@ -97,13 +98,13 @@ Touch mm_make_present(Mm *mm, u64 address, u8 access);
 void mm_populate(Mm *mm, u64 start, u64 end);
 
 /* mm_shared.c */
-Shared *shared_create(Kernel *kernel, u64 size); /* NULL: no memory */
-Shared *shared_get(Shared *shared);
-void shared_put(Shared *shared);
+Shared *mm_shared_create(Kernel *kernel, u64 size); /* NULL: no memory */
+Shared *mm_shared_get(Shared *shared);
+void mm_shared_put(Shared *shared);
 /* Memory for a range of it, counted; false: the limit is reached. */
-bool shared_fill(Shared *shared, u64 offset, u64 len);
-void shared_punch(Shared *shared, u64 offset, u64 len); /* zero again, given back */
-int shared_fd(const Shared *shared);
+bool mm_shared_fill(Shared *shared, u64 offset, u64 len);
+void mm_shared_punch(Shared *shared, u64 offset, u64 len); /* zero again, given back */
+int mm_shared_fd(const Shared *shared);
 
 static inline u64 page_down(u64 address)
 {

@@ -37,7 +37,7 @@ static void count(Kernel *kernel)
 	memory->shared_bytes = (u64)info.st_blocks * 512;
 }
 
-Shared *shared_create(Kernel *kernel, u64 size)
+Shared *mm_shared_create(Kernel *kernel, u64 size)
 {
 	struct KernelMemory *memory = mm_kernel_memory(kernel);
 	Shared *shared;
@@ -54,21 +54,21 @@ Shared *shared_create(Kernel *kernel, u64 size)
 	return shared;
 }
 
-Shared *shared_get(Shared *shared)
+Shared *mm_shared_get(Shared *shared)
 {
 	shared->refs++;
 	return shared;
 }
 
-void shared_put(Shared *shared)
+void mm_shared_put(Shared *shared)
 {
 	if (--shared->refs)
 		return;
-	shared_punch(shared, 0, shared->size);
+	mm_shared_punch(shared, 0, shared->size);
 	free(shared);
 }
 
-bool shared_fill(Shared *shared, u64 offset, u64 len)
+bool mm_shared_fill(Shared *shared, u64 offset, u64 len)
 {
 	Kernel *kernel = shared->kernel;
 	int fd = kernel->memory->fd;
@@ -88,7 +88,7 @@ bool shared_fill(Shared *shared, u64 offset, u64 len)
 	return true;
 }
 
-void shared_punch(Shared *shared, u64 offset, u64 len)
+void mm_shared_punch(Shared *shared, u64 offset, u64 len)
 {
 	int fd = shared->kernel->memory->fd;
 
@@ -99,7 +99,7 @@ void shared_punch(Shared *shared, u64 offset, u64 len)
 		count(shared->kernel);
 }
 
-int shared_fd(const Shared *shared)
+int mm_shared_fd(const Shared *shared)
 {
 	return shared->kernel->memory->fd;
 }

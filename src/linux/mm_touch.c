@@ -138,7 +138,7 @@ static Touch add_pages(Mm *mm, Area *area, u64 page, Window window)
 	u8 rights = mm_rights(area->prot);
 	Status status;
 
-	if (area->shared && !shared_fill(area->shared, offset, len))
+	if (area->shared && !mm_shared_fill(area->shared, offset, len))
 		return TOUCH_NO_MEMORY;
 	if (area->touched >= area->untouched) {
 		area->touched = window.start;
@@ -149,13 +149,16 @@ static Touch add_pages(Mm *mm, Area *area, u64 page, Window window)
 	if (window.end > area->untouched)
 		area->untouched = window.end;
 	if (area->shared || (area->flags & AREA_SHARED)) {
+		u64 at = offset;
 		int fd = -1;
 
-		if (area->shared)
-			fd = shared_fd(area->shared);
-		else if (area->file->ops->shared(area->file, offset + len, writable, &fd))
+		if (area->shared) {
+			fd = mm_shared_fd(area->shared);
+			at += area->shared->place;
+		} else if (area->file->ops->shared(area->file, offset + len, writable, &fd)) {
 			return TOUCH_NO_FILE;
-		if (machine_pages_back(machine, mm->aspace, window.start, len, fd, offset))
+		}
+		if (machine_pages_back(machine, mm->aspace, window.start, len, fd, at))
 			return TOUCH_NO_MEMORY;
 	}
 	status = machine_pages_add(machine, mm->aspace, window.start, len, rights);
