@@ -350,7 +350,7 @@ static VfsNode *tree_destroy(VfsNode *base)
 	else if (base->type == LX_S_IFLNK)
 		free(node->target);
 	else if (base->type == LX_S_IFIFO && node->fifo)
-		fifo_end(node->fifo);
+		fifo_free(node->fifo);
 	vfs_discharge(kernel, node->charged);
 	if (fs->root == node)
 		fs->root = NULL;

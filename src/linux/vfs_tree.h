@@ -70,7 +70,7 @@ struct TreeNode {
 		TreeFolder dir;
 		Content content;
 		char *target;    /* owned */
-		struct Pipe *fifo; /* of a FIFO that was opened: pipe.c */
+		void *fifo;      /* the pipe of a FIFO that was opened (pipe.c) */
 	};
 	TreeNode *doomed;        /* TreeFs.doomed */
 };
