@@ -29,7 +29,8 @@ bool interp_exit_only(const Plan *plan, u32 block)
 	const IrBlock *b = &plan->func->blocks[block];
 	const IrIns *ins = &plan->func->ins[b->start];
 
-	return b->end - b->start == 1 && ins->op == IR_OP_GOTO && ir_is_const(plan->func, ins->a, NULL);
+	return plan->func->kind == IR_FUNC_BLOCK && b->end - b->start == 1 && ins->op == IR_OP_GOTO &&
+	       ir_is_const(plan->func, ins->a, NULL);
 }
 
 /* ---- 1. Flow ---- */

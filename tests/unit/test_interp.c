@@ -541,7 +541,8 @@ static void handlers(void **state)
 	Fixture x;
 	SETUP(&x, INC | R2, LOAD | 0xF0, INC | R2, STOP | 1);
 	Arena arena;
-	u64 args[2] = {7, 9}, result;
+	u64 args[2] = {7, 9}, result, icount;
+	u32 yes, no;
 	bool jumped;
 	IrFunc *f;
 	IrRef a;
@@ -565,6 +566,21 @@ static void handlers(void **state)
 	assert_true(jumped);
 	assert_int_equal(x.file[PC], 0x77);
 	assert_int_equal(result, 0);
+
+	/* A jump to a number behind a branch: not the end of a guest block. */
+	f = ir_func_create(&arena, IR_FUNC_HANDLER);
+	yes = ir_block_create(f);
+	no = ir_block_create(f);
+	ir_br(f, ir_bin(f, IR_OP_EQ, ir_get(f, R4, 16), k(f, 16, 5)), yes, no);
+	ir_block_begin(f, yes);
+	ir_raise(f, k(f, 8, 3));
+	ir_block_begin(f, no);
+	ir_goto(f, k(f, 8, 0x42), IR_FLOW_JUMP);
+	icount = x.vcpu.icount = 1000;
+	assert_int_equal(interp_engine.eval(x.engine, &x.vcpu, f, NULL, &result, &jumped), ACCESS_OK);
+	assert_true(jumped);
+	assert_int_equal(x.file[PC], 0x42);
+	assert_int_equal(x.vcpu.icount, icount);
 
 	f = ir_func_create(&arena, IR_FUNC_HANDLER);
 	ir_raise(f, k(f, 8, 3));
