@@ -63,7 +63,7 @@ static i64 console_read(File *file, Task *task, u8 *to, u64 len, u64 *offset)
 /* The output limit: the whole program ends, not only who wrote. */
 static i64 end_all(Kernel *kernel)
 {
-	kernel->denied = "output beyond the limit (--output-limit)";
+	kernel->denied = "output limit reached";
 	for (Process *process = kernel->processes, *next; process; process = next) {
 		next = process->next;
 		if (!process->zombie && !process->exiting) {

@@ -196,7 +196,7 @@ struct Kernel {
 	u64 real_time;         /* ns since 1970 at machine time 0 */
 	const LinuxTerminal *terminal;
 	char host_name[65];
-	bool net;
+	bool net, net_loopback;
 	u32 user, group;
 	char *program;         /* owned: config.program */
 	char **arguments, **environment; /* owned, ended by NULL */

@@ -133,6 +133,7 @@ Status linux_configure(Machine *machine, const LinuxConfig *config, DiagList *di
 	kernel->user = config->user;
 	kernel->group = config->group;
 	kernel->net = config->net;
+	kernel->net_loopback = config->net_loopback;
 	kernel->terminal = config->terminal;
 	kernel->trace = config->trace;
 	kernel->trace_ctx = config->trace_ctx;

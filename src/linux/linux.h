@@ -53,6 +53,7 @@ typedef struct LinuxConfig {
 	const char *directory;    /* where the program starts, in the guest; NULL = "/" */
 	const char *host_name;    /* NULL = "husk" */
 	bool net;                 /* sockets of the Internet families through the host */
+	bool net_loopback;        /* ... but only with this computer itself: 127.0.0.0/8 and ::1 */
 	u64 real_time;            /* ns since 1970 at machine time 0 */
 	u32 user, group;
 	/* Limits; 0 = the default. Memory is the machine's own limit, threads its vCPU limit. */
