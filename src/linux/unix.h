@@ -53,8 +53,5 @@ void unix_queue_free(UnixSocket *socket);
 /* A socket by its address. 0 and *out, or -errno. */
 i64 unix_find(Task *task, const u8 *name, u32 len, UnixSocket **out);
 
-/* vfs.h: the key of a node is what bind and connect have in common. */
-i64 vfs_bind(Task *task, const char *path, u32 mode, u64 *key);
-i64 vfs_find_socket(Task *task, const char *path, u64 *key);
 
 #endif
