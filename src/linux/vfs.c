@@ -138,7 +138,9 @@ static i64 configure_own(Kernel *kernel, const char *path, const char *type, u32
 	VfsPlace *on = NULL;
 	i64 error = vfs_make_folders(kernel, path, &on);
 
-	if (!error && !strcmp(type, "devtmpfs"))
+	if (!error && !strcmp(type, "proc"))
+		error = vfs_proc_create(kernel, &root);
+	else if (!error && !strcmp(type, "devtmpfs"))
 		error = vfs_dev_create(kernel, &root);
 	else if (!error)
 		error = vfs_tree_create(kernel, type, NULL, mode, &root);
@@ -241,6 +243,8 @@ static i64 configure_all(Kernel *kernel, const LinuxConfig *config, DiagList *di
 		if (has ? !config->root_writable : i < 2)
 			error = configure_own(kernel, scratch[i], "tmpfs", i == 1 ? 0755 : 01777);
 	}
+	if (!error)
+		error = configure_own(kernel, "/proc", "proc", 0555);
 	if (!error)
 		error = configure_own(kernel, "/dev", "devtmpfs", 0755);
 	if (!error)
