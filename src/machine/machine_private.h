@@ -106,6 +106,9 @@ struct Machine {
 	Vcpu vcpu;                /* the vCPU that is shown. spaces owned, slots those of its record */
 	VcpuRecord *vcpus;        /* [vcpu_count], owned */
 	u32 vcpu_count, vcpu_cap, vcpu_limit;
+	u32 used;                 /* of them, not FREE */
+	u64 ready[MACHINE_VCPU_MAX / 64]; /* bit n: number n is READY and not paused */
+	u64 next_wake;            /* no sleeper's hour is before it */
 	u16 *private_spaces;      /* owned: numbers of the spaces that each vCPU has for itself */
 	u32 private_count;
 	u32 running;              /* whose quantum it is */
@@ -225,6 +228,10 @@ void machine_free_records(const Machine *machine, VcpuRecord *records, u32 count
 void machine_reset_vcpus(Machine *machine);
 /* Allocates slots and private spaces where the record has none, with the cells they have at power-on. */
 Status machine_make_record(const Machine *machine, VcpuRecord *record);
+/* The one way to change it; `paused` lies above it. */
+void machine_set_state(Machine *machine, u32 number, VcpuState state, bool paused);
+/* Counts anew what all records together say: they have been exchanged. */
+void machine_count_vcpus(Machine *machine);
 /* Makes `vcpu` show it. */
 void machine_show_vcpu(Machine *machine, u32 number);
 u32 machine_private_index(const Machine *machine, u16 space); /* private_count: it is shared */
@@ -238,7 +245,7 @@ bool machine_any_alive(const Machine *machine);
 /* schedule.c */
 static inline bool machine_vcpu_ready(const Machine *machine, u32 number)
 {
-	return machine->vcpus[number].state == VCPU_READY && !machine->vcpus[number].paused;
+	return machine->ready[number / 64] >> (number % 64) & 1;
 }
 /* Chooses who runs, if it is time to. False: nobody can, and *stop says why. */
 bool machine_schedule(Machine *machine, MachineStop *stop);

@@ -464,7 +464,7 @@ static bool only_one_ends(Machine *machine, const MachineStop *stop)
 	if (!taken)
 		return false;
 	if (record->state == VCPU_READY)
-		record->state = VCPU_FAILED;
+		machine_set_state(machine, machine->running, VCPU_FAILED, record->paused);
 	record->code = machine->last_code = stop->code;
 	machine->turns++;
 	machine_update_alone(machine);

@@ -115,9 +115,15 @@ static void wake_sleepers(Machine *machine)
 {
 	u64 now = machine_time(machine);
 
-	for (u32 i = 0; i < machine->vcpu_count; i++)
-		if (has_hour(&machine->vcpus[i]) && machine->vcpus[i].wake_at <= now)
-			machine->vcpus[i].state = VCPU_READY;
+	if (now < machine->next_wake)
+		return;
+	machine->next_wake = ~(u64)0;
+	for (u32 i = 0; i < machine->vcpu_count; i++) {
+		const VcpuRecord *record = &machine->vcpus[i];
+
+		if (has_hour(record))
+			machine_set_state(machine, i, record->wake_at <= now ? VCPU_READY : record->state, record->paused);
+	}
 }
 
 /* The one that will go on first, or VCPU_NONE. */
@@ -134,16 +140,26 @@ static u32 first_sleeper(const Machine *machine)
 
 /* ---- The decision ---- */
 
-static u32 next_ready(const Machine *machine)
+/* The first READY one of from .. count-1. */
+static u32 ready_from(const Machine *machine, u32 from)
 {
-	u32 number = machine->running;
+	u64 word;
 
-	for (u32 i = 0; i < machine->vcpu_count; i++) {
-		number = number + 1 < machine->vcpu_count ? number + 1 : 0;
-		if (machine_vcpu_ready(machine, number))
-			return number;
+	for (u32 w = from / 64; w * 64 < machine->vcpu_count; w++) {
+		word = machine->ready[w];
+		if (w == from / 64)
+			word &= ~(u64)0 << from % 64;
+		if (word)
+			return w * 64 + (u32)__builtin_ctzll(word);
 	}
 	return VCPU_NONE;
+}
+
+static u32 next_ready(const Machine *machine)
+{
+	u32 number = machine->running + 1 < machine->vcpu_count ? ready_from(machine, machine->running + 1) : VCPU_NONE;
+
+	return number != VCPU_NONE ? number : ready_from(machine, 0);
 }
 
 static void come_up(Machine *machine, u32 number)
@@ -287,9 +303,9 @@ bool machine_block(Machine *machine)
 	if (!channel && machine->alone)
 		return false;
 	if (record->state == VCPU_READY) {
-		record->state = channel ? VCPU_WAIT_CHANNEL : VCPU_WAIT_INPUT;
 		record->channel = channel ? machine->wanted_channel : 0;
 		record->wake_at = channel ? machine->wanted_hour : 0;
+		machine_set_state(machine, machine->running, channel ? VCPU_WAIT_CHANNEL : VCPU_WAIT_INPUT, record->paused);
 	}
 	machine->turns++;
 	machine->undone = true;
@@ -319,7 +335,7 @@ void machine_want_attention(Machine *machine, u32 vcpu)
 		return;
 	record = &machine->vcpus[vcpu];
 	record->attention = true;
-	record->state = VCPU_READY;
+	machine_set_state(machine, vcpu, VCPU_READY, record->paused);
 	machine->vcpu.event_pending = true;
 	machine_update_alone(machine);
 }
@@ -328,7 +344,7 @@ static void wake_all(Machine *machine, VcpuState state, u64 channel)
 {
 	for (u32 i = 0; i < machine->vcpu_count; i++)
 		if (machine->vcpus[i].state == state && (state == VCPU_WAIT_INPUT || machine->vcpus[i].channel == channel))
-			machine->vcpus[i].state = VCPU_READY;
+			machine_set_state(machine, i, VCPU_READY, machine->vcpus[i].paused);
 }
 
 void machine_wake(Machine *machine, u64 channel)
@@ -349,8 +365,8 @@ void machine_sleep(Machine *machine, u64 ns)
 
 	if (record->state != VCPU_READY)
 		return;
-	record->state = VCPU_SLEEPING;
 	record->wake_at = add_time(machine_time(machine), ns);
+	machine_set_state(machine, machine->shown, VCPU_SLEEPING, record->paused);
 	machine->vcpu.event_pending = true;
 	machine_update_alone(machine);
 }

@@ -641,6 +641,7 @@ static void move_in(Machine *machine, Arrivals *arrivals)
 	machine->vcpu_count = machine->vcpu_cap = arrivals->count;
 	arrivals->records = NULL;
 	arrivals->count = 0;
+	machine_count_vcpus(machine);
 	apply_schedule(machine, &arrivals->schedule);
 	machine->shown = machine->running;
 	machine->vcpu.slots = machine->vcpus[machine->shown].slots;

@@ -42,6 +42,30 @@ Space *machine_space_of(const Machine *machine, u32 number, u16 space)
 	return index < machine->private_count ? &machine->vcpus[number].spaces[index] : &machine->vcpu.spaces[space];
 }
 
+void machine_set_state(Machine *machine, u32 number, VcpuState state, bool paused)
+{
+	VcpuRecord *record = &machine->vcpus[number];
+	u64 bit = (u64)1 << number % 64, *word = &machine->ready[number / 64];
+
+	machine->used += (u32)(state != VCPU_FREE) - (u32)(record->state != VCPU_FREE);
+	record->state = state;
+	record->paused = paused;
+	*word = state == VCPU_READY && !paused ? *word | bit : *word & ~bit;
+	if ((state == VCPU_SLEEPING || state == VCPU_WAIT_CHANNEL) && record->wake_at < machine->next_wake)
+		machine->next_wake = record->wake_at;
+}
+
+void machine_count_vcpus(Machine *machine)
+{
+	memset(machine->ready, 0, sizeof(machine->ready));
+	machine->next_wake = ~(u64)0;
+	machine->used = 0;
+	for (u32 n = 0; n < machine->vcpu_count; n++) {
+		machine->used += machine->vcpus[n].state != VCPU_FREE;
+		machine_set_state(machine, n, machine->vcpus[n].state, machine->vcpus[n].paused);
+	}
+}
+
 void machine_show_vcpu(Machine *machine, u32 number)
 {
 	VcpuRecord *before = &machine->vcpus[machine->shown], *record = &machine->vcpus[number];
@@ -121,6 +145,7 @@ Status machine_init_vcpus(Machine *machine, const MachineConfig *config)
 	machine->vcpus[0].spaces = calloc((size_t)machine->private_count + 1, sizeof(Space));
 	machine->vcpu.slots = machine->vcpus[0].slots;
 	machine->alone = true;
+	machine_count_vcpus(machine);
 	machine->next_serial = 1;
 	machine->jitter_seed = machine->random_seed ^ config->jitter_seed ^ jitter_salt;
 	machine->jitter_rng.state = machine->jitter_seed;
@@ -147,6 +172,7 @@ void machine_reset_vcpus(Machine *machine)
 	}
 	machine->vcpu_count = 1;
 	*zero = (VcpuRecord){ .slots = zero->slots, .spaces = zero->spaces, .aspace = zero->aspace };
+	machine_count_vcpus(machine);
 	machine->running = 0;
 	machine->alone = true;
 	machine->turns = 0;
@@ -227,8 +253,9 @@ Status machine_vcpu_add(Machine *machine, u32 *number)
 	if (status)
 		return status;
 	*record = (VcpuRecord){ .slots = record->slots, .spaces = record->spaces, .serial = machine->next_serial++,
-				 .aspace = machine->vcpus[machine->shown].aspace };
+				 .aspace = machine->vcpus[machine->shown].aspace, .state = VCPU_FREE };
 	clear_record(machine, n);
+	machine_set_state(machine, n, VCPU_READY, false);
 	*number = n;
 	machine->vcpu.event_pending = true;
 	machine_update_alone(machine);
@@ -244,8 +271,7 @@ void machine_vcpu_free(Machine *machine, u32 number)
 	record = &machine->vcpus[number];
 	if (record->state != VCPU_ENDED && record->state != VCPU_FAILED)
 		return;
-	record->state = VCPU_FREE;
-	record->paused = false;
+	machine_set_state(machine, number, VCPU_FREE, false);
 	for (u32 i = 0; number != machine->shown && number != 0 && i < machine->private_count; i++)
 		space_fini(&record->spaces[i]);
 	machine_update_alone(machine);
@@ -255,8 +281,7 @@ void machine_vcpu_end(Machine *machine, u32 number, u64 code)
 {
 	if (!machine_vcpu_is_alive(machine, number))
 		return;
-	machine->vcpus[number].state = VCPU_ENDED;
-	machine->vcpus[number].paused = false;
+	machine_set_state(machine, number, VCPU_ENDED, false);
 	machine->vcpus[number].code = machine->last_code = code;
 	machine->vcpu.event_pending = true;
 	machine_update_alone(machine);
@@ -266,7 +291,7 @@ void machine_vcpu_pause(Machine *machine, u32 number, bool on)
 {
 	if (!machine_vcpu_is_alive(machine, number))
 		return;
-	machine->vcpus[number].paused = on;
+	machine_set_state(machine, number, machine->vcpus[number].state, on);
 	machine->vcpu.event_pending = true;
 	machine_update_alone(machine);
 }
@@ -317,11 +342,7 @@ bool machine_vcpu_is_alive(const Machine *machine, u32 number)
 
 bool machine_is_alone(const Machine *machine)
 {
-	u32 used = 0;
-
-	for (u32 n = 0; n < machine->vcpu_count; n++)
-		used += machine->vcpus[n].state != VCPU_FREE;
-	return used == 1 && machine_vcpu_ready(machine, machine->running);
+	return machine->used == 1 && machine_vcpu_ready(machine, machine->running);
 }
 
 bool machine_any_alive(const Machine *machine)
@@ -441,7 +462,7 @@ void machine_vcpu_set_slot(Machine *machine, u32 number, u32 slot, u64 value)
 	record->slots[slot] = value & machine->slot_mask[slot];
 	machine->stirred = true;
 	if (slot == 0 && (record->state == VCPU_WAIT_CHANNEL || record->state == VCPU_WAIT_INPUT)) {
-		record->state = VCPU_READY; /* it is elsewhere now; what it waited for was there */
+		machine_set_state(machine, number, VCPU_READY, record->paused); /* it is elsewhere now; what it waited for was there */
 		machine_update_alone(machine);
 	}
 }
