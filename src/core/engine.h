@@ -98,6 +98,10 @@ typedef struct EngineEnv {
 	/* May change slots and memory; slot 0 is the calling instruction, icount exact. */
 	AccessResult (*host)(void *ctx, Vcpu *vcpu, unsigned host, const u64 *args, unsigned count, u64 *result);
 	unsigned code_space; /* number of the space instructions come from */
+	/* Engines of one machine (an address space each) share a limit for what they keep of translated code: they count it
+	 * here, and when it is too much `drop_code` flushes them all, the one that asks, too. NULL: each for itself. */
+	size_t *code_bytes;
+	void (*drop_code)(void *ctx);
 } EngineEnv;
 
 typedef struct Engine Engine;

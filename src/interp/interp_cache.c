@@ -45,7 +45,7 @@ bool interp_cache_init(Engine *engine)
 
 static void free_block(Engine *engine, Block *block)
 {
-	engine->bytes -= block->bytes;
+	*engine->bytes -= block->bytes;
 	free(block->pages);
 	free(block);
 }
@@ -267,7 +267,7 @@ bool interp_cache_add(Engine *engine, Vcpu *vcpu, Block *block)
 	Space *space = &vcpu->spaces[engine->env.code_space];
 	u32 at;
 
-	engine->bytes += block->bytes;
+	*engine->bytes += block->bytes;
 	if (block->cells > (u64)1 << 20 || !link_pages(engine, space, block)) {
 		unlink_pages(block);
 		free_block(engine, block);

@@ -68,7 +68,7 @@ enum { FILE_ZERO = 0, FILE_DUMP = 1, FILE_TEMPS = 2 }; /* behind the slots */
 
 enum {
 	BLOCK_INSNS = 64,            /* guest instructions per block */
-	CACHE_BYTES = 64 << 20,      /* all blocks together; more: forget everything */
+	CACHE_BYTES = 64 << 20,      /* all blocks of all engines together; more: forget everything */
 	PAGE_SHIFT = 6,              /* cells of the code space per page of the index, as a power of two */
 	THRASH_SHORT = 32,           /* so many blocks of a page invalidated: only short ones there from now on */
 	THRASH_SINGLE = 256,         /* so many: single instructions */
@@ -151,7 +151,8 @@ struct Engine {
 	CodePage **page_hash;
 	u32 page_cap, page_count;
 	Block *graveyard;
-	size_t bytes;            /* of all blocks alive */
+	size_t own_bytes, *bytes; /* of all blocks that are not freed; bytes: of all engines that share the limit */
+	bool running;            /* in engine_run */
 	u32 deaths;              /* of blocks lately, as of instruction deaths_at */
 	u64 deaths_at;
 	u64 generation;          /* of flushes */

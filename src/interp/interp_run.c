@@ -23,6 +23,7 @@ static Engine *engine_create(const EngineEnv *env)
 	if (!engine)
 		return NULL;
 	engine->env = *env;
+	engine->bytes = env->code_bytes ? env->code_bytes : &engine->own_bytes;
 	arena_init(&engine->arena);
 	if (!interp_cache_init(engine)) {
 		interp_cache_fini(engine);
@@ -113,7 +114,9 @@ static Status get_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool si
 	*out = interp_cache_find(engine, pc, context, single);
 	if (*out)
 		return STATUS_OK;
-	if (engine->bytes > CACHE_BYTES) {
+	if (*engine->bytes > CACHE_BYTES) { /* nothing executes */
+		if (engine->env.drop_code)
+			engine->env.drop_code(engine->env.ctx);
 		interp_cache_flush(engine, vcpu);
 		interp_cache_bury(engine);
 	}
@@ -273,8 +276,10 @@ static ExitKind engine_run(Engine *engine, Vcpu *vcpu, u64 budget)
 		return vcpu->exit.kind;
 	if (!engine->eval_depth)
 		interp_cache_bury(engine);
+	engine->running = true;
 	while (!turn(&run))
 		;
+	engine->running = false;
 	if (vcpu->icount != run.start)
 		vcpu->skip_break = false;
 	return vcpu->exit.kind;
@@ -367,6 +372,14 @@ static AccessResult engine_eval(Engine *engine, Vcpu *vcpu, const IrFunc *func, 
 	return ACCESS_OK;
 }
 
+/* One that is not at work gives its memory back at once. */
+static void engine_flush(Engine *engine, Vcpu *vcpu)
+{
+	interp_cache_flush(engine, vcpu);
+	if (!engine->running && !engine->eval_depth)
+		interp_cache_bury(engine);
+}
+
 static void engine_stats(const Engine *engine, u64 *blocks, u64 *translated_insns)
 {
 	*blocks = engine->translated_blocks;
@@ -380,6 +393,6 @@ const EngineOps interp_engine = {
 	.run = engine_run,
 	.eval = engine_eval,
 	.invalidate = interp_cache_invalidate,
-	.flush = interp_cache_flush,
+	.flush = engine_flush,
 	.stats = engine_stats,
 };

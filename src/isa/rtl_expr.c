@@ -121,6 +121,8 @@ u16 body_param(Parser *p, const char *name, u32 len, u8 width)
 {
 	RtlBody *body = p->body;
 
+	if (!body->var_widths) /* memory is out */
+		return 0;
 	if (body->var_count >= BODY_VARS_MAX || p->scope->count >= COUNT_OF(p->scope->names)) {
 		error_here(p, NULL, "more than %d variables", BODY_VARS_MAX);
 		return 0;

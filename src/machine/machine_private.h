@@ -142,6 +142,7 @@ struct Machine {
 	u32 context_count;
 	const EngineOps *ops;
 	EngineEnv env;            /* of every engine */
+	size_t code_bytes;        /* what they keep of translated code */
 	Engine *engine;           /* owned, unless there are address spaces: they own theirs */
 
 	u16 paged_space;          /* ISA_NONE: there is none */
@@ -267,6 +268,7 @@ AccessResult machine_env_read(void *ctx, Vcpu *vcpu, unsigned space, u64 address
 AccessResult machine_env_write(void *ctx, Vcpu *vcpu, unsigned space, u64 address, unsigned width, u64 value);
 /* Forgets all translated code, of all address spaces. */
 void machine_flush_engines(Machine *machine);
+void machine_env_drop_code(void *ctx);
 /* Sets the attributes of devices and watchpoints anew (after a resize). */
 void machine_mark_space(Machine *machine, u16 space);
 /* The same for pages that have come. */

@@ -74,6 +74,11 @@ void machine_flush_engines(Machine *machine)
 			forget_code(machine, n, 0, 0);
 }
 
+void machine_env_drop_code(void *ctx)
+{
+	machine_flush_engines(ctx);
+}
+
 /* Whole pages: the program's map has changed. */
 static void forget_pages(Machine *machine, u32 number, u64 address, u64 len)
 {

@@ -221,7 +221,8 @@ static AccessResult host(void *ctx, Vcpu *vcpu, unsigned number, const u64 *args
 	return device(x, result);
 }
 
-static const EngineEnv env_template = {NULL, translate, context, env_read, env_write, host, 0};
+static const EngineEnv env_template = {.translate = translate, .context = context, .read = env_read, .write = env_write,
+				      .host = host};
 
 static void setup(Fixture *x, const u16 *program, size_t count)
 {
