@@ -46,6 +46,12 @@ test:
 	@tools/deps test
 	@MAKE='$(MAKE)' JOBS=$(JOBS) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run '$(T)'
 
+# Debian's programs for riscv64, all cases (tests/debian/run): an hour or so. K= chooses by name.
+.PHONY: debian
+debian: husk
+	@tools/deps test
+	@HUSK=$(CURDIR)/husk tests/debian/run $(if $(K),-k '$(K)')
+
 fuzz:
 	@tools/deps test
 	@MAKE='$(MAKE)' JOBS=$(JOBS) FUZZ_SECONDS=$(if $(filter command line,$(origin FUZZ_SECONDS)),$(FUZZ_SECONDS),600) \

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE /* O_PATH */
 #include "cmd/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/strmap.h"
@@ -42,32 +45,49 @@ static int read_all(int fd, const char *path, size_t limit, Buf *out, Buf *error
 	return 0;
 }
 
+int file_read_open(int fd, const char *path, size_t limit, Buf *out, Buf *error)
+{
+	struct stat info = {0};
+
+	if (fstat(fd, &info) == 0 && S_ISDIR(info.st_mode))
+		buf_printf(error, "%s is a directory", path);
+	else if (S_ISREG(info.st_mode) && (u64)info.st_size > limit)
+		buf_printf(error, "%s is larger than %zu MiB", path, limit >> 20);
+	else
+		return read_all(fd, path, limit, out, error);
+	return EXIT_NOT_RUNNABLE;
+}
+
 int file_read(const char *path, size_t limit, Buf *out, Buf *error)
 {
-	struct stat info;
 	int fd, code;
 
 	if (strcmp(path, "-") == 0)
 		return read_all(STDIN_FILENO, "standard input", limit, out, error);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0 || fstat(fd, &info) < 0) {
-		code = errno == ENOENT || errno == ENOTDIR ? EXIT_NOT_FOUND : EXIT_NOT_RUNNABLE;
+	if (fd < 0) {
 		buf_printf(error, "cannot open %s: %s", path, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return code;
+		return errno == ENOENT || errno == ENOTDIR ? EXIT_NOT_FOUND : EXIT_NOT_RUNNABLE;
 	}
-	if (S_ISDIR(info.st_mode)) {
-		buf_printf(error, "%s is a directory", path);
-		code = EXIT_NOT_RUNNABLE;
-	} else if (S_ISREG(info.st_mode) && (u64)info.st_size > limit) {
-		buf_printf(error, "%s is larger than %zu MiB", path, limit >> 20);
-		code = EXIT_NOT_RUNNABLE;
-	} else {
-		code = read_all(fd, path, limit, out, error);
-	}
+	code = file_read_open(fd, path, limit, out, error);
 	close(fd);
 	return code;
+}
+
+int file_open_beneath(const char *folder, const char *path)
+{
+	struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, .resolve = RESOLVE_IN_ROOT};
+	int root = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC), fd;
+
+	if (root < 0)
+		return -1;
+	fd = (int)syscall(SYS_openat2, root, path, &how, sizeof how);
+	if (fd < 0 && errno == ENOSYS) { /* before Linux 5.6: without links that begin at the root */
+		path += strspn(path, "/");
+		fd = openat(root, *path ? path : ".", (int)how.flags);
+	}
+	close(root);
+	return fd;
 }
 
 bool file_is_same(const char *a, const char *b)

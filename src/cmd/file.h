@@ -13,6 +13,10 @@
 
 /* Appends the file's content ("-": standard input). 0, or an exit code with one line about it in *error. */
 int file_read(const char *path, size_t limit, Buf *out, Buf *error);
+/* The same for one that is open already; `path` is for messages. */
+int file_read_open(int fd, const char *path, size_t limit, Buf *out, Buf *error);
+/* Opens for reading what `path` means to somebody whose root is `folder`: links lead nowhere else. -1: nothing. */
+int file_open_beneath(const char *folder, const char *path);
 /* Does the name end so? Letters' case does not count. */
 bool file_has_extension(const char *path, const char *extension);
 /* The path with its extension (if any) replaced. */

@@ -7,6 +7,11 @@
 #include "base/bits.h"
 #include "cmd/file.h"
 #include "cmd/say.h"
+#include "linux/linux.h"
+
+#define LINUX_MEMORY ((u64)4 << 30)
+
+enum { LINUX_VCPUS = 1024, LINUX_QUANTUM = 20000 };
 
 void load_init(Loaded *loaded)
 {
@@ -255,19 +260,41 @@ static bool has_snapshot(const Loaded *loaded)
 	return false;
 }
 
+/* Programs of a machine with an operating system begin with little: their own name. */
+static int configure_linux(Loaded *loaded, const LoadOptions *options)
+{
+	const char *name = loaded->file_count ? loaded->files[0].name : loaded->isa->name;
+	const LinuxConfig plain = {.arguments = &name, .argument_count = 1};
+	Status status = linux_configure(loaded->machine, options->system ? options->system : &plain, &loaded->diags);
+
+	if (status && !loaded->diags.errors)
+		failed(loaded, 0, "cannot make a machine: %s", status_text(status));
+	return status ? EXIT_HUSK : 0;
+}
+
 int load_create(Loaded *loaded, const LoadOptions *options)
 {
+	const bool is_linux = loaded->guest && loaded->guest->is_linux;
 	MachineConfig config = {.isa = loaded->isa, .guest = loaded->guest, .memory_limit = options->memory,
 				.engine = options->engine, .quantum = options->quantum,
 				.vcpu_limit = options->vcpus > 0xFFFFFFFF ? 0xFFFFFFFF : (u32)options->vcpus,
 				.virtual_time = !options->live, .quantum_jitter = options->live,
-				.jitter_seed = options->jitter_seed};
-	Status status = machine_create(&config, &loaded->machine, &loaded->diags);
+				.jitter_seed = options->jitter_seed, .random_seed = options->random_seed};
+	Status status;
+
+	if (is_linux) {
+		config.memory_limit = config.memory_limit ? config.memory_limit : LINUX_MEMORY;
+		config.vcpu_limit = config.vcpu_limit ? config.vcpu_limit : LINUX_VCPUS;
+		config.quantum = config.quantum ? config.quantum : LINUX_QUANTUM;
+	}
+	status = machine_create(&config, &loaded->machine, &loaded->diags);
 
 	if (status == STATUS_TOO_BIG)
 		return failed(loaded, EXIT_LIMIT, "%s needs more memory than --memory allows", loaded->isa->name);
 	if (status && !loaded->diags.errors)
 		failed(loaded, 0, "cannot make a machine: %s", status_text(status));
+	if (!status && is_linux)
+		return configure_linux(loaded, options);
 	return status ? EXIT_HUSK : 0;
 }
 

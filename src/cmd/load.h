@@ -33,7 +33,8 @@ typedef struct LoadOptions {
 	const EngineOps *engine; /* NULL = the usual one */
 	u64 quantum, vcpus;      /* 0 = the default */
 	bool live;               /* time is real, and quanta vary by jitter_seed */
-	u64 jitter_seed;
+	u64 jitter_seed, random_seed;
+	const struct LinuxConfig *system; /* what Linux programs are given; NULL: nothing */
 } LoadOptions;
 
 /* The rows these options take in a verb's table. */
@@ -49,11 +50,11 @@ typedef struct LoadOptions {
 	 "doubtful assembly text is a warning, not an error"}
 #define LOAD_ROW_MEMORY(Type, member)                                                                            \
 	{"memory", 0, OPT_SIZE, offsetof(Type, member.memory), "SIZE",                                           \
-	 "memory the machine may have, in bytes (default 256M)"}
+	 "memory the machine may have, in bytes (default 256M; Linux\nprograms 4G)"}
 #define LOAD_ROWS_VCPUS(Type, member)                                                                            \
 	{"quantum", 0, OPT_NUMBER, offsetof(Type, member.quantum), "N",                                          \
 	 "instructions a vCPU runs before the next one's turn (default 1000)"},                                  \
-	{"vcpus", 0, OPT_NUMBER, offsetof(Type, member.vcpus), "N", "vCPUs the machine may have (default 64)"}
+	{"vcpus", 0, OPT_NUMBER, offsetof(Type, member.vcpus), "N", "vCPUs the machine may have: threads (default 64; Linux\nprograms 1024)"}
 
 typedef struct LoadedFile {
 	const char *name;     /* borrowed from the command */

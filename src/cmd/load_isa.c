@@ -12,6 +12,7 @@
 #include "cmd/load.h"
 #include "cmd/say.h"
 #include "guests/guests.h"
+#include "linux/linux.h"
 
 enum {
 	ISA_TEXT_LIMIT = 4 << 20,
@@ -431,17 +432,41 @@ static int read_snapshot_head(Loaded *loaded, const LoadedFile *file, const char
 	return 0;
 }
 
+/* A Linux program, but for a machine that is not here: says so. */
+static bool is_of_another_machine(Loaded *loaded)
+{
+	const LoadedFile *first = &loaded->files[0];
+	const GuestFile file = {.name = first->name, .data = first->data.data, .len = first->data.len};
+	Buf why;
+	bool other;
+
+	buf_init(&why);
+	other = loaded->file_count && linux_refuses(&file, 0, "any machine here", &why);
+	if (other && !loaded->error.len) {
+		buf_printf(&loaded->error, "%s is %s", first->name, buf_text(&why));
+		buf_str(&loaded->hint, "Linux programs for riscv64 run: tools/debian-rv64 has Debian's");
+	}
+	buf_fini(&why);
+	return other;
+}
+
 /* Finds the text; loaded->guest and *shown are set. */
-static int find_description(Loaded *loaded, const char *name, const char **shown)
+static int find_description(Loaded *loaded, const LoadOptions *options, const char *name, const char **shown)
 {
 	if (name)
 		return load_isa_text(name, &loaded->isa_text, shown, &loaded->guest, &loaded->arena, &loaded->error,
 				     &loaded->hint);
 	loaded->guest = recognize(loaded);
+	/* A script, or what else an operating system knows to run. */
+	for (const Guest *const *guest = guests_all; options->system && *guest && !loaded->guest; guest++)
+		if (!is_of_another_machine(loaded) && (*guest)->is_linux)
+			loaded->guest = *guest;
 	if (!loaded->guest && loaded->file_count == 0) {
 		buf_str(&loaded->error, "no program given");
 		return EXIT_HUSK;
 	}
+	if (!loaded->guest && is_of_another_machine(loaded))
+		return EXIT_NOT_RUNNABLE;
 	if (!loaded->guest) {
 		buf_printf(&loaded->error, "%s: no machine recognizes this file", loaded->files[0].name);
 		buf_str(&loaded->hint, "--isa MACHINE says whose program it is; husk isa list shows the machines");
@@ -470,7 +495,7 @@ int load_isa(Loaded *loaded, const LoadOptions *options)
 	if (snapshot)
 		code = read_snapshot_head(loaded, snapshot, &name, choices, &count);
 	if (!code)
-		code = find_description(loaded, name, &shown);
+		code = find_description(loaded, options, name, &shown);
 	if (code)
 		return code;
 	if (loaded->guest && !snapshot)

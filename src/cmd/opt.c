@@ -233,6 +233,10 @@ static bool parse(Command *command, const char *path, int argc, char **argv, boo
 		} else if (!list_add(&command->arena, &command->operands, &command->operand_count, &operand_cap,
 				     arg)) {
 			goto nomem;
+		} else if (command->verb->takes_all && command->verb->takes_all(command, arg)) {
+			while (++i < argc)
+				if (!list_add(&command->arena, &command->rest, &command->rest_count, &rest_cap, argv[i]))
+					goto nomem;
 		}
 	}
 	return true;

@@ -62,6 +62,8 @@ struct Verb {
 	const char *operands;         /* "FILE...", as shown; "" for none */
 	u32 min_operands, max_operands;
 	bool takes_rest;              /* [-- ARG...] */
+	/* Does everything behind this operand belong to it? It becomes `rest`, a "--" at its beginning too. Or NULL. */
+	bool (*takes_all)(Command *command, const char *operand);
 	const char *text;             /* more for --help, or NULL */
 	const Opt *options;           /* or NULL */
 	size_t options_size;

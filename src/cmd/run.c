@@ -2,54 +2,21 @@
  *
  * husk run: loads programs and runs them to their end.
  *
- * The machine runs in slices of about 5 ms. Between slices its output is written, its input is fetched, signals and
- * limits are looked at. Nothing of this changes what the guest computes, except when input arrives:
- *   - a regular file (on stdin or by --input) is given to the machine whole, before its first instruction, so the
- *     run is the same every time;
- *   - a pipe, a terminal or a device is read between slices and when the guest waits. A guest that waits for its input
- *     sees the same bytes in the same order; one that looks whether a key is there may see them earlier or
- *     later, so its instruction count may differ from run to run. `--input -` reads all of a pipe first.
- * Time is told the machine at the start of each slice; a machine whose vCPUs all sleep is left alone until the first
- * wakes or input arrives. --deterministic: the machine counts its time itself and nothing sleeps.
- * A guest that does nothing but look for a key is put to sleep for some milliseconds between (short) slices.
+ * The loops are in run_loop.c, and for Linux programs in run_linux.c.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd/file.h"
-#include "cmd/load.h"
-#include "cmd/outcome.h"
+#include "cmd/run_private.h"
 #include "cmd/say.h"
-#include "cmd/screen.h"
 #include "cmd/terminal.h"
-#include "cmd/trace.h"
 #include "cmd/verbs.h"
 #include "machine/vcpus.h"
-
-#define SLICE_SECONDS 0.005
-#define IDLE_SECONDS 0.010
-#define BACKGROUND_SECONDS 0.1 /* how often a waiting husk looks whether it is in the foreground again */
-
-enum {
-	SLICE_FIRST = 100000,
-	SLICE_LEAST = 1000,
-	SLICE_MOST = 1 << 24,
-	SLICE_IDLE = 5000,        /* while the guest only looks for keys */
-	INPUT_AHEAD = 64 * 1024,  /* bytes of a pipe that are fetched before the guest wants them */
-	OUTPUT_AT = 64 * 1024,    /* bytes of output kept back at most */
-	HELD_LIMIT = 1024 * 1024, /* console output kept back while a display is shown */
-};
-
-typedef struct RunOptions {
-	LoadOptions load;
-	u64 fuel;
-	double timeout, speed;
-	const char *trace, *format, *report, *input, *snapshot, *pc;
-	bool verbose, stats, screen, quiet, deterministic;
-} RunOptions;
 
 static const Opt run_options[] = {
 	LOAD_ROWS_ISA(RunOptions, load),
@@ -59,6 +26,9 @@ static const Opt run_options[] = {
 	 "stop after this time, with exit code 124"},
 	LOAD_ROW_MEMORY(RunOptions, load),
 	LOAD_ROWS_VCPUS(RunOptions, load),
+	LINUX_ROWS(RunOptions, system),
+	{"strace", 0, OPT_MAYBE, offsetof(RunOptions, strace), "FILE",
+	 "the system calls of Linux programs, on stderr or in FILE"},
 	{"deterministic", 0, OPT_FLAG, offsetof(RunOptions, deterministic), NULL,
 	 "time counts instructions and vCPUs take even turns: the same run every time"},
 	{"pc", 0, OPT_TEXT, offsetof(RunOptions, pc), "ADDRESS", "start there (0x3000, x3000 or 12288)"},
@@ -81,22 +51,7 @@ static const Opt run_options[] = {
 	{0},
 };
 
-typedef struct Run {
-	const RunOptions *options;
-	Loaded loaded;
-	Outcome outcome;
-	Trace trace;
-	Screen screen;
-	Buf output;         /* of the guest, not written yet */
-	bool tracing, live; /* live: the display is shown */
-	bool output_closed;
-	int input_fd;       /* where further input comes from, or -1 */
-	u64 slice, fuel_end;
-	u64 time_before;    /* the machine's time at `start` */
-	double start, deadline;
-} Run;
-
-static void flush_output(Run *run)
+void run_flush(Run *run)
 {
 	if (run->tracing)
 		trace_flush(&run->trace);
@@ -104,7 +59,10 @@ static void flush_output(Run *run)
 		return;
 	if (run->output.len && !run->output_closed && !say_write(STDOUT_FILENO, run->output.data, run->output.len)) {
 		run->output_closed = true;
-		if (errno == EPIPE)
+		if (errno == EPIPE && run_is_linux(run)) { /* its programs hear of it */
+			linux_output_closed(run->loaded.machine, STDOUT_FILENO);
+			run->output_closed = false;
+		} else if (errno == EPIPE)
 			outcome_set(&run->outcome, "output-closed", EXIT_SIGNAL + 13, "nobody reads the output any more");
 		else
 			outcome_set(&run->outcome, "failed", EXIT_HUSK, "cannot write the output: %s", strerror(errno));
@@ -118,20 +76,23 @@ static void on_output(void *ctx, const u8 *bytes, size_t len)
 
 	buf_add(&run->output, bytes, len);
 	if (!run->tracing && (run->output.len >= OUTPUT_AT || run->output.failed))
-		flush_output(run);
+		run_flush(run);
 }
 
 /* What a guest says about a vCPU that failed while others go on. */
 static void on_errors(void *ctx, const u8 *bytes, size_t len)
 {
-	flush_output(ctx);
-	fwrite(bytes, 1, len, stderr);
+	Run *run = ctx;
+
+	run_flush(run);
+	if (!say_write(STDERR_FILENO, bytes, len) && errno == EPIPE && run_is_linux(run))
+		linux_output_closed(run->loaded.machine, STDERR_FILENO);
 }
 
 /* --verbose: behind what the guest has printed before. */
 static void on_note(void *ctx, const u8 *bytes, size_t len)
 {
-	flush_output(ctx);
+	run_flush(ctx);
 	say_write(STDERR_FILENO, bytes, len);
 }
 
@@ -151,87 +112,6 @@ static void summarize(const Run *run)
 	buf_fini(&text);
 }
 
-/* ---- Input ---- */
-
-static int input_whole(Run *run, const char *path)
-{
-	Buf data, error;
-	int code;
-
-	buf_init(&data);
-	buf_init(&error);
-	code = file_read(path, FILE_LIMIT, &data, &error);
-	if (code == 0)
-		machine_input(run->loaded.machine, data.data, data.len);
-	else
-		outcome_set(&run->outcome, "failed", code, "%s", buf_text(&error));
-	if (code == 0)
-		machine_input_end(run->loaded.machine);
-	buf_fini(&data);
-	buf_fini(&error);
-	return code;
-}
-
-static void input_end(Run *run)
-{
-	machine_input_end(run->loaded.machine);
-	run->input_fd = -1;
-}
-
-/* Takes what can be read at once; called when the descriptor is ready. */
-static void input_take(Run *run)
-{
-	u8 bytes[4096];
-	ssize_t n = read(run->input_fd, bytes, sizeof bytes);
-
-	if (n > 0)
-		machine_input(run->loaded.machine, bytes, (size_t)n);
-	else if (n == 0 || (errno != EINTR && errno != EAGAIN))
-		input_end(run);
-}
-
-/* Waits for input, at most so long; takes what there is. */
-static void input_wait(Run *run, double seconds)
-{
-	bool may = terminal_may_read();
-
-	if (!may && (seconds < 0 || seconds > BACKGROUND_SECONDS))
-		seconds = BACKGROUND_SECONDS;
-	if (terminal_wait(may ? run->input_fd : -1, seconds))
-		input_take(run);
-}
-
-static void input_poll(Run *run)
-{
-	while (run->input_fd >= 0 && terminal_may_read() && machine_input_pending(run->loaded.machine) < INPUT_AHEAD &&
-	       terminal_wait(run->input_fd, 0))
-		input_take(run);
-}
-
-static int input_start(Run *run)
-{
-	struct stat info;
-
-	run->input_fd = -1;
-	if (run->options->input)
-		return input_whole(run, run->options->input);
-	for (u32 i = 0; i < run->loaded.file_count; i++) {
-		if (strcmp(run->loaded.files[i].name, "standard input") == 0) {
-			input_end(run);
-			return 0;
-		}
-	}
-	if (fstat(STDIN_FILENO, &info) < 0) {
-		input_end(run);
-		return 0;
-	}
-	if (S_ISREG(info.st_mode))
-		return input_whole(run, "-");
-	run->input_fd = STDIN_FILENO;
-	input_poll(run);
-	return 0;
-}
-
 /* Does the machine have anything to do with a keyboard? */
 static bool reads_keys(const Isa *isa)
 {
@@ -241,138 +121,6 @@ static bool reads_keys(const Isa *isa)
 		if (isa->handlers[i].kind == ISA_EVENT)
 			return true;
 	return false;
-}
-
-/* ---- The loop ---- */
-
-static double seconds_left(const Run *run, double most)
-{
-	double left = run->deadline > 0 ? run->deadline - terminal_now() : most;
-
-	if (run->deadline > 0 && left < 0)
-		left = 0;
-	return most >= 0 && left > most ? most : left;
-}
-
-/* True when something other than the guest ends the run. */
-static bool has_to_end(Run *run)
-{
-	int number = terminal_signal();
-
-	if (run->output_closed)
-		return true;
-	if (number)
-		outcome_set(&run->outcome, "interrupted", EXIT_SIGNAL + number, "ended by signal %d (%s)", number,
-			    strsignal(number));
-	else if (run->deadline > 0 && terminal_now() >= run->deadline)
-		outcome_set(&run->outcome, "timeout", EXIT_TIMEOUT, "the time of %g s is over", run->options->timeout);
-	else if (machine_icount(run->loaded.machine) >= run->fuel_end)
-		outcome_set(&run->outcome, "fuel", EXIT_LIMIT, "the fuel of %llu instructions is used up",
-			    (unsigned long long)run->options->fuel);
-	else
-		return false;
-	return true;
-}
-
-/* Chooses the length of the next slice by the time the last one took. */
-static void adapt_slice(Run *run, double took, u64 done)
-{
-	if (done < run->slice / 2)
-		return;
-	if (took < SLICE_SECONDS / 2 && run->slice < SLICE_MOST)
-		run->slice *= 2;
-	else if (took > SLICE_SECONDS * 2 && run->slice > SLICE_LEAST)
-		run->slice /= 2;
-}
-
-/* After a slice in which the guest did little else than look for a key that was not there: wait for one. */
-static void rest(Run *run, const MachineStats *before)
-{
-	MachineStats now;
-
-	machine_stats(run->loaded.machine, &now);
-	if (run->input_fd < 0 || now.output_bytes != before->output_bytes || now.input_bytes != before->input_bytes ||
-	    (now.key_polls - before->key_polls) * 16 < now.icount - before->icount)
-		return;
-	run->slice = SLICE_IDLE;
-	input_wait(run, seconds_left(run, IDLE_SECONDS));
-}
-
-static MachineStop run_slice(Run *run)
-{
-	u64 left = run->fuel_end - machine_icount(run->loaded.machine);
-	u64 count = left < run->slice ? left : run->slice;
-
-	if (run->tracing)
-		return trace_run(&run->trace, count);
-	return machine_run(run->loaded.machine, count);
-}
-
-/* The machine's time goes on with ours. */
-static void set_time(Run *run)
-{
-	double passed = (terminal_now() - run->start) * 1e9;
-
-	machine_set_time(run->loaded.machine, run->time_before + (passed > 0 ? (u64)passed : 0));
-}
-
-/* Every vCPU sleeps or waits for input, the first until `wake`: so do we. */
-static void sleep_until(Run *run, u64 wake)
-{
-	u64 now;
-	double seconds;
-
-	set_time(run);
-	now = machine_time(run->loaded.machine);
-	if (wake <= now)
-		return;
-	seconds = seconds_left(run, wake - now > (u64)1 << 62 ? -1 : (double)(wake - now) * 1e-9);
-	if (machine_input_pending(run->loaded.machine) < INPUT_AHEAD)
-		input_wait(run, seconds);
-	else
-		terminal_wait(-1, seconds);
-}
-
-static void run_loop(Run *run)
-{
-	Machine *machine = run->loaded.machine;
-	double speed = run->options->speed > 0 ? run->options->speed : 1;
-
-	while (!has_to_end(run)) {
-		double before = terminal_now();
-		MachineStats stats;
-		MachineStop stop;
-
-		machine_stats(machine, &stats);
-		set_time(run);
-		stop = run_slice(run);
-		flush_output(run);
-		switch (stop.kind) {
-		case STOP_BUDGET:
-			adapt_slice(run, terminal_now() - before, machine_icount(machine) - stats.icount);
-			input_poll(run);
-			rest(run, &stats);
-			break;
-		case STOP_FRAME:
-			if (run->live)
-				screen_frame(&run->screen, machine, speed);
-			input_poll(run);
-			break;
-		case STOP_SLEEP:
-			sleep_until(run, stop.code);
-			break;
-		case STOP_WAIT:
-			if (run->input_fd < 0)
-				machine_input_end(machine);
-			else
-				input_wait(run, seconds_left(run, -1));
-			break;
-		default:
-			if (!run->output_closed) /* what it said last was lost: that is how the run ended */
-				outcome_of_stop(&run->outcome, &run->loaded, &stop);
-			return;
-		}
-	}
 }
 
 /* ---- Before and after ---- */
@@ -473,13 +221,20 @@ static void run_machine(Run *run)
 	run->start = terminal_now();
 	run->time_before = machine_time(machine);
 	run->deadline = options->timeout > 0 ? run->start + options->timeout : 0;
-	terminal_open(!options->input && reads_keys(run->loaded.isa), run->live);
-	if (input_start(run) == 0)
-		run_loop(run);
+	if (run_is_linux(run)) {
+		terminal_open_guest();
+		run_linux(run);
+	} else {
+		terminal_open(!options->input && reads_keys(run->loaded.isa), run->live);
+		if (run_input_start(run) == 0)
+			run_loop(run);
+	}
 	terminal_close();
 	run->live = false;
-	flush_output(run);
+	run_flush(run);
 	run->outcome.seconds = terminal_now() - run->start;
+	if (run_is_linux(run))
+		run_linux_outcome(run);
 	if (run->tracing && trace_close(&run->trace))
 		run->outcome.code = EXIT_HUSK;
 	if (strcmp(run->outcome.state, "interrupted") == 0 && isatty(STDERR_FILENO))
@@ -511,9 +266,64 @@ static int start_at(Loaded *loaded, const char *text)
 	return 0;
 }
 
+/* Everything behind a Linux program is for it. */
+static bool takes_all(Command *command, const char *operand)
+{
+	RunOptions *options = command->options;
+
+	if (command->operand_count == 1)
+		options->takes_all = linux_options_is_program(&options->system, operand);
+	return options->takes_all;
+}
+
+static int load_plain(Run *run, const Command *command, const LoadOptions *how)
+{
+	int code = load_all(&run->loaded, how, command->operands, command->operand_count);
+
+	if (!code && run_is_linux(run) && command->rest_count)
+		buf_printf(&run->loaded.error, "arguments of Linux programs need an ELF file, or -L or --root");
+	else if (!code && command->rest_count)
+		buf_printf(&run->loaded.error, "%s takes no arguments behind --", run->loaded.isa->name);
+	else if (!code && !run_is_linux(run) && linux_options_given(&run->options->system))
+		buf_printf(&run->loaded.error, "%s runs no Linux programs: -L, --root, --dir, --env ... are for those",
+			   run->loaded.isa->name);
+	else
+		return code;
+	return EXIT_HUSK;
+}
+
+static u64 real_time(bool fixed)
+{
+	enum { THE_YEAR_2020 = 1577836800 };
+	struct timespec now;
+
+	if (fixed)
+		return THE_YEAR_2020 * (u64)1000000000;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (u64)now.tv_sec * 1000000000 + (u64)now.tv_nsec;
+}
+
+static int load_linux(Run *run, const Command *command, LoadOptions *how)
+{
+	LinuxConfig *config = &run->system;
+	int code = linux_options_config(&run->options->system, &run->loaded, config);
+
+	if (!code)
+		code = linux_options_program(command->operands[0], command->rest, command->rest_count, &run->loaded, config);
+	if (!code)
+		code = run_linux_strace(run, run->options->strace, config);
+	config->real_time = real_time(run->options->deterministic);
+	run_linux_terminal(run, &run->terminal);
+	config->terminal = &run->terminal;
+	how->system = config;
+	if (!code)
+		code = load_isa(&run->loaded, how);
+	return code ? code : load_machine(&run->loaded, how);
+}
+
 static int run_run(Command *command)
 {
-	Run run = {.options = command->options};
+	Run run = {.options = command->options, .strace_fd = -1};
 	LoadOptions how = run.options->load;
 	int code;
 
@@ -523,11 +333,9 @@ static int run_run(Command *command)
 	buf_init(&run.output);
 	how.live = !run.options->deterministic;
 	how.jitter_seed = how.live ? (u64)(terminal_now() * 1e9) ^ (u64)getpid() << 40 : 0;
-	code = load_all(&run.loaded, &how, command->operands, command->operand_count);
-	if (!code && command->rest_count) {
-		buf_printf(&run.loaded.error, "%s takes no arguments behind --", run.loaded.isa->name);
-		code = EXIT_HUSK;
-	}
+	if (how.live && getrandom(&how.random_seed, sizeof how.random_seed, GRND_NONBLOCK) < 0)
+		how.random_seed = how.jitter_seed;
+	code = run.options->takes_all ? load_linux(&run, command, &how) : load_plain(&run, command, &how);
 	if (!code && run.options->pc)
 		code = start_at(&run.loaded, run.options->pc);
 	if (!code && (load_is_input(&run.loaded, run.options->trace, "the trace") ||
@@ -564,6 +372,7 @@ const Verb verb_run = {
 	.min_operands = 1,
 	.max_operands = 1000,
 	.takes_rest = true,
+	.takes_all = takes_all,
 	.options = run_options,
 	.options_size = sizeof(RunOptions),
 	.text = "The guest's console is stdin and stdout. A regular file as stdin is given to it whole before its first\n"

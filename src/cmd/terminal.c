@@ -24,6 +24,7 @@
 #include "cmd/say.h"
 
 static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+static const int passing[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH};
 static const int crashing[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS};
 
 static volatile sig_atomic_t asked_to_end; /* the signal */
@@ -31,9 +32,13 @@ static volatile sig_atomic_t is_raw;       /* stdin is to be raw while we are in
 static volatile sig_atomic_t has_screen;   /* the alternate screen is shown */
 static volatile sig_atomic_t in_background;/* the last time we looked */
 static volatile sig_atomic_t is_guarded;   /* the handlers for stopping, going on and crashing are in place */
+static volatile sig_atomic_t passes;       /* signals are the guest's: terminal_open_guest */
+static volatile sig_atomic_t arrived[COUNT_OF(passing)];
+static volatile sig_atomic_t last_words;   /* how often it was asked to end */
 static volatile sig_atomic_t screen_lost;  /* it was left and entered again: empty now */
 static struct termios cooked, raw_mode;    /* written before is_raw is set */
-static struct sigaction before_ending[COUNT_OF(ending)], before_crash[COUNT_OF(crashing)];
+static struct sigaction before_ending[COUNT_OF(ending)], before_pass[COUNT_OF(passing)],
+	before_crash[COUNT_OF(crashing)];
 static struct sigaction before_stop, before_continue;
 static char crash_stack[32 * 1024];
 
@@ -80,6 +85,22 @@ static void on_ending(int number)
 		_exit(EXIT_SIGNAL + number);
 	}
 	asked_to_end = number;
+	errno = error;
+}
+
+static void on_pass(int number)
+{
+	int error = errno;
+
+	if (number == SIGTERM || number == SIGHUP)
+		last_words++;
+	if (last_words >= 3) {
+		put_back();
+		_exit(EXIT_SIGNAL + number);
+	}
+	for (size_t i = 0; i < COUNT_OF(passing); i++)
+		if (passing[i] == number)
+			arrived[i] = 1;
 	errno = error;
 }
 
@@ -171,9 +192,28 @@ void terminal_open(bool raw, bool screen)
 	}
 }
 
+void terminal_open_guest(void)
+{
+	last_words = asked_to_end = in_background = is_raw = has_screen = 0;
+	passes = is_guarded = 1;
+	for (size_t i = 0; i < COUNT_OF(passing); i++) {
+		arrived[i] = 0;
+		handle(passing[i], on_pass, 0, &before_pass[i]);
+		if (before_pass[i].sa_handler == SIG_IGN) /* started with nohup: stays ignored */
+			sigaction(passing[i], &before_pass[i], NULL);
+	}
+	if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &cooked) < 0)
+		memset(&cooked, 0, sizeof cooked);
+	guard();
+}
+
 void terminal_close(void)
 {
 	put_back();
+	if (passes) {
+		for (size_t i = 0; i < COUNT_OF(passing); i++)
+			sigaction(passing[i], &before_pass[i], NULL);
+	}
 	is_raw = has_screen = 0;
 	if (is_guarded) {
 		is_guarded = 0;
@@ -182,8 +222,9 @@ void terminal_close(void)
 		for (size_t i = 0; i < COUNT_OF(crashing); i++)
 			sigaction(crashing[i], &before_crash[i], NULL);
 	}
-	for (size_t i = 0; i < COUNT_OF(ending); i++)
+	for (size_t i = 0; i < COUNT_OF(ending) && !passes; i++)
 		sigaction(ending[i], &before_ending[i], NULL);
+	passes = 0;
 }
 
 bool terminal_screen_lost(void)
@@ -212,10 +253,84 @@ bool terminal_may_read(void)
 	return mine;
 }
 
-bool terminal_wait(int fd, double seconds)
+u64 terminal_take_signals(void)
+{
+	u64 set = 0;
+
+	for (size_t i = 0; i < COUNT_OF(passing); i++) {
+		if (!arrived[i])
+			continue;
+		arrived[i] = 0;
+		set |= (u64)1 << (passing[i] - 1);
+	}
+	return set;
+}
+
+/* struct termios as the kernel has it: four words of flags, the line discipline, 19 characters. */
+bool terminal_get_mode(u8 *mode)
+{
+	struct termios now;
+	u32 flags[4];
+
+	if (is_raw) /* what was set, also while we are in the background */
+		now = raw_mode;
+	else if (tcgetattr(STDIN_FILENO, &now) < 0)
+		return false;
+	flags[0] = now.c_iflag;
+	flags[1] = now.c_oflag;
+	flags[2] = now.c_cflag;
+	flags[3] = now.c_lflag;
+	memcpy(mode, flags, sizeof flags);
+	mode[16] = now.c_line;
+	memcpy(mode + 17, now.c_cc, TERMINAL_MODE - 17);
+	return true;
+}
+
+bool terminal_set_mode(const u8 *mode)
+{
+	struct termios next = cooked;
+	u32 flags[4];
+
+	if (!passes || !isatty(STDIN_FILENO))
+		return false;
+	memcpy(flags, mode, sizeof flags);
+	next.c_iflag = flags[0];
+	next.c_oflag = flags[1];
+	next.c_cflag = flags[2];
+	next.c_lflag = flags[3];
+	next.c_line = mode[16];
+	memcpy(next.c_cc, mode + 17, TERMINAL_MODE - 17);
+	is_raw = 0; /* no handler may see half of it */
+	raw_mode = next;
+	is_raw = 1;
+	take();
+	return true;
+}
+
+bool terminal_get_size(u8 *size)
+{
+	struct winsize now;
+
+	for (int fd = 0; fd < 3; fd++) {
+		if (ioctl(fd, TIOCGWINSZ, &now) < 0)
+			continue;
+		memcpy(size, &now, TERMINAL_SIZE);
+		return true;
+	}
+	return false;
+}
+
+static bool anything_arrived(void)
+{
+	for (size_t i = 0; i < COUNT_OF(arrived); i++)
+		if (arrived[i])
+			return true;
+	return false;
+}
+
+int terminal_poll(struct pollfd *fds, u32 count, double seconds)
 {
 	struct timespec time, *limit = NULL;
-	struct pollfd poll = {.fd = fd, .events = POLLIN};
 	sigset_t block, before;
 	int ready = 0;
 
@@ -225,13 +340,20 @@ bool terminal_wait(int fd, double seconds)
 		limit = &time;
 	}
 	sigemptyset(&block);
-	for (size_t i = 0; i < COUNT_OF(ending); i++)
-		sigaddset(&block, ending[i]);
+	for (size_t i = 0; i < COUNT_OF(passing); i++)
+		sigaddset(&block, passing[i]);
 	sigprocmask(SIG_BLOCK, &block, &before);
-	if (!asked_to_end)
-		ready = ppoll(&poll, fd >= 0 ? 1 : 0, limit, &before);
+	if (!asked_to_end && !anything_arrived())
+		ready = ppoll(fds, count, limit, &before);
 	sigprocmask(SIG_SETMASK, &before, NULL);
-	return ready > 0;
+	return ready;
+}
+
+bool terminal_wait(int fd, double seconds)
+{
+	struct pollfd poll = {.fd = fd, .events = POLLIN};
+
+	return terminal_poll(&poll, fd >= 0 ? 1 : 0, seconds) > 0;
 }
 
 bool terminal_size(u32 *columns, u32 *rows)

@@ -7,11 +7,15 @@
  * SIGHUP, SIGQUIT, a crash of husk itself, suspension) the terminal is put back as it was, and made raw again when
  * husk continues in the foreground.
  *
+ * A guest with signals and terminal modes of its own (a Linux program) gets both: terminal_open_guest.
+ *
  * Signals have no context argument, so this is the one place of husk with variables that change. One Terminal at a
  * time.
  */
 #ifndef CMD_TERMINAL_H
 #define CMD_TERMINAL_H
+
+#include <poll.h>
 
 #include "base/types.h"
 
@@ -29,6 +33,20 @@ int terminal_signal(void);
 /* May stdin be read now? Not while husk is in the background of its terminal: reading would stop it. Makes the terminal
  * raw again when husk has come back to the foreground (a shell tells only a stopped job about that). */
 bool terminal_may_read(void);
+
+/* In place of terminal_open, for a guest that handles signals itself: SIGINT, SIGQUIT, SIGTERM, SIGHUP and SIGWINCH are
+ * noted, and none ends husk, but the third SIGTERM or SIGHUP that the guest has not died of. */
+void terminal_open_guest(void);
+/* Those that came since the last call: bit n - 1 is signal n. */
+u64 terminal_take_signals(void);
+/* The modes of the terminal on stdin as struct termios of Linux (TERMINAL_MODE bytes). Set: until terminal_close. */
+enum { TERMINAL_MODE = 36, TERMINAL_SIZE = 8 };
+bool terminal_get_mode(u8 *mode);
+bool terminal_set_mode(const u8 *mode);
+/* struct winsize of the terminal on stdin, stdout or stderr. */
+bool terminal_get_size(u8 *size);
+/* poll(), for `seconds` at most (negative: for ever); a signal ends it. How many are ready. */
+int terminal_poll(struct pollfd *fds, u32 count, double seconds);
 
 /* Waits until `fd` can be read, a signal asks husk to end, or `seconds` are over (negative: for ever). With fd -1 only
  * for the others. True when fd can be read (or is at its end). */

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "cmd/linux_options.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd/file.h"
+#include "cmd/say.h"
+#include "guests/guests.h"
+#include "linux/elf.h"
+
+extern char **environ;
+
+static int failed(Loaded *loaded, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static int failed(Loaded *loaded, int code, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	buf_vprintf(&loaded->error, format, args);
+	va_end(args);
+	return code;
+}
+
+bool linux_options_given(const LinuxOptions *options)
+{
+	return options->sysroot || options->root || options->directory || options->user || options->host_name ||
+	       options->folders.count || options->environment.count || options->limits.count ||
+	       options->host_environment || options->net;
+}
+
+bool linux_options_is_program(const LinuxOptions *options, const char *operand)
+{
+	u8 head[4] = {0};
+	bool elf = false;
+	int fd;
+
+	if (options->sysroot || options->root)
+		return true;
+	fd = open(operand, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd >= 0) {
+		elf = read(fd, head, sizeof head) == sizeof head && memcmp(head, "\177ELF", 4) == 0;
+		close(fd);
+	}
+	return elf;
+}
+
+static bool is_folder(const char *path)
+{
+	struct stat info;
+
+	return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+/* ---- The file system ---- */
+
+static int set_root(const LinuxOptions *options, Loaded *loaded, LinuxConfig *config)
+{
+	const char *colon;
+
+	if (options->sysroot && options->root)
+		return failed(loaded, EXIT_HUSK, "-L and --root are two ways to give one root: choose one");
+	config->root = options->sysroot ? options->sysroot : options->root;
+	config->root_writable = options->root != NULL;
+	if (!config->root)
+		return 0;
+	colon = options->root ? strrchr(options->root, ':') : NULL;
+	if (colon && !is_folder(options->root)) {
+		config->root = arena_strndup(&loaded->arena, options->root, (size_t)(colon - options->root));
+		config->root_changes = colon + 1;
+		if (!is_folder(config->root_changes))
+			return failed(loaded, EXIT_NOT_FOUND, "--root %s: no folder %s for the changes", options->root,
+				      config->root_changes);
+	}
+	if (!is_folder(config->root))
+		return failed(loaded, EXIT_NOT_FOUND, "%s is no folder", config->root);
+	return 0;
+}
+
+/* DIR[::PATH][:ro] */
+static int set_folder(const char *text, Loaded *loaded, LinuxMount *mount)
+{
+	char *host = arena_strdup(&loaded->arena, text), *guest;
+	size_t len = strlen(text);
+	char full[PATH_MAX];
+
+	if (!host)
+		return failed(loaded, EXIT_HUSK, "out of memory");
+	if (len > 3 && (strcmp(text + len - 3, ":ro") == 0 || strcmp(text + len - 3, ":rw") == 0)) {
+		mount->read_only = text[len - 1] == 'o';
+		host[len - 3] = '\0';
+	}
+	guest = strstr(host, "::");
+	if (guest) {
+		*guest = '\0';
+		guest += 2;
+	}
+	if (!realpath(host, full))
+		return failed(loaded, EXIT_NOT_FOUND, "--dir %s: cannot open %s: %s", text, host, strerror(errno));
+	mount->host = arena_strdup(&loaded->arena, full);
+	mount->guest = guest ? guest : mount->host;
+	if (mount->guest[0] != '/')
+		return failed(loaded, EXIT_HUSK, "--dir %s: %s is no absolute path", text, mount->guest);
+	return mount->host ? 0 : failed(loaded, EXIT_HUSK, "out of memory");
+}
+
+static int set_folders(const LinuxOptions *options, Loaded *loaded, LinuxConfig *config)
+{
+	LinuxMount *mounts = ARENA_ARRAY(&loaded->arena, LinuxMount, options->folders.count + 1);
+	int code = 0;
+
+	if (!mounts)
+		return failed(loaded, EXIT_HUSK, "out of memory");
+	for (u32 i = 0; i < options->folders.count && !code; i++)
+		code = set_folder(options->folders.items[i], loaded, &mounts[i]);
+	config->mounts = mounts;
+	config->mount_count = options->folders.count;
+	return code;
+}
+
+/* The path that this file of the host has in the guest, or NULL. */
+static const char *path_in_guest(Loaded *loaded, const LinuxConfig *config, const char *host)
+{
+	char file[PATH_MAX], root[PATH_MAX];
+	size_t len;
+
+	if (!realpath(host, file))
+		return NULL;
+	for (u32 i = config->mount_count; i-- > 0;) {
+		const LinuxMount *mount = &config->mounts[i];
+
+		len = strlen(mount->host);
+		if (strcmp(mount->host, "/") == 0)
+			len = 0;
+		if (strncmp(file, mount->host, len) == 0 && (file[len] == '/' || !file[len]))
+			return arena_printf(&loaded->arena, "%s%s", strcmp(mount->guest, "/") == 0 ? "" : mount->guest,
+					    file[len] ? file + len : "");
+	}
+	if (!config->root || !realpath(config->root, root))
+		return NULL;
+	len = strcmp(root, "/") == 0 ? 0 : strlen(root);
+	if (strncmp(file, root, len) != 0 || file[len] != '/')
+		return NULL;
+	/* Called by the name it was called by, not by what that is a link to: busybox looks at it. */
+	if (realpath(config->root, root) && strncmp(host, config->root, strlen(config->root)) == 0 &&
+	    host[strlen(config->root)] == '/' && !strstr(host, "/../"))
+		return arena_strdup(&loaded->arena, host + strlen(config->root));
+	return arena_strdup(&loaded->arena, file + len);
+}
+
+/* ---- The environment ---- */
+
+typedef struct Variables {
+	const char **items; /* in the arena */
+	u32 count, cap;
+} Variables;
+
+/* A variable replaces one of the same name. */
+static bool set_variable(Arena *arena, Variables *variables, const char *text)
+{
+	size_t len = strcspn(text, "=") + 1;
+
+	for (u32 i = 0; i < variables->count; i++) {
+		if (strncmp(variables->items[i], text, len) == 0) {
+			variables->items[i] = text;
+			return true;
+		}
+	}
+	if (!arena_grow(arena, (void **)&variables->items, &variables->cap, variables->count, sizeof(char *)))
+		return false;
+	variables->items[variables->count++] = text;
+	return true;
+}
+
+static int set_environment(const LinuxOptions *options, Loaded *loaded, LinuxConfig *config)
+{
+	static const char *const usual[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/",
+					    "LANG=C.UTF-8"};
+	const char *terminal = getenv("TERM");
+	Arena *arena = &loaded->arena;
+	Variables variables = {0};
+	bool good = true;
+
+	for (size_t i = 0; i < COUNT_OF(usual); i++)
+		good = good && set_variable(arena, &variables, usual[i]);
+	if (terminal && isatty(STDOUT_FILENO))
+		good = good && set_variable(arena, &variables, arena_printf(arena, "TERM=%s", terminal));
+	for (char **host = environ; options->host_environment && *host; host++)
+		if (strchr(*host, '='))
+			good = good && set_variable(arena, &variables, *host);
+	for (u32 i = 0; i < options->environment.count; i++) {
+		const char *text = options->environment.items[i], *value;
+
+		if (!*text || *text == '=')
+			return failed(loaded, EXIT_HUSK, "--env %s: write NAME=VALUE, or NAME for the value it has here", text);
+		if (!strchr(text, '=')) {
+			value = getenv(text);
+			if (!value)
+				continue;
+			text = arena_printf(arena, "%s=%s", text, value);
+		}
+		good = good && text && set_variable(arena, &variables, text);
+	}
+	config->environment = variables.items;
+	config->environment_count = variables.count;
+	return good ? 0 : failed(loaded, EXIT_HUSK, "out of memory");
+}
+
+/* ---- Who and how much ---- */
+
+static int set_user(const LinuxOptions *options, Loaded *loaded, LinuxConfig *config)
+{
+	const char *text = options->user;
+	char *end;
+
+	config->user = geteuid();
+	config->group = getegid();
+	if (!text)
+		return 0;
+	config->user = (u32)strtoul(text, &end, 10);
+	if (end != text && *end == '\0')
+		config->group = config->user;
+	else if (end != text && *end == ':' && end[1])
+		config->group = (u32)strtoul(end + 1, &end, 10);
+	if (end == text || *end)
+		return failed(loaded, EXIT_HUSK, "--user %s: write numbers, UID or UID:GID", text);
+	return 0;
+}
+
+static int set_limit(const char *text, Loaded *loaded, LinuxConfig *config)
+{
+	const struct {
+		const char *name;
+		unsigned kilo;
+		u64 *place;
+	} limits[] = {
+		{"processes", 1000, &config->process_limit}, {"files", 1000, &config->file_limit},
+		{"open", 1000, &config->open_limit},         {"storage", 1024, &config->storage_limit},
+		{"output", 1024, &config->output_limit},
+	};
+	size_t len = strcspn(text, "=");
+
+	for (size_t i = 0; i < COUNT_OF(limits); i++) {
+		if (strlen(limits[i].name) != len || memcmp(limits[i].name, text, len) != 0)
+			continue;
+		if (!text[len] || !opt_number(text + len + 1, limits[i].kilo, limits[i].place) || !*limits[i].place)
+			return failed(loaded, EXIT_HUSK, "--limit %s: not a number greater than 0", text);
+		return 0;
+	}
+	return failed(loaded, EXIT_HUSK, "--limit %s: there are processes, files, open, storage, output", text);
+}
+
+int linux_options_config(const LinuxOptions *options, Loaded *loaded, LinuxConfig *config)
+{
+	char here[PATH_MAX];
+	int code = set_root(options, loaded, config);
+
+	if (!code)
+		code = set_folders(options, loaded, config);
+	if (!code)
+		code = set_environment(options, loaded, config);
+	if (!code)
+		code = set_user(options, loaded, config);
+	for (u32 i = 0; i < options->limits.count && !code; i++)
+		code = set_limit(options->limits.items[i], loaded, config);
+	config->net = options->net;
+	config->host_name = options->host_name;
+	config->directory = options->directory;
+	if (!config->directory && config->mount_count && getcwd(here, sizeof here))
+		config->directory = path_in_guest(loaded, config, here);
+	if (config->directory && config->directory[0] != '/' && !code)
+		return failed(loaded, EXIT_HUSK, "--cwd %s: no absolute path", config->directory);
+	return code;
+}
+
+/* ---- The program ---- */
+
+/* What the guest has at this path, opened; -1. Symbolic links are followed within the folder. */
+static int open_in_guest(const LinuxConfig *config, const char *path)
+{
+	const char *folders[] = {config->root_changes, config->root};
+
+	for (u32 i = config->mount_count; i-- > 0;) {
+		const LinuxMount *mount = &config->mounts[i];
+		size_t len = strcmp(mount->guest, "/") == 0 ? 0 : strlen(mount->guest);
+
+		if (strncmp(path, mount->guest, len) == 0 && path[len] == '/')
+			return file_open_beneath(mount->host, path + len);
+	}
+	for (size_t i = 0; i < COUNT_OF(folders); i++) {
+		int fd = folders[i] ? file_open_beneath(folders[i], path) : -1;
+
+		if (fd >= 0)
+			return fd;
+	}
+	return -1;
+}
+
+static bool read_in_guest(Loaded *loaded, const LinuxConfig *config, const char *path, Buf *data)
+{
+	int fd = open_in_guest(config, path);
+	bool good;
+
+	if (fd < 0)
+		return false;
+	buf_clear(data);
+	good = file_read_open(fd, path, FILE_LIMIT, data, &loaded->error) == 0;
+	close(fd);
+	return good;
+}
+
+/* Looks for a word in the guest's PATH. */
+static const char *find_in_path(Loaded *loaded, const LinuxConfig *config, const char *name)
+{
+	const char *list = "";
+
+	for (u32 i = 0; i < config->environment_count; i++)
+		if (strncmp(config->environment[i], "PATH=", 5) == 0)
+			list = config->environment[i] + 5;
+	while (*list) {
+		size_t len = strcspn(list, ":");
+		const char *path = arena_printf(&loaded->arena, "%.*s/%s", (int)len, list, name);
+		int fd = path ? open_in_guest(config, path) : -1;
+
+		if (fd >= 0) {
+			close(fd);
+			return path;
+		}
+		list += len + (list[len] == ':');
+	}
+	return NULL;
+}
+
+static i64 read_bytes(void *ctx, void *to, u64 len, u64 offset)
+{
+	const Buf *data = ctx;
+	u64 left = offset < data->len ? data->len - offset : 0;
+
+	len = len < left ? len : left;
+	memcpy(to, data->data + (len ? offset : 0), len);
+	return (i64)len;
+}
+
+/* The dynamic linker that it needs, or NULL; whoever loads it says what else is wrong with it. */
+static const char *interpreter_of(LoadedFile *file, Arena *arena)
+{
+	ElfProgram *program = ARENA_NEW(arena, ElfProgram);
+	const ElfSource source = {.name = file->name, .size = file->data.len, .ctx = &file->data, .read = read_bytes};
+	ElfWanted wanted = {.limit = ~(u64)0xFFFF};
+
+	if (!program || file->data.len < ELF_HEADER || !elf_is(file->data.data, file->data.len))
+		return NULL;
+	memcpy(&wanted.machine, file->data.data + 18, sizeof wanted.machine);
+	return elf_read(&source, &wanted, program, NULL) == 0 && program->interpreter[0] ? program->interpreter : NULL;
+}
+
+/* A program that needs a dynamic linker must find it: says where one is, as whoever loads it can't know. */
+static int check_interpreter(LoadedFile *file, Loaded *loaded, const LinuxConfig *config)
+{
+	static const char *const usual[] = {"/usr/riscv64-linux-gnu"};
+	const char *interpreter = interpreter_of(file, &loaded->arena);
+	int fd = interpreter ? open_in_guest(config, interpreter) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	if (!interpreter || fd >= 0)
+		return 0;
+	failed(loaded, 0, "%s needs %s, which is not there", file->name, interpreter);
+	if (config->root) {
+		buf_printf(&loaded->hint, "%s has none: give the folder that has it", config->root);
+		return EXIT_NOT_RUNNABLE;
+	}
+	buf_str(&loaded->hint, "give the folder that has it with -L");
+	for (size_t i = 0; i < COUNT_OF(usual); i++) {
+		fd = file_open_beneath(usual[i], interpreter);
+		if (fd < 0)
+			continue;
+		close(fd);
+		buf_printf(&loaded->hint, ", for instance -L %s", usual[i]);
+		return EXIT_NOT_RUNNABLE;
+	}
+	buf_str(&loaded->hint, " (tools/debian-rv64 makes one), or link the program with -static");
+	return EXIT_NOT_RUNNABLE;
+}
+
+/* Finds it: its path in the guest, or NULL when it is a file of the host that the guest does not see. */
+static const char *find_program(const char *name, Loaded *loaded, const LinuxConfig *config, Buf *data)
+{
+	const char *found;
+
+	if (name[0] == '/' && read_in_guest(loaded, config, name, data))
+		return name;
+	if (!strchr(name, '/') && access(name, R_OK) != 0) {
+		found = find_in_path(loaded, config, name);
+		if (found && read_in_guest(loaded, config, found, data))
+			return found;
+	}
+	found = path_in_guest(loaded, config, name);
+	return found && read_in_guest(loaded, config, found, data) ? found : NULL;
+}
+
+int linux_options_program(const char *name, const char *const *arguments, u32 count, Loaded *loaded, LinuxConfig *config)
+{
+	const char **all = ARENA_ARRAY(&loaded->arena, const char *, count + 2);
+	LoadedFile *file = ARENA_NEW(&loaded->arena, LoadedFile);
+	char full[PATH_MAX];
+	int code;
+
+	if (!all || !file)
+		return failed(loaded, EXIT_HUSK, "out of memory");
+	*file = (LoadedFile){.name = name};
+	loaded->files = file;
+	loaded->file_count = 1;
+	buf_init(&file->data);
+	config->program = find_program(name, loaded, config, &file->data);
+	all[0] = config->program && strchr(name, '/') ? config->program : name;
+	if (!config->program) {
+		if (loaded->error.len)
+			return EXIT_NOT_RUNNABLE;
+		code = file_read(name, FILE_LIMIT, &file->data, &loaded->error);
+		if (code && config->root)
+			buf_printf(&loaded->hint, "neither here nor in %s", config->root);
+		if (code)
+			return code;
+		if (realpath(name, full))
+			config->program = arena_strdup(&loaded->arena, full);
+	}
+	if (file->data.len == 0)
+		return failed(loaded, EXIT_NOT_RUNNABLE, "%s is empty", name);
+	if (count && strcmp(arguments[0], "--") == 0) {
+		arguments++;
+		count--;
+	}
+	memcpy(all + 1, arguments, count * sizeof *all);
+	config->arguments = all;
+	config->argument_count = count + 1;
+	return check_interpreter(file, loaded, config);
+}
