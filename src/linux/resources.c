@@ -388,6 +388,14 @@ i64 sys_membarrier(Task *task, const u64 *a)
 	return (i32)a[0] > 0 && (i32)a[0] <= 16 && !(a[0] & (a[0] - 1)) ? 0 : -EINVAL;
 }
 
+/* Restartable sequences: libraries do without when the kernel is built without them. */
+i64 sys_rseq(Task *task, const u64 *a)
+{
+	(void)task;
+	(void)a;
+	return -ENOSYS;
+}
+
 /* ---- What a locked container refuses ---- */
 
 static i64 refused(void)
