@@ -181,6 +181,9 @@ static bool left_out(const Block *block)
 
 		if ((word & 0xFFF0707F) == 0x6010101B) /* ctzw */
 			return true;
+		/* vmvNr.v, vlNr.v, vsNr.v: qemu-riscv64 7.2 has them without having vectors */
+		if ((word & 0xFC00707F) == 0x9C003057 || ((word & 0x0DF0005F) == 0x00800007 && (word >> 12 & 7) - 1 > 3))
+			return true;
 		/* counters of events, which nobody but qemu has */
 		if ((word & 0x7F) == 0x73 && word >> 25 == 0x60 && (word >> 20 & 31) > 2)
 			return true;
@@ -318,8 +321,9 @@ static bool run_here(Rig *rig, const Block *block, BlockResult *result)
 		result->end.f[i] = machine_slot(m, rig->f + i);
 	}
 	result->end.fcsr = machine_slot(m, rig->frm) << 5 | machine_slot(m, rig->fflags);
-	if (memcmp(code, block->code, block->len) != 0)
-		return false;
+	for (u32 i = 0; i < BLOCK_PAGE; i++)
+		if (code[i] != (i < block->len ? block->code[i] : i & 1 ? 0x90 : 0x02))
+			return false;
 	result->memory = block_hash_cells(0, data, BLOCK_WRITABLE / 8);
 	result->memory = block_hash_cells(result->memory, (const Word *)(void *)code, BLOCK_PAGE / 8);
 	return true;
