@@ -284,7 +284,7 @@ static void finish_symbols(Assembler *as)
 		const AsmSym *symbol = &as->symbols[i];
 		AsmSymbol *out = &program->symbols[program->symbol_count];
 
-		if (symbol->replaced)
+		if (symbol->replaced || symbol->local)
 			continue;
 		program->symbol_count++;
 		*out = (AsmSymbol){.name = symbol->name, .value = symbol->value, .space = symbol->space,

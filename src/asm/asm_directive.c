@@ -17,10 +17,24 @@ static const IsaDirective *directive_of(const Assembler *as, const AsmStmt *stmt
 	return &as->dialect->directives[stmt->directive];
 }
 
+/* `.rodata.str1.8` of compilers is a part of .rodata, `.text.startup` of the code. */
+static bool is_part_of(const Assembler *as, const char *section, const char *name, size_t len)
+{
+	size_t n = strlen(section);
+
+	return as->dialect->gnu && len >= n && !memcmp(name, section, n) && (len == n || name[n] == '.');
+}
+
 /* The section or space of this name, as an index into places; or ASM_NO_INDEX. */
 static u32 find_place(const Assembler *as, const char *name, size_t len)
 {
 	u16 space;
+
+	if (is_part_of(as, ".text", name, len))
+		return as->isa->code_space;
+	for (u32 i = 0; i < as->dialect->section_count; i++)
+		if (is_part_of(as, as->dialect->sections[i].name, name, len))
+			return as->isa->space_count + i;
 
 	for (u32 i = 0; i < as->dialect->section_count; i++)
 		if (strlen(as->dialect->sections[i].name) == len && !memcmp(as->dialect->sections[i].name, name, len))
@@ -159,7 +173,9 @@ bool asm_directive_check(Assembler *as, AsmStmt *stmt)
 		const AsmToken *token = &stmt->span.tokens[0];
 		u32 place;
 
-		if (d->section ? token->kind != TOKEN_END : token->kind != TOKEN_NAME || stmt->span.count != 1) {
+		bool more = stmt->span.count != 1 && !(as->dialect->gnu && at_comma(stmt, 1)); /* flags of GNU sections */
+
+		if (d->section ? token->kind != TOKEN_END : token->kind != TOKEN_NAME || more) {
 			asm_error(as, &stmt->span, token, NULL, d->section ? "%s takes no operand"
 									   : "%s wants the name of a space", d->name);
 			return false;
@@ -277,6 +293,27 @@ static void walk_values(Assembler *as, AsmStmt *stmt, bool is_string)
 	}
 }
 
+/* Gaps in code hold instructions that do nothing: the longest first. */
+static void fill_code(const Assembler *as, const IsaDirective *d, u64 *out, u64 count)
+{
+	const Isa *isa = as->isa;
+
+	for (u32 i = 0; i < COUNT_OF(d->fills) && d->fills[i]; i++) {
+		u32 f = strmap_get(&isa->mnemonics, d->fills[i], strlen(d->fills[i]), ASM_NO_INDEX);
+		u64 w[ISA_WORDS] = {0};
+		unsigned bad;
+		u32 cells;
+
+		while (f != ASM_NO_INDEX && isa->forms[f].syntax_count)
+			f = isa->form_next[f];
+		if (f == ASM_NO_INDEX || !isa_encode(isa, &isa->insns[isa->forms[f].insn], isa->forms[f].bound, w, &bad))
+			continue;
+		cells = asm_form_cells(isa, &isa->forms[f]);
+		for (; count >= cells; count -= cells, out += cells)
+			isa_word_to_cells(isa, w, isa->insns[isa->forms[f].insn].bits, out);
+	}
+}
+
 static void walk_space(Assembler *as, AsmStmt *stmt, bool align)
 {
 	const IsaDirective *d = directive_of(as, stmt);
@@ -288,20 +325,25 @@ static void walk_space(Assembler *as, AsmStmt *stmt, bool align)
 		return;
 	if (at < stmt->span.count)
 		number_at(as, stmt, &at, &fill);
-	if (v < 0 || (d->nonzero && v == 0 && as->writing) || (align && v <= 0)) {
+	if (v < 0 || (d->nonzero && v == 0 && as->writing) || (align && !d->power && v <= 0) || (d->power && v > 20)) {
 		if (as->writing)
-			asm_error(as, &stmt->span, &stmt->span.tokens[0], NULL, "%s wants %s, not %lld", d->name,
-				  d->nonzero || align ? "a number above 0" : "0 or more", (long long)v);
+			asm_error(as, &stmt->span, &stmt->span.tokens[0], d->power ? "it is a power of two: 3 stands for 8" : NULL,
+				  "%s wants %s, not %lld", d->name,
+				  d->power ? "0 to 20" : d->nonzero || align ? "a number above 0" : "0 or more", (long long)v);
 		return;
 	}
 	count = (u64)v;
 	if (!align && d->bits)
 		count = count > as->max_cells ? as->max_cells + 1 : count * cells_per(as, d->bits);
+	if (align && d->power)
+		v = v < 32 ? (i64)1 << v : -1;
 	if (align)
-		count = (u64)v ? ((u64)v - as->here % (u64)v) % (u64)v : 0;
+		count = v > 0 ? ((u64)v - as->here % (u64)v) % (u64)v : 0;
 	out = asm_reserve(as, stmt, count, false);
 	for (u64 i = 0; out && fill && i < count; i++)
 		out[i] = bits_trunc((u64)fill, as->isa->spaces[as->space].cell_bits);
+	if (out && !fill && align && as->place == as->isa->code_space)
+		fill_code(as, d, out, count);
 }
 
 /* One row more: its number is what the label in front stands for. */

@@ -191,6 +191,8 @@ static AsmFit operand(Encode *e, unsigned index, u32 at, u64 *value)
 	if (at == ASM_NO_TOKEN) {
 		if (field->kind == ISA_FIELD_ENUM && field->enum_default < field->enum_count)
 			*value = field->enums[field->enum_default].value;
+		else if (field->has_default)
+			return put_number(e, &e->span->tokens[0], index, field->default_value, value);
 		return FIT_YES;
 	}
 	token = &e->span->tokens[at];
@@ -276,6 +278,9 @@ AsmFit asm_encode(Assembler *as, const AsmSpan *span, const AsmCandidate *candid
 		else if (operand(&e, i, candidate->at[i], &values[i]) == FIT_NO)
 			return FIT_NO;
 	}
+	for (unsigned i = 0; i < e.insn->field_count; i++)
+		if (form->same[i])
+			values[i] = values[form->same[i] - 1];
 	if (e.unknown)
 		return FIT_UNKNOWN;
 	if (!isa_encode(as->isa, e.insn, values, w, &bad)) {

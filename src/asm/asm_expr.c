@@ -283,6 +283,48 @@ static bool expr_function(Expr *e, const AsmToken *name, AsmValue *value)
 	return true;
 }
 
+static bool expr_percent(Expr *e, AsmValue *value)
+{
+	u32 start = e->at;
+	AsmPercent which = asm_percent(e->as, e->span, start);
+	const AsmToken *token;
+	AsmValue a;
+
+	e->at += 3;
+	e->parens++;
+	if (!expr_binary(e, 0, &a))
+		return false;
+	token = &e->span->tokens[e->at];
+	if (token->kind != TOKEN_PUNCT || token->value != ')')
+		return expr_fail(e, NULL, "')'");
+	e->at++;
+	e->parens--;
+	return asm_percent_value(e->as, e->span, start, which, &a, value);
+}
+
+/* 1b, 1f */
+static bool expr_local(Expr *e, const AsmToken *token, AsmValue *value)
+{
+	Assembler *as = e->as;
+	char room[48];
+	u32 len, index;
+
+	e->at++;
+	*value = (AsmValue){.symbol = ASM_NO_INDEX, .address = true};
+	asm_local_name(as, token->value, room, &len);
+	index = asm_symbol_find(as, room, len);
+	if (index != ASM_NO_INDEX) {
+		as->symbols[index].used = true;
+		*value = (AsmValue){.v = (i64)as->symbols[index].value, .known = as->symbols[index].known, .symbol = index,
+				    .address = true};
+	} else if (as->writing && !as->dry) {
+		asm_error(as, e->span, token, "labels that are numbers: 1b is the last label 1 before, 1f the next one behind",
+			  "there is no label %u %s this", (unsigned)((u64)token->value >> 32),
+			  asm_token_text(as, e->span, token)[token->len - 1] == 'b' ? "before" : "behind");
+	}
+	return true;
+}
+
 static bool expr_primary(Expr *e, AsmValue *value)
 {
 	Assembler *as = e->as;
@@ -306,9 +348,13 @@ static bool expr_primary(Expr *e, AsmValue *value)
 		if ((token->flags & TOKEN_NEUTRAL) && token[1].kind == TOKEN_PUNCT && token[1].value == '(')
 			return expr_function(e, token, value);
 		return expr_symbol(e, token, value);
+	case TOKEN_LOCAL:
+		return expr_local(e, token, value);
 	case TOKEN_PUNCT:
 		if (as->dialect->no_expressions && !(token->flags & TOKEN_NEUTRAL))
 			break;
+		if (token->value == '%' && asm_percent(as, e->span, e->at) != PERCENT_NONE)
+			return expr_percent(e, value);
 		if (token->value == '.' || token->value == '*') {
 			e->at++;
 			*value = (AsmValue){.v = (i64)as->here, .known = !as->checking, .address = true,

@@ -48,6 +48,7 @@ typedef enum AsmTokenKind {
 	TOKEN_STRING, /* quotes included */
 	TOKEN_PUNCT,  /* value: the character, or one of AsmOperator; 0: digits that are no number of the dialect */
 	TOKEN_FLOAT,  /* a decimal fraction; value: length of the prefix in front of its digits */
+	TOKEN_LOCAL,  /* 1b, 1f: value: the number << 32 | which of the labels with it */
 	TOKEN_VALUE,  /* an evaluated operand of a pseudo-instruction: value */
 } AsmTokenKind;
 
@@ -129,6 +130,7 @@ typedef struct AsmSym {
 	u64 row_address;
 	u8 width;        /* bits of an item of the data it labels, or 0 */
 	bool known, used, replaced, lone;
+	bool local;      /* a number: nobody outside the text sees it */
 	bool is_float;   /* a constant that is a decimal fraction: asm_float reads it where it is used */
 	u64 value;
 } AsmSym;
@@ -145,6 +147,11 @@ typedef struct AsmRegName {
 	u32 element;
 	u32 next;        /* another register of this name, or ASM_NO_INDEX */
 } AsmRegName;
+
+typedef struct AsmLocal { /* labels that are this number */
+	u64 number;
+	u32 count;
+} AsmLocal;
 
 typedef struct AsmBody { /* tokens of a pseudo-instruction's body */
 	AsmToken *tokens;
@@ -198,6 +205,8 @@ typedef struct Assembler {
 	AsmSym *symbols;
 	u32 symbol_count, symbol_cap;
 	StrMap symbol_map;
+	AsmLocal *locals;
+	u32 local_count, local_cap;
 	bool in_segment, seen_org, told_outside;
 	bool unclosed;          /* a string of several lines was not closed */
 	bool stop;              /* `end` was read */
@@ -275,6 +284,19 @@ bool asm_same(const Assembler *as, const char *a, size_t alen, const char *b);
 bool asm_float(Assembler *as, const AsmSpan *span, u32 *at, unsigned bits, u64 *value, bool *known);
 /* Is all of it one decimal fraction? */
 bool asm_is_float(const AsmSpan *span);
+
+/* ---- asm_gnu.c ---- */
+
+/* A label that is a number: one more of them. NULL: memory is out. The name that such a label has as a symbol. */
+const char *asm_local_define(Assembler *as, u64 number, u32 *len);
+const char *asm_local_name(const Assembler *as, i64 value, char room[48], u32 *len);
+/* Turns 1b and 1f among the tokens of a statement into TOKEN_LOCAL. */
+void asm_local_refer(Assembler *as, const AsmSpan *span, AsmToken *tokens, u32 count);
+/* %hi(x), %lo(x), %pcrel_hi(x), %pcrel_lo(label): does one stand at this token? Which one. */
+typedef enum AsmPercent { PERCENT_NONE, PERCENT_HI, PERCENT_LO, PERCENT_PCREL_HI, PERCENT_PCREL_LO } AsmPercent;
+AsmPercent asm_percent(const Assembler *as, const AsmSpan *span, u32 at);
+/* Its value. `a` is what stands in the parentheses. False: said, unless as->dry. */
+bool asm_percent_value(Assembler *as, const AsmSpan *span, u32 at, AsmPercent which, const AsmValue *a, AsmValue *value);
 
 /* ---- asm_match.c ---- */
 

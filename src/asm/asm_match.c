@@ -299,6 +299,23 @@ static bool rest_is_default(const Assembler *as, const IsaInsn *insn, const IsaF
 	return field->kind == ISA_FIELD_ENUM && field->enum_default != ISA_NONE;
 }
 
+/* `(a0)` for `0(a0)`: here stands what comes behind the number, and no number begins with it. */
+static bool left_out(const Match *m, const IsaInsn *insn, const IsaForm *form, u32 at)
+{
+	const IsaField *field = &m->as->isa->fields[insn->fields[form->syntax[at].field].field];
+	const char *next = at + 1 < form->syntax_count && !form->syntax[at + 1].is_field ? form->syntax[at + 1].text : NULL;
+	bool dry = m->as->dry, number;
+	AsmValue value;
+	u32 end = m->at;
+
+	if (!field->has_default || !next || !is_punct(peek(m), next[0]))
+		return false;
+	m->as->dry = true;
+	number = asm_expr(m->as, m->span, &end, &value);
+	m->as->dry = dry;
+	return !number;
+}
+
 static bool match_form(Match *m, const IsaForm *form, u32 at, AsmCandidate *out)
 {
 	const IsaInsn *insn = &m->as->isa->insns[form->insn];
@@ -317,6 +334,8 @@ static bool match_form(Match *m, const IsaForm *form, u32 at, AsmCandidate *out)
 				return false;
 			continue;
 		}
+		if (left_out(m, insn, form, i))
+			continue;
 		if (!match_field(m, insn, syntax->field))
 			return false;
 		if (out->at[syntax->field] == ASM_NO_TOKEN) {

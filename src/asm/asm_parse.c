@@ -105,6 +105,29 @@ static u32 define(Line *l, const AsmToken *token, u16 space, bool redefine)
 	return index;
 }
 
+/* `1:` */
+static u32 define_local(Line *l, const AsmToken *token)
+{
+	Assembler *as = l->as;
+	u32 len = 0, index = as->symbol_count;
+	const char *name;
+
+	if (token->value < 0 || token->value > 0xFFFFFF) {
+		asm_error(as, &l->span, token, NULL, "a label that is a number is small");
+		return ASM_NO_INDEX;
+	}
+	name = asm_local_define(as, (u64)token->value, &len);
+	if (!name || !arena_grow(&as->scratch, (void **)&as->symbols, &as->symbol_cap, as->symbol_count, sizeof(AsmSym)) ||
+	    !strmap_put(&as->symbol_map, name, len, index)) {
+		as->failed_memory = true;
+		return ASM_NO_INDEX;
+	}
+	as->symbols[as->symbol_count++] = (AsmSym){.name = name, .len = len, .source = l->span.source, .offset = token->offset,
+		.line = line_of(l, token), .stmt = as->stmt_count, .space = as->isa->code_space, .table = ISA_NONE,
+		.row_space = ISA_NONE, .used = true, .local = true};
+	return index;
+}
+
 /* ---- Where statements may stand ---- */
 
 static bool placed(Line *l, const AsmToken *token)
@@ -200,6 +223,7 @@ static AsmStmt *add_stmt(Line *l, u8 kind)
 		return NULL;
 	}
 	memcpy(tokens, l->span.tokens + l->at, (count + 1) * sizeof(AsmToken));
+	asm_local_refer(as, &l->span, tokens, count);
 	stmt = &as->stmts[as->stmt_count];
 	*stmt = (AsmStmt){.kind = kind, .line = line_of(l, head), .span = l->span, .symbol = ASM_NO_INDEX,
 			  .label = ASM_NO_INDEX};
@@ -563,6 +587,12 @@ static void statement(Line *l)
 
 		if (token->kind == TOKEN_END)
 			return;
+		if (token->kind == TOKEN_NUMBER && is_colon(next) && as->dialect->gnu && !as->dialect->lines_free) {
+			if (placed(l, token))
+				l->label = define_local(l, token);
+			l->at += 2;
+			continue;
+		}
 		if (token->kind == TOKEN_NAME && is_colon(next) && as->dialect->label & ISA_LABEL_COLON) {
 			if (placed(l, token))
 				l->label = define(l, token, as->isa->code_space, false);

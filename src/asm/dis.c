@@ -234,7 +234,7 @@ static bool form_applies(const Dis *d, const IsaForm *form, const u64 *values)
 	    (is_excluded(d, form->mnemonic) && !is_number_alone(d, form->mnemonic)))
 		return false;
 	for (unsigned i = 0; i < d->decoded->insn->field_count; i++)
-		if ((form->bound_mask >> i & 1) && form->bound[i] != values[i])
+		if ((form->bound_mask >> i & 1) && (form->same[i] ? values[form->same[i] - 1] : form->bound[i]) != values[i])
 			return false;
 	return true;
 }

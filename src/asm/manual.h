@@ -111,9 +111,9 @@ void manual_cube_text(const Isa *isa, const ManualCube *cube, unsigned bits, Buf
 /* ---- manual_insn.c ---- */
 
 void manual_instructions(Doc *doc, const Isa *isa, ManualItems *items);
-/* The operands as written: "d, a, i". bound_mask/bound as in IsaForm (0, NULL: none). */
-void manual_operands(const Isa *isa, const IsaInsn *insn, const IsaSyntax *syntax, u32 count, u16 bound_mask,
-		     const u64 *bound, Buf *out);
+/* The operands as written: "d, a, i", with what the form binds (NULL: nothing). */
+void manual_operands(const Isa *isa, const IsaInsn *insn, const IsaSyntax *syntax, u32 count, const IsaForm *form,
+		     Buf *out);
 /* A field's value as a person writes it: register name, signed number, name of the enum. */
 void manual_value(const Isa *isa, const IsaInsn *insn, unsigned index, u64 value, Buf *out);
 /* "signed, 5 bits: -16..15" */

@@ -71,8 +71,8 @@ void manual_value(const Isa *isa, const IsaInsn *insn, unsigned index, u64 value
 		buf_printf(out, "%llu", (unsigned long long)value);
 }
 
-void manual_operands(const Isa *isa, const IsaInsn *insn, const IsaSyntax *syntax, u32 count, u16 bound_mask,
-		     const u64 *bound, Buf *out)
+void manual_operands(const Isa *isa, const IsaInsn *insn, const IsaSyntax *syntax, u32 count, const IsaForm *form,
+		     Buf *out)
 {
 	/* As the first dialect writes it. */
 	const IsaDialect *dialect = isa->dialect_count ? isa->dialects : NULL;
@@ -80,10 +80,14 @@ void manual_operands(const Isa *isa, const IsaInsn *insn, const IsaSyntax *synta
 	const bool blanks = *separators && !strchr(separators, ',');
 
 	for (u32 i = 0; i < count; i++) {
-		if (syntax[i].is_field && bound_mask >> syntax[i].field & 1) {
-			manual_value(isa, insn, syntax[i].field, bound[syntax[i].field], out);
+		unsigned at = syntax[i].field;
+
+		if (syntax[i].is_field && form && form->same[at])
+			at = form->same[at] - 1u;
+		if (syntax[i].is_field && form && form->bound_mask >> at & 1) {
+			manual_value(isa, insn, at, form->bound[at], out);
 		} else if (syntax[i].is_field) {
-			const IsaField *field = &isa->fields[insn->fields[syntax[i].field].field];
+			const IsaField *field = &isa->fields[insn->fields[at].field];
 
 			buf_printf(out, "%s%s", dialect ? dis_prefix(dialect, field) : "", field->name);
 		} else if (strcmp(syntax[i].text, ",") == 0) {
@@ -196,7 +200,7 @@ static void spelling(const Isa *isa, const IsaForm *form, Buf *out)
 	buf_str(out, form->mnemonic);
 	if (form->syntax_count)
 		buf_byte(out, ' ');
-	manual_operands(isa, insn, form->syntax, form->syntax_count, form->bound_mask, form->bound, out);
+	manual_operands(isa, insn, form->syntax, form->syntax_count, form, out);
 }
 
 /* What an alias stands for: the instruction with the bound operands filled in. */
@@ -208,7 +212,7 @@ static void alias_target(const Isa *isa, const IsaForm *form, Buf *out)
 	mnemonic_with_letters(isa, insn, form, out);
 	if (insn->syntax_count)
 		buf_byte(out, ' ');
-	manual_operands(isa, insn, insn->syntax, insn->syntax_count, form->bound_mask, form->bound, out);
+	manual_operands(isa, insn, insn->syntax, insn->syntax_count, form, out);
 	for (u32 i = 0; i < insn->syntax_count; i++)
 		if (insn->syntax[i].is_field)
 			shown |= (u16)(1u << insn->syntax[i].field);
@@ -337,7 +341,7 @@ static void encoding(Doc *doc, const Isa *isa, const IsaInsn *insn, ManualItems 
 	buf_str(&text, insn->name);
 	if (insn->syntax_count)
 		buf_byte(&text, ' ');
-	manual_operands(isa, insn, insn->syntax, insn->syntax_count, 0, NULL, &text);
+	manual_operands(isa, insn, insn->syntax, insn->syntax_count, NULL, &text);
 	doc_syntax(doc, buf_text(&text));
 	manual_diagram(doc, isa, insn, NULL);
 	if (has_should_be(insn, &checked))

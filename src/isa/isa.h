@@ -108,6 +108,8 @@ typedef struct IsaField {
 	IsaEnumName *enums;
 	u32 enum_count;
 	u32 enum_default; /* index into enums, omitted when printing; or ISA_NONE */
+	bool has_default;  /* SIGNED, UNSIGNED: may be left out in front of punctuation: (a0) is 0(a0) */
+	i64 default_value;
 } IsaField;
 
 typedef struct IsaSlice { /* bits field_lo.. of the field are bits word_lo.. of W */
@@ -160,6 +162,7 @@ typedef struct IsaForm {
 	bool is_alias;
 	u16 bound_mask;       /* bit f: insn->fields[f] is bound */
 	u64 bound[ISA_MAX_FIELDS]; /* its field value (sign-extended where signed), where bound */
+	u8 same[ISA_MAX_FIELDS];   /* bound to the value of another field, an operand: its index + 1; else 0 */
 	IsaSyntax *syntax;    /* .field is an index into insn->fields, also for aliases */
 	u32 syntax_count;
 	bool shadowed;        /* an alias of the same spelling means something else: never print this form */
@@ -291,6 +294,8 @@ typedef struct IsaDirective {
 	u8 params;           /* ROW: operands */
 	const char *names[ISA_MAX_COLUMNS]; /* ROW: [params] what the description calls them */
 	IsaRowColumn columns[ISA_MAX_COLUMNS]; /* ROW: one for each column */
+	bool power;          /* ALIGN: the operand is the power of two (word `power`) */
+	const char *fills[2]; /* ALIGN: instructions that fill code (words `fill nop c.nop`), or NULL: zeros */
 	bool nonzero;        /* SPACE: a count of 0 is refused (word `nonzero`, as in `.BLKW n = space nonzero`) */
 } IsaDirective;
 
@@ -353,6 +358,7 @@ typedef struct IsaDialect {
 	const char *excludes[8];     /* `exclude NOP PUTC`: mnemonics this dialect does not have */
 	u32 exclude_count;
 	bool multiline;              /* `strings .. multiline`: a string may go on in the next line */
+	bool gnu;                    /* `use gnu`: labels that are numbers (1: 1b 1f), %hi(x) %lo(x) and the like */
 	const char *entry;           /* `entry main [required]`: the label where the program starts; or NULL */
 	bool entry_required;
 	IsaSection sections[ISA_MAX_SECTIONS];

@@ -48,6 +48,8 @@ void use_gnu(Parser *p, IsaDialect *d, u32 *cap)
 		{".equ", ISA_ACT_EQU, 0, false},      {".set", ISA_ACT_EQU, 0, false},      {".globl", ISA_ACT_GLOBAL, 0, false},
 		{".global", ISA_ACT_GLOBAL, 0, false}, {".include", ISA_ACT_INCLUDE, 0, false}, {".end", ISA_ACT_END, 0, false},
 		{".text", ISA_ACT_IGNORE, 0, false},  {".data", ISA_ACT_IGNORE, 0, false},  {".section", ISA_ACT_IGNORE, 0, false},
+		{".rodata", ISA_ACT_IGNORE, 0, false}, {".bss", ISA_ACT_IGNORE, 0, false},  {".local", ISA_ACT_IGNORE, 0, false},
+		{".weak", ISA_ACT_IGNORE, 0, false},  {".hidden", ISA_ACT_IGNORE, 0, false}, {".ident", ISA_ACT_IGNORE, 0, false},
 		{".type", ISA_ACT_IGNORE, 0, false},  {".size", ISA_ACT_IGNORE, 0, false},  {".file", ISA_ACT_IGNORE, 0, false},
 		{".option", ISA_ACT_IGNORE, 0, false}, {".attribute", ISA_ACT_IGNORE, 0, false},
 	};
@@ -59,7 +61,16 @@ void use_gnu(Parser *p, IsaDialect *d, u32 *cap)
 			return;
 		*x = (IsaDirective){.name = gnu[i].name, .action = gnu[i].action, .bits = gnu[i].bits, .has_end = gnu[i].has_end,
 				    .in = ISA_NONE};
+		/* Where the description has sections of these names, they are meant; .text is what lies before them all. */
+		if (d->section_count && x->action == ISA_ACT_IGNORE && !strcmp(x->name, ".section"))
+			x->action = ISA_ACT_SECTION;
+		for (u32 k = 0; k < d->section_count; k++)
+			if (x->action == ISA_ACT_IGNORE && (!strcmp(x->name, d->sections[k].name) || !strcmp(x->name, ".text"))) {
+				x->action = ISA_ACT_SECTION;
+				x->section = strcmp(x->name, ".text") ? x->name : p->isa->spaces[p->isa->code_space].name;
+			}
 	}
+	d->gnu = true;
 	d->label |= ISA_LABEL_COLON;
 }
 
@@ -184,6 +195,11 @@ static void read_words(Parser *p, const IsaDialect *d, Written *w)
 			x->single = true;
 		} else if (!strcmp(word, "nonzero")) {
 			x->nonzero = true;
+		} else if (!strcmp(word, "power") && x->action == ISA_ACT_ALIGN) {
+			x->power = true;
+		} else if (!strcmp(word, "fill") && x->action == ISA_ACT_ALIGN) {
+			for (u32 i = 0; i < COUNT_OF(x->fills) && (word = line_word(p)) != NULL; i++)
+				x->fills[i] = word;
 		} else if (!strcmp(word, "redefine") && x->action == ISA_ACT_EQU) {
 			x->redefine = true;
 		} else if (!strcmp(word, "once") && x->action == ISA_ACT_INCLUDE) {

@@ -199,6 +199,25 @@ static bool register_value(const Isa *isa, const IsaField *field, const char *na
 	return false;
 }
 
+/* `alias fmv.d fd, fs1 = fsgnj.d fd, fs1, fs1`: a field that is always as another, which is an operand. */
+static bool same_operand(Parser *p, const IsaInsn *insn, u32 field, const char *name, u32 len, IsaForm *form)
+{
+	const Isa *isa = p->isa;
+	const IsaField *mine = &isa->fields[insn->fields[field].field];
+
+	for (u32 f = 0; f < insn->field_count; f++) {
+		const IsaField *other = &isa->fields[insn->fields[f].field];
+
+		if (f == field || !text_is(name, len, other->name) || other->kind != ISA_FIELD_REG || other->reg != mine->reg ||
+		    other->reg_from != mine->reg_from || insn->fields[f].width != insn->fields[field].width)
+			continue;
+		form->bound_mask |= (u16)(1u << field);
+		form->same[field] = (u8)(f + 1);
+		return true;
+	}
+	return false;
+}
+
 /* Matches the target's operand text against one form's template. Each field must be an operand of the alias or a
  * constant. */
 static bool match_target(Parser *p, const IsaForm *target, u32 at, u32 end, const PendingAlias *alias, IsaForm *form)
@@ -210,6 +229,7 @@ static bool match_target(Parser *p, const IsaForm *target, u32 at, u32 end, cons
 	form->insn = target->insn;
 	form->bound_mask = target->bound_mask;
 	memcpy(form->bound, target->bound, sizeof(form->bound));
+	memset(form->same, 0, sizeof(form->same));
 	for (u32 i = 0; i < target->syntax_count; i++) {
 		const IsaSyntax *s = &target->syntax[i];
 		const IsaField *field;
@@ -244,6 +264,10 @@ static bool match_target(Parser *p, const IsaForm *target, u32 at, u32 end, cons
 			if (text_is(text + at, len, field->name)) {
 				at += len;
 				continue; /* an operand */
+			}
+			if (field->kind == ISA_FIELD_REG && same_operand(p, insn, s->field, text + at, len, form)) {
+				at += len;
+				continue;
 			}
 			if (field->kind == ISA_FIELD_REG)
 				found = register_value(isa, field, text + at, len, &value);

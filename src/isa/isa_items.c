@@ -658,6 +658,13 @@ static void parse_field_kind(Parser *p, IsaField *f)
 				f->bias = (u32)value;
 			else
 				parse_error(p, pos, 1, NULL, "a bias is 0 to 0xFFFFFFFF");
+		} else if (number && accept_word(p, "default")) {
+			bool negative = accept(p, "-");
+
+			f->has_default = parse_const(p, &value);
+			f->default_value = negative ? -(i64)value : (i64)value;
+			if (!f->has_default)
+				error_here(p, NULL, "'default' needs a number");
 		} else if (accept_word(p, "letter")) {
 			f->kind = ISA_FIELD_LETTER;
 		} else if (accept_word(p, "enum")) {
