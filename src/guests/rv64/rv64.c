@@ -50,11 +50,17 @@ static const HostEntry hosts[] = {
 	{ NULL, NULL },
 };
 
+static const GuestFormat formats[] = {
+	{ "elf", ".elf", rv64_write_elf },
+	{ NULL, NULL, NULL },
+};
+
 const Guest rv64_guest = {
 	.name = "rv64",
 	.isa_name = "RV64GC",
 	.isa_text = rv64_isa_text,
 	.hosts = hosts,
+	.formats = formats,
 	.recognize = rv64_recognize,
 	.load = rv64_load,
 	.reset = rv64_reset,

@@ -12,6 +12,10 @@
 enum { RV64_PC = 0, RV64_X = 1, RV64_F = 33, RV64_FRM = 65, RV64_FFLAGS = 66 };
 bool rv64_slots_fit(const Isa *isa);
 
+struct AsmProgram;
+/* elf_write.c: a static program. */
+Status rv64_write_elf(const struct AsmProgram *program, Buf *out, DiagList *diags);
+
 extern const Guest rv64_guest;
 extern const LinuxAbi rv64_abi;
 extern const char rv64_isa_text[]; /* NUL-terminated */
