@@ -252,7 +252,7 @@ static i64 rename_last(VfsWalk *from, VfsWalk *to, u32 flags)
 	if (from->at->mount != to->at->mount)
 		return -EXDEV;
 	if (from->dots || to->dots)
-		return to->dots && flags & LX_RENAME_NOREPLACE ? -EEXIST : -EBUSY;
+		return !from->dots && flags & LX_RENAME_NOREPLACE ? -EEXIST : -EBUSY;
 	error = vfs_place_child(task, vfs, from->at, from->name, &old);
 	if (error)
 		return error;

@@ -167,6 +167,7 @@ i64 sys_readlinkat(Task *task, const u64 *a)
 	VfsPlace *place;
 	Buf text;
 	u64 len;
+	u8 first;
 	i64 error;
 
 	if ((i32)a[3] <= 0)
@@ -175,7 +176,11 @@ i64 sys_readlinkat(Task *task, const u64 *a)
 	if (error)
 		return error;
 	buf_init(&text);
-	error = place->node->type != LX_S_IFLNK || !place->node->ops->read_link
+	/* With an empty path it must be a link that is open (O_PATH). */
+	if (place->node->type != LX_S_IFLNK && user_read(task, a[1], &first, 1) && !first)
+		error = -ENOENT;
+	else
+		error = place->node->type != LX_S_IFLNK || !place->node->ops->read_link
 		? -EINVAL : place->node->ops->read_link(place->node, task, &text);
 	len = text.len < (u32)a[3] ? text.len : (u32)a[3];
 	if (!error && text.failed)

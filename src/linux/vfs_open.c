@@ -571,9 +571,11 @@ static i64 open_walked(VfsWalk *walk, u32 flags, u32 mode, File **out)
 			return flags & LX_O_EXCL ? -EEXIST : walk->at->node->type == LX_S_IFDIR ? -EISDIR :
 			       vfs_open_node(walk->task, walk->at, flags, out);
 	}
+	if (flags & LX_O_CREAT && walk->slash && walk->name[0])
+		return -EISDIR;
 	/* With a link that leads nowhere, O_CREAT makes the file there: the walk is at its last name then. */
 	error = vfs_walk_last(walk, &place);
-	if (error == -ENOENT && (flags & LX_O_CREAT) && walk->at && walk->name[0]) {
+	if (walk->missing && (flags & LX_O_CREAT)) {
 		error = open_create(walk, mode, &place);
 		made = !error;
 		/* Whatever the mode says, the one who makes it opens it as asked. */

@@ -215,6 +215,7 @@ typedef struct VfsWalk {
 	char name[NAME_LIMIT + 1]; /* the last name; "": `at` is what the path means */
 	bool dots;                /* ... because the last name was "." or ".." (also at the root) */
 	bool slash;               /* something must be a folder: "name/" */
+	bool missing;             /* vfs_walk_last: the last name is not there, all before it is */
 	u32 flags, links;
 	Buf rest;
 	size_t rest_at;

@@ -278,8 +278,10 @@ i64 vfs_walk_last(VfsWalk *walk, VfsPlace **out)
 	*out = NULL;
 	while (walk->name[0]) {
 		error = vfs_place_child(walk->task, walk->vfs, walk->at, walk->name, &place);
-		if (error)
+		if (error) {
+			walk->missing = error == -ENOENT;
 			return error;
+		}
 		if (place->node->type == LX_S_IFLNK && ((walk->flags & WALK_FOLLOW) || walk->slash)) {
 			error = vfs_walk_through(walk, place);
 			vfs_place_put(place);
@@ -352,7 +354,7 @@ i64 vfs_make_folders(Kernel *kernel, const char *path, VfsPlace **out)
 		error = walk_begin_absolute(&walk, kernel, part);
 		if (!error)
 			error = vfs_walk_last(&walk, out);
-		if (error == -ENOENT && walk.at && walk.name[0] && walk.at->node->ops->create) {
+		if (error == -ENOENT && walk.missing && walk.at->node->ops->create) {
 			error = walk.at->node->ops->create(walk.at->node, walk.name, &what, &made);
 			if (!error) {
 				vfs_node_put(made);
