@@ -357,6 +357,8 @@ void machine_wake_input(Machine *machine)
 {
 	wake_all(machine, VCPU_WAIT_INPUT, 0);
 	machine_update_alone(machine);
+	if (machine->guest && machine->guest->input_arrived)
+		machine->guest->input_arrived(machine);
 }
 
 void machine_sleep(Machine *machine, u64 ns)
