@@ -257,9 +257,10 @@ void run_linux_outcome(Run *run)
 {
 	int number = linux_end_signal(run->loaded.machine);
 	bool quiet = number == SIGINT || number == SIGPIPE || number == SIGHUP || number == SIGTERM;
+	const char *denied = number == SIGKILL ? linux_denied(run->loaded.machine) : NULL;
 
 	if (!number || run->outcome.stop.kind != STOP_HALT || strcmp(run->outcome.state, "halted") != 0)
 		return;
-	outcome_set(&run->outcome, quiet ? "interrupted" : "signal", EXIT_SIGNAL + number, "the program was ended: %s",
-		    strsignal(number));
+	outcome_set(&run->outcome, quiet ? "interrupted" : "signal", EXIT_SIGNAL + number, "the program was ended: %s%s%s",
+		    strsignal(number), denied ? ", " : "", denied ? denied : "");
 }

@@ -177,12 +177,17 @@ Status linux_read_file(Machine *machine, const char *path, Buf *out)
 
 /* ---- Hooks ---- */
 
+/* fence.i. Without a process there is no memory that is shared. */
 HostResult linux_flush_code(Machine *machine, const u64 *args, unsigned count, u64 *result)
 {
+	Kernel *kernel = kernel_of(machine);
+	const Task *task = kernel ? task_current(kernel) : NULL;
+
 	(void)args;
 	(void)count;
 	(void)result;
-	machine_flush_code(machine, machine_aspace(machine), 0, machine_address_limit(machine));
+	if (task && task->process->mm)
+		mm_flush_code(task->process->mm, 0, machine_address_limit(machine));
 	return HOST_OK;
 }
 
@@ -334,4 +339,11 @@ int linux_end_signal(const Machine *machine)
 	const Kernel *kernel = kernel_of(machine);
 
 	return kernel ? kernel->end_signal : 0;
+}
+
+const char *linux_denied(const Machine *machine)
+{
+	const Kernel *kernel = kernel_of(machine);
+
+	return kernel ? kernel->denied : NULL;
 }

@@ -334,12 +334,19 @@ Area *mm_join(Mm *mm, Area *area)
 	return area;
 }
 
+static void note_code(Mm *mm, const Area *area)
+{
+	if ((area->flags & AREA_SHARED) && (area->prot & LINUX_PROT_EXEC))
+		mm->shares_code = true;
+}
+
 Area *mm_add_alone(Mm *mm, const Area *like)
 {
 	Area *area = area_insert(&mm->areas, like);
 
 	if (!area)
 		return NULL;
+	note_code(mm, area);
 	get_references(area);
 	mm->data_pages += pages_of_data(area);
 	return area;
@@ -377,9 +384,23 @@ void mm_set_prot(Mm *mm, Area *area, u32 prot)
 	mm->data_pages -= pages_of_data(area);
 	area->prot = prot;
 	mm->data_pages += pages_of_data(area);
+	note_code(mm, area);
 	if (area->touched < area->untouched)
 		machine_pages_protect(mm->kernel->machine, mm->aspace, area->touched, area->untouched - area->touched,
 				      mm_rights(prot));
+}
+
+void mm_flush_code(Mm *mm, u64 start, u64 end)
+{
+	if (!mm->shares_code)
+		return;
+	for (const Area *area = area_find(&mm->areas, start); area && area->start < end; area = area->next) {
+		u64 from = area->touched > start ? area->touched : page_down(start);
+		u64 to = area->untouched < end ? area->untouched : end;
+
+		if ((area->flags & AREA_SHARED) && (area->prot & LINUX_PROT_EXEC) && from < to)
+			machine_flush_code(mm->kernel->machine, mm->aspace, from, to - from);
+	}
 }
 
 i64 mm_unmap(Mm *mm, u64 address, u64 len)

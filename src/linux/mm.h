@@ -43,6 +43,9 @@ void mm_fini(Kernel *kernel);
 /* mmap for the kernel's own use. prot and flags as Linux has them; file may be NULL. An address, or -errno. */
 i64 mm_map(Mm *mm, u64 address, u64 len, u32 prot, u32 flags, File *file, u64 offset);
 i64 mm_unmap(Mm *mm, u64 address, u64 len);
+/* Code in [start, end) may have changed. Stores are seen by themselves, but for those into shared memory that somebody
+ * else, or the same program at another address, has made. */
+void mm_flush_code(Mm *mm, u64 start, u64 end);
 /* At a shared place of memory (a futex that processes share): a number that is the same for all who map it. */
 u64 mm_shared_key(Mm *mm, u64 address);  /* 0: private */
 

@@ -185,11 +185,9 @@ i64 sys_mremap(Task *task, const u64 *a)
 	if (flags & ~(u64)(REMAP_MAY_MOVE | REMAP_FIXED | REMAP_KEEP) || from % PAGE || !len ||
 	    ((fixed || keep) && !(flags & REMAP_MAY_MOVE)) || (keep && old_len != len))
 		return -EINVAL;
-	if (!mm_range_ok(mm, from, old_len) || len > mm->limit)
-		return -EINVAL;
 	if (fixed && (to % PAGE || to < MM_LOWEST || !mm_range_ok(mm, to, len) || (to < from + old_len && from < to + len)))
 		return -EINVAL;
-	area = area_at(&mm->areas, from);
+	area = mm_range_ok(mm, from, old_len) ? area_at(&mm->areas, from) : NULL;
 	if (!area)
 		return -EFAULT;
 	if (!old_len && !(area->flags & AREA_SHARED))
@@ -207,6 +205,8 @@ i64 sys_mremap(Task *task, const u64 *a)
 	} else if (len == old_len && !fixed && !keep) {
 		return (i64)from;
 	}
+	if (len > mm->limit)
+		return -ENOMEM;
 	data = !(area->flags & (AREA_SHARED | AREA_GROWS_DOWN)) && (area->prot & LINUX_PROT_WRITE);
 	if ((area->file || area->shared) && area->offset + (from - area->start) > (u64)INT64_MAX - len)
 		return -EINVAL;

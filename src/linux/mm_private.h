@@ -56,6 +56,7 @@ struct Mm {
 	u64 map_top;            /* mmap goes down from here */
 	u64 brk_start, brk;
 	u64 data_pages;         /* private and writable: RLIMIT_DATA */
+	bool shares_code;       /* it has had an area that is shared and executable */
 	u64 vdso, trampoline;   /* addresses, or 0 */
 	u64 program_bias;       /* load address - address in the file: symbols */
 	u64 arguments, arguments_end, environment, environment_end; /* texts on the stack */

@@ -5,19 +5,13 @@
 #include "linux/mm.h"
 #include "linux/syscalls.h"
 
-/* Stores into code are seen by themselves; but memory that is shared may have been written elsewhere. */
 i64 sys_riscv_flush_icache(Task *task, const u64 *a)
 {
-	enum { PAGE_MASK = 4095, ALL_THREADS_NOT = 1 };
-	Machine *machine = task->kernel->machine;
-	u64 from = a[0] & ~(u64)PAGE_MASK, to = a[1], limit = machine_address_limit(machine);
+	enum { ALL_THREADS_NOT = 1 };
 
 	if (a[2] & ~(u64)ALL_THREADS_NOT)
 		return -EINVAL;
-	if (to > limit)
-		to = limit;
-	if (from < to)
-		machine_flush_code(machine, mm_aspace(task->process->mm), from, to - from);
+	mm_flush_code(task->process->mm, a[0], a[1]);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
  *     print_int(v)     v, as a signed 64-bit number, in decimal
  *     random() : 32    the next number of the machine's own generator; same seed, same numbers
  *     icount() : 64    instructions of all vCPUs that have retired before this one
+ *     flush_code()     nothing: stores into code are seen at once. A guest that shares memory has its own
  *
  * and, for several vCPUs and time (vcpus.h; docs/isa-language.md, 7.5):
  *
@@ -82,6 +83,15 @@ static HostResult service_random(Machine *machine, const u64 *args, unsigned cou
 	(void)args;
 	(void)count;
 	*result = machine_random(machine) >> 32;
+	return HOST_OK;
+}
+
+static HostResult service_flush_code(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	(void)machine;
+	(void)args;
+	(void)count;
+	(void)result;
 	return HOST_OK;
 }
 
@@ -237,7 +247,7 @@ static const struct Service {
 	{ "vcpu_set", service_vcpu_set, 3, false },     { "sleep", service_sleep, 1, false },
 	{ "time", service_time, 0, true },              { "wait", service_wait, 1, false },
 	{ "wake", service_wake, 1, false },             { "yield", service_yield, 0, false },
-	{ "icount", service_icount, 0, true },
+	{ "icount", service_icount, 0, true },          { "flush_code", service_flush_code, 0, true },
 };
 
 bool machine_host_is_quiet(const Machine *machine, u32 host)
