@@ -53,5 +53,4 @@ void unix_queue_free(UnixSocket *socket);
 /* A socket by its address. 0 and *out, or -errno. */
 i64 unix_find(Task *task, const u8 *name, u32 len, UnixSocket **out);
 
-
 #endif
