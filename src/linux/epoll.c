@@ -133,7 +133,7 @@ static u32 ready(const EpollItem *item)
 
 	if (!(item->events & ~PRIVATE)) /* off, after EPOLLONESHOT */
 		return 0;
-	events = file_poll(item->file) & ((item->events & ~PRIVATE) | EPOLLERR | EPOLLHUP);
+	events = file_poll(item->file) & item->events & ~PRIVATE;
 	if (events && item->events & EPOLLET && !item->fresh && changes_of(item) == item->seen)
 		return 0;
 	return events;
@@ -372,7 +372,7 @@ i64 sys_epoll_ctl(Task *task, const u64 *a)
 	}
 	if (result < 0)
 		return result;
-	item->events = events;
+	item->events = events | EPOLLERR | EPOLLHUP; /* which come unasked */
 	item->data = event[1];
 	item->fresh = true;
 	wait_wake(&set->changed);
