@@ -322,6 +322,8 @@ static void emit_access(Emit *e, u32 at)
 	kind = pick_load(space, ins->width);
 	if (interp_is_small(space, ins, address_width) && kind >= UOP_LOAD8 && kind <= UOP_LOAD64)
 		kind += UOP_LOAD8_A32 - UOP_LOAD8;
+	if (e->plan.values[at].is_signed)
+		kind += UOP_LOADP8S - UOP_LOADP8;
 	if (store) {
 		kind += UOP_STORE8_W - UOP_LOAD8_W;
 		dest = (Dest){emit_operand(e, ins->b), 0};
@@ -334,7 +336,8 @@ static void emit_access(Emit *e, u32 at)
 		uop = emit_uop(e, kind, dest, base, (unsigned)(number * (sizeof(Space) / 8)), offset);
 	if (!e->failed)
 		e->meta[uop] = ins->width | address_width << META_ADDRESS_SHIFT | (ins->aux & IR_RAW ? META_RAW : 0) |
-			       (e->plan.careful[e->plan.number[at]] ? META_CAREFUL : 0) | number << META_SPACE_SHIFT;
+			       (e->plan.careful[e->plan.number[at]] ? META_CAREFUL : 0) |
+			       (e->plan.values[at].is_signed ? META_SIGNED : 0) | number << META_SPACE_SHIFT;
 }
 
 static void emit_atomic(Emit *e, u32 at)
@@ -441,9 +444,16 @@ static void emit_goto(Emit *e, u32 at)
 	} else if (emit_const(e, ins->a, &pc)) {
 		emit_exit(e, at, pc);
 	} else {
-		u16 a = emit_operand(e, ins->a);
+		IrRef target = interp_resolve(&e->plan, ins->a);
+		u64 mask = ~(u64)0;
+		u16 a;
 
-		emit_uop(e, UOP_JUMP + exit_class(e, at), split(e->plan.number[at] + 1), a, 0, 0);
+		if (target < e->func->ins_count && e->plan.values[target].kind == VALUE_ABSORBED) {
+			ir_is_const(e->func, e->func->ins[target].b, &mask);
+			target = e->func->ins[target].a;
+		}
+		a = emit_operand(e, target);
+		emit_uop(e, UOP_JUMP + exit_class(e, at), split(e->plan.number[at] + 1), a, 0, mask);
 	}
 }
 

@@ -113,7 +113,7 @@ COLD static Slow paged_access(Exec *x, unsigned number, u64 address, unsigned wi
 COLD static Slow slow_access(Exec *x, const Block *block, const Uop *u, u64 left, bool store, u64 *value)
 {
 	u32 meta = block->meta[u - block->uops];
-	unsigned number = meta >> META_SPACE_SHIFT, width = meta & META_WIDTH;
+	unsigned number = meta >> META_SPACE_SHIFT & META_SPACE, width = meta & META_WIDTH;
 	u64 address = x->vcpu->slots[u->a] + u->imm;
 	const EngineEnv *env = &x->engine->env;
 	AccessResult result;
@@ -137,11 +137,19 @@ COLD static Slow slow_access(Exec *x, const Block *block, const Uop *u, u64 left
 	return SLOW_EXIT;
 }
 
+/* What a load that took the slow way gives. */
+COLD static u64 extended(const Block *block, const Uop *u, u64 value)
+{
+	u32 meta = block->meta[u - block->uops];
+
+	return meta & META_SIGNED ? (u64)bits_signed(value, meta & META_WIDTH) : value;
+}
+
 /* An atomic access: the value that was there goes to *old. */
 static Slow run_atomic(Exec *x, const Block *block, const Uop *u, u64 left, u64 *old)
 {
 	u32 meta = block->meta[u - block->uops];
-	unsigned number = meta >> META_SPACE_SHIFT;
+	unsigned number = meta >> META_SPACE_SHIFT & META_SPACE;
 	const u64 *f = x->vcpu->slots;
 	Atomic op = {.cas = (u->imm & 0xFFFF) == ATOMIC_CAS, .kind = (IrRmw)(u->imm & 15), .width = meta & META_WIDTH,
 		     .value = f[u->imm >> 16 & 0xFFFF], .expected = f[u->imm >> 32 & 0xFFFF]};
@@ -548,16 +556,16 @@ do_STOREB##bits: { \
 
 /* One page, one look at its rights; what crosses to the next one goes the slow way. A page that is beyond the limit is never
  * looked up. */
-#define LOAD_PAGED(bits) \
-do_LOADP##bits: { \
+#define LOAD_PAGED(bits, sign, type) \
+do_LOADP##bits##sign: { \
 		const Space *s_ = SPACE(u); \
 		u64 at_ = A + IMM; \
-		u##bits got_; \
+		type got_; \
 		if (UNLIKELY(at_ >= s_->cells || at_ % SPACE_PAGE > SPACE_PAGE - bits / 8 || \
 			     (s_->attr[at_ / SPACE_PAGE] & ATTR_PAGED_LOAD) != ATTR_READ)) \
 			goto slow_load; \
 		memcpy(&got_, s_->base + at_, sizeof(got_)); \
-		RESULT(got_); \
+		RESULT((u64)(i64)got_); \
 	}
 #define STORE_PAGED(bits) \
 do_STOREP##bits: { \
@@ -571,7 +579,8 @@ do_STOREP##bits: { \
 		NEXT; \
 	}
 
-	LOAD_PAGED(8) LOAD_PAGED(16) LOAD_PAGED(32) LOAD_PAGED(64)
+	LOAD_PAGED(8, , u8) LOAD_PAGED(16, , u16) LOAD_PAGED(32, , u32) LOAD_PAGED(64, , u64)
+	LOAD_PAGED(8, S, i8) LOAD_PAGED(16, S, i16) LOAD_PAGED(32, S, i32)
 	STORE_PAGED(8) STORE_PAGED(16) STORE_PAGED(32) STORE_PAGED(64)
 	LOAD_WRAP(8) LOAD_WRAP(16) LOAD_WRAP(32) LOAD_WRAP(64)
 	LOAD_CELL(8) LOAD_CELL(16) LOAD_CELL(32) LOAD_CELL(64)
@@ -586,7 +595,7 @@ do_LOAD_ANY:
 slow_load:
 	slow = slow_access(x, block, u, left, false, &x->result);
 	if (slow == SLOW_DONE)
-		RESULT(x->result);
+		RESULT(extended(block, u, x->result));
 	return slow == SLOW_BAIL ? OUT_BAIL : OUT_EXIT;
 do_STORE_ANY:
 slow_store:
@@ -634,12 +643,12 @@ do_EXIT_LEAVE:
 do_JUMP_CAREFUL:
 	if (UNLIKELY(x->engine->attention)) {
 		left -= uop_to(u);
-		f[0] = A;
+		f[0] = A & IMM;
 		goto leave;
 	}
 	/* fall through */
 do_JUMP: {
-		u64 pc = A;
+		u64 pc = A & IMM;
 		Block *target = jump_target(x, block, pc);
 
 		left -= uop_to(u);
@@ -654,7 +663,7 @@ do_JUMP: {
 	}
 do_JUMP_LEAVE:
 	left -= uop_to(u);
-	f[0] = A;
+	f[0] = A & IMM;
 	goto event;
 
 do_RAISE: return leave_raise(x, block, u, left, EXIT_RAISE);

@@ -422,6 +422,25 @@ static void plan_flags(Plan *plan, u32 at)
 	}
 }
 
+/* May the load that `sx` alone uses extend what it loads itself? */
+static bool is_signed_load(const Plan *plan, const IrIns *sx, const IrIns *load)
+{
+	unsigned number = load->aux & ~(unsigned)IR_RAW;
+
+	return load->op == IR_OP_LOAD && sx->width == 64 && number < plan->space_count && plan->spaces[number].paged &&
+	       (load->width == 8 || load->width == 16 || load->width == 32);
+}
+
+/* The mask of an address that is jumped to, if the jump can do it. */
+static void plan_jump(Plan *plan, u32 at)
+{
+	const IrIns *ins = &plan->func->ins[at], *mask = absorbable(plan, ins->a, at);
+
+	if (plan->func->kind == IR_FUNC_BLOCK && mask && mask->op == IR_OP_AND && ir_is_const(plan->func, mask->b, NULL) &&
+	    !ir_is_const(plan->func, mask->a, NULL))
+		absorb(plan, ins->a, at);
+}
+
 static void plan_fusion(Plan *plan)
 {
 	const IrFunc *func = plan->func;
@@ -454,9 +473,21 @@ static void plan_fusion(Plan *plan)
 			continue; /* the branch holds all there is to know */
 		if (ins->op == IR_OP_LOAD || ins->op == IR_OP_STORE)
 			plan_address(plan, i);
+		if (ins->op == IR_OP_GOTO)
+			plan_jump(plan, i);
 		inner = ins->op == IR_OP_SX ? absorbable(plan, ins->a, i) : NULL;
 		if (inner && inner->op == IR_OP_EXTRACT)
 			absorb(plan, ins->a, i);
+		if (inner && value->kind == VALUE_OP && is_signed_load(plan, ins, inner)) {
+			Value *load = &plan->values[ins->a];
+
+			load->is_signed = true;
+			load->uses = value->uses;
+			value->kind = VALUE_ALIAS;
+			note_use(plan, ins->a, value->last);
+			load->seen += value->seen - 1;
+			continue;
+		}
 		visit_operands(plan, ins, value->at, note_use);
 	}
 }

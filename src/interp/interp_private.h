@@ -51,7 +51,9 @@ enum {
 	META_ADDRESS_SHIFT = 7, /* width of the address, 1..64 */
 	META_RAW = 1 << 14,
 	META_CAREFUL = 1 << 15,
-	META_SPACE_SHIFT = 16,  /* number of the space */
+	META_SPACE_SHIFT = 16,  /* number of the space: 15 bits */
+	META_SPACE = 0x7FFF,
+	META_SIGNED = 1u << 31, /* what is loaded is sign-extended to 64 bits */
 };
 
 enum { ATOMIC_CAS = 15 }; /* in the imm of ATOMIC: no IrRmw */
@@ -183,6 +185,7 @@ typedef enum ValueKind {
 
 typedef struct Value {
 	u8 kind;
+	bool is_signed; /* LOAD: sign-extended to 64 bits, as the SX that is its alias says */
 	u16 where;      /* operand, once it is known */
 	u32 uses, seen; /* seen: those met so far by the fusion pass, which goes backward */
 	u32 at;         /* instruction whose uop computes it */

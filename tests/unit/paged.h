@@ -43,12 +43,16 @@ static const char paged_isa[] =
 	"insn both \"i:16 d:4 a:4 001110 11\" d, a, i restartable { mem:64[a] = d; mem:64[a + i] = d }\n"
 	"insn li   \"i:16 d:4 a:4 001111 11\" d, i, a { d = i }\n"
 	"insn add  \"i:16 d:4 a:4 010000 11\" d, a, i { d = d + a }\n"
+	"insn lds8  \"i:16 d:4 a:4 010001 11\" d, a, i { d = sx(mem:8[a + i]) }\n"
+	"insn lds16 \"i:16 d:4 a:4 010010 11\" d, a, i { d = sx(mem:16[a + i]) }\n"
+	"insn lds32 \"i:16 d:4 a:4 010011 11\" d, a, i { d = sx(mem:32[a + i]) }\n"
+	"insn jrm  \"i:16 d:4 a:4 010100 11\" d, a, i { let t = (a + i) & ~1; d = next; jump t }\n"
 	"insn nop  \"d:4 a:4 000000 01\" d, a { }\n"
 	"insn halt \"d:4 a:4 000001 01\" d, a { stop d }\n"
 	"insn inc  \"d:4 a:4 000010 01\" d, a { d = d + 1 }\n";
 
 enum Op {
-	ADDI, LD8, LD16, LD32, LD64, ST8, ST16, ST32, ST64, BNZ, JR, SYS, TRAP, SWAP, BOTH, LI, ADD,
+	ADDI, LD8, LD16, LD32, LD64, ST8, ST16, ST32, ST64, BNZ, JR, SYS, TRAP, SWAP, BOTH, LI, ADD, LDS8, LDS16, LDS32, JRM,
 	NOP = 0, HALT = 1, INC = 2, /* 16 bits */
 };
 

@@ -125,6 +125,45 @@ static void test_crossing(void **state)
 		}
 }
 
+/* Sign-extended loads on one page and over two, used once and twice; jumps whose lowest bit does not count. */
+static void test_signed_loads(void **state)
+{
+	static const enum Op loads[] = { LDS8, LDS16, LDS32 }, plain[] = { LD8, LD16, LD32 };
+
+	(void)state;
+	for (unsigned w = 0; w < 3; w++)
+		for (int back = 0; back < 8; back++) {
+			const u64 value = 0xF1E2D3C4B5A69788 << (back & 4), mask = ((u64)1 << (8 << w)) - 1;
+			const u64 expected = (u64)((i64)(value << (64 - (8 << w))) >> (64 - (8 << w)));
+			Paged p;
+
+			open_plain(&p);
+			add_page(&p, DATA, ATTR_READ | ATTR_WRITE);
+			add_page(&p, DATA + SPACE_PAGE, ATTR_READ | ATTR_WRITE);
+			paged_poke(&p, DATA + SPACE_PAGE - (u64)back, value, 8);
+			set(&p, 1, DATA + SPACE_PAGE);
+			set(&p, 8, CODE + 257);
+			set(&p, 9, 1000);
+			put(&p, loads[w], 2, 1, -back);
+			put(&p, plain[w], 3, 1, -back);
+			put(&p, loads[w], 4, 1, -back);
+			put(&p, loads[w], 1, 1, -back);
+			put(&p, ADD, 9, 1, 0);
+			put(&p, ADD, 9, 4, 0);
+			put(&p, JRM, 8, 8, 4);
+			p.at = CODE + 260;
+			put2(&p, HALT, 0);
+			expect_halt(&p, 0);
+			assert_int_equal(get(&p, 1), expected);
+			assert_int_equal(get(&p, 2), expected);
+			assert_int_equal(get(&p, 3), value & mask);
+			assert_int_equal(get(&p, 4), expected);
+			assert_int_equal(get(&p, 9), 1000 + 2 * expected);
+			assert_int_equal(get(&p, 8), CODE + 28);
+			paged_close(&p);
+		}
+}
+
 /* Load and store of one instruction: the load has happened when the store faults, but the register is as before. */
 static void test_swap(void **state)
 {
@@ -685,6 +724,7 @@ int main(void)
 		cmocka_unit_test(test_rights),
 		cmocka_unit_test(test_protect_and_drop),
 		cmocka_unit_test(test_crossing),
+		cmocka_unit_test(test_signed_loads),
 		cmocka_unit_test(test_swap),
 		cmocka_unit_test(test_wild_addresses),
 		cmocka_unit_test(test_limit_of_addresses),
