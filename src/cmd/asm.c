@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bits.h"
@@ -171,6 +172,15 @@ static int write_texts(const LoadedFile *file, const AsmVerbOptions *options)
 	return code;
 }
 
+/* For all who may read it, as linkers do. */
+static void make_executable(const char *path)
+{
+	struct stat info;
+
+	if (!stat(path, &info) && S_ISREG(info.st_mode))
+		chmod(path, (info.st_mode & 0777) | (info.st_mode & 0444) >> 2);
+}
+
 /* What one program becomes: object, symbols, listing. */
 static int write_program(Loaded *loaded, const LoadedFile *file, const GuestFormat *format, const AsmVerbOptions *options)
 {
@@ -195,6 +205,9 @@ static int write_program(Loaded *loaded, const LoadedFile *file, const GuestForm
 		code = EXIT_HUSK;
 	if (!code)
 		code = say_output(&object, buf_text(&object_path));
+	if (!code && loaded->guest && loaded->guest->is_linux && format == loaded->guest->formats &&
+	    strcmp(buf_text(&object_path), "-") != 0)
+		make_executable(buf_text(&object_path));
 	if (file->program)
 		summarize(loaded, file->program, &summary);
 	else

@@ -6,7 +6,8 @@
  *
  * Each section of the text becomes a segment with the rights its name promises: code r-x, .rodata r--, .data and .bss
  * rw-. A segment lies in the file at an offset that agrees with its address in the low 12 bits. Segments that would share
- * a page become one, with the rights of both.
+ * a page become one, with the rights of both. The page in front of the first, where the dialect leaves it free, has the
+ * headers, so that a program finds its own (AT_PHDR). A text without any cell makes room to try things in: rwx.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,9 @@
 enum {
 	PAGE = 4096, HEADER = 64, PROGRAM_HEADER = 56, SECTION_HEADER = 64, SYMBOL = 24, MACHINE_RISCV = 243,
 	FLAGS_RVC_DOUBLE = 5, RIGHT_X = 1, RIGHT_W = 2, RIGHT_R = 4, TYPE_LOAD = 1, TYPE_STACK = 0x6474E551,
-	MOST_SEGMENTS = 1000,
+	MOST_SEGMENTS = 64, /* with their headers in the first page */
+	LOWEST = 0x10000,   /* address of a program */
+	ROOM = 1 << 20,
 };
 
 typedef struct Part { /* segments of the text that go to one of the file */
@@ -87,6 +90,9 @@ static Status find_parts(Writer *w, DiagList *diags)
 				.rights = rights_of(program, segment), .file = zeros ? 0 : segment->count};
 		}
 	}
+	if (!w->part_count)
+		w->parts[w->part_count++] = (Part){.low = program->entry, .high = program->entry + ROOM,
+						   .rights = RIGHT_R | RIGHT_W | RIGHT_X};
 	for (u32 i = 0; i < w->part_count; i++) {
 		Part *part = &w->parts[i];
 
@@ -117,15 +123,16 @@ static void write_header(const Writer *w, u64 sections, u32 section_count)
 	buf_u16(out, (u16)(section_count - 1));
 }
 
-static void program_header(Buf *out, u32 type, u32 rights, const Part *part)
+/* `before`: bytes of the file in front of the part that belong to the segment, too. */
+static void program_header(Buf *out, u32 type, u32 rights, const Part *part, u64 before)
 {
 	buf_u32(out, type);
 	buf_u32(out, rights);
-	buf_u64(out, part->offset);
-	buf_u64(out, part->low);
-	buf_u64(out, part->low);
-	buf_u64(out, part->file);
-	buf_u64(out, part->high - part->low);
+	buf_u64(out, part->offset - before);
+	buf_u64(out, part->low - before);
+	buf_u64(out, part->low - before);
+	buf_u64(out, part->file + before);
+	buf_u64(out, part->high - part->low + before);
 	buf_u64(out, type == TYPE_LOAD ? PAGE : 16);
 }
 
@@ -216,8 +223,9 @@ static void write_words(const Writer *w, Buf *words, u32 *word_of)
 
 	buf_byte(words, 0);
 	for (u32 i = 0; i < w->part_count + COUNT_OF(last); i++) {
-		const char *name = i < w->part_count ? section_name(w->program, w->order[w->parts[i].first])
-						     : last[i - w->part_count];
+		const char *name = i >= w->part_count ? last[i - w->part_count]
+				   : w->order_count   ? section_name(w->program, w->order[w->parts[i].first])
+						      : ".text";
 
 		word_of[i] = (u32)words->len;
 		buf_add(words, name, strlen(name) + 1);
@@ -239,8 +247,9 @@ static void write_all(Writer *w, Buf *symbols, Buf *names, Buf *words, u32 *word
 	words_at = names_at + names->len;
 	write_header(w, (words_at + words->len + 7) / 8 * 8, w->part_count + 4);
 	for (u32 i = 0; i < w->part_count; i++)
-		program_header(w->out, TYPE_LOAD, w->parts[i].rights, &w->parts[i]);
-	program_header(w->out, TYPE_STACK, RIGHT_R | RIGHT_W, &stack);
+		program_header(w->out, TYPE_LOAD, w->parts[i].rights, &w->parts[i],
+			       i == 0 && w->parts[i].file && w->parts[i].low >= LOWEST + PAGE ? w->parts[i].offset : 0);
+	program_header(w->out, TYPE_STACK, RIGHT_R | RIGHT_W, &stack, 0);
 	for (u32 i = 0; i < w->part_count; i++)
 		write_part(w, &w->parts[i]);
 	buf_fill(w->out, 0, (size_t)symbols_at - w->out->len);
