@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "linux/anon.h"
 #include "linux/mm.h"
 #include "linux/process.h"
 #include "linux/signal.h"
@@ -27,13 +28,13 @@ enum { SPACE_TIME = 0x80, INTO_CGROUP_BIT = 33 };
 typedef struct CloneArgs {
 	u64 flags;      /* CLONE_*; without the signal */
 	u64 stack_top;  /* 0: as the caller */
-	u64 parent_tid, child_tid, tls;
+	u64 parent_tid, child_tid, tls, pidfd;
 	i32 exit_signal;
 } CloneArgs;
 
 static const u64 known_flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_PTRACE | CLONE_VFORK |
 			       CLONE_PARENT | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
-			       CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_UNTRACED | CLONE_CHILD_SETTID | CLONE_IO |
+			       CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_UNTRACED | CLONE_PIDFD | CLONE_CHILD_SETTID | CLONE_IO |
 			       CLEAR_SIGHAND;
 static const u64 space_flags = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
 			       CLONE_NEWPID | CLONE_NEWNET | SPACE_TIME;
@@ -49,6 +50,8 @@ static i64 check(const CloneArgs *args)
 	if ((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND))
 		return -EINVAL;
 	if ((flags & CLONE_SIGHAND) && (!(flags & CLONE_VM) || (flags & CLEAR_SIGHAND)))
+		return -EINVAL;
+	if ((flags & CLONE_PIDFD) && (flags & (CLONE_THREAD | CLONE_DETACHED)))
 		return -EINVAL;
 	if (args->exit_signal < 0 || args->exit_signal > 64)
 		return -EINVAL;
@@ -141,6 +144,24 @@ static i64 make(Task *task, const CloneArgs *args, Task **out)
 	return 0;
 }
 
+/* CLONE_PIDFD: a descriptor of the caller alone, so after its table was copied. Without it there is no child. */
+static i64 give_pidfd(Task *task, const CloneArgs *args, Task *child)
+{
+	i64 fd = pidfd_make(task, child->process, 0);
+
+	if (fd >= 0 && !user_put_u32(task, args->pidfd, (u32)fd)) {
+		fds_close(task, (i32)fd);
+		fd = -EFAULT;
+	}
+	if (fd < 0) {
+		Process *process = child->process;
+
+		task_end(child);
+		process_forget(process);
+	}
+	return fd < 0 ? fd : 0;
+}
+
 static i64 clone(Task *task, const CloneArgs *args)
 {
 	Call *call = &task->call;
@@ -152,6 +173,8 @@ static i64 clone(Task *task, const CloneArgs *args)
 		error = -ENOMEM;
 	if (!error)
 		error = make(task, args, &child);
+	if (!error && (args->flags & CLONE_PIDFD))
+		error = give_pidfd(task, args, child);
 	if (error) {
 		free(vfork_done);
 		return error;
@@ -189,7 +212,7 @@ static i64 wait_for_child(Task *task)
 i64 sys_clone(Task *task, const u64 *a)
 {
 	CloneArgs args = { .flags = (u32)a[0] & ~(u32)CSIGNAL, .stack_top = a[1], .parent_tid = a[2], .tls = a[3],
-			   .child_tid = a[4], .exit_signal = (i32)(a[0] & CSIGNAL) };
+			   .child_tid = a[4], .pidfd = a[2], .exit_signal = (i32)(a[0] & CSIGNAL) };
 
 	return task->call.again ? wait_for_child(task) : clone(task, &args);
 }
@@ -217,7 +240,7 @@ i64 sys_clone3(Task *task, const u64 *a)
 				return -E2BIG;
 	}
 	/* flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup */
-	args = (CloneArgs){ .flags = raw[0], .child_tid = raw[2], .parent_tid = raw[3], .tls = raw[7],
+	args = (CloneArgs){ .flags = raw[0], .child_tid = raw[2], .parent_tid = raw[3], .tls = raw[7], .pidfd = raw[1],
 			    .exit_signal = raw[4] > 64 ? -1 : (i32)raw[4] };
 	if ((raw[0] & CSIGNAL & ~(u64)SPACE_TIME) || (raw[0] & (CLONE_DETACHED | (u64)1 << INTO_CGROUP_BIT)) ||
 	    (!raw[5] != !raw[6]) || raw[5] + raw[6] < raw[5])

@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "linux/anon.h"
 #include "linux/mm.h"
 #include "linux/process.h"
 #include "linux/signal.h"
@@ -139,6 +140,8 @@ i64 sys_exit_group(Task *task, const u64 *a)
 
 typedef enum Happened { NOTHING, ENDED, STOPPED, CONTINUED } Happened;
 
+enum { P_PIDFD_TYPE = 3 }; /* not in every sys/wait.h */
+
 typedef struct Wanted {
 	i32 type, id; /* P_ALL, P_PID, P_PGID */
 	u32 options;
@@ -257,6 +260,12 @@ i64 sys_waitid(Task *task, const u64 *a)
 		return -EINVAL;
 	if (!(wanted.options & (WEXITED | WSTOPPED | WCONTINUED)))
 		return -EINVAL;
+	if (wanted.type == P_PIDFD_TYPE) {
+		wanted.type = P_PID;
+		wanted.id = pidfd_pid(task, a[1]);
+		if (wanted.id < 0)
+			return wanted.id;
+	}
 	if (wanted.type < P_ALL || wanted.type > P_PGID || (wanted.type == P_PID && wanted.id <= 0) || wanted.id < 0)
 		return -EINVAL;
 	if (wanted.type == P_PGID && !wanted.id)

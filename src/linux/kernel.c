@@ -17,6 +17,7 @@
 #include "linux/process.h"
 #include "linux/signal.h"
 #include "linux/syscalls.h"
+#include "linux/timers.h"
 #include "linux/waiter.h"
 
 /* ---- The table ---- */
@@ -206,6 +207,7 @@ HostResult linux_syscall(Machine *machine, const u64 *args, unsigned count, u64 
 	kernel_bury(kernel);
 	number = machine_slot(machine, registers->number);
 	kernel->in_call = true;
+	timers_run(kernel); /* a program that has set a timer of a microsecond sees it at its next call */
 	if (is_again(&task->call, number, pc))
 		task_unwatch(task);
 	else

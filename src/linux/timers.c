@@ -108,9 +108,12 @@ u64 timer_left(const KernelTimer *timer)
 
 void timers_run(Kernel *kernel)
 {
-	u64 now = kernel_now(kernel);
-	struct TimerHeap *heap;
+	struct TimerHeap *heap = kernel->timers;
+	u64 now;
 
+	if (!heap || !heap->count)
+		return;
+	now = kernel_now(kernel);
 	while ((heap = kernel->timers) != NULL && heap->count && heap->items[0]->hour <= now) {
 		KernelTimer *timer = heap->items[0];
 		u64 periods = 1;
