@@ -91,6 +91,32 @@ i64 vfs_mount(Vfs *vfs, VfsFs *fs, VfsNode *root_node, VfsPlace *on, const char 
 	return 0;
 }
 
+i64 vfs_cover(Kernel *kernel, VfsPlace *dir, const char *name, u32 mode, VfsNode **out)
+{
+	VfsNew what = {.mode = mode};
+	VfsNode *root, *node;
+	VfsPlace *place;
+	i64 error = vfs_tree_create(kernel, "tmpfs", NULL, 0755, &root);
+
+	*out = NULL;
+	if (error)
+		return error;
+	error = root->ops->nameless(root, &what, &node);
+	place = error ? NULL : vfs_place_new(kernel->vfs, dir, name, node, dir->mount);
+	if (place) {
+		error = vfs_mount(kernel->vfs, root->fs, vfs_node_get(node), place, name, false);
+		vfs_place_put(place);
+	} else if (!error) {
+		error = -ENOMEM;
+	}
+	if (error)
+		vfs_node_put(node);
+	else
+		*out = node;
+	vfs_node_put(root);
+	return error;
+}
+
 static void mount_free(VfsMount *mount)
 {
 	VfsFs *fs = mount->fs;
@@ -171,10 +197,11 @@ static i64 configure_root(Kernel *kernel, const LinuxConfig *config, DiagList *d
 	error = vfs_tree_create(kernel, config->root ? "overlay" : "tmpfs", lower, 0755, &root);
 	vfs_node_put(lower);
 	if (!error && config->root_changes) {
-		error = -EOPNOTSUPP;
+		error = vfs_tree_changes(root, config->root_changes);
 		if (error)
 			diag_report_file(diags, DIAG_ERROR, config->root_changes, NULL, "can't keep changes in it: %s",
-					 error == -EINVAL ? "it holds something else" : strerror((int)-error));
+					 error == -EINVAL ? "it holds something else"
+					 : error == -EBUSY ? "another program uses it" : strerror((int)-error));
 	}
 	if (error) {
 		vfs_node_put(root);
@@ -299,13 +326,14 @@ Status vfs_add_file(Kernel *kernel, const char *path, const u8 *data, size_t len
 		error = -EINVAL;
 	if (!error && !dir->node->ops->create)
 		error = -EROFS;
-	if (!error && dir->node->ops->lookup && !dir->node->ops->lookup(dir->node, slash + 1, NULL, &node)) {
+	if (!error && !vfs_is_host(dir->node) && !dir->node->ops->lookup(dir->node, slash + 1, NULL, &node)) {
 		error = node->type == LX_S_IFDIR ? -EISDIR : dir->node->ops->remove(dir->node, slash + 1, node);
 		vfs_node_put(node);
 		node = NULL;
 	}
 	if (!error)
-		error = dir->node->ops->create(dir->node, slash + 1, &what, &node);
+		error = vfs_is_host(dir->node) ? vfs_cover(kernel, dir, slash + 1, what.mode, &node)
+					       : dir->node->ops->create(dir->node, slash + 1, &what, &node);
 	for (u64 at = 0; at < len && !error;) {
 		i64 put = node->ops->write(node, data + at, len - at, at);
 
@@ -314,6 +342,8 @@ Status vfs_add_file(Kernel *kernel, const char *path, const u8 *data, size_t len
 		else
 			at += (u64)put;
 	}
+	if (!error)
+		vfs_tree_given(node);
 	vfs_node_put(node);
 	vfs_place_put(dir);
 	free(folder);

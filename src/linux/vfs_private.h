@@ -190,6 +190,10 @@ void vfs_discharge(Kernel *kernel, u64 bytes);
 /* Mounts; the reference of root_node is taken over. `on` NULL: the root of all. */
 i64 vfs_mount(Vfs *vfs, VfsFs *fs, VfsNode *root_node, VfsPlace *on, const char *source, bool read_only);
 
+/* Something of our own in a folder that must stay as it is (the host's): a mount on a name that only the tree knows. mode:
+ * of the folder or file that it is. */
+i64 vfs_cover(Kernel *kernel, VfsPlace *dir, const char *name, u32 mode, VfsNode **out);
+
 /* ---- vfs_place.c ---- */
 VfsPlace *vfs_place_new(Vfs *vfs, VfsPlace *parent, const char *name, VfsNode *node, VfsMount *mount); /* gets node */
 VfsPlace *vfs_place_get(VfsPlace *place);
@@ -269,7 +273,10 @@ bool vfs_is_host(const VfsNode *node);
 bool vfs_host_path(VfsNode *node, Buf *out);
 /* In memory. lower: borrowed, or NULL. `changes`: a folder of the host that keeps them, or NULL. */
 i64 vfs_tree_create(Kernel *kernel, const char *type, VfsNode *lower, u32 mode, VfsNode **root);
+/* Of a tree's root: what the folder of the host keeps is there again, and what changes is kept in it. EINVAL: it holds
+ * something else. EBUSY: somebody uses it. */
 i64 vfs_tree_changes(VfsNode *root, const char *folder);
+void vfs_tree_given(VfsNode *node); /* a file that is no change: vfs_add_file */
 i64 vfs_proc_create(Kernel *kernel, VfsNode **root);
 i64 vfs_dev_create(Kernel *kernel, VfsNode **root);
 

@@ -480,13 +480,24 @@ static i64 tree_space(VfsFs *fs, u64 *total, u64 *available)
 	return 0;
 }
 
+static i64 tree_sync(VfsFs *fs)
+{
+	return changes_save((TreeFs *)fs);
+}
+
 static void tree_fs_destroy(VfsFs *fs)
 {
+	changes_free((TreeFs *)fs);
 	free(fs);
 }
 
-static const VfsFsOps tmpfs_ops = {"tmpfs", 0x01021994, tree_space, NULL, tree_fs_destroy};
-static const VfsFsOps overlay_ops = {"overlay", 0x794C7630, tree_space, NULL, tree_fs_destroy};
+static const VfsFsOps tmpfs_ops = {"tmpfs", 0x01021994, tree_space, tree_sync, tree_fs_destroy};
+static const VfsFsOps overlay_ops = {"overlay", 0x794C7630, tree_space, tree_sync, tree_fs_destroy};
+
+void vfs_tree_given(VfsNode *node)
+{
+	tree_node(node)->given = true;
+}
 
 i64 vfs_tree_create(Kernel *kernel, const char *type, VfsNode *lower, u32 mode, VfsNode **root)
 {

@@ -73,6 +73,10 @@ struct TreeNode {
 		void *fifo;      /* the pipe of a FIFO that was opened (pipe.c) */
 	};
 	TreeNode *doomed;        /* TreeFs.doomed */
+	u64 data;                /* vfs_changes.c: number of the file that holds the content, or 0 */
+	u64 file_number;         /* ... and of its line, when `saved` is the current generation */
+	u32 saved;
+	bool given;              /* put there by vfs_add_file: no change of the program's */
 };
 
 typedef struct TreeFs {
@@ -111,6 +115,10 @@ TreeEntry *tree_find(const TreeNode *dir, const char *name);
 /* The entry for a name, made without a node when it is missing. NULL: no memory. */
 TreeEntry *tree_entry(TreeNode *dir, const char *name);
 void tree_entry_vacate(TreeNode *dir, TreeEntry *entry); /* without a node: hides the name, or goes */
+
+/* vfs_changes.c */
+i64 changes_save(TreeFs *fs);
+void changes_free(TreeFs *fs);
 
 /* vfs_tree_names.c */
 i64 tree_create(VfsNode *dir, const char *name, const VfsNew *what, VfsNode **out);

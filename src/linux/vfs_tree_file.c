@@ -96,6 +96,8 @@ i64 tree_read(VfsNode *base, u8 *to, u64 len, u64 offset)
 static void content_changed(TreeNode *node)
 {
 	node->mtime = node->ctime = tree_now(node);
+	node->data = 0;
+	node->given = false;
 	node->mode &= ~(u32)06000; /* who writes to a program takes its rights away */
 }
 

@@ -223,7 +223,8 @@ i64 tree_nameless(VfsNode *base, const VfsNew *what, VfsNode **out)
 	*out = node ? &node->node : NULL;
 	if (!node)
 		return -ENOSPC;
-	node->links = 0;
+	if (!tree_is_folder(node))
+		node->links = 0;
 	return 0;
 }
 
@@ -316,6 +317,7 @@ i64 tree_rename(VfsNode *base, const char *name, VfsNode *moved, VfsNode *to_bas
 		entry_empty(dir, from);
 		entry_fill(to_dir, to, node);
 	}
+	node->given = false;
 	node->ctime = tree_now(node);
 	tree_touched(dir);
 	tree_touched(to_dir);

@@ -355,7 +355,9 @@ i64 vfs_make_folders(Kernel *kernel, const char *path, VfsPlace **out)
 		if (!error)
 			error = vfs_walk_last(&walk, out);
 		if (error == -ENOENT && walk.missing && walk.at->node->ops->create) {
-			error = walk.at->node->ops->create(walk.at->node, walk.name, &what, &made);
+			error = vfs_is_host(walk.at->node)
+				? vfs_cover(kernel, walk.at, walk.name, what.mode, &made)
+				: walk.at->node->ops->create(walk.at->node, walk.name, &what, &made);
 			if (!error) {
 				vfs_node_put(made);
 				error = vfs_place_child(NULL, kernel->vfs, walk.at, walk.name, out);
