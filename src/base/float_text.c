@@ -162,3 +162,12 @@ void float_print(u64 value, unsigned bits, char text[FLOAT_TEXT_MAX])
 	if (!strpbrk(text, ".e") && len + 3 <= FLOAT_TEXT_MAX)
 		memcpy(text + len, ".0", 3);
 }
+
+void float_print_boxed(u64 value, unsigned bits, char text[FLOAT_TEXT_MAX])
+{
+	bool boxed = bits == 64 && value >> 32 == 0xFFFFFFFF;
+
+	float_print(boxed ? (u32)value : value, boxed ? 32 : bits, text);
+	if (boxed)
+		strcat(text, "f");
+}

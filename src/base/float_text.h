@@ -15,6 +15,9 @@ enum { FLOAT_TEXT_MAX = 40 };
 Status float_read(const char *text, size_t len, unsigned bits, u64 *value);
 /* The shortest text with a '.' or an exponent ("1.0", "1e+20"), or inf, -inf, nan. */
 void float_print(u64 value, unsigned bits, char text[FLOAT_TEXT_MAX]);
+/* What a register holds: a value of 64 bits whose upper half is all ones is a NaN there, but may be a number of 32 bits
+ * ("NaN-boxed", as RISC-V keeps them); it is shown as that, with an f behind it. */
+void float_print_boxed(u64 value, unsigned bits, char text[FLOAT_TEXT_MAX]);
 /* Nearest to a whole number. */
 u64 float_of_int(i64 value, bool is_signed, unsigned bits);
 /* 64 bits to the nearest of 32. */

@@ -235,7 +235,7 @@ static bool do_print(Debug *debug, const char *args)
 	DebugValue value;
 	const char *text;
 
-	if (!debug_take_format(debug, &args, &count, &format, "xducta"))
+	if (!debug_take_format(debug, &args, &count, &format, "xductaf"))
 		return false;
 	if (!*args)
 		return debug_error(debug, "print what? For example: print R0 + 1");
@@ -284,7 +284,7 @@ static bool do_examine(Debug *debug, const char *args)
 	DebugExpr *expr;
 	DebugValue value;
 
-	if (!debug_take_format(debug, &args, &count, &format, "xductis"))
+	if (!debug_take_format(debug, &args, &count, &format, "xductisf"))
 		return false;
 	if (!count && format == 's')
 		count = 1; /* one text */
@@ -697,7 +697,7 @@ const DebugCommand debug_commands[] = {
 	{ "info", "i", "TOPIC", "registers, breaks, symbols [PART], display, stats or history", do_info, false, 'i' },
 	{ "print", "p", "[/F] EXPR",
 	  "the value of an expression\n"
-	  "Formats: x hexadecimal, d signed, u unsigned, t binary, c character, a address.\n"
+	  "Formats: x hexadecimal, d signed, u unsigned, t binary, c character, a address, f float.\n"
 	  "Expressions: registers, labels, M[address], numbers; + - * / % & | ^ ~ ! << >> && || == != < <= > >= <u >u",
 	  do_print, false, 'l' },
 	{ "set", NULL, "REG|CELL = EXPR", "change a register or a memory cell", do_set, false, 'l' },

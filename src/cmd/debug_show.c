@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "base/float_text.h"
 #include "cmd/debug_ui.h"
 #include "cmd/say.h"
 
@@ -104,6 +105,14 @@ static void show_binary(Debug *debug, u64 value, unsigned bits)
 		buf_byte(&debug->out, (u8)('0' + (value >> i & 1)));
 }
 
+static void show_float(Debug *debug, u64 value, unsigned bits)
+{
+	char text[FLOAT_TEXT_MAX];
+
+	float_print_boxed(value, bits, text);
+	buf_str(&debug->out, text);
+}
+
 static unsigned bits_of(u64 value)
 {
 	return value ? 64 - (unsigned)__builtin_clzll(value) : 1;
@@ -133,6 +142,9 @@ void debug_show_value(Debug *debug, DebugValue value, char format)
 	case 'a':
 		debug_show_address(debug, debug->isa->code_space, value.value);
 		return;
+	case 'f':
+		show_float(debug, value.value, bits <= 32 ? 32 : 64);
+		return;
 	default:
 		break;
 	}
@@ -147,8 +159,13 @@ void debug_show_value(Debug *debug, DebugValue value, char format)
 		return;
 	}
 	debug_show_hex(debug, value.value, bits);
-	if (bits > 1)
+	if (value.is_float) {
+		buf_str(&debug->out, " (");
+		show_float(debug, value.value, bits);
+		buf_byte(&debug->out, ')');
+	} else if (bits > 1) {
 		buf_printf(&debug->out, " (%" PRId64 ")", number);
+	}
 }
 
 /* ---- Code and source ---- */
@@ -319,15 +336,14 @@ void debug_note_registers(Debug *debug)
 		debug->seen[i] = machine_slot(debug->machine, i);
 }
 
-static unsigned slot_width(const Debug *debug, u32 slot)
+static void show_old_or_new(Debug *debug, const IsaReg *reg, u64 value)
 {
-	for (u32 i = 0; i < debug->isa->reg_count; i++) {
-		const IsaReg *reg = &debug->isa->regs[i];
-
-		if (slot >= reg->slot && slot - reg->slot < reg->count)
-			return reg->width;
+	debug_show_hex(debug, value, reg ? reg->width : 64);
+	if (reg && reg->floats) {
+		buf_str(&debug->out, " (");
+		show_float(debug, value, reg->width);
+		buf_byte(&debug->out, ')');
 	}
-	return 64;
 }
 
 static void show_changes(Debug *debug)
@@ -338,7 +354,7 @@ static void show_changes(Debug *debug)
 		return;
 	for (u32 i = 1; i < debug->isa->slot_count; i++) {
 		u64 now = machine_slot(debug->machine, i);
-		unsigned width = slot_width(debug, i);
+		const IsaReg *reg = isa_slot_register(debug->isa, i);
 
 		if (now == debug->seen[i])
 			continue;
@@ -347,10 +363,10 @@ static void show_changes(Debug *debug)
 			break;
 		}
 		buf_printf(&debug->out, "   %s ", isa_slot_name(debug->isa, i));
-		debug_show_hex(debug, debug->seen[i], width);
+		show_old_or_new(debug, reg, debug->seen[i]);
 		buf_str(&debug->out, " -> ");
 		paint(debug, YELLOW);
-		debug_show_hex(debug, now, width);
+		show_old_or_new(debug, reg, now);
 		paint(debug, PLAIN);
 	}
 	if (shown)
@@ -373,7 +389,7 @@ static void show_own(Debug *debug)
 		buf_byte(&debug->out, '\n');
 }
 
-static void show_register(Debug *debug, const char *name, u64 value, unsigned width, bool changed, u32 *column)
+static void show_register(Debug *debug, const char *name, u64 value, unsigned width, bool floats, bool changed, u32 *column)
 {
 	size_t start = debug->out.len, hidden = 0;
 
@@ -383,8 +399,13 @@ static void show_register(Debug *debug, const char *name, u64 value, unsigned wi
 		paint(debug, YELLOW);
 	}
 	debug_show_hex(debug, value, width);
-	if (width > 4)
+	if (floats) {
+		buf_str(&debug->out, " (");
+		show_float(debug, value, width);
+		buf_byte(&debug->out, ')');
+	} else if (width > 4) {
 		buf_printf(&debug->out, " (%" PRId64 ")", bits_signed(value, width));
+	}
 	if (changed && debug->color)
 		paint(debug, PLAIN);
 	if (width > 32 || ++*column == (width > 16 ? 2u : 4u)) {
@@ -402,14 +423,15 @@ void debug_show_registers(Debug *debug)
 	u32 column = 0;
 
 	for (u32 i = 0; i < debug->isa->slot_count; i++) {
+		const IsaReg *reg = isa_slot_register(debug->isa, i);
 		u64 value = machine_slot(debug->machine, i);
 
-		show_register(debug, isa_slot_name(debug->isa, i), value, slot_width(debug, i), value != debug->seen[i],
-			      &column);
+		show_register(debug, isa_slot_name(debug->isa, i), value, reg ? reg->width : 64, reg && reg->floats,
+			      value != debug->seen[i], &column);
 	}
 	for (u32 i = 0; i < debug->isa->view_count; i++)
 		show_register(debug, debug->isa->views[i].name, machine_view(debug->machine, (u16)i),
-			      debug->isa->views[i].width, false, &column);
+			      debug->isa->views[i].width, false, false, &column);
 	if (column)
 		buf_byte(&debug->out, '\n');
 }

@@ -158,6 +158,8 @@ void repl_note_registers(Repl *repl);
 void repl_note_cell(Repl *repl, u16 space, u64 address);
 void repl_show_changes(Repl *repl);
 void repl_show_number(Repl *repl, u64 value, unsigned width);
+/* "1.5 (0x3FF8000000000000)" */
+void repl_show_float(Repl *repl, u64 value, unsigned width);
 void repl_show_address(Repl *repl, u16 space, u64 address);
 void repl_show_registers(Repl *repl);
 void repl_show_memory(Repl *repl, u16 space, u64 address, u64 count);

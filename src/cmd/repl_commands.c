@@ -74,6 +74,8 @@ void repl_evaluate(Repl *repl, const char *text)
 		return;
 	if (value.is_address)
 		repl_show_address(repl, repl->isa->code_space, value.value);
+	else if (value.is_float)
+		repl_show_float(repl, value.value, value.width);
 	else
 		repl_show_number(repl, value.value, value.width ? value.width : 64);
 	buf_byte(&repl->out, '\n');

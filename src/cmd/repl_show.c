@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/float_text.h"
 #include "cmd/repl.h"
 
 enum {
@@ -57,12 +58,22 @@ void repl_show_address(Repl *repl, u16 space, u64 address)
 		hex(repl, address, shown_bits(address, repl->isa->spaces[space].addr_bits));
 }
 
-static const IsaReg *reg_of(const Isa *isa, u32 slot)
+void repl_show_float(Repl *repl, u64 value, unsigned width)
 {
-	for (u32 i = 0; i < isa->reg_count; i++)
-		if (slot >= isa->regs[i].slot && slot - isa->regs[i].slot < isa->regs[i].count)
-			return &isa->regs[i];
-	return NULL;
+	char text[FLOAT_TEXT_MAX];
+
+	float_print_boxed(value, width, text);
+	buf_printf(&repl->out, "%s (", text);
+	hex(repl, value, width);
+	buf_byte(&repl->out, ')');
+}
+
+static void show_content(Repl *repl, const IsaReg *reg, u64 value)
+{
+	if (reg->floats)
+		repl_show_float(repl, value, reg->width);
+	else
+		repl_show_number(repl, value, reg->width);
 }
 
 /* "R0"; "f.$0" when other registers are called $0 too. */
@@ -72,7 +83,7 @@ static void register_name(const Isa *isa, u32 slot, Buf *out)
 
 	for (u32 i = 0; i < isa->slot_count; i++)
 		if (i != slot && strcmp(isa_slot_name(isa, i), name) == 0 && i < slot) {
-			buf_printf(out, "%s.", reg_of(isa, slot)->name);
+			buf_printf(out, "%s.", isa_slot_register(isa, slot)->name);
 			break;
 		}
 	buf_str(out, name);
@@ -168,7 +179,7 @@ static void show_registers_changed(Repl *repl)
 	u32 shown = 0;
 
 	for (u32 slot = 0; slot < isa->slot_count; slot++) {
-		const IsaReg *reg = reg_of(isa, slot);
+		const IsaReg *reg = isa_slot_register(isa, slot);
 		const u64 value = machine_slot(repl->machine, slot);
 		const size_t before = repl->out.len;
 
@@ -186,7 +197,7 @@ static void show_registers_changed(Repl *repl)
 		    !repl->shell->show_register(repl->machine, slot, repl->slots[slot], &repl->out)) {
 			register_name(isa, slot, &repl->out);
 			buf_str(&repl->out, " = ");
-			repl_show_number(repl, value, reg->width);
+			show_content(repl, reg, value);
 		}
 		if (repl->out.len == item)
 			repl->out.len = before; /* hidden */
@@ -330,7 +341,7 @@ void repl_show_registers(Repl *repl)
 		return;
 	}
 	for (u32 slot = 0; slot < isa->slot_count; slot++) {
-		const IsaReg *reg = reg_of(isa, slot);
+		const IsaReg *reg = isa_slot_register(isa, slot);
 		const size_t start = repl->out.len;
 
 		if (!reg)
@@ -338,7 +349,7 @@ void repl_show_registers(Repl *repl)
 		columns = reg->width > 16 ? 2 : 4;
 		register_name(isa, slot, &repl->out);
 		buf_str(&repl->out, " = ");
-		repl_show_number(repl, machine_slot(repl->machine, slot), reg->width);
+		show_content(repl, reg, machine_slot(repl->machine, slot));
 		if (++column % columns == 0 || slot + 1 == isa->slot_count)
 			buf_byte(&repl->out, '\n');
 		else

@@ -604,6 +604,15 @@ static bool eval_file(const Eval *ctx, const Node *node, u32 *slot)
 	return true;
 }
 
+static bool eval_slot(const Eval *ctx, u32 slot, DebugValue *out)
+{
+	const IsaReg *reg = isa_slot_register(machine_isa(ctx->machine), slot);
+
+	out->value = machine_slot(ctx->machine, slot);
+	out->is_float = reg && reg->floats;
+	return true;
+}
+
 static bool eval(const Eval *ctx, const Node *node, DebugValue *out)
 {
 	DebugValue inner;
@@ -615,8 +624,7 @@ static bool eval(const Eval *ctx, const Node *node, DebugValue *out)
 		out->value = node->value;
 		return true;
 	case NODE_SLOT:
-		out->value = machine_slot(ctx->machine, (u32)node->value);
-		return true;
+		return eval_slot(ctx, (u32)node->value, out);
 	case NODE_VIEW:
 		out->value = machine_view(ctx->machine, (u16)node->value);
 		return true;
@@ -627,10 +635,7 @@ static bool eval(const Eval *ctx, const Node *node, DebugValue *out)
 		return eval(ctx, node->a, &inner) &&
 		       read_cell(ctx, (u16)node->value, inner.value, node->width, &out->value);
 	case NODE_FILE:
-		if (!eval_file(ctx, node, &slot))
-			return false;
-		out->value = machine_slot(ctx->machine, slot);
-		return true;
+		return eval_file(ctx, node, &slot) && eval_slot(ctx, slot, out);
 	case NODE_UNARY:
 		if (!eval(ctx, node->a, &inner))
 			return false;

@@ -26,6 +26,7 @@ typedef struct DebugValue {
 	u64 value;  /* zero-extended when width is not 0 */
 	u8 width;   /* 0: a plain number, 64 bits signed */
 	bool is_address; /* a label, pc, or a sum with one: show it as an address */
+	bool is_float;   /* a register that holds floats, by itself */
 } DebugValue;
 
 /* Where names come from. */

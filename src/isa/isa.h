@@ -61,6 +61,7 @@ typedef struct IsaReg { /* a register file of `count` registers, or a single reg
 	u8 width;
 	bool array;        /* declared with [n] */
 	bool context;      /* part of the translation key */
+	bool floats;       /* holds IEEE 754 numbers: people want to see them in decimal */
 	bool irq;          /* a `when` of an interrupt or event reads it */
 	u32 count;
 	u32 slot;          /* state slot of element 0; element i is slot + i */
@@ -433,6 +434,7 @@ const char *isa_slot_name(const Isa *isa, u32 slot);
 /* The text that goes with `raise number` or `stop number`, or NULL. */
 const char *isa_reason(const Isa *isa, bool raise, u64 number);
 /* For ir_print: ctx is the Isa. */
+const IsaReg *isa_slot_register(const Isa *isa, u32 slot); /* the register or file it belongs to; NULL: no such slot */
 const char *isa_slot_name_ctx(const void *isa, unsigned slot);
 u16 isa_find_view(const Isa *isa, const char *name, size_t len, bool fold);
 

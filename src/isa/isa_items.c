@@ -402,6 +402,11 @@ static bool parse_one_reg(Parser *p, const char *doc)
 			}
 		} else if (accept_word(p, "context")) {
 			r->context = true;
+		} else if (tok_word(p, "float") && !p->tok.line_start) {
+			if (r->width != 32 && r->width != 64)
+				error_here(p, NULL, "a float has 32 or 64 bits, '%s' has %u", r->name, r->width);
+			r->floats = true;
+			lex_next(p);
 		} else if (tok_word(p, "names") && !p->tok.line_start) {
 			/* Raw from behind the word: '$0-$31' is no token. */
 			p->at = p->tok_end;

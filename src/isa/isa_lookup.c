@@ -53,12 +53,19 @@ bool isa_find_register(const Isa *isa, const char *name, size_t len, bool fold, 
 	return false;
 }
 
-const char *isa_slot_name(const Isa *isa, u32 slot)
+const IsaReg *isa_slot_register(const Isa *isa, u32 slot)
 {
 	for (u32 r = 0; r < isa->reg_count; r++)
 		if (slot >= isa->regs[r].slot && slot - isa->regs[r].slot < isa->regs[r].count)
-			return isa->regs[r].names[slot - isa->regs[r].slot];
-	return "?";
+			return &isa->regs[r];
+	return NULL;
+}
+
+const char *isa_slot_name(const Isa *isa, u32 slot)
+{
+	const IsaReg *reg = isa_slot_register(isa, slot);
+
+	return reg ? reg->names[slot - reg->slot] : "?";
 }
 
 const char *isa_reason(const Isa *isa, bool raise, u64 number)
