@@ -127,6 +127,8 @@ u16 body_param(Parser *p, const char *name, u32 len, u8 width)
 		error_here(p, NULL, "more than %d variables", BODY_VARS_MAX);
 		return 0;
 	}
+	if (!body->var_widths) /* memory is out, and known to be */
+		return 0;
 	p->scope->names[p->scope->count].name = name;
 	p->scope->names[p->scope->count].len = len;
 	p->scope->names[p->scope->count++].var = body->var_count;
