@@ -153,6 +153,18 @@ static const char *const paths[] = {
 	"examples/isa/chip8.isa", "tests/isa/odd-forward.isa", "examples/isa/tiny8.isa", "src/guests/lc3/lc3.isa",
 };
 
+/* No machine of the lab has atomic accesses: the lines with them become comments. */
+static void leave_out_atomics(char *text)
+{
+	for (char *line = text, *end; line; line = end ? end + 1 : NULL) {
+		char *found = strstr(line, "atomic.");
+
+		end = strchr(line, '\n');
+		if (found && (!end || found < end))
+			*line = '#';
+	}
+}
+
 static void random_programs(void **state)
 {
 	(void)state;
@@ -161,6 +173,7 @@ static void random_programs(void **state)
 		for (u32 i = 0; i < sizeof paths / sizeof *paths; i++) {
 			char *text = read_text(paths[i]);
 
+			leave_out_atomics(text);
 			try_machine(paths[i], text, seed);
 			free(text);
 		}
