@@ -172,6 +172,10 @@ static i64 add_segment(const Reader *reader, unsigned index, const Header *heade
 			      index,
 			      at, (unsigned long long)header->address, (unsigned long long)header->memory,
 			      (unsigned long long)limit - 1);
+	if (out->type == ELF_EXECUTABLE && header->address < reader->wanted->lowest)
+		return refuse(reader, -EPERM, "link it to a higher address (-Wl,-Ttext-segment=0x400000)",
+			      ABOUT "p_vaddr 0x%llx is below 0x%llx, the lowest address a program may have", index, at,
+			      (unsigned long long)header->address, (unsigned long long)reader->wanted->lowest);
 	if (header->file && (header->offset > size || header->file > size - header->offset))
 		return refuse(reader, -ENOEXEC, "the file is incomplete",
 			      ABOUT "p_offset 0x%llx with p_filesz 0x%llx reaches beyond the file's end at 0x%llx",

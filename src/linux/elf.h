@@ -3,7 +3,8 @@
  * ELF files: what a loader must know of a program, checked, and the symbols in it (System V ABI, chapters 4 and 5;
  * RISC-V ELF psABI). 64 bits, little-endian. Nothing here trusts the file: what elf_read accepts satisfies
  *
- *  1. Segments ascend, do not overlap, and no sum of theirs overflows; each lies within the file and below `limit`.
+ *  1. Segments ascend, do not overlap, and no sum of theirs overflows; each lies within the file and below `limit`, and
+ *     above `lowest` where the program says itself where it lies.
  *  2. Addresses and offsets of a segment agree in their low 12 bits, so that it can be mapped.
  *  3. The entry lies in a segment.
  */
@@ -49,10 +50,10 @@ typedef struct ElfWanted {
 	u16 machine;
 	const char *machine_name;
 	u32 flags_refused;
-	u64 limit;             /* first address that a program cannot have */
+	u64 lowest, limit;     /* addresses that a program can have: from, and up to before */
 } ElfWanted;
 
-/* 0, or -ENOEXEC, -EINVAL, -ENOMEM, what read gave; in words to diags (may be NULL). */
+/* 0, or -ENOEXEC, -EINVAL, -ENOMEM, -EPERM (too low), what read gave; in words to diags (may be NULL). */
 i64 elf_read(const ElfSource *source, const ElfWanted *wanted, ElfProgram *out, DiagList *diags);
 bool elf_is(const u8 *bytes, size_t len);    /* begins as an ELF file does */
 const char *elf_machine_name(u16 machine);   /* "x86-64"; NULL: not known here */

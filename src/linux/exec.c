@@ -210,7 +210,7 @@ static i64 read_program(const Exec *exec, File *file, const char *name, ElfProgr
 	FileStat info = {0};
 	ElfSource source = {.name = name, .ctx = file, .read = read_file};
 	ElfWanted wanted = {.machine = abi->elf_machine, .machine_name = abi->machine_name,
-			    .flags_refused = abi->elf_flags_refused,
+			    .flags_refused = abi->elf_flags_refused, .lowest = MM_LOWEST,
 			    .limit = page_down(machine_address_limit(exec->task->kernel->machine))};
 
 	if (!file->ops->stat || file->ops->stat(file, &info))
@@ -540,13 +540,13 @@ i64 sys_execveat(Task *task, const u64 *a)
 	i64 error = user_string(task, a[1], path, sizeof path);
 	Buf text;
 
-	if (a[4] & ~(u64)(NO_FOLLOW | EMPTY_PATH))
-		return -EINVAL;
 	if (error < 0)
 		return error;
+	if (!path[0] && !(a[4] & EMPTY_PATH))
+		return -ENOENT;
+	if (a[4] & ~(u64)(NO_FOLLOW | EMPTY_PATH))
+		return -EINVAL;
 	if (!path[0]) {
-		if (!(a[4] & EMPTY_PATH))
-			return -ENOENT;
 		file = fds_file(task, (i32)a[0]);
 		if (!file)
 			return -EBADF;

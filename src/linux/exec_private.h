@@ -12,7 +12,7 @@ enum {
 	EXEC_TEXT_LIMIT = 128 * 1024,       /* one argument, with its 0 (MAX_ARG_STRLEN) */
 	EXEC_TEXTS_LIMIT = 6 * 1024 * 1024, /* all of them with their pointers, at most */
 	EXEC_TEXTS_LEAST = 128 * 1024,      /* so much is always allowed */
-	EXEC_SCRIPTS = 4,                   /* #! files that call one another */
+	EXEC_SCRIPTS = 5,                   /* #! files that call one another */
 };
 
 /* Texts, each ended by 0, one behind the other. */

@@ -122,7 +122,8 @@ static inline i64 elf_file_read(void *ctx, void *to, u64 len, u64 offset)
 static inline i64 elf_file_parse(ElfFile *file, ElfProgram *out, DiagList *diags)
 {
 	const ElfSource source = {.name = "test", .size = file->len, .ctx = file, .read = elf_file_read};
-	const ElfWanted wanted = {.machine = 243, .machine_name = "riscv64", .flags_refused = 8, .limit = (u64)1 << 38};
+	const ElfWanted wanted = {.machine = 243, .machine_name = "riscv64", .flags_refused = 8, .lowest = 0x1000,
+				  .limit = (u64)1 << 38};
 
 	return elf_read(&source, &wanted, out, diags);
 }

@@ -70,6 +70,7 @@ static const Damage damages[] = {
 	{64 + 8, 8, ~(u64)0, -ENOEXEC, "not a text that ends with 0"},
 	{120 + 40, 8, 0x2FF, -ENOEXEC, "program header 1 (at offset 0x78): p_filesz, 0x300, is larger than p_memsz, 0x2ff"},
 	{120 + 8, 8, 1, -EINVAL, "p_vaddr 0x10000 and p_offset 0x1 differ in their low 12 bits"},
+	{120 + 16, 8, 0, -EPERM, "p_vaddr 0x0 is below 0x1000, the lowest address a program may have"},
 	{120 + 16, 8, (u64)1 << 38, -ENOMEM, "reaches beyond the last address, 0x3fffffffff"},
 	{120 + 16, 8, ~(u64)0xFFF, -ENOMEM, "reaches beyond the last address"},
 	{176 + 40, 8, ~(u64)0, -ENOMEM, "program header 2 (at offset 0xb0): p_vaddr 0x12100 with p_memsz 0xffffffffffffffff"},
