@@ -138,6 +138,8 @@ static u32 find_claims(const Emit *e, IrRef ref, u32 at, IrRef read, u32 *puts, 
 
 		if (ins->op == IR_OP_INSN || (ir_op_info[ins->op].effects & (IR_EFFECT_EXIT | IR_EFFECT_END)))
 			break;
+		if (e->plan.values[i].kind == VALUE_DEAD)
+			continue;
 		if (ins->op == IR_OP_PUT && interp_resolve(&e->plan, ins->a) == ref && !has_slot(&touched, ins->aux) &&
 		    e->read_until[ins->aux] <= at)
 			puts[count++] = i;
@@ -220,7 +222,8 @@ static bool pairs_with_next(const Emit *e, u32 at, IrRef value)
 {
 	const IrIns *next = &e->func->ins[at + 1]; /* an END op follows every PUT somewhere */
 
-	return next->op == IR_OP_PUT && !e->claimed[at + 1] && interp_resolve(&e->plan, next->a) == value;
+	return next->op == IR_OP_PUT && e->plan.values[at + 1].kind == VALUE_OP && !e->claimed[at + 1] &&
+	       interp_resolve(&e->plan, next->a) == value;
 }
 
 static void emit_put(Emit *e, u32 at)

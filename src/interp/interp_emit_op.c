@@ -84,6 +84,18 @@ static void emit_add(Emit *e, const IrIns *ins, Dest dest)
 			 emit_operand(e, ins->b), bits_mask(w));
 }
 
+/* The low 32 bits of a sum or difference, extended. */
+static void emit_narrow(Emit *e, const IrIns *sum, Dest dest)
+{
+	u16 a = emit_operand(e, sum->a);
+	u64 c;
+
+	if (sum->op == IR_OP_ADD && emit_const(e, sum->b, &c))
+		emit_uop(e, UOP_ADDW_RI, dest, a, 0, c);
+	else
+		emit_uop(e, sum->op == IR_OP_ADD ? UOP_ADDW_RR : UOP_SUBW_RR, dest, a, emit_operand(e, sum->b), 0);
+}
+
 static void emit_sx(Emit *e, const IrIns *ins, Dest dest)
 {
 	unsigned from = ir_width(e->func, ins->a), left = 64 - from;
@@ -92,6 +104,10 @@ static void emit_sx(Emit *e, const IrIns *ins, Dest dest)
 	if (a < e->func->ins_count && e->plan.values[a].kind == VALUE_ABSORBED) { /* the EXTRACT below it */
 		left -= e->func->ins[a].aux;
 		a = e->func->ins[a].a;
+		if (a < e->func->ins_count && e->plan.values[a].kind == VALUE_ABSORBED) {
+			emit_narrow(e, &e->func->ins[a], dest);
+			return;
+		}
 	}
 	emit_uop(e, UOP_SX, dest, emit_operand(e, a), left | (64 - from) << 8, bits_mask(ins->width));
 }

@@ -4,7 +4,8 @@
  *
  *   1. flow      forward: which guest instruction (number, pc) each IR instruction belongs to; what is unreachable;
  *                which guest instructions are careful
- *   2. uses      backward: how often each value is used by something that matters; the rest is dead
+ *   2. uses      backward: how often each value is used by something that matters; the rest is dead, and so is a PUT that
+ *                another one follows before anybody can see it
  *   3. fusion    backward: what is computed by its user instead of by itself; the last use of each value
  *   4. barriers  backward: how long a slot keeps what a GET read or a PUT wrote; so, which GETs cost nothing
  *
@@ -179,15 +180,46 @@ static void count_use(Plan *plan, IrRef operand, u32 at)
 		plan->values[operand].uses += plan->values[at].kind == VALUE_ALIAS ? plan->values[at].uses : 1;
 }
 
-static void count_uses(Plan *plan)
+/* Which slots are PUT again further down, with nothing between that could leave the block or read them. */
+typedef struct Overwritten {
+	u32 *since; /* per slot: the stretch in which it is */
+	u32 stretch;
+} Overwritten;
+
+/* Backward, at each instruction: true for a PUT that nobody can see. */
+static bool is_overwritten(const Plan *plan, Overwritten *slots, u32 at)
+{
+	const IrIns *ins = &plan->func->ins[at];
+	u32 number = plan->number[at];
+	bool again;
+
+	if (ins->op == IR_OP_PUT && ins->aux < plan->slot_count) {
+		again = slots->since[ins->aux] == slots->stretch;
+		slots->since[ins->aux] = slots->stretch;
+		return again && plan->func->kind == IR_FUNC_BLOCK;
+	}
+	if (ins->op == IR_OP_GET && plan->values[at].uses && ins->aux < plan->slot_count)
+		slots->since[ins->aux] = 0;
+	else if ((ir_op_info[ins->op].effects & (IR_EFFECT_EXIT | IR_EFFECT_END)) ||
+		 (ins->op == IR_OP_INSN && number && number != NO_NUMBER && plan->careful[number - 1]))
+		slots->stretch++; /* the state is looked at here */
+	return false;
+}
+
+static bool count_uses(Plan *plan)
 {
 	const IrFunc *func = plan->func;
+	Overwritten slots = {.since = ARENA_ARRAY(plan->arena, u32, plan->slot_count + 1), .stretch = 1};
 
+	if (!slots.since)
+		return false;
 	for (u32 i = func->ins_count; i-- > 0;) {
 		const IrIns *ins = &func->ins[i];
 		Value *value = &plan->values[i];
 
 		value->at = value->last = i;
+		if (is_overwritten(plan, &slots, i))
+			continue; /* VALUE_DEAD */
 		if (plan->number[i] == NO_NUMBER || (removable(ins) && !value->uses))
 			continue; /* VALUE_DEAD */
 		value->kind = ins->op == IR_OP_ZX      ? VALUE_ALIAS
@@ -196,6 +228,7 @@ static void count_uses(Plan *plan)
 						       : VALUE_OP;
 		visit_operands(plan, ins, i, count_use);
 	}
+	return true;
 }
 
 /* ---- 3. Fusion ---- */
@@ -431,6 +464,17 @@ static bool is_signed_load(const Plan *plan, const IrIns *sx, const IrIns *load)
 	       (load->width == 8 || load->width == 16 || load->width == 32);
 }
 
+/* The sum of which `sx` wants the low 32 bits, extended to 64, if one uop can do it all. */
+static void plan_narrow(Plan *plan, const IrIns *sx, const IrIns *extract, u32 at)
+{
+	const IrIns *sum = absorbable(plan, extract->a, at);
+
+	if (sum && (sum->op == IR_OP_ADD || sum->op == IR_OP_SUB) && sx->width == 64 && extract->aux == 0 &&
+	    extract->width == 32 && !ir_is_const(plan->func, sum->a, NULL) &&
+	    (sum->op == IR_OP_ADD || !ir_is_const(plan->func, sum->b, NULL)))
+		absorb(plan, extract->a, at);
+}
+
 /* The mask of an address that is jumped to, if the jump can do it. */
 static void plan_jump(Plan *plan, u32 at)
 {
@@ -476,8 +520,10 @@ static void plan_fusion(Plan *plan)
 		if (ins->op == IR_OP_GOTO)
 			plan_jump(plan, i);
 		inner = ins->op == IR_OP_SX ? absorbable(plan, ins->a, i) : NULL;
-		if (inner && inner->op == IR_OP_EXTRACT)
+		if (inner && inner->op == IR_OP_EXTRACT) {
 			absorb(plan, ins->a, i);
+			plan_narrow(plan, ins, inner, i);
+		}
 		if (inner && value->kind == VALUE_OP && is_signed_load(plan, ins, inner)) {
 			Value *load = &plan->values[ins->a];
 
@@ -560,7 +606,8 @@ Status interp_plan(Plan *plan)
 		return status;
 	if (!find_careful(plan))
 		return STATUS_NOMEM;
-	count_uses(plan);
+	if (!count_uses(plan))
+		return STATUS_NOMEM;
 	plan_fusion(plan);
 	return plan_barriers(plan) ? STATUS_OK : STATUS_NOMEM;
 }

@@ -76,7 +76,7 @@ enum {
 	THRASH_SINGLE = 256,         /* so many: single instructions */
 	THRASH_CALM = 32,            /* instructions after which one of them is forgotten, where pages are new */
 	EVAL_DEPTH = 8,
-	JUMP_CACHE = 1024,
+	JUMP_CACHE = 4096,
 	NO_BUDGET = 62,              /* budgets are cut to 2^62 */
 };
 
@@ -118,8 +118,6 @@ struct CodePage {
 
 /* A translated guest block, or a handler function. One allocation, everything inside it. */
 struct Block {
-	u64 cost;                /* insns; or ~0: can't be chained to */
-	u64 pc, context;
 	u32 insns;
 	bool single, dirty, breakpoint, dead;
 	Block *hash_next;
@@ -134,6 +132,9 @@ struct Block {
 	u32 temps;               /* entries used behind the slots */
 	u64 cells;               /* of the code space from pc */
 	size_t bytes;
+	/* What a jump looks at stands beside what it runs. */
+	u64 cost;                /* insns; or ~0: can't be chained to */
+	u64 pc, context;
 	Uop uops[];
 };
 
@@ -249,7 +250,7 @@ void interp_cache_bury(Engine *engine); /* frees the dead; nothing may be execut
 void interp_exit_link(Exit *exit, Block *target);
 static inline u32 interp_jump_hash(u64 pc)
 {
-	return (u32)(pc ^ pc >> 10) & (JUMP_CACHE - 1);
+	return (u32)(pc ^ pc >> 11) & (JUMP_CACHE - 1);
 }
 
 /* ---- interp_atomic.c ---- */
