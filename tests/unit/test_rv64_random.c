@@ -28,7 +28,8 @@
 #include "machine/pages.h"
 #include "rv64/blocks.h"
 
-enum { BATCH = 20000, LONG = 4000, SHOWN = 20, SIG_ILL = 4, SIG_TRAP = 5, SIG_BUS = 7, SIG_SEGV = 11 };
+enum { BATCH = 20000, LONG = 4000, SHOWN = 20, SIG_ILL = 4, SIG_TRAP = 5, SIG_BUS = 7, SIG_SEGV = 11,
+       QEMU_STACK = 0x40 /* in these 4 GiB qemu has its program's stack */ };
 
 #define QEMU "qemu-riscv64 -cpu rv64,zba=true,zbb=true,zbc=false,zbs=true"
 
@@ -304,7 +305,7 @@ static bool run_here(Rig *rig, const Block *block, BlockResult *result)
 		u64 pc = machine_pc(m), low = 0;
 
 		rig->icount += machine_icount(m) - before;
-		if (!signal)
+		if (!signal || (signal == SIG_SEGV && stop.address >> 32 == QEMU_STACK))
 			return false;
 		result->traps[result->trap_count].pc = pc;
 		result->traps[result->trap_count].address = signal == SIG_BUS ? 0 : signal == SIG_SEGV ? stop.address : pc;
@@ -392,7 +393,7 @@ static void show(const Rig *rig, const Block *block, const BlockResult *here, co
 static void forget_addresses(BlockResult *here, BlockResult *there)
 {
 	for (u32 i = 0; i < here->trap_count && i < there->trap_count; i++)
-		if (!there->traps[i].address && (here->traps[i].address + ((Word)1 << 47)) >> 48)
+		if (!there->traps[i].address && (here->traps[i].address + 7 + ((Word)1 << 47)) >> 48)
 			here->traps[i].address = 0;
 }
 
