@@ -128,6 +128,8 @@ static void init_registers(Assembler *as)
 			add_register(as, reg->names ? reg->names[i] : reg->name, (u16)r, i);
 			if (reg->alt_names)
 				add_register(as, reg->alt_names[i], (u16)r, i);
+			if (as->dialect->gnu && reg->array && reg->names) /* x10 is a0 */
+				add_register(as, arena_printf(&as->scratch, "%s%u", reg->name, i), (u16)r, i);
 		}
 	}
 }

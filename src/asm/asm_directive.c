@@ -293,23 +293,32 @@ static void walk_values(Assembler *as, AsmStmt *stmt, bool is_string)
 	}
 }
 
-/* Gaps in code hold instructions that do nothing: the longest first. */
+/* The form of this mnemonic without operands, or ASM_NO_INDEX. */
+static u32 bare_form(const Isa *isa, const char *name)
+{
+	u32 f = name ? strmap_get(&isa->mnemonics, name, strlen(name), ASM_NO_INDEX) : ASM_NO_INDEX;
+
+	while (f != ASM_NO_INDEX && isa->forms[f].syntax_count)
+		f = isa->form_next[f];
+	return f;
+}
+
+/* Gaps in code hold instructions that do nothing: as many of the first kind, the longer, as there is room for; what is
+ * left in front of them are of the second. */
 static void fill_code(const Assembler *as, const IsaDirective *d, u64 *out, u64 count)
 {
 	const Isa *isa = as->isa;
 
-	for (u32 i = 0; i < COUNT_OF(d->fills) && d->fills[i]; i++) {
-		u32 f = strmap_get(&isa->mnemonics, d->fills[i], strlen(d->fills[i]), ASM_NO_INDEX);
-		u64 w[ISA_WORDS] = {0};
+	for (u32 i = COUNT_OF(d->fills); i-- > 0;) {
+		u32 f = bare_form(isa, d->fills[i]), longer = i ? bare_form(isa, d->fills[i - 1]) : ASM_NO_INDEX;
+		u64 w[ISA_WORDS] = {0}, here = longer == ASM_NO_INDEX ? count : count % asm_form_cells(isa, &isa->forms[longer]);
 		unsigned bad;
 		u32 cells;
 
-		while (f != ASM_NO_INDEX && isa->forms[f].syntax_count)
-			f = isa->form_next[f];
 		if (f == ASM_NO_INDEX || !isa_encode(isa, &isa->insns[isa->forms[f].insn], isa->forms[f].bound, w, &bad))
 			continue;
 		cells = asm_form_cells(isa, &isa->forms[f]);
-		for (; count >= cells; count -= cells, out += cells)
+		for (; here >= cells; here -= cells, count -= cells, out += cells)
 			isa_word_to_cells(isa, w, isa->insns[isa->forms[f].insn].bits, out);
 	}
 }

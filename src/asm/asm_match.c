@@ -316,6 +316,15 @@ static bool left_out(const Match *m, const IsaInsn *insn, const IsaForm *form, u
 	return !number;
 }
 
+/* `0(a0)` where the instruction has no offset, as the GNU assembler lets it be written. */
+static bool is_offset_zero(const Match *m, const char *literal)
+{
+	const AsmToken *token = peek(m);
+
+	return m->as->dialect->gnu && literal[0] == '(' && token->kind == TOKEN_NUMBER && token->value == 0 &&
+	       is_punct(token + 1, '(');
+}
+
 static bool match_form(Match *m, const IsaForm *form, u32 at, AsmCandidate *out)
 {
 	const IsaInsn *insn = &m->as->isa->insns[form->insn];
@@ -330,6 +339,8 @@ static bool match_form(Match *m, const IsaForm *form, u32 at, AsmCandidate *out)
 		if (peek(m)->kind == TOKEN_END && rest_is_default(m->as, insn, form, i))
 			return true;
 		if (!syntax->is_field) {
+			if (is_offset_zero(m, syntax->text))
+				m->at++;
 			if (!match_literal(m, syntax->text))
 				return false;
 			continue;

@@ -295,6 +295,7 @@ typedef struct IsaDirective {
 	u8 params;           /* ROW: operands */
 	const char *names[ISA_MAX_COLUMNS]; /* ROW: [params] what the description calls them */
 	IsaRowColumn columns[ISA_MAX_COLUMNS]; /* ROW: one for each column */
+	bool from_set;       /* came by `use`; the description may have its own of this name */
 	bool power;          /* ALIGN: the operand is the power of two (word `power`) */
 	const char *fills[2]; /* ALIGN: instructions that fill code (words `fill nop c.nop`), or NULL: zeros */
 	bool nonzero;        /* SPACE: a count of 0 is refused (word `nonzero`, as in `.BLKW n = space nonzero`) */

@@ -60,7 +60,7 @@ void use_gnu(Parser *p, IsaDialect *d, u32 *cap)
 		if (!x)
 			return;
 		*x = (IsaDirective){.name = gnu[i].name, .action = gnu[i].action, .bits = gnu[i].bits, .has_end = gnu[i].has_end,
-				    .in = ISA_NONE};
+				    .in = ISA_NONE, .from_set = true};
 		/* Where the description has sections of these names, they are meant; .text is what lies before them all. */
 		if (d->section_count && x->action == ISA_ACT_IGNORE && !strcmp(x->name, ".section"))
 			x->action = ISA_ACT_SECTION;
@@ -249,6 +249,13 @@ void parse_directive(Parser *p, IsaDialect *d, const char *name, u32 pos, u32 *c
 	if (!w.x)
 		return;
 	for (u32 i = 0; i + 1 < d->directive_count; i++)
+		if (d->directives[i].from_set && !strcmp(d->directives[i].name, name)) {
+			d->directive_count--;
+			w.x = &d->directives[i];
+			*w.x = (IsaDirective){.in = ISA_NONE};
+			break;
+		}
+	for (u32 i = 0; &d->directives[i] != w.x && i < d->directive_count; i++)
 		if (d->fold_case ? ascii_equal_fold(d->directives[i].name, strlen(d->directives[i].name), name, w.len)
 				 : !strcmp(d->directives[i].name, name))
 			parse_error(p, pos, w.len, NULL, "directive '%s' is described twice", name);
