@@ -21,14 +21,20 @@ static const struct {
 	{IR_OP_FLE, {UOP_FLE32, UOP_FLE64}, {UOP_FLE32_X, UOP_FLE64_X}},
 	{IR_OP_FSQRT, {NONE, NONE}, {UOP_FSQRT32_X, UOP_FSQRT64_X}},
 	{IR_OP_FMA, {NONE, NONE}, {UOP_FMA32_X, UOP_FMA64_X}},
+	{IR_OP_FMIN, {NONE, NONE}, {UOP_FMIN32_X, UOP_FMIN64_X}},
+	{IR_OP_FMAX, {NONE, NONE}, {UOP_FMAX32_X, UOP_FMAX64_X}},
+	{IR_OP_FTOF, {NONE, NONE}, {UOP_WIDEN_X, UOP_NARROW_X}},
+	{IR_OP_FTOS, {NONE, NONE}, {UOP_FTOS32_X, UOP_FTOS64_X}},
 };
 
-static unsigned direct_uop(const IrIns *ins, unsigned arg_width, bool flagged)
+static unsigned direct_uop(const IrIns *ins, unsigned width, unsigned arg_width, bool flagged)
 {
 	bool wide = arg_width == 64;
 
-	if (ins->aux & IR_FLOAT_ROUND)
+	if ((ins->aux & IR_FLOAT_ROUND) != (ins->op == IR_OP_FTOS ? IR_ROUND_ZERO : IR_ROUND_EVEN))
 		return NONE;
+	if (ins->op == IR_OP_FOFS)
+		return !flagged ? (width == 64 ? UOP_FOFS64 : NONE) : width == 64 ? UOP_FOFS64_X : UOP_FOFS32_X;
 	if ((ins->op == IR_OP_FSQRT && !FLOAT_HOST_SQRT) || (ins->op == IR_OP_FMA && wide && !interp_has_fma64()))
 		return NONE;
 	for (unsigned i = 0; i < COUNT_OF(direct); i++)
@@ -59,7 +65,7 @@ bool emit_float(Emit *e, const IrIns *ins, Dest dest)
 	if (!ir_float_operands((IrOp)ins->op) || (ins->aux & IR_FLOAT_FLAGS))
 		return false;
 	imm = emit_operands(e, ins, ins->width, &a, &b);
-	kind = direct_uop(ins, ir_width(e->func, ins->a), false);
+	kind = direct_uop(ins, ins->width, ir_width(e->func, ins->a), false);
 	emit_uop(e, kind == NONE ? UOP_FLOAT : (UopKind)kind, dest, a, b, imm);
 	return true;
 }
@@ -72,9 +78,9 @@ void emit_pair(Emit *e, u32 at)
 	bool x_is_flags = x < e->func->ins_count && e->plan.values[x].kind == VALUE_ABSORBED;
 	const IrIns *flags = &e->func->ins[x_is_flags ? x : y];
 	IrRef old = x_is_flags ? y : x;
-	unsigned kind = direct_uop(flags, ir_width(e->func, flags->a), true);
+	unsigned width = flags->aux >> IR_FLOAT_WIDTH_SHIFT, kind = direct_uop(flags, width, ir_width(e->func, flags->a), true);
 	u16 a, b;
-	u64 imm = emit_operands(e, flags, flags->aux >> IR_FLOAT_WIDTH_SHIFT, &a, &b) | emit_operand(e, old);
+	u64 imm = emit_operands(e, flags, width, &a, &b) | emit_operand(e, old);
 	Dest dest = emit_two(e, value, sum, old);
 
 	emit_uop(e, kind == NONE ? UOP_FLOAT_X : (UopKind)kind, dest, a, b, imm);

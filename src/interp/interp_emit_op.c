@@ -205,6 +205,10 @@ void emit_pure(Emit *e, const IrIns *ins, Dest dest)
 		return;
 	case IR_OP_CONCAT: emit_concat(e, ins, dest); return;
 	case IR_OP_SEL: {
+		if (interp_is_unboxing(&e->plan, ins) && emit_const(e, ins->c, &c)) {
+			emit_uop(e, UOP_UNBOX, dest, emit_operand(e, e->func->ins[ins->b].a), 0, c);
+			return;
+		}
 		u16 cond = emit_operand(e, ins->a), yes = emit_operand(e, ins->b), no = emit_operand(e, ins->c);
 
 		emit_uop(e, UOP_SEL, dest, cond, yes, no);

@@ -409,10 +409,65 @@ do_##name##bits##_X: { \
 	FLAGGED(FSQRT##bits, float_raw##bits(float_sqrt##bits(float_of##bits(A))), float_ordinary##bits) \
 	FLAGGED_ORDER(FEQ, bits, float_of##bits(A) == float_of##bits(B)) \
 	FLAGGED_ORDER(FLT, bits, float_of##bits(A) < float_of##bits(B)) \
-	FLAGGED_ORDER(FLE, bits, float_of##bits(A) <= float_of##bits(B))
+	FLAGGED_ORDER(FLE, bits, float_of##bits(A) <= float_of##bits(B)) \
+	FLAGGED_ORDER(FMIN, bits, float_of##bits(A) < float_of##bits(B) ? A : float_of##bits(B) < float_of##bits(A) ? B : A | B) \
+	FLAGGED_ORDER(FMAX, bits, float_of##bits(A) > float_of##bits(B) ? A : float_of##bits(B) > float_of##bits(A) ? B : A & B)
 
 	FLAGGED_OPS(64)
 	FLAGGED_OPS(32)
+
+/* Conversions: exact, or inexact is set already. */
+#define FLAGGED_TO_INTEGER(bits) \
+do_FTOS##bits##_X: { \
+		double x_ = float_of##bits(A); \
+		u64 old_ = OLD; \
+		unsigned up_ = 64 - (IMM >> 40 & 0x7F); \
+		i64 whole_ = x_ > -0x1p62 && x_ < 0x1p62 ? (i64)x_ : INT64_MAX; \
+		if (LIKELY((i64)((u64)whole_ << up_) >> up_ == whole_ && whole_ != INT64_MAX && \
+			   ((old_ & IR_FLOAT_INEXACT) || (double)whole_ == x_))) { \
+			f[u->d] = (u64)whole_ << up_ >> up_; \
+			f[u->d2] = old_; \
+		} else { \
+			interp_float_flagged(u, f); \
+		} \
+		NEXT; \
+	}
+#define FLAGGED_OF_INTEGER(bits, type, most) \
+do_FOFS##bits##_X: { \
+		unsigned up_ = 64 - (IMM >> 48 & 0x7F); \
+		u64 old_ = OLD; \
+		i64 from_ = (i64)(A << up_) >> up_; \
+		if (LIKELY((old_ & IR_FLOAT_INEXACT) || (u64)from_ + (most) <= 2 * (most))) { \
+			f[u->d] = float_raw##bits((type)from_); \
+			f[u->d2] = old_; \
+		} else { \
+			interp_float_flagged(u, f); \
+		} \
+		NEXT; \
+	}
+	FLAGGED_TO_INTEGER(64)
+	FLAGGED_TO_INTEGER(32)
+	FLAGGED_OF_INTEGER(64, double, (u64)1 << 53)
+	FLAGGED_OF_INTEGER(32, float, (u64)1 << 24)
+	FLAGGED(NARROW, float_raw32((float)float_of64(A)), float_ordinary32)
+do_WIDEN_X: {
+		float x_ = float_of32(A);
+		u64 old_ = OLD;
+
+		if (UNLIKELY(x_ != x_)) {
+			interp_float_flagged(u, f);
+			NEXT;
+		}
+		f[u->d] = float_raw64(x_);
+		f[u->d2] = old_;
+		NEXT;
+	}
+do_FOFS64: {
+		unsigned up_ = 64 - (IMM >> 48 & 0x7F);
+
+		RESULT(float_raw64((double)((i64)(A << up_) >> up_)));
+	}
+do_UNBOX: RESULT(A >> 32 == 0xFFFFFFFF ? (u32)A : IMM);
 	FLAGGED(FMA32, float_raw32(float_fma32(float_of32(A), float_of32(B), float_of32(C))), float_ordinary32)
 	FLAGGED(FMA64, float_raw64(interp_fma64(float_of64(A), float_of64(B), float_of64(C))), float_ordinary64)
 #undef OLD

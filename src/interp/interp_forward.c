@@ -7,6 +7,7 @@
  *   GET of a slot       by what was PUT there, or read from there, before
  *   LOAD of a cell      by what was stored there, or loaded from there, before
  *   x + c1 + c2         by x + (c1 + c2): all addresses on a stack count from one sp
+ *   half of a @ b       by a or b: a single in the register of a double comes out as it went in
  *   a pure operation    by an earlier one that is the same
  *   BR on a condition   that was tested before, by a JMP
  *
@@ -117,8 +118,18 @@ static IrRef fold(Forward *f, u32 at)
 	u8 shape = ir_op_info[ins->op].shape;
 	bool two = shape == IR_SHAPE_BIN || shape == IR_SHAPE_CMP || shape == IR_SHAPE_SHIFT;
 
+	if (ins->op == IR_OP_SEL && ir_is_const(f->func, ins->a, &a))
+		return a ? ins->b : ins->c;
 	if (!two && shape != IR_SHAPE_CONV)
 		return at;
+	if (ins->op == IR_OP_EXTRACT && !(ins->a & IR_CONST_BIT)) {
+		const IrIns *whole = &f->func->ins[ins->a];
+
+		if (whole->op == IR_OP_CONCAT && !ins->aux && ins->width == ir_width(f->func, whole->b))
+			return whole->b;
+		if (whole->op == IR_OP_CONCAT && ins->aux == ir_width(f->func, whole->b) && ins->width == ir_width(f->func, whole->a))
+			return whole->a;
+	}
 	if (ir_is_const(f->func, ins->a, &a) && (!two || ir_is_const(f->func, ins->b, &b)))
 		return ir_const(f->func, ins->width,
 				ir_eval((IrOp)ins->op, ins->width, ir_width(f->func, ins->a), ins->aux, a, b, 0));

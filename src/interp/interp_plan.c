@@ -485,6 +485,28 @@ static void plan_jump(Plan *plan, u32 at)
 		absorb(plan, ins->a, at);
 }
 
+bool interp_is_unboxing(const Plan *plan, const IrIns *sel)
+{
+	return sel->a < plan->func->ins_count && plan->values[sel->a].kind == VALUE_ABSORBED;
+}
+
+static void plan_unboxing(Plan *plan, u32 at)
+{
+	const IrIns *sel = &plan->func->ins[at], *eq = absorbable(plan, sel->a, at), *low = absorbable(plan, sel->b, at), *high;
+	u64 ones;
+
+	if (!eq || eq->op != IR_OP_EQ || !low || low->op != IR_OP_EXTRACT || low->aux || sel->width != 32 ||
+	    !ir_is_const(plan->func, sel->c, NULL) || !ir_is_const(plan->func, eq->b, &ones) || ones != 0xFFFFFFFF)
+		return;
+	high = absorbable(plan, eq->a, at);
+	if (!high || high->op != IR_OP_EXTRACT || high->aux != 32 || high->width != 32 || high->a != low->a ||
+	    ir_width(plan->func, low->a) != 64)
+		return;
+	absorb(plan, eq->a, at);
+	absorb(plan, sel->a, at);
+	absorb(plan, sel->b, at);
+}
+
 static void plan_fusion(Plan *plan)
 {
 	const IrFunc *func = plan->func;
@@ -517,6 +539,8 @@ static void plan_fusion(Plan *plan)
 			continue; /* the branch holds all there is to know */
 		if (ins->op == IR_OP_LOAD || ins->op == IR_OP_STORE)
 			plan_address(plan, i);
+		if (ins->op == IR_OP_SEL)
+			plan_unboxing(plan, i);
 		if (ins->op == IR_OP_GOTO)
 			plan_jump(plan, i);
 		inner = ins->op == IR_OP_SX ? absorbable(plan, ins->a, i) : NULL;

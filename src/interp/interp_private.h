@@ -227,6 +227,8 @@ typedef struct Plan {
 Status interp_plan(Plan *plan);
 IrRef interp_resolve(const Plan *plan, IrRef ref); /* through aliases */
 bool interp_is_small(const Space *space, const IrIns *access, unsigned address_width);
+/* x[63:32] all ones ? x[31:0] : a constant, whose parts the SEL has absorbed: a single in the register of a double. */
+bool interp_is_unboxing(const Plan *plan, const IrIns *sel);
 bool interp_exit_only(const Plan *plan, u32 block); /* nothing but GOTO to a constant? */
 
 /* ---- interp_emit.c ---- */

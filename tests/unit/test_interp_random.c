@@ -130,6 +130,14 @@ static IrRef gen_float(Gen *g)
 	case IR_SHAPE_FCLASS: return ir_float(g->func, op, round, 10, a, b, c);
 	default: break;
 	}
+	if (below(g, 8) == 0) { /* a single in the register of a double */
+		IrRef whole = pick(g, 64), high = ir_extract(g->func, whole, 32, 32);
+
+		if (below(g, 2))
+			whole = ir_bin(g->func, IR_OP_CONCAT, ir_const(g->func, 32, below(g, 4) ? 0xFFFFFFFF : 5), pick(g, 32));
+		return ir_select(g->func, ir_bin(g->func, IR_OP_EQ, high, ir_const(g->func, 32, 0xFFFFFFFF)),
+				 ir_extract(g->func, whole, 0, 32), below(g, 4) ? ir_const(g->func, 32, 0x7FC00000) : pick(g, 32));
+	}
 	if (below(g, 2)) { /* what becomes one uop: an operation, and its flags added to others, in any order */
 		bool value_first = below(g, 2);
 		IrRef value = value_first ? ir_float(g->func, op, round, result, a, b, c) : IR_NONE, flags, old;

@@ -161,7 +161,7 @@ static void leave_out_atomics(char *text)
 
 		end = strchr(line, '\n');
 		if (found && (!end || found < end))
-			*line = '#';
+			memcpy(line, "# ", 2);
 	}
 }
 
