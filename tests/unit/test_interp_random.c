@@ -131,10 +131,11 @@ static IrRef gen_float(Gen *g)
 	default: break;
 	}
 	if (below(g, 8) == 0) { /* a single in the register of a double */
-		IrRef whole = pick(g, 64), high = ir_extract(g->func, whole, 32, 32);
+		IrRef whole = pick(g, 64), high;
 
 		if (below(g, 2))
 			whole = ir_bin(g->func, IR_OP_CONCAT, ir_const(g->func, 32, below(g, 4) ? 0xFFFFFFFF : 5), pick(g, 32));
+		high = ir_extract(g->func, whole, 32, 32);
 		return ir_select(g->func, ir_bin(g->func, IR_OP_EQ, high, ir_const(g->func, 32, 0xFFFFFFFF)),
 				 ir_extract(g->func, whole, 0, 32), below(g, 4) ? ir_const(g->func, 32, 0x7FC00000) : pick(g, 32));
 	}
