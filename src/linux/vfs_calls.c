@@ -25,7 +25,7 @@ static i64 install(Task *task, i64 error, File *file, u32 flags)
 i64 sys_openat(Task *task, const u64 *a)
 {
 	char path[PATH_LIMIT];
-	File *file;
+	File *file = NULL;
 	i64 error = call_path(task, a[1], path);
 
 	if (!error)
@@ -39,7 +39,7 @@ i64 sys_openat2(Task *task, const u64 *a)
 	struct { u64 flags, mode, resolve; } how;
 	char path[PATH_LIMIT];
 	u32 walk;
-	File *file;
+	File *file = NULL;
 	i64 error;
 
 	if (a[3] < sizeof(how))
@@ -313,7 +313,7 @@ i64 sys_memfd_create(Task *task, const u64 *a)
 {
 	enum { CLOSE_ON_EXEC = 1, SEALING = 2, NO_EXEC = 8, EXEC = 16 };
 	char name[NAME_LIMIT - 5];
-	File *file;
+	File *file = NULL;
 	i64 error = user_string(task, a[0], name, sizeof(name));
 
 	if (error == -ENAMETOOLONG || a[1] & ~(u64)(CLOSE_ON_EXEC | SEALING | NO_EXEC | EXEC))

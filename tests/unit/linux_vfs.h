@@ -80,7 +80,7 @@ static inline void rig_stop(Rig *rig)
 
 static inline void rig_remove(Rig *rig)
 {
-	char command[128];
+	char command[256];
 
 	isa_destroy(rig->isa);
 	rig->isa = NULL;
