@@ -257,10 +257,20 @@ void run_linux_outcome(Run *run)
 {
 	int number = linux_end_signal(run->loaded.machine);
 	bool quiet = number == SIGINT || number == SIGPIPE || number == SIGHUP || number == SIGTERM;
+	u64 pc, address;
 	const char *denied = number == SIGKILL ? linux_denied(run->loaded.machine) : NULL;
 
 	if (!number || run->outcome.stop.kind != STOP_HALT || strcmp(run->outcome.state, "halted") != 0)
 		return;
-	outcome_set(&run->outcome, quiet ? "interrupted" : "signal", EXIT_SIGNAL + number, "the program was ended: %s%s%s",
-		    strsignal(number), denied ? ", " : "", denied ? denied : "");
+	outcome_set(&run->outcome, quiet ? "interrupted" : "signal", EXIT_SIGNAL + number, "%s", strsignal(number));
+	if (denied)
+		buf_printf(&run->outcome.reason, ": %s", denied);
+	if (!linux_end_place(run->loaded.machine, &pc, &address))
+		return;
+	buf_str(&run->outcome.reason, " at ");
+	outcome_place(&run->loaded, run->loaded.isa->code_space, pc, &run->outcome.reason);
+	if (pc == address && number == SIGSEGV)
+		buf_str(&run->outcome.reason, ": no instruction is there, a wrong jump");
+	else if (number == SIGSEGV || number == SIGBUS)
+		buf_printf(&run->outcome.reason, ": no access to address %#llx", (unsigned long long)address);
 }

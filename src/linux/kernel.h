@@ -220,6 +220,8 @@ struct Kernel {
 	Task *dead_tasks;
 	Process *dead_processes;
 	int end_signal;
+	u64 end_place, end_address; /* the pc when that signal came; what it says about an address */
+	i32 end_code;          /* its si_code */
 	bool ended;
 	bool in_call;          /* a system call is at work: kernel_now may look at the clock */
 	const char *denied;    /* what was refused, for the message at the end */

@@ -341,6 +341,19 @@ int linux_end_signal(const Machine *machine)
 	return kernel ? kernel->end_signal : 0;
 }
 
+bool linux_end_place(const Machine *machine, u64 *pc, u64 *address)
+{
+	const Kernel *kernel = kernel_of(machine);
+	int number = kernel ? kernel->end_signal : 0;
+
+	if (!number || kernel->end_code <= 0 || kernel->end_code == SI_KERNEL ||
+	    !(number == SIGSEGV || number == SIGBUS || number == SIGILL || number == SIGTRAP || number == SIGFPE))
+		return false;
+	*pc = kernel->end_place;
+	*address = number == SIGSEGV || number == SIGBUS ? kernel->end_address : 0;
+	return true;
+}
+
 const char *linux_denied(const Machine *machine)
 {
 	const Kernel *kernel = kernel_of(machine);

@@ -78,6 +78,9 @@ Status linux_configure(Machine *machine, const LinuxConfig *config, DiagList *di
 Status linux_signal(Machine *machine, int number);
 /* The run ended because the first process did: by this signal, or 0. */
 int linux_end_signal(const Machine *machine);
+/* That signal came from an instruction (a fault, not kill()): its place, and for SIGSEGV and SIGBUS the address that it
+ * wanted (else 0). */
+bool linux_end_place(const Machine *machine, u64 *pc, u64 *address);
 /* What a program was refused last ("memory limit of 32 MiB reached"), or NULL. Borrowed. */
 const char *linux_denied(const Machine *machine);
 /* A path in the guest that the root knows: for finding the program. STATUS_OK and the bytes of the file. */

@@ -151,6 +151,11 @@ static bool take_one(Task *task, const SignalInfo *info)
 		machine_want_attention(task->kernel->machine, task->vcpu); /* the rest when it goes on */
 		return false;
 	}
+	if (!process->parent && !task->kernel->ended) {
+		task->kernel->end_place = machine_pc(task->kernel->machine);
+		task->kernel->end_address = info->address;
+		task->kernel->end_code = info->code;
+	}
 	process_end(process, 0, info->number);
 	return false;
 }

@@ -91,17 +91,25 @@ void strace_idle(Kernel *kernel)
 		write_out(kernel, kernel->strace);
 }
 
-/* Arguments from `i` on; stops before the first that is known later, unless the result is. Gives how far it came. */
+/* The mode of open: only when a file may be made. */
+static bool is_absent(const Syscall *call, const u64 *args, unsigned i)
+{
+	enum { CREATE = 0100, TEMPORARY = 020000000 };
+
+	return i && call->arguments[i] == 'm' && call->arguments[i - 1] == 'O' && !(args[i - 1] & (CREATE | TEMPORARY));
+}
+
+/* Those before the first that is known later; when leaving, the others. */
 static void arguments(Task *task, const Syscall *call, bool leaving, i64 result, Buf *out)
 {
 	bool later = false;
 
 	for (unsigned i = 0; i < 6 && call->arguments[i]; i++) {
 		later = later || strace_is_output(call->arguments[i]);
-		if (later != leaving)
+		if (later != leaving || is_absent(call, task->call.args, i))
 			continue;
 		strace_argument(task, call->arguments, task->call.args, i, result, out);
-		if (call->arguments[i + 1])
+		if (call->arguments[i + 1] && !is_absent(call, task->call.args, i + 1))
 			buf_str(out, ", ");
 	}
 	if (leaving || !later)
