@@ -272,7 +272,7 @@ int linux_options_config(const LinuxOptions *options, Loaded *loaded, LinuxConfi
 	config->net = options->net;
 	config->host_name = options->host_name;
 	config->directory = options->directory;
-	if (!config->directory && config->mount_count && getcwd(here, sizeof here))
+	if (!code && !config->directory && config->mount_count && getcwd(here, sizeof here))
 		config->directory = path_in_guest(loaded, config, here);
 	if (config->directory && config->directory[0] != '/' && !code)
 		return failed(loaded, EXIT_HUSK, "--cwd %s: no absolute path", config->directory);

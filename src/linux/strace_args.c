@@ -69,6 +69,18 @@ static void texts(Task *task, u64 at, Buf *out)
 	buf_byte(out, ']');
 }
 
+/* The environment: how many there are. */
+static void count_of(Task *task, u64 at, Buf *out)
+{
+	u64 item;
+	u32 count = 0;
+
+	address(at, out);
+	while (at && count < 100000 && user_read(task, at + count * (u64)8, &item, 8) && item)
+		count++;
+	buf_printf(out, " /* %u vars */", count);
+}
+
 /* left: bytes of them that count. */
 static void vector(Task *task, u64 at, u64 count, u64 left, Buf *out)
 {
@@ -295,6 +307,7 @@ void strace_argument(Task *task, const char *letters, const u64 *args, unsigned 
 	case 'e': epoll_event(task, value, out); break;
 	case 'A': socket_address(task, value, next, out); break;
 	case 'v': texts(task, value, out); break;
+	case 'C': count_of(task, value, out); break;
 	case 'N': polls(task, value, next, out); break;
 	default:
 		if (!strace_choice(letter, letter == 'V' || letter == 'r' || letter == 'y' ? (u32)value : value, out) &&

@@ -16,6 +16,7 @@
  *     D fcntl             r ioctl                      R resource          z stat out
  *     e epoll_event in    E epoll_ctl                  N pollfds in, their count next
  *     K family            Y type of a socket           A socket address in, its length next
+ *     C environment
  *     I two descriptors out                            G flags of getrandom
  */
 #ifndef LINUX_SYSCALLS_H
