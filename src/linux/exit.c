@@ -32,6 +32,7 @@ static Process *heir_of(const Process *process)
 static void orphan(Process *child, Process *heir)
 {
 	child->parent = heir;
+	child->death_signal = SIGCHLD; /* not what it would have told its maker */
 	if (child->zombie) {
 		signal_child(child, true);
 		return;

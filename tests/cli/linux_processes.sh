@@ -10,3 +10,4 @@ linux_program signals
 linux_program processes
 linux_program timers
 linux_program bombs
+linux_program any_calls
