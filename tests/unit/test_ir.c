@@ -513,6 +513,59 @@ static void printing(void **state)
 	arena_fini(&f.arena);
 }
 
+/* Atomic accesses: their order and kind are printed; nothing shares or drops them; values are checked. */
+static void atomics(void **state)
+{
+	static const struct {
+		IrRmw kind;
+		u64 old, value, becomes;
+	} table[] = {
+		{IR_RMW_SWAP, 1, 2, 2}, {IR_RMW_ADD, 0xFF, 2, 1}, {IR_RMW_AND, 0xF0, 0x3C, 0x30}, {IR_RMW_OR, 0xF0, 0x0F, 0xFF},
+		{IR_RMW_XOR, 0xFF, 0x0F, 0xF0}, {IR_RMW_MIN, 0x80, 0x7F, 0x80}, {IR_RMW_MAX, 0x80, 0x7F, 0x7F},
+		{IR_RMW_MINU, 0x80, 0x7F, 0x7F}, {IR_RMW_MAXU, 0x80, 0x7F, 0x80},
+	};
+	IrRef first, second;
+	Fixture f;
+	Buf out;
+
+	(void)state;
+	for (u32 i = 0; i < COUNT_OF(table); i++)
+		assert_int_equal(ir_rmw_value(table[i].kind, 8, table[i].old, table[i].value), table[i].becomes);
+	begin(&f);
+	first = ir_rmw(f.func, IR_RMW_ADD, 0, IR_ORDER_BOTH, f.x, f.y, false);
+	second = ir_rmw(f.func, IR_RMW_ADD, 0, IR_ORDER_BOTH, f.x, f.y, false);
+	assert_int_not_equal(first, second);
+	ir_fence(f.func, 3, 1);
+	ir_cas(f.func, 1, IR_ORDER_ACQUIRE, f.x, first, second, true);
+	ir_rmw(f.func, IR_RMW_MAXU, 2, IR_ORDER_NONE, f.x, C16(7), false);
+	ir_goto(f.func, C16(0x3001), IR_FLOW_NEXT);
+	buf_init(&out);
+	ir_print(f.func, name_of, NULL, &out);
+	assert_string_equal(buf_text(&out), "b0:\n"
+					    "  insn 0 pc=0x3000 length=1\n"
+					    "  %1:16 = get R0\n"
+					    "  %2:16 = get cc\n"
+					    "  %3:1 = get s3\n"
+					    "  %4:16 = rmw.add.aqrl m0[%1], %2\n"
+					    "  %5:16 = rmw.add.aqrl m0[%1], %2\n"
+					    "  fence 3, 1\n"
+					    "  %7:16 = cas.aq.raw m1[%1], %4, %5\n"
+					    "  %8:16 = rmw.maxu m2[%1], 0x7'16\n"
+					    "  goto 0x3001'16 next\n");
+	buf_clear(&out);
+	assert_true(ir_verify(f.func, &out));
+	f.func->ins[first].b = f.b; /* one bit into 16 */
+	assert_false(ir_verify(f.func, &out));
+	assert_non_null(strstr(buf_text(&out), "operand has width 1, not 16"));
+	f.func->ins[first].b = f.y;
+	f.func->ins[second].aux = IR_RMW_COUNT << IR_ATOMIC_KIND_SHIFT;
+	buf_clear(&out);
+	assert_false(ir_verify(f.func, &out));
+	assert_non_null(strstr(buf_text(&out), "no such atomic operation"));
+	buf_fini(&out);
+	arena_fini(&f.arena);
+}
+
 /* A function that has failed stays quiet and usable. */
 static void failed(void **state)
 {
@@ -548,7 +601,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(eval),	    cmocka_unit_test(folding), cmocka_unit_test(folds),
-		cmocka_unit_test(sharing),  cmocka_unit_test(printing), cmocka_unit_test(failed),
+		cmocka_unit_test(sharing),  cmocka_unit_test(printing), cmocka_unit_test(atomics), cmocka_unit_test(failed),
 		cmocka_unit_test(many_constants),
 	};
 
