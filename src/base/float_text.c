@@ -171,3 +171,16 @@ void float_print_boxed(u64 value, unsigned bits, char text[FLOAT_TEXT_MAX])
 	if (boxed)
 		strcat(text, "f");
 }
+
+bool float_read_boxed(const char *text, size_t len, unsigned bits, u64 *value)
+{
+	bool boxed = bits == 64 && len > 1 && text[len - 1] == 'f' && text[len - 2] != 'n'; /* not inf */
+
+	if (boxed)
+		len--;
+	if (float_read(text, len, boxed ? 32 : bits, value) != STATUS_OK)
+		return false;
+	if (boxed)
+		*value |= 0xFFFFFFFF00000000;
+	return true;
+}

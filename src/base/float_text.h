@@ -18,6 +18,8 @@ void float_print(u64 value, unsigned bits, char text[FLOAT_TEXT_MAX]);
 /* What a register holds: a value of 64 bits whose upper half is all ones is a NaN there, but may be a number of 32 bits
  * ("NaN-boxed", as RISC-V keeps them); it is shown as that, with an f behind it. */
 void float_print_boxed(u64 value, unsigned bits, char text[FLOAT_TEXT_MAX]);
+/* What float_print_boxed writes, and any number in decimal: 2, -1.5e3, 0.1f. False: it is none of these. */
+bool float_read_boxed(const char *text, size_t len, unsigned bits, u64 *value);
 /* Nearest to a whole number. */
 u64 float_of_int(i64 value, bool is_signed, unsigned bits);
 /* 64 bits to the nearest of 32. */

@@ -266,7 +266,7 @@ static bool do_set(Debug *debug, const char *args)
 	}
 	args = debug_skip(args + 1);
 	buf_init(&error);
-	fine = debug_take_value(debug, &args, true, &value);
+	fine = debug_expr_float(target, debug->machine, args, &value) || debug_take_value(debug, &args, true, &value);
 	if (fine && !debug_assign(debug->session, target, value.value, &error))
 		fine = debug_error(debug, "%s", buf_text(&error));
 	if (fine)

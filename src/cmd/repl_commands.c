@@ -263,7 +263,8 @@ static void do_set(Repl *repl, const char *args)
 	args = skip(args + used);
 	if (*args != '=') {
 		repl_message(repl, "'=' is missing: !set REGISTER = VALUE");
-	} else if (value_of(repl, skip(args + 1), NULL, &value) && repl_undo_push(repl)) {
+	} else if ((debug_expr_float(target, repl->machine, skip(args + 1), &value) ||
+		    value_of(repl, skip(args + 1), NULL, &value)) && repl_undo_push(repl)) {
 		buf_init(&error);
 		if (!debug_expr_assign(target, repl->machine, value.value, &error)) {
 			repl_message(repl, "error: %s", buf_text(&error));

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/float_text.h"
 
 enum { MAX_DEPTH = 64 };
 
@@ -672,6 +673,20 @@ static bool write_cell(const Eval *ctx, const Node *node, u64 address, u64 value
 		}
 	}
 	return true;
+}
+
+bool debug_expr_float(const DebugExpr *target, Machine *machine, const char *text, DebugValue *out)
+{
+	size_t len = strlen(text);
+	Buf error;
+	bool fine;
+
+	while (len && text[len - 1] == ' ')
+		len--;
+	buf_init(&error);
+	fine = debug_expr_eval(target, machine, out, &error) && out->is_float && float_read_boxed(text, len, out->width, &out->value);
+	buf_fini(&error);
+	return fine;
 }
 
 bool debug_expr_assign(const DebugExpr *expr, Machine *machine, u64 value, Buf *error)

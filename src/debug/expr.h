@@ -43,6 +43,8 @@ void debug_expr_destroy(DebugExpr *expr);
 bool debug_expr_eval(const DebugExpr *expr, Machine *machine, DebugValue *out, Buf *error);
 /* expr must be a register, a view that can be set, or a cell. */
 bool debug_expr_assign(const DebugExpr *expr, Machine *machine, u64 value, Buf *error);
+/* What a register of floats is to be set to, when `text` is a number in decimal (anything else: an expression for its bits). */
+bool debug_expr_float(const DebugExpr *target, Machine *machine, const char *text, DebugValue *out);
 /* Is it one cell? Evaluates its address. */
 bool debug_expr_cell(const DebugExpr *expr, Machine *machine, u16 *space, u64 *address);
 /* Does it depend on anything that changes? A constant is worth no watchpoint. */

@@ -332,12 +332,31 @@ static IrRef fold_order(IrFunc *func, IrOp op, IrRef a, IrRef b, unsigned width)
 	return IR_NONE;
 }
 
+/* x[63] @ x[62:0] is x, and ~x[63] @ x[62:0], the negation of a float, x with its top bit changed. That bit has become
+ * x <s 0, and 0 <=s x when inverted. */
+static IrRef fold_sign(IrFunc *func, IrRef a, IrRef b)
+{
+	const IrIns *high = ir_def(func, a), *low = ir_def(func, b);
+	unsigned width = 1 + ir_width(func, b);
+	bool inverted = high && high->op == IR_OP_LES;
+	u64 zero;
+
+	if (!high || !low || (high->op != IR_OP_LTS && !inverted) || low->op != IR_OP_EXTRACT || low->aux ||
+	    ir_width(func, low->a) != width || low->a != (inverted ? high->b : high->a) ||
+	    !ir_is_const(func, inverted ? high->a : high->b, &zero) || zero)
+		return IR_NONE;
+	return inverted ? ir_bin(func, IR_OP_XOR, low->a, ir_const(func, width, (u64)1 << (width - 1))) : low->a;
+}
+
 static IrRef fold_concat(IrFunc *func, IrRef a, IrRef b)
 {
 	const IrIns *high = ir_def(func, a), *low = ir_def(func, b);
 	unsigned wa = ir_width(func, a), wb = ir_width(func, b);
 	u64 c, inner;
+	IrRef sign = fold_sign(func, a, b);
 
+	if (sign != IR_NONE)
+		return sign;
 	if (ir_is_const(func, a, &c) && c == 0)
 		return ir_zx(func, b, wa + wb);
 	if (high && high->op == IR_OP_ZX)

@@ -35,9 +35,20 @@ has "$out" '^fb = 1.5f$'
 has "$out" '^s = 0.1$'
 has "$out" '^fa = 0x4000000000000000$'
 
-printf '%s\n' 'HALF fa' 'ONE fb' '? fa' '!registers' >lines
+run $HUSK debug --isa floaty.isa -c 'set fa = -2.5' -c 'print fa' -c 'set fb = 0.1f' -c 'print fb' -c 'set fc = 3' -c 'print fc' \
+	-c 'set fd = 0x3FF0000000000000' -c 'print fd' -c 'set s = inf' -c 'print s' -c 'set n = 5' -c 'print n' f.asm
+[ "$code" = 0 ] || fail "exit code $code"
+has "$out" '^fa = 0xC004000000000000 \(-2.5\)$'
+has "$out" '^fb = 0xFFFFFFFF3DCCCCCD \(0.1f\)$'
+has "$out" '^fc = 0x4008000000000000 \(3.0\)$'
+has "$out" '^fd = 0x3FF0000000000000 \(1.0\)$'
+has "$out" '^s = 0x7F800000 \(inf\)$'
+has "$out" '^n = 0x05 \(5\)$'
+
+printf '%s\n' 'HALF fa' 'ONE fb' '? fa' '!registers' '!set fc = 1e3' >lines
 run $HUSK repl floaty.isa <lines
 has "$out" '^fa = 0.5 \(0x3FE0000000000000\)$'
 has "$out" '^fb = 1.5f \(0xFFFFFFFF3FC00000\)  s = 0.1 \(0x3DCCCCCD\)  n = 3$'
 has "$out" '^0.5 \(0x3FE0000000000000\)$'
+has "$out" '^fc = 1e\+03 \(0x408F400000000000\)$'
 has "$out" '^fd = 0.0 \(0x0000000000000000\)  s = 0.1'

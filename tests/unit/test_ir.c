@@ -393,6 +393,8 @@ static void folds(void **state)
 	expect(&f, BIN(CONCAT, ir_const(f.func, 4, 0), f.x), "zx %1");
 	/* conditions */
 	expect(&f, ir_extract(f.func, f.x, 15, 1), "lts %1, 0x0'16");
+	expect(&f, BIN(CONCAT, ir_not(f.func, ir_extract(f.func, f.x, 15, 1)), ir_extract(f.func, f.x, 0, 15)), "xor %1, 0x8000'16");
+	assert_int_equal(BIN(CONCAT, ir_extract(f.func, f.x, 15, 1), ir_extract(f.func, f.x, 0, 15)), f.x);
 	expect(&f, ir_not(f.func, BIN(LTU, f.x, f.y)), "leu %2, %1");
 	assert_int_equal(BIN(EQ, f.b, ir_const(f.func, 1, 1)), f.b);
 	assert_int_equal(ir_not(f.func, BIN(EQ, f.b, ir_const(f.func, 1, 0))), f.b);
