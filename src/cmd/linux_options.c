@@ -437,7 +437,8 @@ int linux_options_program(const char *name, const char *const *arguments, u32 co
 		arguments++;
 		count--;
 	}
-	memcpy(all + 1, arguments, count * sizeof *all);
+	for (u32 i = 0; i < count; i++)
+		all[i + 1] = arguments[i];
 	config->arguments = all;
 	config->argument_count = count + 1;
 	return check_interpreter(file, loaded, config);
