@@ -264,7 +264,7 @@ void run_linux_outcome(Run *run)
 		return;
 	outcome_set(&run->outcome, quiet ? "interrupted" : "signal", EXIT_SIGNAL + number, "%s", strsignal(number));
 	if (denied)
-		buf_printf(&run->outcome.reason, ": %s", denied);
+		buf_printf(&run->outcome.reason, ", %s", denied);
 	if (!linux_end_place(run->loaded.machine, &pc, &address))
 		return;
 	buf_str(&run->outcome.reason, " at ");
