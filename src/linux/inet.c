@@ -301,12 +301,12 @@ static u32 inet_poll(Socket *base)
 static bool inet_watch(Socket *base, Task *task, u32 events)
 {
 	InetSocket *socket = inet_of(base);
-	/* What holds already would wake at once and for ever: somebody who waits nevertheless waits for an edge. */
-	u32 missing = events & ~inet_poll(base);
+	u32 before = socket->known, now = inet_poll(base), fresh = now & ~before & (events | POLLERR | POLLHUP);
+	/* What holds already would wake at once and for ever: somebody who waits nevertheless waits for an edge. But what
+	 * has come up this very moment is one. */
+	u32 missing = fresh ? events : now & (POLLERR | POLLHUP) ? 0 : events & ~now;
 	u32 in = missing & FOR_READING, out = missing & FOR_WRITING;
 
-	if (socket->known & (POLLERR | POLLHUP))
-		in = out = 0;
 	return task_watch(task, &socket->readable) && task_watch(task, &socket->writable) &&
 	       (!in || kernel_watch_host(base->kernel, socket->fd, (short)in, &socket->readable)) &&
 	       (!out || kernel_watch_host(base->kernel, socket->fd, (short)out, &socket->writable));
