@@ -134,7 +134,7 @@ int main(int argc, char **argv)
 
 		sprintf(stays, "%d", dup(0));
 		sprintf(goes, "%d", fcntl(0, F_DUPFD_CLOEXEC, 0));
-		execl(argv[0], argv[0], stays, goes, NULL);
+		execl("/proc/self/exe", argv[0], stays, goes, NULL);
 		_exit(1);
 	}
 	int status;
