@@ -63,8 +63,10 @@ $(file >$(FLAGS),$(FLAGS_NOW))
 endif
 
 # Two archives: the tools that turn text into cells (all that building the guests' images needs), then the rest.
+# Code for the host is made on the hosts there is a folder for; others have the interpreter.
+JIT_TARGET := $(if $(filter x86_64,$(shell uname -m)),src/jit/x64/*.c)
 BOOT_SRC := $(wildcard src/base/*.c src/ir/*.c src/core/*.c src/isa/*.c src/asm/*.c)
-REST_SRC := $(wildcard src/lab/*.c src/box/*.c src/interp/*.c src/machine/*.c src/debug/*.c src/linux/*.c src/guests/*.c src/guests/*/*.c)
+REST_SRC := $(wildcard src/lab/*.c src/box/*.c src/interp/*.c src/jit/*.c $(JIT_TARGET) src/machine/*.c src/debug/*.c src/linux/*.c src/guests/*.c src/guests/*/*.c)
 CMD_SRC := $(wildcard src/cmd/*.c)
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cmd/load.h"
 
+#include "jit/jit.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -272,11 +274,18 @@ static int configure_linux(Loaded *loaded, const LoadOptions *options)
 	return status ? EXIT_HUSK : 0;
 }
 
+static const EngineOps *engine_of(const LoadOptions *options)
+{
+	if (!options->engine_name)
+		return options->engine;
+	return strcmp(options->engine_name, "jit") == 0 && jit_is_possible() ? &jit_engine : &interp_engine;
+}
+
 int load_create(Loaded *loaded, const LoadOptions *options)
 {
 	const bool is_linux = loaded->guest && loaded->guest->is_linux;
 	MachineConfig config = {.isa = loaded->isa, .guest = loaded->guest, .memory_limit = options->memory,
-				.engine = options->engine, .quantum = options->quantum,
+				.engine = engine_of(options), .quantum = options->quantum,
 				.vcpu_limit = options->vcpus > 0xFFFFFFFF ? 0xFFFFFFFF : (u32)options->vcpus,
 				.virtual_time = !options->live, .quantum_jitter = options->live,
 				.jitter_seed = options->jitter_seed, .random_seed = options->random_seed};

@@ -31,6 +31,7 @@ typedef struct LoadOptions {
 	u64 memory; /* bytes; 0 = the default */
 	bool liberal;
 	const EngineOps *engine; /* NULL = the usual one */
+	const char *engine_name; /* "interp", "jit", or NULL */
 	u64 quantum, vcpus;      /* 0 = the default */
 	bool live;               /* time is real, and quanta vary by jitter_seed */
 	u64 jitter_seed, random_seed;
@@ -51,6 +52,9 @@ typedef struct LoadOptions {
 #define LOAD_ROW_MEMORY(Type, member)                                                                            \
 	{"memory", 0, OPT_SIZE, offsetof(Type, member.memory), "SIZE",                                           \
 	 "memory the machine may have, in bytes (default 256M; Linux\nprograms 4G)"}
+#define LOAD_ROW_ENGINE(Type, member)                                                                            \
+	{"engine", 0, OPT_CHOICE, offsetof(Type, member.engine_name), "interp|jit",                              \
+	 "what runs the instructions: micro-operations, or code for this computer"}
 #define LOAD_ROWS_VCPUS(Type, member)                                                                            \
 	{"quantum", 0, OPT_NUMBER, offsetof(Type, member.quantum), "N",                                          \
 	 "instructions a vCPU runs before the next one's turn (default 1000)"},                                  \

@@ -26,6 +26,7 @@ static const Opt run_options[] = {
 	 "stop after this time, with exit code 124"},
 	LOAD_ROW_MEMORY(RunOptions, load),
 	LOAD_ROWS_VCPUS(RunOptions, load),
+	LOAD_ROW_ENGINE(RunOptions, load),
 	LINUX_ROWS(RunOptions, system),
 	{"strace", 0, OPT_MAYBE, offsetof(RunOptions, strace), "FILE",
 	 "the system calls of Linux programs, on stderr or in FILE"},

@@ -97,11 +97,17 @@ typedef struct EngineEnv {
 	AccessResult (*write)(void *ctx, Vcpu *vcpu, unsigned space, u64 address, unsigned width, u64 value);
 	/* May change slots and memory; slot 0 is the calling instruction, icount exact. */
 	AccessResult (*host)(void *ctx, Vcpu *vcpu, unsigned host, const u64 *args, unsigned count, u64 *result);
+	/* Cells of the code space were written past `write` (raw accesses of handlers): what engine->invalidate is called for.
+	 * NULL: the engine is the only one. */
+	void (*code_changed)(void *ctx, Vcpu *vcpu, u64 address, u64 count);
 	unsigned code_space; /* number of the space instructions come from */
 	/* Engines of one machine (an address space each) share a limit for what they keep of translated code: they count it
 	 * here, and when it is too much `drop_code` flushes them all, the one that asks, too. NULL: each for itself. */
 	size_t *code_bytes;
 	void (*drop_code)(void *ctx);
+	bool paged;          /* it is paged */
+	u64 pages;           /* then: how many pages it has */
+	const struct EngineOps *cold; /* for engines that do not do everything: the one that does */
 } EngineEnv;
 
 typedef struct Engine Engine;

@@ -90,20 +90,29 @@ static AccessResult raw_write(Exec *x, unsigned number, u64 address, unsigned wi
 
 		space_poke(space, address + i, value >> shift);
 	}
-	if (number == x->engine->env.code_space)
+	if (number == x->engine->env.code_space && x->engine->env.code_changed)
+		x->engine->env.code_changed(x->engine->env.ctx, x->vcpu, address & space->wrap_mask, count);
+	else if (number == x->engine->env.code_space)
 		interp_cache_invalidate(x->engine, x->vcpu, address & space->wrap_mask, count);
 	return ACCESS_OK;
 }
 
+enum { OWN_CELLS = 32 }; /* no instruction is longer (256 bits) */
+
 /* No device answers in a paged space, so such an access does nothing but give or take a value (and make pages present), and
  * is done in place in the lean mode, too. When anything else came of it (code was forgotten, somebody watches), the
- * instruction is run again alone; that is the same access once more. */
+ * instruction is run again alone; that is the same access once more, unless it was a store into the instruction itself:
+ * that one is left to the instruction alone from the start. */
 COLD static Slow paged_access(Exec *x, unsigned number, u64 address, unsigned width, bool store, u64 *value)
 {
 	const EngineEnv *env = &x->engine->env;
-	AccessResult result = store ? env->write(env->ctx, x->vcpu, number, address, width, *value)
-				    : env->read(env->ctx, x->vcpu, number, address, width, value);
+	u64 pc = x->vcpu->slots[0];
+	AccessResult result;
 
+	if (store && number == env->code_space && (address - pc < OWN_CELLS || pc - address < width / 8))
+		return SLOW_BAIL;
+	result = store ? env->write(env->ctx, x->vcpu, number, address, width, *value)
+		       : env->read(env->ctx, x->vcpu, number, address, width, value);
 	if (result != ACCESS_OK)
 		return SLOW_EXIT;
 	return x->engine->attention || x->vcpu->pending.kind != EXIT_BUDGET || x->vcpu->event_pending ? SLOW_BAIL : SLOW_DONE;

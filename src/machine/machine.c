@@ -253,8 +253,9 @@ Status machine_create(const MachineConfig *config, Machine **out, DiagList *diag
 	machine->ops = config->engine ? config->engine : &interp_engine;
 	machine->env = (EngineEnv){ .ctx = machine, .translate = machine_env_translate, .context = machine_env_context,
 				    .read = machine_env_read, .write = machine_env_write, .host = machine_env_host,
-				    .code_space = isa->code_space, .code_bytes = &machine->code_bytes,
-				    .drop_code = machine_env_drop_code };
+				    .code_changed = machine_env_code_changed, .code_space = isa->code_space,
+				    .code_bytes = &machine->code_bytes, .drop_code = machine_env_drop_code,
+				    .cold = &interp_engine };
 	arena_init(&machine->arena);
 	buf_init(&machine->output);
 	if (machine_init_vcpus(machine, config) || !allocate(machine) || !buf_reserve(&machine->output, MACHINE_OUTPUT_CHUNK)) { /* output is never lost */

@@ -175,6 +175,13 @@ Status machine_env_translate(void *ctx, u64 pc, u64 context, u32 max_insns, Aren
 	return STATUS_OK;
 }
 
+void machine_env_code_changed(void *ctx, Vcpu *vcpu, u64 address, u64 count)
+{
+	Machine *machine = ctx;
+
+	machine->ops->invalidate(machine->engine, vcpu, address, count);
+}
+
 u64 machine_env_context(void *ctx, const Vcpu *vcpu)
 {
 	const Machine *machine = ctx;

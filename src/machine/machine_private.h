@@ -265,6 +265,7 @@ u64 machine_instructions_until_hour(Machine *machine);
 Status machine_env_translate(void *ctx, u64 pc, u64 context, u32 max_insns, Arena *arena, Translation *out);
 u64 machine_env_context(void *ctx, const Vcpu *vcpu);
 AccessResult machine_env_read(void *ctx, Vcpu *vcpu, unsigned space, u64 address, unsigned width, u64 *value);
+void machine_env_code_changed(void *ctx, Vcpu *vcpu, u64 address, u64 count);
 AccessResult machine_env_write(void *ctx, Vcpu *vcpu, unsigned space, u64 address, unsigned width, u64 value);
 /* Forgets all translated code, of all address spaces. */
 void machine_flush_engines(Machine *machine);

@@ -145,6 +145,8 @@ Status machine_init_pages(Machine *machine, unsigned address_bits)
 	machine->aspace_cap = 1;
 	if (bits > SPACE_MAX_BITS)
 		return STATUS_TOO_BIG;
+	machine->env.paged = machine->paged_space == machine->isa->code_space;
+	machine->env.pages = (u64)1 << (bits - SPACE_PAGE_SHIFT);
 	status = machine_make_aspace(machine, &machine->aspaces[0], (u64)1 << bits);
 	if (status)
 		return status;

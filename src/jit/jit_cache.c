@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Which blocks there are, how they are chained, and what has to go when code changes.
+ *
+ * The memory for code is one shared-memory file mapped twice, to write and to execute: no page is ever both. A dead
+ * block's code stays until the whole cache is flushed, which happens when it is full.
+ */
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "jit/jit_private.h"
+
+static u32 block_hash(u64 pc, u64 context)
+{
+	return (u32)(((pc ^ context << 40 ^ context) * 0x9E3779B97F4A7C15u) >> 32);
+}
+
+static u32 page_hash(const Engine *engine, u64 page)
+{
+	return (u32)((page * 0x9E3779B97F4A7C15u) >> 32) & (engine->page_cap - 1);
+}
+
+bool jit_cache_init(Engine *engine)
+{
+	engine->hash_cap = 1 << 10;
+	engine->page_cap = 1 << 8;
+	engine->hash = calloc(engine->hash_cap, sizeof(JitBlock *));
+	engine->pages = calloc(engine->page_cap, sizeof(JitPage *));
+	return engine->hash && engine->pages;
+}
+
+/* When there is something to compile: most address spaces of a script live too short for that. */
+bool jit_cache_map(Engine *engine)
+{
+	int fd = memfd_create("husk-code", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	if (ftruncate(fd, JIT_CODE_BYTES) == 0) {
+		engine->rw = mmap(NULL, JIT_CODE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		engine->rx = mmap(NULL, JIT_CODE_BYTES, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+	}
+	close(fd);
+	if (engine->rw == MAP_FAILED)
+		engine->rw = NULL;
+	if (engine->rx == MAP_FAILED)
+		engine->rx = NULL;
+	return engine->rw && engine->rx;
+}
+
+void jit_cache_fini(Engine *engine)
+{
+	if (engine->env.code_bytes)
+		*engine->env.code_bytes -= engine->counted;
+	if (engine->rw)
+		munmap(engine->rw, JIT_CODE_BYTES);
+	if (engine->rx)
+		munmap(engine->rx, JIT_CODE_BYTES);
+	free(engine->hash);
+	free(engine->pages);
+	free(engine->exits);
+}
+
+JitBlock *jit_cache_find(const Engine *engine, u64 pc, u64 context)
+{
+	JitBlock *block = engine->hash[block_hash(pc, context) & (engine->hash_cap - 1)];
+
+	while (block && (block->pc != pc || block->context != context))
+		block = block->hash_next;
+	return block;
+}
+
+/* A table that can't grow only gets slower. */
+static void grow_hash(Engine *engine)
+{
+	u32 cap = engine->hash_cap * 2;
+	JitBlock **hash = calloc(cap, sizeof(JitBlock *));
+
+	if (!hash)
+		return;
+	for (u32 i = 0; i < engine->hash_cap; i++)
+		for (JitBlock *block = engine->hash[i], *next; block; block = next) {
+			u32 at = block_hash(block->pc, block->context) & (cap - 1);
+
+			next = block->hash_next;
+			block->hash_next = hash[at];
+			hash[at] = block;
+		}
+	free(engine->hash);
+	engine->hash = hash;
+	engine->hash_cap = cap;
+}
+
+static JitPage *find_page(const Engine *engine, u64 number)
+{
+	JitPage *page = engine->pages[page_hash(engine, number)];
+
+	while (page && page->number != number)
+		page = page->hash_next;
+	return page;
+}
+
+static JitPage *make_page(Engine *engine, u64 number)
+{
+	JitPage *page = find_page(engine, number);
+	u32 at = page_hash(engine, number);
+
+	if (page)
+		return page;
+	page = ARENA_NEW(&engine->blocks, JitPage);
+	if (!page)
+		return NULL;
+	*page = (JitPage){.number = number, .hash_next = engine->pages[at]};
+	engine->pages[at] = page;
+	return page;
+}
+
+static void hang(JitPage *page, JitPageLink *link, JitBlock *block)
+{
+	*link = (JitPageLink){.block = block, .next = page->blocks, .link = &page->blocks};
+	if (link->next)
+		link->next->link = &link->next;
+	page->blocks = link;
+}
+
+bool jit_cache_add(Engine *engine, JitBlock *block)
+{
+	u64 first = block->pc >> JIT_PAGE_SHIFT, last = (block->pc + (block->cells ? block->cells - 1 : 0)) >> JIT_PAGE_SHIFT;
+	JitPage *one = make_page(engine, first), *two = last == first ? NULL : make_page(engine, last);
+	u32 at;
+
+	if (!one || (last != first && !two))
+		return false;
+	if (engine->block_count >= engine->hash_cap)
+		grow_hash(engine);
+	at = block_hash(block->pc, block->context) & (engine->hash_cap - 1);
+	block->hash_next = engine->hash[at];
+	engine->hash[at] = block;
+	engine->block_count++;
+	hang(one, &block->pages[0], block);
+	if (two)
+		hang(two, &block->pages[1], block);
+	return true;
+}
+
+JitExit *jit_exit_create(Engine *engine, JitBlock *owner, JitExitKind kind, u64 pc, u32 refund)
+{
+	JitExit *exit = ARENA_NEW(&engine->blocks, JitExit);
+
+	if (!exit)
+		return NULL;
+	if (engine->exit_count == engine->exit_cap) {
+		u32 cap = engine->exit_cap ? engine->exit_cap * 2 : 1024;
+		JitExit **grown = realloc(engine->exits, cap * sizeof(JitExit *));
+
+		if (!grown)
+			return NULL;
+		engine->exits = grown;
+		engine->exit_cap = cap;
+	}
+	*exit = (JitExit){.kind = (u8)kind, .pc = pc, .refund = refund, .owner = owner, .number = engine->exit_count};
+	engine->exits[engine->exit_count++] = exit;
+	return exit;
+}
+
+static void unchain(Engine *engine, JitExit *exit)
+{
+	if (!exit->target)
+		return;
+	*exit->link = exit->next;
+	if (exit->next)
+		exit->next->link = exit->link;
+	exit->target = NULL;
+	engine->target->link(engine, exit, NULL);
+}
+
+/* An entry that holds nothing: whoever goes there leaves. */
+static JitJump no_jump(const Engine *engine)
+{
+	return (JitJump){.pc = ~(u64)0, .code = engine->rx + engine->miss};
+}
+
+static void kill(Engine *engine, JitBlock *block)
+{
+	JitBlock **at = &engine->hash[block_hash(block->pc, block->context) & (engine->hash_cap - 1)];
+	JitJump *jump = &engine->jumps[jit_jump_hash(block->pc)];
+
+	while (*at != block)
+		at = &(*at)->hash_next;
+	*at = block->hash_next;
+	engine->block_count--;
+	while (block->incoming)
+		unchain(engine, block->incoming);
+	for (u32 i = 0; i < block->exit_count; i++)
+		unchain(engine, engine->exits[block->first_exit + i]);
+	if (jump->pc == block->pc)
+		*jump = no_jump(engine);
+	for (unsigned i = 0; i < 2 && block->pages[i].block; i++) {
+		*block->pages[i].link = block->pages[i].next;
+		if (block->pages[i].next)
+			block->pages[i].next->link = block->pages[i].link;
+	}
+}
+
+void jit_cache_clear_jumps(Engine *engine)
+{
+	for (u32 i = 0; i < JIT_JUMPS; i++)
+		engine->jumps[i] = no_jump(engine);
+}
+
+void jit_cache_flush(Engine *engine)
+{
+	memset(engine->hash, 0, engine->hash_cap * sizeof(JitBlock *));
+	memset(engine->pages, 0, engine->page_cap * sizeof(JitPage *));
+	engine->block_count = engine->exit_count = 0;
+	engine->used = engine->start;
+	if (engine->env.code_bytes)
+		*engine->env.code_bytes -= engine->counted;
+	engine->counted = 0;
+	engine->generation++;
+	arena_reset(&engine->blocks);
+	jit_cache_clear_jumps(engine);
+}
+
+void jit_cache_invalidate(Engine *engine, Vcpu *vcpu, u64 address, u64 count)
+{
+	Space *space = &vcpu->spaces[engine->env.code_space];
+	u64 first = address >> JIT_PAGE_SHIFT, last;
+
+	if (!count)
+		return;
+	if (count > (u64)1 << 24 || count - 1 > ~(u64)0 - address) {
+		jit_cache_flush(engine);
+		return;
+	}
+	last = (address + count - 1) >> JIT_PAGE_SHIFT;
+	for (u64 number = first; number <= last; number++) {
+		JitPage *page = find_page(engine, number);
+		JitPageLink *next;
+
+		for (JitPageLink *link = page ? page->blocks : NULL; link; link = next) {
+			const JitBlock *block = link->block;
+
+			next = link->next;
+			if (address - block->pc < block->cells || block->pc - address < count)
+				kill(engine, link->block);
+		}
+		if (page && page->blocks && number << JIT_PAGE_SHIFT < space->cells) /* the cold engine may have cleared it */
+			space->attr[number << JIT_PAGE_SHIFT >> space->attr_shift] |= ATTR_CODE;
+	}
+}

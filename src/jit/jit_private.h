@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The inside of the compiler.
+ *
+ *     run (jit_run.c) -> find block (jit_cache.c) -> enter -> code ... -> exit record -> run
+ *                          | not there: env->translate, target->compile
+ *
+ * Registers of the guest. The most used slots of a machine are *pinned*: they live in fixed host registers whenever
+ * compiled code runs; the others in vcpu->slots. Which ones is decided once per engine, from the first code compiled.
+ *
+ * State. At the start of each guest instruction pinned registers and slots together are its precise state (PUTs come last:
+ * ir.h, 3), so a way out in the middle of a block needs to know no more than the instruction's pc and number: that is
+ * its JitExit. The common way out writes the pinned registers back.
+ *
+ * Fuel. A block takes its whole cost from `left` when it begins; a way out gives back what was not done.
+ *
+ * Invariants:
+ *  1. Compiled code never calls the machine; whoever must leaves first. So blocks die only while no compiled code runs.
+ *  2. A chained exit jumps to a live block of the same context.
+ */
+#ifndef JIT_JIT_PRIVATE_H
+#define JIT_JIT_PRIVATE_H
+
+#include "base/arena.h"
+#include "core/engine.h"
+#include "ir/ir.h"
+#include "jit/jit.h"
+
+enum {
+	JIT_BLOCK_INSNS = 64,
+	JIT_CODE_CELLS = 4096,       /* at most, of a block: it lies on two pages */
+	JIT_CODE_BYTES = 64 << 20,
+	JIT_BLOCK_BYTES = 64 << 10,  /* room for one block's code */
+	JIT_JUMPS = 4096,            /* entries of the table of computed jumps */
+	JIT_PINS = 7,
+	JIT_NO_PIN = 0xFF,
+	JIT_PIN_BLOCKS = 256,        /* so many blocks compiled, or */
+	JIT_PIN_INSNS = 200000,      /* so many instructions run: which slots are pinned is decided anew */
+	JIT_PAGE_SHIFT = 12,
+};
+
+typedef struct JitBlock JitBlock;
+typedef struct JitPage JitPage;
+
+/* A block in the list of a page it was made from. */
+typedef struct JitPageLink {
+	JitBlock *block;
+	struct JitPageLink *next, **link;
+} JitPageLink;
+
+struct JitPage {
+	u64 number;
+	JitPage *hash_next;
+	JitPageLink *blocks;
+};
+
+typedef enum JitExitKind {
+	JIT_EXIT_LINK, /* a jump to a constant pc that is not chained yet */
+	JIT_EXIT_BAIL, /* the instruction at pc must be done by the cold engine */
+	JIT_EXIT_FUEL, /* the budget does not pay for the block at pc */
+} JitExitKind;
+
+/* A way out of a block. */
+typedef struct JitExit {
+	u8 kind;
+	u32 refund;              /* instructions charged but not done */
+	u64 pc;
+	u32 site;                /* LINK: offset in the code of the jump's displacement */
+	u32 stub;                /* offset of the code that leaves with this record */
+	JitBlock *owner, *target;
+	struct JitExit *next, **link; /* in target->incoming */
+	u32 number;
+} JitExit;
+
+struct JitBlock {
+	u64 pc, context, cells;
+	u32 insns;
+	u32 entry;               /* offset of its code */
+	bool cold;               /* nothing to compile: the cold engine runs its first instruction */
+	JitBlock *hash_next;
+	JitPageLink pages[2];    /* block NULL: it lies on one page */
+	JitExit *incoming;
+	u32 first_exit, exit_count;
+};
+
+typedef struct JitJump {
+	u64 pc;
+	const u8 *code;
+} JitJump;
+
+/* What compiled code finds at the stack pointer (jit/x64/x64_code.c knows the offsets). */
+typedef struct JitFrame {
+	u64 left;
+	u8 *attr;
+	JitJump *jumps;
+	u64 *slots;
+	u8 *memory;
+	const u8 *code;
+	Engine *engine;
+	u32 mxcsr, host_mxcsr; /* x64: as compiled code left it; as it was before */
+} JitFrame;
+
+typedef struct JitTarget JitTarget;
+
+struct Engine {
+	EngineEnv env;
+	const JitTarget *target;
+	Engine *cold;
+	u8 *rw, *rx;             /* the same memory, mapped twice */
+	u64 counted;             /* bytes of code in *env.code_bytes */
+	u32 used, start;         /* start: behind the common code */
+	u32 enter, leave, miss, evaluate; /* offsets of common code */
+	u64 (*evaluator)(u64 operation, u64 a, u64 b, u64 c); /* ir_eval; operation: op, width, arg_width (8 bits each),
+	                                                         aux from bit 32 on */
+	u8 *pin_of;              /* owned: per slot, index of its pinned register or JIT_NO_PIN */
+	u32 slot_count;
+	u32 pinned[JIT_PINS];    /* slots; pin_count of them */
+	u32 pin_count;
+	u32 *slot_uses;          /* owned: how often the code so far names each */
+	bool has_fma, settled;   /* settled: pinned for good */
+	u64 first_icount;
+	u32 flags_slot;          /* where the guest keeps the flags of floats, once known: the host keeps those that compiled
+	                            code raises, and they come there when it is left. 0: not known */
+	JitBlock homeless;       /* a cold one that is in no table */
+	JitBlock **hash;
+	u32 hash_cap, block_count;
+	JitPage **pages;         /* hash */
+	u32 page_cap, page_count;
+	JitExit **exits;         /* by number */
+	u32 exit_count, exit_cap;
+	u64 context;             /* of the entries in jumps */
+	u64 generation;          /* of flushes */
+	JitJump jumps[JIT_JUMPS];
+	Arena arena, blocks;     /* of one translation; of blocks and exits since the last flush */
+	u64 compiled_blocks, compiled_insns, bails;
+};
+
+/* What a host has to give. One const struct per folder. */
+struct JitTarget {
+	const char *name;
+	/* Common code at the start of the cache. False: not on this host. */
+	bool (*start)(Engine *engine);
+	/* Appends the code of a block. STATUS_UNSUPPORTED: leave it to the cold engine. */
+	Status (*compile)(Engine *engine, JitBlock *block, const IrFunc *func);
+	/* Lets the exit jump to target, or (NULL) to its stub again. */
+	void (*link)(Engine *engine, JitExit *exit, const JitBlock *target);
+	/* Runs from the block. The number of an exit record, or ~0: slot 0 is the next pc (computed jump). */
+	u32 (*enter)(Engine *engine, JitFrame *frame, const JitBlock *block);
+};
+
+/* For this computer; NULL: there is none. */
+const JitTarget *jit_host(void);
+
+/* jit_cache.c */
+bool jit_cache_init(Engine *engine);
+bool jit_cache_map(Engine *engine); /* the memory for code */
+void jit_cache_fini(Engine *engine);
+JitBlock *jit_cache_find(const Engine *engine, u64 pc, u64 context);
+bool jit_cache_add(Engine *engine, JitBlock *block);
+void jit_cache_invalidate(Engine *engine, Vcpu *vcpu, u64 address, u64 count);
+void jit_cache_flush(Engine *engine);
+void jit_cache_clear_jumps(Engine *engine);
+/* NULL: no memory. */
+JitExit *jit_exit_create(Engine *engine, JitBlock *owner, JitExitKind kind, u64 pc, u32 refund);
+static inline u32 jit_jump_hash(u64 pc)
+{
+	return (u32)(pc >> 1) & (JIT_JUMPS - 1);
+}
+
+#endif

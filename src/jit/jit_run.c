@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The engine's operations. A run goes from block to block: compiled ones are entered and come back with a reason; where
+ * there is nothing compiled, or a reason asks for it, the cold engine does one instruction (or what is left of the
+ * budget, when that is less than a block).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "jit/jit_private.h"
+
+static u64 evaluate(u64 operation, u64 a, u64 b, u64 c)
+{
+	return ir_eval((IrOp)(operation & 0xFF), operation >> 8 & 0xFF, operation >> 16 & 0xFF, operation >> 32 & 0xFFFF, a, b,
+		       c);
+}
+
+static Engine *engine_create(const EngineEnv *env)
+{
+	Engine *engine = calloc(1, sizeof(*engine));
+
+	if (!engine || !env->cold || !jit_host()) {
+		free(engine);
+		return NULL;
+	}
+	engine->env = *env;
+	engine->target = jit_host();
+	arena_init(&engine->arena);
+	arena_init(&engine->blocks);
+	engine->cold = env->cold->create(env);
+	engine->evaluator = evaluate;
+	if (!engine->cold || !jit_cache_init(engine)) {
+		jit_engine.destroy(engine);
+		return NULL;
+	}
+	return engine;
+}
+
+static void engine_destroy(Engine *engine)
+{
+	if (!engine)
+		return;
+	if (engine->cold)
+		engine->env.cold->destroy(engine->cold);
+	jit_cache_fini(engine);
+	free(engine->pin_of);
+	free(engine->slot_uses);
+	arena_fini(&engine->arena);
+	arena_fini(&engine->blocks);
+	free(engine);
+}
+
+/* ---- Pinned registers ---- */
+
+static void count_uses(Engine *engine, const IrFunc *func)
+{
+	for (u32 i = 0; i < func->ins_count; i++)
+		if ((func->ins[i].op == IR_OP_GET || func->ins[i].op == IR_OP_PUT) && func->ins[i].aux < engine->slot_count)
+			engine->slot_uses[func->ins[i].aux]++;
+}
+
+/* The most used slots so far. Slot 0 is the pc, which code knows anyway. */
+static bool choose_pins(Engine *engine)
+{
+	memset(engine->pin_of, JIT_NO_PIN, engine->slot_count);
+	engine->pin_count = 0;
+	while (engine->pin_count < JIT_PINS) {
+		u32 best = 0;
+
+		for (u32 slot = 1; slot < engine->slot_count; slot++)
+			if (engine->pin_of[slot] == JIT_NO_PIN && slot != engine->flags_slot && (!best || engine->slot_uses[slot] > engine->slot_uses[best]))
+				best = slot;
+		if (!best)
+			break;
+		engine->pin_of[best] = (u8)engine->pin_count;
+		engine->pinned[engine->pin_count++] = best;
+	}
+	if (!engine->rw && !jit_cache_map(engine))
+		return false;
+	if (!engine->target->start(engine))
+		return false;
+	engine->start = engine->used;
+	jit_cache_clear_jumps(engine);
+	return true;
+}
+
+/* Chosen by the first block, and once more when there is something to judge by. */
+static bool settle_pins(Engine *engine, const Vcpu *vcpu, const IrFunc *func)
+{
+	if (!engine->slot_uses) {
+		engine->slot_count = vcpu->slot_count;
+		engine->slot_uses = calloc(vcpu->slot_count, sizeof(u32));
+		engine->pin_of = malloc(vcpu->slot_count);
+		if (!engine->slot_uses || !engine->pin_of)
+			return false;
+		count_uses(engine, func);
+		return choose_pins(engine);
+	}
+	if (!engine->settled)
+		count_uses(engine, func);
+	return true;
+}
+
+static bool settle_again(Engine *engine, const Vcpu *vcpu)
+{
+	if (engine->settled || !engine->slot_uses ||
+	    (engine->compiled_blocks < JIT_PIN_BLOCKS && vcpu->icount - engine->first_icount < JIT_PIN_INSNS))
+		return true;
+	engine->settled = true;
+	jit_cache_flush(engine);
+	return choose_pins(engine);
+}
+
+/* ---- Blocks ---- */
+
+static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, JitBlock **out)
+{
+	const Space *space = &vcpu->spaces[engine->env.code_space];
+	Translation translation = {0};
+	JitBlock *block;
+	Status status;
+	u32 before;
+
+	arena_reset(&engine->arena);
+	status = engine->env.translate(engine->env.ctx, pc, context, JIT_BLOCK_INSNS, &engine->arena, &translation);
+	if (status)
+		return status;
+	if (translation.no_code) { /* vcpu->exit says why */
+		*out = NULL;
+		return STATUS_OK;
+	}
+	if (engine->used > JIT_CODE_BYTES - JIT_BLOCK_BYTES)
+		jit_cache_flush(engine);
+	if (engine->env.code_bytes && *engine->env.code_bytes > JIT_CODE_BYTES && engine->env.drop_code)
+		engine->env.drop_code(engine->env.ctx);
+	/* What has no place in the tables of pages is the cold engine's: code across the end of a space, or very long. */
+	if (translation.code_cells > JIT_CODE_CELLS || pc >= space->cells || translation.code_cells > space->cells - pc) {
+		engine->homeless = (JitBlock){.pc = pc, .insns = translation.insns, .cold = true};
+		*out = &engine->homeless;
+		return STATUS_OK;
+	}
+	if (!settle_pins(engine, vcpu, translation.func))
+		return STATUS_NOMEM;
+	before = engine->used;
+	block = ARENA_NEW(&engine->blocks, JitBlock);
+	if (!block)
+		return STATUS_NOMEM;
+	*block = (JitBlock){.pc = pc, .context = context, .cells = translation.code_cells, .insns = translation.insns,
+			    .first_exit = engine->exit_count};
+	block->cold = translation.dirty || translation.breakpoint;
+	if (!block->cold) {
+		status = engine->target->compile(engine, block, translation.func);
+		if (status == STATUS_NOMEM)
+			return status;
+		block->cold = status != STATUS_OK;
+	}
+	block->exit_count = engine->exit_count - block->first_exit;
+	if (engine->env.code_bytes)
+		*engine->env.code_bytes += engine->used - before;
+	engine->counted += engine->used - before;
+	if (!jit_cache_add(engine, block))
+		return STATUS_NOMEM;
+	engine->compiled_blocks++;
+	engine->compiled_insns += block->insns;
+	*out = block;
+	return STATUS_OK;
+}
+
+static void chain(Engine *engine, JitExit *exit, JitBlock *target)
+{
+	if (exit->target || target->cold || exit->owner->context != target->context)
+		return;
+	exit->target = target;
+	exit->next = target->incoming;
+	exit->link = &target->incoming;
+	if (exit->next)
+		exit->next->link = &exit->next;
+	target->incoming = exit;
+	engine->target->link(engine, exit, target);
+}
+
+/* ---- run ---- */
+
+static ExitKind run_cold(Engine *engine, Vcpu *vcpu, u64 count)
+{
+	return engine->env.cold->run(engine->cold, vcpu, count);
+}
+
+static ExitKind engine_run(Engine *engine, Vcpu *vcpu, u64 budget)
+{
+	const Space *memory = &vcpu->spaces[engine->env.code_space];
+	JitFrame frame = {.slots = vcpu->slots, .jumps = engine->jumps, .engine = engine,
+			  .memory = memory->base, .attr = memory->attr};
+	u64 limit = budget > (u64)1 << 62 ? vcpu->icount + ((u64)1 << 62) : vcpu->icount + budget;
+	JitExit *from = NULL;
+	u64 generation = engine->generation;
+	ExitKind kind;
+
+	if (!settle_again(engine, vcpu)) {
+		vcpu->exit = (VcpuExit){.kind = EXIT_ERROR, .status = STATUS_NOMEM};
+		return EXIT_ERROR;
+	}
+	/* What is pending, and a breakpoint to be passed over, is the cold engine's business. */
+	if (vcpu->skip_break || vcpu->pending.kind != EXIT_BUDGET || vcpu->event_pending) {
+		kind = run_cold(engine, vcpu, vcpu->icount < limit ? 1 : 0);
+		if (kind != EXIT_BUDGET)
+			return kind;
+	}
+	if (!engine->slot_uses)
+		engine->first_icount = vcpu->icount;
+	while (vcpu->icount < limit) {
+		u64 pc = vcpu->slots[0], context = engine->env.context(engine->env.ctx, vcpu);
+		JitBlock *block = jit_cache_find(engine, pc, context);
+		Status status = block ? STATUS_OK : make_block(engine, vcpu, pc, context, &block);
+		const JitExit *exit;
+		u32 number;
+
+		if (status) {
+			vcpu->exit = (VcpuExit){.kind = EXIT_ERROR, .status = status};
+			return EXIT_ERROR;
+		}
+		if (!block)
+			return vcpu->exit.kind;
+		if (block->cold || limit - vcpu->icount < block->insns) {
+			u64 left = limit - vcpu->icount;
+
+			from = NULL;
+			engine->bails++;
+			kind = run_cold(engine, vcpu, block->cold ? 1 : left);
+			if (kind != EXIT_BUDGET)
+				return kind;
+			continue;
+		}
+		if (context != engine->context) {
+			jit_cache_clear_jumps(engine);
+			engine->context = context;
+		}
+		if (from && generation == engine->generation)
+			chain(engine, from, block);
+		else if (!from)
+			engine->jumps[jit_jump_hash(pc)] = (JitJump){.pc = pc, .code = engine->rx + block->entry};
+		from = NULL;
+		generation = engine->generation;
+		frame.left = limit - vcpu->icount;
+		number = engine->target->enter(engine, &frame, block);
+		vcpu->icount = limit - frame.left;
+		if (number == ~(u32)0)
+			continue;
+		exit = engine->exits[number];
+		vcpu->slots[0] = exit->pc;
+		vcpu->icount -= exit->refund;
+		if (exit->kind == JIT_EXIT_LINK) {
+			from = engine->exits[number];
+		} else {
+			u64 left = limit - vcpu->icount;
+
+			engine->bails++;
+			kind = run_cold(engine, vcpu, exit->kind == JIT_EXIT_BAIL ? 1 : left);
+			if (kind != EXIT_BUDGET)
+				return kind;
+		}
+	}
+	vcpu->exit = (VcpuExit){.kind = EXIT_BUDGET};
+	return EXIT_BUDGET;
+}
+
+/* ---- The rest is the cold engine's, which has blocks of its own ---- */
+
+static AccessResult engine_eval(Engine *engine, Vcpu *vcpu, const IrFunc *func, const u64 *args, u64 *result, bool *jumped)
+{
+	return engine->env.cold->eval(engine->cold, vcpu, func, args, result, jumped);
+}
+
+static void engine_invalidate(Engine *engine, Vcpu *vcpu, u64 address, u64 count)
+{
+	engine->env.cold->invalidate(engine->cold, vcpu, address, count);
+	jit_cache_invalidate(engine, vcpu, address, count);
+}
+
+static void engine_flush(Engine *engine, Vcpu *vcpu)
+{
+	engine->env.cold->flush(engine->cold, vcpu);
+	jit_cache_flush(engine);
+}
+
+static void engine_stats(const Engine *engine, u64 *blocks, u64 *translated_insns)
+{
+	u64 cold_blocks, cold_insns;
+
+	engine->env.cold->stats(engine->cold, &cold_blocks, &cold_insns);
+	*blocks = engine->compiled_blocks + cold_blocks;
+	*translated_insns = engine->compiled_insns + cold_insns;
+}
+
+const EngineOps jit_engine = {
+	.name = "jit",
+	.create = engine_create,
+	.destroy = engine_destroy,
+	.run = engine_run,
+	.eval = engine_eval,
+	.invalidate = engine_invalidate,
+	.flush = engine_flush,
+	.stats = engine_stats,
+};

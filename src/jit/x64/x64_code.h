@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The x86-64 target: which register is what, and the state of one block being compiled.
+ *
+ *     rbp  slots + 128, so that the first 32 slots are reached with one byte of displacement
+ *     rbx  cell 0 of the paged space          r14  what is left of the budget
+ *     rsp  JitFrame (jit_private.h)
+ *     rsi rdi r8 r9 r10 r11 r12               pinned registers of the guest
+ *     r13 r15                                 values within an instruction
+ *     rax rcx rdx                             for the code of one operation
+ *
+ * Between the instructions of a block only rbp, rbx, r14, rsp and the pinned registers hold anything.
+ */
+#ifndef JIT_X64_X64_CODE_H
+#define JIT_X64_X64_CODE_H
+
+#include "jit/jit_private.h"
+#include "jit/x64/x64_emit.h"
+
+enum { X64_TEMPS = 2, X64_SPILLS = 64 };
+
+typedef enum PlaceKind {
+	PLACE_NONE,
+	PLACE_REG,    /* a register for values */
+	PLACE_PIN,    /* the pinned register itself */
+	PLACE_MEMORY, /* displacement from rbp: a slot, or where a value was put aside */
+} PlaceKind;
+
+typedef struct Value {
+	u8 kind, reg;
+	bool skip;       /* another operation does it */
+	i32 disp;
+	u32 uses, last;  /* last: position of the last use */
+	u32 claim;       /* position of the PUT whose register it is computed into, or 0 */
+	u32 into;        /* LOAD: the SX that it does, too; or 0 */
+	u32 flags;       /* float operation: the operation for its flags, which the host keeps (x64_float.c); or 0 */
+} Value;
+
+typedef struct Stub {
+	u8 *site;
+	JitExit *exit;
+} Stub;
+
+typedef struct X64Code {
+	Engine *engine;
+	JitBlock *block;
+	const IrFunc *func;
+	X64Buf x;
+	Value *values;
+	u8 **labels;         /* per IR block: where its code is, or NULL */
+	struct Fix { u8 *site; u32 block; } *fixes;
+	u32 fix_count, fix_cap;
+	Stub *stubs;
+	u32 stub_count, stub_cap;
+	u32 at;              /* position */
+	u64 pc;              /* of the instruction */
+	u32 number;          /* how many of the block are before it */
+	JitExit *bail;       /* its way out, once made */
+	bool temp_used[X64_TEMPS];
+	bool spill_used[X64_SPILLS];
+	bool failed, unsupported;
+} X64Code;
+
+/* x64_ops.c: one pure operation. False: it is not known, x64_code.c calls ir_eval. */
+bool x64_emit_pure(X64Code *c, const IrIns *ins, u8 to);
+/* x64_float.c. Finds the operations whose flags the host keeps; before anything is emitted, after uses were counted. */
+void x64_match_flags(X64Code *c);
+/* Does instruction `at` read or set the flags in a way that needs those the host still keeps? */
+bool x64_wants_flags(const X64Code *c, u32 at);
+bool x64_emit_float(X64Code *c, const IrIns *ins, u8 to);
+/* The flags of the compare, as for a jump. */
+X64Cond x64_emit_compare(X64Code *c, const IrIns *ins);
+
+/* x64_code.c */
+/* The value in a register: its own, or `scratch`. Bits above the width of a 32-bit operand may be anything where it
+ * was looked through to (x64_low). */
+u8 x64_in(X64Code *c, IrRef ref, u8 scratch);
+/* Is it in memory? */
+bool x64_in_memory(const X64Code *c, IrRef ref, X64Mem *mem);
+IrRef x64_resolve(const X64Code *c, IrRef ref);
+void x64_fix(X64Code *c, u8 *site, u32 block);
+void x64_here(X64Code *c, u8 *site); /* the jump leads to what comes now */
+void x64_in_signed(X64Code *c, unsigned width, u8 to, IrRef ref); /* into `to`, extended to 64 bits */
+/* By ir_eval, into rax. */
+void x64_evaluate(X64Code *c, const IrIns *ins);
+i32 x64_slot(u32 slot); /* displacement from rbp */
+unsigned x64_operands(const IrFunc *func, const IrIns *ins, IrRef *out); /* out: room for 16 */
+
+extern const JitTarget x64_target;
+
+extern const u8 x64_temp_regs[X64_TEMPS];
+extern const u8 x64_pin_regs[JIT_PINS];
+
+#endif
