@@ -83,6 +83,27 @@ static i64 find_place(Mm *mm, u64 address, u64 len, u32 flags, u64 *start)
 	return (flags & LINUX_MAP_FIXED_NOREPLACE) && there && there->start < address + len ? -EEXIST : 0;
 }
 
+/* How many bytes of the range are mapped: those that MAP_FIXED replaces are not counted twice. */
+static u64 mapped_in(Mm *mm, u64 start, u64 end)
+{
+	u64 sum = 0;
+
+	for (const Area *area = area_find(&mm->areas, start); area && area->start < end; area = area->next)
+		sum += (area->end < end ? area->end : end) - (area->start > start ? area->start : start);
+	return sum;
+}
+
+/* Do the limits allow it? */
+static i64 check_limits(Mm *mm, const Area *like)
+{
+	u64 len = like->end - like->start;
+	bool data = (like->prot & LINUX_PROT_WRITE) && !(like->flags & (AREA_SHARED | AREA_GROWS_DOWN));
+
+	if (mm_overcommits(mm, len, like->prot, like->flags))
+		return -ENOMEM;
+	return mm_may_grow(mm, len, data) ? mm_may_grow(mm, len - mapped_in(mm, like->start, like->end), data) : 0;
+}
+
 i64 mm_map(Mm *mm, u64 address, u64 len, u32 prot, u32 flags, File *file, u64 offset)
 {
 	Area like = {.offset = offset, .prot = prot & 7};
@@ -114,9 +135,7 @@ i64 mm_map(Mm *mm, u64 address, u64 len, u32 prot, u32 flags, File *file, u64 of
 	like.end = like.start + len;
 	if (!like.file)
 		like.offset = 0;
-	if (mm_overcommits(mm, len, prot, like.flags))
-		return -ENOMEM;
-	error = mm_may_grow(mm, len, (prot & LINUX_PROT_WRITE) && !(like.flags & (AREA_SHARED | AREA_GROWS_DOWN)));
+	error = check_limits(mm, &like);
 	if (error)
 		return error;
 	if (!like.file && (like.flags & AREA_SHARED)) {

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The memory of Linux programs: maps, faults, code that changes, bombs that the limit holds. What the first two print is
+# The memory of Linux programs: maps, faults, code that changes, bombs that the limit holds. What the first three print is
 # what Linux itself does, too.
 set -eu
 source "$TOP/tests/cli/common.bash"
@@ -8,9 +8,10 @@ source "$TOP/tests/cli/linux.bash"
 
 linux_program memory_maps
 linux_program memory_faults
+linux_program memory_limits
 linux_program memory_code
 linux_program memory_bombs --memory 32M
 
 expect 137 timeout 60 "$HUSK" run --memory 16M memory_bombs touch
-has "$err" 'Killed, memory limit of 16 MiB reached'
+has "$err" 'Killed: memory limit of 16 MiB reached'
 [ -z "$out" ] || fail "a bomb prints nothing"
