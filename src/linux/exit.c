@@ -82,6 +82,7 @@ void process_end(Process *process, i32 code, i32 signal)
 	while (process->tasks)
 		task_end(process->tasks);
 	timers_destroy(process);
+	vfs_process_ended(process);
 	fds_put(process->files);
 	fs_put(process->fs);
 	mm_put(process->mm);

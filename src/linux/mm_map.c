@@ -63,7 +63,8 @@ static i64 check_file(File *file, u32 prot, u64 end, Area *area)
 		area->flags &= ~(u32)AREA_SHARED;
 		return 0;
 	}
-	return file->ops->shared(file, end > info.size ? info.size : end, access != 0, &fd);
+	return file->ops->shared(file, end > info.size ? info.size : end,
+				 (prot & LINUX_PROT_WRITE) != 0, &fd);
 }
 
 static i64 find_place(Mm *mm, u64 address, u64 len, u32 flags, u64 *start)

@@ -350,6 +350,7 @@ static const VfsNodeOps host_ops = {
 	.resize = host_resize,
 	.allocate = host_allocate,
 	.sync = host_sync,
+	.next_data = host_next_data,
 	.destroy = host_destroy,
 };
 

@@ -65,5 +65,6 @@ i64 host_write(VfsNode *node, const u8 *from, u64 len, u64 offset);
 i64 host_resize(VfsNode *node, u64 size);
 i64 host_allocate(VfsNode *node, u64 offset, u64 len);
 i64 host_sync(VfsNode *node);
+u64 host_next_data(VfsNode *node, u64 offset);
 
 #endif

@@ -332,3 +332,11 @@ i64 host_sync(VfsNode *base)
 
 	return node->write_fd >= 0 && fsync(node->write_fd) ? host_error() : 0;
 }
+
+u64 host_next_data(VfsNode *base, u64 offset)
+{
+	HostNode *node = host_node(base);
+	off_t next = lseek(node->read_fd >= 0 ? node->read_fd : node->write_fd, (off_t)offset, SEEK_DATA);
+
+	return next >= 0 ? (u64)next : errno == ENXIO ? FILE_SIZE_LIMIT : offset;
+}

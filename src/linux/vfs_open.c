@@ -119,8 +119,8 @@ static i64 regular_seek(File *file, i64 offset, int whence)
 	case 1:
 		return seek_to(file, (i64)file->position, offset);
 	case 2:
-	case 3: /* SEEK_DATA: all is data ... */
-	case 4: /* SEEK_HOLE: ... and the hole is at the end */
+	case 3: /* SEEK_DATA */
+	case 4: /* SEEK_HOLE: the one at the end is the only one that is told of */
 		error = regular_stat(file, &stat);
 		if (error)
 			return error;
@@ -128,7 +128,13 @@ static i64 regular_seek(File *file, i64 offset, int whence)
 			return seek_to(file, (i64)stat.size, offset);
 		if (offset < 0 || (u64)offset >= stat.size)
 			return -ENXIO;
-		return seek_to(file, whence == 3 ? offset : (i64)stat.size, 0);
+		if (whence == 4 || file->place->node->shared || !file->place->node->ops->next_data)
+			return seek_to(file, whence == 3 ? offset : (i64)stat.size, 0);
+		{
+			u64 next = file->place->node->ops->next_data(file->place->node, (u64)offset);
+
+			return next >= stat.size ? -ENXIO : seek_to(file, (i64)next, 0);
+		}
 	default:
 		return -EINVAL;
 	}

@@ -103,6 +103,8 @@ typedef struct VfsNodeOps {
 	i64 (*resize)(VfsNode *node, u64 size);
 	i64 (*allocate)(VfsNode *node, u64 offset, u64 len); /* storage for these; NULL: EOPNOTSUPP */
 	i64 (*sync)(VfsNode *node);
+	/* The first byte from `offset` on that may be other than 0. NULL: that one. */
+	u64 (*next_data)(VfsNode *node, u64 offset);
 
 	/* The last reference went: frees it, and gives a node whose reference it had, to be put next, or NULL: so that
 	 * chains of folders end in a loop. */

@@ -7,20 +7,22 @@
  * Why not the file of the host itself: others may truncate it, and a page behind its end is a SIGBUS for us. A memfd is
  * sealed against shrinking; of a file that is truncated the rest becomes zero.
  *
- * The whole of the memfd is charged against limits.storage, also where it has holes: it fills by stores, which nobody
- * could refuse.
+ * Charged against limits.storage: once somebody may write to the map, the whole of the memfd, also where it has holes (it
+ * fills by stores, which nobody could refuse); before, what the host really keeps for it.
  */
 #define _GNU_SOURCE /* memfd_create */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "linux/vfs_private.h"
 
 typedef struct VfsShared {
 	int fd;
-	u64 capacity;    /* charged */
+	u64 capacity;    /* size of the memfd */
+	u64 charged;
 	bool writable;   /* somebody may have written */
 } VfsShared;
 
@@ -47,30 +49,69 @@ static i64 put_all(int fd, const u8 *from, u64 len, u64 offset)
 	return 0;
 }
 
-static i64 shared_grow(VfsNode *node, u64 capacity)
+static bool shared_charge(VfsNode *node, u64 bytes)
 {
 	VfsShared *shared = node->shared;
 	Kernel *kernel = node->fs->kernel;
 
+	if (bytes > shared->charged && !vfs_charge(kernel, bytes - shared->charged))
+		return false;
+	if (bytes < shared->charged)
+		vfs_discharge(kernel, shared->charged - bytes);
+	shared->charged = bytes;
+	return true;
+}
+
+/* What it is to be charged now. */
+static u64 shared_cost(const VfsShared *shared)
+{
+	struct stat stat;
+
+	return shared->writable ? shared->capacity : fstat(shared->fd, &stat) ? shared->charged : (u64)stat.st_blocks * 512;
+}
+
+static i64 shared_grow(VfsNode *node, u64 capacity)
+{
+	VfsShared *shared = node->shared;
+	u64 charged = shared->charged;
+
 	capacity = (capacity + SPACE_PAGE - 1) & ~(u64)(SPACE_PAGE - 1);
 	if (capacity <= shared->capacity)
 		return 0;
-	if (!vfs_charge(kernel, capacity - shared->capacity))
+	if (shared->writable && !shared_charge(node, capacity))
 		return -ENOMEM;
 	if (ftruncate(shared->fd, (off_t)capacity)) {
-		vfs_discharge(kernel, capacity - shared->capacity);
+		shared_charge(node, charged);
 		return -ENOMEM;
 	}
 	shared->capacity = capacity;
 	return 0;
 }
 
+/* Bytes into the memfd, charged before they are there and then for what they cost. */
+static i64 shared_put(VfsNode *node, const u8 *from, u64 len, u64 offset)
+{
+	VfsShared *shared = node->shared;
+	i64 error;
+
+	if (!shared->writable && !shared_charge(node, shared->charged + len + 2 * SPACE_PAGE))
+		return -ENOSPC;
+	error = put_all(shared->fd, from, len, offset);
+	shared_charge(node, shared_cost(shared));
+	return error;
+}
+
 static void shared_free(VfsNode *node)
 {
 	close(node->shared->fd);
-	vfs_discharge(node->fs->kernel, node->shared->capacity);
+	shared_charge(node, 0);
 	free(node->shared);
 	node->shared = NULL;
+}
+
+static bool all_zero(const u8 *bytes, u64 len)
+{
+	return !len || (!bytes[0] && !memcmp(bytes, bytes + 1, len - 1));
 }
 
 static i64 shared_fill(VfsNode *node)
@@ -80,7 +121,11 @@ static i64 shared_fill(VfsNode *node)
 	i64 error = block ? 0 : -ENOMEM;
 
 	while (!error && at < size) {
-		i64 got = node->ops->read(node, block, BLOCK, at);
+		i64 got;
+
+		if (node->ops->next_data)
+			at = node->ops->next_data(node, at);
+		got = at < size ? node->ops->read(node, block, BLOCK, at) : 0;
 
 		if (got <= 0) {
 			error = got;
@@ -90,7 +135,8 @@ static i64 shared_fill(VfsNode *node)
 			got = (i64)(node->shared->capacity - at);
 		if (!got)
 			break;
-		error = put_all(node->shared->fd, block, (u64)got, at);
+		if (!all_zero(block, (u64)got))
+			error = shared_put(node, block, (u64)got, at);
 		at += (u64)got;
 	}
 	free(block);
@@ -128,9 +174,14 @@ i64 vfs_shared_get(VfsNode *node, u64 size, bool writable, int *fd)
 		if (error)
 			shared_free(node);
 	}
+	if (!error && writable && !shared->writable) {
+		if (!shared_charge(node, shared->capacity))
+			error = -ENOMEM;
+		else
+			shared->writable = true;
+	}
 	if (error)
-		return error;
-	shared->writable |= writable;
+		return error == -ENOSPC ? -ENOMEM : error;
 	*fd = shared->fd;
 	return 0;
 }
@@ -161,7 +212,7 @@ i64 vfs_shared_write(VfsNode *node, const u8 *from, u64 len, u64 offset)
 		return put;
 	error = shared_grow(node, offset + (u64)put);
 	if (!error)
-		error = put_all(node->shared->fd, from, (u64)put, offset);
+		error = shared_put(node, from, (u64)put, offset);
 	return error ? error : put;
 }
 

@@ -468,6 +468,7 @@ static const VfsNodeOps tree_ops = {
 	.write = tree_write,
 	.resize = tree_resize,
 	.allocate = tree_allocate,
+	.next_data = tree_next_data,
 	.destroy = tree_destroy,
 };
 

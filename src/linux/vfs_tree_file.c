@@ -135,3 +135,12 @@ i64 tree_allocate(VfsNode *base, u64 offset, u64 len)
 
 	return error ? error : content_allocate(tree_kernel(node), &node->content, offset, len);
 }
+
+u64 tree_next_data(VfsNode *base, u64 offset)
+{
+	TreeNode *node = tree_node(base);
+
+	if (node->has_content)
+		return content_next_data(&node->content, offset);
+	return node->lower->ops->next_data ? node->lower->ops->next_data(node->lower, offset) : offset;
+}
