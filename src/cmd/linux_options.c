@@ -405,6 +405,18 @@ static const char *find_program(const char *name, Loaded *loaded, const LinuxCon
 	return found && read_in_guest(loaded, config, found, data) ? found : NULL;
 }
 
+/* The current folder, if this file lies in it: then a program finds itself under the name it was called by. */
+static const char *here_if_above(Arena *arena, const char *file)
+{
+	char here[PATH_MAX];
+	size_t len;
+
+	if (!getcwd(here, sizeof here))
+		return NULL;
+	len = strlen(here);
+	return strncmp(file, here, len) == 0 && file[len] == '/' ? arena_strdup(arena, here) : NULL;
+}
+
 int linux_options_program(const char *name, const char *const *arguments, u32 count, Loaded *loaded, LinuxConfig *config)
 {
 	const char **all = ARENA_ARRAY(&loaded->arena, const char *, count + 2);
@@ -430,6 +442,8 @@ int linux_options_program(const char *name, const char *const *arguments, u32 co
 			return code;
 		if (realpath(name, full))
 			config->program = arena_strdup(&loaded->arena, full);
+		if (config->program && !config->directory && !config->root)
+			config->directory = here_if_above(&loaded->arena, full);
 	}
 	if (file->data.len == 0)
 		return failed(loaded, EXIT_NOT_RUNNABLE, "%s is empty", name);

@@ -37,7 +37,7 @@ typedef struct LinuxOptions {
 	{"env", 0, OPT_LIST, offsetof(Type, member.environment), "NAME[=VALUE]",                                 \
 	 "a variable of their environment; without =VALUE: yours"},                                              \
 	{"env-host", 0, OPT_FLAG, offsetof(Type, member.host_environment), NULL, "all variables of yours"},      \
-	{"cwd", 0, OPT_TEXT, offsetof(Type, member.directory), "PATH", "where they start (default / or your folder)"}, \
+	{"cwd", 0, OPT_TEXT, offsetof(Type, member.directory), "PATH", "where they start (default /, or your folder if they see it)"}, \
 	{"net", 0, OPT_FLAG, offsetof(Type, member.net), NULL, "they may use the network"},                      \
 	{"limit", 0, OPT_LIST, offsetof(Type, member.limits), "NAME=N",                                          \
 	 "processes, files (open, of a process), open (of all),\nstorage or output (bytes)"},                    \

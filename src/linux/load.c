@@ -73,6 +73,27 @@ static i64 open_program(Task *task, const GuestFile *given, const char *path, Fi
 	return vfs_open_program(task, AT_CWD, path, 0, out);
 }
 
+/* Where it starts, now that all that it will find is there. */
+static i64 go_to_directory(Task *task, DiagList *diags)
+{
+	Process *process = task->process;
+	const char *directory = task->kernel->directory;
+	FsState *fs;
+
+	if (!directory)
+		return 0;
+	fs = fs_create(task->kernel, directory);
+	if (!fs)
+		return -ENOMEM;
+	fs_put(process->fs);
+	process->fs = fs;
+	if (strcmp(directory, "/") != 0 && fs_is_at_root(fs)) {
+		diag_report_file(diags, DIAG_ERROR, "", NULL, "there is no folder %s to start in", directory);
+		return -ENOENT;
+	}
+	return 0;
+}
+
 static i64 start(Task *task, const GuestFile *given, const char *path, DiagList *diags)
 {
 	Kernel *kernel = task->kernel;
@@ -83,7 +104,9 @@ static i64 start(Task *task, const GuestFile *given, const char *path, DiagList 
 
 	if (error)
 		return error;
-	error = exec_file(task, file, path, arguments, kernel->environment, diags);
+	error = go_to_directory(task, diags);
+	if (!error)
+		error = exec_file(task, file, path, arguments, kernel->environment, diags);
 	file_put(file);
 	return error;
 }

@@ -369,6 +369,11 @@ FsState *fs_create(Kernel *kernel, const char *directory)
 	return fs;
 }
 
+bool fs_is_at_root(const FsState *fs)
+{
+	return fs->directory == fs->root;
+}
+
 FsState *fs_get(FsState *fs)
 {
 	fs->refs++;

@@ -22,7 +22,9 @@ Status vfs_configure(Kernel *kernel, const LinuxConfig *config, DiagList *diags)
 void vfs_destroy(Vfs *vfs);
 
 /* Working directory, root and umask of a process; counted (CLONE_FS). */
+/* Where there is no such folder, it is the root. */
 FsState *fs_create(Kernel *kernel, const char *directory);
+bool fs_is_at_root(const FsState *fs); /* does the working directory lie there? */
 FsState *fs_get(FsState *fs);
 void fs_put(FsState *fs);
 FsState *fs_fork(FsState *fs);

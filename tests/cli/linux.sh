@@ -171,8 +171,8 @@ expect 0 env SECRET=x HOME=/x $HUSK run prog env
 expect 0 env SECRET=x $HUSK run --env SECRET --env A=b=c --env HOME=/h --env NONE prog env
 has "$out" '^SECRET=x$'; has "$out" '^A=b=c$'; has "$out" '^HOME=/h$'; ! grep -q NONE stdout.txt || fail NONE
 expect 0 env SECRET=x $HUSK run --env-host prog env; has "$out" '^SECRET=x$'
-expect 0 $HUSK run --user 12:34 --hostname box prog where; [ "$out" = '/ 12 34 box riscv64' ] || fail "where: $out"
-expect 0 $HUSK run --user 12 prog where; [ "$out" = '/ 12 12 husk riscv64' ] || fail "where: $out"
+expect 0 $HUSK run --user 12:34 --hostname box prog where; [ "$out" = "$PWD 12 34 box riscv64" ] || fail "where: $out"
+expect 0 $HUSK run --user 12 prog where; [ "$out" = "$PWD 12 12 husk riscv64" ] || fail "where: $out"
 
 # Folders.
 expect 0 $HUSK run --dir . prog read secret; [ "$out" = 'secret: secret' ] || fail "folder: $out"
@@ -187,6 +187,7 @@ expect 0 $HUSK run --root root prog write /usr/x y; [ "$out" = written ] && [ ! 
 mkdir changes
 expect 0 $HUSK run --root root:changes prog write /usr/x y; expect 0 $HUSK run --root root:changes prog read /usr/x
 [ "$out" = '/usr/x: y' ] && [ ! -e root/usr/x ] || fail "changes are not kept: $out"
+expect 126 $HUSK run -L root --cwd /nowhere /bin/prog where; has "$err" 'no folder /nowhere'
 expect 0 $HUSK run -L root --cwd /usr prog where; has "$out" '^/usr '
 for bad in '--dir nothing' '--dir .::relative' '-L nothing' '-L root --root root' '--limit x=3' '--limit files=0' '--user me' '--cwd x' '--env =x'; do
 	run $HUSK run $bad prog; [ "$code" = 125 ] || [ "$code" = 127 ] || fail "$bad: $code"; one_error
