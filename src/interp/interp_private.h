@@ -118,9 +118,6 @@ struct CodePage {
 
 /* A translated guest block, or a handler function. One allocation, everything inside it. */
 struct Block {
-	u32 insns;
-	bool single, dirty, breakpoint, dead;
-	Block *hash_next;
 	Block *grave_next;
 	Exit *incoming;
 	Exit *exits;
@@ -132,7 +129,10 @@ struct Block {
 	u32 temps;               /* entries used behind the slots */
 	u64 cells;               /* of the code space from pc */
 	size_t bytes;
-	/* What a jump looks at stands beside what it runs. */
+	/* What a look-up and a jump compare stands beside what is run. */
+	Block *hash_next;
+	u32 insns;
+	bool single, dirty, breakpoint, dead;
 	u64 cost;                /* insns; or ~0: can't be chained to */
 	u64 pc, context;
 	Uop uops[];

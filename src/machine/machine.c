@@ -596,6 +596,8 @@ void machine_stats(const Machine *machine, MachineStats *out)
 			       .input_bytes = machine->input_total, .interrupts = machine->interrupts,
 			       .memory_bytes = machine_memory_bytes(machine), .key_polls = machine->key_polls };
 	machine->ops->stats(machine->engine, &out->blocks, &out->translated);
+	out->blocks += machine->past_blocks;
+	out->translated += machine->past_translated;
 	for (u32 n = 0; n < machine->aspace_count; n++) {
 		u64 blocks, translated;
 

@@ -143,6 +143,7 @@ struct Machine {
 	const EngineOps *ops;
 	EngineEnv env;            /* of every engine */
 	size_t code_bytes;        /* what they keep of translated code */
+	u64 past_blocks, past_translated; /* statistics of engines that are gone */
 	Engine *engine;           /* owned, unless there are address spaces: they own theirs */
 
 	u16 paged_space;          /* ISA_NONE: there is none */

@@ -122,7 +122,11 @@ Status machine_make_aspace(const Machine *machine, Aspace *aspace, u64 cells)
 static void destroy_aspace(Machine *machine, u32 number)
 {
 	Aspace *aspace = &machine->aspaces[number];
+	u64 blocks, translated;
 
+	machine->ops->stats(aspace->engine, &blocks, &translated);
+	machine->past_blocks += blocks;
+	machine->past_translated += translated;
 	machine->present -= aspace->space.present;
 	machine->ops->destroy(aspace->engine);
 	space_fini(&aspace->space);
