@@ -286,7 +286,7 @@ static Status back_from(Space *to, u64 at, const Space *from, u64 page, u64 coun
 /* ---- All together ---- */
 
 /* Runs of present pages, each given back by one call. */
-static Status give_back(Space *space, u64 page, u64 end)
+static void give_back(Space *space, u64 page, u64 end)
 {
 	for (u64 p = page; space_next_present(space, &p, end);) {
 		u64 from = p;
@@ -295,9 +295,8 @@ static Status give_back(Space *space, u64 page, u64 end)
 			p++;
 		if (madvise(bytes_of(space, from), (size_t)(p - from) << SPACE_PAGE_SHIFT, MADV_DONTNEED) &&
 		    make_private(space, from, p - from))
-			return STATUS_NOMEM;
+			memset(bytes_of(space, from), 0, (size_t)(p - from) << SPACE_PAGE_SHIFT);
 	}
-	return STATUS_OK;
 }
 
 Status space_pages_drop(Space *space, u64 page, u64 count)
@@ -309,9 +308,8 @@ Status space_pages_drop(Space *space, u64 page, u64 count)
 		return STATUS_OK;
 	status = drop_backings(space, page, end);
 	if (!status)
-		status = give_back(space, page, end);
-	if (!status)
-		forget_present(space, page, end);
+		give_back(space, page, end);
+	forget_present(space, page, end);
 	return status;
 }
 
@@ -345,18 +343,22 @@ Status space_pages_move(Space *space, u64 from, u64 to, u64 count)
 		return STATUS_INVALID;
 	if (from < to ? to - from < count : from - to < count)
 		return STATUS_INVALID;
-	for (u32 i = find_backing(space, from); i < space->backing_count && space->backings[i].page < end;) {
-		u64 first = space->backings[i].page, last = first + space->backings[i].count;
+	for (u64 at = from; at < end;) { /* the list grows meanwhile */
+		u32 i = find_backing(space, at);
+		u64 first, last;
 		Status status;
 
-		first = first < from ? from : first;
+		if (i == space->backing_count || space->backings[i].page >= end)
+			break;
+		first = space->backings[i].page < from ? from : space->backings[i].page;
+		last = space->backings[i].page + space->backings[i].count;
 		last = last > end ? end : last;
 		status = back_from(space, first - from + to, space, first, last - first);
 		if (status) {
 			space_pages_drop(space, to, count);
 			return status;
 		}
-		i = find_backing(space, last);
+		at = last;
 	}
 	for (u64 p = from; space_next_present(space, &p, end); p++)
 		copy_page(space, p - from + to, space, p);

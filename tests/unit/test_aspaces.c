@@ -359,6 +359,72 @@ static void test_move(void **state)
 	paged_close(&p);
 }
 
+/* Any pieces of shared memory, backed, dropped and moved at random: each page shows what was last written through it. */
+static void test_pieces(void **state)
+{
+	enum { PAGES = 24 };
+	int fd = shared_memory(PAGES);
+	u64 next = 88172645463325252u;
+	int lies[PAGES]; /* page of the file that lies there; -1: memory of its own */
+	u64 own[PAGES] = { 0 }, file[PAGES] = { 0 };
+	Paged p;
+
+	(void)state;
+	open_processes(&p, (MachineConfig){ .quantum = 3 });
+	for (unsigned i = 0; i < PAGES; i++)
+		lies[i] = -1;
+	kernel_of(p.machine)->grants = ATTR_READ | ATTR_WRITE;
+	kernel_of(p.machine)->grant_to = ~(u64)0;
+	for (unsigned step = 0; step < 3000; step++) {
+		unsigned from, count, to, offset;
+
+		next ^= next << 13;
+		next ^= next >> 7;
+		next ^= next << 17;
+		from = next % PAGES;
+		count = 1 + (next >> 8) % (PAGES - from);
+		offset = (next >> 16) % (PAGES - count + 1);
+		to = offset;
+		switch ((next >> 24) % 4) {
+		case 0:
+			machine_pages_drop(p.machine, 0, DATA + from * SPACE_PAGE, count * SPACE_PAGE);
+			for (unsigned i = from; i < from + count; i++) {
+				lies[i] = -1;
+				own[i] = 0;
+			}
+			break;
+		case 1:
+			machine_pages_drop(p.machine, 0, DATA + from * SPACE_PAGE, count * SPACE_PAGE);
+			assert_int_equal(machine_pages_back(p.machine, 0, DATA + from * SPACE_PAGE, count * SPACE_PAGE, fd,
+							    offset * SPACE_PAGE), STATUS_OK);
+			for (unsigned i = 0; i < count; i++)
+				lies[from + i] = (int)(offset + i);
+			break;
+		case 2:
+			if (from < to ? to - from < count : from - to < count)
+				continue;
+			machine_pages_drop(p.machine, 0, DATA + to * SPACE_PAGE, count * SPACE_PAGE);
+			assert_int_equal(machine_pages_move(p.machine, 0, DATA + from * SPACE_PAGE, DATA + to * SPACE_PAGE,
+							    count * SPACE_PAGE), STATUS_OK);
+			for (unsigned i = 0; i < count; i++) {
+				lies[to + i] = lies[from + i];
+				own[to + i] = own[from + i];
+				lies[from + i] = -1;
+				own[from + i] = 0;
+			}
+			break;
+		default:
+			put_word(&p, 0, DATA + from * SPACE_PAGE + 8, next);
+			*(lies[from] < 0 ? &own[from] : &file[lies[from]]) = next;
+			break;
+		}
+		for (unsigned i = 0; i < PAGES; i += 1 + step % 3)
+			assert_true(word_at(&p, 0, DATA + i * SPACE_PAGE + 8) == (lies[i] < 0 ? own[i] : file[lies[i]]));
+	}
+	close(fd);
+	paged_close(&p);
+}
+
 /* ---- What the guest is told ---- */
 
 static void jump_to_handler(Machine *machine)
@@ -701,6 +767,7 @@ int main(void)
 		cmocka_unit_test(test_shared),
 		cmocka_unit_test(test_aliases),
 		cmocka_unit_test(test_move),
+		cmocka_unit_test(test_pieces),
 		cmocka_unit_test(test_attend),
 		cmocka_unit_test(test_waits_outside),
 		cmocka_unit_test(test_timer_in_virtual_time),
