@@ -17,4 +17,7 @@ i64 inet_may_reach(Kernel *kernel, i32 family, const u8 *name, u32 len);
 u32 inet_loopback(i32 family, u8 *name);
 bool inet_knows_option(i32 level, i32 name, bool set);
 
+/* After vfs_configure: /etc/hosts and /etc/resolv.conf, if the network was given and the root has none (inet_files.c). */
+Status inet_add_files(Kernel *kernel);
+
 #endif

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "linux/inet.h"
 #include "linux/mm.h"
 #include "linux/process.h"
 #include "linux/signal.h"
@@ -104,6 +105,7 @@ Status linux_configure(Machine *machine, const LinuxConfig *config, DiagList *di
 {
 	Kernel *kernel = kernel_of(machine);
 	const char *name = config->host_name ? config->host_name : "husk";
+	Status status;
 
 	if (!kernel) {
 		machine_reset(machine, false); /* the guest makes it then */
@@ -140,7 +142,8 @@ Status linux_configure(Machine *machine, const LinuxConfig *config, DiagList *di
 	if (kernel->vfs)
 		vfs_destroy(kernel->vfs);
 	kernel->vfs = NULL;
-	return vfs_configure(kernel, config, diags);
+	status = vfs_configure(kernel, config, diags);
+	return status ? status : inet_add_files(kernel);
 }
 
 static i64 read_all(File *file, Buf *out)
