@@ -13,5 +13,5 @@ linux_program memory_code
 linux_program memory_bombs --memory 32M
 
 expect 137 timeout 60 "$HUSK" run --memory 16M memory_bombs touch
-has "$err" 'Killed: memory limit of 16 MiB reached'
+has "$err" 'Killed[:,] memory limit of 16 MiB reached'
 [ -z "$out" ] || fail "a bomb prints nothing"
