@@ -76,6 +76,7 @@ struct TreeNode {
 	u64 data;                /* vfs_changes.c: number of the file that holds the content, or 0 */
 	u64 file_number;         /* ... and of its line, when `saved` is the current generation */
 	u32 saved;
+	u32 believed;            /* not own: lookups since it was made */
 	bool given;              /* put there by vfs_add_file: no change of the program's */
 };
 
@@ -88,7 +89,7 @@ typedef struct TreeFs {
 	struct TreeChanges *changes; /* owned (vfs_changes.c), or NULL */
 } TreeFs;
 
-enum { TREE_NODE_COST = 512, TREE_NAME_COST = 128 };
+enum { TREE_NODE_COST = 512, TREE_NAME_COST = 128, TREE_BELIEVED = 64 };
 
 static inline TreeNode *tree_node(VfsNode *node)
 {

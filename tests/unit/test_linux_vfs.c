@@ -260,6 +260,16 @@ static void test_special_files(void **state)
 	is_error(-EPERM, rig_path(&rig, sys_mknodat, AT, "/m/new", S_IFIFO | 0644, 0));
 	is_error(-EPERM, rig_path(&rig, sys_mknodat, AT, "/tmp/null", S_IFCHR | 0666, 0x103));
 	assert_int_equal(rig_path(&rig, sys_mknodat, AT, "/tmp/fifo", S_IFIFO | 0666, 0), 0);
+	{
+		RigStat by_path;
+		i64 opened = rig_open(&rig, "/tmp/fifo", O_RDWR, 0);
+
+		assert_int_equal(rig_stat(&rig, AT, "/tmp/fifo", 0, &by_path), 0);
+		assert_int_equal(rig_stat(&rig, opened, "", AT_EMPTY_PATH, &stat), 0);
+		assert_int_equal(stat.inode, by_path.inode);
+		assert_int_equal(stat.device, by_path.device);
+		is_error(-ENOTDIR, rig_open(&rig, "/tmp/fifo", O_RDONLY | O_DIRECTORY, 0));
+	}
 	/* No rights that outlast the guest. */
 	assert_int_equal(rig_path(&rig, sys_fchmodat, AT, "/m/file", 06755, 0), 0);
 	{
