@@ -104,7 +104,8 @@ static u64 origin_of(const Isa *isa, u16 dialect)
 	return isa->regs[isa->pc_reg].reset;
 }
 
-/* As the guest would start a program without instructions; by itself when it takes none. */
+/* As the guest would start a program without instructions; by itself when it takes none, and without its operating
+ * system: instructions are tried out here. */
 static void begin(Repl *repl)
 {
 	const Guest *guest = repl->loaded.guest;
@@ -119,7 +120,7 @@ static void begin(Repl *repl)
 
 	diag_init(&diags);
 	buf_init(&object);
-	if (guest && guest->load && guest->formats && guest->formats->write)
+	if (guest && !guest->is_linux && guest->load && guest->formats && guest->formats->write)
 		status = guest->formats->write(&program, &object, &diags);
 	if (!status && !object.failed) {
 		const GuestFile file = {.name = "session", .data = object.data, .len = object.len};

@@ -97,7 +97,7 @@ Status linux_create(Machine *machine, const LinuxAbi *abi)
 	memcpy(kernel->host_name, "husk", sizeof("husk"));
 	wait_init(&kernel->console_input);
 	*(Kernel **)machine_private(machine) = kernel;
-	machine_set_pager(machine, mm_touch);
+	machine_set_pager(machine, NULL); /* until there is a process: bare instructions (husk repl) find memory everywhere */
 	return STATUS_OK;
 }
 
@@ -268,19 +268,21 @@ void linux_time_passed(Machine *machine)
 	timers_check_cpu(kernel);
 }
 
+/* Before there is a process there is nothing to keep. */
 Status linux_save(const Machine *machine, Buf *out)
 {
-	(void)machine;
+	const Kernel *kernel = kernel_of(machine);
+
 	(void)out;
-	return STATUS_UNSUPPORTED;
+	return kernel && kernel->processes ? STATUS_UNSUPPORTED : STATUS_OK;
 }
 
 Status linux_restore(Machine *machine, const u8 *bytes, size_t len)
 {
-	(void)machine;
+	const Kernel *kernel = kernel_of(machine);
+
 	(void)bytes;
-	(void)len;
-	return STATUS_UNSUPPORTED;
+	return len || (kernel && kernel->processes) ? STATUS_UNSUPPORTED : STATUS_OK;
 }
 
 void linux_describe_wait(const Machine *machine, u32 vcpu, u64 channel, Buf *out)

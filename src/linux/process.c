@@ -313,6 +313,7 @@ Status process_create_init(Kernel *kernel, Task **task)
 		return STATUS_NOMEM;
 	if (make_task(process, 1, 0, task))
 		return STATUS_NOMEM;
+	machine_set_pager(kernel->machine, mm_touch);
 	machine_vcpu_set_aspace(kernel->machine, 0, mm_aspace(process->mm));
 	status = fds_open_console(*task);
 	return status;
