@@ -235,6 +235,18 @@ static void clear_record(Machine *machine, u32 number)
 	}
 }
 
+/* A number that has never been used and for which there was no memory: nobody may come across a record without slots. */
+static void drop_number(Machine *machine, u32 number)
+{
+	VcpuRecord *record = &machine->vcpus[number];
+
+	if (number + 1 != machine->vcpu_count || (record->slots && record->spaces))
+		return;
+	free(record->slots);
+	free(record->spaces);
+	machine->vcpu_count--;
+}
+
 Status machine_vcpu_add(Machine *machine, u32 *number)
 {
 	u64 used = machine_memory_bytes(machine), more = private_bytes(machine);
@@ -250,8 +262,10 @@ Status machine_vcpu_add(Machine *machine, u32 *number)
 		return status;
 	record = &machine->vcpus[n];
 	status = machine_make_record(machine, record);
-	if (status)
+	if (status) {
+		drop_number(machine, n);
 		return status;
+	}
 	*record = (VcpuRecord){ .slots = record->slots, .spaces = record->spaces, .serial = machine->next_serial++,
 				 .aspace = machine->vcpus[machine->shown].aspace, .state = VCPU_FREE };
 	clear_record(machine, n);
