@@ -113,9 +113,14 @@ static void pass_signals(LinuxLoop *loop)
 {
 	u64 set = terminal_take_signals();
 
-	for (int number = 1; set; number++, set >>= 1)
-		if (set & 1)
+	for (int number = 1; set; number++, set >>= 1) {
+		if (!(set & 1))
+			continue;
+		if (number == SIGTSTP && !linux_has_job_control(loop->machine))
+			terminal_suspend();
+		else
 			linux_signal(loop->machine, number);
+	}
 }
 
 static void take_input(LinuxLoop *loop, u64 wanted)
@@ -128,7 +133,7 @@ static void take_input(LinuxLoop *loop, u64 wanted)
 		machine_input(loop->machine, bytes, (size_t)n);
 	} else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
 		machine_input_end(loop->machine);
-		loop->input_ended = true;
+		loop->input_ended = n < 0 || !loop->is_terminal; /* Ctrl-D is not the last word */
 	}
 }
 
@@ -156,6 +161,8 @@ static void look_outside(LinuxLoop *loop, double seconds)
 	u32 count = collect(loop);
 	bool may = !wanted || terminal_may_read();
 
+	if (loop->input_ended && loop->is_terminal && linux_wants_input(loop->machine)) /* the terminal is gone */
+		machine_input_end(loop->machine);
 	if (seconds == 0 && !count && !wanted)
 		return;
 	if (!may && (seconds < 0 || seconds > BACKGROUND_SECONDS))
@@ -230,6 +237,7 @@ void run_linux(Run *run)
 {
 	LinuxLoop loop = {.run = run, .machine = run->loaded.machine, .fd_cap = POLL_FIRST};
 
+	loop.is_terminal = isatty(STDIN_FILENO) == 1;
 	loop.fds = calloc(loop.fd_cap, sizeof *loop.fds);
 	if (!loop.fds) {
 		outcome_set(&run->outcome, "failed", EXIT_HUSK, "out of memory");

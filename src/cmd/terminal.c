@@ -24,7 +24,7 @@
 #include "cmd/say.h"
 
 static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-static const int passing[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH};
+static const int passing[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP};
 static const int crashing[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS};
 
 static volatile sig_atomic_t asked_to_end; /* the signal */
@@ -196,15 +196,20 @@ void terminal_open_guest(void)
 {
 	last_words = asked_to_end = in_background = is_raw = has_screen = 0;
 	passes = is_guarded = 1;
+	if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &cooked) < 0)
+		memset(&cooked, 0, sizeof cooked);
+	guard();
 	for (size_t i = 0; i < COUNT_OF(passing); i++) {
 		arrived[i] = 0;
 		handle(passing[i], on_pass, 0, &before_pass[i]);
 		if (before_pass[i].sa_handler == SIG_IGN) /* started with nohup: stays ignored */
 			sigaction(passing[i], &before_pass[i], NULL);
 	}
-	if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &cooked) < 0)
-		memset(&cooked, 0, sizeof cooked);
-	guard();
+}
+
+void terminal_suspend(void)
+{
+	on_stop(SIGTSTP);
 }
 
 void terminal_close(void)

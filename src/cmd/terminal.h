@@ -34,11 +34,13 @@ int terminal_signal(void);
  * raw again when husk has come back to the foreground (a shell tells only a stopped job about that). */
 bool terminal_may_read(void);
 
-/* In place of terminal_open, for a guest that handles signals itself: SIGINT, SIGQUIT, SIGTERM, SIGHUP and SIGWINCH are
- * noted, and none ends husk, but the third SIGTERM or SIGHUP that the guest has not died of. */
+/* In place of terminal_open, for a guest that handles signals itself: SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGTSTP and
+ * SIGWINCH are noted, and none ends or stops husk, but the third SIGTERM or SIGHUP that the guest has not died of. */
 void terminal_open_guest(void);
 /* Those that came since the last call: bit n - 1 is signal n. */
 u64 terminal_take_signals(void);
+/* Stops husk as SIGTSTP would, the terminal as it was before; returns when it has been continued. */
+void terminal_suspend(void);
 /* The modes of the terminal on stdin as struct termios of Linux (TERMINAL_MODE bytes). Set: until terminal_close. */
 enum { TERMINAL_MODE = 36, TERMINAL_SIZE = 8 };
 bool terminal_get_mode(u8 *mode);

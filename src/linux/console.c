@@ -53,8 +53,13 @@ static i64 console_read(File *file, Task *task, u8 *to, u64 len, u64 *offset)
 	}
 	while (got < len && machine_input_pending(machine))
 		to[got++] = (u8)machine_key(machine);
-	if (got || machine_input_ended(machine))
+	if (got)
 		return (i64)got;
+	if (machine_input_ended(machine)) {
+		if (is_terminal(file)) /* Ctrl-D ends this read; what is typed later is for the next */
+			machine_input_resume(machine);
+		return 0;
+	}
 	if (kernel->input_wanted < len)
 		kernel->input_wanted = len;
 	return -EAGAIN;

@@ -339,6 +339,17 @@ Status linux_signal(Machine *machine, int number)
 	return found ? STATUS_OK : STATUS_NOT_FOUND;
 }
 
+bool linux_has_job_control(const Machine *machine)
+{
+	const Kernel *kernel = kernel_of(machine);
+
+	for (const Process *process = kernel ? kernel->processes : NULL; process; process = process->next)
+		if (!process->zombie && process->pgid == kernel->foreground &&
+		    (signal_has_action(process, SIGTSTP) || !process_group_is_orphaned(kernel, process->pgid)))
+			return true;
+	return false;
+}
+
 int linux_end_signal(const Machine *machine)
 {
 	const Kernel *kernel = kernel_of(machine);

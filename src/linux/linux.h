@@ -76,6 +76,9 @@ Status linux_configure(Machine *machine, const LinuxConfig *config, DiagList *di
 /* A signal from outside, to the foreground process group (SIGINT, SIGWINCH) or the first process (the others).
  * STATUS_NOT_FOUND: nobody is left. */
 Status linux_signal(Machine *machine, int number);
+/* Would the programs in the foreground do something of their own about SIGTSTP: handle it, ignore it, or stop and be
+ * continued by a shell of theirs? If not, it is the driver itself that should stop. */
+bool linux_has_job_control(const Machine *machine);
 /* The run ended because the first process did: by this signal, or 0. */
 int linux_end_signal(const Machine *machine);
 /* That signal came from an instruction (a fault, not kill()): its place, and for SIGSEGV and SIGBUS the address that it

@@ -84,6 +84,11 @@ static u64 stop_set(void)
 	return signal_bit(SIGSTOP) | signal_bit(SIGTSTP) | signal_bit(SIGTTIN) | signal_bit(SIGTTOU);
 }
 
+bool signal_has_action(const Process *process, i32 number)
+{
+	return process->signals && process->signals->actions[number].handler != 0;
+}
+
 bool signal_is_ignored(const Process *process, i32 number)
 {
 	u64 handler = process->signals->actions[number].handler;

@@ -21,6 +21,7 @@ void signal_send_task(Task *task, const SignalInfo *info);
 /* By number alone, from the kernel (SIGPIPE, SIGCHLD, SIGALRM). */
 void signal_raise(Task *task, i32 number);
 bool signal_is_ignored(const Process *process, i32 number); /* by SIG_IGN or by default */
+bool signal_has_action(const Process *process, i32 number); /* a handler, or SIG_IGN */
 /* A fault of the current instruction: it cannot be ignored or blocked. */
 void signal_force(Task *task, const SignalInfo *info);
 /* Is there one that a waiting call must give way to? */

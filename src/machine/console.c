@@ -152,6 +152,11 @@ void machine_accept(Machine *machine, const u8 *bytes, size_t len, bool end)
 	machine_wake_input(machine);
 }
 
+void machine_input_resume(Machine *machine)
+{
+	machine->input_ended = false;
+}
+
 void machine_input(Machine *machine, const u8 *bytes, size_t len)
 {
 	if (!len)

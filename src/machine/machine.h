@@ -303,6 +303,8 @@ void machine_put_errors(Machine *machine, const u8 *bytes, size_t len); /* where
 void machine_putc(Machine *machine, u8 byte);
 bool machine_key_ready(Machine *machine);
 int machine_key(Machine *machine); /* 0..255; -1: none yet; -2: end of input */
+/* For host functions that have found the end: it was not the last, as with Ctrl-D on a terminal. */
+void machine_input_resume(Machine *machine);
 /* Words for the `raise` or `stop` that must follow in this instruction, instead of the description's. */
 void machine_explain(Machine *machine, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The byte that machine_key would give after `ahead` others; takes nothing. */
