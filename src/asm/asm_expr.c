@@ -306,12 +306,12 @@ static bool expr_percent(Expr *e, AsmValue *value)
 static bool expr_local(Expr *e, const AsmToken *token, AsmValue *value)
 {
 	Assembler *as = e->as;
-	char room[48];
+	char room[32];
 	u32 len, index;
 
 	e->at++;
 	*value = (AsmValue){.symbol = ASM_NO_INDEX, .address = true};
-	asm_local_name(as, token->value, room, &len);
+	asm_local_name(token->value, room, &len);
 	index = asm_symbol_find(as, room, len);
 	if (index != ASM_NO_INDEX) {
 		as->symbols[index].used = true;

@@ -12,40 +12,22 @@
  */
 #include "asm/asm_internal.h"
 
-#include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/bits.h"
 
-static AsmLocal *find_local(const Assembler *as, u64 number)
+enum { PERCENT_DEPTH = 4 };
+
+void asm_local_name(i64 value, char room[32], u32 *len)
 {
-	for (u32 i = 0; i < as->local_count; i++)
-		if (as->locals[i].number == number)
-			return &as->locals[i];
-	return NULL;
+	*len = (u32)snprintf(room, 32, "%u:%u", (unsigned)((u64)value >> 32), (unsigned)(u32)value);
 }
 
-const char *asm_local_name(const Assembler *as, i64 value, char room[48], u32 *len)
+const char *asm_local_define(Assembler *as, u32 number, u32 *len)
 {
-	(void)as;
-	*len = (u32)snprintf(room, 48, "%u:%u", (unsigned)((u64)value >> 32), (unsigned)(u32)value);
-	return room;
-}
+	char room[32];
 
-const char *asm_local_define(Assembler *as, u64 number, u32 *len)
-{
-	AsmLocal *local = find_local(as, number);
-	char room[48];
-
-	if (!local) {
-		if (!arena_grow(&as->scratch, (void **)&as->locals, &as->local_cap, as->local_count, sizeof(AsmLocal)))
-			return NULL;
-		local = &as->locals[as->local_count++];
-		*local = (AsmLocal){.number = number};
-	}
-	local->count++;
-	asm_local_name(as, (i64)(number << 32 | local->count), room, len);
+	asm_local_name((i64)((u64)number << 32 | ++as->locals[number]), room, len);
 	return arena_strndup(&as->program->arena, room, *len);
 }
 
@@ -54,19 +36,16 @@ void asm_local_refer(Assembler *as, const AsmSpan *span, AsmToken *tokens, u32 c
 	for (u32 i = 0; i < count && as->dialect->gnu; i++) {
 		AsmToken *token = &tokens[i];
 		const char *text = asm_token_text(as, span, token);
-		const AsmLocal *local;
-		u64 number = 0;
-		u32 digits = 0;
+		u32 number = 0, digits = 0;
 
-		if (token->kind != TOKEN_PUNCT || token->value != 0 || token->flags & TOKEN_NEUTRAL || token->len > 9)
+		if (token->kind != TOKEN_PUNCT || token->value != 0 || token->flags & TOKEN_NEUTRAL || token->len > 8)
 			continue;
 		while (digits < token->len && text[digits] >= '0' && text[digits] <= '9')
-			number = number * 10 + (u64)(text[digits++] - '0');
-		if (!digits || digits + 1 != token->len || (text[digits] != 'b' && text[digits] != 'f'))
+			number = number * 10 + (u32)(text[digits++] - '0');
+		if (!digits || digits + 1 != token->len || (text[digits] != 'b' && text[digits] != 'f') || number >= ASM_LOCALS)
 			continue;
-		local = find_local(as, number);
 		token->kind = TOKEN_LOCAL;
-		token->value = (i64)(number << 32 | ((local ? local->count : 0) + (text[digits] == 'f')));
+		token->value = (i64)((u64)number << 32 | (as->locals[number] + (text[digits] == 'f')));
 	}
 }
 
@@ -99,8 +78,11 @@ static bool paired_distance(Assembler *as, u32 symbol, i64 *distance, bool *know
 {
 	const AsmSym *label = &as->symbols[symbol];
 	const AsmStmt *first = label->stmt < as->stmt_count ? &as->stmts[label->stmt] : NULL;
+	bool found = false;
 
-	for (u32 i = 0; first && i < first->span.count; i++) {
+	if (++as->percent_depth > PERCENT_DEPTH)
+		first = NULL; /* it names itself */
+	for (u32 i = 0; first && !found && i < first->span.count; i++) {
 		AsmValue target;
 		u32 at = i + 3;
 
@@ -108,9 +90,10 @@ static bool paired_distance(Assembler *as, u32 symbol, i64 *distance, bool *know
 			continue;
 		*distance = (i64)((u64)target.v - label->value);
 		*known = target.known && label->known;
-		return true;
+		found = true;
 	}
-	return false;
+	as->percent_depth--;
+	return found;
 }
 
 bool asm_percent_value(Assembler *as, const AsmSpan *span, u32 at, AsmPercent which, const AsmValue *a, AsmValue *value)

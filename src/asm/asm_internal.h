@@ -37,6 +37,7 @@ enum {
 	ASM_MAX_CELLS_INSN = 256,  /* of one instruction, in cells of one bit */
 	ASM_MAX_CELLS = 1024,      /* of one statement with all its expansion */
 	ASM_MAX_BODY_TOKENS = 120, /* of one statement of a body */
+	ASM_LOCALS = 1000,         /* labels that are numbers are below */
 	ASM_NO_TOKEN = 0xFFFF,
 	ASM_NO_INDEX = 0xFFFFFFFF,
 };
@@ -148,11 +149,6 @@ typedef struct AsmRegName {
 	u32 next;        /* another register of this name, or ASM_NO_INDEX */
 } AsmRegName;
 
-typedef struct AsmLocal { /* labels that are this number */
-	u64 number;
-	u32 count;
-} AsmLocal;
-
 typedef struct AsmBody { /* tokens of a pseudo-instruction's body */
 	AsmToken *tokens;
 	u32 count;
@@ -205,8 +201,8 @@ typedef struct Assembler {
 	AsmSym *symbols;
 	u32 symbol_count, symbol_cap;
 	StrMap symbol_map;
-	AsmLocal *locals;
-	u32 local_count, local_cap;
+	u32 locals[ASM_LOCALS]; /* how many labels there are that are this number */
+	u32 percent_depth;      /* of %pcrel_lo in each other */
 	bool in_segment, seen_org, told_outside;
 	bool unclosed;          /* a string of several lines was not closed */
 	bool stop;              /* `end` was read */
@@ -287,9 +283,10 @@ bool asm_is_float(const AsmSpan *span);
 
 /* ---- asm_gnu.c ---- */
 
-/* A label that is a number: one more of them. NULL: memory is out. The name that such a label has as a symbol. */
-const char *asm_local_define(Assembler *as, u64 number, u32 *len);
-const char *asm_local_name(const Assembler *as, i64 value, char room[48], u32 *len);
+/* A label that is a number (below ASM_LOCALS): one more of them; its name as a symbol, or NULL: memory is out. */
+const char *asm_local_define(Assembler *as, u32 number, u32 *len);
+/* The name of the one that a TOKEN_LOCAL means. */
+void asm_local_name(i64 value, char room[32], u32 *len);
 /* Turns 1b and 1f among the tokens of a statement into TOKEN_LOCAL. */
 void asm_local_refer(Assembler *as, const AsmSpan *span, AsmToken *tokens, u32 count);
 /* %hi(x), %lo(x), %pcrel_hi(x), %pcrel_lo(label): does one stand at this token? Which one. */

@@ -112,11 +112,11 @@ static u32 define_local(Line *l, const AsmToken *token)
 	u32 len = 0, index = as->symbol_count;
 	const char *name;
 
-	if (token->value < 0 || token->value > 0xFFFFFF) {
-		asm_error(as, &l->span, token, NULL, "a label that is a number is small");
+	if (token->value < 0 || token->value >= ASM_LOCALS) {
+		asm_error(as, &l->span, token, NULL, "labels that are numbers are 0 to %d", ASM_LOCALS - 1);
 		return ASM_NO_INDEX;
 	}
-	name = asm_local_define(as, (u64)token->value, &len);
+	name = asm_local_define(as, (u32)token->value, &len);
 	if (!name || !arena_grow(&as->scratch, (void **)&as->symbols, &as->symbol_cap, as->symbol_count, sizeof(AsmSym)) ||
 	    !strmap_put(&as->symbol_map, name, len, index)) {
 		as->failed_memory = true;

@@ -74,6 +74,9 @@ bad 'j 1f' 'there is no label 1 behind this'
 bad 'beqz a0, 1b' 'there is no label 1 before this'
 bad 'addi a0, a0, %pcrel_lo(x)
 x: nop' '%pcrel_lo wants the label of an instruction with %pcrel_hi'
+bad '1: auipc a0, %pcrel_hi(%pcrel_lo(1b))
+lw a0, %pcrel_lo(1b)(a0)' '%pcrel_lo wants the label'
+bad '1000: nop' 'labels that are numbers are 0 to 999'
 bad 'lw a0, 4(a0' "'\)' is missing here"
 bad '.align 77' '.align wants 0 to 20, not 77'
 bad '.section .weird' 'there is no space'

@@ -33,7 +33,13 @@ enum { BATCH = 20000, LONG = 4000, SHOWN = 20, SIG_ILL = 4, SIG_TRAP = 5, SIG_BU
 
 #define QEMU "qemu-riscv64 -cpu rv64,zba=true,zbb=true,zbc=false,zbs=true"
 
-static u64 wanted_blocks = 20000, first_seed = 1;
+#ifdef __SANITIZE_ADDRESS__
+enum { USUAL = 5000 };
+#else
+enum { USUAL = 20000 };
+#endif
+
+static u64 wanted_blocks = USUAL, first_seed = 1;
 
 typedef struct Rig {
 	Isa *isa;
