@@ -59,7 +59,7 @@ static inline void fuzz_assemble(const Isa *isa, const Guest *guest, const char 
 
 		buf_init(&out);
 		asm_listing(program, &out);
-		if (guest)
+		if (guest && guest->write_symbols)
 			guest->write_symbols(program, &out);
 		for (const GuestFormat *format = guest ? guest->formats : NULL; format && format->name; format++)
 			format->write(program, &out, &diags);

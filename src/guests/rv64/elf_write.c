@@ -262,11 +262,12 @@ static void write_all(Writer *w, Buf *symbols, Buf *names, Buf *words, u32 *word
 
 Status rv64_write_elf(const AsmProgram *program, Buf *out, DiagList *diags)
 {
-	Writer w = {.program = program, .out = out};
-	Buf symbols, names, words;
+	Buf file, symbols, names, words; /* offsets count from the start of `file` */
+	Writer w = {.program = program, .out = &file};
 	u32 *word_of;
 	Status status;
 
+	buf_init(&file);
 	buf_init(&symbols);
 	buf_init(&names);
 	buf_init(&words);
@@ -276,12 +277,14 @@ Status rv64_write_elf(const AsmProgram *program, Buf *out, DiagList *diags)
 	status = w.order && w.parts && word_of ? find_parts(&w, diags) : STATUS_NOMEM;
 	if (!status) {
 		write_all(&w, &symbols, &names, &words, word_of);
-		if (out->failed || symbols.failed || names.failed || words.failed)
+		buf_add(out, file.data, file.len);
+		if (out->failed || file.failed || symbols.failed || names.failed || words.failed)
 			status = STATUS_NOMEM;
 	}
 	free(w.order);
 	free(w.parts);
 	free(word_of);
+	buf_fini(&file);
 	buf_fini(&symbols);
 	buf_fini(&names);
 	buf_fini(&words);
