@@ -173,7 +173,8 @@ bool asm_directive_check(Assembler *as, AsmStmt *stmt)
 		const AsmToken *token = &stmt->span.tokens[0];
 		u32 place;
 
-		bool more = stmt->span.count != 1 && !(as->dialect->gnu && at_comma(stmt, 1)); /* flags of GNU sections */
+		/* GNU sections may have flags: .section .rodata, "a" */
+		bool more = stmt->span.count != 1 && !(as->dialect->gnu && stmt->span.count > 1 && at_comma(stmt, 1));
 
 		if (d->section ? token->kind != TOKEN_END : token->kind != TOKEN_NAME || more) {
 			asm_error(as, &stmt->span, token, NULL, d->section ? "%s takes no operand"

@@ -79,6 +79,7 @@ lw a0, %pcrel_lo(1b)(a0)' '%pcrel_lo wants the label'
 bad '1000: nop' 'labels that are numbers are 0 to 999'
 bad 'lw a0, 4(a0' "'\)' is missing here"
 bad '.align 77' '.align wants 0 to 20, not 77'
+bad '.section' '.section wants the name of a space'
 bad '.section .weird' 'there is no space'
 bad 'x10: nop' "'x10' is a register"
 bad 'fmv.d fa0, 1' 'a register'
