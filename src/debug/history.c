@@ -5,6 +5,9 @@
  * Which snapshot goes when there are too many: each stands for the gap between its neighbours; the gap counts less
  * the longer ago it is. The smallest (gap / age) goes. So distances between snapshots grow in proportion to age, and
  * going back costs a re-execution in proportion to how far one goes, however long the program has run.
+ *
+ * A machine that cannot be saved (one whose guest has an operating system with open files) goes forward only: its past
+ * always begins now.
  */
 #include "debug/session_private.h"
 
@@ -61,12 +64,17 @@ bool history_take(DebugSession *session, bool barrier)
 	Moment moment = { .icount = machine_icount(session->machine), .barrier = barrier,
 			  .log_at = machine_replay_position(session->machine) };
 	u32 at = session->moment_count ? session->here + 1 : 0;
+	Status status;
 
+	if (session->forward_only && session->moment_count)
+		return true;
 	buf_init(&moment.bytes);
-	if (machine_snapshot(session->machine, &moment.bytes) != STATUS_OK) {
+	status = machine_snapshot(session->machine, &moment.bytes);
+	if (status)
 		buf_fini(&moment.bytes);
+	session->forward_only = status == STATUS_UNSUPPORTED;
+	if (status && !session->forward_only)
 		return false;
-	}
 	if (session->moment_count == session->moment_cap) {
 		u32 cap = session->moment_cap ? session->moment_cap * 2 : MAX_SNAPSHOTS + 1;
 		Moment *grown = realloc(session->moments, cap * sizeof(Moment));
@@ -96,7 +104,7 @@ bool history_due(const DebugSession *session)
 {
 	u64 icount = machine_icount(session->machine), next = history_next(session);
 
-	if (session->frozen)
+	if (session->frozen || session->forward_only)
 		return false;
 	return icount - session->moments[session->here].icount >= session->interval &&
 	       (next == ~(u64)0 || next - icount >= session->interval);
@@ -106,6 +114,8 @@ bool history_restore(DebugSession *session, u32 index)
 {
 	const Moment *moment = &session->moments[index];
 
+	if (session->forward_only)
+		return false;
 	if (machine_restore(session->machine, moment->bytes.data, moment->bytes.len) != STATUS_OK)
 		return false;
 	machine_replay_from(session->machine, moment->log_at);

@@ -91,7 +91,7 @@ void debug_names(const DebugSession *session, DebugNames *out)
 
 u64 debug_past_begin(const DebugSession *session)
 {
-	return session->moments[0].icount;
+	return session->forward_only ? machine_icount(session->machine) : session->moments[0].icount;
 }
 
 u32 debug_snapshot_count(const DebugSession *session, u64 *bytes)
@@ -472,6 +472,8 @@ Status debug_load(DebugSession *session, const u8 *bytes, size_t len)
 
 Status debug_reset(DebugSession *session)
 {
+	if (session->forward_only)
+		return STATUS_UNSUPPORTED;
 	points_disarm(session);
 	if (!history_restore(session, 0))
 		return STATUS_NOMEM;

@@ -125,7 +125,7 @@ DebugStop debug_reverse_next(DebugSession *session, u64 count);
 DebugStop debug_reverse_continue(DebugSession *session);
 /* Anywhere, forward or back, past all points. */
 DebugStop debug_goto(DebugSession *session, u64 icount);
-/* The oldest place it can go back to. */
+/* The oldest place it can go back to: the present, when the machine cannot be saved. */
 u64 debug_past_begin(const DebugSession *session);
 u32 debug_snapshot_count(const DebugSession *session, u64 *bytes);
 

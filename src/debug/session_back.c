@@ -65,7 +65,7 @@ static DebugStop back_vcpu(DebugSession *session, u64 count)
 	DebugStop stop;
 	Present present;
 
-	if (!own)
+	if (!own || machine_icount(session->machine) <= debug_past_begin(session))
 		return debug_goto(session, machine_icount(session->machine) - 1);
 	if (!history_save(session, &present))
 		return session_fail(session, "out of memory");

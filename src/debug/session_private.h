@@ -43,6 +43,7 @@ struct DebugSession {
 	u32 here;              /* the last moment that lies before, or is, the present */
 	u64 moment_bytes;
 	bool frozen;           /* an excursion is under way: take no snapshots */
+	bool forward_only;     /* the machine cannot be saved: its past is gone, and moment 0 has no bytes */
 	u64 interval;
 	u64 reached;           /* the furthest icount of this time line */
 

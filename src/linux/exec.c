@@ -357,7 +357,12 @@ static i64 build_memory(Exec *exec)
 		exec->entry = exec->interpreter->entry + interpreter_bias;
 	}
 	error = exec_make_vdso(mm);
-	return error ? error : exec_make_stack(exec->task, mm, &plan, &exec->sp, &exec->auxv);
+	if (!error)
+		error = exec_make_stack(exec->task, mm, &plan, &exec->sp, &exec->auxv);
+	/* It will be the first to be touched; debuggers show it before. */
+	if (!error)
+		mm_make_present(mm, exec->entry, ATTR_EXEC);
+	return error;
 }
 
 /* ---- No return ---- */
