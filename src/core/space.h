@@ -67,6 +67,7 @@ typedef struct Space {
 	u16 *chunks;      /* paged: owned (mmap) */
 	SpaceBacking *backings; /* paged: owned; where shared memory lies, in ascending order */
 	u32 backing_count, backing_cap;
+	bool crowded;     /* paged: there are so many of them that a drop may not cut one in two */
 	const char *name; /* borrowed from the Isa */
 } Space;
 
@@ -102,8 +103,8 @@ Status space_init_paged(Space *space, const char *name, u64 cells);
 void space_pages_add(Space *space, u64 page, u64 count, u8 rights);
 /* New rights for those that are present. */
 void space_pages_protect(Space *space, u64 page, u64 count, u8 rights);
-/* Absent again, the memory given back; shared memory is taken away. STATUS_NOMEM: absent, but some of the shared memory
- * still lies there. */
+/* Absent again, the memory given back; shared memory is taken away. STATUS_NOMEM, STATUS_TOO_BIG (crowded): absent, but some
+ * of the shared memory still lies there. */
 Status space_pages_drop(Space *space, u64 page, u64 count);
 /* Absent pages lie in this shared memory from now on (a memfd that can't shrink), from `offset` on. Still absent. */
 Status space_pages_back(Space *space, u64 page, u64 count, int fd, u64 offset);

@@ -228,12 +228,22 @@ static Status make_private(Space *space, u64 page, u64 count)
 	return STATUS_OK;
 }
 
+static bool cuts_in_two(const Space *space, u64 page, u64 end)
+{
+	u32 at = find_backing(space, page);
+
+	return at < space->backing_count && space->backings[at].page < page &&
+	       space->backings[at].page + space->backings[at].count > end;
+}
+
 static Status drop_backings(Space *space, u64 page, u64 end)
 {
 	if (!space->backing_count)
 		return STATUS_OK;
 	if (!backing_room(space, 1))
 		return STATUS_NOMEM;
+	if (space->crowded && cuts_in_two(space, page, end))
+		return STATUS_TOO_BIG;
 	for (u32 i = find_backing(space, page); i < space->backing_count && space->backings[i].page < end; i++) {
 		u64 first = space->backings[i].page, last = first + space->backings[i].count;
 

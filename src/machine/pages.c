@@ -22,7 +22,10 @@
 
 #include "machine/machine_private.h"
 
-enum { DEFAULT_ADDRESS_BITS = 38 };
+enum {
+	DEFAULT_ADDRESS_BITS = 38,
+	SHARED_PIECES = 12000, /* of all address spaces: each is a map of the host's process, which may have 65530 */
+};
 
 static u64 page_of(u64 address)
 {
@@ -100,6 +103,17 @@ void machine_flush_code(Machine *machine, u32 aspace, u64 address, u64 len)
 	end = len > space->cells - address ? space->cells : (address + len + SPACE_PAGE - 1) & ~(u64)(SPACE_PAGE - 1);
 	address &= ~(u64)(SPACE_PAGE - 1);
 	forget_pages(machine, aspace, address, end - address);
+}
+
+/* Pieces of shared memory in all address spaces; a drop or a move may cut one in two or three. */
+static u64 shared_pieces(const Machine *machine)
+{
+	u64 count = 0;
+
+	for (u32 n = 0; n < machine->aspace_count; n++)
+		if (machine->aspaces[n].engine)
+			count += space_of(machine, n)->backing_count;
+	return count;
 }
 
 /* ---- Making and giving back ---- */
@@ -265,7 +279,8 @@ Status machine_aspace_fork(Machine *machine, u32 from, u32 *number)
 	if (!parent)
 		return STATUS_NOT_FOUND;
 	more = parent->present << SPACE_PAGE_SHIFT;
-	if (used > machine->memory_limit || more > machine->memory_limit - used)
+	if (used > machine->memory_limit || more > machine->memory_limit - used ||
+	    (parent->backing_count && shared_pieces(machine) + parent->backing_count > SHARED_PIECES))
 		return STATUS_TOO_BIG;
 	status = machine_aspace_create(machine, number);
 	if (status)
@@ -409,6 +424,7 @@ void machine_pages_drop(Machine *machine, u32 aspace, u64 address, u64 len)
 		return;
 	forget_pages(machine, aspace, address, len);
 	before = space->present;
+	space->crowded = space->backing_count && shared_pieces(machine) >= 2 * SHARED_PIECES;
 	space_pages_drop(space, page_of(address), page_of(len));
 	machine->present -= before - space->present;
 }
@@ -437,6 +453,8 @@ Status machine_pages_back(Machine *machine, u32 aspace, u64 address, u64 len, in
 
 	if (!lies_inside(space, address, len))
 		return STATUS_RANGE;
+	if (shared_pieces(machine) >= SHARED_PIECES)
+		return STATUS_TOO_BIG;
 	return space_pages_back(space, page_of(address), page_of(len), fd, offset);
 }
 

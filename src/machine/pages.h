@@ -47,7 +47,8 @@ void machine_pages_protect(Machine *machine, u32 aspace, u64 address, u64 len, u
 void machine_pages_drop(Machine *machine, u32 aspace, u64 address, u64 len);
 /* Moves what is there to another place, where nothing may be (mremap). STATUS_INVALID: something is, or they overlap. */
 Status machine_pages_move(Machine *machine, u32 aspace, u64 from, u64 to, u64 len);
-/* Absent pages lie in shared memory from now on: a memfd that cannot shrink. */
+/* Absent pages lie in shared memory from now on: a memfd that cannot shrink. STATUS_TOO_BIG: the machine has thousands of
+ * such pieces already. */
 Status machine_pages_back(Machine *machine, u32 aspace, u64 address, u64 len, int fd, u64 offset);
 /* Attributes of the page: 0 = absent. */
 u8 machine_page_attr(const Machine *machine, u32 aspace, u64 address);

@@ -290,6 +290,41 @@ static void test_shared(void **state)
 	paged_close(&p);
 }
 
+/* The host's process can't have any number of maps. */
+static void test_limit_of_pieces(void **state)
+{
+	int fd = shared_memory(1);
+	Status status = STATUS_OK;
+	u32 child, count;
+	void *at;
+	Paged p;
+
+	(void)state;
+	open_processes(&p, (MachineConfig){ .quantum = 3 });
+	for (count = 0; status == STATUS_OK; count++) {
+		assert_true(count < 65530 / 3);
+		status = machine_pages_back(p.machine, 0, DATA + 2 * (u64)count * SPACE_PAGE, SPACE_PAGE, fd, 0);
+	}
+	assert_int_equal(status, STATUS_TOO_BIG);
+	assert_int_equal(machine_aspace_fork(p.machine, 0, &child), STATUS_TOO_BIG);
+	machine_pages_drop(p.machine, 0, DATA + SPACE_PAGE, 2 * (u64)count * SPACE_PAGE);
+	assert_int_equal(machine_aspace_fork(p.machine, 0, &child), STATUS_OK);
+	close(fd);
+
+	/* Nor may a program make them by taking every second page away; what it takes away is absent all the same. */
+	fd = shared_memory(60000);
+	assert_int_equal(machine_pages_back(p.machine, 0, (u64)1 << 32, 60000 * (u64)SPACE_PAGE, fd, 0), STATUS_OK);
+	machine_pages_add(p.machine, 0, ((u64)1 << 32) + 59995 * (u64)SPACE_PAGE, SPACE_PAGE, ATTR_READ);
+	for (u64 i = 1; i < 60000; i += 2)
+		machine_pages_drop(p.machine, 0, ((u64)1 << 32) + i * SPACE_PAGE, SPACE_PAGE);
+	assert_int_equal(machine_page_attr(p.machine, 0, ((u64)1 << 32) + 59995 * (u64)SPACE_PAGE), 0);
+	at = mmap(NULL, SPACE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); /* the host has some left */
+	assert_true(at != MAP_FAILED);
+	munmap(at, SPACE_PAGE);
+	close(fd);
+	paged_close(&p);
+}
+
 /* What the interpreter knows about cells must not outlive a store to the same memory elsewhere. */
 static void test_aliases(void **state)
 {
@@ -765,6 +800,7 @@ int main(void)
 		cmocka_unit_test(test_processes_come_and_go),
 		cmocka_unit_test(test_limit_of_all),
 		cmocka_unit_test(test_shared),
+		cmocka_unit_test(test_limit_of_pieces),
 		cmocka_unit_test(test_aliases),
 		cmocka_unit_test(test_move),
 		cmocka_unit_test(test_pieces),
