@@ -119,8 +119,14 @@ static VfsPlace *place_find(const Vfs *vfs, const VfsPlace *parent, const char *
 
 void vfs_place_gone(Vfs *vfs, VfsPlace *place)
 {
+	VfsPlace **recent = &vfs->recent[place->hash % VFS_RECENT];
+
 	place_hash_out(vfs, place);
 	place->gone = true;
+	if (*recent == place) {
+		*recent = NULL;
+		vfs_place_put(place); /* perhaps the last one */
+	}
 }
 
 /* What covers a place; places are at most as deep in mounts as there are mounts. */

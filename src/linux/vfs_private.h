@@ -202,6 +202,7 @@ VfsPlace *vfs_place_get(VfsPlace *place);
 /* The place called `name` in a folder, with a reference; what is mounted there covers it. */
 i64 vfs_place_child(Task *task, Vfs *vfs, VfsPlace *dir, const char *name, VfsPlace **out);
 VfsPlace *vfs_place_up(Vfs *vfs, VfsPlace *place, VfsPlace *root); /* `..`; a reference */
+/* The name is not there any more. A place of which the caller holds no reference may not be used afterwards. */
 void vfs_place_gone(Vfs *vfs, VfsPlace *place);
 /* It has this parent and name now. False: no memory; it is gone then. */
 bool vfs_place_moved(Vfs *vfs, VfsPlace *place, VfsPlace *parent, const char *name);

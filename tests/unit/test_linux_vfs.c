@@ -581,7 +581,6 @@ static void test_shared_maps(void **state)
 			assert_string_equal(host_text(in("mount/shared")), "0mapCALLxy");
 		assert_int_equal(rig_path(&rig, sys_unlinkat, AT, path, 0, 0), 0);
 	}
-	vfs_forget_recent(rig.kernel->vfs);
 	assert_int_equal(rig.kernel->storage, before);
 }
 
@@ -631,7 +630,6 @@ static void test_storage(void **state)
 		sprintf(path, "/tmp/d%d", i);
 		rig_path(&rig, sys_unlinkat, AT, path, AT_REMOVEDIR, 0);
 	}
-	vfs_forget_recent(rig.kernel->vfs);
 	assert_int_equal(rig.kernel->storage, before);
 }
 
@@ -756,6 +754,49 @@ static void test_locks(void **state)
 	assert_int_equal(set_lock(rig.task, fd, 6, 1, 0, 0), 0);
 	rig_close(&rig, fd);
 	assert_int_equal(rig.kernel->storage, before);
+}
+
+/* Somebody who is not root. */
+static void test_user(void **state)
+{
+	static char root[128];
+	LinuxConfig config = {.root = root, .root_writable = true, .user = 1000, .group = 1000};
+	RigStat stat;
+	i64 fd;
+
+	(void)state;
+	make_host();
+	put_file(in("root/etc/shadow"), "hidden\n", 0640);
+	put_file(in("root/etc/program"), "#!/bin/sh\n", 0644);
+	assert_int_equal(mkdir(in("root/closed"), 0700), 0);
+	put_file(in("root/closed/file"), "x", 0644);
+	strcpy(root, in("root"));
+	rig_start(&rig, &config);
+	assert_int_equal(rig_stat(&rig, AT, "/etc/shadow", 0, &stat), 0);
+	if (stat.user == 1000) /* run by that user */
+		return;
+	is_text("/etc/passwd", "inside\n");
+	is_error(-EACCES, rig_open(&rig, "/etc/shadow", O_RDONLY, 0));
+	is_error(-EACCES, rig_open(&rig, "/etc/passwd", O_WRONLY, 0));
+	is_error(-EACCES, rig_open(&rig, "/etc/new", O_CREAT | O_WRONLY, 0644));
+	is_error(-EACCES, rig_path(&rig, sys_unlinkat, AT, "/etc/passwd", 0, 0));
+	is_error(-EACCES, rig_two(&rig, sys_renameat2, AT, "/etc/passwd", AT, "/etc/p", 0));
+	is_error(-EACCES, rig_stat(&rig, AT, "/closed/file", 0, &stat));
+	is_error(-EPERM, rig_path(&rig, sys_fchmodat, AT, "/etc/passwd", 0777, 0));
+	is_error(-EPERM, rig_path(&rig, sys_fchownat, AT, "/etc/passwd", 1000, 1000));
+	is_error(-EACCES, rig_path(&rig, sys_faccessat, AT, "/etc/passwd", X_OK, 0));
+	fd = rig_open(&rig, "/etc/passwd", O_RDONLY, 0);
+	is_error(-EPERM, rig_call(&rig, sys_fchmod, (u64)fd, 0777, 0, 0, 0));
+	is_error(-EACCES, rig_open(&rig, "/proc/self/fd/3", O_RDWR, 0));
+	/* What is its own it may do with as it likes; in /tmp nothing of others. */
+	put_text("/tmp/mine", "mine");
+	assert_int_equal(rig_path(&rig, sys_fchmodat, AT, "/tmp/mine", 0, 0), 0);
+	is_error(-EACCES, rig_open(&rig, "/tmp/mine", O_RDONLY, 0));
+	assert_int_equal(rig_path(&rig, sys_unlinkat, AT, "/tmp/mine", 0, 0), 0);
+	assert_int_equal(vfs_add_file(rig.kernel, "/tmp/other", (const u8 *)"x", 1, 0666), STATUS_OK);
+	is_error(-EPERM, rig_path(&rig, sys_unlinkat, AT, "/tmp/other", 0, 0));
+	rig.at = RIG_BASE;
+	is_error(-EPERM, rig_call(&rig, sys_chroot, rig_text(&rig, "/tmp"), 0, 0, 0, 0));
 }
 
 static void test_proc(void **state)
@@ -926,7 +967,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_links), TEST(test_forty_links), TEST(test_names), TEST(test_special_files), TEST(test_read_only),
 		TEST(test_mounts), TEST(test_chroot), TEST(test_race), TEST(test_host_changes), TEST(test_shared_maps),
-		TEST(test_storage), TEST(test_deep), TEST(test_folder_stream), TEST(test_locks), TEST(test_proc),
+		TEST(test_storage), TEST(test_deep), TEST(test_folder_stream), TEST(test_locks), TEST(test_user), TEST(test_proc),
 		TEST(test_changes), TEST(test_changes_damaged), TEST(test_many_host_folders),
 	};
 
