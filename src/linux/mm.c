@@ -128,6 +128,7 @@ void mm_put(Mm *mm)
 	mm->areas = (Areas){0};
 	machine_aspace_release(mm->kernel->machine, mm->aspace);
 	mm->kernel->memory->spaces[mm->aspace] = NULL;
+	mm->kernel->memory->areas -= areas.count;
 	for (Area *area = areas.first, *next; area; area = next) {
 		next = area->next;
 		put_references(area);
@@ -267,18 +268,35 @@ static void clip_touched(Area *area)
 		area->touched = area->untouched = 0;
 }
 
+/* One more, if that is allowed. */
+static Area *insert(Mm *mm, const Area *like)
+{
+	struct KernelMemory *memory = mm->kernel->memory;
+	Area *area;
+
+	if (memory->areas >= MM_AREAS_TOGETHER || mm->areas.count >= MM_AREA_LIMIT)
+		return NULL;
+	area = area_insert(&mm->areas, like);
+	memory->areas += area != NULL;
+	return area;
+}
+
+static void take_out(Mm *mm, Area *area)
+{
+	area_remove(&mm->areas, area);
+	mm->kernel->memory->areas--;
+}
+
 Area *mm_split(Mm *mm, Area *area, u64 at)
 {
 	Area like = *area, *behind;
 
-	if (mm->areas.count >= MM_AREA_LIMIT)
-		return NULL;
 	like.start = at;
 	like.offset += at - area->start;
 	clip_touched(&like);
 	/* The front is made smaller first: areas never overlap. */
 	area_resize(&mm->areas, area, area->start, at);
-	behind = area_insert(&mm->areas, &like);
+	behind = insert(mm, &like);
 	if (!behind) {
 		area_resize(&mm->areas, area, area->start, like.end);
 		return NULL;
@@ -314,7 +332,7 @@ static void take_next(Mm *mm, Area *area)
 	u64 end = next->end, touched = next->touched, untouched = next->untouched;
 
 	put_references(next);
-	area_remove(&mm->areas, next);
+	take_out(mm, next);
 	area_resize(&mm->areas, area, area->start, end);
 	if (touched < untouched) {
 		if (area->touched >= area->untouched)
@@ -342,7 +360,7 @@ static void note_code(Mm *mm, const Area *area)
 
 Area *mm_add_alone(Mm *mm, const Area *like)
 {
-	Area *area = area_insert(&mm->areas, like);
+	Area *area = insert(mm, like);
 
 	if (!area)
 		return NULL;
@@ -375,7 +393,7 @@ void mm_remove_area(Mm *mm, Area *area)
 
 	mm_drop_pages(mm, area, area->start, area->end);
 	mm->data_pages -= pages_of_data(area);
-	area_remove(&mm->areas, area);
+	take_out(mm, area);
 	put_references(&old);
 }
 

@@ -23,6 +23,7 @@ enum {
 	PAGE = 4096,
 	MM_LOWEST = 65536,  /* vm.mmap_min_addr */
 	MM_READ_AHEAD = 16, /* pages */
+	MM_AREAS_TOGETHER = 4 * MM_AREA_LIMIT,
 	MM_EXPAND = 16,     /* pages added at once where memory is touched one after the other */
 };
 
@@ -43,6 +44,7 @@ struct KernelMemory {
 	int fd;           /* of shared memory; -1: not yet made */
 	u64 shared_end;   /* stretches have been given out up to here */
 	u64 shared_bytes; /* that the memfd really has: part of kernel->storage */
+	u64 areas;        /* of all Mm: at most MM_AREAS_TOGETHER, as they cost memory that no limit counts */
 	char denied[64];  /* text of kernel->denied */
 };
 

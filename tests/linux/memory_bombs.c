@@ -115,6 +115,23 @@ static void by_areas(void)
 	_exit(errno == ENOMEM && count > 30000 && count < 33000 ? 60 : 4);
 }
 
+/* Each child has as many again. */
+static void by_areas_of_children(void)
+{
+	char *at = mmap(NULL, (size_t)1 << 30, PROT_NONE, ANON | MAP_NORESERVE, -1, 0);
+
+	for (size_t i = 0; i < 30000; i++)
+		mprotect(at + i * 2 * PAGE, PAGE, PROT_READ);
+	for (;;) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			_exit(errno == ENOMEM ? 70 : 5);
+		if (pid == 0)
+			pause();
+	}
+}
+
 static void show(const char *what, void (*bomb)(void))
 {
 	int status = 0;
@@ -152,6 +169,7 @@ int main(int argc, char **argv)
 	show("stack", by_stack);
 	show("read", by_read);
 	show("areas", by_areas);
+	show("areas of children", by_areas_of_children);
 	show("forks", by_forks);
 	printf("still here\n");
 	return 0;
@@ -168,6 +186,7 @@ int main(int argc, char **argv)
  * stack: signal 9
  * read: signal 9
  * areas: exit 60
+ * areas of children: exit 70
  * forks: exit 50
  * still here
  */
