@@ -14,11 +14,14 @@
 #include "cmd/debug_ui.h"
 #include "cmd/file.h"
 #include "cmd/interrupt.h"
+#include "cmd/linux_options.h"
 #include "cmd/say.h"
 #include "cmd/verbs.h"
 
 typedef struct DebugOptions {
 	LoadOptions load;
+	LinuxOptions system;
+	bool takes_all; /* a Linux program: what follows is for it */
 	const char *input, *symbols;
 	OptList scripts, commands;
 } DebugOptions;
@@ -28,6 +31,7 @@ static const Opt debug_options[] = {
 	LOAD_ROWS_ASM(DebugOptions, load),
 	LOAD_ROW_MEMORY(DebugOptions, load),
 	LOAD_ROWS_VCPUS(DebugOptions, load),
+	LINUX_ROWS(DebugOptions, system),
 	{"input", 'i', OPT_TEXT, offsetof(DebugOptions, input), "FILE", "the program's console input"},
 	{"symbols", 0, OPT_TEXT, offsetof(DebugOptions, symbols), "FILE", "names of addresses, in the machine's own form"},
 	{"script", 'x', OPT_LIST, offsetof(DebugOptions, scripts), "FILE",
@@ -277,6 +281,15 @@ static int debug_machine_of(Debug *debug, const DebugOptions *options)
 	return code;
 }
 
+static bool takes_all(Command *command, const char *operand)
+{
+	DebugOptions *options = command->options;
+
+	if (command->operand_count == 1)
+		options->takes_all = linux_options_is_program(&options->system, operand);
+	return options->takes_all;
+}
+
 static int debug_run(Command *command)
 {
 	const DebugOptions *options = command->options;
@@ -285,7 +298,14 @@ static int debug_run(Command *command)
 
 	load_init(&debug.loaded);
 	buf_init(&debug.out);
-	code = load_all(&debug.loaded, &options->load, command->operands, command->operand_count);
+	if (options->takes_all) {
+		LinuxConfig config = {.real_time = linux_options_time(true)};
+		LoadOptions how = options->load;
+
+		code = linux_options_load(&options->system, command, &how, &debug.loaded, &config);
+	} else {
+		code = load_all(&debug.loaded, &options->load, command->operands, command->operand_count);
+	}
 	if (code || debug.loaded.diags.count)
 		load_complain(&debug.loaded);
 	if (!code)
@@ -304,6 +324,7 @@ const Verb verb_debug = {
 	.operands = "FILE...",
 	.min_operands = 1,
 	.max_operands = 1000,
+	.takes_all = takes_all,
 	.options = debug_options,
 	.options_size = sizeof(DebugOptions),
 	.text = "stdin is the debugger's. The program's input comes from --input, or from the debugger's own commands\n"

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd/file.h"
@@ -456,4 +457,28 @@ int linux_options_program(const char *name, const char *const *arguments, u32 co
 	config->arguments = all;
 	config->argument_count = count + 1;
 	return check_interpreter(file, loaded, config);
+}
+
+int linux_options_load(const LinuxOptions *options, const Command *command, LoadOptions *how, Loaded *loaded,
+		       LinuxConfig *config)
+{
+	int code = linux_options_config(options, loaded, config);
+
+	if (!code)
+		code = linux_options_program(command->operands[0], command->rest, command->rest_count, loaded, config);
+	how->system = config;
+	if (!code)
+		code = load_isa(loaded, how);
+	return code ? code : load_machine(loaded, how);
+}
+
+u64 linux_options_time(bool fixed)
+{
+	enum { THE_YEAR_2020 = 1577836800 };
+	struct timespec now;
+
+	if (fixed)
+		return THE_YEAR_2020 * (u64)1000000000;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (u64)now.tv_sec * 1000000000 + (u64)now.tv_nsec;
 }

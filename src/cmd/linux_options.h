@@ -53,5 +53,11 @@ int linux_options_config(const LinuxOptions *options, Loaded *loaded, LinuxConfi
 /* In place of load_files: finds the program, reads it, and says in `config` how it is called and with what.
  * `arguments`: those behind its name. */
 int linux_options_program(const char *name, const char *const *arguments, u32 count, Loaded *loaded, LinuxConfig *config);
+/* Both, and the machine with the program in it: in place of load_all. What `config` has already (a terminal, a trace)
+ * stays. */
+int linux_options_load(const LinuxOptions *options, const Command *command, LoadOptions *how, Loaded *loaded,
+		       LinuxConfig *config);
+/* ns since 1970: now, or a fixed time for runs that are to be the same. */
+u64 linux_options_time(bool fixed);
 
 #endif

@@ -234,6 +234,7 @@ static bool parse(Command *command, const char *path, int argc, char **argv, boo
 				     arg)) {
 			goto nomem;
 		} else if (command->verb->takes_all && command->verb->takes_all(command, arg)) {
+			command->took_all = true;
 			while (++i < argc)
 				if (!list_add(&command->arena, &command->rest, &command->rest_count, &rest_cap, argv[i]))
 					goto nomem;
@@ -251,7 +252,7 @@ static bool check_operands(Command *command, const char *path)
 	const Verb *verb = command->verb;
 	u32 cap = command->operand_count;
 
-	if (!verb->takes_rest) {
+	if (!verb->takes_rest && !command->took_all) {
 		for (u32 i = 0; i < command->rest_count; i++)
 			if (!list_add(&command->arena, &command->operands, &command->operand_count, &cap,
 				      command->rest[i]))

@@ -51,8 +51,9 @@ typedef struct Command {
 	void *options;         /* the verb's options struct */
 	const char **operands; /* in order */
 	u32 operand_count;
-	const char **rest;     /* behind -- */
+	const char **rest;     /* behind --, or behind an operand that takes all */
 	u32 rest_count;
+	bool took_all;
 } Command;
 
 struct Verb {

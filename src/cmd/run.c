@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cmd/file.h"
@@ -293,33 +292,15 @@ static int load_plain(Run *run, const Command *command, const LoadOptions *how)
 	return EXIT_HUSK;
 }
 
-static u64 real_time(bool fixed)
-{
-	enum { THE_YEAR_2020 = 1577836800 };
-	struct timespec now;
-
-	if (fixed)
-		return THE_YEAR_2020 * (u64)1000000000;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (u64)now.tv_sec * 1000000000 + (u64)now.tv_nsec;
-}
-
 static int load_linux(Run *run, const Command *command, LoadOptions *how)
 {
 	LinuxConfig *config = &run->system;
-	int code = linux_options_config(&run->options->system, &run->loaded, config);
+	int code = run_linux_strace(run, run->options->strace, config);
 
-	if (!code)
-		code = linux_options_program(command->operands[0], command->rest, command->rest_count, &run->loaded, config);
-	if (!code)
-		code = run_linux_strace(run, run->options->strace, config);
-	config->real_time = real_time(run->options->deterministic);
+	config->real_time = linux_options_time(run->options->deterministic);
 	run_linux_terminal(run, &run->terminal);
 	config->terminal = &run->terminal;
-	how->system = config;
-	if (!code)
-		code = load_isa(&run->loaded, how);
-	return code ? code : load_machine(&run->loaded, how);
+	return code ? code : linux_options_load(&run->options->system, command, how, &run->loaded, config);
 }
 
 static int run_run(Command *command)

@@ -243,6 +243,10 @@ grep -q 'WEXITSTATUS(s) == 3}\], 0, NULL) = 2$' t.txt || fail "no result of wait
 expect 0 $HUSK run --strace prog unknown; has "$err" '^syscall_0x59b\(.*\) = -1 ENOSYS \(Function not implemented\)$'
 expect 125 $HUSK run --strace=/nothing/x prog; one_error
 
+# The debugger, with arguments of the program; forward only.
+expect 0 $HUSK debug -c 'break main' -c continue -c 'print a0' -c 'tbreak touch' -c continue -c bt prog fault -x
+has "$out" 'Breakpoint 1, main'; has "$out" 'a0 = .*\(3\)'; has "$out" '<touch>'
+
 # The same every time.
 for i in 1 2; do $HUSK run --deterministic --format json prog args 2>&1 >/dev/null | sed 's/"seconds":[0-9.]*//' >run$i.txt; done
 cmp run1.txt run2.txt || fail "not the same run"
