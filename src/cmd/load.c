@@ -274,10 +274,13 @@ static int configure_linux(Loaded *loaded, const LoadOptions *options)
 	return status ? EXIT_HUSK : 0;
 }
 
-static const EngineOps *engine_of(const LoadOptions *options)
+/* Linux programs are long enough to be worth compiling; of the other machines the compiler does too little yet. */
+static const EngineOps *engine_of(const LoadOptions *options, bool is_linux)
 {
-	if (!options->engine_name)
+	if (!options->engine_name && !(is_linux && options->compiles))
 		return options->engine;
+	if (!options->engine_name)
+		return jit_is_possible() ? &jit_engine : options->engine;
 	return strcmp(options->engine_name, "jit") == 0 && jit_is_possible() ? &jit_engine : &interp_engine;
 }
 
@@ -285,7 +288,7 @@ int load_create(Loaded *loaded, const LoadOptions *options)
 {
 	const bool is_linux = loaded->guest && loaded->guest->is_linux;
 	MachineConfig config = {.isa = loaded->isa, .guest = loaded->guest, .memory_limit = options->memory,
-				.engine = engine_of(options), .quantum = options->quantum,
+				.engine = engine_of(options, is_linux), .quantum = options->quantum,
 				.vcpu_limit = options->vcpus > 0xFFFFFFFF ? 0xFFFFFFFF : (u32)options->vcpus,
 				.virtual_time = !options->live, .quantum_jitter = options->live,
 				.jitter_seed = options->jitter_seed, .random_seed = options->random_seed};

@@ -314,6 +314,7 @@ static int run_run(Command *command)
 	screen_init(&run.screen);
 	buf_init(&run.output);
 	how.live = !run.options->deterministic;
+	how.compiles = true;
 	how.jitter_seed = how.live ? (u64)(terminal_now() * 1e9) ^ (u64)getpid() << 40 : 0;
 	if (how.live && getrandom(&how.random_seed, sizeof how.random_seed, GRND_NONBLOCK) < 0)
 		how.random_seed = how.jitter_seed;
