@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "linux/anon.h"
 #include "linux/mm.h"
@@ -118,12 +119,26 @@ static void copy_registers(Task *child, const Task *parent, const CloneArgs *arg
 	machine_vcpu_set_slot(machine, child->vcpu, abi->registers.pc, parent->call.pc + abi->call_length);
 }
 
+/* RLIMIT_NPROC: of all threads of the user; it does not bind root. */
+static bool has_room(const Task *task)
+{
+	const Kernel *kernel = task->kernel;
+	u32 user = task->process->real_user;
+	u64 count = 0;
+
+	if (user == 0 || task->process->user == 0)
+		return true;
+	for (u32 i = 0; i < kernel->task_cap; i++)
+		count += kernel->tasks[i] && kernel->tasks[i]->process->real_user == user;
+	return count < task->process->limits[RLIMIT_NPROC][0];
+}
+
 static i64 make(Task *task, const CloneArgs *args, Task **out)
 {
 	Kernel *kernel = task->kernel;
 	i32 tid = kernel_new_pid(kernel);
 	bool thread = args->flags & CLONE_THREAD;
-	Process *process = thread ? task->process : process_create(kernel, tid);
+	Process *process = !has_room(task) ? NULL : thread ? task->process : process_create(kernel, tid);
 	i64 error;
 
 	if (!process)

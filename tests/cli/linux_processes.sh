@@ -10,4 +10,5 @@ linux_program signals
 linux_program processes
 linux_program timers
 linux_program bombs
+linux_program exec_thread
 linux_program any_calls

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -55,6 +56,23 @@ int main(void)
 		_exit(0);
 	printf("fork: %d\n", waitpid(child, NULL, 0) == child);
 
+	/* RLIMIT_NPROC binds whoever is not root. */
+	child = fork();
+	if (!child) {
+		struct rlimit few = { 3, 3 };
+
+		if (setuid(1000) || setrlimit(RLIMIT_NPROC, &few))
+			_exit(1);
+		for (count = 0; (child = fork()) > 0 && count < 100;)
+			count++;
+		if (!child)
+			pause();
+		kill(-1, SIGKILL);
+		_exit(count == 2 && errno == EAGAIN ? 0 : 1);
+	}
+	waitpid(child, &error, 0);
+	printf("few: %d\n", error);
+
 	/* Every process forks until nothing goes any more. */
 	child = fork();
 	if (!child) {
@@ -73,5 +91,6 @@ int main(void)
  * all ended: 1
  * threads: some Resource temporarily unavailable
  * fork: 1
+ * few: 0
  * the bomb is out
  */
