@@ -25,7 +25,7 @@ typedef struct Streams {
 	u64 epoll_items;
 	u32 epoll_work, epoll_depth; /* of the current question: items it may still look at, sets it is in */
 	struct Pty **ptys;       /* owned array, by number; pty.c */
-	u32 pty_cap;
+	u32 pty_cap, pts_device;
 } Streams;
 
 /* Made at the first use; NULL: no memory. */

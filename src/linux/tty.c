@@ -231,5 +231,10 @@ i64 console_ioctl(File *file, Task *task, u64 request, u64 argument)
 
 i64 tty_open(Task *task, u32 flags, File **out)
 {
-	return is_controlling(task) ? console_open(task, flags, out) : -ENXIO;
+	return is_controlling(task) ? console_open(task, flags, out) : pty_open_controlling(task, flags, out);
+}
+
+bool tty_has_console(const Task *task)
+{
+	return is_controlling(task) && task->kernel->terminal && task->kernel->terminal->is_terminal;
 }

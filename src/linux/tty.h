@@ -15,6 +15,10 @@ i64 console_open(Task *task, u32 flags, File **out);
 
 /* Is it a terminal, to those who ask by descriptor 0, 1, 2 of the first process? */
 bool console_is_terminal(const Kernel *kernel, u32 descriptor);
+/* The console is the terminal of the task's session. */
+bool tty_has_console(const Task *task);
+/* pty.c: the pseudo-terminal that is. -ENXIO: none. */
+i64 pty_open_controlling(Task *task, u32 flags, File **out);
 bool file_is_console_terminal(const File *file);
 /* ioctl on the console; ENOTTY where it is none. */
 i64 console_ioctl(File *file, Task *task, u64 request, u64 argument);

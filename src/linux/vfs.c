@@ -168,6 +168,8 @@ static i64 configure_own(Kernel *kernel, const char *path, const char *type, u32
 		error = vfs_proc_create(kernel, &root);
 	else if (!error && !strcmp(type, "devtmpfs"))
 		error = vfs_dev_create(kernel, &root);
+	else if (!error && !strcmp(type, "devpts"))
+		error = vfs_pts_create(kernel, &root);
 	else if (!error)
 		error = vfs_tree_create(kernel, type, NULL, mode, &root);
 	if (!error && !kernel->vfs->memory && root->ops->nameless)
@@ -276,6 +278,8 @@ static i64 configure_all(Kernel *kernel, const LinuxConfig *config, DiagList *di
 		error = configure_own(kernel, "/dev", "devtmpfs", 0755);
 	if (!error)
 		error = configure_own(kernel, "/dev/shm", "tmpfs", 01777);
+	if (!error)
+		error = configure_own(kernel, "/dev/pts", "devpts", 0755);
 	for (u32 i = 0; i < config->mount_count && !error; i++)
 		error = configure_mount(kernel, &config->mounts[i], diags);
 	/* What was missing has been made: from now on only what the program does counts. */

@@ -33,7 +33,9 @@ static const DevEntry entries[] = {
 	{"stdout", DEV_LINK, LX_S_IFLNK | 0777, 0, 0, "/proc/self/fd/1"},
 	{"stderr", DEV_LINK, LX_S_IFLNK | 0777, 0, 0, "/proc/self/fd/2"},
 	{"fd", DEV_LINK, LX_S_IFLNK | 0777, 0, 0, "/proc/self/fd"},
+	{"ptmx", DEV_LINK, LX_S_IFLNK | 0777, 0, 0, "pts/ptmx"},
 	{"shm", DEV_FOLDER, LX_S_IFDIR | 01777, 0, 0, NULL},
+	{"pts", DEV_FOLDER, LX_S_IFDIR | 0755, 0, 0, NULL},
 };
 
 enum { DEV_COUNT = COUNT_OF(entries) };

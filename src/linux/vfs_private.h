@@ -282,5 +282,6 @@ i64 vfs_tree_changes(VfsNode *root, const char *folder);
 void vfs_tree_given(VfsNode *node); /* a file that is no change: vfs_add_file */
 i64 vfs_proc_create(Kernel *kernel, VfsNode **root);
 i64 vfs_dev_create(Kernel *kernel, VfsNode **root);
+i64 vfs_pts_create(Kernel *kernel, VfsNode **root);
 
 #endif

@@ -9,6 +9,7 @@ linux_program descriptors
 linux_program pipes
 linux_program polling
 linux_program sockets
+linux_program terminals
 
 # Internet sockets: with the network, and without.
 linux_program internet --net
