@@ -131,7 +131,7 @@ static u32 slave_poll(File *file)
 	if (!pty->masters)
 		return POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM | POLLHUP | POLLERR;
 	return (pty_has_input(pty) ? POLLIN | POLLRDNORM : 0) |
-	       (queue_room(file->kernel, &pty->output) >= 2 ? POLLOUT | POLLWRNORM : 0);
+	       (!pty->stopped && queue_room(file->kernel, &pty->output) >= 2 ? POLLOUT | POLLWRNORM : 0);
 }
 
 static bool slave_watch(File *file, Task *task, u32 events)
@@ -219,13 +219,20 @@ static i64 common_ioctl(Pty *pty, Task *task, bool slave, u64 request, u64 argum
 	case TCFLSH:
 		if (argument > TCIOFLUSH)
 			return -EINVAL;
-		pty_flush(pty, argument != TCOFLUSH, argument != TCIFLUSH);
+		/* What is output to one end is input to the other. */
+		pty_flush(pty, argument != (slave ? TCOFLUSH : TCIFLUSH), argument != (slave ? TCIFLUSH : TCOFLUSH));
 		wait_wake(&pty->slave_changed);
 		wait_wake(&pty->master_changed);
 		return 0;
+	case TCXONC:
+		if (argument > TCION)
+			return -EINVAL;
+		if (slave && argument <= TCOON)
+			pty->stopped = argument == TCOOFF;
+		wait_wake(&pty->slave_changed);
+		return 0;
 	case TCSBRK:
 	case TCSBRKP:
-	case TCXONC:
 		return 0;
 	case TIOCOUTQ:
 		return put_number(task, argument, 0);

@@ -18,6 +18,7 @@ typedef struct Pty {
 	u32 number;
 	u32 masters, slaves;    /* open files */
 	bool locked, was_open;  /* was_open: a slave has been */
+	bool stopped;           /* ^S, tcflow: what the slave writes waits */
 	u8 termios[TERMIOS2_SIZE], size[WINSIZE_SIZE];
 	ByteQueue input, output;
 	/* Canonical mode: how long each line in `input` is (0: the end of input was typed). Raw bytes are no lines. */

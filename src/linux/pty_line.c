@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The line discipline of pseudo-terminals: what typed bytes mean (termios(3)). Flow control (^S, ^Q) is left out: whoever
- * reads the master takes what he wants.
+ * The line discipline of pseudo-terminals: what typed bytes mean (termios(3)).
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -55,6 +54,8 @@ u64 pty_print(Pty *pty, const u8 *from, u64 len)
 {
 	u64 done = 0;
 
+	if (pty->stopped)
+		return 0;
 	while (done < len && print_byte(pty, from[done]))
 		done++;
 	if (done)
@@ -180,8 +181,14 @@ static bool type_byte(Pty *pty, u8 byte)
 
 	if (flags & ISTRIP)
 		byte &= 0x7F;
-	if (signals(pty, byte))
+	if (flags & IXON && (is_special(pty, byte, VSTOP) || is_special(pty, byte, VSTART))) {
+		pty->stopped = is_special(pty, byte, VSTOP);
 		return true;
+	}
+	if (signals(pty, byte)) {
+		pty->stopped = false;
+		return true;
+	}
 	if (byte == '\r') {
 		if (flags & IGNCR)
 			return true;
