@@ -387,12 +387,11 @@ static bool keep(TreeNode ***list, u64 *count, u64 *cap, TreeNode *node)
 }
 
 /* A node below, found name by name. NULL: it is not there any more. */
-static VfsNode *find_below(Loading *loading, VfsNode *top, char *path)
+static VfsNode *find_below(VfsNode *top, char *path)
 {
 	VfsNode *node = top ? vfs_node_get(top) : NULL;
 	char *save = NULL;
 
-	(void)loading;
 	for (char *name = strtok_r(path, "/", &save); name && node; name = strtok_r(NULL, "/", &save)) {
 		VfsNode *next = NULL;
 
@@ -427,7 +426,7 @@ static bool get_content(Loading *loading, TreeNode *node, char kind)
 			node->data = strtoull(word, NULL, 10);
 			if (node->data >= loading->fs->changes->next_data)
 				loading->fs->changes->next_data = node->data + 1;
-			node->lower = find_below(loading, loading->fs->changes->data, word);
+			node->lower = find_below(loading->fs->changes->data, word);
 			node->has_content = false;
 			get_word(loading);
 			return node->lower && node->lower->type == LX_S_IFREG;
@@ -440,7 +439,7 @@ static bool get_content(Loading *loading, TreeNode *node, char kind)
 	word = get_word(loading);
 	if (!strcmp(word, "-"))
 		return kind == 'd' || (kind == 'l' && node->target);
-	found = find_below(loading, lower, word);
+	found = find_below(lower, word);
 	if (!found || found->type != node->node.type) {
 		vfs_node_put(found);
 		return kind == 'd'; /* nothing is below it any more */
@@ -450,7 +449,7 @@ static bool get_content(Loading *loading, TreeNode *node, char kind)
 	return true;
 }
 
-static bool load_name(Loading *loading, TreeNode *dir, const char *name, TreeNode *node)
+static bool load_name(TreeNode *dir, const char *name, TreeNode *node)
 {
 	TreeEntry *entry = tree_entry(dir, name);
 
@@ -461,7 +460,6 @@ static bool load_name(Loading *loading, TreeNode *dir, const char *name, TreeNod
 		dir->links++;
 	if (!node && !entry->covers) /* what it hid is gone */
 		tree_entry_vacate(dir, entry);
-	(void)loading;
 	return true;
 }
 
@@ -479,7 +477,7 @@ static bool load_line(Loading *loading)
 	    !strcmp(name, ".") || !strcmp(name, ".."))
 		return false;
 	if (*kind == 'w')
-		return load_name(loading, loading->folders[folder], name, NULL);
+		return load_name(loading->folders[folder], name, NULL);
 	if (*kind == 'h') {
 		number = get_number(loading, 10);
 		if (loading->bad || number >= loading->file_count)
@@ -487,7 +485,7 @@ static bool load_line(Loading *loading)
 		node = loading->files[number];
 		vfs_node_get(&node->node);
 		node->links++;
-		if (load_name(loading, loading->folders[folder], name, node))
+		if (load_name(loading->folders[folder], name, node))
 			return true;
 		vfs_node_put(&node->node);
 		return false;
@@ -507,7 +505,7 @@ static bool load_line(Loading *loading)
 	if (!loading->bad && (tree_is_folder(node)
 			      ? keep(&loading->folders, &loading->folder_count, &loading->folder_cap, node)
 			      : keep(&loading->files, &loading->file_count, &loading->file_cap, node)) &&
-	    load_name(loading, loading->folders[folder], name, node))
+	    load_name(loading->folders[folder], name, node))
 		return true;
 	vfs_node_put(&node->node);
 	return false;

@@ -4,8 +4,8 @@
  * (VfsNodeOps.open).
  *
  * An open regular file has acquired its node for what it may do (reading, writing). Reads and writes go to the node,
- * or, while the file is mapped shared, to the memory that the maps share (vfs_shared.c). ->data is the node, held by
- * the place.
+ * or, while the file is mapped shared, to the memory that the maps share (vfs_shared.c). The node is that
+ * of the file's place.
  */
 #include <stdlib.h>
 
@@ -591,7 +591,7 @@ static i64 open_walked(VfsWalk *walk, u32 flags, u32 mode, File **out)
 	if (!error && (flags & LX_O_CREAT) && !made && place->node->type == LX_S_IFDIR)
 		error = -EISDIR;
 	if (!error && (flags & LX_O_DIRECTORY) && place->node->type != LX_S_IFDIR)
-		error = place->node->type == LX_S_IFLNK && !(flags & LX_O_PATH) ? -ENOTDIR : -ENOTDIR;
+		error = -ENOTDIR;
 	if (!error)
 		error = vfs_open_node(made ? NULL : walk->task, place, flags, out);
 	vfs_place_put(place);
