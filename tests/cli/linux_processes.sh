@@ -8,6 +8,7 @@ source "$TOP/tests/cli/linux.bash"
 linux_program threads
 linux_program signals
 linux_program processes
+linux_program stops
 linux_program timers
 linux_program bombs
 linux_program exec_thread

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
+ * (qemu: the same)
+ *
  * Threads: mutexes, conditions, barriers, keys, once, thread-local storage, joined and detached, robust mutexes,
  * semaphores, read-write locks, timeouts, cancellation.
  */
