@@ -68,15 +68,14 @@ static const struct {
 	u32 number;
 	const char *name;
 } absent[] = {
-	{ 0, "io_setup" },        { 58, "vhangup" },         { 97, "unshare" },          { 104, "kexec_load" },
-	{ 105, "init_module" },   { 117, "ptrace" },         { 180, "mq_open" },         { 186, "msgget" },
-	{ 190, "semget" },        { 194, "shmget" },         { 217, "add_key" },         { 219, "keyctl" },
-	{ 241, "perf_event_open" }, { 262, "fanotify_init" }, { 268, "setns" },          { 272, "kcmp" },
-	{ 274, "sched_setattr" }, { 275, "sched_getattr" },  { 277, "seccomp" },         { 280, "bpf" },
-	{ 282, "userfaultfd" },   { 289, "pkey_alloc" },     { 293, "rseq" },            { 424, "pidfd_send_signal" },
-	{ 425, "io_uring_setup" }, { 426, "io_uring_enter" }, { 427, "io_uring_register" }, { 434, "pidfd_open" },
-	{ 435, "clone3" },        { 438, "pidfd_getfd" },    { 440, "process_madvise" }, { 444, "landlock_create_ruleset" },
-	{ 449, "futex_waitv" },   { 453, "map_shadow_stack" }, { 462, "mseal" },
+	{ 0, "io_setup" }, { 58, "vhangup" }, { 104, "kexec_load" },
+	{ 105, "init_module" }, { 180, "mq_open" }, { 186, "msgget" },
+	{ 190, "semget" }, { 194, "shmget" }, { 217, "add_key" },
+	{ 219, "keyctl" }, { 274, "sched_setattr" }, { 275, "sched_getattr" },
+	{ 277, "seccomp" }, { 282, "userfaultfd" }, { 289, "pkey_alloc" },
+	{ 425, "io_uring_setup" }, { 426, "io_uring_enter" }, { 427, "io_uring_register" },
+	{ 438, "pidfd_getfd" }, { 440, "process_madvise" }, { 444, "landlock_create_ruleset" },
+	{ 449, "futex_waitv" }, { 453, "map_shadow_stack" }, { 462, "mseal" },
 };
 
 static void print_absent(u64 number, Buf *out)
