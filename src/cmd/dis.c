@@ -18,6 +18,7 @@
 #include "cmd/load.h"
 #include "cmd/say.h"
 #include "cmd/verbs.h"
+#include "machine/pages.h"
 
 typedef struct DisVerbOptions {
 	LoadOptions load;
@@ -30,7 +31,7 @@ static const Opt dis_options[] = {
 	LOAD_ROWS_ISA(DisVerbOptions, load),
 	LOAD_ROWS_ASM(DisVerbOptions, load),
 	{"start", 0, OPT_TEXT, offsetof(DisVerbOptions, start), "ADDRESS",
-	 "show memory from here on, all of it as instructions"},
+	 "show memory from here on (or from a name in the file), all\nof it as instructions"},
 	{"count", 0, OPT_NUMBER, offsetof(DisVerbOptions, count), "N", "so many lines"},
 	{"linear", 0, OPT_FLAG, offsetof(DisVerbOptions, linear), NULL, "take every cell as code"},
 	{"source", 0, OPT_FLAG, offsetof(DisVerbOptions, source), NULL,
@@ -480,20 +481,67 @@ static void write_own(Dis *dis)
 		directive_line(dis, find_directive(dis, ISA_ACT_END, 0), NULL);
 }
 
+/* The address of a name that the file brings. */
+static bool find_name(const Dis *dis, const char *name, u64 *address)
+{
+	for (u32 i = 0; i < dis->loaded.name_count; i++) {
+		const LoadName *known = &dis->loaded.names[i];
+
+		if (known->space != dis->isa->code_space || strcmp(known->text, name) != 0)
+			continue;
+		*address = known->address;
+		return true;
+	}
+	return false;
+}
+
+/* Pages come into being when somebody touches them. */
+static void touch(Dis *dis, u64 address)
+{
+	Machine *machine = dis->loaded.machine;
+	u64 got;
+
+	if (machine_paged_space(machine) == dis->isa->code_space)
+		for (u64 i = 0; i < 16; i += 2)
+			machine_span(machine, machine_aspace(machine), address + i, 2, ATTR_EXEC, &got);
+}
+
+/* A Linux program, without --start: main, else where it begins. */
+static int write_program(Dis *dis)
+{
+	Machine *machine = dis->loaded.machine;
+	u64 at = machine_pc(machine), left = dis->options->count;
+	const char *name;
+	bool named = find_name(dis, "main", &at);
+
+	for (u64 count = 0; left ? count < left : named || count < 20; count++) {
+		touch(dis, at);
+		if (count && named && !left) {
+			name = load_symbol_at(&dis->loaded, dis->isa->code_space, at);
+			if (name || !machine_page_attr(machine, machine_aspace(machine), at & ~(u64)4095))
+				break;
+		}
+		at += line(dis, at, true);
+	}
+	return 0;
+}
+
 static int write_from(Dis *dis)
 {
 	u64 at, count = dis->options->count ? dis->options->count : 20;
 
-	if (!opt_address(dis->options->start, &at)) {
-		buf_printf(&dis->loaded.error, "--start %s: not an address", dis->options->start);
+	if (!find_name(dis, dis->options->start, &at) && !opt_address(dis->options->start, &at)) {
+		buf_printf(&dis->loaded.error, "--start %s: neither an address nor a name in the file", dis->options->start);
 		return EXIT_HUSK;
 	}
 	if (at >= machine_cells(dis->loaded.machine, dis->isa->code_space)) {
 		buf_printf(&dis->loaded.error, "--start %s: outside memory", dis->options->start);
 		return EXIT_HUSK;
 	}
-	for (; count && at < machine_cells(dis->loaded.machine, dis->isa->code_space); count--)
+	for (; count && at < machine_cells(dis->loaded.machine, dis->isa->code_space); count--) {
+		touch(dis, at);
 		at += line(dis, at, true);
+	}
 	return 0;
 }
 
@@ -514,9 +562,9 @@ static int disassemble(Dis *dis, const Command *command)
 		buf_str(&loaded->error, "a snapshot is all of memory: say with --start where to begin");
 		return EXIT_HUSK;
 	}
-	if (options->start) {
+	if (options->start || (loaded->guest && loaded->guest->is_linux)) {
 		code = load_machine(loaded, &options->load);
-		return code ? code : write_from(dis);
+		return code ? code : options->start ? write_from(dis) : write_program(dis);
 	}
 	if (!mark_own(dis)) {
 		if (!loaded->error.len && !loaded->diags.errors)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cmd/say.h"
+#include "machine/pages.h"
 #include "machine/vcpus.h"
 
 enum {
@@ -261,7 +262,10 @@ static void describe_vcpu(Trace *trace, u64 count, u32 vcpu)
 {
 	u64 pc = trace->slots[(size_t)vcpu * trace->loaded->isa->slot_count];
 	IsaDecoded decoded;
+	u64 got;
 
+	if (machine_paged_space(trace->loaded->machine) == trace->loaded->isa->code_space) /* else it may be absent still */
+		machine_span(trace->loaded->machine, machine_aspace(trace->loaded->machine), pc, 2, ATTR_EXEC, &got);
 	machine_decode(trace->loaded->machine, pc, &decoded);
 	describe(trace, count, vcpu, pc, &decoded, &trace->out);
 }

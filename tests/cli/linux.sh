@@ -250,3 +250,10 @@ has "$out" 'Breakpoint 1, main'; has "$out" 'a0 = .*\(3\)'; has "$out" '<touch>'
 # The same every time.
 for i in 1 2; do $HUSK run --deterministic --format json prog args 2>&1 >/dev/null | sed 's/"seconds":[0-9.]*//' >run$i.txt; done
 cmp run1.txt run2.txt || fail "not the same run"
+
+# Taken apart and traced: by names of the ELF file, and from pages that nobody has touched yet.
+expect 0 $HUSK dis prog; has "$out" ' main: '; has "$out" 'addi'
+expect 0 $HUSK dis --start touch --count 3 prog; has "$out" ' touch: +c\.li a5, 1$'; has "$out" 'c\.ret$'
+expect 125 $HUSK dis --start nothing prog
+expect 137 $HUSK run --trace=trace.txt -q --fuel 3 prog
+[ "$(grep -c '^ *[0-9]  0x' trace.txt)" = 3 ] && ! grep -q 'no memory' trace.txt || fail "trace: $(cat trace.txt)"
