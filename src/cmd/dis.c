@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/dis_elf.h"
 #include "cmd/file.h"
 #include "cmd/load.h"
 #include "cmd/say.h"
@@ -545,6 +546,28 @@ static int write_from(Dis *dis)
 	return 0;
 }
 
+/* Its file says what is code. A text is made such a file first. */
+static int program_of_linux(Dis *dis)
+{
+	Loaded *loaded = &dis->loaded;
+	const GuestFormat *format = loaded->guest->formats;
+	Status status = STATUS_OK;
+
+	for (u32 i = 0; i < loaded->file_count && !status; i++) {
+		LoadedFile *file = &loaded->files[i];
+		const Buf *bytes = file->is_asm ? &file->object : &file->data;
+
+		if (file->is_asm)
+			status = format->write(file->program, &file->object, &loaded->diags);
+		if (!status)
+			status = dis_elf(dis->isa, loaded->dialect, bytes->data, bytes->len, &dis->out);
+		if (status)
+			buf_printf(&loaded->error, "%s: %s", file->name,
+				   status == STATUS_NOT_FOUND ? "there is no code in it" : status_text(status));
+	}
+	return status ? EXIT_NOT_RUNNABLE : 0;
+}
+
 static int disassemble(Dis *dis, const Command *command)
 {
 	const DisVerbOptions *options = command->options;
@@ -566,6 +589,8 @@ static int disassemble(Dis *dis, const Command *command)
 		code = load_machine(loaded, &options->load);
 		return code ? code : options->start ? write_from(dis) : write_program(dis);
 	}
+	if (loaded->guest && loaded->guest->is_linux)
+		return program_of_linux(dis);
 	if (!mark_own(dis)) {
 		if (!loaded->error.len && !loaded->diags.errors)
 			buf_str(&loaded->error, "out of memory");
