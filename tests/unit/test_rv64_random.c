@@ -314,6 +314,8 @@ static bool run_here(Rig *rig, const Block *block, BlockResult *result)
 		rig->icount += machine_icount(m) - before;
 		if (!signal || (signal == SIG_SEGV && stop.address >> 32 == QEMU_STACK))
 			return false;
+		if (signal == SIG_TRAP && pc >= BLOCK_CODE + BLOCK_PAGE - 8) /* qemu looks behind an ebreak */
+			return false;
 		result->traps[result->trap_count].pc = pc;
 		result->traps[result->trap_count].address = signal == SIG_BUS ? 0 : signal == SIG_SEGV ? stop.address : pc;
 		result->traps[result->trap_count++].signal = (Word)signal;
