@@ -34,7 +34,7 @@ static const Opt dis_options[] = {
 	{"start", 0, OPT_TEXT, offsetof(DisVerbOptions, start), "ADDRESS",
 	 "show memory from here on (or from a name in the file), all\nof it as instructions"},
 	{"count", 0, OPT_NUMBER, offsetof(DisVerbOptions, count), "N", "so many lines"},
-	{"linear", 0, OPT_FLAG, offsetof(DisVerbOptions, linear), NULL, "take every cell as code"},
+	{"linear", 0, OPT_FLAG, offsetof(DisVerbOptions, linear), NULL, "take every cell as code (of a Linux program: all sections\nof the file that hold code)"},
 	{"source", 0, OPT_FLAG, offsetof(DisVerbOptions, source), NULL,
 	 "assembly text that makes the same object again"},
 	{"output", 'o', OPT_TEXT, offsetof(DisVerbOptions, output), "FILE", "write there instead of to stdout"},
@@ -546,7 +546,7 @@ static int write_from(Dis *dis)
 	return 0;
 }
 
-/* Its file says what is code. A text is made such a file first. */
+/* --linear: all that its file says is code. A text is made such a file first. */
 static int program_of_linux(Dis *dis)
 {
 	Loaded *loaded = &dis->loaded;
@@ -585,12 +585,12 @@ static int disassemble(Dis *dis, const Command *command)
 		buf_str(&loaded->error, "a snapshot is all of memory: say with --start where to begin");
 		return EXIT_HUSK;
 	}
+	if (loaded->guest && loaded->guest->is_linux && options->linear && !options->start)
+		return program_of_linux(dis);
 	if (options->start || (loaded->guest && loaded->guest->is_linux)) {
 		code = load_machine(loaded, &options->load);
 		return code ? code : options->start ? write_from(dis) : write_program(dis);
 	}
-	if (loaded->guest && loaded->guest->is_linux)
-		return program_of_linux(dis);
 	if (!mark_own(dis)) {
 		if (!loaded->error.len && !loaded->diags.errors)
 			buf_str(&loaded->error, "out of memory");
