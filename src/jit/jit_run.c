@@ -150,6 +150,11 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, JitBlo
 	block->cold = translation.dirty || translation.breakpoint;
 	if (!block->cold) {
 		status = engine->target->compile(engine, block, translation.func);
+		if (engine->learned) {
+			engine->learned = false;
+			jit_cache_flush(engine);
+			return make_block(engine, vcpu, pc, context, out);
+		}
 		if (status == STATUS_NOMEM)
 			return status;
 		block->cold = status != STATUS_OK;

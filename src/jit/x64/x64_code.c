@@ -20,10 +20,8 @@
 const u8 x64_temp_regs[X64_TEMPS] = { X64_R13, X64_R15 };
 const u8 x64_pin_regs[JIT_PINS] = { X64_RSI, X64_RDI, X64_R8, X64_R9, X64_R10, X64_R11, X64_R12 };
 
-enum { MXCSR_DEFAULT = 0x1F80 };
-
 /* Behind rsp while compiled code runs. */
-enum { AT_OPERATION = 0, AT_JUMPS = 8, AT_ATTR = 16, AT_FRAME = 24, STACK_BYTES = 40 };
+enum { AT_OPERATION = X64_AT_OPERATION, AT_JUMPS = 8, AT_ATTR = 16, AT_FRAME = 24, STACK_BYTES = 40 };
 
 i32 x64_slot(u32 slot)
 {
@@ -63,7 +61,7 @@ static bool start(Engine *engine)
 	x64_load(&x, 64, X64_RAX, FIELD(code));
 	/* The host's rounding and flags are put aside; the guest's flags gather in clean ones. */
 	x64_reg_mem(&x, 0, false, 0x0FAE, 3, FIELD(host_mxcsr), false);
-	x64_store_imm(&x, 32, x64_at(X64_RSP, AT_OPERATION), MXCSR_DEFAULT);
+	x64_store_imm(&x, 32, x64_at(X64_RSP, AT_OPERATION), X64_MXCSR);
 	x64_reg_mem(&x, 0, false, 0x0FAE, 2, x64_at(X64_RSP, AT_OPERATION), false);
 #undef FIELD
 	for (u32 i = 0; i < engine->pin_count; i++)
@@ -107,13 +105,6 @@ static bool start(Engine *engine)
 	return !x.full;
 }
 
-/* The host's sticky exceptions in the coding of the IR. Denormal operands are no exception there. */
-static u64 flags_of(u32 mxcsr)
-{
-	return (mxcsr & 1 ? IR_FLOAT_INVALID : 0) | (mxcsr & 4 ? IR_FLOAT_DIVIDE : 0) | (mxcsr & 8 ? IR_FLOAT_OVERFLOW : 0) |
-	       (mxcsr & 16 ? IR_FLOAT_UNDERFLOW : 0) | (mxcsr & 32 ? IR_FLOAT_INEXACT : 0);
-}
-
 static u32 enter(Engine *engine, JitFrame *frame, const JitBlock *block)
 {
 	u32 (*go)(JitFrame *frame), number;
@@ -123,7 +114,7 @@ static u32 enter(Engine *engine, JitFrame *frame, const JitBlock *block)
 	frame->code = engine->rx + block->entry;
 	number = go(frame);
 	if (engine->flags_slot)
-		frame->slots[engine->flags_slot] |= flags_of(frame->mxcsr);
+		frame->slots[engine->flags_slot] |= x64_flags_of_mxcsr[frame->mxcsr & 0x3F];
 	return number;
 }
 
@@ -796,7 +787,7 @@ static bool is_cold(const X64Code *c, u32 insn)
 	for (u32 i = insn + 1; i < c->func->ins_count && c->func->ins[i].op != IR_OP_INSN; i++) {
 		const IrIns *ins = &c->func->ins[i];
 
-		if (!supported(c, ins) || x64_wants_flags(c, i))
+		if (!supported(c, ins))
 			return true;
 		if (stored && (ir_op_info[ins->op].effects & IR_EFFECT_EXIT))
 			return true; /* the store must not be done twice */
@@ -837,6 +828,8 @@ static void emit_block(X64Code *c)
 			/* What follows in this block of the IR is never reached; nor is what only it leads to. */
 			return;
 		}
+		if (func->ins[c->at].op == IR_OP_INSN)
+			x64_gather_flags(c, c->at);
 	}
 }
 

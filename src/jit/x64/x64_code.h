@@ -17,7 +17,11 @@
 #include "jit/jit_private.h"
 #include "jit/x64/x64_emit.h"
 
-enum { X64_TEMPS = 2, X64_SPILLS = 64 };
+enum {
+	X64_TEMPS = 2, X64_SPILLS = 64,
+	X64_AT_OPERATION = 0,  /* behind rsp: for whatever an operation needs */
+	X64_MXCSR = 0x1F80,    /* all exceptions masked, to nearest, no flags */
+};
 
 typedef enum PlaceKind {
 	PLACE_NONE,
@@ -65,8 +69,8 @@ typedef struct X64Code {
 bool x64_emit_pure(X64Code *c, const IrIns *ins, u8 to);
 /* x64_float.c. Finds the operations whose flags the host keeps; before anything is emitted, after uses were counted. */
 void x64_match_flags(X64Code *c);
-/* Does instruction `at` read or set the flags in a way that needs those the host still keeps? */
-bool x64_wants_flags(const X64Code *c, u32 at);
+/* At the INSN of an instruction that reads or sets the flags otherwise: those the host still keeps come to the slot. */
+void x64_gather_flags(X64Code *c, u32 insn);
 bool x64_emit_float(X64Code *c, const IrIns *ins, u8 to);
 /* The flags of the compare, as for a jump. */
 X64Cond x64_emit_compare(X64Code *c, const IrIns *ins);
@@ -87,6 +91,7 @@ i32 x64_slot(u32 slot); /* displacement from rbp */
 unsigned x64_operands(const IrFunc *func, const IrIns *ins, IrRef *out); /* out: room for 16 */
 
 extern const JitTarget x64_target;
+extern const u8 x64_flags_of_mxcsr[64];
 
 extern const u8 x64_temp_regs[X64_TEMPS];
 extern const u8 x64_pin_regs[JIT_PINS];

@@ -8,8 +8,8 @@
  *
  * x86 raises the same five exceptions, for these operations under the same conditions (tininess after rounding), and
  * keeps them until somebody clears them. So where this pattern is met only %d is computed: what it raises stays in MXCSR and
- * is or-ed to the slot whenever compiled code is left (x64_code.c, enter). Instructions that look at the slot otherwise are
- * the cold engine's, which starts after that.
+ * is or-ed to the slot whenever compiled code is left (x64_code.c, enter), and before an instruction that looks at the slot
+ * otherwise (frflags; gcc puts it around each compare that must not raise anything).
  *
  * Where x86 differs the operands are tested first, or the result afterwards, and ir_eval does the rest: conversions out
  * of range; a fused product of infinity and zero, which raises "invalid" here even if the addend is a quiet NaN.
@@ -125,8 +125,10 @@ void x64_match_flags(X64Code *c)
 
 		if (!flags || c->values[either].uses != 1 || c->values[flags].uses != 1 || c->values[get].uses != 1)
 			continue;
-		if (!c->engine->flags_slot)
+		if (!c->engine->flags_slot) {
 			c->engine->flags_slot = c->func->ins[i].aux;
+			c->engine->learned = true;
+		}
 		value = c->func->ins[i].aux == c->engine->flags_slot ? value_of(c, flags) : 0;
 		if (!value)
 			continue;
@@ -136,7 +138,7 @@ void x64_match_flags(X64Code *c)
 	}
 }
 
-bool x64_wants_flags(const X64Code *c, u32 at)
+static bool wants_flags(const X64Code *c, u32 at)
 {
 	const IrIns *ins = &c->func->ins[at];
 	u32 get;
@@ -151,6 +153,38 @@ bool x64_wants_flags(const X64Code *c, u32 at)
 		if (noted_flags(c, i, &get) && get == at)
 			return false;
 	return c->values[at].uses != 0;
+}
+
+/* By the six exception bits of MXCSR: IE DE ZE OE UE PE, from bit 0 on. */
+#define FLAGS1(n) ((n) & 1 ? IR_FLOAT_INVALID : 0) | ((n) & 4 ? IR_FLOAT_DIVIDE : 0) | ((n) & 8 ? IR_FLOAT_OVERFLOW : 0) | \
+		  ((n) & 16 ? IR_FLOAT_UNDERFLOW : 0) | ((n) & 32 ? IR_FLOAT_INEXACT : 0)
+#define FLAGS4(n) FLAGS1(n), FLAGS1(n + 1), FLAGS1(n + 2), FLAGS1(n + 3)
+#define FLAGS16(n) FLAGS4(n), FLAGS4(n + 4), FLAGS4(n + 8), FLAGS4(n + 12)
+const u8 x64_flags_of_mxcsr[64] = { FLAGS16(0), FLAGS16(16), FLAGS16(32), FLAGS16(48) };
+
+void x64_gather_flags(X64Code *c, u32 insn)
+{
+	X64Mem word = x64_at(X64_RSP, X64_AT_OPERATION);
+	X64Buf *x = &c->x;
+	bool wanted = false;
+	u8 pin;
+
+	for (u32 i = insn + 1; i < c->func->ins_count && c->func->ins[i].op != IR_OP_INSN && !wanted; i++)
+		wanted = wants_flags(c, i);
+	if (!wanted)
+		return;
+	pin = c->engine->pin_of[c->engine->flags_slot];
+	x64_reg_mem(x, 0, false, 0x0FAE, 3, word, false); /* stmxcsr */
+	x64_load(x, 32, X64_RCX, word);
+	x64_alu_imm(x, X64_AND, 32, X64_RCX, 0x3F);
+	x64_mov_imm(x, X64_RDX, (u64)(uintptr_t)x64_flags_of_mxcsr);
+	x64_load_zx(x, 8, X64_RCX, x64_at_index(X64_RDX, X64_RCX, 0, 0));
+	if (pin != JIT_NO_PIN)
+		x64_alu(x, X64_OR, 64, x64_pin_regs[pin], X64_RCX);
+	else
+		x64_reg_mem(x, 0, true, 0x09, X64_RCX, x64_at(X64_RBP, x64_slot(c->engine->flags_slot)), false);
+	x64_store_imm(x, 32, word, X64_MXCSR);
+	x64_reg_mem(x, 0, false, 0x0FAE, 2, word, false); /* ldmxcsr */
 }
 
 /* ---- Code ---- */
