@@ -291,7 +291,7 @@ int load_create(Loaded *loaded, const LoadOptions *options)
 				.engine = engine_of(options, is_linux), .quantum = options->quantum,
 				.vcpu_limit = options->vcpus > 0xFFFFFFFF ? 0xFFFFFFFF : (u32)options->vcpus,
 				.virtual_time = !options->live, .quantum_jitter = options->live,
-				.jitter_seed = options->jitter_seed, .random_seed = options->random_seed};
+				.jitter_seed = options->jitter_seed, .random_seed = is_linux ? options->random_seed : 0};
 	Status status;
 
 	if (is_linux) {
