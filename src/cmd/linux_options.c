@@ -348,6 +348,18 @@ static i64 read_bytes(void *ctx, void *to, u64 len, u64 offset)
 	return (i64)len;
 }
 
+static bool is_for_a_guest(const LoadedFile *file)
+{
+	const GuestFile seen = {.name = file->name, .data = file->data.data, .len = file->data.len};
+
+	if (!elf_is(seen.data, seen.len))
+		return false;
+	for (const Guest *const *guest = guests_all; *guest; guest++)
+		if ((*guest)->is_linux && (*guest)->recognize(&seen))
+			return true;
+	return false;
+}
+
 /* The dynamic linker that it needs, or NULL; whoever loads it says what else is wrong with it. */
 static const char *interpreter_of(LoadedFile *file, Arena *arena)
 {
@@ -355,7 +367,7 @@ static const char *interpreter_of(LoadedFile *file, Arena *arena)
 	const ElfSource source = {.name = file->name, .size = file->data.len, .ctx = &file->data, .read = read_bytes};
 	ElfWanted wanted = {.limit = ~(u64)0xFFFF};
 
-	if (!program || file->data.len < ELF_HEADER || !elf_is(file->data.data, file->data.len))
+	if (!program || file->data.len < ELF_HEADER || !is_for_a_guest(file))
 		return NULL;
 	memcpy(&wanted.machine, file->data.data + 18, sizeof wanted.machine);
 	return elf_read(&source, &wanted, program, NULL) == 0 && program->interpreter[0] ? program->interpreter : NULL;

@@ -12,6 +12,7 @@
 #include "cmd/load.h"
 #include "cmd/say.h"
 #include "guests/guests.h"
+#include "linux/elf.h"
 #include "linux/linux.h"
 
 enum {
@@ -20,6 +21,7 @@ enum {
 	LIKELY_PERCENT = 60,
 	SURE = 101,   /* an extension that is the guest's own: more than any content (at most 100) */
 	A_HINT = 1,   /* the extension of its object files */
+	A_GUESS = 10, /* and less: its content could be of this machine, as that of any file */
 };
 
 static int by_name(const void *a, const void *b)
@@ -258,6 +260,8 @@ static int sureness(const Guest *guest, const LoadedFile *file)
 		return SURE + (int)guest_likeness(guest, &file->data);
 	if (guest->recognize)
 		score = guest->recognize(&seen);
+	if (score < A_GUESS && !file->is_asm && (elf_is(seen.data, seen.len) || load_looks_like_text(&file->data)))
+		score = 0; /* what these are is known */
 	if (file->is_asm) {
 		const int percent = (int)guest_likeness(guest, &file->data);
 

@@ -218,16 +218,18 @@ static bool parse(Command *command, const char *path, int argc, char **argv, boo
 		goto nomem;
 	for (int i = 0; i < argc; i++) {
 		const char *arg = argv[i];
+		/* Behind "--" nothing is an option; what the verb passes on begins behind its operands. */
+		const bool first = behind && command->operand_count < command->verb->min_operands;
 
-		if (behind) {
+		if (behind && !first) {
 			if (!list_add(&command->arena, &command->rest, &command->rest_count, &rest_cap, arg))
 				goto nomem;
-		} else if (strcmp(arg, "--") == 0) {
+		} else if (!first && strcmp(arg, "--") == 0) {
 			behind = true;
-		} else if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
+		} else if (!first && (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0)) {
 			*help = true;
 			return true;
-		} else if (arg[0] == '-' && arg[1]) {
+		} else if (!first && arg[0] == '-' && arg[1]) {
 			if (!parse_option(command, path, argc, argv, &i))
 				return false;
 		} else if (!list_add(&command->arena, &command->operands, &command->operand_count, &operand_cap,

@@ -334,7 +334,8 @@ void outcome_stats(const Outcome *outcome, const Loaded *loaded, Buf *out)
 	buf_printf(out, "%14llu interrupts and events\n", (unsigned long long)stats.interrupts);
 	buf_printf(out, "%14llu bytes of input, %llu of output\n", (unsigned long long)stats.input_bytes,
 		   (unsigned long long)stats.output_bytes);
-	buf_printf(out, "%14llu bytes of memory\n", (unsigned long long)stats.memory_bytes);
+	buf_printf(out, "%14llu bytes of memory%s\n", (unsigned long long)stats.memory_most,
+		   stats.memory_most > stats.memory_bytes ? " at most" : "");
 	if (loaded->guest && loaded->guest->events)
 		loaded->guest->events(loaded->machine, &outcome->stop, out);
 }

@@ -88,7 +88,7 @@ static i64 go_to_directory(Task *task, DiagList *diags)
 	fs_put(process->fs);
 	process->fs = fs;
 	if (strcmp(directory, "/") != 0 && fs_is_at_root(fs)) {
-		diag_report_file(diags, DIAG_ERROR, "", NULL, "there is no folder %s to start in", directory);
+		diag_report_file(diags, DIAG_ERROR, "--cwd", NULL, "there is no folder %s to start in", directory);
 		return -ENOENT;
 	}
 	return 0;

@@ -595,6 +595,9 @@ void machine_stats(const Machine *machine, MachineStats *out)
 	*out = (MachineStats){ .icount = machine->vcpu.icount, .output_bytes = machine->output_total,
 			       .input_bytes = machine->input_total, .interrupts = machine->interrupts,
 			       .memory_bytes = machine_memory_bytes(machine), .key_polls = machine->key_polls };
+	out->memory_most = out->memory_bytes;
+	if (machine->present_most > machine->present)
+		out->memory_most += (machine->present_most - machine->present) << SPACE_PAGE_SHIFT;
 	machine->ops->stats(machine->engine, &out->blocks, &out->translated);
 	out->blocks += machine->past_blocks;
 	out->translated += machine->past_translated;

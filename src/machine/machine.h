@@ -361,6 +361,7 @@ u64 machine_display_cell(const Machine *machine, u32 x, u32 y);
 
 typedef struct MachineStats {
 	u64 icount, blocks, translated, output_bytes, input_bytes, interrupts, memory_bytes;
+	u64 memory_most; /* the most that memory_bytes was, where pages come and go with address spaces */
 	u64 key_polls; /* looks at the keyboard that found nothing; a front end may sleep when there were only these */
 } MachineStats;
 void machine_stats(const Machine *machine, MachineStats *out);

@@ -151,6 +151,7 @@ struct Machine {
 	u32 aspace_count, aspace_cap;
 	u32 mapped;               /* number of the address space that vcpu.spaces and engine are of */
 	u64 present;              /* pages, over all address spaces */
+	u64 present_most;         /* the most of them that ever were */
 	MachinePager pager;
 
 	Arena arena;              /* lifted handlers and views */

@@ -252,6 +252,13 @@ static Status take_number(Machine *machine, u32 *number)
 	return STATUS_OK;
 }
 
+static void count_more(Machine *machine, u64 pages)
+{
+	machine->present += pages;
+	if (machine->present > machine->present_most)
+		machine->present_most = machine->present;
+}
+
 Status machine_aspace_create(Machine *machine, u32 *number)
 {
 	Status status;
@@ -286,7 +293,7 @@ Status machine_aspace_fork(Machine *machine, u32 from, u32 *number)
 	if (status)
 		return status;
 	status = space_pages_copy(&machine->aspaces[*number].space, space_of(machine, from));
-	machine->present += machine->aspaces[*number].space.present;
+	count_more(machine, machine->aspaces[*number].space.present);
 	if (!status) {
 		machine_mark_pages(machine, &machine->aspaces[*number].space, 0, ~(u64)0);
 		return STATUS_OK;
@@ -400,7 +407,7 @@ Status machine_pages_add(Machine *machine, u32 aspace, u64 address, u64 len, u8 
 	space_pages_add(space, page, count, rights);
 	if (machine->watch_count)
 		machine_mark_pages(machine, space, address, len);
-	machine->present += count - before;
+	count_more(machine, count - before);
 	return STATUS_OK;
 }
 
