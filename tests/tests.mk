@@ -46,7 +46,7 @@ test:
 	@tools/deps test
 	@MAKE='$(MAKE)' JOBS=$(JOBS) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run '$(T)'
 
-# Debian's programs for riscv64, all cases (tests/debian/run): an hour or so. K= chooses by name.
+# Debian's programs for riscv64, all cases (tests/debian/run): some minutes. K= chooses by name.
 .PHONY: debian
 debian: husk
 	@tools/deps test
