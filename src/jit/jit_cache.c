@@ -13,6 +13,8 @@
 
 #include "jit/jit_private.h"
 
+#define JUMPS_BYTES (JIT_JUMPS * sizeof(JitJump))
+
 static u32 block_hash(u64 pc, u64 context)
 {
 	return (u32)(((pc ^ context << 40 ^ context) * 0x9E3779B97F4A7C15u) >> 32);
@@ -48,7 +50,10 @@ bool jit_cache_map(Engine *engine)
 		engine->rw = NULL;
 	if (engine->rx == MAP_FAILED)
 		engine->rx = NULL;
-	return engine->rw && engine->rx;
+	engine->jumps = mmap(NULL, JUMPS_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (engine->jumps == MAP_FAILED)
+		engine->jumps = NULL;
+	return engine->rw && engine->rx && engine->jumps;
 }
 
 void jit_cache_fini(Engine *engine)
@@ -59,6 +64,8 @@ void jit_cache_fini(Engine *engine)
 		munmap(engine->rw, JIT_CODE_BYTES);
 	if (engine->rx)
 		munmap(engine->rx, JIT_CODE_BYTES);
+	if (engine->jumps)
+		munmap(engine->jumps, JUMPS_BYTES);
 	free(engine->hash);
 	free(engine->pages);
 	free(engine->exits);
@@ -207,8 +214,11 @@ static void kill(Engine *engine, JitBlock *block)
 
 void jit_cache_clear_jumps(Engine *engine)
 {
-	for (u32 i = 0; i < JIT_JUMPS; i++)
-		engine->jumps[i] = no_jump(engine);
+	if (!engine->jumps)
+		return;
+	if (madvise(engine->jumps, JUMPS_BYTES, MADV_DONTNEED) != 0)
+		memset(engine->jumps, 0, JUMPS_BYTES);
+	engine->jumps[jit_jump_hash(0)] = no_jump(engine);
 }
 
 void jit_cache_flush(Engine *engine)

@@ -31,7 +31,7 @@ enum {
 	JIT_CODE_CELLS = 4096,       /* at most, of a block: it lies on two pages */
 	JIT_CODE_BYTES = 64 << 20,
 	JIT_BLOCK_BYTES = 64 << 10,  /* room for one block's code */
-	JIT_JUMPS = 4096,            /* entries of the table of computed jumps */
+	JIT_JUMPS = 32768,           /* entries of the table of computed jumps */
 	JIT_PINS = 7,
 	JIT_NO_PIN = 0xFF,
 	JIT_PIN_BLOCKS = 256,        /* so many blocks compiled, or */
@@ -131,7 +131,8 @@ struct Engine {
 	u32 exit_count, exit_cap;
 	u64 context;             /* of the entries in jumps */
 	u64 generation;          /* of flushes */
-	JitJump jumps[JIT_JUMPS];
+	JitJump *jumps;          /* mapped with the memory for code. All zero = empty: pc 0 has a place of its own, whose entry is
+	                            never empty (jit_cache_clear_jumps) */
 	Arena arena, blocks;     /* of one translation; of blocks and exits since the last flush */
 	u64 compiled_blocks, compiled_insns, bails;
 };

@@ -194,7 +194,7 @@ static ExitKind run_cold(Engine *engine, Vcpu *vcpu, u64 count)
 static ExitKind engine_run(Engine *engine, Vcpu *vcpu, u64 budget)
 {
 	const Space *memory = &vcpu->spaces[engine->env.code_space];
-	JitFrame frame = {.slots = vcpu->slots, .jumps = engine->jumps, .engine = engine,
+	JitFrame frame = {.slots = vcpu->slots, .engine = engine,
 			  .memory = memory->base, .attr = memory->attr};
 	u64 limit = budget > (u64)1 << 62 ? vcpu->icount + ((u64)1 << 62) : vcpu->icount + budget;
 	JitExit *from = NULL;
@@ -247,6 +247,7 @@ static ExitKind engine_run(Engine *engine, Vcpu *vcpu, u64 budget)
 		from = NULL;
 		generation = engine->generation;
 		frame.left = limit - vcpu->icount;
+		frame.jumps = engine->jumps;
 		number = engine->target->enter(engine, &frame, block);
 		vcpu->icount = limit - frame.left;
 		if (number == ~(u32)0)
