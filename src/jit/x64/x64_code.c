@@ -336,9 +336,8 @@ static void analyse(X64Code *c)
 	x64_match_flags(c);
 	/* The base of an address lives until the access. */
 	for (u32 i = 0; i < func->ins_count; i++) {
-		for (u32 b = 0; b < func->block_count; b++)
-			if (func->blocks[b].start == i && func->blocks[b].end > i)
-				block_start = i;
+		if (c->block_at[i] != IR_NONE)
+			block_start = i;
 		if (func->ins[i].op == IR_OP_PUT)
 			try_claim(c, i, block_start);
 	}
@@ -796,12 +795,17 @@ static bool is_cold(const X64Code *c, u32 insn)
 	return false;
 }
 
-static u32 block_at(const IrFunc *func, u32 start)
+/* Which block of the IR begins at each instruction, and at the end of all: none. */
+static bool find_blocks(X64Code *c)
 {
-	for (u32 b = 0; b < func->block_count; b++)
-		if (func->blocks[b].start == start && func->blocks[b].end > start)
-			return b;
-	return IR_NONE;
+	c->block_at = ARENA_ARRAY(&c->engine->arena, u32, c->func->ins_count + 1);
+	if (!c->block_at)
+		return false;
+	memset(c->block_at, 0xFF, (c->func->ins_count + 1) * sizeof(u32));
+	for (u32 b = 0; b < c->func->block_count; b++)
+		if (c->func->blocks[b].end > c->func->blocks[b].start)
+			c->block_at[c->func->blocks[b].start] = b;
+	return true;
 }
 
 static void emit_block(X64Code *c)
@@ -810,7 +814,7 @@ static void emit_block(X64Code *c)
 	bool dead = false;
 
 	for (c->at = 0; c->at < func->ins_count && !c->failed && !c->unsupported; c->at++) {
-		u32 block = block_at(func, c->at), next = block_at(func, c->at + 1);
+		u32 block = c->block_at[c->at], next = c->block_at[c->at + 1];
 
 		if (block != IR_NONE) {
 			c->labels[block] = c->x.at;
@@ -840,7 +844,7 @@ static Status compile(Engine *engine, JitBlock *block, const IrFunc *func)
 
 	c.values = ARENA_ARRAY(&engine->arena, Value, func->ins_count);
 	c.labels = ARENA_ARRAY(&engine->arena, u8 *, func->block_count);
-	if (!c.values || !c.labels || engine->arena.failed)
+	if (!c.values || !c.labels || !find_blocks(&c) || engine->arena.failed)
 		return STATUS_NOMEM;
 	c.x = (X64Buf){ engine->rw + engine->used, engine->rw + engine->used, engine->rw + engine->used + JIT_BLOCK_BYTES,
 			false };

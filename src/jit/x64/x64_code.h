@@ -51,6 +51,7 @@ typedef struct X64Code {
 	const IrFunc *func;
 	X64Buf x;
 	Value *values;
+	u32 *block_at;       /* per instruction: the IR block that begins there, or IR_NONE */
 	u8 **labels;         /* per IR block: where its code is, or NULL */
 	struct Fix { u8 *site; u32 block; } *fixes;
 	u32 fix_count, fix_cap;
