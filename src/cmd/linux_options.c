@@ -270,7 +270,10 @@ int linux_options_config(const LinuxOptions *options, Loaded *loaded, LinuxConfi
 		code = set_user(options, loaded, config);
 	for (u32 i = 0; i < options->limits.count && !code; i++)
 		code = set_limit(options->limits.items[i], loaded, config);
-	config->net = options->net;
+	if (options->net && *options->net && strcmp(options->net, "loopback") && strcmp(options->net, "outside") && !code)
+		return failed(loaded, EXIT_HUSK, "--net=%s: it is loopback or outside (what --net alone means)", options->net);
+	config->net = options->net != NULL;
+	config->net_loopback = options->net && strcmp(options->net, "loopback") == 0;
 	config->host_name = options->host_name;
 	config->directory = options->directory;
 	if (!code && !config->directory && config->mount_count && getcwd(here, sizeof here))

@@ -17,6 +17,7 @@
 #include "linux/signal.h"
 #include "linux/stream.h"
 #include "linux/tty.h"
+#include "linux/vfs.h"
 
 enum { TERMINAL_MAJOR = 136, TERMINAL_DEVICE = 0x18, PIPE_DEVICE = 0xF };
 
@@ -147,7 +148,10 @@ static i64 console_stat(File *file, FileStat *out)
 
 	*out = (FileStat){ .inode = 3, .links = 1, .user = kernel->user, .group = kernel->group,
 			   .atime = now, .mtime = now, .ctime = now, .btime = kernel->real_time };
-	if (is_terminal(file)) {
+	if (is_terminal(file) && vfs_stat(kernel, "/dev/console", out) == 0) { /* ttyname compares the two */
+		out->user = kernel->user;
+		out->group = kernel->group;
+	} else if (is_terminal(file)) {
 		out->device = TERMINAL_DEVICE;
 		out->special = makedev(TERMINAL_MAJOR, 0);
 		out->mode = S_IFCHR | 0620;

@@ -261,6 +261,17 @@ static bool has_folder(Kernel *kernel, const char *path)
 	return found;
 }
 
+i64 vfs_stat(Kernel *kernel, const char *path, FileStat *out)
+{
+	VfsPlace *place = NULL;
+	i64 error = vfs_find_absolute(kernel, path, &place);
+
+	if (!error)
+		error = place->node->ops->stat(place->node, out);
+	vfs_place_put(place);
+	return error;
+}
+
 static i64 configure_all(Kernel *kernel, const LinuxConfig *config, DiagList *diags)
 {
 	static const char *const scratch[] = {"/tmp", "/run", "/var/tmp"};

@@ -35,6 +35,8 @@ i64 vfs_open(Task *task, i32 dirfd, const char *path, u32 flags, u32 mode, File 
 i64 vfs_open_kernel(Kernel *kernel, const char *path, File **out); /* for reading, by nobody in particular */
 /* The same for a program to be executed: EACCES unless it may be. */
 i64 vfs_open_program(Task *task, i32 dirfd, const char *path, u32 flags, File **out);
+/* stat(2) of an absolute path, for the kernel. 0 or -errno. */
+i64 vfs_stat(Kernel *kernel, const char *path, FileStat *out);
 /* The absolute path of an open file in the guest; false: it has none. */
 bool vfs_path(const File *file, Buf *out);
 /* A file given from outside, that programs see read-only at this path (the program itself). */
