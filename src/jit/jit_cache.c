@@ -110,6 +110,26 @@ static JitPage *find_page(const Engine *engine, u64 number)
 	return page;
 }
 
+static void grow_pages(Engine *engine)
+{
+	u32 old = engine->page_cap;
+	JitPage **before = engine->pages, **grown = calloc((size_t)old * 2, sizeof(JitPage *));
+
+	if (!grown)
+		return;
+	engine->pages = grown;
+	engine->page_cap = old * 2;
+	for (u32 i = 0; i < old; i++)
+		for (JitPage *page = before[i], *next; page; page = next) {
+			u32 at = page_hash(engine, page->number);
+
+			next = page->hash_next;
+			page->hash_next = grown[at];
+			grown[at] = page;
+		}
+	free(before);
+}
+
 static JitPage *make_page(Engine *engine, u64 number)
 {
 	JitPage *page = find_page(engine, number);
@@ -117,12 +137,27 @@ static JitPage *make_page(Engine *engine, u64 number)
 
 	if (page)
 		return page;
+	if (engine->page_count >= engine->page_cap) {
+		grow_pages(engine);
+		at = page_hash(engine, number);
+	}
 	page = ARENA_NEW(&engine->blocks, JitPage);
 	if (!page)
 		return NULL;
 	*page = (JitPage){.number = number, .hash_next = engine->pages[at]};
 	engine->pages[at] = page;
+	engine->page_count++;
 	return page;
+}
+
+/* Stores there come to jit_cache_invalidate. */
+static void mark_code(Space *space, u64 cell, u64 count)
+{
+	u64 last = (cell + count - 1) >> space->attr_shift;
+
+	for (u64 granule = cell >> space->attr_shift; count && granule <= last; granule++)
+		if (!space->paged || space->attr[granule] & ATTR_PRESENT)
+			space->attr[granule] |= ATTR_CODE;
 }
 
 static void hang(JitPage *page, JitPageLink *link, JitBlock *block)
@@ -133,7 +168,7 @@ static void hang(JitPage *page, JitPageLink *link, JitBlock *block)
 	page->blocks = link;
 }
 
-bool jit_cache_add(Engine *engine, JitBlock *block)
+bool jit_cache_add(Engine *engine, Vcpu *vcpu, JitBlock *block)
 {
 	u64 first = block->pc >> JIT_PAGE_SHIFT, last = (block->pc + (block->cells ? block->cells - 1 : 0)) >> JIT_PAGE_SHIFT;
 	JitPage *one = make_page(engine, first), *two = last == first ? NULL : make_page(engine, last);
@@ -150,6 +185,7 @@ bool jit_cache_add(Engine *engine, JitBlock *block)
 	hang(one, &block->pages[0], block);
 	if (two)
 		hang(two, &block->pages[1], block);
+	mark_code(&vcpu->spaces[engine->env.code_space], block->pc, block->cells); /* who translated did; a flush came behind */
 	return true;
 }
 
@@ -221,17 +257,24 @@ void jit_cache_clear_jumps(Engine *engine)
 	engine->jumps[jit_jump_hash(0)] = no_jump(engine);
 }
 
+/* What was used of the memory for code, and the records, are given back: a machine has many address spaces. */
 void jit_cache_flush(Engine *engine)
 {
+	u32 keep = (engine->start + 4095u) & ~4095u;
+
 	memset(engine->hash, 0, engine->hash_cap * sizeof(JitBlock *));
 	memset(engine->pages, 0, engine->page_cap * sizeof(JitPage *));
-	engine->block_count = engine->exit_count = 0;
+	engine->block_count = engine->exit_count = engine->page_count = engine->exit_cap = 0;
+	free(engine->exits);
+	engine->exits = NULL;
+	if (engine->used > keep)
+		madvise(engine->rw + keep, ((engine->used + 4095u) & ~4095u) - keep, MADV_REMOVE);
 	engine->used = engine->start;
 	if (engine->env.code_bytes)
 		*engine->env.code_bytes -= engine->counted;
 	engine->counted = 0;
 	engine->generation++;
-	arena_reset(&engine->blocks);
+	arena_fini(&engine->blocks);
 	jit_cache_clear_jumps(engine);
 }
 
@@ -242,7 +285,8 @@ void jit_cache_invalidate(Engine *engine, Vcpu *vcpu, u64 address, u64 count)
 
 	if (!count)
 		return;
-	if (count > (u64)1 << 24 || count - 1 > ~(u64)0 - address) {
+	/* The cold engine then forgets all of its own, with the marks of pages that have compiled code, too. */
+	if (count > (u64)1 << 16 || count - 1 > ~(u64)0 - address) {
 		jit_cache_flush(engine);
 		return;
 	}
@@ -258,7 +302,8 @@ void jit_cache_invalidate(Engine *engine, Vcpu *vcpu, u64 address, u64 count)
 			if (address - block->pc < block->cells || block->pc - address < count)
 				kill(engine, link->block);
 		}
-		if (page && page->blocks && number << JIT_PAGE_SHIFT < space->cells) /* the cold engine may have cleared it */
-			space->attr[number << JIT_PAGE_SHIFT >> space->attr_shift] |= ATTR_CODE;
+		/* The cold engine may have cleared it, where a page is what can be marked. */
+		if (page && page->blocks && space->attr_shift && number << JIT_PAGE_SHIFT < space->cells)
+			mark_code(space, number << JIT_PAGE_SHIFT, 1);
 	}
 }

@@ -29,7 +29,7 @@
 enum {
 	JIT_BLOCK_INSNS = 64,
 	JIT_CODE_CELLS = 4096,       /* at most, of a block: it lies on two pages */
-	JIT_CODE_BYTES = 64 << 20,
+	JIT_CODE_BYTES = 64 << 20,   /* and no more than that of records */
 	JIT_BLOCK_BYTES = 64 << 10,  /* room for one block's code */
 	JIT_JUMPS = 32768,           /* entries of the table of computed jumps */
 	JIT_PINS = 7,
@@ -77,6 +77,7 @@ struct JitBlock {
 	u32 insns;
 	u32 entry;               /* offset of its code */
 	bool cold;               /* nothing to compile: the cold engine runs its first instruction */
+	bool dirty;              /* its last instruction changes what the machine must look at: the cold engine's */
 	JitBlock *hash_next;
 	JitPageLink pages[2];    /* block NULL: it lies on one page */
 	JitExit *incoming;
@@ -107,7 +108,7 @@ struct Engine {
 	const JitTarget *target;
 	Engine *cold;
 	u8 *rw, *rx;             /* the same memory, mapped twice */
-	u64 counted;             /* bytes of code in *env.code_bytes */
+	u64 counted;             /* bytes of code and records in *env.code_bytes */
 	u32 used, start;         /* start: behind the common code */
 	u32 enter, leave, miss, evaluate; /* offsets of common code */
 	u64 (*evaluator)(u64 operation, u64 a, u64 b, u64 c); /* ir_eval; operation: op, width, arg_width (8 bits each),
@@ -158,7 +159,7 @@ bool jit_cache_init(Engine *engine);
 bool jit_cache_map(Engine *engine); /* the memory for code */
 void jit_cache_fini(Engine *engine);
 JitBlock *jit_cache_find(const Engine *engine, u64 pc, u64 context);
-bool jit_cache_add(Engine *engine, JitBlock *block);
+bool jit_cache_add(Engine *engine, Vcpu *vcpu, JitBlock *block);
 void jit_cache_invalidate(Engine *engine, Vcpu *vcpu, u64 address, u64 count);
 void jit_cache_flush(Engine *engine);
 void jit_cache_clear_jumps(Engine *engine);

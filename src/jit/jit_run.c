@@ -119,7 +119,7 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, JitBlo
 	Translation translation = {0};
 	JitBlock *block;
 	Status status;
-	u32 before;
+	u64 before;
 
 	arena_reset(&engine->arena);
 	status = engine->env.translate(engine->env.ctx, pc, context, JIT_BLOCK_INSNS, &engine->arena, &translation);
@@ -129,7 +129,7 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, JitBlo
 		*out = NULL;
 		return STATUS_OK;
 	}
-	if (engine->used > JIT_CODE_BYTES - JIT_BLOCK_BYTES)
+	if (engine->used > JIT_CODE_BYTES - JIT_BLOCK_BYTES || engine->blocks.total > JIT_CODE_BYTES)
 		jit_cache_flush(engine);
 	if (engine->env.code_bytes && *engine->env.code_bytes > JIT_CODE_BYTES && engine->env.drop_code)
 		engine->env.drop_code(engine->env.ctx);
@@ -141,13 +141,14 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, JitBlo
 	}
 	if (!settle_pins(engine, vcpu, translation.func))
 		return STATUS_NOMEM;
-	before = engine->used;
+	before = engine->used + engine->blocks.total;
 	block = ARENA_NEW(&engine->blocks, JitBlock);
 	if (!block)
 		return STATUS_NOMEM;
 	*block = (JitBlock){.pc = pc, .context = context, .cells = translation.code_cells, .insns = translation.insns,
 			    .first_exit = engine->exit_count};
-	block->cold = translation.dirty || translation.breakpoint;
+	block->cold = translation.breakpoint;
+	block->dirty = translation.dirty;
 	if (!block->cold) {
 		status = engine->target->compile(engine, block, translation.func);
 		if (engine->learned) {
@@ -160,11 +161,11 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, JitBlo
 		block->cold = status != STATUS_OK;
 	}
 	block->exit_count = engine->exit_count - block->first_exit;
-	if (engine->env.code_bytes)
-		*engine->env.code_bytes += engine->used - before;
-	engine->counted += engine->used - before;
-	if (!jit_cache_add(engine, block))
+	if (!jit_cache_add(engine, vcpu, block))
 		return STATUS_NOMEM;
+	if (engine->env.code_bytes)
+		*engine->env.code_bytes += engine->used + engine->blocks.total - before;
+	engine->counted += engine->used + engine->blocks.total - before;
 	engine->compiled_blocks++;
 	engine->compiled_insns += block->insns;
 	*out = block;

@@ -208,8 +208,10 @@ static bool supported(const X64Code *c, const IrIns *ins)
 	}
 	case IR_OP_FENCE:
 		return true;
-	case IR_OP_JMP: case IR_OP_BR: case IR_OP_GOTO: case IR_OP_RAISE: case IR_OP_ILLEGAL: case IR_OP_STOP:
-		return true; /* whoever raises or stops leaves for the cold engine first */
+	case IR_OP_JMP: case IR_OP_BR: case IR_OP_GOTO: case IR_OP_RAISE: case IR_OP_ILLEGAL:
+		return true; /* whoever raises leaves for the cold engine, and has changed nothing */
+	case IR_OP_STOP:
+		return false; /* that comes behind the PUTs */
 	default:
 		return !(ir_op_info[ins->op].effects & (IR_EFFECT_READ | IR_EFFECT_WRITE | IR_EFFECT_EXIT));
 	}
@@ -269,12 +271,13 @@ static void try_claim(X64Code *c, u32 at, u32 block_start)
 	u32 from;
 
 	if ((ref & IR_CONST_BIT) || c->engine->pin_of[put->aux] == JIT_NO_PIN || c->values[ref].claim ||
-	    c->func->ins[ref].op == IR_OP_GET || c->func->ins[ref].op == IR_OP_PARAM || ref < block_start ||
-	    c->func->ins[ref].width > 64)
+	    c->func->ins[ref].op == IR_OP_GET || c->func->ins[ref].op == IR_OP_PARAM)
 		return;
 	from = ref;
 	if (c->func->ins[ref].op == IR_OP_SX && c->values[ref].skip)
 		from = c->func->ins[ref].a; /* a LOAD gives it */
+	if (from < block_start)
+		return;
 	for (u32 i = from + 1; i < at; i++) {
 		const IrIns *ins = &c->func->ins[i];
 
@@ -493,7 +496,12 @@ static void check_access(X64Code *c, IrRef address, unsigned bytes, u8 mask, u8 
 	}
 	x64_mov(x, 64, X64_RCX, X64_RAX);
 	x64_shift_imm(x, X64_SHR, 64, X64_RCX, SPACE_PAGE_SHIFT);
-	x64_alu_imm(x, X64_CMP, 64, X64_RCX, (i32)c->engine->env.pages);
+	if (c->engine->env.pages <= 0x7FFFFFFF) {
+		x64_alu_imm(x, X64_CMP, 64, X64_RCX, (i32)c->engine->env.pages);
+	} else {
+		x64_mov_imm(x, X64_RDX, c->engine->env.pages);
+		x64_alu(x, X64_CMP, 64, X64_RCX, X64_RDX);
+	}
 	bail_if(c, X64_AE);
 	x64_load(x, 64, X64_RDX, x64_at(X64_RSP, AT_ATTR));
 	x64_load_zx(x, 8, X64_RCX, x64_at_index(X64_RDX, X64_RCX, 0, 0));
@@ -511,6 +519,8 @@ static void emit_load(X64Code *c, u32 at)
 
 	check_access(c, ins->a, ins->width / 8u, ATTR_PAGED_LOAD, ATTR_READ);
 	release(c, ins->a);
+	if (!c->values[into ? into : at].uses)
+		return; /* it may be made, that is all */
 	to = choose_place(c, into ? into : at);
 	if (into)
 		x64_load_sx(&c->x, ins->width, to, cell);
@@ -649,8 +659,7 @@ void x64_fix(X64Code *c, u8 *site, u32 block)
 		c->failed = true;
 		return;
 	}
-	c->fixes[c->fix_count].site = site;
-	c->fixes[c->fix_count++].block = block;
+	c->fixes[c->fix_count++] = (struct Fix){ site, block, c->number };
 }
 
 static void emit_goto(X64Code *c, const IrIns *ins)
@@ -767,7 +776,7 @@ static void emit_ins(X64Code *c, u32 next)
 	case IR_OP_JMP: emit_jump(c, ins, next); break;
 	case IR_OP_BR: emit_branch(c, ins, next); break;
 	case IR_OP_GOTO: emit_goto(c, ins); break;
-	case IR_OP_RAISE: case IR_OP_ILLEGAL: case IR_OP_STOP: case IR_OP_RET:
+	case IR_OP_RAISE: case IR_OP_ILLEGAL:
 		add_stub(c, x64_jmp(&c->x), bail(c));
 		break;
 	default:
@@ -783,6 +792,8 @@ static bool is_cold(const X64Code *c, u32 insn)
 {
 	bool stored = false;
 
+	if (c->block->dirty && c->number == c->block->insns - 1)
+		return true;
 	for (u32 i = insn + 1; i < c->func->ins_count && c->func->ins[i].op != IR_OP_INSN; i++) {
 		const IrIns *ins = &c->func->ins[i];
 
@@ -811,17 +822,12 @@ static bool find_blocks(X64Code *c)
 static void emit_block(X64Code *c)
 {
 	const IrFunc *func = c->func;
-	bool dead = false;
 
 	for (c->at = 0; c->at < func->ins_count && !c->failed && !c->unsupported; c->at++) {
 		u32 block = c->block_at[c->at], next = c->block_at[c->at + 1];
 
-		if (block != IR_NONE) {
-			c->labels[block] = c->x.at;
-			dead = false;
-		}
-		if (dead)
-			continue;
+		if (block != IR_NONE)
+			c->labels[block] = (struct Label){ c->x.at, c->number };
 		emit_ins(c, next);
 		if (func->ins[c->at].op == IR_OP_INSN && is_cold(c, c->at)) {
 			if (c->number == 0) {
@@ -829,7 +835,7 @@ static void emit_block(X64Code *c)
 				return;
 			}
 			add_stub(c, x64_jmp(&c->x), bail(c));
-			/* What follows in this block of the IR is never reached; nor is what only it leads to. */
+			/* What follows is not reached but through this instruction (compile looks whether that is so). */
 			return;
 		}
 		if (func->ins[c->at].op == IR_OP_INSN)
@@ -843,7 +849,7 @@ static Status compile(Engine *engine, JitBlock *block, const IrFunc *func)
 	JitExit *fuel;
 
 	c.values = ARENA_ARRAY(&engine->arena, Value, func->ins_count);
-	c.labels = ARENA_ARRAY(&engine->arena, u8 *, func->block_count);
+	c.labels = ARENA_ARRAY(&engine->arena, struct Label, func->block_count);
 	if (!c.values || !c.labels || !find_blocks(&c) || engine->arena.failed)
 		return STATUS_NOMEM;
 	c.x = (X64Buf){ engine->rw + engine->used, engine->rw + engine->used, engine->rw + engine->used + JIT_BLOCK_BYTES,
@@ -858,10 +864,13 @@ static Status compile(Engine *engine, JitBlock *block, const IrFunc *func)
 	emit_block(&c);
 	emit_stubs(&c);
 	for (u32 i = 0; i < c.fix_count && !c.x.full; i++) {
-		if (!c.labels[c.fixes[i].block])
+		const struct Label *label = &c.labels[c.fixes[i].block];
+
+		/* The instruction that runs is the last one that began before, wherever control comes from. */
+		if (!label->at || label->number != c.fixes[i].number)
 			c.unsupported = true;
 		else
-			x64_patch(c.fixes[i].site, c.labels[c.fixes[i].block]);
+			x64_patch(c.fixes[i].site, label->at);
 	}
 	if (c.failed || engine->arena.failed)
 		return STATUS_NOMEM;

@@ -52,8 +52,8 @@ typedef struct X64Code {
 	X64Buf x;
 	Value *values;
 	u32 *block_at;       /* per instruction: the IR block that begins there, or IR_NONE */
-	u8 **labels;         /* per IR block: where its code is, or NULL */
-	struct Fix { u8 *site; u32 block; } *fixes;
+	struct Label { u8 *at; u32 number; } *labels; /* per IR block: where its code is (or NULL), in which instruction */
+	struct Fix { u8 *site; u32 block, number; } *fixes;
 	u32 fix_count, fix_cap;
 	Stub *stubs;
 	u32 stub_count, stub_cap;

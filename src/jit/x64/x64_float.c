@@ -103,6 +103,18 @@ static u32 noted_flags(const X64Code *c, u32 put, u32 *get)
 	return flags;
 }
 
+/* Of those at `from` and between it and `to`. */
+static u32 last_use(const X64Code *c, IrRef ref, u32 from, u32 to)
+{
+	IrRef refs[16];
+
+	for (u32 i = to; i-- > from + 1;)
+		for (unsigned k = c->values[i].skip ? 0 : x64_operands(c->func, &c->func->ins[i], refs); k-- > 0;)
+			if (x64_resolve(c, refs[k]) == ref)
+				return i;
+	return from;
+}
+
 /* The flags are never computed: what was to live until then lives until the value is. */
 static void keep_until(X64Code *c, u32 flags, u32 value)
 {
@@ -113,7 +125,7 @@ static void keep_until(X64Code *c, u32 flags, u32 value)
 		IrRef ref = x64_resolve(c, refs[i]);
 
 		if (!(ref & IR_CONST_BIT) && c->values[ref].last == flags)
-			c->values[ref].last = value;
+			c->values[ref].last = last_use(c, ref, value, flags);
 	}
 }
 
@@ -149,8 +161,8 @@ static bool wants_flags(const X64Code *c, u32 at)
 		return !noted_flags(c, at, &get);
 	if (ins->op != IR_OP_GET)
 		return false;
-	for (u32 i = at + 1; i <= c->values[at].last; i++)
-		if (noted_flags(c, i, &get) && get == at)
+	for (u32 i = at + 1; c->values[at].uses == 1 && i < c->func->ins_count && c->func->ins[i].op != IR_OP_INSN; i++)
+		if (noted_flags(c, i, &get) && get == at && c->values[c->func->ins[i].a].uses == 1)
 			return false;
 	return c->values[at].uses != 0;
 }
