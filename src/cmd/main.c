@@ -3,8 +3,10 @@
  * husk: one program, many verbs. Everything about a verb (options, help, completion) stands in its own file; here is
  * only the list.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/opt.h"
 #include "cmd/say.h"
@@ -81,8 +83,20 @@ const Verb verb_help = {
 	.max_operands = 2,
 };
 
+/* Whoever closed a standard descriptor gets an error for it, as before, and not what we open next in its place: a
+ * folder as stdin, or a trace with the guest's output in it. False: that isn't possible. */
+static bool keep_standard_descriptors(void)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+			return false;
+	return true;
+}
+
 int main(int argc, char **argv)
 {
+	if (!keep_standard_descriptors())
+		return EXIT_HUSK;
 	/* A reader that goes away is told by write(), where the terminal can still be put back. */
 	signal(SIGPIPE, SIG_IGN);
 	if (argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0))

@@ -79,8 +79,13 @@ static bool get_size(void *ctx, u8 *size)
 void run_linux_terminal(Run *run, LinuxTerminal *terminal)
 {
 	*terminal = (LinuxTerminal){.ctx = run, .get_mode = get_mode, .set_mode = set_mode, .get_size = get_size};
-	for (u32 fd = 0; fd < 3; fd++)
+	for (u32 fd = 0; fd < 3; fd++) {
+		const int closed = fd == 0 ? O_WRONLY : O_RDONLY; /* as main() opens them then */
+
 		terminal->is_terminal |= (u32)(isatty((int)fd) == 1) << fd;
+		if (fd > 0 || !run->options->input)
+			terminal->is_closed |= (u32)((fcntl((int)fd, F_GETFL) & O_ACCMODE) == closed) << fd;
+	}
 }
 
 static void on_strace(void *ctx, const u8 *bytes, size_t len)

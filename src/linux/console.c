@@ -208,6 +208,8 @@ Status fds_open_console(Task *task)
 		u32 flags = console_is_terminal(task->kernel, i) ? O_RDWR : i ? O_WRONLY : O_RDONLY;
 		File *file;
 
+		if (task->kernel->terminal && (task->kernel->terminal->is_closed >> i & 1))
+			continue;
 		if (open_console(task->kernel, i, flags, &file) < 0 || fds_install(task, file, (i32)i, false) < 0)
 			return STATUS_NOMEM;
 	}

@@ -33,6 +33,7 @@ typedef struct LinuxMount {
 typedef struct LinuxTerminal {
 	void *ctx;
 	u32 is_terminal;
+	u32 is_closed; /* programs don't have these */
 	/* struct termios and winsize of Linux, as bytes (36, 8); false: no. */
 	bool (*get_mode)(void *ctx, u8 *termios);
 	bool (*set_mode)(void *ctx, const u8 *termios);
