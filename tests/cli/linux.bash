@@ -19,7 +19,7 @@ linux_program() {
 	run timeout 60 "$HUSK" run "$@" "$name"
 	[ "$code" = "$code_wanted" ] || fail "$name: exit code $code instead of $code_wanted"
 	[ "$out" = "$wanted" ] || fail "$name: $(diff <(printf '%s\n' "$wanted") <(printf '%s\n' "$out") | head -20)"
-	if grep -q 'qemu: the same' "$source" && command -v qemu-riscv64 >/dev/null; then
+	if grep -q 'qemu: the same' "$source"; then
 		run timeout 60 qemu-riscv64 "$name"
 		[ "$code" = "$code_wanted" ] && [ "$out" = "$wanted" ] ||
 			fail "$name: qemu differs: $(diff <(printf '%s\n' "$wanted") <(printf '%s\n' "$out") | head -20)"

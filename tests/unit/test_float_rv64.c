@@ -16,6 +16,7 @@
 #include "ir/ir_float.h"
 #include "machine/machine.h"
 #include "rv64/float_stream.h"
+#include "tools.h"
 
 typedef struct Operation {
 	IrOp op;
@@ -51,14 +52,6 @@ static u64 stream_of(unsigned number, unsigned mode)
 	return hash;
 }
 
-static bool have(const char *tool)
-{
-	char command[100];
-
-	snprintf(command, sizeof command, "command -v %s >/dev/null", tool);
-	return system(command) == 0;
-}
-
 static void other_emulator(void **state)
 {
 	char folder[] = "/tmp/float_rv64.XXXXXX", command[400], line[100];
@@ -66,8 +59,8 @@ static void other_emulator(void **state)
 	unsigned count = 0;
 
 	(void)state;
-	if (!have("riscv64-linux-gnu-gcc") || !have("qemu-riscv64"))
-		skip();
+	need_tool("riscv64-linux-gnu-gcc");
+	need_tool("qemu-riscv64");
 	assert_non_null(mkdtemp(folder));
 	snprintf(command, sizeof command,
 		 "riscv64-linux-gnu-gcc -O2 -march=rv64gc -static -nostdlib -ffreestanding -fno-builtin -DROUNDS=%llu -Isrc -Itests "

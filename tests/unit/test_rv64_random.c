@@ -27,6 +27,7 @@
 #include "guests/rv64/rv64.h"
 #include "machine/pages.h"
 #include "rv64/blocks.h"
+#include "tools.h"
 
 enum { BATCH = 20000, LONG = 4000, SHOWN = 20, SIG_ILL = 4, SIG_TRAP = 5, SIG_BUS = 7, SIG_SEGV = 11,
        QEMU_STACK = 0x40 /* in these 4 GiB qemu has its program's stack */ };
@@ -406,14 +407,6 @@ static void forget_addresses(BlockResult *here, BlockResult *there)
 			here->traps[i].address = 0;
 }
 
-static bool have(const char *tool)
-{
-	char command[100];
-
-	snprintf(command, sizeof command, "command -v %s >/dev/null", tool);
-	return system(command) == 0;
-}
-
 static void other_emulator(void **state)
 {
 	char folder[] = "/tmp/rv64_random.XXXXXX", command[600];
@@ -424,8 +417,8 @@ static void other_emulator(void **state)
 	Rig rig = {.icount = 0};
 
 	(void)state;
-	if (!have("riscv64-linux-gnu-gcc") || !have("qemu-riscv64"))
-		skip();
+	need_tool("riscv64-linux-gnu-gcc");
+	need_tool("qemu-riscv64");
 	assert_true(blocks && here && there);
 	assert_non_null(mkdtemp(folder));
 	snprintf(command, sizeof command,

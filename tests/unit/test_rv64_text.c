@@ -19,6 +19,7 @@
 #include "base/buf.h"
 #include "base/rng.h"
 #include "guests/rv64/rv64.h"
+#include "tools.h"
 
 enum { COUNT = 4000, BASE = 0x100000, MOST_BYTES = 8 << 20 };
 
@@ -35,14 +36,6 @@ static Isa *load_rv64(void)
 	diag_fini(diags);
 	free(diags);
 	return isa;
-}
-
-static bool have(const char *tool)
-{
-	char command[100];
-
-	snprintf(command, sizeof command, "command -v %s >/dev/null", tool);
-	return system(command) == 0;
 }
 
 /* Runs a command in the folder. */
@@ -173,8 +166,7 @@ static void gnu_assembler(void **state)
 	Isa *isa = load_rv64();
 
 	(void)state;
-	if (!have("riscv64-linux-gnu-gcc"))
-		skip();
+	need_tool("riscv64-linux-gnu-gcc");
 	there_and_back(isa, true);
 	there_and_back(isa, false);
 	isa_destroy(isa);
@@ -226,8 +218,7 @@ static void gnu_disassembler(void **state)
 	FILE *file;
 
 	(void)state;
-	if (!have("riscv64-linux-gnu-gcc"))
-		skip();
+	need_tool("riscv64-linux-gnu-gcc");
 	snprintf(path, sizeof path, "%s/program.c", folder);
 	file = fopen(path, "w");
 	assert_true(file && code);
