@@ -16,7 +16,6 @@
 enum { LABEL_REACH = 2048, MAX_CHANGED = 24 };
 
 #define BOLD "\033[1m"
-#define DIM "\033[2m"
 #define CYAN "\033[36m"
 #define YELLOW "\033[33m"
 #define PLAIN "\033[0m"

@@ -250,7 +250,6 @@ static int restore(Loaded *loaded)
 	status = machine_restore(loaded->machine, file->data.data, file->data.len);
 	if (status)
 		return failed(loaded, EXIT_NOT_RUNNABLE, "%s: %s", file->name, status_text(status));
-	loaded->restored = true;
 	return 0;
 }
 

@@ -87,7 +87,6 @@ typedef struct Loaded {
 	Machine *machine;     /* owned; load_machine made it */
 	LoadedFile *files;    /* owned */
 	u32 file_count;
-	bool restored;        /* a snapshot was among the files */
 	LoadName *names, *lines; /* in the arena; load_names fills them */
 	u32 name_count, name_cap, line_count, line_cap;
 	DiagList diags;

@@ -27,14 +27,15 @@ static u32 which(const File *file)
 	return (u32)(uintptr_t)file->data;
 }
 
-bool console_is_terminal(const Kernel *kernel, u32 descriptor)
+/* Is it a terminal, to those who ask by descriptor 0, 1, 2 of the first process? */
+static bool has_terminal(const Kernel *kernel, u32 descriptor)
 {
 	return kernel->terminal && kernel->terminal->is_terminal >> descriptor & 1;
 }
 
 static bool is_terminal(const File *file)
 {
-	return console_is_terminal(file->kernel, which(file));
+	return has_terminal(file->kernel, which(file));
 }
 
 static i64 console_read(File *file, Task *task, u8 *to, u64 len, u64 *offset)
@@ -197,7 +198,7 @@ static i64 open_console(Kernel *kernel, u32 descriptor, u32 flags, File **out)
 i64 console_open(Task *task, u32 flags, File **out)
 {
 	for (u32 i = 0; i < 3; i++)
-		if (console_is_terminal(task->kernel, i))
+		if (has_terminal(task->kernel, i))
 			return open_console(task->kernel, i == 0 ? 1 : i, flags, out);
 	return -ENXIO;
 }
@@ -205,7 +206,7 @@ i64 console_open(Task *task, u32 flags, File **out)
 Status fds_open_console(Task *task)
 {
 	for (u32 i = 0; i < 3; i++) {
-		u32 flags = console_is_terminal(task->kernel, i) ? O_RDWR : i ? O_WRONLY : O_RDONLY;
+		u32 flags = has_terminal(task->kernel, i) ? O_RDWR : i ? O_WRONLY : O_RDONLY;
 		File *file;
 
 		if (task->kernel->terminal && (task->kernel->terminal->is_closed >> i & 1))

@@ -219,8 +219,7 @@ static bool put_usage(Task *task, u64 address, const Process *child)
 {
 	u64 usage[18] = { 0 }, ns = process_cpu_time(child) + child->children_icount * LINUX_INSTRUCTION_NS;
 
-	usage[0] = ns / 1000000000;
-	usage[1] = ns % 1000000000 / 1000;
+	time_to_timeval(ns, usage);
 	return !address || user_write(task, address, usage, sizeof(usage));
 }
 

@@ -134,11 +134,6 @@ static u32 at_least_one(u64 count)
 	return (i32)count > 0 ? (u32)count : 1;
 }
 
-i64 futex_wake(Task *task, u64 address, u32 count)
-{
-	return wake(task->kernel, key_of(task, address, false), count, ~0u);
-}
-
 /* ---- Waiting ---- */
 
 /* 0: no timeout, and the call's deadline is ~0. */

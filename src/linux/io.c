@@ -32,7 +32,8 @@ static bool can_write(const File *file)
 	return (file->flags & O_ACCMODE) != O_RDONLY;
 }
 
-i64 file_read_vector(Task *task, File *file, const Vector *vector, u64 *offset)
+/* As readv and writev, but without waiting: -EAGAIN. *offset moves on. */
+static i64 read_vector(Task *task, File *file, const Vector *vector, u64 *offset)
 {
 	u64 limit = file->ops->whole ? MESSAGE_MAX : CHUNK, done = 0;
 
@@ -79,7 +80,9 @@ i64 file_write_room(Task *task, File *file, u64 len, u64 *offset)
 	return (i64)(len < limit - *offset ? len : limit - *offset);
 }
 
-i64 file_write_vector(Task *task, File *file, const Vector *vector, u64 done, u64 *offset, bool *full)
+/* `done`: bytes of the vector that an earlier try has written; the result counts them. *full: it would take more later.
+ * Raises SIGPIPE. */
+static i64 write_vector(Task *task, File *file, const Vector *vector, u64 done, u64 *offset, bool *full)
 {
 	u64 limit = file->ops->whole ? MESSAGE_MAX : CHUNK;
 	bool cut = false;
@@ -137,7 +140,7 @@ static i64 read_call(Task *task, u64 fd, const Vector *vector, u64 offset, bool 
 
 	if (result < 0)
 		return result;
-	result = file_read_vector(task, file, vector, offset == NO_OFFSET ? &file->position : &offset);
+	result = read_vector(task, file, vector, offset == NO_OFFSET ? &file->position : &offset);
 	return result == -EAGAIN && waits ? file_wait(task, file, POLLIN) : result;
 }
 
@@ -149,7 +152,7 @@ static i64 write_call(Task *task, u64 fd, const Vector *vector, u64 offset, bool
 
 	if (result < 0)
 		return result;
-	result = file_write_vector(task, file, vector, (u64)task->call.progress,
+	result = write_vector(task, file, vector, (u64)task->call.progress,
 				   offset == NO_OFFSET ? &file->position : &offset, &full);
 	if (!full || !waits)
 		return result;

@@ -16,7 +16,7 @@
 #include "linux/syscalls.h"
 #include "linux/timers.h"
 
-enum { NS = 1000000000, TIMER_LIMIT = 256, OVERRUN_MAX = 0x7FFFFFFF };
+enum { TIMER_LIMIT = 256, OVERRUN_MAX = 0x7FFFFFFF };
 enum { REAL = 0, VIRTUAL = 1, PROF = 2 };
 
 typedef struct PosixTimer PosixTimer;
@@ -98,9 +98,9 @@ static bool read_timeval(Task *task, u64 address, u64 *ns)
 	*ns = ~(u64)0;
 	if (value[0] < 0 || value[1] < 0 || value[1] >= 1000000)
 		return true;
-	if (value[0] > INT64_MAX / NS - 1)
-		value[0] = INT64_MAX / NS - 1;
-	*ns = (u64)value[0] * NS + (u64)value[1] * 1000;
+	if (value[0] > INT64_MAX / NS_IN_SECOND - 1)
+		value[0] = INT64_MAX / NS_IN_SECOND - 1;
+	*ns = (u64)value[0] * NS_IN_SECOND + (u64)value[1] * 1000;
 	return true;
 }
 
@@ -110,10 +110,8 @@ static i64 put_itimer(Task *task, u64 address, u64 interval, u64 left)
 
 	if (left && left < 1000)
 		left = 1000;
-	value[0] = interval / NS;
-	value[1] = interval % NS / 1000;
-	value[2] = left / NS;
-	value[3] = left % NS / 1000;
+	time_to_timeval(interval, &value[0]);
+	time_to_timeval(left, &value[2]);
 	return user_write(task, address, value, sizeof(value)) ? 0 : -EFAULT;
 }
 
@@ -362,7 +360,7 @@ static void check_posix(Process *process)
 static void check_limit(Process *process, u64 cpu)
 {
 	const u64 *limit = process->limits[RLIMIT_CPU];
-	u64 seconds = cpu / NS;
+	u64 seconds = cpu / NS_IN_SECOND;
 	struct Timers *timers;
 
 	if (seconds >= limit[1]) {

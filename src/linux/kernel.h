@@ -241,6 +241,24 @@ void kernel_random(Kernel *kernel, void *to, size_t len); /* as the machine's se
 bool kernel_watch_host(Kernel *kernel, int fd, short events, WaitQueue *queue);
 const Syscall *kernel_syscall(u64 number);
 
+/* ---- Times are ns; signed where files have them, which may be older than 1970 ---- */
+enum { NS_IN_SECOND = 1000000000 };
+
+static inline void time_to_timeval(u64 ns, u64 value[2])
+{
+	value[0] = ns / NS_IN_SECOND;
+	value[1] = ns % NS_IN_SECOND / 1000;
+}
+
+/* Seconds, and the ns above them. */
+static inline i64 time_to_seconds(u64 time, u32 *rest)
+{
+	i64 ns = (i64)time, left = ns % NS_IN_SECOND;
+
+	*rest = (u32)(left < 0 ? left + NS_IN_SECOND : left);
+	return ns / NS_IN_SECOND - (left < 0);
+}
+
 /* ---- user.c: the memory of the program that calls ---- */
 bool user_read(Task *task, u64 address, void *to, u64 len);
 bool user_write(Task *task, u64 address, const void *from, u64 len);
@@ -257,7 +275,6 @@ void strace_enter(Task *task);              /* before the call's first try */
 void strace_leave(Task *task, i64 result);  /* as Linux would see it */
 void strace_signal(Task *task, const SignalInfo *info);
 void strace_exit(const Task *task, i32 code, i32 signal);
-void strace_idle(Kernel *kernel);           /* nobody can run: show what was begun */
 void strace_close(Kernel *kernel);
 
 #endif

@@ -146,38 +146,6 @@ Status linux_configure(Machine *machine, const LinuxConfig *config, DiagList *di
 	return status ? status : inet_add_files(kernel);
 }
 
-static i64 read_all(File *file, Buf *out)
-{
-	u64 offset = 0;
-	i64 got;
-
-	if (!file->ops->read)
-		return -EINVAL;
-	do {
-		if (!buf_reserve(out, CHUNK))
-			return -ENOMEM;
-		got = file->ops->read(file, NULL, out->data + out->len, CHUNK, &offset);
-		if (got > 0)
-			out->len += (u64)got;
-	} while (got > 0);
-	return got;
-}
-
-Status linux_read_file(Machine *machine, const char *path, Buf *out)
-{
-	Kernel *kernel = kernel_of(machine);
-	File *file;
-	i64 error = kernel && kernel->vfs ? vfs_open_kernel(kernel, path, &file) : -ENOENT;
-
-	if (error)
-		return error == -ENOMEM ? STATUS_NOMEM : STATUS_NOT_FOUND;
-	error = read_all(file, out);
-	file_put(file);
-	if (buf_reserve(out, 1))
-		out->data[out->len] = 0;
-	return error == -ENOMEM ? STATUS_NOMEM : error ? STATUS_IO : STATUS_OK;
-}
-
 /* ---- Hooks ---- */
 
 /* fence.i. Without a process there is no memory that is shared. */

@@ -87,8 +87,6 @@ int linux_end_signal(const Machine *machine);
 bool linux_end_place(const Machine *machine, u64 *pc, u64 *address);
 /* What a program was refused last ("memory limit of 32 MiB reached"), or NULL. Borrowed. */
 const char *linux_denied(const Machine *machine);
-/* A path in the guest that the root knows: for finding the program. STATUS_OK and the bytes of the file. */
-Status linux_read_file(Machine *machine, const char *path, Buf *out);
 
 /* How many bytes of console input a program waits for at most (a read; for poll and its like: 1). 0: nobody waits, and
  * the driver should read nothing: what nobody reads stays with whoever runs next on the same terminal or pipe. */

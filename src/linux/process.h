@@ -41,7 +41,6 @@ u64 process_cpu_time(const Process *process);
 u64 task_cpu_time(const Task *task);
 
 /* futex.c */
-i64 futex_wake(Task *task, u64 address, u32 count); /* private or shared, as the page is */
 void futex_cancel(Task *task);                      /* it waits no more */
 void futex_exit(Task *task);                        /* robust list, clear_tid */
 void futexes_destroy(Kernel *kernel);

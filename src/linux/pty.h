@@ -30,8 +30,6 @@ typedef struct Pty {
 	i32 session, foreground; /* whose controlling terminal it is; 0: nobody's */
 } Pty;
 
-/* c_iflag, c_oflag, c_cflag, c_lflag: 0 .. 3; and the special characters. */
-u32 pty_flags(const Pty *pty, u32 which);
 u8 pty_character(const Pty *pty, u32 which);
 bool pty_is_canonical(const Pty *pty);
 

@@ -12,7 +12,8 @@
 enum { INPUT, OUTPUT, CONTROL, LOCAL };
 enum { CHARACTERS_AT = 17 };
 
-u32 pty_flags(const Pty *pty, u32 which)
+/* c_iflag, c_oflag, c_cflag, c_lflag: 0 .. 3. */
+static u32 mode(const Pty *pty, u32 which)
 {
 	u32 flags;
 
@@ -27,7 +28,7 @@ u8 pty_character(const Pty *pty, u32 which)
 
 static bool local(const Pty *pty, u32 flag)
 {
-	return pty_flags(pty, LOCAL) & flag;
+	return mode(pty, LOCAL) & flag;
 }
 
 bool pty_is_canonical(const Pty *pty)
@@ -39,7 +40,7 @@ bool pty_is_canonical(const Pty *pty)
 
 static bool print_byte(Pty *pty, u8 byte)
 {
-	u32 flags = pty_flags(pty, OUTPUT);
+	u32 flags = mode(pty, OUTPUT);
 	u8 both[2] = { '\r', '\n' };
 
 	if (byte == '\n' && flags & OPOST && flags & ONLCR) {
@@ -115,7 +116,7 @@ static void erase_one(Pty *pty)
 		return;
 	do { /* all bytes of a character of UTF-8 */
 		gone = pty->line[--pty->line_len];
-	} while (pty_flags(pty, INPUT) & IUTF8 && (gone & 0xC0) == 0x80 && pty->line_len);
+	} while (mode(pty, INPUT) & IUTF8 && (gone & 0xC0) == 0x80 && pty->line_len);
 	if (!local(pty, ECHO) || !local(pty, ECHOE))
 		return;
 	for (u32 i = gone < 32 && gone != '\t' && local(pty, ECHOCTL) ? 2 : 1; i; i--) {
@@ -177,7 +178,7 @@ static bool type_canonical(Pty *pty, u8 byte)
 
 static bool type_byte(Pty *pty, u8 byte)
 {
-	u32 flags = pty_flags(pty, INPUT);
+	u32 flags = mode(pty, INPUT);
 
 	if (flags & ISTRIP)
 		byte &= 0x7F;

@@ -13,8 +13,6 @@
 #include "linux/signal.h"
 #include "linux/syscalls.h"
 
-enum { NS = 1000000000 };
-
 /* ---- Limits ---- */
 
 static i64 set_limit(Process *process, u32 which, const u64 *wanted)
@@ -80,8 +78,7 @@ i64 sys_getrusage(Task *task, const u64 *a)
 	case RUSAGE_THREAD: ns = task_cpu_time(task); break;
 	default: return -EINVAL;
 	}
-	usage[0] = ns / NS;
-	usage[1] = ns % NS / 1000;
+	time_to_timeval(ns, usage);
 	usage[4] = (i32)a[0] == RUSAGE_CHILDREN ? 0 : mm_bytes_present(process->mm) / 1024; /* ru_maxrss */
 	return user_write(task, a[1], usage, sizeof(usage)) ? 0 : -EFAULT;
 }
@@ -94,7 +91,7 @@ i64 sys_sysinfo(Task *task, const u64 *a)
 		u32 pad2;
 		u64 high, high_free;
 		u32 unit, pad3;
-	} info = { .uptime = kernel_now(task->kernel) / NS, .unit = 1 };
+	} info = { .uptime = kernel_now(task->kernel) / NS_IN_SECOND, .unit = 1 };
 	MachineStats stats;
 
 	machine_stats(task->kernel->machine, &stats);

@@ -139,7 +139,7 @@ void signal_queue_drop(SignalQueue *queue, u64 set)
 }
 
 /* Faults first, then by number; of one number in order of arrival. */
-bool signal_dequeue(SignalQueue *queue, u64 set, SignalInfo *out)
+static bool dequeue(SignalQueue *queue, u64 set, SignalInfo *out)
 {
 	const u64 faults = signal_bit(SIGSEGV) | signal_bit(SIGBUS) | signal_bit(SIGILL) | signal_bit(SIGTRAP) |
 			   signal_bit(SIGFPE) | signal_bit(SIGSYS);
@@ -160,7 +160,7 @@ bool signal_dequeue(SignalQueue *queue, u64 set, SignalInfo *out)
 
 bool signal_take(Task *task, u64 set, SignalInfo *out)
 {
-	return signal_dequeue(&task->pending, set, out) || signal_dequeue(&task->process->pending, set, out);
+	return dequeue(&task->pending, set, out) || dequeue(&task->process->pending, set, out);
 }
 
 /* ---- Sending ---- */

@@ -41,8 +41,6 @@ static inline u64 signal_bit(i32 number)
 u64 signal_unblockable(void);  /* SIGKILL, SIGSTOP */
 bool signal_stops(i32 number); /* by default */
 void signal_queue_drop(SignalQueue *queue, u64 set);
-/* Out of the task's queue, else of the process's; false: none in the set. */
-bool signal_dequeue(SignalQueue *queue, u64 set, SignalInfo *out);
 bool signal_is_on_stack(const AltStack *stack, u64 sp);
 
 #endif

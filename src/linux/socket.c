@@ -421,8 +421,9 @@ static void put_number(u8 *value, u32 *len, u32 number)
 
 static void put_timeout(u8 *value, u32 *len, u64 ns)
 {
-	const u64 time[2] = { ns / 1000000000, ns % 1000000000 / 1000 };
+	u64 time[2];
 
+	time_to_timeval(ns, time);
 	memcpy(value, time, sizeof(time));
 	*len = sizeof(time);
 }

@@ -85,12 +85,6 @@ static Strace *begin_line(const Task *task)
 	return strace;
 }
 
-void strace_idle(Kernel *kernel)
-{
-	if (kernel->strace)
-		write_out(kernel, kernel->strace);
-}
-
 /* The mode of open: only when a file may be made. */
 static bool is_absent(const Syscall *call, const u64 *args, unsigned i)
 {

@@ -84,11 +84,6 @@ i64 window_open(Task *task, const Vector *vector, u64 from, u64 limit, u8 access
 void window_close(Task *task, const Vector *vector, u64 from, Window *window, u64 written);
 
 /* ---- io.c ---- */
-/* As readv and writev, but without waiting: -EAGAIN. *offset moves on. */
-i64 file_read_vector(Task *task, File *file, const Vector *vector, u64 *offset);
-/* `done`: bytes of the vector that an earlier try has written; the result counts them. *full: it would take more later.
- * Raises SIGPIPE. */
-i64 file_write_vector(Task *task, File *file, const Vector *vector, u64 done, u64 *offset, bool *full);
 /* RLIMIT_FSIZE and O_APPEND: bytes that may be written at *offset, or -EFBIG (and SIGXFSZ). */
 i64 file_write_room(Task *task, File *file, u64 len, u64 *offset);
 

@@ -15,7 +15,7 @@
 #include "linux/syscalls.h"
 #include "linux/timers.h"
 
-enum { NS = 1000000000, TICK = 10000000 /* USER_HZ = 100 */ };
+enum { TICK = 10000000 /* USER_HZ = 100 */ };
 
 static u64 add_ns(u64 a, u64 b)
 {
@@ -138,8 +138,9 @@ i64 sys_adjtimex(Task *task, const u64 *a)
 
 i64 sys_gettimeofday(Task *task, const u64 *a)
 {
-	u64 ns = kernel_real_time(task->kernel), value[2] = { ns / NS, ns % NS / 1000 }, zone = 0;
+	u64 value[2], zone = 0;
 
+	time_to_timeval(kernel_real_time(task->kernel), value);
 	if (a[0] && !user_write(task, a[0], value, sizeof(value)))
 		return -EFAULT;
 	return !a[1] || user_write(task, a[1], &zone, sizeof(zone)) ? 0 : -EFAULT;

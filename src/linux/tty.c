@@ -23,6 +23,14 @@ enum { GET_MODE_2 = 0x802C542A, SET_MODE_2 = 0x402C542B /* and the next two */ }
 
 enum { SPEED_38400 = 15 }; /* B38400, as c_cflag has it */
 
+/* The two behind struct termios. */
+static void set_speeds(u8 *termios)
+{
+	const u32 speeds[2] = { 38400, 38400 };
+
+	memcpy(termios + TERMIOS_SIZE, speeds, sizeof(speeds));
+}
+
 void tty_default_mode(u8 *termios)
 {
 	static const u8 characters[19] = {
@@ -38,14 +46,7 @@ void tty_default_mode(u8 *termios)
 	memset(termios, 0, TERMIOS2_SIZE);
 	memcpy(termios, flags, sizeof(flags));
 	memcpy(termios + 17, characters, sizeof(characters));
-	tty_set_speeds(termios);
-}
-
-void tty_set_speeds(u8 *termios)
-{
-	const u32 speeds[2] = { 38400, 38400 };
-
-	memcpy(termios + TERMIOS_SIZE, speeds, sizeof(speeds));
+	set_speeds(termios);
 }
 
 /* ---- Job control ---- */
@@ -144,7 +145,7 @@ static void get_mode(const LinuxTerminal *terminal, u8 *termios)
 	tty_default_mode(termios);
 	if (terminal->get_mode)
 		terminal->get_mode(terminal->ctx, termios);
-	tty_set_speeds(termios);
+	set_speeds(termios);
 }
 
 static void drop_input(Machine *machine)

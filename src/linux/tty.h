@@ -13,8 +13,6 @@ enum { TERMIOS_SIZE = 36, TERMIOS2_SIZE = 44, WINSIZE_SIZE = 8 };
 i64 tty_open(Task *task, u32 flags, File **out);
 i64 console_open(Task *task, u32 flags, File **out);
 
-/* Is it a terminal, to those who ask by descriptor 0, 1, 2 of the first process? */
-bool console_is_terminal(const Kernel *kernel, u32 descriptor);
 /* The console is the terminal of the task's session. */
 bool tty_has_console(const Task *task);
 /* pty.c: the pseudo-terminal that is. -ENXIO: none. */
@@ -30,8 +28,7 @@ i64 tty_may_read(Task *task, i32 foreground);
 i64 tty_may_change(Task *task, i32 foreground);
 i64 tty_set_foreground(Task *task, u64 argument, i32 *foreground); /* TIOCSPGRP */
 void tty_signal_group(Kernel *kernel, i32 group, i32 number);
-/* struct termios2 of a terminal that nobody has set; and the two speeds behind struct termios. */
+/* struct termios2 of a terminal that nobody has set. */
 void tty_default_mode(u8 *termios);
-void tty_set_speeds(u8 *termios);
 
 #endif

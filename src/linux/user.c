@@ -6,8 +6,6 @@
 
 #include "linux/mm.h"
 
-enum { NS = 1000000000 };
-
 bool user_read(Task *task, u64 address, void *to, u64 len)
 {
 	Mm *mm = task->process->mm;
@@ -56,18 +54,18 @@ bool user_timespec(Task *task, u64 address, u64 *ns)
 	if (!user_read(task, address, spec, sizeof(spec)))
 		return false;
 	*ns = ~(u64)0;
-	if (spec[0] < 0 || spec[1] < 0 || spec[1] >= NS)
+	if (spec[0] < 0 || spec[1] < 0 || spec[1] >= NS_IN_SECOND)
 		return true;
 	/* Times beyond 292 years are that. */
-	if (__builtin_mul_overflow((u64)spec[0], (u64)NS, ns) || *ns >= (u64)INT64_MAX - NS)
-		*ns = (u64)INT64_MAX - NS;
+	if (__builtin_mul_overflow((u64)spec[0], (u64)NS_IN_SECOND, ns) || *ns >= (u64)INT64_MAX - NS_IN_SECOND)
+		*ns = (u64)INT64_MAX - NS_IN_SECOND;
 	*ns += (u64)spec[1];
 	return true;
 }
 
 bool user_put_timespec(Task *task, u64 address, u64 ns)
 {
-	u64 spec[2] = { ns / NS, ns % NS };
+	u64 spec[2] = { ns / NS_IN_SECOND, ns % NS_IN_SECOND };
 
 	return user_write(task, address, spec, sizeof(spec));
 }

@@ -9,11 +9,6 @@
 
 #include "linux/vfs_private.h"
 
-void vfs_fs_get(VfsFs *fs)
-{
-	fs->refs++;
-}
-
 void vfs_fs_put(VfsFs *fs)
 {
 	if (!--fs->refs)
@@ -23,7 +18,7 @@ void vfs_fs_put(VfsFs *fs)
 void vfs_node_init(VfsNode *node, const VfsNodeOps *ops, VfsFs *fs, u32 type)
 {
 	*node = (VfsNode){.ops = ops, .fs = fs, .refs = 1, .type = type & LX_S_IFMT};
-	vfs_fs_get(fs);
+	fs->refs++;
 }
 
 VfsNode *vfs_node_get(VfsNode *node)
@@ -59,7 +54,8 @@ void vfs_discharge(Kernel *kernel, u64 bytes)
 
 /* ---- Mounts ---- */
 
-i64 vfs_mount(Vfs *vfs, VfsFs *fs, VfsNode *root_node, VfsPlace *on, const char *source, bool read_only)
+/* The reference of root_node is taken over. `on` NULL: the root of all. */
+static i64 mount_on(Vfs *vfs, VfsFs *fs, VfsNode *root_node, VfsPlace *on, const char *source, bool read_only)
 {
 	VfsMount *mount = calloc(1, sizeof(*mount));
 
@@ -76,7 +72,7 @@ i64 vfs_mount(Vfs *vfs, VfsFs *fs, VfsNode *root_node, VfsPlace *on, const char 
 		free(mount);
 		return -ENOMEM;
 	}
-	vfs_fs_get(fs);
+	fs->refs++;
 	if (on) {
 		mount->on = vfs_place_get(on);
 		on->covered = mount;
@@ -104,7 +100,7 @@ i64 vfs_cover(Kernel *kernel, VfsPlace *dir, const char *name, u32 mode, VfsNode
 	error = root->ops->nameless(root, &what, &node);
 	place = error ? NULL : vfs_place_new(kernel->vfs, dir, name, node, dir->mount);
 	if (place) {
-		error = vfs_mount(kernel->vfs, root->fs, vfs_node_get(node), place, name, false);
+		error = mount_on(kernel->vfs, root->fs, vfs_node_get(node), place, name, false);
 		vfs_place_put(place);
 	} else if (!error) {
 		error = -ENOMEM;
@@ -175,7 +171,7 @@ static i64 configure_own(Kernel *kernel, const char *path, const char *type, u32
 	if (!error && !kernel->vfs->memory && root->ops->nameless)
 		kernel->vfs->memory = vfs_node_get(root);
 	if (!error)
-		error = vfs_mount(kernel->vfs, root->fs, root, on, type, false);
+		error = mount_on(kernel->vfs, root->fs, root, on, type, false);
 	vfs_place_put(on);
 	return error;
 }
@@ -209,7 +205,7 @@ static i64 configure_root(Kernel *kernel, const LinuxConfig *config, DiagList *d
 		vfs_node_put(root);
 		return error;
 	}
-	return vfs_mount(kernel->vfs, root->fs, root, NULL, config->root ? "overlay" : "root", false);
+	return mount_on(kernel->vfs, root->fs, root, NULL, config->root ? "overlay" : "root", false);
 }
 
 static i64 configure_mount(Kernel *kernel, const LinuxMount *mount, DiagList *diags)
@@ -246,7 +242,7 @@ static i64 configure_mount(Kernel *kernel, const LinuxMount *mount, DiagList *di
 		vfs_node_put(root);
 	} else {
 		root->fs->read_only = mount->read_only;
-		error = vfs_mount(kernel->vfs, root->fs, root, on, mount->guest, mount->read_only);
+		error = mount_on(kernel->vfs, root->fs, root, on, mount->guest, mount->read_only);
 	}
 	vfs_place_put(on);
 	return error;

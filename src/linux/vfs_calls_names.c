@@ -438,7 +438,7 @@ i64 sys_fchown(Task *task, const u64 *a)
 /* One of the two times of utimensat. */
 static i64 read_time(Task *task, u64 address, u32 what, VfsChange *change, u64 *time, bool *given)
 {
-	enum { TIME_NOW = 0x3FFFFFFF, TIME_OMIT = 0x3FFFFFFE, SECOND = 1000000000 };
+	enum { TIME_NOW = 0x3FFFFFFF, TIME_OMIT = 0x3FFFFFFE };
 	i64 pair[2] = {0, TIME_NOW};
 
 	if (address && !user_read(task, address, pair, sizeof(pair)))
@@ -448,13 +448,13 @@ static i64 read_time(Task *task, u64 address, u32 what, VfsChange *change, u64 *
 	if (pair[1] == TIME_NOW) {
 		*time = kernel_real_time(task->kernel);
 	} else {
-		if (pair[1] < 0 || pair[1] >= SECOND)
+		if (pair[1] < 0 || pair[1] >= NS_IN_SECOND)
 			return -EINVAL;
-		if (pair[0] > INT64_MAX / SECOND - 1)
-			pair[0] = INT64_MAX / SECOND - 1;
-		if (pair[0] < INT64_MIN / SECOND + 1)
-			pair[0] = INT64_MIN / SECOND + 1;
-		*time = (u64)(pair[0] * SECOND + pair[1]);
+		if (pair[0] > INT64_MAX / NS_IN_SECOND - 1)
+			pair[0] = INT64_MAX / NS_IN_SECOND - 1;
+		if (pair[0] < INT64_MIN / NS_IN_SECOND + 1)
+			pair[0] = INT64_MIN / NS_IN_SECOND + 1;
+		*time = (u64)(pair[0] * NS_IN_SECOND + pair[1]);
 		*given = true;
 	}
 	change->what |= what;

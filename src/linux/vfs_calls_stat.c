@@ -9,8 +9,6 @@
 #include "linux/syscalls.h"
 #include "linux/vfs_calls.h"
 
-enum { NANOSECONDS = 1000000000 };
-
 static void put32(u8 *to, u32 value)
 {
 	memcpy(to, &value, 4);
@@ -19,19 +17,6 @@ static void put32(u8 *to, u32 value)
 static void put64(u8 *to, u64 value)
 {
 	memcpy(to, &value, 8);
-}
-
-/* Seconds and the rest; before 1970 the rest counts upwards, too. */
-static i64 seconds_of(u64 time, u32 *rest)
-{
-	i64 ns = (i64)time, seconds = ns / NANOSECONDS, left = ns % NANOSECONDS;
-
-	if (left < 0) {
-		left += NANOSECONDS;
-		seconds--;
-	}
-	*rest = (u32)left;
-	return seconds;
 }
 
 static u64 put_device(u64 device)
@@ -59,7 +44,7 @@ static i64 write_stat(Task *task, u64 address, const FileStat *stat)
 	for (u32 i = 0; i < 3; i++) {
 		u32 rest;
 
-		put64(text + 72 + 16 * i, (u64)seconds_of(times[i], &rest));
+		put64(text + 72 + 16 * i, (u64)time_to_seconds(times[i], &rest));
 		put64(text + 80 + 16 * i, rest);
 	}
 	return user_write(task, address, text, sizeof(text)) ? 0 : -EFAULT;
@@ -154,7 +139,7 @@ i64 sys_statx(Task *task, const u64 *a)
 		u64 time = i == 0 ? stat.atime : i == 1 ? stat.btime : i == 2 ? stat.ctime : stat.mtime;
 		u32 rest;
 
-		put64(text + 64 + 16 * i, (u64)seconds_of(time, &rest));
+		put64(text + 64 + 16 * i, (u64)time_to_seconds(time, &rest));
 		put32(text + 72 + 16 * i, rest);
 	}
 	put32(text + 128, (u32)(stat.special >> 8));

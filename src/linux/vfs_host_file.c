@@ -22,7 +22,7 @@ static i64 host_error(void)
 
 static u64 host_time(struct timespec time)
 {
-	return (u64)time.tv_sec * 1000000000u + (u64)time.tv_nsec;
+	return (u64)time.tv_sec * NS_IN_SECOND + (u64)time.tv_nsec;
 }
 
 static i64 host_status(HostNode *node, struct stat *stat)
@@ -147,15 +147,10 @@ static i64 change_owner(HostNode *node, const VfsChange *change)
 
 static struct timespec time_of(bool given, u64 time)
 {
-	i64 ns = (i64)time, seconds = ns / 1000000000, rest = ns % 1000000000;
+	u32 rest;
+	i64 seconds = time_to_seconds(time, &rest);
 
-	if (!given)
-		return (struct timespec){.tv_nsec = UTIME_OMIT};
-	if (rest < 0) {
-		rest += 1000000000;
-		seconds--;
-	}
-	return (struct timespec){.tv_sec = seconds, .tv_nsec = rest};
+	return given ? (struct timespec){.tv_sec = seconds, .tv_nsec = rest} : (struct timespec){.tv_nsec = UTIME_OMIT};
 }
 
 i64 host_change(VfsNode *base, const VfsChange *change)

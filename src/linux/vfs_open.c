@@ -278,7 +278,7 @@ typedef struct Dirent { /* struct linux_dirent64 */
 	u8 type;
 } Dirent;
 
-u8 vfs_dirent_type(u32 mode)
+static u8 dirent_type(u32 mode)
 {
 	return (u8)((mode & LX_S_IFMT) >> 12);
 }
@@ -286,7 +286,7 @@ u8 vfs_dirent_type(u32 mode)
 bool vfs_list_add(VfsList *list, const char *name, size_t len, u64 inode, u32 type, u64 next)
 {
 	u64 size = (offsetof(Dirent, type) + 1 + len + 1 + 7) & ~(u64)7;
-	Dirent entry = {.inode = inode, .next = next, .len = (u16)size, .type = vfs_dirent_type(type)};
+	Dirent entry = {.inode = inode, .next = next, .len = (u16)size, .type = dirent_type(type)};
 
 	if (len > NAME_LIMIT || size > list->len - list->used) {
 		list->full = true;

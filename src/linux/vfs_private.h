@@ -182,15 +182,12 @@ struct FsState {
 };
 
 /* ---- vfs.c ---- */
-void vfs_fs_get(VfsFs *fs);
 void vfs_fs_put(VfsFs *fs);
 void vfs_node_init(VfsNode *node, const VfsNodeOps *ops, VfsFs *fs, u32 type); /* refs 1 */
 VfsNode *vfs_node_get(VfsNode *node);
 void vfs_node_put(VfsNode *node);
 bool vfs_charge(Kernel *kernel, u64 bytes); /* false: ENOSPC */
 void vfs_discharge(Kernel *kernel, u64 bytes);
-/* Mounts; the reference of root_node is taken over. `on` NULL: the root of all. */
-i64 vfs_mount(Vfs *vfs, VfsFs *fs, VfsNode *root_node, VfsPlace *on, const char *source, bool read_only);
 
 /* Something of our own in a folder that must stay as it is (the host's): a mount on a name that only the tree knows. mode:
  * of the folder or file that it is. */
@@ -229,8 +226,6 @@ typedef struct VfsWalk {
 } VfsWalk;
 /* Goes to the last name of a path. Always call vfs_walk_end. */
 i64 vfs_walk_begin(VfsWalk *walk, Task *task, i32 dirfd, const char *path, u32 flags);
-/* The last name was found to be this link: goes on through it. */
-i64 vfs_walk_through(VfsWalk *walk, VfsPlace *link);
 void vfs_walk_end(VfsWalk *walk);
 /* The place of the last name; links followed if WALK_FOLLOW. */
 i64 vfs_walk_last(VfsWalk *walk, VfsPlace **out);
@@ -253,7 +248,6 @@ bool vfs_is_path_only(const File *file);
 bool vfs_list_add(VfsList *list, const char *name, size_t len, u64 inode, u32 type, u64 next);
 /* "." and ".." at cookies 0 and 1. */
 bool vfs_list_dots(VfsList *list, u64 *cookie);
-u8 vfs_dirent_type(u32 mode);
 VfsNode *vfs_file_node(const File *file); /* NULL: it has none */
 
 /* ---- vfs_shared.c: memory that maps of a file share ---- */

@@ -4,7 +4,7 @@
  */
 #include "linux/vfs_proc.h"
 
-enum { NS_IN_TICK = 10000000, NS = 1000000000 };
+enum { NS_IN_TICK = 10000000 };
 
 #define RELEASE "6.12.0-husk"
 
@@ -58,9 +58,9 @@ void proc_uptime(const ProcSubject *subject, Buf *out)
 		busy += process_cpu_time(process);
 	if (busy > now)
 		busy = now;
-	buf_printf(out, "%llu.%02llu %llu.%02llu\n", (unsigned long long)(now / NS),
-		   (unsigned long long)(now % NS / NS_IN_TICK), (unsigned long long)((now - busy) / NS),
-		   (unsigned long long)((now - busy) % NS / NS_IN_TICK));
+	buf_printf(out, "%llu.%02llu %llu.%02llu\n", (unsigned long long)(now / NS_IN_SECOND),
+		   (unsigned long long)(now % NS_IN_SECOND / NS_IN_TICK), (unsigned long long)((now - busy) / NS_IN_SECOND),
+		   (unsigned long long)((now - busy) % NS_IN_SECOND / NS_IN_TICK));
 }
 
 void proc_system_stat(const ProcSubject *subject, Buf *out)
@@ -76,7 +76,7 @@ void proc_system_stat(const ProcSubject *subject, Buf *out)
 		buf_printf(out, "%s %llu 0 0 %llu 0 0 0 0 0 0\n", i ? "cpu0" : "cpu ", (unsigned long long)(busy / NS_IN_TICK),
 			   (unsigned long long)((now - busy) / NS_IN_TICK));
 	buf_printf(out, "intr 0\nctxt 0\nbtime %llu\nprocesses %d\nprocs_running 1\nprocs_blocked 0\n",
-		   (unsigned long long)(kernel->real_time / NS), kernel->next_pid);
+		   (unsigned long long)(kernel->real_time / NS_IN_SECOND), kernel->next_pid);
 }
 
 void proc_loadavg(const ProcSubject *subject, Buf *out)

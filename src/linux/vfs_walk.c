@@ -5,7 +5,7 @@
  *     "usr/bin/cc"      rest: what is still to be walked      at: where we are      name: the last one
  *
  * A walk goes up to the last name, which the caller looks for itself: it may be missing (O_CREAT), or a link that is
- * meant itself (lstat), or one to go on through (vfs_walk_through puts its text before the rest). Bounds: LINK_LIMIT
+ * meant itself (lstat), or one to go on through (walk_through puts its text before the rest). Bounds: LINK_LIMIT
  * links, each PATH_LIMIT long, so `rest` never holds more than that product.
  *
  * `..` stops at the process's root, and leaves a mount only upwards through the place that it covers: there is nothing
@@ -97,6 +97,8 @@ static i64 walk_up(VfsWalk *walk)
 	return 0;
 }
 
+static i64 walk_through(VfsWalk *walk, VfsPlace *link); /* below: it walks on */
+
 /* Walks all names but the last. */
 static i64 walk_on(VfsWalk *walk)
 {
@@ -126,7 +128,7 @@ static i64 walk_on(VfsWalk *walk)
 			return error;
 		if (child->node->type == LX_S_IFLNK) {
 			walk->slash = false;
-			error = vfs_walk_through(walk, child);
+			error = walk_through(walk, child);
 			vfs_place_put(child);
 			return error; /* it walked on to the last name */
 		}
@@ -182,7 +184,8 @@ static i64 walk_link(VfsWalk *walk, VfsPlace *link)
 	return error;
 }
 
-i64 vfs_walk_through(VfsWalk *walk, VfsPlace *link)
+/* The last name was found to be this link: goes on through it. */
+static i64 walk_through(VfsWalk *walk, VfsPlace *link)
 {
 	bool jump = link->node->ops->jump != NULL;
 	i64 error = walk_link(walk, link);
@@ -283,7 +286,7 @@ i64 vfs_walk_last(VfsWalk *walk, VfsPlace **out)
 			return error;
 		}
 		if (place->node->type == LX_S_IFLNK && ((walk->flags & WALK_FOLLOW) || walk->slash)) {
-			error = vfs_walk_through(walk, place);
+			error = walk_through(walk, place);
 			vfs_place_put(place);
 			if (error)
 				return error;

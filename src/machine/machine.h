@@ -194,7 +194,6 @@ struct Guest {
 	/* Figures about a run that has ended, a line each: the end of husk run --verbose. */
 	void (*summary)(const Machine *machine, Buf *out);
 	/* ---- Guests with an operating system of their own (src/linux) ---- */
-	bool takes_arguments; /* words behind the program's name are the program's */
 	bool is_linux;        /* its private bytes begin with a Kernel pointer: linux/linux.h */
 	/* An instruction left with EXIT_FAULT, _ILLEGAL or _RAISE and no handler of the description took it. True: the
 	 * vCPU goes on at its slots; the attempt counts as one instruction. */

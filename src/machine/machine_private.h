@@ -255,7 +255,6 @@ bool machine_schedule(Machine *machine, MachineStop *stop);
 void machine_start_quantum(Machine *machine);
 /* The instruction of the running one must be tried again later. False: the machine waits as a whole. */
 bool machine_block(Machine *machine);
-void machine_account(Machine *machine);
 void machine_wake_input(Machine *machine);
 void machine_accept_time(Machine *machine, u64 ns);
 /* Tells the guest that time has advanced, if it has. True: it did. */

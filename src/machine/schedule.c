@@ -24,7 +24,7 @@ void machine_start_quantum(Machine *machine)
 	machine->quantum_end = machine->vcpu.icount + length;
 }
 
-void machine_account(Machine *machine)
+static void account(Machine *machine)
 {
 	machine->vcpus[machine->running].icount += machine->vcpu.icount - machine->came_up;
 	machine->came_up = machine->vcpu.icount;
@@ -166,7 +166,7 @@ static void come_up(Machine *machine, u32 number)
 {
 	machine->turns++;
 	if (number != machine->running) {
-		machine_account(machine);
+		account(machine);
 		machine->running = number;
 		machine_show_vcpu(machine, number);
 		if (machine->phase > machine->own_step)

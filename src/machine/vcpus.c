@@ -397,11 +397,6 @@ u64 machine_vcpu_channel(const Machine *machine, u32 number)
 	return number < machine->vcpu_count ? machine->vcpus[number].channel : 0;
 }
 
-u64 machine_vcpu_wakes_at(const Machine *machine, u32 number)
-{
-	return number < machine->vcpu_count ? machine->vcpus[number].wake_at : 0;
-}
-
 u64 machine_vcpu_icount(const Machine *machine, u32 number)
 {
 	if (number >= machine->vcpu_count)

@@ -57,7 +57,6 @@ bool machine_vcpu_is_alive(const Machine *machine, u32 number);
 u64 machine_vcpu_code(const Machine *machine, u32 number);   /* ENDED: its code */
 u64 machine_vcpu_icount(const Machine *machine, u32 number); /* instructions of its own */
 u64 machine_vcpu_channel(const Machine *machine, u32 number);  /* WAIT_CHANNEL: which */
-u64 machine_vcpu_wakes_at(const Machine *machine, u32 number); /* SLEEPING: until when */
 /* In words: "waits for lock 'm', held by thread 2", "sleeps until 1.500000 s", "can run". */
 void machine_vcpu_describe(const Machine *machine, u32 number, Buf *out);
 const char *machine_vcpu_word(const Machine *machine);

@@ -67,7 +67,6 @@ const Guest rv64_guest = {
 	.read_names = linux_read_names,
 	.private_size = sizeof(Kernel *),
 	.vcpu_word = "thread",
-	.takes_arguments = true,
 	.is_linux = true,
 	.explain = rv64_explain,
 	.describe_wait = linux_describe_wait,

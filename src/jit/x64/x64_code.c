@@ -653,7 +653,7 @@ static void emit_put(X64Code *c, u32 at)
 
 /* ---- Control ---- */
 
-void x64_fix(X64Code *c, u8 *site, u32 block)
+static void fix(X64Code *c, u8 *site, u32 block)
 {
 	if (!arena_grow(&c->engine->arena, (void **)&c->fixes, &c->fix_cap, c->fix_count, sizeof(*c->fixes))) {
 		c->failed = true;
@@ -712,11 +712,11 @@ static void emit_branch(X64Code *c, const IrIns *ins, u32 next)
 	}
 	release(c, ins->a);
 	if (ins->b == next) {
-		x64_fix(c, x64_jcc(&c->x, (X64Cond)(cond ^ 1)), ins->c);
+		fix(c, x64_jcc(&c->x, (X64Cond)(cond ^ 1)), ins->c);
 	} else {
-		x64_fix(c, x64_jcc(&c->x, cond), ins->b);
+		fix(c, x64_jcc(&c->x, cond), ins->b);
 		if (ins->c != next)
-			x64_fix(c, x64_jmp(&c->x), ins->c);
+			fix(c, x64_jmp(&c->x), ins->c);
 	}
 }
 
@@ -750,7 +750,7 @@ static void emit_jump(X64Code *c, const IrIns *ins, u32 next)
 	for (u32 i = 0; i < ins->c; i++)
 		release(c, c->func->pool[ins->b + i]);
 	if (ins->a != next)
-		x64_fix(c, x64_jmp(&c->x), ins->a);
+		fix(c, x64_jmp(&c->x), ins->a);
 }
 
 static void emit_ins(X64Code *c, u32 next)

@@ -83,7 +83,6 @@ u8 x64_in(X64Code *c, IrRef ref, u8 scratch);
 /* Is it in memory? */
 bool x64_in_memory(const X64Code *c, IrRef ref, X64Mem *mem);
 IrRef x64_resolve(const X64Code *c, IrRef ref);
-void x64_fix(X64Code *c, u8 *site, u32 block);
 void x64_here(X64Code *c, u8 *site); /* the jump leads to what comes now */
 void x64_in_signed(X64Code *c, unsigned width, u8 to, IrRef ref); /* into `to`, extended to 64 bits */
 /* By ir_eval, into rax. */
