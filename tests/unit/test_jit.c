@@ -359,10 +359,12 @@ static void change(Machine *machine, u32 door, u32 word)
 		break;
 	}
 	default: /* all engines of the machine hold too much: all is forgotten when something new is compiled */
-		machine->code_bytes += (size_t)1 << 30;
 		put_function(machine, CODE + 64);
-		machine_set_pc(machine, CODE + 64);
-		machine_run(machine, 30);
+		machine_set_pc(machine, CODE + 64 + 8);
+		machine_run(machine, 1);
+		machine_set_pc(machine, CODE + 64 + 8);
+		machine->code_bytes += (size_t)1 << 30;
+		machine_run(machine, 31); /* the jump by itself, then one new block to the end: nothing is translated behind it */
 		machine->code_bytes -= (size_t)1 << 30;
 		store_by_guest(machine, CODE + 64, adds(7));
 		run_function(machine, CODE + 64, 7);
