@@ -34,6 +34,18 @@ bool jit_cache_init(Engine *engine)
 	return engine->hash && engine->pages;
 }
 
+static void unmap(Engine *engine)
+{
+	if (engine->rw)
+		munmap(engine->rw, JIT_CODE_BYTES);
+	if (engine->rx)
+		munmap(engine->rx, JIT_CODE_BYTES);
+	if (engine->jumps)
+		munmap(engine->jumps, JUMPS_BYTES);
+	engine->rw = engine->rx = NULL;
+	engine->jumps = NULL;
+}
+
 /* When there is something to compile: most address spaces of a script live too short for that. */
 bool jit_cache_map(Engine *engine)
 {
@@ -53,19 +65,17 @@ bool jit_cache_map(Engine *engine)
 	engine->jumps = mmap(NULL, JUMPS_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (engine->jumps == MAP_FAILED)
 		engine->jumps = NULL;
-	return engine->rw && engine->rx && engine->jumps;
+	if (engine->rw && engine->rx && engine->jumps)
+		return true;
+	unmap(engine);
+	return false;
 }
 
 void jit_cache_fini(Engine *engine)
 {
 	if (engine->env.code_bytes)
 		*engine->env.code_bytes -= engine->counted;
-	if (engine->rw)
-		munmap(engine->rw, JIT_CODE_BYTES);
-	if (engine->rx)
-		munmap(engine->rx, JIT_CODE_BYTES);
-	if (engine->jumps)
-		munmap(engine->jumps, JUMPS_BYTES);
+	unmap(engine);
 	free(engine->hash);
 	free(engine->pages);
 	free(engine->exits);

@@ -119,6 +119,7 @@ struct Engine {
 	u32 pin_count;
 	u32 *slot_uses;          /* owned: how often the code so far names each */
 	bool learned;            /* flags_slot has just become known: what was compiled before took no care of flags */
+	bool without;            /* there is no memory for code to be had: the cold engine runs everything */
 	bool has_fma, settled;   /* settled: pinned for good */
 	u64 first_icount;
 	u32 flags_slot;          /* where the guest keeps the flags of floats, once known: the host keeps those that compiled

@@ -60,7 +60,7 @@ static void count_uses(Engine *engine, const IrFunc *func)
 }
 
 /* The most used slots so far. Slot 0 is the pc, which code knows anyway. */
-static bool choose_pins(Engine *engine)
+static void choose_pins(Engine *engine)
 {
 	memset(engine->pin_of, JIT_NO_PIN, engine->slot_count);
 	engine->pin_count = 0;
@@ -68,47 +68,48 @@ static bool choose_pins(Engine *engine)
 		u32 best = 0;
 
 		for (u32 slot = 1; slot < engine->slot_count; slot++)
-			if (engine->pin_of[slot] == JIT_NO_PIN && slot != engine->flags_slot && (!best || engine->slot_uses[slot] > engine->slot_uses[best]))
+			if (engine->pin_of[slot] == JIT_NO_PIN && slot != engine->flags_slot &&
+			    (!best || engine->slot_uses[slot] > engine->slot_uses[best]))
 				best = slot;
 		if (!best)
 			break;
 		engine->pin_of[best] = (u8)engine->pin_count;
 		engine->pinned[engine->pin_count++] = best;
 	}
-	if (!engine->rw && !jit_cache_map(engine))
-		return false;
-	if (!engine->target->start(engine))
-		return false;
+	engine->without = (!engine->rw && !jit_cache_map(engine)) || !engine->target->start(engine);
+	if (engine->without)
+		return;
 	engine->start = engine->used;
 	jit_cache_clear_jumps(engine);
-	return true;
 }
 
 /* Chosen by the first block, and once more when there is something to judge by. */
-static bool settle_pins(Engine *engine, const Vcpu *vcpu, const IrFunc *func)
+static void settle_pins(Engine *engine, const Vcpu *vcpu, const IrFunc *func)
 {
+	if (engine->without)
+		return;
 	if (!engine->slot_uses) {
 		engine->slot_count = vcpu->slot_count;
 		engine->slot_uses = calloc(vcpu->slot_count, sizeof(u32));
 		engine->pin_of = malloc(vcpu->slot_count);
-		if (!engine->slot_uses || !engine->pin_of)
-			return false;
+		engine->without = !engine->slot_uses || !engine->pin_of;
+		if (engine->without)
+			return;
 		count_uses(engine, func);
-		return choose_pins(engine);
+		choose_pins(engine);
+	} else if (!engine->settled) {
+		count_uses(engine, func);
 	}
-	if (!engine->settled)
-		count_uses(engine, func);
-	return true;
 }
 
-static bool settle_again(Engine *engine, const Vcpu *vcpu)
+static void settle_again(Engine *engine, const Vcpu *vcpu)
 {
-	if (engine->settled || !engine->slot_uses ||
+	if (engine->settled || engine->without || !engine->slot_uses ||
 	    (engine->compiled_blocks < JIT_PIN_BLOCKS && vcpu->icount - engine->first_icount < JIT_PIN_INSNS))
-		return true;
+		return;
 	engine->settled = true;
 	jit_cache_flush(engine);
-	return choose_pins(engine);
+	choose_pins(engine);
 }
 
 /* ---- Blocks ---- */
@@ -139,8 +140,12 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, JitBlo
 		*out = &engine->homeless;
 		return STATUS_OK;
 	}
-	if (!settle_pins(engine, vcpu, translation.func))
-		return STATUS_NOMEM;
+	settle_pins(engine, vcpu, translation.func);
+	if (engine->without) {
+		engine->homeless = (JitBlock){.pc = pc, .insns = translation.insns, .cold = true};
+		*out = &engine->homeless;
+		return STATUS_OK;
+	}
 	before = engine->used + engine->blocks.total;
 	block = ARENA_NEW(&engine->blocks, JitBlock);
 	if (!block)
@@ -202,10 +207,9 @@ static ExitKind engine_run(Engine *engine, Vcpu *vcpu, u64 budget)
 	u64 generation = engine->generation;
 	ExitKind kind;
 
-	if (!settle_again(engine, vcpu)) {
-		vcpu->exit = (VcpuExit){.kind = EXIT_ERROR, .status = STATUS_NOMEM};
-		return EXIT_ERROR;
-	}
+	settle_again(engine, vcpu);
+	if (engine->without)
+		return run_cold(engine, vcpu, budget);
 	/* What is pending, and a breakpoint to be passed over, is the cold engine's business. */
 	if (vcpu->skip_break || vcpu->pending.kind != EXIT_BUDGET || vcpu->event_pending) {
 		kind = run_cold(engine, vcpu, vcpu->icount < limit ? 1 : 0);

@@ -8,6 +8,8 @@
  */
 #include "engines.h"
 
+#include <sys/resource.h>
+
 #include "jit/jit.h"
 #include "machine/machine_private.h"
 #include "machine/pages.h"
@@ -429,6 +431,50 @@ static void bounded(void **state)
 	free(text);
 }
 
+static u32 mappings_both(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[600];
+	u32 count = 0;
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof line, maps))
+		count += strchr(line, ' ') && strchr(line, ' ')[2] == 'w' && strchr(line, ' ')[3] == 'x';
+	fclose(maps);
+	return count;
+}
+
+/* No memory is ever both, to write and to execute; and where none can be had (too many files are open) programs run all
+ * the same. */
+static void host_memory(void **state)
+{
+	char *text = read_text("src/guests/rv64/rv64.isa");
+	Isa *isa = load("rv64.isa", text);
+	u32 both_before = mappings_both();
+
+	(void)state;
+	for (u32 denied = 0; denied < 2; denied++) {
+		Machine *machine = open_paged(isa, &jit_engine);
+		struct rlimit before, none;
+		u64 blocks, insns;
+
+		assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+		none = (struct rlimit){0, before.rlim_max};
+		put_function(machine, CODE);
+		if (denied)
+			assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+		run_function(machine, CODE, 1);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+		run_function(machine, CODE, 1);
+		assert_int_equal(mappings_both(), both_before);
+		machine->ops->stats(machine->engine, &blocks, &insns);
+		assert_true(blocks > 0);
+		machine_destroy(machine);
+	}
+	isa_destroy(isa);
+	free(text);
+}
+
 /* Wild addresses, in spaces of all sizes. */
 static void large_spaces(void **state)
 {
@@ -491,6 +537,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(random_odd),
 		cmocka_unit_test(doors),
 		cmocka_unit_test(bounded),
+		cmocka_unit_test(host_memory),
 		cmocka_unit_test(large_spaces),
 	};
 
