@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "cmd/dis_elf.h"
 #include "cmd/file.h"
 #include "cmd/load.h"
@@ -68,15 +69,8 @@ typedef struct Dis {
 
 static bool push(u64 **items, u32 *count, u32 *cap, u64 item)
 {
-	if (*count == *cap) {
-		u32 more = *cap ? *cap * 2 : 256;
-		u64 *grown = realloc(*items, more * sizeof *grown);
-
-		if (!grown)
-			return false;
-		*items = grown;
-		*cap = more;
-	}
+	if (!array_grow((void **)items, cap, *count, sizeof(item)))
+		return false;
 	(*items)[(*count)++] = item;
 	return true;
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "linux/elf.h"
 
 enum {
@@ -51,16 +52,10 @@ static void add_name(void *ctx, const char *name, size_t len, u16 space, u64 add
 	(void)space;
 	if (code->failed)
 		return;
-	if (code->name_count == code->name_cap) {
-		u32 cap = code->name_cap ? code->name_cap * 2 : 256;
-		Name *more = cap <= 1u << 24 ? realloc(code->names, cap * sizeof *more) : NULL;
-
-		code->failed = !more;
-		if (!more)
-			return;
-		code->names = more;
-		code->name_cap = cap;
-	}
+	code->failed = code->name_count >= 1u << 24 ||
+		       !array_grow((void **)&code->names, &code->name_cap, code->name_count, sizeof *code->names);
+	if (code->failed)
+		return;
 	code->names[code->name_count] = (Name){address, code->name_count, strndup(name, len)};
 	code->failed = !code->names[code->name_count].text;
 	code->name_count += !code->failed;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "cmd/interrupt.h"
 #include "cmd/repl.h"
 #include "cmd/say.h"
@@ -163,16 +164,7 @@ static void remember(Repl *repl, const char *line)
 		repl->history_count--;
 		memmove(repl->history, repl->history + 1, repl->history_count * sizeof(char *));
 	}
-	if (copy && repl->history_count == repl->history_cap) {
-		const u32 cap = repl->history_cap ? repl->history_cap * 2 : 64;
-		char **grown = realloc(repl->history, cap * sizeof(char *));
-
-		if (grown) {
-			repl->history = grown;
-			repl->history_cap = cap;
-		}
-	}
-	if (!copy || repl->history_count == repl->history_cap) {
+	if (!copy || !array_grow((void **)&repl->history, &repl->history_cap, repl->history_count, sizeof(char *))) {
 		free(copy);
 		return;
 	}

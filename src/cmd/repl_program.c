@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "cmd/repl.h"
 
 enum {
@@ -12,21 +13,6 @@ enum {
 	UNDO_LIMIT = 100,
 };
 #define UNDO_BYTES ((size_t)64 << 20)
-
-static bool grow(void **items, u32 *cap, u32 used, size_t size)
-{
-	u32 more = *cap ? *cap * 2 : 64;
-	void *grown;
-
-	if (used < *cap)
-		return true;
-	grown = realloc(*items, more * size);
-	if (!grown)
-		return false;
-	*items = grown;
-	*cap = more;
-	return true;
-}
 
 /* ---- States ---- */
 
@@ -60,7 +46,7 @@ bool repl_undo_push(Repl *repl)
 	ReplUndo undo = {0};
 
 	buf_init(&undo.machine);
-	if (!grow((void **)&repl->undos, &repl->undo_cap, repl->undo_count, sizeof(undo)) ||
+	if (!array_grow((void **)&repl->undos, &repl->undo_cap, repl->undo_count, sizeof(undo)) ||
 	    machine_snapshot(repl->machine, &undo.machine) || undo.machine.failed ||
 	    !copy_state(repl, &repl->state, &undo.state)) {
 		buf_fini(&undo.machine);
@@ -203,7 +189,7 @@ static bool add_symbols(Repl *repl, const AsmProgram *program)
 		const AsmSymbol *symbol = &program->symbols[i];
 		char *name = strdup(symbol->name);
 
-		if (!name || !grow((void **)&repl->symbols, &repl->symbol_cap, repl->state.symbols, sizeof(ReplSymbol))) {
+		if (!name || !array_grow((void **)&repl->symbols, &repl->symbol_cap, repl->state.symbols, sizeof(ReplSymbol))) {
 			free(name);
 			return false;
 		}
@@ -229,7 +215,7 @@ bool repl_add_piece(Repl *repl, const char *text, size_t len, const AsmProgram *
 	piece.text = malloc(len + 1);
 	piece.items = calloc(count + 1, sizeof(ReplItem));
 	if (!piece.text || !piece.items ||
-	    !grow((void **)&repl->pieces, &repl->piece_cap, repl->state.pieces, sizeof(piece)) ||
+	    !array_grow((void **)&repl->pieces, &repl->piece_cap, repl->state.pieces, sizeof(piece)) ||
 	    (program && !add_symbols(repl, program))) {
 		free(piece.text);
 		free(piece.items);

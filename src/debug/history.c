@@ -9,6 +9,7 @@
  * A machine that cannot be saved (one whose guest has an operating system with open files) goes forward only: its past
  * always begins now.
  */
+#include "base/array.h"
 #include "debug/session_private.h"
 
 #include <stdlib.h>
@@ -75,16 +76,9 @@ bool history_take(DebugSession *session, bool barrier)
 	session->forward_only = status == STATUS_UNSUPPORTED;
 	if (status && !session->forward_only)
 		return false;
-	if (session->moment_count == session->moment_cap) {
-		u32 cap = session->moment_cap ? session->moment_cap * 2 : MAX_SNAPSHOTS + 1;
-		Moment *grown = realloc(session->moments, cap * sizeof(Moment));
-
-		if (!grown) {
-			buf_fini(&moment.bytes);
-			return false;
-		}
-		session->moments = grown;
-		session->moment_cap = cap;
+	if (!array_grow((void **)&session->moments, &session->moment_cap, session->moment_count, sizeof(Moment))) {
+		buf_fini(&moment.bytes);
+		return false;
 	}
 	memmove(&session->moments[at + 1], &session->moments[at], (session->moment_count - at) * sizeof(Moment));
 	session->moments[at] = moment;

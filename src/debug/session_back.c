@@ -6,6 +6,7 @@
  * from the nearest snapshot to here with the points armed and keeps the last hit; when there is none it takes the
  * stretch before that, and so on to the beginning. Then it goes to the hit in the same way the search found it.
  */
+#include "base/array.h"
 #include "debug/session_private.h"
 
 #include <stdlib.h>
@@ -105,15 +106,8 @@ typedef struct Deltas {
 
 static bool note(Deltas *deltas, u64 icount, int by)
 {
-	if (deltas->count == deltas->cap) {
-		u32 cap = deltas->cap ? deltas->cap * 2 : 256;
-		Delta *grown = realloc(deltas->items, cap * sizeof(Delta));
-
-		if (!grown)
-			return false;
-		deltas->items = grown;
-		deltas->cap = cap;
-	}
+	if (!array_grow((void **)&deltas->items, &deltas->cap, deltas->count, sizeof(Delta)))
+		return false;
 	deltas->items[deltas->count++] = (Delta){ icount, by };
 	return true;
 }

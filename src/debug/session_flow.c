@@ -7,6 +7,7 @@
  * A return closes the innermost open call that comes back to where it went; a return that matches none (a jump
  * through a register that only looks like one) closes nothing.
  */
+#include "base/array.h"
 #include "debug/session_private.h"
 
 #include <stdlib.h>
@@ -93,16 +94,9 @@ static void stretch_free(Stretch *stretch)
 
 static void push_call(Stretch *stretch, const Move *move)
 {
-	if (stretch->call_count == stretch->call_cap) {
-		u32 cap = stretch->call_cap ? stretch->call_cap * 2 : 64;
-		struct OpenCall *grown = realloc(stretch->calls, cap * sizeof(*grown));
-
-		if (!grown) {
-			stretch->failed = true;
-			return;
-		}
-		stretch->calls = grown;
-		stretch->call_cap = cap;
+	if (!array_grow((void **)&stretch->calls, &stretch->call_cap, stretch->call_count, sizeof(*stretch->calls))) {
+		stretch->failed = true;
+		return;
 	}
 	stretch->calls[stretch->call_count++] = (struct OpenCall){
 		.call = { .from = move->from, .entry = move->to, .back = move->back,
@@ -126,16 +120,9 @@ static void note_return(Stretch *stretch, u64 to)
 {
 	if (pop_call(stretch, to))
 		return;
-	if (stretch->return_count == stretch->return_cap) {
-		u32 cap = stretch->return_cap ? stretch->return_cap * 2 : 64;
-		u64 *grown = realloc(stretch->returns, cap * sizeof(u64));
-
-		if (!grown) {
-			stretch->failed = true;
-			return;
-		}
-		stretch->returns = grown;
-		stretch->return_cap = cap;
+	if (!array_grow((void **)&stretch->returns, &stretch->return_cap, stretch->return_count, sizeof(u64))) {
+		stretch->failed = true;
+		return;
 	}
 	stretch->returns[stretch->return_count++] = to;
 }

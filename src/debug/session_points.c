@@ -4,6 +4,7 @@
  * excursions into the past pass them at full speed. What the machine cannot watch by itself (registers, expressions)
  * is compared after every single instruction.
  */
+#include "base/array.h"
 #include "debug/session_private.h"
 
 #include <stdlib.h>
@@ -36,15 +37,8 @@ static DebugPoint *add_point(DebugSession *session, DebugPointKind kind, const c
 	DebugPoint *point;
 
 	points_disarm(session); /* so that the next run arms the new one too */
-	if (session->point_count == session->point_cap) {
-		u32 cap = session->point_cap ? session->point_cap * 2 : 8;
-		DebugPoint **grown = realloc(session->points, cap * sizeof(*grown));
-
-		if (!grown)
-			return NULL;
-		session->points = grown;
-		session->point_cap = cap;
-	}
+	if (!array_grow((void **)&session->points, &session->point_cap, session->point_count, sizeof(point)))
+		return NULL;
 	point = calloc(1, sizeof(*point));
 	if (!point)
 		return NULL;
@@ -192,15 +186,8 @@ static bool add_armed(DebugSession *session, u64 pc)
 {
 	if (wants(session->armed, session->armed_count, pc))
 		return true;
-	if (session->armed_count == session->armed_cap) {
-		u32 cap = session->armed_cap ? session->armed_cap * 2 : 16;
-		u64 *grown = realloc(session->armed, cap * sizeof(u64));
-
-		if (!grown)
-			return false;
-		session->armed = grown;
-		session->armed_cap = cap;
-	}
+	if (!array_grow((void **)&session->armed, &session->armed_cap, session->armed_count, sizeof(u64)))
+		return false;
 	if (machine_break_set(session->machine, pc, true) != STATUS_OK)
 		return false;
 	session->armed[session->armed_count++] = pc;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "debug/symbols.h"
+#include "base/array.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,26 +22,11 @@ void debug_symbols_fini(DebugSymbols *symbols)
 	*symbols = (DebugSymbols){ 0 };
 }
 
-static bool grow(void **items, u32 *cap, u32 used, size_t size)
-{
-	u32 more = *cap ? *cap * 2 : 64;
-	void *grown;
-
-	if (used < *cap)
-		return true;
-	grown = realloc(*items, more * size);
-	if (!grown)
-		return false;
-	*items = grown;
-	*cap = more;
-	return true;
-}
-
 Status debug_symbols_add(DebugSymbols *symbols, const char *name, size_t len, u16 space, u64 value)
 {
 	char *copy = arena_strndup(&symbols->arena, name, len);
 
-	if (!copy || !grow((void **)&symbols->symbols, &symbols->symbol_cap, symbols->symbol_count, sizeof(DebugSymbol)))
+	if (!copy || !array_grow((void **)&symbols->symbols, &symbols->symbol_cap, symbols->symbol_count, sizeof(DebugSymbol)))
 		return STATUS_NOMEM;
 	symbols->symbols[symbols->symbol_count] = (DebugSymbol){ .name = copy, .value = value, .space = space };
 	if (!strmap_put(&symbols->by_name, copy, len, symbols->symbol_count))
@@ -63,7 +49,7 @@ Status debug_symbols_add_line(DebugSymbols *symbols, const DebugLine *line)
 	copy.file = arena_strdup(&symbols->arena, line->file ? line->file : "");
 	copy.text = arena_strdup(&symbols->arena, line->text ? line->text : "");
 	if (!copy.file || !copy.text || !copy.cells ||
-	    !grow((void **)&symbols->lines, &symbols->line_cap, symbols->line_count, sizeof(DebugLine)))
+	    !array_grow((void **)&symbols->lines, &symbols->line_cap, symbols->line_count, sizeof(DebugLine)))
 		return copy.cells ? STATUS_NOMEM : STATUS_INVALID;
 	symbols->lines[symbols->line_count++] = copy;
 	symbols->sorted = false;

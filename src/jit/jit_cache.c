@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "jit/jit_private.h"
 
 #define JUMPS_BYTES (JIT_JUMPS * sizeof(JitJump))
@@ -205,15 +206,8 @@ JitExit *jit_exit_create(Engine *engine, JitBlock *owner, JitExitKind kind, u64 
 
 	if (!exit)
 		return NULL;
-	if (engine->exit_count == engine->exit_cap) {
-		u32 cap = engine->exit_cap ? engine->exit_cap * 2 : 1024;
-		JitExit **grown = realloc(engine->exits, cap * sizeof(JitExit *));
-
-		if (!grown)
-			return NULL;
-		engine->exits = grown;
-		engine->exit_cap = cap;
-	}
+	if (!array_grow((void **)&engine->exits, &engine->exit_cap, engine->exit_count, sizeof(JitExit *)))
+		return NULL;
 	*exit = (JitExit){.kind = (u8)kind, .pc = pc, .refund = refund, .owner = owner, .number = engine->exit_count};
 	engine->exits[engine->exit_count++] = exit;
 	return exit;

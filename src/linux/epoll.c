@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "base/array.h"
 #include "linux/anon.h"
 #include "linux/epoll.h"
 #include "linux/poll.h"
@@ -98,15 +99,8 @@ static i64 add_item(Epoll *set, File *file, i32 fd, EpollItem **out)
 		return -ENOMEM;
 	if (streams->epoll_items >= ITEM_LIMIT)
 		return -ENOSPC;
-	if (set->count == set->cap) {
-		u32 cap = set->cap ? set->cap * 2 : 8;
-		EpollItem **grown = realloc(set->items, cap * sizeof(EpollItem *));
-
-		if (!grown)
-			return -ENOMEM;
-		set->items = grown;
-		set->cap = cap;
-	}
+	if (!array_grow((void **)&set->items, &set->cap, set->count, sizeof(EpollItem *)))
+		return -ENOMEM;
 	item = calloc(1, sizeof(*item));
 	if (!item)
 		return -ENOMEM;

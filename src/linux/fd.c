@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "linux/epoll.h"
 #include "linux/file.h"
 #include "linux/stream.h"
@@ -21,7 +22,6 @@
 #include "linux/vfs.h"
 
 enum {
-	TABLE_START = 16,
 	TABLE_MAX = 1 << 20,
 	LIMIT_NOFILE = 7, /* RLIMIT_NOFILE */
 };
@@ -257,20 +257,7 @@ void fds_close_on_exec(Task *task)
 
 static bool grow_table(FdTable *table, u32 least)
 {
-	u32 cap = table->cap ? table->cap : TABLE_START;
-	Descriptor *grown;
-
-	while (cap <= least)
-		cap *= 2;
-	if (cap == table->cap)
-		return true;
-	grown = realloc(table->entries, cap * sizeof(*grown));
-	if (!grown)
-		return false;
-	memset(grown + table->cap, 0, (cap - table->cap) * sizeof(*grown));
-	table->entries = grown;
-	table->cap = cap;
-	return true;
+	return array_reach((void **)&table->entries, &table->cap, least, sizeof(*table->entries));
 }
 
 u32 fds_limit(const Task *task)

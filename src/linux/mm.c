@@ -2,6 +2,7 @@
  *
  * The memory of a process: its life, and the operations on areas that everything else is made of.
  */
+#include "base/array.h"
 #include "linux/mm_private.h"
 
 #include <stdlib.h>
@@ -49,16 +50,8 @@ static bool list(Mm *mm)
 
 	if (!memory)
 		return false;
-	if (mm->aspace >= memory->cap) {
-		u32 cap = mm->aspace + 16;
-		Mm **grown = realloc(memory->spaces, cap * sizeof *grown);
-
-		if (!grown)
-			return false;
-		memset(grown + memory->cap, 0, (cap - memory->cap) * sizeof *grown);
-		memory->spaces = grown;
-		memory->cap = cap;
-	}
+	if (!array_reach((void **)&memory->spaces, &memory->cap, mm->aspace, sizeof(Mm *)))
+		return false;
 	memory->spaces[mm->aspace] = mm;
 	return true;
 }

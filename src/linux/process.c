@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/array.h"
 #include "linux/mm.h"
 #include "linux/signal.h"
 #include "linux/vfs.h"
@@ -72,20 +73,7 @@ i32 kernel_new_pid(Kernel *kernel)
 
 static bool room_for(Kernel *kernel, u32 vcpu)
 {
-	u32 cap = kernel->task_cap ? kernel->task_cap : 16;
-	Task **grown;
-
-	if (vcpu < kernel->task_cap)
-		return true;
-	while (cap <= vcpu)
-		cap *= 2;
-	grown = realloc(kernel->tasks, cap * sizeof(*grown));
-	if (!grown)
-		return false;
-	memset(grown + kernel->task_cap, 0, (cap - kernel->task_cap) * sizeof(*grown));
-	kernel->tasks = grown;
-	kernel->task_cap = cap;
-	return true;
+	return array_reach((void **)&kernel->tasks, &kernel->task_cap, vcpu, sizeof(Task *));
 }
 
 /* vcpu: one that is there already. */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "linux/process.h"
 #include "linux/signal_private.h"
 
@@ -104,15 +105,9 @@ static bool enqueue(SignalQueue *queue, const SignalInfo *info)
 {
 	if (info->number <= LAST_STANDARD && (queue->set & signal_bit(info->number)))
 		return true; /* these are not counted */
-	if (queue->count == queue->cap) {
-		u32 cap = queue->cap ? queue->cap * 2 : 4;
-		SignalInfo *grown = queue->count < SIGNALS_PENDING + 64 ? realloc(queue->infos, cap * sizeof(*grown)) : NULL;
-
-		if (!grown)
-			return false;
-		queue->infos = grown;
-		queue->cap = cap;
-	}
+	if (queue->count >= SIGNALS_PENDING + 64 ||
+	    !array_grow((void **)&queue->infos, &queue->cap, queue->count, sizeof(*info)))
+		return false;
 	queue->infos[queue->count++] = *info;
 	queue->set |= signal_bit(info->number);
 	return true;

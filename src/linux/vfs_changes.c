@@ -34,6 +34,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "linux/vfs_tree.h"
 
 #define INDEX "husk-changes"
@@ -128,23 +129,18 @@ static i64 save_content(TreeChanges *changes, TreeNode *node)
 typedef struct Saving {
 	TreeChanges *changes;
 	TreeNode **folders; /* owned: in the order of their numbers */
-	u64 folder_count, folder_cap, file_count;
+	u32 folder_count, folder_cap;
+	u64 file_count;
 	Buf out;
 } Saving;
 
-static i64 save_folder(Saving *saving, TreeNode *node)
+/* Nodes by their numbers. */
+static bool keep(TreeNode ***list, u32 *count, u32 *cap, TreeNode *node)
 {
-	if (saving->folder_count == saving->folder_cap) {
-		u64 cap = saving->folder_cap ? saving->folder_cap * 2 : 64;
-		TreeNode **folders = realloc(saving->folders, cap * sizeof(TreeNode *));
-
-		if (!folders)
-			return -ENOMEM;
-		saving->folders = folders;
-		saving->folder_cap = cap;
-	}
-	saving->folders[saving->folder_count++] = node;
-	return 0;
+	if (!array_grow((void **)list, cap, *count, sizeof(node)))
+		return false;
+	(*list)[(*count)++] = node;
+	return true;
 }
 
 static i64 save_entry(Saving *saving, u64 folder, const TreeEntry *entry)
@@ -184,7 +180,7 @@ static i64 save_entry(Saving *saving, u64 folder, const TreeEntry *entry)
 		put_below(out, node->lower);
 	buf_byte(out, '\n');
 	if (kind == 'd')
-		return save_folder(saving, node);
+		return keep(&saving->folders, &saving->folder_count, &saving->folder_cap, node) ? 0 : -ENOMEM;
 	if (node && !again) {
 		node->saved = saving->changes->generation;
 		node->file_number = saving->file_count++;
@@ -194,7 +190,7 @@ static i64 save_entry(Saving *saving, u64 folder, const TreeEntry *entry)
 
 static i64 save_tree(Saving *saving, TreeNode *root)
 {
-	i64 error = save_folder(saving, root);
+	i64 error = keep(&saving->folders, &saving->folder_count, &saving->folder_cap, root) ? 0 : -ENOMEM;
 
 	buf_str(&saving->out, "husk-changes 1\nr");
 	put_attributes(&saving->out, root);
@@ -252,7 +248,8 @@ static void remove_unused(TreeChanges *changes, const Saving *saving)
 {
 	int fd = openat(changes->data_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
-	u64 *used = NULL, count = 0, cap = 0;
+	u64 *used = NULL;
+	u32 count = 0, cap = 0;
 	bool known = stream != NULL;
 
 	for (u64 i = 0; i < saving->folder_count && known; i++) {
@@ -262,12 +259,7 @@ static void remove_unused(TreeChanges *changes, const Saving *saving)
 			for (const TreeEntry *entry = dir->buckets[j]; entry && known; entry = entry->next) {
 				if (!entry->node || entry->node->node.type != LX_S_IFREG || !entry->node->data)
 					continue;
-				if (count == cap) {
-					u64 *grown = realloc(used, (cap = cap ? cap * 2 : 64) * sizeof(*used));
-
-					known = grown != NULL;
-					used = grown ? grown : used;
-				}
+				known = array_grow((void **)&used, &cap, count, sizeof(*used));
 				if (known)
 					used[count++] = entry->node->data;
 			}
@@ -330,7 +322,7 @@ typedef struct Loading {
 	TreeFs *fs;
 	char *at;            /* the rest of the line */
 	TreeNode **folders, **files; /* owned arrays of borrowed nodes */
-	u64 folder_count, folder_cap, file_count, file_cap;
+	u32 folder_count, folder_cap, file_count, file_cap;
 	bool bad;
 } Loading;
 
@@ -369,21 +361,6 @@ static u64 get_number(Loading *loading, int base)
 	if (*end || *word < '0' || *word > '9')
 		loading->bad = true;
 	return value;
-}
-
-static bool keep(TreeNode ***list, u64 *count, u64 *cap, TreeNode *node)
-{
-	if (*count == *cap) {
-		u64 more = *cap ? *cap * 2 : 64;
-		TreeNode **grown = realloc(*list, more * sizeof(TreeNode *));
-
-		if (!grown)
-			return false;
-		*list = grown;
-		*cap = more;
-	}
-	(*list)[(*count)++] = node;
-	return true;
 }
 
 /* A node below, found name by name. NULL: it is not there any more. */

@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/hash.h"
 #include "linux/stream.h"
 
@@ -85,15 +86,8 @@ static bool order_append(TreeFolder *dir, TreeEntry *entry)
 		dir->order_count = kept;
 		dir->order_dead = 0;
 	}
-	if (dir->order_count == dir->order_cap) {
-		u32 cap = dir->order_cap ? dir->order_cap * 2 : 8;
-		TreeOrder *order = realloc(dir->order, cap * sizeof(*order));
-
-		if (!order)
-			return false;
-		dir->order = order;
-		dir->order_cap = cap;
-	}
+	if (!array_grow((void **)&dir->order, &dir->order_cap, dir->order_count, sizeof(*dir->order)))
+		return false;
 	entry->cookie = dir->next_cookie++;
 	dir->order[dir->order_count++] = (TreeOrder){entry->cookie, entry};
 	return true;

@@ -43,7 +43,7 @@ typedef struct TreeOrder {
 typedef struct TreeListing {
 	u8 *records;             /* owned: struct linux_dirent64, one after the other, without "." and ".." */
 	u64 *starts;             /* owned */
-	u64 count, cap;
+	u32 count, cap;
 } TreeListing;
 
 typedef struct TreeFolder {

@@ -11,6 +11,7 @@
  */
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "linux/vfs_tree.h"
 
 #define OWN_NAMES ((u64)1 << 40)
@@ -37,14 +38,8 @@ static bool listing_take(TreeListing *listing, Buf *records, const u8 *from, u64
 		at += record->len;
 		if (!strcmp(record->name, ".") || !strcmp(record->name, ".."))
 			continue;
-		if (listing->count == listing->cap) {
-			u64 cap = listing->cap ? listing->cap * 2 : 32, *starts = realloc(listing->starts, cap * sizeof(*starts));
-
-			if (!starts)
-				return false;
-			listing->starts = starts;
-			listing->cap = cap;
-		}
+		if (!array_grow((void **)&listing->starts, &listing->cap, listing->count, sizeof(*listing->starts)))
+			return false;
 		listing->starts[listing->count++] = records->len;
 		buf_add(records, record, record->len);
 	}

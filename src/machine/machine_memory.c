@@ -7,6 +7,7 @@
  * All cells that are memory are checked before anything happens, so a fault has no effects. Watchpoints are kept as
  * attributes per granule and compared exactly here; the stop is left in vcpu->pending until the instruction is done.
  */
+#include "base/array.h"
 #include "machine/machine_private.h"
 #include "machine/shared.h"
 
@@ -539,15 +540,8 @@ Status machine_break_set(Machine *machine, u64 pc, bool on)
 		machine->break_count--;
 		memmove(machine->breaks + at, machine->breaks + at + 1, (machine->break_count - at) * sizeof(u64));
 	} else {
-		if (machine->break_count == machine->break_cap) {
-			u32 cap = machine->break_cap ? machine->break_cap * 2 : 16;
-			u64 *grown = realloc(machine->breaks, cap * sizeof(u64));
-
-			if (!grown)
-				return STATUS_NOMEM;
-			machine->breaks = grown;
-			machine->break_cap = cap;
-		}
+		if (!array_grow((void **)&machine->breaks, &machine->break_cap, machine->break_count, sizeof(u64)))
+			return STATUS_NOMEM;
 		memmove(machine->breaks + at + 1, machine->breaks + at, (machine->break_count - at) * sizeof(u64));
 		machine->breaks[at] = pc;
 		machine->break_count++;
@@ -558,15 +552,8 @@ Status machine_break_set(Machine *machine, u64 pc, bool on)
 
 static Status add_watch(Machine *machine, const Watch *watch)
 {
-	if (machine->watch_count == machine->watch_cap) {
-		u32 cap = machine->watch_cap ? machine->watch_cap * 2 : 8;
-		Watch *grown = realloc(machine->watches, cap * sizeof(*grown));
-
-		if (!grown)
-			return STATUS_NOMEM;
-		machine->watches = grown;
-		machine->watch_cap = cap;
-	}
+	if (!array_grow((void **)&machine->watches, &machine->watch_cap, machine->watch_count, sizeof(*watch)))
+		return STATUS_NOMEM;
 	machine->watches[machine->watch_count++] = *watch;
 	machine_mark_space(machine, watch->space);
 	return STATUS_OK;

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "machine/machine_private.h"
 
 enum {
@@ -231,8 +232,7 @@ void machine_reset_pages(Machine *machine, bool keep_memory)
 
 static Status take_number(Machine *machine, u32 *number)
 {
-	u32 n = 0, cap = machine->aspace_cap * 2;
-	Aspace *grown;
+	u32 n = 0;
 
 	while (n < machine->aspace_count && machine->aspaces[n].engine)
 		n++;
@@ -241,13 +241,8 @@ static Status take_number(Machine *machine, u32 *number)
 		return STATUS_OK;
 	if (n >= MACHINE_ASPACES)
 		return STATUS_TOO_BIG;
-	if (n == machine->aspace_cap) {
-		grown = realloc(machine->aspaces, cap * sizeof(*grown));
-		if (!grown)
-			return STATUS_NOMEM;
-		machine->aspaces = grown;
-		machine->aspace_cap = cap;
-	}
+	if (!array_grow((void **)&machine->aspaces, &machine->aspace_cap, n, sizeof(*machine->aspaces)))
+		return STATUS_NOMEM;
 	machine->aspaces[machine->aspace_count++] = (Aspace){ .engine = NULL };
 	return STATUS_OK;
 }

@@ -10,6 +10,7 @@
  *
  * Input from outside while entries lie ahead makes another future: the rest of the log is dropped first.
  */
+#include "base/array.h"
 #include "machine/machine_private.h"
 
 #include <stdlib.h>
@@ -67,15 +68,8 @@ void machine_log_event(Machine *machine, MachineEventKind kind, const u8 *bytes,
 
 	if (!machine->recording || len > MACHINE_INPUT_MAX)
 		return;
-	if (machine->log_count == machine->log_cap) {
-		u32 cap = machine->log_cap ? machine->log_cap * 2 : 16;
-		MachineEvent *grown = realloc(machine->log, cap * sizeof(*grown));
-
-		if (!grown)
-			return;
-		machine->log = grown;
-		machine->log_cap = cap;
-	}
+	if (!array_grow((void **)&machine->log, &machine->log_cap, machine->log_count, sizeof(*machine->log)))
+		return;
 	if (len) {
 		copy = malloc(len);
 		if (!copy)

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "machine/machine_private.h"
 
 enum { DEFAULT_QUANTUM = 1000, DEFAULT_NS = 1000 };
@@ -208,14 +209,8 @@ static Status take_number(Machine *machine, u32 *number)
 		}
 	if (machine->vcpu_count >= machine->vcpu_limit)
 		return STATUS_TOO_BIG;
-	if (machine->vcpu_count == machine->vcpu_cap) {
-		VcpuRecord *grown = realloc(machine->vcpus, 2 * (size_t)machine->vcpu_cap * sizeof(*grown));
-
-		if (!grown)
-			return STATUS_NOMEM;
-		machine->vcpus = grown;
-		machine->vcpu_cap *= 2;
-	}
+	if (!array_grow((void **)&machine->vcpus, &machine->vcpu_cap, machine->vcpu_count, sizeof(*machine->vcpus)))
+		return STATUS_NOMEM;
 	machine->vcpus[machine->vcpu_count] = (VcpuRecord){ .state = VCPU_FREE };
 	*number = machine->vcpu_count++;
 	return STATUS_OK;
