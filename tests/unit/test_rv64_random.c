@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * src/guests/rv64/rv64.isa in the interpreter against another emulator: random blocks of legal and illegal instructions
+ * src/guests/rv64/rv64.isa in the interpreter and compiled against another emulator: random blocks of legal and illegal instructions
  * (tests/rv64/blocks.h) run here and in tests/rv64/runner.c under qemu-riscv64; all registers, fcsr, memory, and each
  * signal with its place and address must be the same. Needs riscv64-linux-gnu-gcc and qemu-riscv64.
  *
@@ -25,6 +25,7 @@
 #include "base/buf.h"
 #include "base/rng.h"
 #include "guests/rv64/rv64.h"
+#include "jit/jit.h"
 #include "machine/pages.h"
 #include "rv64/blocks.h"
 #include "tools.h"
@@ -64,10 +65,10 @@ static bool refuse(Machine *machine, u32 aspace, u64 address, u8 access)
 	return false;
 }
 
-static void rig_init(Rig *rig)
+static void rig_init(Rig *rig, const EngineOps *engine)
 {
 	DiagList *diags = malloc(sizeof *diags);
-	MachineConfig config = {.memory_limit = 64 << 20};
+	MachineConfig config = {.memory_limit = 64 << 20, .engine = engine};
 
 	diag_init(diags);
 	rig->isa = isa_load("rv64.isa", rv64_isa_text, strlen(rv64_isa_text), NULL, 0, diags);
@@ -411,10 +412,10 @@ static void other_emulator(void **state)
 {
 	char folder[] = "/tmp/rv64_random.XXXXXX", command[600];
 	Block *blocks = malloc(BATCH * sizeof *blocks);
-	BlockResult *here = malloc(BATCH * sizeof *here), *there = malloc(BATCH * sizeof *there);
+	BlockResult *here = malloc(BATCH * sizeof *here), *there = malloc(BATCH * sizeof *there), same;
 	u64 done = 0, different = 0, dropped = 0, traps = 0;
 	Rng rng = {first_seed};
-	Rig rig = {.icount = 0};
+	Rig rig = {.icount = 0}, compiled = {.icount = 0};
 
 	(void)state;
 	need_tool("riscv64-linux-gnu-gcc");
@@ -426,16 +427,26 @@ static void other_emulator(void **state)
 		 "-fno-stack-protector -fno-tree-loop-distribute-patterns -Itests -Wl,--no-relax "
 		 "-Wl,-Ttext-segment=0x3000000000 -o %s/runner tests/rv64/runner.c", folder);
 	assert_int_equal(system(command), 0);
-	rig_init(&rig);
+	rig_init(&rig, &interp_engine);
+	rig_init(&compiled, jit_is_possible() ? &jit_engine : &interp_engine);
 	while (done < wanted_blocks) {
 		u32 count = 0, wanted = wanted_blocks - done < BATCH ? (u32)(wanted_blocks - done) : BATCH;
 
 		while (count < wanted) {
 			make_block(rig.isa, &rng, &blocks[count]);
-			if (!left_out(&blocks[count]) && run_here(&rig, &blocks[count], &here[count]))
-				traps += here[count++].trap_count;
-			else
+			u64 insns = rig.icount, compiled_insns = compiled.icount;
+
+			if (left_out(&blocks[count]) || !run_here(&rig, &blocks[count], &here[count])) {
 				dropped++;
+				continue;
+			}
+			if ((!run_here(&compiled, &blocks[count], &same) || memcmp(&same, &here[count], sizeof same) != 0 ||
+			     compiled.icount - compiled_insns != rig.icount - insns) && different++ < SHOWN) {
+				print_message("block %llu of seed %llu, compiled (not qemu):\n", (unsigned long long)(done + count),
+					      (unsigned long long)first_seed);
+				show(&rig, &blocks[count], &here[count], &same);
+			}
+			traps += here[count++].trap_count;
 		}
 		run_there(folder, blocks, count, there);
 		for (u32 i = 0; i < count; i++) {
@@ -453,6 +464,7 @@ static void other_emulator(void **state)
 	snprintf(command, sizeof command, "rm -r %s", folder);
 	assert_int_equal(system(command), 0);
 	rig_fini(&rig);
+	rig_fini(&compiled);
 	free(blocks);
 	free(here);
 	free(there);
