@@ -8,6 +8,7 @@
  */
 #include "engines.h"
 
+#include <pthread.h>
 #include <sys/resource.h>
 
 #include "jit/jit.h"
@@ -171,6 +172,17 @@ static void compare_state(Machine *const *machines, const MachineStop *stops, co
 			 (unsigned long long)machine_icount(machines[0]), (unsigned long long)machine_icount(machines[1]));
 }
 
+/* What one engine has made the other goes on with. */
+static void carry_over(Machine *from, Machine *to)
+{
+	Buf bytes;
+
+	buf_init(&bytes);
+	assert_int_equal(machine_snapshot(from, &bytes), STATUS_OK);
+	assert_int_equal(machine_restore(to, (const u8 *)bytes.data, bytes.len), STATUS_OK);
+	buf_fini(&bytes);
+}
+
 /* Flags kept otherwise; `stop` behind registers; a load whose extension stands in one arm. */
 static const char odd_isa[] =
 	"isa ODD \"what rv64 does not have\"\n"
@@ -227,6 +239,8 @@ static void random_paged(const char *name, const char *text)
 				stir(machines[i], isa, &same, round % 4 == 1);
 			}
 			compare_state(machines, stops, isa, round, step);
+			if (step % 16 == 7)
+				carry_over(machines[round & 1], machines[~round & 1]);
 		}
 		machine_destroy(machines[0]);
 		machine_destroy(machines[1]);
@@ -247,6 +261,42 @@ static void random_odd(void **state)
 {
 	(void)state;
 	random_paged("odd.isa", odd_isa);
+}
+
+/* The same run cut at every instruction. */
+static void every_stop(void **state)
+{
+	enum { STOPS = 2000 };
+	char *text = read_text("src/guests/rv64/rv64.isa");
+	Isa *isa = load("rv64.isa", text);
+	Machine *machines[2];
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++)
+		machines[i] = open_paged(isa, both[i]);
+	for (u64 k = 1; k <= STOPS; k++) {
+		MachineStop stops[2];
+
+		for (unsigned i = 0; i < 2; i++) {
+			Rng same = {k / 100 + 1};
+			u64 end = machine_icount(machines[i]) + k, ends = 0;
+
+			if (k % 100 == 1)
+				fill_code(machines[i], isa, &same);
+			stir(machines[i], isa, &same, false);
+			machine_set_pc(machines[i], CODE);
+			stops[i] = machine_run(machines[i], k);
+			for (; stops[i].kind != STOP_BUDGET && ends < 50; ends++) { /* behind what ended it */
+				machine_set_pc(machines[i], CODE + (same.state + 2 * ends) % CODE_BYTES / 2 * 2);
+				stops[i] = machine_run(machines[i], end - machine_icount(machines[i]));
+			}
+		}
+		compare_state(machines, stops, isa, k, 0);
+	}
+	machine_destroy(machines[0]);
+	machine_destroy(machines[1]);
+	isa_destroy(isa);
+	free(text);
 }
 
 /* ---- Code changes, by every door ---- */
@@ -475,6 +525,40 @@ static void host_memory(void **state)
 	free(text);
 }
 
+static void *run_alone(void *arg)
+{
+	Machine *machine = arg;
+
+	machine_set_pc(machine, CODE);
+	for (u32 i = 0; i < 100; i++)
+		machine_run(machine, 3000);
+	return NULL;
+}
+
+/* Machines share nothing. */
+static void threads(void **state)
+{
+	char *text = read_text("src/guests/rv64/rv64.isa");
+	Isa *isa = load("rv64.isa", text);
+	Machine *machines[4];
+	pthread_t ids[4];
+
+	(void)state;
+	for (u32 i = 0; i < 4; i++) {
+		machines[i] = open_paged(isa, &jit_engine);
+		put_function(machines[i], CODE);
+	}
+	for (u32 i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&ids[i], NULL, run_alone, machines[i]), 0);
+	for (u32 i = 0; i < 4; i++) {
+		assert_int_equal(pthread_join(ids[i], NULL), 0);
+		assert_int_equal(machine_slot(machines[i], slot_named(machines[i], "a0")), 100000);
+		machine_destroy(machines[i]);
+	}
+	isa_destroy(isa);
+	free(text);
+}
+
 /* Wild addresses, in spaces of all sizes. */
 static void large_spaces(void **state)
 {
@@ -536,7 +620,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(random_rv64),
 		cmocka_unit_test(random_odd),
 		cmocka_unit_test(doors),
+		cmocka_unit_test(every_stop),
 		cmocka_unit_test(bounded),
+		cmocka_unit_test(threads),
 		cmocka_unit_test(host_memory),
 		cmocka_unit_test(large_spaces),
 	};
