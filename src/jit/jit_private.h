@@ -6,7 +6,8 @@
  *                          | not there: env->translate, target->compile
  *
  * Registers of the guest. The most used slots of a machine are *pinned*: they live in fixed host registers whenever
- * compiled code runs; the others in vcpu->slots. Which ones is decided once per engine, from the first code compiled.
+ * compiled code runs; the others in vcpu->slots. Which ones is decided from the first code
+ * compiled, and once more when more is known (JIT_PIN_BLOCKS, JIT_PIN_INSNS).
  *
  * State. At the start of each guest instruction pinned registers and slots together are its precise state (PUTs come last:
  * ir.h, 3), so a way out in the middle of a block needs to know no more than the instruction's pc and number: that is
