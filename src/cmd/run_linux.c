@@ -85,6 +85,7 @@ void run_linux_terminal(Run *run, LinuxTerminal *terminal)
 		terminal->is_terminal |= (u32)(isatty((int)fd) == 1) << fd;
 		if (fd > 0 || !run->options->input)
 			terminal->is_closed |= (u32)((fcntl((int)fd, F_GETFL) & O_ACCMODE) == closed) << fd;
+		terminal->can_stop = terminal->is_terminal != 0;
 	}
 }
 
@@ -197,6 +198,12 @@ static void sleep_until(LinuxLoop *loop, u64 hour)
 	look_outside(loop, run_seconds_left(loop->run, seconds));
 }
 
+static bool can_go_on(const MachineStop *stop)
+{
+	return stop->kind == STOP_BUDGET || stop->kind == STOP_SLEEP || stop->kind == STOP_WAIT ||
+	       stop->kind == STOP_DEADLOCK;
+}
+
 static void loop_run(LinuxLoop *loop)
 {
 	Run *run = loop->run;
@@ -210,6 +217,11 @@ static void loop_run(LinuxLoop *loop)
 		run_set_time(run);
 		stop = run_slice(run);
 		run_flush(run);
+		if (can_go_on(&stop) && linux_stop_wanted(loop->machine)) {
+			terminal_suspend();
+			linux_signal(loop->machine, SIGCONT);
+			continue;
+		}
 		switch (stop.kind) {
 		case STOP_BUDGET:
 			run_adapt_slice(run, terminal_now() - before, machine_icount(loop->machine) - icount);

@@ -192,6 +192,7 @@ struct Kernel {
 	u64 open_files;        /* counted against limits.open */
 	u64 storage;           /* bytes in memory files */
 	u64 output;            /* bytes on the console */
+	bool stop_wanted; /* linux_stop_wanted */
 	bool output_closed[3]; /* [1], [2]: linux_output_closed */
 	u64 real_time;         /* ns since 1970 at machine time 0 */
 	const LinuxTerminal *terminal;

@@ -281,7 +281,8 @@ void linux_describe_wait(const Machine *machine, u32 vcpu, u64 channel, Buf *out
 
 static bool goes_to_terminal_group(int number)
 {
-	return number == SIGINT || number == SIGQUIT || number == SIGTSTP || number == SIGWINCH;
+	return number == SIGINT || number == SIGQUIT || number == SIGTSTP || number == SIGCONT ||
+	       number == SIGWINCH;
 }
 
 Status linux_signal(Machine *machine, int number)
@@ -316,6 +317,16 @@ bool linux_has_job_control(const Machine *machine)
 		    (signal_has_action(process, SIGTSTP) || !process_group_is_orphaned(kernel, process->pgid)))
 			return true;
 	return false;
+}
+
+bool linux_stop_wanted(Machine *machine)
+{
+	Kernel *kernel = kernel_of(machine);
+	bool wanted = kernel && kernel->stop_wanted;
+
+	if (wanted)
+		kernel->stop_wanted = false;
+	return wanted;
 }
 
 int linux_end_signal(const Machine *machine)

@@ -34,6 +34,7 @@ typedef struct LinuxTerminal {
 	void *ctx;
 	u32 is_terminal;
 	u32 is_closed; /* programs don't have these */
+	bool can_stop; /* the driver asks linux_stop_wanted */
 	/* struct termios and winsize of Linux, as bytes (36, 8); false: no. */
 	bool (*get_mode)(void *ctx, u8 *termios);
 	bool (*set_mode)(void *ctx, const u8 *termios);
@@ -74,12 +75,15 @@ typedef struct LinuxConfig {
  * `trace`. Messages (a folder that is not there) to diags. */
 Status linux_configure(Machine *machine, const LinuxConfig *config, DiagList *diags);
 
-/* A signal from outside, to the foreground process group (SIGINT, SIGWINCH) or the first process (the others).
+/* A signal from outside, to the foreground process group (SIGINT, SIGWINCH, SIGCONT) or the first process (the others).
  * STATUS_NOT_FOUND: nobody is left. */
 Status linux_signal(Machine *machine, int number);
 /* Would the programs in the foreground do something of their own about SIGTSTP: handle it, ignore it, or stop and be
  * continued by a shell of theirs? If not, it is the driver itself that should stop. */
 bool linux_has_job_control(const Machine *machine);
+/* Programs in the foreground stopped by SIGTSTP, and no shell of theirs is there to continue them: the driver stops as
+ * well, and gives them SIGCONT afterwards. Says it once. Only where terminal->can_stop; elsewhere they go on. */
+bool linux_stop_wanted(Machine *machine);
 /* The run ended because the first process did: by this signal, or 0. */
 int linux_end_signal(const Machine *machine);
 /* That signal came from an instruction (a fault, not kill()): its place, and for SIGSEGV and SIGBUS the address that it

@@ -132,6 +132,14 @@ static void run_handler(Task *task, const SignalInfo *info)
 
 /* ---- All of them ---- */
 
+/* Nobody here would continue it, but whoever started the driver does. */
+static bool driver_stops(const Process *process, int number)
+{
+	const Kernel *kernel = process->kernel;
+
+	return number == SIGTSTP && kernel->terminal && kernel->terminal->can_stop && process->pgid == kernel->foreground;
+}
+
 /* False: the task goes no further, it has ended or stopped. */
 static bool take_one(Task *task, const SignalInfo *info)
 {
@@ -145,8 +153,11 @@ static bool take_one(Task *task, const SignalInfo *info)
 	if (signal_is_ignored(process, info->number))
 		return true;
 	if (signal_stops(info->number)) {
-		if (info->number != SIGSTOP && process_group_is_orphaned(task->kernel, process->pgid))
-			return true;
+		if (info->number != SIGSTOP && process_group_is_orphaned(task->kernel, process->pgid)) {
+			if (!driver_stops(process, info->number))
+				return true;
+			task->kernel->stop_wanted = true;
+		}
 		process_stop(process, info->number);
 		machine_want_attention(task->kernel->machine, task->vcpu); /* the rest when it goes on */
 		return false;

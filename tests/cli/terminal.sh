@@ -121,3 +121,43 @@ kill -TERM "$(debugger_pid)"; finish 143 "debugger, SIGTERM while the program ru
 # Not a terminal: nothing is drawn; --screen prints the display at the end.
 expect 137 $HUSK run --fuel 2000 -q $chip8; [ -z "$out" ] || fail "drawn into a pipe"
 expect 137 $HUSK run --fuel 2000 -q --screen $chip8; [ "$(grep -cE '^[#.]{64}$' stdout.txt)" = 32 ] || fail "--screen"
+
+# A Linux program that stops itself (Ctrl-Z in an editor is a key like others), with no shell of its own to continue it:
+# husk stops, and what continues husk continues the program, which makes the terminal its own again.
+if command -v riscv64-linux-gnu-gcc >/dev/null; then
+	cat >editor.c <<'C'
+#include <signal.h>
+#include <stdio.h>
+#include <termios.h>
+#include <unistd.h>
+static volatile int continued;
+static void on_continue(int number) { continued++; }
+int main(void)
+{
+	struct termios cooked, raw;
+	char c;
+
+	signal(SIGCONT, on_continue);
+	tcgetattr(0, &cooked);
+	raw = cooked;
+	cfmakeraw(&raw);
+	tcsetattr(0, TCSADRAIN, &raw);
+	write(1, "edit\r\n", 6);
+	while (read(0, &c, 1) == 1 && c != 'q')
+		if (c == 'Z' - '@') {
+			tcsetattr(0, TCSADRAIN, &cooked);
+			kill(0, SIGTSTP);
+			tcsetattr(0, TCSADRAIN, &raw);
+			write(1, continued ? "again\r\n" : "not stopped\r\n", continued ? 7 : 13);
+		}
+	tcsetattr(0, TCSADRAIN, &cooked);
+	return 5 + continued;
+}
+C
+	riscv64-linux-gnu-gcc -w -static -o editor editor.c
+	clear_screen
+	type "stty -g >before.txt; $HUSK run editor"; wait_for '^edit'; wait_raw
+	t send-keys C-z; wait_for 'Stopped .*editor'; wait_cooked
+	type "fg; echo \$? >code.txt; stty -g >after.txt; echo >>done.txt end"; wait_for '^again'; wait_raw
+	t send-keys -l q; finish 6 "a program that stopped itself"
+fi
