@@ -27,7 +27,10 @@
 
 struct IrFunc; /* ir/ir.h; core only passes it on */
 
-enum { VCPU_TEMPS = 1024 };
+enum {
+	VCPU_TEMPS = 1024,
+	ENGINE_CODE_BYTES = 128 << 20, /* EngineEnv.code_bytes: more is too much (node's start and work: 60 MiB) */
+};
 
 typedef enum ExitKind {
 	EXIT_BUDGET,  /* the budget is used up */

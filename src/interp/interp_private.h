@@ -70,7 +70,6 @@ enum { FILE_ZERO = 0, FILE_DUMP = 1, FILE_TEMPS = 2 }; /* behind the slots */
 
 enum {
 	BLOCK_INSNS = 64,            /* guest instructions per block */
-	CACHE_BYTES = 64 << 20,      /* all blocks of all engines together; more: forget everything */
 	PAGE_SHIFT = 6,              /* cells of the code space per page of the index, as a power of two */
 	THRASH_SHORT = 32,           /* so many blocks of a page invalidated: only short ones there from now on */
 	THRASH_SINGLE = 256,         /* so many: single instructions */

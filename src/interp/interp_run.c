@@ -114,7 +114,7 @@ static Status get_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool si
 	*out = interp_cache_find(engine, pc, context, single);
 	if (*out)
 		return STATUS_OK;
-	if (*engine->bytes > CACHE_BYTES) { /* nothing executes */
+	if (*engine->bytes > ENGINE_CODE_BYTES) { /* nothing executes */
 		if (engine->env.drop_code)
 			engine->env.drop_code(engine->env.ctx);
 		interp_cache_flush(engine, vcpu);

@@ -63,14 +63,14 @@ typedef enum JitExitKind {
 
 /* A way out of a block. */
 typedef struct JitExit {
-	u8 kind;
-	u32 refund;              /* instructions charged but not done */
 	u64 pc;
-	u32 site;                /* LINK: offset in the code of the jump's displacement */
-	u32 stub;                /* offset of the code that leaves with this record */
 	JitBlock *owner, *target;
 	struct JitExit *next, **link; /* in target->incoming */
+	u32 site;                /* LINK: offset in the code of the jump's displacement */
+	u32 stub;                /* offset of the code that leaves with this record */
 	u32 number;
+	u16 refund;              /* instructions charged but not done */
+	u8 kind;
 } JitExit;
 
 struct JitBlock {

@@ -132,7 +132,7 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, JitBlo
 	}
 	if (engine->used > JIT_CODE_BYTES - JIT_BLOCK_BYTES || engine->blocks.total > JIT_CODE_BYTES)
 		jit_cache_flush(engine);
-	if (engine->env.code_bytes && *engine->env.code_bytes > JIT_CODE_BYTES && engine->env.drop_code)
+	if (engine->env.code_bytes && *engine->env.code_bytes > ENGINE_CODE_BYTES && engine->env.drop_code)
 		engine->env.drop_code(engine->env.ctx);
 	/* What has no place in the tables of pages is the cold engine's: code across the end of a space, or very long. */
 	if (translation.code_cells > JIT_CODE_CELLS || pc >= space->cells || translation.code_cells > space->cells - pc) {
