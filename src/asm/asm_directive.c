@@ -25,13 +25,29 @@ static bool is_part_of(const Assembler *as, const char *section, const char *nam
 	return as->dialect->gnu && len >= n && !memcmp(name, section, n) && (len == n || name[n] == '.');
 }
 
+/* A note for a linker, as compilers write at the end (.note.GNU-stack): among what is only read. */
+static bool is_note(const Assembler *as, const char *name, size_t len)
+{
+	return is_part_of(as, ".note", name, len);
+}
+
 /* The section or space of this name, as an index into places; or ASM_NO_INDEX. */
 static u32 find_place(const Assembler *as, const char *name, size_t len)
 {
+	/* What compilers keep near the global pointer is not apart here. */
+	static const char *const others[][2] = {
+		{".note", ".rodata"}, {".srodata", ".rodata"}, {".sdata", ".data"}, {".sbss", ".bss"},
+	};
 	u16 space;
 
 	if (is_part_of(as, ".text", name, len))
 		return as->isa->code_space;
+	for (size_t i = 0; i < COUNT_OF(others); i++) {
+		if (is_part_of(as, others[i][0], name, len)) {
+			name = others[i][1];
+			len = strlen(name);
+		}
+	}
 	for (u32 i = 0; i < as->dialect->section_count; i++)
 		if (is_part_of(as, as->dialect->sections[i].name, name, len))
 			return as->isa->space_count + i;
@@ -174,7 +190,8 @@ bool asm_directive_check(Assembler *as, AsmStmt *stmt)
 		u32 place;
 
 		/* GNU sections may have flags: .section .rodata, "a" */
-		bool more = stmt->span.count != 1 && !(as->dialect->gnu && stmt->span.count > 1 && at_comma(stmt, 1));
+		bool more = stmt->span.count != 1 && !(as->dialect->gnu && stmt->span.count > 1 && at_comma(stmt, 1)) &&
+			    !is_note(as, asm_token_text(as, &stmt->span, token), token->len);
 
 		if (d->section ? token->kind != TOKEN_END : token->kind != TOKEN_NAME || more) {
 			asm_error(as, &stmt->span, token, NULL, d->section ? "%s takes no operand"

@@ -81,3 +81,18 @@ bad '.section' '.section wants the name of a space'
 bad '.section .weird' 'there is no space'
 bad 'x10: nop' "'x10' is a register"
 bad 'fmv.d fa0, 1' 'a register'
+
+# As compilers end their texts, and what they keep near the global pointer.
+cat >compiled.s <<'S'
+	.globl _start
+	.text
+_start:
+	lla a1, seven
+	lw a0, 0(a1)
+	li a7, 93
+	ecall
+	.section .sdata,"aw"
+seven:	.word 7
+	.section .note.GNU-stack,"",@progbits
+S
+expect 7 "$HUSK" run compiled.s
