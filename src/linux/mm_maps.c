@@ -2,10 +2,13 @@
  *
  * /proc/PID/maps: "start-end rwxp offset major:minor inode   path", the path from column 73 on.
  */
+#include <string.h>
+
 #include "linux/mm_private.h"
 #include "linux/vfs.h"
 
-enum { PATH_COLUMN = 73 };
+/* Longer lists are cut: the program waits while one is made, and so do its limits of time. */
+enum { PATH_COLUMN = 73, MAPS_LIMIT = 4 << 20 };
 
 /* Major and minor number, as Linux' dev_t has them. */
 static unsigned major_of(u64 device)
@@ -53,11 +56,15 @@ static void print_area(const Mm *mm, const Area *area, Buf *out)
 		if (!out->failed && out->len - start < PATH_COLUMN)
 			buf_fill(out, ' ', PATH_COLUMN - (out->len - start));
 		/* A line is a line, whatever a path has in it. */
-		for (size_t i = 0; i < name.len; i++) {
-			if (name.data[i] == '\n')
+		for (size_t i = 0, end; i < name.len; i = end) {
+			const u8 *newline = memchr(name.data + i, '\n', name.len - i);
+
+			end = newline ? (size_t)(newline - name.data) : name.len;
+			buf_add(out, name.data + i, end - i);
+			if (newline) {
 				buf_str(out, "\\012");
-			else
-				buf_byte(out, name.data[i]);
+				end++;
+			}
 		}
 	}
 	buf_fini(&name);
@@ -66,6 +73,6 @@ static void print_area(const Mm *mm, const Area *area, Buf *out)
 
 void mm_print_maps(Mm *mm, Buf *out)
 {
-	for (const Area *area = mm->areas.first; area; area = area->next)
+	for (const Area *area = mm->areas.first; area && out->len < MAPS_LIMIT; area = area->next)
 		print_area(mm, area, out);
 }

@@ -473,10 +473,21 @@ static i64 proc_jump(VfsNode *base, Task *asker, VfsPlace **out)
 
 /* ---- Files ---- */
 
+/* A text is kept from the first read on, as it was then. It is charged as storage: a list of areas is long, and a program
+ * may have thousands of files open on it. */
 typedef struct ProcFile {
 	Buf text;
+	u64 charged;
 	bool made;
 } ProcFile;
+
+static void text_drop(Kernel *kernel, ProcFile *open)
+{
+	buf_fini(&open->text);
+	vfs_discharge(kernel, open->charged);
+	open->charged = 0;
+	open->made = false;
+}
 
 static i64 text_make(File *file)
 {
@@ -486,10 +497,16 @@ static i64 text_make(File *file)
 
 	if (!proc_subject(node, task_current(file->kernel), &subject))
 		return -ESRCH;
-	buf_clear(&open->text);
+	text_drop(file->kernel, open);
+	buf_init(&open->text);
 	node->entry->text(&subject, &open->text);
+	if (open->text.failed || !vfs_charge(file->kernel, open->text.cap)) {
+		text_drop(file->kernel, open);
+		return -ENOMEM;
+	}
+	open->charged = open->text.cap;
 	open->made = true;
-	return open->text.failed ? -ENOMEM : 0;
+	return 0;
 }
 
 static i64 text_read(File *file, Task *task, u8 *to, u64 len, u64 *offset)
@@ -552,7 +569,7 @@ static void text_release(File *file)
 {
 	ProcFile *open = file->data;
 
-	buf_fini(&open->text);
+	text_drop(file->kernel, open);
 	free(open);
 }
 
