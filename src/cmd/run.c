@@ -298,6 +298,7 @@ static int load_linux(Run *run, const Command *command, LoadOptions *how)
 	int code = run_linux_strace(run, run->options->strace, config);
 
 	config->real_time = linux_options_time(run->options->deterministic);
+	config->slice_time = (u64)(SLICE_SECONDS * 1e9);
 	run_linux_terminal(run, &run->terminal);
 	config->terminal = &run->terminal;
 	return code ? code : linux_options_load(&run->options->system, command, how, &run->loaded, config);

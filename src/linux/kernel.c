@@ -13,6 +13,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "linux/process.h"
 #include "linux/signal.h"
@@ -187,6 +188,22 @@ static bool waits(Task *task, i64 *result)
 	return false;
 }
 
+/* The driver has to look at its clock now and then, however many instructions that is. */
+static void look_at_clock(Kernel *kernel)
+{
+	struct timespec time;
+	u64 now;
+
+	if (!kernel->slice_time)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	now = (u64)time.tv_sec * 1000000000u + (u64)time.tv_nsec;
+	if (now - kernel->slice_start < kernel->slice_time)
+		return;
+	kernel->slice_start = now;
+	machine_break_soon(kernel->machine);
+}
+
 HostResult linux_syscall(Machine *machine, const u64 *args, unsigned count, u64 *result)
 {
 	Kernel *kernel = kernel_of(machine);
@@ -204,6 +221,7 @@ HostResult linux_syscall(Machine *machine, const u64 *args, unsigned count, u64 
 		return HOST_DENIED;
 	registers = &kernel->abi->registers;
 	kernel_bury(kernel);
+	look_at_clock(kernel);
 	number = machine_slot(machine, registers->number);
 	kernel->in_call = true;
 	timers_run(kernel); /* a program that has set a timer of a microsecond sees it at its next call */

@@ -132,6 +132,7 @@ Status linux_configure(Machine *machine, const LinuxConfig *config, DiagList *di
 		.output = config->output_limit,
 	};
 	kernel->real_time = config->real_time;
+	kernel->slice_time = config->slice_time;
 	kernel->user = config->user;
 	kernel->group = config->group;
 	kernel->net = config->net;

@@ -57,6 +57,10 @@ typedef struct LinuxConfig {
 	bool net;                 /* sockets of the Internet families through the host */
 	bool net_loopback;        /* ... but only with this computer itself: 127.0.0.0/8 and ::1 */
 	u64 real_time;            /* ns since 1970 at machine time 0 */
+	/* ns of the host: machine_run ends early (STOP_BUDGET) when a system call finds that so much has passed since it
+	 * last did so. Calls may take a thousand times as long as instructions, and limits of time are looked at between
+	 * runs. 0: it never ends early. */
+	u64 slice_time;
 	u32 user, group;
 	/* Limits; 0 = the default. Memory is the machine's own limit, threads its vCPU limit. */
 	u64 process_limit;        /* processes alive at once: 256 */

@@ -242,6 +242,9 @@ void machine_reset(Machine *machine, bool keep_memory);
 
 /* Runs at most max_insns further instructions. */
 MachineStop machine_run(Machine *machine, u64 max_insns);
+/* For host functions that take long: the run stops behind this instruction, STOP_BUDGET, whatever is left of max_insns.
+ * The program notices nothing. */
+void machine_break_soon(Machine *machine);
 u64 machine_icount(const Machine *machine);
 /* What runs it: for those who chose it and know its insides. */
 const Engine *machine_engine(const Machine *machine);

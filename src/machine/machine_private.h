@@ -165,6 +165,7 @@ struct Machine {
 	u32 step_count;
 	u32 own_step;             /* the first that looks at registers of the vCPU to run: behind `every` and frame */
 	u32 phase;
+	bool break_soon;          /* machine_break_soon */
 	bool stirred;             /* a handler ran at this boundary: look again after one instruction */
 
 	u8 *input;                /* owned: bytes input_at .. input_len are waiting */

@@ -397,7 +397,7 @@ static bool turn(Machine *machine, u64 end, MachineStop *stop)
 		machine_say(machine, "the program keeps asking for input, which has ended");
 		return give(machine, stop, STOP_INPUT_ENDED);
 	}
-	if (vcpu->icount >= end)
+	if (vcpu->icount >= end || machine->break_soon)
 		return give(machine, stop, STOP_BUDGET);
 	if (!machine->alone && !machine_schedule(machine, stop))
 		return true;
@@ -482,6 +482,12 @@ static void name_vcpu(Machine *machine, MachineStop *stop)
 	machine_show_vcpu(machine, stop->vcpu);
 }
 
+void machine_break_soon(Machine *machine)
+{
+	machine->break_soon = true;
+	machine->vcpu.event_pending = true;
+}
+
 MachineStop machine_run(Machine *machine, u64 max_insns)
 {
 	u64 icount = machine->vcpu.icount, end = max_insns > ~(u64)0 - icount ? ~(u64)0 : icount + max_insns;
@@ -494,7 +500,7 @@ MachineStop machine_run(Machine *machine, u64 max_insns)
 		return machine->failure;
 	}
 	machine->stirred = true;
-	machine->idle_hit = false;
+	machine->idle_hit = machine->break_soon = false;
 	machine_show_vcpu(machine, machine->running);
 	machine->inside = true;
 	while (!turn(machine, end, &stop) || only_one_ends(machine, &stop))
