@@ -418,6 +418,10 @@ static const char *find_program(const char *name, Loaded *loaded, const LinuxCon
 			return found;
 	}
 	found = path_in_guest(loaded, config, name);
+	/* bin/ls: where the program starts, that is a file too. */
+	if (!found && name[0] != '/' && strchr(name, '/') && access(name, F_OK) != 0)
+		found = arena_printf(&loaded->arena, "%s/%s",
+				     config->directory && strcmp(config->directory, "/") != 0 ? config->directory : "", name);
 	return found && read_in_guest(loaded, config, found, data) ? found : NULL;
 }
 
@@ -453,7 +457,8 @@ int linux_options_program(const char *name, const char *const *arguments, u32 co
 			return EXIT_NOT_RUNNABLE;
 		code = file_read(name, FILE_LIMIT, &file->data, &loaded->error);
 		if (code && config->root)
-			buf_printf(&loaded->hint, "neither here nor in %s", config->root);
+			buf_printf(&loaded->hint, "neither here nor in %s%s", strchr(name, '/') ? "" : "the PATH of ",
+				   config->root);
 		if (code)
 			return code;
 		if (realpath(name, full))

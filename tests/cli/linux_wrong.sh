@@ -48,6 +48,14 @@ says 126 "is a directory" "$HUSK" run .
 says 127 "No such file" "$HUSK" run nothing
 says 126 "needs /lib/ld-linux-riscv64" "$HUSK" run dynamic
 
+# A name with a slash is looked for where the program starts, too; other names in PATH.
+mkdir -p tree/opt
+cp prog tree/opt/program
+says 0 "2 x" "$HUSK" run -L tree opt/program x
+says 0 "2 x" "$HUSK" run -L tree ./opt/../opt/program x
+says 127 "neither here nor in the PATH of tree" "$HUSK" run -L tree program
+says 127 "neither here nor in tree" "$HUSK" run -L tree ../nothing
+
 # ---- Options ----
 says 127 "/nowhere is no folder" "$HUSK" run -L /nowhere prog
 says 126 "--cwd: error: there is no folder /nowhere to start in" "$HUSK" run --cwd /nowhere prog
