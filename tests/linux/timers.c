@@ -56,7 +56,8 @@ static void spin(double seconds)
 	double end = now(CLOCK_PROCESS_CPUTIME_ID) + seconds;
 
 	while (now(CLOCK_PROCESS_CPUTIME_ID) < end)
-		;
+		for (volatile int i = 0; i < 10000; i++)
+			;
 }
 
 int main(void)
