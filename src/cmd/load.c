@@ -268,6 +268,8 @@ static int configure_linux(Loaded *loaded, const LoadOptions *options)
 	const LinuxConfig plain = {.arguments = &name, .argument_count = 1};
 	Status status = linux_configure(loaded->machine, options->system ? options->system : &plain, &loaded->diags);
 
+	if (status == STATUS_UNSUPPORTED)
+		return 0;
 	if (status && !loaded->diags.errors)
 		failed(loaded, 0, "cannot make a machine: %s", status_text(status));
 	return status ? EXIT_HUSK : 0;

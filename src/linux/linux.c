@@ -111,7 +111,7 @@ Status linux_configure(Machine *machine, const LinuxConfig *config, DiagList *di
 		machine_reset(machine, false); /* the guest makes it then */
 		kernel = kernel_of(machine);
 		if (!kernel)
-			return STATUS_NOMEM;
+			return STATUS_UNSUPPORTED;
 	}
 	if (kernel->processes)
 		return STATUS_INVALID; /* it is running already */

@@ -76,7 +76,8 @@ typedef struct LinuxConfig {
 } LinuxConfig;
 
 /* Before the program is loaded (guest->load). What is borrowed need only live during the call, but for `terminal` and
- * `trace`. Messages (a folder that is not there) to diags. */
+ * `trace`. Messages (a folder that is not there) to diags. STATUS_UNSUPPORTED: the
+ * description is not one that Linux programs can run on (a learner's own RV64GC): a machine without a system. */
 Status linux_configure(Machine *machine, const LinuxConfig *config, DiagList *diags);
 
 /* A signal from outside, to the foreground process group (SIGINT, SIGWINCH, SIGCONT) or the first process (the others).

@@ -5,6 +5,8 @@
  */
 #include "guests/rv64/rv64.h"
 
+#include "machine/pages.h"
+
 enum { ELF_RISCV = 243 };
 
 static void rv64_reset(Machine *machine)
@@ -20,6 +22,12 @@ static int rv64_recognize(const GuestFile *file)
 
 static Status rv64_load(Machine *machine, const GuestFile *files, u32 count, DiagList *diags)
 {
+	if (!rv64_slots_fit(machine_isa(machine)) || machine_paged_space(machine) == ISA_NONE) {
+		diag_report_file(diags, DIAG_ERROR, count ? files[0].name : "", "husk isa show rv64 shows one that has",
+				 "this description has not all that Linux programs need: a paged space of 64-bit addresses,"
+				 " registers x, f, frm and fflags");
+		return STATUS_UNSUPPORTED;
+	}
 	/* A driver that knows nothing of Linux gets its defaults. */
 	if (!*(Kernel **)machine_private(machine)) {
 		LinuxConfig config = { .argument_count = 0 };
