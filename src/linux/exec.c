@@ -376,10 +376,14 @@ static void set_name(Task *task, const char *path)
 	memcpy(task->name, name, strnlen(name, sizeof task->name - 1));
 }
 
+/* What /proc shows of arguments and environment: every process has a copy, which no limit counts. */
+enum { SHOWN_BYTES = 64 * 1024 };
+
 static void take_over(Buf *old, Buf *new)
 {
-	buf_fini(old);
-	*old = *new;
+	buf_clear(old);
+	buf_add(old, new->data, new->len < SHOWN_BYTES ? new->len : SHOWN_BYTES);
+	buf_fini(new);
 	buf_init(new);
 }
 

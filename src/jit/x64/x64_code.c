@@ -9,8 +9,8 @@
  * the slots. What is looked through: ZX always (values are held zero-extended), EXTRACT of the low 32 bits (or of the
  * bits of a shift count) when each user takes no more of its operand anyway. A LOAD with a SX behind it is one move.
  *
- * An access to the paged space is plain when its page has the right, no mark, and it does not cross pages (it is
- * aligned); any other is left to the cold engine, and so is each operation that touches the world.
+ * An access to the paged space is plain when its page has the right, no mark, and it does not cross pages (one that is
+ * not aligned is looked at aside); any other is left to the cold engine, and so is each operation that touches the world.
  */
 #include "jit/x64/x64_code.h"
 
@@ -459,6 +459,38 @@ static void bail_if(X64Code *c, X64Cond cond)
 	add_stub(c, x64_jcc(&c->x, cond), bail(c));
 }
 
+/* An access that is not aligned: it comes back when it stays on its page. rax = the address. */
+static void add_crossing(X64Code *c, u8 *site, unsigned bytes)
+{
+	JitExit *exit = bail(c);
+
+	if (!exit || !arena_grow(&c->engine->arena, (void **)&c->crossings, &c->crossing_cap, c->crossing_count,
+				 sizeof(*c->crossings))) {
+		c->failed = true;
+		return;
+	}
+	c->crossings[c->crossing_count++] = (Crossing){ .site = site, .back = c->x.at, .exit = exit, .bytes = bytes };
+}
+
+static void emit_crossings(X64Code *c)
+{
+	X64Buf *x = &c->x;
+
+	for (u32 i = 0; i < c->crossing_count; i++) {
+		const Crossing *crossing = &c->crossings[i];
+		u8 *back;
+
+		x64_here(c, crossing->site);
+		x64_mov(x, 32, X64_RCX, X64_RAX);
+		x64_alu_imm(x, X64_AND, 32, X64_RCX, SPACE_PAGE - 1);
+		x64_alu_imm(x, X64_CMP, 32, X64_RCX, (i32)(SPACE_PAGE - crossing->bytes));
+		add_stub(c, x64_jcc(x, X64_A), crossing->exit);
+		back = x64_jmp(x);
+		if (!x->full)
+			x64_patch(back, crossing->back);
+	}
+}
+
 static void emit_stubs(X64Code *c)
 {
 	X64Buf *x = &c->x;
@@ -492,7 +524,7 @@ static void check_access(X64Code *c, IrRef address, unsigned bytes, u8 mask, u8 
 	x64_mov(x, 64, X64_RAX, reg);
 	if (bytes > 1) {
 		x64_test_imm8(x, X64_RAX, (u8)(bytes - 1));
-		bail_if(c, X64_NE);
+		add_crossing(c, x64_jcc(x, X64_NE), bytes);
 	}
 	x64_mov(x, 64, X64_RCX, X64_RAX);
 	x64_shift_imm(x, X64_SHR, 64, X64_RCX, SPACE_PAGE_SHIFT);
@@ -862,6 +894,7 @@ static Status compile(Engine *engine, JitBlock *block, const IrFunc *func)
 		fuel->refund = block->insns;
 	add_stub(&c, x64_jcc(&c.x, X64_B), fuel);
 	emit_block(&c);
+	emit_crossings(&c);
 	emit_stubs(&c);
 	for (u32 i = 0; i < c.fix_count && !c.x.full; i++) {
 		const struct Label *label = &c.labels[c.fixes[i].block];

@@ -45,6 +45,13 @@ typedef struct Stub {
 	JitExit *exit;
 } Stub;
 
+/* Where an access that is not aligned is looked at: it goes back, or leaves. */
+typedef struct Crossing {
+	u8 *site, *back;
+	JitExit *exit;
+	u32 bytes;
+} Crossing;
+
 typedef struct X64Code {
 	Engine *engine;
 	JitBlock *block;
@@ -57,6 +64,8 @@ typedef struct X64Code {
 	u32 fix_count, fix_cap;
 	Stub *stubs;
 	u32 stub_count, stub_cap;
+	Crossing *crossings;
+	u32 crossing_count, crossing_cap;
 	u32 at;              /* position */
 	u64 pc;              /* of the instruction */
 	u32 number;          /* how many of the block are before it */
