@@ -98,7 +98,6 @@ typedef struct JitFrame {
 	u64 *slots;
 	u8 *memory;
 	const u8 *code;
-	Engine *engine;
 	u32 mxcsr, host_mxcsr; /* x64: as compiled code left it; as it was before */
 } JitFrame;
 
@@ -137,7 +136,7 @@ struct Engine {
 	JitJump *jumps;          /* mapped with the memory for code. All zero = empty: pc 0 has a place of its own, whose entry is
 	                            never empty (jit_cache_clear_jumps) */
 	Arena arena, blocks;     /* of one translation; of blocks and exits since the last flush */
-	u64 compiled_blocks, compiled_insns, bails;
+	u64 compiled_blocks, compiled_insns;
 };
 
 /* What a host has to give. One const struct per folder. */

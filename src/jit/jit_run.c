@@ -200,8 +200,7 @@ static ExitKind run_cold(Engine *engine, Vcpu *vcpu, u64 count)
 static ExitKind engine_run(Engine *engine, Vcpu *vcpu, u64 budget)
 {
 	const Space *memory = &vcpu->spaces[engine->env.code_space];
-	JitFrame frame = {.slots = vcpu->slots, .engine = engine,
-			  .memory = memory->base, .attr = memory->attr};
+	JitFrame frame = {.slots = vcpu->slots, .memory = memory->base, .attr = memory->attr};
 	u64 limit = budget > (u64)1 << 62 ? vcpu->icount + ((u64)1 << 62) : vcpu->icount + budget;
 	JitExit *from = NULL;
 	u64 generation = engine->generation;
@@ -235,7 +234,6 @@ static ExitKind engine_run(Engine *engine, Vcpu *vcpu, u64 budget)
 			u64 left = limit - vcpu->icount;
 
 			from = NULL;
-			engine->bails++;
 			kind = run_cold(engine, vcpu, block->cold ? 1 : left);
 			if (kind != EXIT_BUDGET)
 				return kind;
@@ -265,7 +263,6 @@ static ExitKind engine_run(Engine *engine, Vcpu *vcpu, u64 budget)
 		} else {
 			u64 left = limit - vcpu->icount;
 
-			engine->bails++;
 			kind = run_cold(engine, vcpu, exit->kind == JIT_EXIT_BAIL ? 1 : left);
 			if (kind != EXIT_BUDGET)
 				return kind;
