@@ -19,7 +19,8 @@
 
 enum {
 	X64_TEMPS = 2, X64_SPILLS = 64,
-	X64_AT_OPERATION = 0,  /* behind rsp: for whatever an operation needs */
+	/* Behind rsp while compiled code runs. OPERATION: for whatever an operation needs. */
+	X64_AT_OPERATION = 0, X64_AT_JUMPS = 8, X64_AT_ATTR = 16, X64_AT_FRAME = 24, X64_STACK_BYTES = 40,
 	X64_MXCSR = 0x1F80,    /* all exceptions masked, to nearest, no flags */
 };
 
@@ -85,19 +86,54 @@ bool x64_emit_float(X64Code *c, const IrIns *ins, u8 to);
 /* The flags of the compare, as for a jump. */
 X64Cond x64_emit_compare(X64Code *c, const IrIns *ins);
 
-/* x64_code.c */
+/* x64_start.c: the JitTarget's. */
+bool x64_start(Engine *engine);
+u32 x64_enter(Engine *engine, JitFrame *frame, const JitBlock *block);
+
+/* x64_analyse.c */
+IrRef x64_resolve(const X64Code *c, IrRef ref);
+unsigned x64_operands(const IrFunc *func, const IrIns *ins, IrRef *out); /* out: room for 16 */
+bool x64_is_compare(const IrIns *ins);
+bool x64_supported(const X64Code *c, const IrIns *ins); /* else the cold engine does the whole instruction */
+bool x64_is_overwritten(const X64Code *c, u32 get); /* its slot, before its last use: then the GET is a copy */
+void x64_analyse(X64Code *c);
+
+/* x64_places.c */
+i32 x64_slot(u32 slot); /* displacement from rbp */
 /* The value in a register: its own, or `scratch`. Bits above the width of a 32-bit operand may be anything where it
  * was looked through to (x64_low). */
 u8 x64_in(X64Code *c, IrRef ref, u8 scratch);
 /* Is it in memory? */
 bool x64_in_memory(const X64Code *c, IrRef ref, X64Mem *mem);
-IrRef x64_resolve(const X64Code *c, IrRef ref);
+bool x64_lives_in(const X64Code *c, IrRef ref, u8 reg);
+u8 x64_choose_place(X64Code *c, u32 at); /* for value `at`: computed there or, when it is in memory, in rax; then: */
+void x64_settle(X64Code *c, u32 at, u8 reg);
+void x64_release(X64Code *c, IrRef ref); /* a use; the place is free when it was the last */
+
+/* x64_exit.c */
+void x64_add_stub(X64Code *c, u8 *site, JitExit *exit);
+JitExit *x64_bail(X64Code *c); /* the present instruction is the cold engine's */
+void x64_bail_if(X64Code *c, X64Cond cond);
+void x64_emit_stubs(X64Code *c);
+void x64_link(Engine *engine, JitExit *exit, const JitBlock *target); /* the JitTarget's */
+
+/* x64_memory.c */
+void x64_emit_load(X64Code *c, u32 at);
+void x64_emit_store(X64Code *c, const IrIns *ins);
+void x64_emit_crossings(X64Code *c); /* what was put aside, behind the code of the block */
+
+/* x64_control.c. next: the IR block that follows. */
+void x64_fix(X64Code *c, u8 *site, u32 block); /* the jump leads to an IR block */
+void x64_emit_goto(X64Code *c, const IrIns *ins);
+void x64_emit_branch(X64Code *c, const IrIns *ins, u32 next);
+void x64_emit_jump(X64Code *c, const IrIns *ins, u32 next);
+
+/* x64_code.c: by ir_eval, into rax. */
+void x64_evaluate(X64Code *c, const IrIns *ins);
+
+/* x64_ops.c */
 void x64_here(X64Code *c, u8 *site); /* the jump leads to what comes now */
 void x64_in_signed(X64Code *c, unsigned width, u8 to, IrRef ref); /* into `to`, extended to 64 bits */
-/* By ir_eval, into rax. */
-void x64_evaluate(X64Code *c, const IrIns *ins);
-i32 x64_slot(u32 slot); /* displacement from rbp */
-unsigned x64_operands(const IrFunc *func, const IrIns *ins, IrRef *out); /* out: room for 16 */
 
 extern const JitTarget x64_target;
 extern const u8 x64_flags_of_mxcsr[64];

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Ways out of a block, as stubs behind its code: each gives the number of its record (JitExit) and goes to the common code.
+ * A jump to a constant pc is chained to its block by patching it past the stub.
+ */
+#include "jit/x64/x64_code.h"
+
+void x64_add_stub(X64Code *c, u8 *site, JitExit *exit)
+{
+	if (!exit || !arena_grow(&c->engine->arena, (void **)&c->stubs, &c->stub_cap, c->stub_count, sizeof(Stub))) {
+		c->failed = true;
+		return;
+	}
+	c->stubs[c->stub_count++] = (Stub){ site, exit };
+}
+
+/* The present instruction is the cold engine's. */
+JitExit *x64_bail(X64Code *c)
+{
+	if (!c->bail)
+		c->bail = jit_exit_create(c->engine, c->block, JIT_EXIT_BAIL, c->pc, c->block->insns - c->number);
+	return c->bail;
+}
+
+void x64_bail_if(X64Code *c, X64Cond cond)
+{
+	x64_add_stub(c, x64_jcc(&c->x, cond), x64_bail(c));
+}
+
+void x64_emit_stubs(X64Code *c)
+{
+	X64Buf *x = &c->x;
+
+	for (u32 i = 0; i < c->stub_count; i++) {
+		JitExit *exit = c->stubs[i].exit;
+
+		if (!exit->stub) {
+			u8 *site;
+
+			exit->stub = (u32)(x->at - c->engine->rw);
+			x64_byte(x, 0xB8); /* mov eax, number */
+			x64_imm32(x, (i32)exit->number);
+			site = x64_jmp(x);
+			if (!x->full)
+				x64_patch(site, c->engine->rw + c->engine->leave);
+		}
+		if (!x->full)
+			x64_patch(c->stubs[i].site, c->engine->rw + exit->stub);
+	}
+}
+
+void x64_link(Engine *engine, JitExit *exit, const JitBlock *target)
+{
+	x64_patch(engine->rw + exit->site, engine->rw + (target ? target->entry : exit->stub));
+}

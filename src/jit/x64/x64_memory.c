@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Accesses to memory.
+ *
+ * One to the paged space is plain when its page has the right, no mark, and it does not cross pages (one that is not
+ * aligned is looked at aside); any other is left to the cold engine.
+ */
+#include "jit/x64/x64_code.h"
+
+/* An access that is not aligned: it comes back when it stays on its page. rax = the address. */
+static void add_crossing(X64Code *c, u8 *site, unsigned bytes)
+{
+	JitExit *exit = x64_bail(c);
+
+	if (!exit || !arena_grow(&c->engine->arena, (void **)&c->crossings, &c->crossing_cap, c->crossing_count,
+				 sizeof(*c->crossings))) {
+		c->failed = true;
+		return;
+	}
+	c->crossings[c->crossing_count++] = (Crossing){ .site = site, .back = c->x.at, .exit = exit, .bytes = bytes };
+}
+
+void x64_emit_crossings(X64Code *c)
+{
+	X64Buf *x = &c->x;
+
+	for (u32 i = 0; i < c->crossing_count; i++) {
+		const Crossing *crossing = &c->crossings[i];
+		u8 *back;
+
+		x64_here(c, crossing->site);
+		x64_mov(x, 32, X64_RCX, X64_RAX);
+		x64_alu_imm(x, X64_AND, 32, X64_RCX, SPACE_PAGE - 1);
+		x64_alu_imm(x, X64_CMP, 32, X64_RCX, (i32)(SPACE_PAGE - crossing->bytes));
+		x64_add_stub(c, x64_jcc(x, X64_A), crossing->exit);
+		back = x64_jmp(x);
+		if (!x->full)
+			x64_patch(back, crossing->back);
+	}
+}
+
+/* rax = the address, checked; leaves for the cold engine when the access is not plain. */
+static void check_access(X64Code *c, IrRef address, unsigned bytes, u8 mask, u8 want)
+{
+	X64Buf *x = &c->x;
+	u8 reg = x64_in(c, address, X64_RAX);
+
+	x64_mov(x, 64, X64_RAX, reg);
+	if (bytes > 1) {
+		x64_test_imm8(x, X64_RAX, (u8)(bytes - 1));
+		add_crossing(c, x64_jcc(x, X64_NE), bytes);
+	}
+	x64_mov(x, 64, X64_RCX, X64_RAX);
+	x64_shift_imm(x, X64_SHR, 64, X64_RCX, SPACE_PAGE_SHIFT);
+	if (c->engine->env.pages <= 0x7FFFFFFF) {
+		x64_alu_imm(x, X64_CMP, 64, X64_RCX, (i32)c->engine->env.pages);
+	} else {
+		x64_mov_imm(x, X64_RDX, c->engine->env.pages);
+		x64_alu(x, X64_CMP, 64, X64_RCX, X64_RDX);
+	}
+	x64_bail_if(c, X64_AE);
+	x64_load(x, 64, X64_RDX, x64_at(X64_RSP, X64_AT_ATTR));
+	x64_load_zx(x, 8, X64_RCX, x64_at_index(X64_RDX, X64_RCX, 0, 0));
+	x64_alu_imm(x, X64_AND, 32, X64_RCX, mask);
+	x64_alu_imm(x, X64_CMP, 32, X64_RCX, want);
+	x64_bail_if(c, X64_NE);
+}
+
+void x64_emit_load(X64Code *c, u32 at)
+{
+	const IrIns *ins = &c->func->ins[at];
+	u32 into = c->values[at].into;
+	X64Mem cell = x64_at_index(X64_RBX, X64_RAX, 0, 0);
+	u8 to;
+
+	check_access(c, ins->a, ins->width / 8u, ATTR_PAGED_LOAD, ATTR_READ);
+	x64_release(c, ins->a);
+	if (!c->values[into ? into : at].uses)
+		return; /* it may be made, that is all */
+	to = x64_choose_place(c, into ? into : at);
+	if (into)
+		x64_load_sx(&c->x, ins->width, to, cell);
+	else
+		x64_load_zx(&c->x, ins->width, to, cell);
+	x64_settle(c, into ? into : at, to);
+}
+
+void x64_emit_store(X64Code *c, const IrIns *ins)
+{
+	unsigned width = ir_width(c->func, ins->b);
+	X64Mem cell = x64_at_index(X64_RBX, X64_RAX, 0, 0);
+
+	check_access(c, ins->a, width / 8, ATTR_PAGED_STORE, ATTR_WRITE);
+	x64_store(&c->x, width, cell, x64_in(c, ins->b, X64_RCX));
+	x64_release(c, ins->a);
+	x64_release(c, ins->b);
+}
