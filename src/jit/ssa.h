@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The intermediate form of the optimizing tier: a *region*, many guest blocks with their loops, in SSA.
+ *
+ *     ssa_build.c   guest blocks (IrFunc each) -> SsaFunc
+ *     ssa_pass.c    the list of passes; each is a file ssa_NAME.c
+ *     x64/          selection, registers, code
+ *
+ * Nodes. Pure operations keep number, shape, width rule and meaning of the IR (ir_ops.def, ir_eval): operands in a, b, c;
+ * values of 1..64 bits, held zero-extended. Other operations are below. Nodes of a block form a list; constants are in
+ * no block. A pass replaces a value by turning its node into SSA_COPY; whoever reads an operand goes through ssa_value.
+ *
+ * Blocks. 0 is the head's entry. A block with `entry` has no predecessors: control comes there from outside (the head,
+ * or where a call comes back to). No critical edges: a block with two successors leads to blocks with one predecessor
+ * (ssa_build makes empty ones in between). Loop headers begin with a guest instruction, so their pc is known.
+ *
+ * Guest registers. Each slot has a *home*: its pinned host register (jit_private.h) or vcpu->slots. Inside a region homes do
+ * not change: PUT only says that the slot's value is now `a`. HOME reads the home, so it gives the value that the slot
+ * had when the region was entered. block->state[slot] is the value at the start of a block, 0 = it is at home; with
+ * the PUTs that stand before a node this is the state there. A way out writes to their homes the values that are
+ * elsewhere. This is all there is about deoptimization: states are never computed for their own sake.
+ *
+ * Ways out. A node with effect SSA_EXIT may leave the region at the start of the guest instruction it belongs to (the
+ * last INSN before it): the cold engine does that instruction. The terminator LEAVE leaves for good: behind its
+ * instruction (LINK, JUMP, CALL, RET) or at its start (COLD).
+ * Within one guest instruction PUTs come after everything that may leave it, so the state there is that of its start.
+ *
+ * Counting. FUEL n charges n instructions, or leaves; REFUND n gives back; a way out gives back what was charged and not
+ * done (snap->refund). ssa_fuel.c places them, late: before it, cost is the number of INSNs.
+ *
+ * Snapshots. ssa_snap.c, the last pass, writes down for every way out which slots are not at home and which value each has.
+ */
+#ifndef JIT_SSA_H
+#define JIT_SSA_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "ir/ir.h"
+
+typedef u32 SsaRef; /* index into func->nodes; 0 = none */
+
+typedef enum SsaOp {
+	/* Below IR_OP_COUNT: the pure operations of the IR. */
+	SSA_CONST = IR_OP_COUNT, /* imm */
+	SSA_COPY,   /* the value is a's: left behind by passes, no code */
+	SSA_PHI,    /* aux = slot it is for, or SSA_NO_SLOT; args: pool[a + i] comes from pred i */
+	SSA_HOME,   /* what lies in the home of slot aux */
+	SSA_CANON,  /* the float a, but any NaN is the canonical one (result of arithmetic: x86 makes others) */
+	SSA_PUT,    /* slot aux is a from here on */
+	SSA_INSN,   /* a guest instruction begins: imm = pc, aux = length in cells */
+	SSA_CHECK,  /* exit; hard spaces: address a < limit of space aux. Loads and stores behind it rely on it */
+	SSA_LOAD,   /* exit; space aux at a + imm (wraps as the width of a does) */
+	SSA_STORE,  /* exit; b goes there; width = width(b) */
+	SSA_GUARD,  /* exit; unless a (width 1) is 1 */
+	SSA_FUEL,   /* exit; charges imm */
+	SSA_REFUND, /* gives imm back */
+	SSA_FENCE,  /* accesses may not move across */
+	/* Ends of blocks */
+	SSA_JUMP,   /* to succ[0] */
+	SSA_BRANCH, /* a (width 1) ? succ[0] : succ[1] */
+	SSA_LEAVE,  /* aux = SsaLeave; LINK, CALL, COLD: imm = pc; JUMP, CALLR, RET: a = pc */
+	SSA_OP_COUNT,
+} SsaOp;
+
+enum { SSA_NO_SLOT = 0xFFFF, SSA_SLOTS_MOST = 512, SSA_NODES_MOST = 60000, SSA_BLOCKS_MOST = 4000 };
+
+typedef enum SsaLeave {
+	SSA_LEAVE_LINK,  /* to the constant pc imm, which is not in the region */
+	SSA_LEAVE_JUMP,  /* to the computed pc a */
+	SSA_LEAVE_CALL,  /* as LINK; b = constant: the pc behind the call, where an `entry` block waits (0: none) */
+	SSA_LEAVE_CALLR, /* as JUMP; b likewise */
+	SSA_LEAVE_RET,   /* as JUMP: it goes back to a caller */
+	SSA_LEAVE_COLD,  /* the instruction at imm is the cold engine's; it is not done */
+} SsaLeave;
+
+enum SsaEffect {
+	SSA_PURE = 1,  /* may be shared, moved to where its operands are, dropped */
+	SSA_READ = 2, SSA_WRITE = 4, /* memory */
+	SSA_EXIT = 8,
+	SSA_END = 16,
+	SSA_KEEP = 32, /* stays though nobody uses it */
+};
+
+/* aux of pure float operations: as in the IR, and: its IEEE flags are to be raised (the host keeps them: MXCSR). Such a node may
+ * be shared with one that dominates it, but neither dropped nor folded nor moved to where it would not have run. */
+enum { SSA_FLOAT_RAISES = 0x80 };
+
+typedef struct SsaNode {
+	u8 op;      /* IrOp or SsaOp */
+	u8 width;   /* of the result (of the value for PUT and STORE); 0: none */
+	u16 aux;
+	SsaRef a, b, c;
+	u64 imm;
+	u32 block;
+	SsaRef prev, next; /* in its block; 0 at the ends, and for constants */
+	u32 snap;   /* ways out, after ssa_snap: index into snaps */
+	u32 uses;   /* after ssa_count_uses: uses as an operand of a node that is computed (not by PUTs and snapshots) */
+	u32 mark;   /* free for the pass that runs */
+} SsaNode;
+
+typedef struct SsaBlock {
+	SsaRef first, last; /* last: its END */
+	u64 pc;             /* of the guest instruction it begins with or lies in */
+	u32 *preds;
+	u32 pred_count, pred_cap;
+	u32 succ[2];
+	u32 succ_count;
+	SsaRef *state;      /* func->slot_count entries */
+	bool entry;
+	bool dead;          /* cannot be reached: skip it */
+	/* after ssa_order */
+	u32 order;          /* position in func->rpo */
+	u32 idom;           /* block; itself for entries (and where paths from several entries meet: SSA_NO_BLOCK) */
+	u32 loop;           /* header of the innermost loop around it, or SSA_NO_BLOCK */
+	u32 depth;          /* number of loops around it */
+	bool header;
+	bool cold;          /* not expected to run: laid out last */
+	u64 heat;           /* how often it ran, relative to others; 0 = not known */
+} SsaBlock;
+
+enum { SSA_NO_BLOCK = 0xFFFFFFFFu };
+
+/* How the way out makes a slot's value from `ref`. */
+typedef enum SsaRecipe {
+	SSA_AS_IS,
+	SSA_SX,    /* sign-extended from the low `imm` bits to the width of the slot */
+	SSA_PLUS,  /* + imm, at the width of ref */
+	SSA_NAN,   /* as CANON: ref is a float of its width */
+} SsaRecipe;
+
+typedef struct SsaSnapEntry {
+	SsaRef ref;  /* may be a constant */
+	u16 slot;
+	u8 recipe;   /* SsaRecipe */
+	i32 imm;
+} SsaSnapEntry;
+
+typedef struct SsaSnap {
+	u64 pc;
+	u32 refund;       /* instructions charged but not done */
+	u32 first, count; /* in func->entries; ascending slots; only those that are not at home */
+} SsaSnap;
+
+typedef struct SsaFunc {
+	Arena *arena;      /* borrowed; everything lies there */
+	SsaNode *nodes;
+	u32 node_count, node_cap;
+	SsaBlock *blocks;
+	u32 block_count, block_cap;
+	SsaRef *pool;      /* arguments of PHIs: room for pred_cap each */
+	u32 pool_count, pool_cap;
+	u32 slot_count;
+	const u8 *slot_width; /* borrowed: bits of each slot */
+	u8 pc_width;
+	u64 context;
+	u64 hard_spaces;   /* bit n: accesses to space n fault by themselves: CHECK makes them safe */
+	u32 flags_slot;    /* the slot that collects float flags, kept by the host while compiled code runs; 0: none */
+	u32 *consts;       /* hash: node + 1... */
+	u32 const_cap, const_count;
+	u32 *rpo;          /* after ssa_order: blocks that can be reached, in reverse postorder */
+	u32 rpo_count;
+	SsaSnap *snaps;
+	u32 snap_count, snap_cap;
+	SsaSnapEntry *entries;
+	u32 entry_count, entry_cap;
+	u32 guest_insns;   /* INSNs at building: the measure of compile cost */
+	bool failed;       /* memory ran out, or too large: unusable */
+} SsaFunc;
+
+typedef struct SsaOpInfo {
+	const char *name;
+	u8 effects, operands; /* how many of a, b, c are values */
+} SsaOpInfo;
+
+/* ---- ssa.c ---- */
+
+SsaFunc *ssa_create(Arena *arena, u32 slot_count, const u8 *slot_width); /* NULL: no memory */
+const SsaOpInfo *ssa_info(unsigned op);
+unsigned ssa_effects(const SsaNode *node); /* of this node: a float operation that raises has KEEP and is not PURE */
+u32 ssa_block(SsaFunc *func, u64 pc);      /* a new block */
+void ssa_edge(SsaFunc *func, u32 from, u32 to); /* appends to succ and preds; before PHIs of `to` get their arguments */
+SsaRef ssa_const(SsaFunc *func, unsigned width, u64 value);
+/* A node in no list. 0 when failed. */
+SsaRef ssa_node(SsaFunc *func, unsigned op, unsigned width, unsigned aux, SsaRef a, SsaRef b, SsaRef c, u64 imm);
+void ssa_append(SsaFunc *func, u32 block, SsaRef ref);          /* at the end, behind everything */
+void ssa_insert_before(SsaFunc *func, SsaRef at, SsaRef ref);
+void ssa_insert_after_phis(SsaFunc *func, u32 block, SsaRef ref);
+void ssa_remove(SsaFunc *func, SsaRef ref);                     /* out of its list; it must not be used any more */
+void ssa_replace(SsaFunc *func, SsaRef ref, SsaRef by);         /* takes it out and makes it a COPY */
+SsaRef ssa_phi(SsaFunc *func, u32 block, unsigned width, unsigned slot); /* arguments 0 yet */
+static inline SsaRef ssa_value(const SsaFunc *func, SsaRef ref)
+{
+	while (func->nodes[ref].op == SSA_COPY)
+		ref = func->nodes[ref].a;
+	return ref;
+}
+static inline bool ssa_is_const(const SsaFunc *func, SsaRef ref, u64 *value)
+{
+	const SsaNode *node = &func->nodes[ssa_value(func, ref)];
+
+	if (node->op == SSA_CONST && value)
+		*value = node->imm;
+	return node->op == SSA_CONST;
+}
+/* Number of operands (PHI: predecessors), and where operand i stands. */
+unsigned ssa_operands(const SsaFunc *func, const SsaNode *node);
+SsaRef *ssa_operand(SsaFunc *func, SsaNode *node, unsigned index);
+/* rpo, preds of dead blocks gone (with their PHI arguments), idom, loops. After every change of edges. */
+void ssa_order(SsaFunc *func);
+bool ssa_dominates(const SsaFunc *func, u32 above, u32 below);
+void ssa_count_uses(SsaFunc *func);
+void ssa_print(const SsaFunc *func, const char *(*slot_name)(const void *ctx, unsigned slot), const void *ctx, Buf *out);
+/* All invariants above; false, with a line per fault in `why` (may be NULL). */
+bool ssa_verify(const SsaFunc *func, Buf *why);
+
+/* ---- ssa_build.c ---- */
+
+typedef struct SsaSource {
+	u64 pc;
+	const IrFunc *func;
+	u32 insns;     /* guest instructions in func; only the first `keep` are taken (then: next pc) */
+	u32 keep;
+	bool dirty;    /* the last one is the cold engine's */
+	bool landing;  /* a call comes back to it: it is an entry, too */
+	u64 heat;
+} SsaSource;
+
+typedef struct SsaRegion {
+	SsaSource *sources; /* sources[0] is the head; no two with one pc */
+	u32 count;
+	u32 slot_count;
+	const u8 *slot_width;
+	u8 pc_width;
+	u64 context;
+	u64 hard_spaces;
+	u32 flags_slot;
+} SsaRegion;
+
+/* The region in SSA: jumps to a pc that a source begins with stay inside, others LEAVE. A source may hold code that another
+ * begins in the middle of: it goes over to that one there. NULL: no memory, or beyond the limits above. */
+SsaFunc *ssa_build(const SsaRegion *region, Arena *arena);
+
+/* ---- Passes: ssa_pass.c has the list ---- */
+
+typedef struct SsaPass {
+	const char *name;
+	void (*run)(SsaFunc *func);
+} SsaPass;
+
+/* Called after each pass; name "build" before the first. */
+typedef void SsaWatch(void *ctx, const SsaFunc *func, const char *pass);
+
+/* Runs all; false: func->failed. In debug builds each is verified. */
+bool ssa_optimize(SsaFunc *func, SsaWatch *watch, void *ctx);
+
+void ssa_fold(SsaFunc *func);    /* folding, algebra, sharing (CSE in dominator order), PHIs of one value */
+void ssa_state(SsaFunc *func);   /* PUTs and state PHIs that no way out sees are gone */
+void ssa_narrow(SsaFunc *func);  /* known bits, demanded bits: extensions and masks that nobody needs */
+void ssa_address(SsaFunc *func); /* constants of addresses into displacements */
+void ssa_check(SsaFunc *func);   /* CHECKs: those that follow from others, from induction, out of loops */
+void ssa_memory(SsaFunc *func);  /* stores forwarded to loads, loads shared */
+void ssa_hoist(SsaFunc *func);   /* loop-invariant code */
+void ssa_float(SsaFunc *func);   /* CANONs where NaNs leave arithmetic, and no others */
+void ssa_dead(SsaFunc *func);    /* what nobody uses */
+void ssa_fuel(SsaFunc *func);    /* FUEL and REFUND */
+void ssa_snap(SsaFunc *func);    /* snapshots */
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Registers for the values of a region. Selection (jit/x64) has decided which nodes make code and what each needs; the
+ * allocator says where everything is. It knows no host: registers are numbers in two classes.
+ *
+ *     code[]   one SsaCode per node that makes code, block by block in the order of layout
+ *
+ * Allocation is over *values* (SsaRefs). A value has at any point one register or place in memory, or several: it
+ * may be split. What the emitter gets: for each code its operands' and result's places; moves before codes; moves on edges.
+ *
+ * Places in memory: spill slots of the JitFrame, 8 bytes each, or the home of a slot (a HOME value that is not in a
+ * register is simply read again; homes in vcpu->slots do not change inside a region). Constants are never allocated unless
+ * a code asks for one in a register: it is made again where it is needed.
+ *
+ * Pinned slots. HOME of a pinned slot is defined at each entry block in its register; a LEAVE wants the state's value of
+ * each pinned slot in that register (a USE_FIXED of LEAVE; selection lists them). In between the register is as free
+ * as any.
+ *
+ * Snapshots take values wherever they are: they make values live, but ask for no register.
+ */
+#ifndef JIT_SSA_ALLOC_H
+#define JIT_SSA_ALLOC_H
+
+#include "jit/ssa.h"
+
+enum { SSA_GPR, SSA_XMM, SSA_CLASSES };
+enum { SSA_USES_MOST = 40, SSA_TEMPS_MOST = 2, SSA_SPILLS_MOST = 256 };
+
+typedef enum SsaPlaceKind {
+	SSA_PLACE_NONE, SSA_PLACE_REG, SSA_PLACE_SPILL, /* number: of the spill slot */
+	SSA_PLACE_HOME,  /* number: slot, in vcpu->slots */
+	SSA_PLACE_CONST, /* number: SsaRef of the constant */
+} SsaPlaceKind;
+
+typedef struct SsaPlace {
+	u8 kind, cls;    /* SsaPlaceKind; SSA_GPR or SSA_XMM for REG */
+	u32 number;      /* REG: 0..15 */
+} SsaPlace;
+
+typedef enum SsaWant {
+	SSA_WANT_REG,    /* a register of its class */
+	SSA_WANT_ANY,    /* register or memory (or a constant stays one) */
+	SSA_WANT_FIXED,  /* in register `reg` */
+} SsaWant;
+
+typedef struct SsaUse {
+	SsaRef ref;
+	u8 want, reg;
+	u8 cls;          /* class of the register wanted: a value of the other class is moved over */
+	bool early;      /* may share its register with the result (read before the result is written); false: must not */
+	SsaPlace place;  /* out */
+} SsaUse;
+
+typedef struct SsaCode {
+	SsaRef node;     /* 0 for those that stand for no node */
+	u32 block;
+	SsaUse *uses;    /* operands that need places, in the order selection likes */
+	u8 use_count;
+	u8 temps[SSA_CLASSES]; /* scratch registers wanted, distinct from uses and result */
+	bool result;     /* it defines node's value */
+	bool tied;       /* the result is in the register of uses[0] (which is copied before if it lives on) */
+	u8 result_cls;
+	u8 result_reg;   /* 0xFF: any; else fixed */
+	u32 clobbers[SSA_CLASSES]; /* registers destroyed (bit mask), after uses are read, before the result is written */
+	u32 snap;        /* ~0: none. Else its values' places are written to snap_places */
+	/* out */
+	SsaPlace at;     /* of the result */
+	u8 temp[SSA_CLASSES][SSA_TEMPS_MOST];
+	u32 move_first, move_count; /* moves to be done before it, in this order */
+	u32 snap_place;  /* first of snap.count places, in the order of the snapshot's entries */
+} SsaCode;
+
+typedef struct SsaMove {
+	SsaPlace from, to;
+	u8 width;        /* of the value: 32 or 64 is to be moved */
+} SsaMove;
+
+/* Moves of the edge into block b from its predecessor p: at the end of p when p has one successor, else at the start of b
+ * (no critical edges). Already in an order in which they can be done one by one; `temp` registers are used for cycles. */
+typedef struct SsaEdge {
+	u32 from, to;
+	u32 move_first, move_count;
+} SsaEdge;
+
+typedef struct SsaAlloc {
+	SsaFunc *func;
+	SsaCode *codes;      /* in layout order; each block's contiguous */
+	u32 code_count;
+	u32 *layout;         /* blocks in the order they are emitted */
+	u32 layout_count;
+	u32 *block_first;    /* per block: index of its first code */
+	u32 *block_codes;    /* per block: how many */
+	u32 allowed[SSA_CLASSES]; /* registers that may be used, as bit masks; never those the engine keeps */
+	u32 scratch[SSA_CLASSES]; /* one register of each class that is never allocated: moves between memory and cycles use it */
+	const u8 *pin_reg;   /* per slot: register that is its home, or 0xFF: the home is in memory */
+	const u8 *cls;       /* per node: SSA_GPR or SSA_XMM */
+	/* out */
+	SsaMove *moves;
+	u32 move_count;
+	SsaEdge *edges;
+	u32 edge_count;
+	SsaPlace *snap_places;
+	u32 snap_place_count;
+	u32 spills;          /* spill slots used */
+	bool failed;         /* no memory, or more spills than there are */
+} SsaAlloc;
+
+/* Fills what is marked "out". Arrays come from func->arena. Linear in the size of the code but for a logarithm. */
+void ssa_allocate(SsaAlloc *alloc);
+
+/* Follows every value through the result and says where a use would find another one (tests, debug builds). */
+bool ssa_alloc_verify(const SsaAlloc *alloc, Buf *why);
+
+#endif
