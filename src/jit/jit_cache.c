@@ -40,11 +40,23 @@ static void unmap(Engine *engine)
 	if (engine->rw)
 		munmap(engine->rw, JIT_CODE_BYTES);
 	if (engine->rx)
-		munmap(engine->rx, JIT_CODE_BYTES);
+		munmap(engine->rx, JIT_CODE_BYTES + JIT_DATA_BYTES);
 	if (engine->jumps)
 		munmap(engine->jumps, JUMPS_BYTES);
 	engine->rw = engine->rx = NULL;
+	engine->counters = NULL;
 	engine->jumps = NULL;
+}
+
+/* The code, and the counters behind it. MAP_FAILED on failure. */
+static u8 *map_to_execute(int fd)
+{
+	u8 *both = mmap(NULL, JIT_CODE_BYTES + JIT_DATA_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (both == MAP_FAILED || mmap(both, JIT_CODE_BYTES, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0) == both)
+		return both;
+	munmap(both, JIT_CODE_BYTES + JIT_DATA_BYTES);
+	return MAP_FAILED;
 }
 
 /* When there is something to compile: most address spaces of a script live too short for that. */
@@ -56,7 +68,7 @@ bool jit_cache_map(Engine *engine)
 		return false;
 	if (ftruncate(fd, JIT_CODE_BYTES) == 0) {
 		engine->rw = mmap(NULL, JIT_CODE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-		engine->rx = mmap(NULL, JIT_CODE_BYTES, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+		engine->rx = map_to_execute(fd);
 	}
 	close(fd);
 	if (engine->rw == MAP_FAILED)
@@ -66,8 +78,10 @@ bool jit_cache_map(Engine *engine)
 	engine->jumps = mmap(NULL, JUMPS_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (engine->jumps == MAP_FAILED)
 		engine->jumps = NULL;
-	if (engine->rw && engine->rx && engine->jumps)
+	if (engine->rw && engine->rx && engine->jumps) {
+		engine->counters = (u32 *)(void *)(engine->rx + JIT_CODE_BYTES);
 		return true;
+	}
 	unmap(engine);
 	return false;
 }
@@ -230,7 +244,7 @@ static JitJump no_jump(const Engine *engine)
 	return (JitJump){.pc = ~(u64)0, .code = engine->rx + engine->miss};
 }
 
-static void kill(Engine *engine, JitBlock *block)
+void jit_cache_kill(Engine *engine, JitBlock *block)
 {
 	JitBlock **at = &engine->hash[block_hash(block->pc, block->context) & (engine->hash_cap - 1)];
 	JitJump *jump = &engine->jumps[jit_jump_hash(block->pc)];
@@ -250,6 +264,26 @@ static void kill(Engine *engine, JitBlock *block)
 		if (block->pages[i].next)
 			block->pages[i].next->link = block->pages[i].link;
 	}
+}
+
+u32 *jit_counter_create(Engine *engine)
+{
+	if (engine->counter_count >= JIT_COUNTERS)
+		return NULL;
+	engine->counters[engine->counter_count] = engine->hot;
+	return &engine->counters[engine->counter_count++];
+}
+
+void jit_cache_uncount(Engine *engine, JitBlock *block)
+{
+	JitJump *jump = &engine->jumps[jit_jump_hash(block->pc)];
+
+	*block->counter = JIT_NEVER;
+	block->entry = block->body;
+	for (JitExit *exit = block->incoming; exit; exit = exit->next)
+		engine->target->link(engine, exit, block);
+	if (jump->pc == block->pc && block->context == engine->context)
+		jump->code = engine->rx + block->entry;
 }
 
 void jit_cache_clear_jumps(Engine *engine)
@@ -274,6 +308,9 @@ void jit_cache_flush(Engine *engine)
 	if (engine->used > keep)
 		madvise(engine->rw + keep, ((engine->used + 4095u) & ~4095u) - keep, MADV_REMOVE);
 	engine->used = engine->start;
+	if (engine->counter_count > SPACE_PAGE)
+		madvise(engine->counters, JIT_DATA_BYTES, MADV_DONTNEED);
+	engine->counter_count = 0;
 	if (engine->env.code_bytes)
 		*engine->env.code_bytes -= engine->counted;
 	engine->counted = 0;
@@ -304,7 +341,7 @@ void jit_cache_invalidate(Engine *engine, Vcpu *vcpu, u64 address, u64 count)
 
 			next = link->next;
 			if (address - block->pc < block->cells || block->pc - address < count)
-				kill(engine, link->block);
+				jit_cache_kill(engine, link->block);
 		}
 		/* The cold engine may have cleared it, where a page is what can be marked. */
 		if (page && page->blocks && space->attr_shift && number << JIT_PAGE_SHIFT < space->cells)

@@ -38,6 +38,10 @@ enum {
 	JIT_PIN_BLOCKS = 256,        /* so many blocks compiled, or */
 	JIT_PIN_INSNS = 200000,      /* so many instructions run: which slots are pinned is decided anew */
 	JIT_PAGE_SHIFT = 12,
+	JIT_HOT = 1000,              /* so many entries of a block that is counted: JIT_EXIT_HOT */
+	JIT_NEVER = 0x7FFFFFFF,      /* so large a counter is as good as none */
+	JIT_COUNTERS = 1 << 18,
+	JIT_DATA_BYTES = JIT_COUNTERS * 4,
 };
 
 typedef struct JitBlock JitBlock;
@@ -59,6 +63,7 @@ typedef enum JitExitKind {
 	JIT_EXIT_LINK, /* a jump to a constant pc that is not chained yet */
 	JIT_EXIT_BAIL, /* the instruction at pc must be done by the cold engine */
 	JIT_EXIT_FUEL, /* the budget does not pay for the block at pc */
+	JIT_EXIT_HOT,  /* the owner's counter has come to zero: nothing of it is done yet, nothing charged */
 } JitExitKind;
 
 /* A way out of a block. */
@@ -71,12 +76,16 @@ typedef struct JitExit {
 	u32 number;
 	u16 refund;              /* instructions charged but not done */
 	u8 kind;
+	bool back;               /* LINK: a call, or a jump backward: its target is counted */
 } JitExit;
 
 struct JitBlock {
 	u64 pc, context, cells;
 	u32 insns;
 	u32 entry;               /* offset of its code */
+	u32 body;                /* the same, behind the code that counts */
+	u32 *counter;            /* in Engine.counters; counts down. NULL: the block is not the target of a jump backward or a
+	                            call, as far as is known */
 	bool cold;               /* nothing to compile: the cold engine runs its first instruction */
 	bool dirty;              /* its last instruction changes what the machine must look at: the cold engine's */
 	JitBlock *hash_next;
@@ -101,6 +110,9 @@ typedef struct JitFrame {
 	u32 mxcsr, host_mxcsr; /* x64: as compiled code left it; as it was before */
 } JitFrame;
 
+#define JIT_MISSED 0xFFFFFFFFu
+#define JIT_MISSED_CALL 0xFFFFFFFEu
+
 typedef struct JitTarget JitTarget;
 
 struct Engine {
@@ -108,9 +120,12 @@ struct Engine {
 	const JitTarget *target;
 	Engine *cold;
 	u8 *rw, *rx;             /* the same memory, mapped twice */
+	u32 *counters;           /* to read and write, right behind rx, so that code reaches them relative to itself */
+	u32 counter_count;
+	u32 hot;                 /* what they begin with: JIT_HOT; tests may want less */
 	u64 counted;             /* bytes of code and records in *env.code_bytes */
 	u32 used, start;         /* start: behind the common code */
-	u32 enter, leave, miss, evaluate; /* offsets of common code */
+	u32 enter, leave, miss, miss_call, evaluate; /* offsets of common code */
 	u64 (*evaluator)(u64 operation, u64 a, u64 b, u64 c); /* ir_eval; operation: op, width, arg_width (8 bits each),
 	                                                         aux from bit 32 on */
 	u8 *pin_of;              /* owned: per slot, index of its pinned register or JIT_NO_PIN */
@@ -148,7 +163,8 @@ struct JitTarget {
 	Status (*compile)(Engine *engine, JitBlock *block, const IrFunc *func);
 	/* Lets the exit jump to target, or (NULL) to its stub again. */
 	void (*link)(Engine *engine, JitExit *exit, const JitBlock *target);
-	/* Runs from the block. The number of an exit record, or ~0: slot 0 is the next pc (computed jump). */
+	/* Runs from the block. The number of an exit record, or that slot 0 is the next pc: JIT_MISSED (computed return),
+	 * JIT_MISSED_CALL (computed jump or call). */
 	u32 (*enter)(Engine *engine, JitFrame *frame, const JitBlock *block);
 };
 
@@ -164,6 +180,11 @@ bool jit_cache_add(Engine *engine, Vcpu *vcpu, JitBlock *block);
 void jit_cache_invalidate(Engine *engine, Vcpu *vcpu, u64 address, u64 count);
 void jit_cache_flush(Engine *engine);
 void jit_cache_clear_jumps(Engine *engine);
+void jit_cache_kill(Engine *engine, JitBlock *block);
+/* Whoever goes to the block passes its counter from now on. */
+void jit_cache_uncount(Engine *engine, JitBlock *block);
+/* A new counter. NULL: there is no room until the next flush. */
+u32 *jit_counter_create(Engine *engine);
 /* NULL: no memory. */
 JitExit *jit_exit_create(Engine *engine, JitBlock *owner, JitExitKind kind, u64 pc, u32 refund);
 static inline u32 jit_jump_hash(u64 pc)

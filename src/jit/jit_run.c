@@ -29,6 +29,7 @@ static Engine *engine_create(const EngineEnv *env)
 	arena_init(&engine->blocks);
 	engine->cold = env->cold->create(env);
 	engine->evaluator = evaluate;
+	engine->hot = JIT_HOT;
 	if (!engine->cold || !jit_cache_init(engine)) {
 		jit_engine.destroy(engine);
 		return NULL;
@@ -114,7 +115,20 @@ static void settle_again(Engine *engine, const Vcpu *vcpu)
 
 /* ---- Blocks ---- */
 
-static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, JitBlock **out)
+/* Does the code jump to its own beginning? */
+static bool is_loop(const IrFunc *func, u64 pc)
+{
+	for (u32 i = 0; i < func->ins_count; i++) {
+		u64 to;
+
+		if (func->ins[i].op == IR_OP_GOTO && ir_is_const(func, func->ins[i].a, &to) && to == pc)
+			return true;
+	}
+	return false;
+}
+
+/* counted: something jumps back to it, or calls it. */
+static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool counted, JitBlock **out)
 {
 	const Space *space = &vcpu->spaces[engine->env.code_space];
 	Translation translation = {0};
@@ -130,7 +144,8 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, JitBlo
 		*out = NULL;
 		return STATUS_OK;
 	}
-	if (engine->used > JIT_CODE_BYTES - JIT_BLOCK_BYTES || engine->blocks.total > JIT_CODE_BYTES)
+	if (engine->used > JIT_CODE_BYTES - JIT_BLOCK_BYTES || engine->blocks.total > JIT_CODE_BYTES ||
+	    engine->counter_count == JIT_COUNTERS)
 		jit_cache_flush(engine);
 	if (engine->env.code_bytes && *engine->env.code_bytes > ENGINE_CODE_BYTES && engine->env.drop_code)
 		engine->env.drop_code(engine->env.ctx);
@@ -155,11 +170,13 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, JitBlo
 	block->cold = translation.breakpoint;
 	block->dirty = translation.dirty;
 	if (!block->cold) {
+		if (counted || is_loop(translation.func, pc))
+			block->counter = jit_counter_create(engine);
 		status = engine->target->compile(engine, block, translation.func);
 		if (engine->learned) {
 			engine->learned = false;
 			jit_cache_flush(engine);
-			return make_block(engine, vcpu, pc, context, out);
+			return make_block(engine, vcpu, pc, context, counted, out);
 		}
 		if (status == STATUS_NOMEM)
 			return status;
@@ -203,6 +220,7 @@ static ExitKind engine_run(Engine *engine, Vcpu *vcpu, u64 budget)
 	JitFrame frame = {.slots = vcpu->slots, .memory = memory->base, .attr = memory->attr};
 	u64 limit = budget > (u64)1 << 62 ? vcpu->icount + ((u64)1 << 62) : vcpu->icount + budget;
 	JitExit *from = NULL;
+	bool counted = false; /* so is the next block */
 	u64 generation = engine->generation;
 	ExitKind kind;
 
@@ -220,10 +238,17 @@ static ExitKind engine_run(Engine *engine, Vcpu *vcpu, u64 budget)
 	while (vcpu->icount < limit) {
 		u64 pc = vcpu->slots[0], context = engine->env.context(engine->env.ctx, vcpu);
 		JitBlock *block = jit_cache_find(engine, pc, context);
-		Status status = block ? STATUS_OK : make_block(engine, vcpu, pc, context, &block);
+		Status status = STATUS_OK;
 		const JitExit *exit;
 		u32 number;
 
+		if (block && counted && !block->counter && !block->cold) {
+			jit_cache_kill(engine, block);
+			block = NULL;
+		}
+		if (!block)
+			status = make_block(engine, vcpu, pc, context, counted, &block);
+		counted = false;
 		if (status) {
 			vcpu->exit = (VcpuExit){.kind = EXIT_ERROR, .status = status};
 			return EXIT_ERROR;
@@ -253,13 +278,18 @@ static ExitKind engine_run(Engine *engine, Vcpu *vcpu, u64 budget)
 		frame.jumps = engine->jumps;
 		number = engine->target->enter(engine, &frame, block);
 		vcpu->icount = limit - frame.left;
-		if (number == ~(u32)0)
+		if (number == JIT_MISSED || number == JIT_MISSED_CALL) {
+			counted = number == JIT_MISSED_CALL;
 			continue;
+		}
 		exit = engine->exits[number];
 		vcpu->slots[0] = exit->pc;
 		vcpu->icount -= exit->refund;
 		if (exit->kind == JIT_EXIT_LINK) {
 			from = engine->exits[number];
+			counted = exit->back;
+		} else if (exit->kind == JIT_EXIT_HOT) {
+			jit_cache_uncount(engine, exit->owner); /* there is nothing better to be had for it */
 		} else {
 			u64 left = limit - vcpu->icount;
 

@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 
 #include "jit/jit.h"
+#include "jit/jit_private.h"
 #include "machine/machine_private.h"
 #include "machine/pages.h"
 
@@ -30,15 +31,29 @@ static u64 wanted_rounds = 150, first_seed = 1;
 
 static const EngineOps *const both[] = {&interp_engine, &jit_engine};
 
+/* Blocks are hot at once. */
+static Engine *create_eager(const EngineEnv *env)
+{
+	Engine *engine = jit_engine.create(env);
+
+	if (engine)
+		engine->hot = 2;
+	return engine;
+}
+
 static void random_programs(void **state)
 {
+	EngineOps eager = jit_engine;
+	const EngineOps *const engines[] = {&interp_engine, &jit_engine, &eager};
+
 	(void)state;
+	eager.create = create_eager;
 	for (u64 seed = 1; seed <= 6; seed++) {
-		try_engines(both, 2, "toy", toy_isa, seed);
+		try_engines(engines, 3, "toy", toy_isa, seed);
 		for (u32 i = 0; i < sizeof machine_paths / sizeof *machine_paths; i++) {
 			char *text = read_text(machine_paths[i]);
 
-			try_engines(both, 2, machine_paths[i], text, seed);
+			try_engines(engines, 3, machine_paths[i], text, seed);
 			free(text);
 		}
 	}
@@ -349,6 +364,45 @@ static void run_function(Machine *machine, u64 address, u32 each)
 	}
 }
 
+/* Who is jumped back to, or called, is counted: entries are what the counter says, and at zero it is hot. */
+static void counted(void **state)
+{
+	static const u32 code[] = {
+		0x00150513, /* 0: addi a0, a0, 1 */
+		0x008000EF, /* 4: jal 12, a call */
+		0xFF9FF06F, /* 8: j 0 */
+		0x00160613, /* 12: addi a2, a2, 1 */
+		0x00008067, /* 16: ret */
+	};
+	enum { ROUND = 5 };
+	char *text = read_text("src/guests/rv64/rv64.isa");
+	Isa *isa = load("rv64.isa", text);
+	Machine *machine = open_paged(isa, &jit_engine);
+	Engine *engine = machine->engine;
+	const JitBlock *head, *callee, *back;
+
+	(void)state;
+	for (u32 i = 0; i < sizeof code / sizeof *code; i++)
+		put_word(machine, CODE + 4 * i, code[i]);
+	machine_set_pc(machine, CODE);
+	machine_run(machine, 500 * ROUND);
+	head = jit_cache_find(engine, CODE, engine->context);
+	callee = jit_cache_find(engine, CODE + 12, engine->context);
+	back = jit_cache_find(engine, CODE + 8, engine->context);
+	assert_true(head && head->counter && callee && callee->counter && back && !back->counter);
+	assert_in_range(*head->counter, JIT_HOT - 500, JIT_HOT - 490);
+	assert_in_range(*callee->counter, JIT_HOT - 500, JIT_HOT - 490);
+	machine_run(machine, 600 * ROUND);
+	assert_int_equal(*head->counter, JIT_NEVER);
+	assert_int_equal(*callee->counter, JIT_NEVER);
+	machine_run(machine, 600 * ROUND);
+	assert_int_equal(*head->counter, JIT_NEVER);
+	assert_int_equal(machine_slot(machine, slot_named(machine, "a0")), machine_slot(machine, slot_named(machine, "a2")));
+	machine_destroy(machine);
+	isa_destroy(isa);
+	free(text);
+}
+
 /* The guest's own store: a page of code that stores into CODE. */
 static void store_by_guest(Machine *machine, u64 address, u32 word)
 {
@@ -623,6 +677,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(random_programs),
 		cmocka_unit_test(random_rv64),
 		cmocka_unit_test(random_odd),
+		cmocka_unit_test(counted),
 		cmocka_unit_test(doors),
 		cmocka_unit_test(every_stop),
 		cmocka_unit_test(bounded),

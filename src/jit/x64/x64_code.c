@@ -215,6 +215,18 @@ static void emit_block(X64Code *c)
 	}
 }
 
+/* The entry of a block that is counted. */
+static void emit_counter(X64Code *c)
+{
+	X64Buf *x = &c->x;
+	u32 counter = JIT_CODE_BYTES + (u32)(c->block->counter - c->engine->counters) * 4;
+
+	x64_byte(x, 0xFF); /* dec dword [rip + ..] */
+	x64_byte(x, 0x0D);
+	x64_imm32(x, (i32)(counter - (u32)(x->at + 4 - c->engine->rw)));
+	x64_add_stub(c, x64_jcc(x, X64_E), jit_exit_create(c->engine, c->block, JIT_EXIT_HOT, c->block->pc, 0));
+}
+
 static Status compile(Engine *engine, JitBlock *block, const IrFunc *func)
 {
 	X64Code c = { .engine = engine, .block = block, .func = func };
@@ -228,6 +240,9 @@ static Status compile(Engine *engine, JitBlock *block, const IrFunc *func)
 			false };
 	block->entry = engine->used;
 	x64_analyse(&c);
+	if (block->counter)
+		emit_counter(&c);
+	block->body = (u32)(c.x.at - engine->rw);
 	fuel = jit_exit_create(engine, block, JIT_EXIT_FUEL, block->pc, 0);
 	x64_alu_imm(&c.x, X64_SUB, 64, X64_R14, (i32)block->insns);
 	if (fuel)

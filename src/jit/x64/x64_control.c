@@ -32,8 +32,10 @@ void x64_emit_goto(X64Code *c, const IrIns *ins)
 		exit = jit_exit_create(c->engine, c->block, JIT_EXIT_LINK, pc, 0);
 		site = x64_jmp(x);
 		x64_add_stub(c, site, exit);
-		if (exit)
+		if (exit) {
 			exit->site = (u32)(site - c->engine->rw);
+			exit->back = ins->aux == IR_FLOW_CALL || pc <= c->pc;
+		}
 		return;
 	}
 	/* A computed jump: the table, else with slot 0 set to whoever looks for it. */
@@ -47,7 +49,7 @@ void x64_emit_goto(X64Code *c, const IrIns *ins)
 	site = x64_jcc(x, X64_NE);
 	x64_jmp_mem(x, x64_at_index(X64_RDX, X64_RCX, 0, 8));
 	if (!x->full)
-		x64_patch(site, c->engine->rw + c->engine->miss);
+		x64_patch(site, c->engine->rw + (ins->aux == IR_FLOW_RET ? c->engine->miss : c->engine->miss_call));
 }
 
 void x64_emit_branch(X64Code *c, const IrIns *ins, u32 next)

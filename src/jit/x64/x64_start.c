@@ -7,13 +7,23 @@
 
 #include <string.h>
 
+/* rax: the pc of a computed jump that the table does not know. */
+static u32 emit_miss(const Engine *engine, X64Buf *x, u32 number)
+{
+	u32 at = (u32)(x->at - x->start);
+
+	x64_store(x, 64, x64_at(X64_RBP, x64_slot(0)), X64_RAX);
+	x64_mov_imm(x, X64_RAX, number);
+	x64_patch(x64_jmp(x), x->start + engine->leave);
+	return at;
+}
+
 bool x64_start(Engine *engine)
 {
 	X64Buf x = { engine->rw, engine->rw, engine->rw + 4096, false };
 	static const u8 saved[] = { X64_RBX, X64_RBP, X64_R12, X64_R13, X64_R14, X64_R15 };
 	static const u8 volatile_pins[] = { X64_RSI, X64_RDI, X64_R8, X64_R9, X64_R10, X64_R11 };
 	X64Mem frame = x64_at(X64_RDI, 0);
-	u8 *site;
 
 	engine->enter = 0;
 	engine->has_fma = __builtin_cpu_supports("fma");
@@ -52,11 +62,8 @@ bool x64_start(Engine *engine)
 		x64_pop(&x, saved[i]);
 	x64_ret(&x);
 
-	engine->miss = (u32)(x.at - x.start); /* rax: the pc of a computed jump that the table does not know */
-	x64_store(&x, 64, x64_at(X64_RBP, x64_slot(0)), X64_RAX);
-	x64_mov_imm(&x, X64_RAX, 0xFFFFFFFFu);
-	site = x64_jmp(&x);
-	x64_patch(site, x.start + engine->leave);
+	engine->miss = emit_miss(engine, &x, JIT_MISSED);
+	engine->miss_call = emit_miss(engine, &x, JIT_MISSED_CALL);
 
 	engine->evaluate = (u32)(x.at - x.start); /* rax, rcx, rdx: a, b, c; [rsp + X64_AT_OPERATION]: which */
 	for (unsigned i = 0; i < 6; i++)
