@@ -175,7 +175,7 @@ typedef struct SsaOpInfo {
 /* ---- ssa.c ---- */
 
 SsaFunc *ssa_create(Arena *arena, u32 slot_count, const u8 *slot_width); /* NULL: no memory */
-const SsaOpInfo *ssa_info(unsigned op);
+SsaOpInfo ssa_info(unsigned op);
 unsigned ssa_effects(const SsaNode *node); /* of this node: a float operation that raises has KEEP and is not PURE */
 u32 ssa_block(SsaFunc *func, u64 pc);      /* a new block */
 void ssa_edge(SsaFunc *func, u32 from, u32 to); /* appends to succ and preds; before PHIs of `to` get their arguments */

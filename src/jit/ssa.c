@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Nodes, lists and edges of a region (ssa.h). Node 0 is nothing: it has no operation, so a reference of 0 is none.
+ */
+#include <string.h>
+
+#include "jit/ssa.h"
+
+static const SsaOpInfo infos[SSA_OP_COUNT - IR_OP_COUNT] = {
+#define INFO(op, name, effects, operands) [SSA_##op - IR_OP_COUNT] = { name, effects, operands }
+	INFO(CONST, "const", SSA_PURE, 0),
+	INFO(COPY, "copy", SSA_PURE, 1),
+	INFO(PHI, "phi", SSA_PURE, 0),
+	INFO(HOME, "home", SSA_PURE, 0),
+	INFO(CANON, "canon", SSA_PURE, 1),
+	INFO(PUT, "put", SSA_KEEP, 1),
+	INFO(INSN, "insn", SSA_KEEP, 0),
+	INFO(CHECK, "check", SSA_EXIT | SSA_KEEP, 1),
+	INFO(LOAD, "load", SSA_READ | SSA_EXIT | SSA_KEEP, 1),
+	INFO(STORE, "store", SSA_WRITE | SSA_EXIT | SSA_KEEP, 2),
+	INFO(GUARD, "guard", SSA_EXIT | SSA_KEEP, 1),
+	INFO(FUEL, "fuel", SSA_EXIT | SSA_KEEP, 0),
+	INFO(REFUND, "refund", SSA_KEEP, 0),
+	INFO(FENCE, "fence", SSA_READ | SSA_WRITE | SSA_KEEP, 0),
+	INFO(JUMP, "jump", SSA_END | SSA_KEEP, 0),
+	INFO(BRANCH, "branch", SSA_END | SSA_KEEP, 1),
+	INFO(LEAVE, "leave", SSA_END | SSA_KEEP, 0),
+#undef INFO
+};
+
+static unsigned pure_operands(unsigned op)
+{
+	switch (ir_op_info[op].shape) {
+	case IR_SHAPE_BIN: case IR_SHAPE_SHIFT: case IR_SHAPE_CAT: case IR_SHAPE_CMP: case IR_SHAPE_FBIN: case IR_SHAPE_FCMP:
+		return 2;
+	case IR_SHAPE_SEL: case IR_SHAPE_FTRI:
+		return 3;
+	case IR_SHAPE_UN: case IR_SHAPE_CONV: case IR_SHAPE_FUN: case IR_SHAPE_FOFI: case IR_SHAPE_FTOI: case IR_SHAPE_FTOF:
+	case IR_SHAPE_FCLASS:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+SsaOpInfo ssa_info(unsigned op)
+{
+	if (op >= IR_OP_COUNT)
+		return infos[op - IR_OP_COUNT];
+	return (SsaOpInfo){ir_op_info[op].name, SSA_PURE, (u8)pure_operands(op)};
+}
+
+unsigned ssa_effects(const SsaNode *node)
+{
+	if (node->op >= IR_OP_COUNT)
+		return infos[node->op - IR_OP_COUNT].effects;
+	return ir_float_operands((IrOp)node->op) && node->aux & SSA_FLOAT_RAISES ? SSA_KEEP : SSA_PURE;
+}
+
+/* ---- Room ---- */
+
+/* Doubles an array of the arena; what it was stays unused. */
+static void *grown(SsaFunc *func, const void *old, u32 count, u32 *cap, size_t size)
+{
+	u32 more = *cap ? *cap * 2 : 64;
+	void *array = arena_alloc(func->arena, more * size);
+
+	if (!array) {
+		func->failed = true;
+		return NULL;
+	}
+	if (count)
+		memcpy(array, old, count * size);
+	memset((u8 *)array + count * size, 0, (more - count) * size);
+	*cap = more;
+	return array;
+}
+
+SsaFunc *ssa_create(Arena *arena, u32 slot_count, const u8 *slot_width)
+{
+	SsaFunc *func = ARENA_NEW(arena, SsaFunc);
+
+	if (!func || slot_count > SSA_SLOTS_MOST)
+		return NULL;
+	*func = (SsaFunc){.arena = arena, .slot_count = slot_count, .slot_width = slot_width, .node_count = 1, .node_cap = 512};
+	func->nodes = arena_alloc(arena, func->node_cap * sizeof(SsaNode));
+	if (!func->nodes)
+		return NULL;
+	memset(func->nodes, 0, func->node_cap * sizeof(SsaNode));
+	return func;
+}
+
+SsaRef ssa_node(SsaFunc *func, unsigned op, unsigned width, unsigned aux, SsaRef a, SsaRef b, SsaRef c, u64 imm)
+{
+	if (func->failed)
+		return 0;
+	if (func->node_count == func->node_cap) {
+		SsaNode *nodes = func->node_count >= SSA_NODES_MOST ? NULL
+			: grown(func, func->nodes, func->node_count, &func->node_cap, sizeof(SsaNode));
+
+		if (!nodes) {
+			func->failed = true;
+			return 0;
+		}
+		func->nodes = nodes;
+	}
+	func->nodes[func->node_count] = (SsaNode){.op = (u8)op, .width = (u8)width, .aux = (u16)aux, .a = a, .b = b, .c = c,
+		.imm = imm, .block = SSA_NO_BLOCK};
+	return func->node_count++;
+}
+
+static u32 const_hash(const SsaFunc *func, unsigned width, u64 value)
+{
+	return (u32)((value * 0x9E3779B97F4A7C15u ^ width * 0xC2B2AE3D27D4EB4Fu) >> 40) & (func->const_cap - 1);
+}
+
+static bool more_consts(SsaFunc *func)
+{
+	u32 cap = func->const_cap ? func->const_cap * 2 : 128, old_cap = func->const_cap;
+	u32 *table = arena_alloc(func->arena, cap * sizeof(u32)), *old = func->consts;
+
+	if (!table) {
+		func->failed = true;
+		return false;
+	}
+	memset(table, 0, cap * sizeof(u32));
+	func->const_cap = cap;
+	func->consts = table;
+	for (u32 i = 0; i < old_cap; i++) {
+		const SsaNode *node = &func->nodes[old[i]];
+		u32 at = const_hash(func, node->width, node->imm);
+
+		if (!old[i])
+			continue;
+		while (table[at])
+			at = (at + 1) & (cap - 1);
+		table[at] = old[i];
+	}
+	return true;
+}
+
+SsaRef ssa_const(SsaFunc *func, unsigned width, u64 value)
+{
+	u32 at;
+
+	value = width < 64 ? value & (((u64)1 << width) - 1) : value;
+	if (func->failed || (func->const_count * 2 >= func->const_cap && !more_consts(func)))
+		return 0;
+	for (at = const_hash(func, width, value); func->consts[at]; at = (at + 1) & (func->const_cap - 1)) {
+		const SsaNode *node = &func->nodes[func->consts[at]];
+
+		if (node->imm == value && node->width == width)
+			return func->consts[at];
+	}
+	func->consts[at] = ssa_node(func, SSA_CONST, width, 0, 0, 0, 0, value);
+	func->const_count++;
+	return func->consts[at];
+}
+
+/* ---- Lists ---- */
+
+/* Between two neighbours, of which either may be 0. */
+static void put_between(SsaFunc *func, u32 block, SsaRef before, SsaRef ref, SsaRef behind)
+{
+	SsaNode *node = &func->nodes[ref];
+
+	node->block = block;
+	node->prev = before;
+	node->next = behind;
+	if (before)
+		func->nodes[before].next = ref;
+	else
+		func->blocks[block].first = ref;
+	if (behind)
+		func->nodes[behind].prev = ref;
+	else
+		func->blocks[block].last = ref;
+}
+
+void ssa_append(SsaFunc *func, u32 block, SsaRef ref)
+{
+	if (!func->failed)
+		put_between(func, block, func->blocks[block].last, ref, 0);
+}
+
+void ssa_insert_before(SsaFunc *func, SsaRef at, SsaRef ref)
+{
+	if (!func->failed)
+		put_between(func, func->nodes[at].block, func->nodes[at].prev, ref, at);
+}
+
+void ssa_insert_after_phis(SsaFunc *func, u32 block, SsaRef ref)
+{
+	SsaRef at = func->blocks[block].first;
+
+	if (func->failed)
+		return;
+	while (at && func->nodes[at].op == SSA_PHI)
+		at = func->nodes[at].next;
+	put_between(func, block, at ? func->nodes[at].prev : func->blocks[block].last, ref, at);
+}
+
+void ssa_remove(SsaFunc *func, SsaRef ref)
+{
+	SsaNode *node = &func->nodes[ref];
+	SsaBlock *block;
+
+	if (func->failed || node->block == SSA_NO_BLOCK)
+		return;
+	block = &func->blocks[node->block];
+	if (node->prev)
+		func->nodes[node->prev].next = node->next;
+	else
+		block->first = node->next;
+	if (node->next)
+		func->nodes[node->next].prev = node->prev;
+	else
+		block->last = node->prev;
+	node->prev = node->next = 0;
+	node->block = SSA_NO_BLOCK;
+}
+
+void ssa_replace(SsaFunc *func, SsaRef ref, SsaRef by)
+{
+	if (func->failed || ssa_value(func, by) == ref)
+		return;
+	ssa_remove(func, ref);
+	func->nodes[ref].op = SSA_COPY;
+	func->nodes[ref].a = by;
+}
+
+/* ---- Blocks ---- */
+
+u32 ssa_block(SsaFunc *func, u64 pc)
+{
+	SsaBlock *block;
+
+	if (func->failed)
+		return 0;
+	if (func->block_count == func->block_cap) {
+		SsaBlock *blocks = func->block_count >= SSA_BLOCKS_MOST ? NULL
+			: grown(func, func->blocks, func->block_count, &func->block_cap, sizeof(SsaBlock));
+
+		if (!blocks) {
+			func->failed = true;
+			return 0;
+		}
+		func->blocks = blocks;
+	}
+	block = &func->blocks[func->block_count];
+	*block = (SsaBlock){.pc = pc, .idom = SSA_NO_BLOCK, .loop = SSA_NO_BLOCK};
+	block->state = ARENA_ARRAY(func->arena, SsaRef, func->slot_count ? func->slot_count : 1);
+	if (!block->state) {
+		func->failed = true;
+		return 0;
+	}
+	memset(block->state, 0, func->slot_count * sizeof(SsaRef));
+	return func->block_count++;
+}
+
+void ssa_edge(SsaFunc *func, u32 from, u32 to)
+{
+	SsaBlock *block;
+
+	if (func->failed)
+		return;
+	block = &func->blocks[to];
+	if (block->pred_count == block->pred_cap) {
+		u32 cap = block->pred_cap ? block->pred_cap * 2 : 4;
+		u32 *preds = ARENA_ARRAY(func->arena, u32, cap);
+
+		if (!preds) {
+			func->failed = true;
+			return;
+		}
+		if (block->pred_count)
+			memcpy(preds, block->preds, block->pred_count * sizeof(u32));
+		block->preds = preds;
+		block->pred_cap = cap;
+	}
+	block->preds[block->pred_count++] = from;
+	func->blocks[from].succ[func->blocks[from].succ_count++] = to;
+}
+
+SsaRef ssa_phi(SsaFunc *func, u32 block, unsigned width, unsigned slot)
+{
+	u32 count = func->blocks[block].pred_count;
+	SsaRef ref;
+
+	while (!func->failed && func->pool_count + count > func->pool_cap) {
+		SsaRef *pool = grown(func, func->pool, func->pool_count, &func->pool_cap, sizeof(SsaRef));
+
+		if (pool)
+			func->pool = pool;
+	}
+	ref = ssa_node(func, SSA_PHI, width, slot, func->pool_count, 0, 0, 0);
+	if (func->failed)
+		return 0;
+	memset(func->pool + func->pool_count, 0, count * sizeof(SsaRef));
+	func->pool_count += count;
+	put_between(func, block, 0, ref, func->blocks[block].first);
+	return ref;
+}
+
+/* ---- Operands ---- */
+
+unsigned ssa_operands(const SsaFunc *func, const SsaNode *node)
+{
+	if (node->op == SSA_PHI)
+		return func->blocks[node->block].pred_count;
+	if (node->op == SSA_LEAVE)
+		return node->aux == SSA_LEAVE_JUMP || node->aux == SSA_LEAVE_CALLR || node->aux == SSA_LEAVE_RET;
+	if (node->op >= IR_OP_COUNT)
+		return infos[node->op - IR_OP_COUNT].operands;
+	return pure_operands(node->op);
+}
+
+SsaRef *ssa_operand(SsaFunc *func, SsaNode *node, unsigned index)
+{
+	if (node->op == SSA_PHI)
+		return &func->pool[node->a + index];
+	return index == 0 ? &node->a : index == 1 ? &node->b : &node->c;
+}
+
+void ssa_count_uses(SsaFunc *func)
+{
+	for (SsaRef ref = 1; ref < func->node_count; ref++)
+		func->nodes[ref].uses = 0;
+	for (u32 b = 0; b < func->block_count; b++)
+		for (SsaRef ref = func->blocks[b].first; ref; ref = func->nodes[ref].next) {
+			SsaNode *node = &func->nodes[ref];
+			unsigned count = node->op == SSA_PUT ? 0 : ssa_operands(func, node);
+
+			for (unsigned i = 0; i < count; i++)
+				func->nodes[ssa_value(func, *ssa_operand(func, node, i))].uses++;
+		}
+}
