@@ -222,7 +222,7 @@ JitExit *jit_exit_create(Engine *engine, JitBlock *owner, JitExitKind kind, u64 
 		return NULL;
 	if (!array_grow((void **)&engine->exits, &engine->exit_cap, engine->exit_count, sizeof(JitExit *)))
 		return NULL;
-	*exit = (JitExit){.kind = (u8)kind, .pc = pc, .refund = (u16)refund, .owner = owner, .number = engine->exit_count};
+	*exit = (JitExit){.kind = (u8)kind, .pc = pc, .refund = refund, .owner = owner, .number = engine->exit_count};
 	engine->exits[engine->exit_count++] = exit;
 	return exit;
 }

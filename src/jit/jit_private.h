@@ -42,6 +42,8 @@ enum {
 	JIT_NEVER = 0x7FFFFFFF,      /* so large a counter is as good as none */
 	JIT_COUNTERS = 1 << 18,
 	JIT_DATA_BYTES = JIT_COUNTERS * 4,
+	JIT_SPILLS = 2,              /* regions spill behind the slots: slots[slot_count + JIT_SPILLS + n] */
+	JIT_REGION_BYTES = 1 << 20,  /* room for one region's code */
 };
 
 typedef struct JitBlock JitBlock;
@@ -59,6 +61,29 @@ struct JitPage {
 	JitPageLink *blocks;
 };
 
+/* Where a way out of a region finds the value of a slot that is not at home, and what it makes of it. */
+typedef struct JitMapEntry {
+	u64 value;   /* CONST: it; else the number of the register or of the spill slot */
+	i32 imm;     /* of the recipe */
+	u16 slot;
+	u8 place : 4, recipe : 4; /* JitMapPlace, SsaRecipe */
+	u8 width;    /* of what the recipe makes: SX: the slot's; PLUS, NAN: the value's */
+} JitMapEntry;
+
+typedef enum JitMapPlace {
+	JIT_MAP_GPR, JIT_MAP_XMM, /* in the dump of JitFrame */
+	JIT_MAP_SPILL,            /* behind the slots: JIT_SPILLS + number */
+	JIT_MAP_CONST,
+	JIT_MAP_HOME,             /* what slot `value` has in vcpu->slots before this map is applied */
+} JitMapPlace;
+
+/* Every pinned slot is in it: the registers are reused inside a region. Exits with equal ones share it. */
+typedef struct JitMap {
+	struct JitMap *hash_next; /* while a region is compiled */
+	u32 count;
+	JitMapEntry entries[];
+} JitMap;
+
 typedef enum JitExitKind {
 	JIT_EXIT_LINK, /* a jump to a constant pc that is not chained yet */
 	JIT_EXIT_BAIL, /* the instruction at pc must be done by the cold engine */
@@ -66,15 +91,16 @@ typedef enum JitExitKind {
 	JIT_EXIT_HOT,  /* the owner's counter has come to zero: nothing of it is done yet, nothing charged */
 } JitExitKind;
 
-/* A way out of a block. */
+/* A way out of a block or a region. */
 typedef struct JitExit {
 	u64 pc;
+	const JitMap *map;       /* regions, BAIL and FUEL: else the state is at home. Lives as long as the exit */
 	JitBlock *owner, *target;
 	struct JitExit *next, **link; /* in target->incoming */
 	u32 site;                /* LINK: offset in the code of the jump's displacement */
 	u32 stub;                /* offset of the code that leaves with this record */
 	u32 number;
-	u16 refund;              /* instructions charged but not done */
+	u32 refund;              /* instructions charged but not done */
 	u8 kind;
 	bool back;               /* LINK: a call, or a jump backward: its target is counted */
 } JitExit;
@@ -92,7 +118,36 @@ struct JitBlock {
 	JitPageLink pages[2];    /* block NULL: it lies on one page */
 	JitExit *incoming;
 	u32 first_exit, exit_count;
+	struct JitRegion *region; /* its code is an entry of this one, or NULL */
 };
+
+/*
+ * Code of the optimizing tier, for many guest blocks. Its head replaces the code of the block that it was promoted from;
+ * other entries are where calls come back to. All state is at home at an entry, as at that of a block: whoever knows the
+ * pc (links, table of jumps) may go there. So each entry has a JitBlock, whose `region` is this.
+ *
+ *     made by who promotes: head, context, ranges       by target->compile_region: entries, exits, code
+ *
+ * Exits of kind LINK belong to `head` as their owner and are chained as those of blocks are. It dies with any of its
+ * ranges: all of its entries are unlinked then.
+ */
+typedef struct JitRegion {
+	JitBlock *head;
+	u64 context;
+	struct JitRegionEntry {
+		u64 pc;
+		u32 at;              /* offset of the code */
+		JitBlock *block;     /* filled by who promotes; that of entry 0 is head */
+	} *entries;                  /* 0: the head */
+	u32 entry_count;
+	struct JitRange { u64 pc, cells; } *ranges; /* of guest code that it was made from */
+	u32 range_count;
+	u32 first_exit, exit_count;  /* numbers */
+	u32 code, code_bytes;
+	u32 hot_bytes;               /* from `code` on: without what is cold */
+	u32 guest_insns, spills;     /* for statistics */
+	bool dead;
+} JitRegion;
 
 typedef struct JitJump {
 	u64 pc;
@@ -108,12 +163,14 @@ typedef struct JitFrame {
 	u8 *memory;
 	const u8 *code;
 	u32 mxcsr, host_mxcsr; /* x64: as compiled code left it; as it was before */
+	u64 gpr[16], xmm[16];  /* registers where a region was left by an exit with a map */
 } JitFrame;
 
 #define JIT_MISSED 0xFFFFFFFFu
 #define JIT_MISSED_CALL 0xFFFFFFFEu
 
 typedef struct JitTarget JitTarget;
+struct SsaFunc;
 
 struct Engine {
 	EngineEnv env;
@@ -125,7 +182,7 @@ struct Engine {
 	u32 hot;                 /* what they begin with: JIT_HOT; tests may want less */
 	u64 counted;             /* bytes of code and records in *env.code_bytes */
 	u32 used, start;         /* start: behind the common code */
-	u32 enter, leave, miss, miss_call, evaluate; /* offsets of common code */
+	u32 enter, leave, miss, miss_call, evaluate, dump; /* offsets of common code */
 	u64 (*evaluator)(u64 operation, u64 a, u64 b, u64 c); /* ir_eval; operation: op, width, arg_width (8 bits each),
 	                                                         aux from bit 32 on */
 	u8 *pin_of;              /* owned: per slot, index of its pinned register or JIT_NO_PIN */
@@ -161,6 +218,9 @@ struct JitTarget {
 	bool (*start)(Engine *engine);
 	/* Appends the code of a block. STATUS_UNSUPPORTED: leave it to the cold engine. */
 	Status (*compile)(Engine *engine, JitBlock *block, const IrFunc *func);
+	/* The same for a region: func is optimized, its nodes are changed. Everything it makes lies in engine->blocks; nothing is
+	 * linked yet. STATUS_UNSUPPORTED: too large, or beyond the registers. NULL: this target has no such tier. */
+	Status (*compile_region)(Engine *engine, JitRegion *region, struct SsaFunc *func);
 	/* Lets the exit jump to target, or (NULL) to its stub again. */
 	void (*link)(Engine *engine, JitExit *exit, const JitBlock *target);
 	/* Runs from the block. The number of an exit record, or that slot 0 is the next pc: JIT_MISSED (computed return),
@@ -187,6 +247,8 @@ void jit_cache_uncount(Engine *engine, JitBlock *block);
 u32 *jit_counter_create(Engine *engine);
 /* NULL: no memory. */
 JitExit *jit_exit_create(Engine *engine, JitBlock *owner, JitExitKind kind, u64 pc, u32 refund);
+/* jit_map.c: brings what the map names home, into frame->slots, of which there are slot_count without the spills. */
+void jit_map_apply(const JitMap *map, const JitFrame *frame, u32 slot_count);
 static inline u32 jit_jump_hash(u64 pc)
 {
 	return (u32)(pc >> 1) & (JIT_JUMPS - 1);

@@ -14,7 +14,15 @@
  *
  * Pinned slots. HOME of a pinned slot is defined at each entry block in its register; a LEAVE wants the state's value of
  * each pinned slot in that register (a USE_FIXED of LEAVE; selection lists them). In between the register is as free
- * as any.
+ * as any. There is one HOME node (in no block) for each pinned slot then: one code per entry block, at its start, has it as its
+ * result, in result_reg = the pinned register. So this value alone has several definitions; each path passes one.
+ *
+ * PHIs make no code; their arguments, and the refs of snapshots, may be COPYs (ssa_value). A node may have its code in another
+ * place than its list says: a LOAD whose only use is a SX is a code for the SX where the LOAD stands.
+ *
+ * A snapshot's places are those at its code, behind the moves, as the operands' are; a code that leaves does so before its
+ * result is written and before `clobbers`, but temps may be written by then: they are in no
+ * register that the snapshot names. A tied code never leaves.
  *
  * Snapshots take values wherever they are: they make values live, but ask for no register.
  */

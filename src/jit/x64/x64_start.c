@@ -24,6 +24,7 @@ bool x64_start(Engine *engine)
 	static const u8 saved[] = { X64_RBX, X64_RBP, X64_R12, X64_R13, X64_R14, X64_R15 };
 	static const u8 volatile_pins[] = { X64_RSI, X64_RDI, X64_R8, X64_R9, X64_R10, X64_R11 };
 	X64Mem frame = x64_at(X64_RDI, 0);
+	u8 *site, *tail;
 
 	engine->enter = 0;
 	engine->has_fma = __builtin_cpu_supports("fma");
@@ -53,6 +54,7 @@ bool x64_start(Engine *engine)
 	engine->leave = (u32)(x.at - x.start); /* eax: what enter gives */
 	for (u32 i = 0; i < engine->pin_count; i++)
 		x64_store(&x, 64, x64_at(X64_RBP, x64_slot(engine->pinned[i])), x64_pin_regs[i]);
+	tail = x.at;
 	x64_load(&x, 64, X64_RCX, x64_at(X64_RSP, X64_AT_FRAME));
 	x64_store(&x, 64, x64_at(X64_RCX, (i32)offsetof(JitFrame, left)), X64_R14);
 	x64_reg_mem(&x, 0, false, 0x0FAE, 3, x64_at(X64_RCX, (i32)offsetof(JitFrame, mxcsr)), false);
@@ -80,6 +82,16 @@ bool x64_start(Engine *engine)
 	for (unsigned i = 6; i-- > 0;)
 		x64_pop(&x, volatile_pins[i]);
 	x64_ret(&x);
+	engine->dump = (u32)(x.at - x.start); /* r15: the number of an exit with a map. Nothing is at home */
+	x64_store(&x, 32, x64_at(X64_RSP, X64_AT_OPERATION), X64_R15);
+	x64_load(&x, 64, X64_R15, x64_at(X64_RSP, X64_AT_FRAME));
+	for (u8 i = 0; i < 16; i++) {
+		x64_store(&x, 64, x64_at(X64_R15, (i32)offsetof(JitFrame, gpr) + i * 8), i);
+		x64_reg_mem(&x, 0x66, false, 0x0FD6, i, x64_at(X64_R15, (i32)offsetof(JitFrame, xmm) + i * 8), false); /* movq */
+	}
+	x64_load(&x, 32, X64_RAX, x64_at(X64_RSP, X64_AT_OPERATION));
+	site = x64_jmp(&x);
+	x64_patch(site, tail);
 	engine->used = ((u32)(x.at - x.start) + 63u) & ~63u;
 	return !x.full;
 }
@@ -92,6 +104,8 @@ u32 x64_enter(Engine *engine, JitFrame *frame, const JitBlock *block)
 	memcpy(&go, &code, sizeof go);
 	frame->code = engine->rx + block->entry;
 	number = go(frame);
+	if (number < JIT_MISSED_CALL && engine->exits[number]->map)
+		jit_map_apply(engine->exits[number]->map, frame, engine->slot_count);
 	if (engine->flags_slot)
 		frame->slots[engine->flags_slot] |= x64_flags_of_mxcsr[frame->mxcsr & 0x3F];
 	return number;
