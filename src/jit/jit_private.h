@@ -156,11 +156,12 @@ typedef struct JitJump {
 
 /* What compiled code finds at the stack pointer (jit/x64/x64_code.c knows the offsets). */
 typedef struct JitFrame {
+	Space *spaces;
 	u64 left;
 	u8 *attr;
 	JitJump *jumps;
 	u64 *slots;
-	u8 *memory;
+	u8 *memory;              /* cell 0 of the paged space; where there is none, spaces */
 	const u8 *code;
 	u32 mxcsr, host_mxcsr; /* x64: as compiled code left it; as it was before */
 	u64 gpr[16], xmm[16];  /* registers where a region was left by an exit with a map */
@@ -190,6 +191,8 @@ struct Engine {
 	u32 pinned[JIT_PINS];    /* slots; pin_count of them */
 	u32 pin_count;
 	u32 *slot_uses;          /* owned: how often the code so far names each */
+	const Space *spaces;     /* of what is being compiled: shapes */
+	u64 plain_spaces;        /* likewise: Translation.plain_spaces */
 	bool learned;            /* flags_slot has just become known: what was compiled before took no care of flags */
 	bool without;            /* there is no memory for code to be had: the cold engine runs everything */
 	bool has_fma, settled;   /* settled: pinned for good */

@@ -170,6 +170,8 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool c
 	block->cold = translation.breakpoint;
 	block->dirty = translation.dirty;
 	if (!block->cold) {
+		engine->spaces = vcpu->spaces;
+		engine->plain_spaces = translation.plain_spaces;
 		if (counted || is_loop(translation.func, pc))
 			block->counter = jit_counter_create(engine);
 		status = engine->target->compile(engine, block, translation.func);
@@ -217,7 +219,8 @@ static ExitKind run_cold(Engine *engine, Vcpu *vcpu, u64 count)
 static ExitKind engine_run(Engine *engine, Vcpu *vcpu, u64 budget)
 {
 	const Space *memory = &vcpu->spaces[engine->env.code_space];
-	JitFrame frame = {.slots = vcpu->slots, .memory = memory->base, .attr = memory->attr};
+	JitFrame frame = {.slots = vcpu->slots, .spaces = vcpu->spaces, .attr = memory->attr,
+			  .memory = engine->env.paged ? memory->base : (u8 *)vcpu->spaces};
 	u64 limit = budget > (u64)1 << 62 ? vcpu->icount + ((u64)1 << 62) : vcpu->icount + budget;
 	JitExit *from = NULL;
 	bool counted = false; /* so is the next block */

@@ -76,19 +76,10 @@ bool x64_is_compare(const IrIns *ins)
 	return ins->op >= IR_OP_EQ && ins->op <= IR_OP_LEU;
 }
 
-static bool is_paged(const X64Code *c, const IrIns *ins)
-{
-	return ins->aux == c->engine->env.code_space && c->engine->env.paged;
-}
-
 bool x64_supported(const X64Code *c, const IrIns *ins)
 {
 	switch (ins->op) {
-	case IR_OP_LOAD: case IR_OP_STORE: {
-		unsigned width = ins->op == IR_OP_LOAD ? ins->width : ir_width(c->func, ins->b);
-
-		return is_paged(c, ins) && (width == 8 || width == 16 || width == 32 || width == 64);
-	}
+	case IR_OP_LOAD: case IR_OP_STORE: return x64_access_supported(c, ins);
 	case IR_OP_FENCE:
 		return true;
 	case IR_OP_JMP: case IR_OP_BR: case IR_OP_GOTO: case IR_OP_RAISE: case IR_OP_ILLEGAL:
@@ -138,7 +129,8 @@ static void join_extensions(X64Code *c)
 		if (ins->op != IR_OP_SX || ins->width != 64 || (ins->a & IR_CONST_BIT))
 			continue;
 		from = ins->a;
-		if (c->func->ins[from].op == IR_OP_LOAD && c->values[from].uses == 1 && x64_supported(c, &c->func->ins[from])) {
+		if (c->func->ins[from].op == IR_OP_LOAD && c->values[from].uses == 1 && x64_supported(c, &c->func->ins[from]) &&
+		    x64_load_signs(c, &c->func->ins[from])) {
 			c->values[from].into = i;
 			c->values[i].skip = true;
 		}

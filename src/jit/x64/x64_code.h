@@ -3,7 +3,7 @@
  * The x86-64 target: which register is what, and the state of one block being compiled.
  *
  *     rbp  slots + 128, so that the first 32 slots are reached with one byte of displacement
- *     rbx  cell 0 of the paged space          r14  what is left of the budget
+ *     rbx  cell 0 of the paged space, or the spaces when none is    r14  what is left of the budget
  *     rsp  JitFrame (jit_private.h)
  *     rsi rdi r8 r9 r10 r11 r12               pinned registers of the guest
  *     r13 r15                                 values within an instruction
@@ -15,12 +15,14 @@
 #define JIT_X64_X64_CODE_H
 
 #include "jit/jit_private.h"
+#include "jit/x64/x64_cells.h"
 #include "jit/x64/x64_emit.h"
 
 enum {
 	X64_TEMPS = 2, X64_SPILLS = 64,
 	/* Behind rsp while compiled code runs. OPERATION: for whatever an operation needs. */
-	X64_AT_OPERATION = 0, X64_AT_JUMPS = 8, X64_AT_ATTR = 16, X64_AT_FRAME = 24, X64_STACK_BYTES = 40,
+	X64_AT_OPERATION = 0, X64_AT_JUMPS = 8, X64_AT_ATTR = 16, X64_AT_FRAME = 24, X64_AT_SPACES = 32,
+	X64_STACK_BYTES = 40,
 	X64_MXCSR = 0x1F80,    /* all exceptions masked, to nearest, no flags */
 };
 
@@ -118,6 +120,8 @@ void x64_emit_stubs(X64Code *c);
 void x64_link(Engine *engine, JitExit *exit, const JitBlock *target); /* the JitTarget's */
 
 /* x64_memory.c */
+bool x64_access_supported(const X64Code *c, const IrIns *ins); /* LOAD, STORE */
+bool x64_load_signs(const X64Code *c, const IrIns *ins); /* could it extend the sign, too? */
 void x64_emit_load(X64Code *c, u32 at);
 void x64_emit_store(X64Code *c, const IrIns *ins);
 void x64_emit_crossings(X64Code *c); /* what was put aside, behind the code of the block */

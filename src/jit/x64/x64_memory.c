@@ -3,9 +3,49 @@
  * Accesses to memory.
  *
  * One to the paged space is plain when its page has the right, no mark, and it does not cross pages (one that is not
- * aligned is looked at aside); any other is left to the cold engine.
+ * aligned is looked at aside); one to another space when its cells are there and have no mark (x64_cells.h). Any other is
+ * left to the cold engine.
  */
 #include "jit/x64/x64_code.h"
+
+static bool is_paged(const X64Code *c, const IrIns *ins)
+{
+	return c->engine->env.paged && (ins->aux & ~(unsigned)IR_RAW) == c->engine->env.code_space;
+}
+
+/* An access to another space. */
+static X64Cells describe(const X64Code *c, const IrIns *ins)
+{
+	u32 number = ins->aux & ~(u32)IR_RAW;
+	X64Cells access = { .space = &c->engine->spaces[number], .number = number, .store = ins->op == IR_OP_STORE };
+
+	access.width = access.store ? (u8)ir_width(c->func, ins->b) : ins->width;
+	access.address_width = (u8)ir_width(c->func, ins->a);
+	access.fixed = ir_is_const(c->func, ins->a, &access.address);
+	access.plain = number < 64 && (c->engine->plain_spaces >> number & 1);
+	return access;
+}
+
+bool x64_access_supported(const X64Code *c, const IrIns *ins)
+{
+	unsigned width = ins->op == IR_OP_LOAD ? ins->width : ir_width(c->func, ins->b);
+	X64Cells access;
+
+	if (is_paged(c, ins))
+		return !(ins->aux & IR_RAW) && (width == 8 || width == 16 || width == 32 || width == 64);
+	access = describe(c, ins);
+	return x64_cells_possible(&access);
+}
+
+bool x64_load_signs(const X64Code *c, const IrIns *ins)
+{
+	X64Cells access;
+
+	if (is_paged(c, ins))
+		return true;
+	access = describe(c, ins);
+	return x64_cells_signs(&access);
+}
 
 /* An access that is not aligned: it comes back when it stays on its page. rax = the address. */
 static void add_crossing(X64Code *c, u8 *site, unsigned bytes)
@@ -66,6 +106,56 @@ static void check_access(X64Code *c, IrRef address, unsigned bytes, u8 mask, u8 
 	x64_bail_if(c, X64_NE);
 }
 
+/* Where Vcpu.spaces is: rbx, or loaded into `into`. */
+static u8 spaces_in(X64Code *c, u8 into)
+{
+	if (!c->engine->env.paged)
+		return X64_RBX;
+	x64_load(&c->x, 64, into, x64_at(X64_RSP, X64_AT_SPACES));
+	return into;
+}
+
+/* The register with the cell's index, which is there and has no mark; rax or the address's own. */
+static u8 check_cells(X64Code *c, const IrIns *ins, const X64Cells *access)
+{
+	u8 index = x64_cells_index(&c->x, access, access->fixed ? X64_RAX : x64_in(c, ins->a, X64_RAX), X64_RAX);
+	u8 *sites[X64_CELLS_SITES];
+	unsigned count = x64_cells_check(&c->x, access, spaces_in(c, X64_RDX), index, X64_RCX, sites);
+
+	for (unsigned i = 0; i < count; i++)
+		x64_add_stub(c, sites[i], x64_bail(c));
+	return index;
+}
+
+static void load_cells(X64Code *c, u32 at)
+{
+	const IrIns *ins = &c->func->ins[at];
+	u32 into = c->values[at].into, result = into ? into : at;
+	X64Cells access = describe(c, ins);
+	u8 index = check_cells(c, ins, &access), to;
+
+	x64_release(c, ins->a);
+	if (!c->values[result].uses)
+		return;
+	to = x64_choose_place(c, result);
+	x64_cells_load(&c->x, &access, spaces_in(c, X64_RCX), index, X64_RCX, to, into != 0);
+	x64_settle(c, result, to);
+}
+
+static void store_cells(X64Code *c, const IrIns *ins)
+{
+	X64Cells access = describe(c, ins);
+	u8 index = check_cells(c, ins, &access), value = x64_in(c, ins->b, X64_RDX);
+
+	if (x64_cells_swaps(&access)) {
+		x64_mov(&c->x, 64, X64_RDX, value);
+		value = X64_RDX;
+	}
+	x64_cells_store(&c->x, &access, spaces_in(c, X64_RCX), index, X64_RCX, value);
+	x64_release(c, ins->a);
+	x64_release(c, ins->b);
+}
+
 void x64_emit_load(X64Code *c, u32 at)
 {
 	const IrIns *ins = &c->func->ins[at];
@@ -73,6 +163,10 @@ void x64_emit_load(X64Code *c, u32 at)
 	X64Mem cell = x64_at_index(X64_RBX, X64_RAX, 0, 0);
 	u8 to;
 
+	if (!is_paged(c, ins)) {
+		load_cells(c, at);
+		return;
+	}
 	check_access(c, ins->a, ins->width / 8u, ATTR_PAGED_LOAD, ATTR_READ);
 	x64_release(c, ins->a);
 	if (!c->values[into ? into : at].uses)
@@ -90,6 +184,10 @@ void x64_emit_store(X64Code *c, const IrIns *ins)
 	unsigned width = ir_width(c->func, ins->b);
 	X64Mem cell = x64_at_index(X64_RBX, X64_RAX, 0, 0);
 
+	if (!is_paged(c, ins)) {
+		store_cells(c, ins);
+		return;
+	}
 	check_access(c, ins->a, width / 8, ATTR_PAGED_STORE, ATTR_WRITE);
 	x64_store(&c->x, width, cell, x64_in(c, ins->b, X64_RCX));
 	x64_release(c, ins->a);

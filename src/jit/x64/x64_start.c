@@ -35,6 +35,8 @@ bool x64_start(Engine *engine)
 #define FIELD(member) (frame.disp = (i32)offsetof(JitFrame, member), frame)
 	x64_load(&x, 64, X64_RAX, FIELD(attr));
 	x64_store(&x, 64, x64_at(X64_RSP, X64_AT_ATTR), X64_RAX);
+	x64_load(&x, 64, X64_RAX, FIELD(spaces));
+	x64_store(&x, 64, x64_at(X64_RSP, X64_AT_SPACES), X64_RAX);
 	x64_load(&x, 64, X64_RAX, FIELD(jumps));
 	x64_store(&x, 64, x64_at(X64_RSP, X64_AT_JUMPS), X64_RAX);
 	x64_load(&x, 64, X64_RBP, FIELD(slots));
