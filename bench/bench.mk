@@ -1,15 +1,40 @@
-# `make bench`: Husk's interpreter against an LC-3 written by hand in C, and how long descriptions take to load.
-# Prints the tables and writes docs/benchmarks/interpreter.md. Minutes, and only for people: no test depends on it.
+# `make bench` measures Husk beside its peers and writes docs/benchmarks (docs/benchmarks/README.md says how, and how to read it).
+# It installs the peers (tools/deps bench). Takes long, and is for people: no test depends on it.
 #
-#   ROUNDS=7     how often each program is run by each contestant, taking turns; the median counts
-#   OTHER="CMD"  a further contestant that takes a classic object file as its argument
+#   SUITE=steady     one suite, or several; without it all: steady start compile memory machines calls fuel interpreter
+#   ROUNDS=5         rounds; the contestants take turns in each, and medians count
+#   PROGRAMS=...     steady: only these rows
+#
+# `make bench-programs` only compiles the programs: build/bench/programs/NAME.native, .rv64 and .wasm.
 
-ROUNDS ?= 7
+ROUNDS ?= 5
 OTHER ?=
 
-build/bench/%: bench/%.c
-	@mkdir -p $(dir $@)
-	$(CC) -std=gnu17 -O2 -Wall -Wextra -o $@ $<
+BENCH_DIR := build/bench/programs
+BENCH_RV64 ?= riscv64-linux-gnu-gcc
+BENCH_WASM ?= clang --target=wasm32-wasi
+BENCH_NAMES := $(patsubst bench/programs/%.c,%,$(wildcard bench/programs/*.c)) nbody-fused
+
+# Products and sums are two roundings, or not every engine would print the same; except in NAME-fused, which is NAME with
+# multiplication and addition fused where the instruction set can.
+bench_compile = @mkdir -p $(dir $@) && $(1) -std=gnu17 -O2 -Wall -Wextra -ffp-contract=$(if $(findstring -fused,$@),fast,off) \
+	-o $@ $< -lm
+
+$(BENCH_DIR)/%.native: bench/programs/%.c bench/programs/bench.h
+	$(call bench_compile,gcc)
+$(BENCH_DIR)/%-fused.native: bench/programs/%.c bench/programs/bench.h
+	$(call bench_compile,gcc)
+$(BENCH_DIR)/%.rv64: bench/programs/%.c bench/programs/bench.h
+	$(call bench_compile,$(BENCH_RV64) -static)
+$(BENCH_DIR)/%-fused.rv64: bench/programs/%.c bench/programs/bench.h
+	$(call bench_compile,$(BENCH_RV64) -static)
+$(BENCH_DIR)/%.wasm: bench/programs/%.c bench/programs/bench.h
+	$(call bench_compile,$(BENCH_WASM))
+$(BENCH_DIR)/%-fused.wasm: bench/programs/%.c bench/programs/bench.h
+	$(call bench_compile,$(BENCH_WASM))
+
+.PHONY: bench-programs
+bench-programs: $(foreach name,$(BENCH_NAMES),$(addprefix $(BENCH_DIR)/$(name),.native .rv64 .wasm))
 
 bench: husk build/bench/lc3_plain build/bench/compare
 	@ROUNDS=$(ROUNDS) OTHER='$(OTHER)' bench/run ./husk
