@@ -89,6 +89,63 @@ typedef struct Translation {
 	                       engine */
 } Translation;
 
+/* ---- What engines count (engine_counts.def) ---- */
+
+typedef enum EngineCount {
+#define X(name, key, text) ENGINE_##name,
+#include "core/engine_counts.def"
+#undef X
+	ENGINE_COUNTS
+} EngineCount;
+
+enum { ENGINE_OPS = 128 }; /* operations of the IR, at most */
+
+typedef struct EngineStats {
+	u64 counts[ENGINE_COUNTS];
+	u64 bails[ENGINE_OPS]; /* per operation of the IR: how often an instruction was left because of it */
+	u64 slow[ENGINE_OPS];  /* per operation of the IR: how often it was compiled to a call of ir_eval */
+} EngineStats;
+
+/* Why an access went to env->read or env->write. The machine counts them there, so that an engine sees what came of
+ * the instruction it left. */
+typedef enum EngineSlow { ENGINE_SLOW_TOUCH, ENGINE_SLOW_CODE, ENGINE_SLOW_DEVICE, ENGINE_SLOWS } EngineSlow;
+
+/* ---- What engines can be told, and who may look on ---- */
+
+/* Code for the host that an engine has made. */
+typedef struct EnginePlace {
+	u32 offset; /* in the code: from there on it is of */
+	u64 pc;     /* this guest instruction */
+} EnginePlace;
+
+typedef struct EnginePiece {
+	u64 pc, context;    /* of its first instruction */
+	const char *tier;   /* "base", "region" */
+	const u8 *code;     /* executable; not to be written */
+	u32 size, insns;
+	const EnginePlace *places; /* ascending; perhaps none. Borrowed for the call */
+	u32 place_count;
+} EnginePiece;
+
+/* Somebody who looks on: a profiler's map, a debugger, a listing. Each piece that was made is killed once, at the
+ * latest when its engine is destroyed; its bytes may stay longer, but are not entered any more. */
+typedef struct EngineWatcher {
+	void *ctx;
+	void (*made)(void *ctx, const EnginePiece *piece);
+	void (*killed)(void *ctx, const EnginePiece *piece); /* without places; may be NULL */
+	/* Stages on the way, before `made`: an IrFunc ("ir"), or what an optimizer's pass left, as text. May be NULL. */
+	void (*stage)(void *ctx, u64 pc, const char *name, const struct IrFunc *func, const char *text);
+} EngineWatcher;
+
+/* All zero: as usual. */
+typedef struct EngineOptions {
+	u64 code_cache;     /* bytes of code that an engine keeps at most; 0: what it thinks right */
+	bool switch_rights; /* code lies in one map that is now writable, now executable, instead of in two */
+	u32 evict;          /* for tests: about one in so many looks for a block drops something at random; 0: none */
+	const EngineWatcher *watchers; /* borrowed */
+	u32 watcher_count;
+} EngineOptions;
+
 typedef struct EngineEnv {
 	void *ctx; /* passed to each function below */
 	/* IR for the code at pc under `context`, at most max_insns instructions, in `arena`. */
@@ -111,6 +168,8 @@ typedef struct EngineEnv {
 	bool paged;          /* it is paged */
 	u64 pages;           /* then: how many pages it has */
 	const struct EngineOps *cold; /* for engines that do not do everything: the one that does */
+	const EngineOptions *options; /* NULL: all zero. Lives longer than the engine */
+	const u64 *slow;     /* [ENGINE_SLOWS], counted by read and write; or NULL */
 } EngineEnv;
 
 typedef struct Engine Engine;
@@ -131,6 +190,8 @@ typedef struct EngineOps {
 	/* Forget everything (breakpoints changed, snapshot restored). */
 	void (*flush)(Engine *engine, Vcpu *vcpu);
 	void (*stats)(const Engine *engine, u64 *blocks, u64 *translated_insns);
+	/* Adds what it has counted. NULL: nothing. */
+	void (*count)(const Engine *engine, EngineStats *sum);
 } EngineOps;
 
 /* The engines there are. Each is a folder that exports one of these. */

@@ -255,7 +255,7 @@ Status machine_create(const MachineConfig *config, Machine **out, DiagList *diag
 				    .read = machine_env_read, .write = machine_env_write, .host = machine_env_host,
 				    .code_changed = machine_env_code_changed, .code_space = isa->code_space,
 				    .code_bytes = &machine->code_bytes, .drop_code = machine_env_drop_code,
-				    .cold = &interp_engine };
+				    .cold = &interp_engine, .options = config->engine_options, .slow = machine->slow };
 	arena_init(&machine->arena);
 	buf_init(&machine->output);
 	if (machine_init_vcpus(machine, config) || !allocate(machine) || !buf_reserve(&machine->output, MACHINE_OUTPUT_CHUNK)) { /* output is never lost */
@@ -610,4 +610,16 @@ void machine_stats(const Machine *machine, MachineStats *out)
 		out->blocks += blocks;
 		out->translated += translated;
 	}
+}
+
+void machine_engine_stats(const Machine *machine, EngineStats *out)
+{
+	*out = machine->past;
+	if (!machine->ops->count)
+		return;
+	if (machine->paged_space == ISA_NONE)
+		machine->ops->count(machine->engine, out);
+	for (u32 n = 0; n < machine->aspace_count; n++)
+		if (machine->aspaces[n].engine)
+			machine->ops->count(machine->aspaces[n].engine, out);
 }

@@ -231,6 +231,7 @@ typedef struct MachineConfig {
 	bool virtual_time;   /* sleep on the instruction count, not on time from outside */
 	u64 instruction_ns;  /* virtual_time: 0 = 1000 */
 	const EngineOps *engine; /* NULL = the best there is */
+	const EngineOptions *engine_options; /* borrowed, must outlive the machine; NULL: all as usual */
 } MachineConfig;
 
 Status machine_create(const MachineConfig *config, Machine **out, DiagList *diags);
@@ -367,6 +368,8 @@ typedef struct MachineStats {
 	u64 key_polls; /* looks at the keyboard that found nothing; a front end may sleep when there were only these */
 } MachineStats;
 void machine_stats(const Machine *machine, MachineStats *out);
+/* What its engines have counted, those of address spaces that are gone included. */
+void machine_engine_stats(const Machine *machine, EngineStats *out);
 u64 machine_memory_limit(const Machine *machine); /* bytes: config.memory_limit, or its default */
 
 #endif

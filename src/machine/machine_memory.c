@@ -318,6 +318,19 @@ static bool has_attr(const Space *space, u64 address, u8 attr)
 	return address < space->cells && (space->attr[address >> space->attr_shift] & attr);
 }
 
+/* Why the engine did not do it by itself (EngineEnv.slow). */
+static void count_slow(Machine *machine, const Space *space, u64 address, u8 right)
+{
+	u8 attr = address < space->cells ? space->attr[address >> space->attr_shift] : 0;
+
+	if (space->paged && !(attr & right))
+		machine->slow[ENGINE_SLOW_TOUCH]++;
+	else if ((attr & ATTR_CODE) && right == ATTR_WRITE)
+		machine->slow[ENGINE_SLOW_CODE]++;
+	else if (!space->paged || (attr & (ATTR_WATCH_READ | ATTR_WATCH_WRITE)))
+		machine->slow[ENGINE_SLOW_DEVICE]++;
+}
+
 AccessResult machine_env_read(void *ctx, Vcpu *vcpu, unsigned number, u64 address, unsigned width, u64 *value)
 {
 	Machine *machine = ctx;
@@ -325,6 +338,7 @@ AccessResult machine_env_read(void *ctx, Vcpu *vcpu, unsigned number, u64 addres
 	unsigned count = cells_of(space, width);
 	u64 missing, whole = 0;
 
+	count_slow(machine, space, address, ATTR_READ);
 	if (space->paged)
 		return machine_paged_read(machine, address, count, value);
 	if (!all_there(machine, number, address, count, ISA_ON_READ, &missing))
@@ -390,6 +404,7 @@ AccessResult machine_env_write(void *ctx, Vcpu *vcpu, unsigned number, u64 addre
 	unsigned count = cells_of(space, width);
 	u64 missing;
 
+	count_slow(machine, space, address, ATTR_WRITE);
 	if (space->paged)
 		return machine_paged_write(machine, address, count, value);
 	if (!all_there(machine, number, address, count, ISA_ON_WRITE, &missing))

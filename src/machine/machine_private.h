@@ -144,6 +144,8 @@ struct Machine {
 	EngineEnv env;            /* of every engine */
 	size_t code_bytes;        /* what they keep of translated code */
 	u64 past_blocks, past_translated; /* statistics of engines that are gone */
+	EngineStats past;
+	u64 slow[ENGINE_SLOWS];   /* accesses that came to machine_env_read and _write */
 	Engine *engine;           /* owned, unless there are address spaces: they own theirs */
 
 	u16 paged_space;          /* ISA_NONE: there is none */

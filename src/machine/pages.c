@@ -142,6 +142,8 @@ static void destroy_aspace(Machine *machine, u32 number)
 	machine->ops->stats(aspace->engine, &blocks, &translated);
 	machine->past_blocks += blocks;
 	machine->past_translated += translated;
+	if (machine->ops->count)
+		machine->ops->count(aspace->engine, &machine->past);
 	machine->present -= aspace->space.present;
 	machine->ops->destroy(aspace->engine);
 	space_fini(&aspace->space);
