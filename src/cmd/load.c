@@ -289,7 +289,8 @@ int load_create(Loaded *loaded, const LoadOptions *options)
 {
 	const bool is_linux = loaded->guest && loaded->guest->is_linux;
 	MachineConfig config = {.isa = loaded->isa, .guest = loaded->guest, .memory_limit = options->memory,
-				.engine = engine_of(options, is_linux), .quantum = options->quantum,
+				.engine = engine_of(options, is_linux), .engine_options = options->engine_options,
+				.quantum = options->quantum,
 				.vcpu_limit = options->vcpus > 0xFFFFFFFF ? 0xFFFFFFFF : (u32)options->vcpus,
 				.virtual_time = !options->live, .quantum_jitter = options->live,
 				.jitter_seed = options->jitter_seed, .random_seed = is_linux ? options->random_seed : 0};

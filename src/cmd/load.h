@@ -33,6 +33,7 @@ typedef struct LoadOptions {
 	const EngineOps *engine; /* NULL = the usual one */
 	const char *engine_name; /* "interp", "jit", or NULL */
 	bool compiles;           /* no name: the compiler for Linux programs */
+	const EngineOptions *engine_options; /* lives longer than the machine; or NULL */
 	u64 quantum, vcpus;      /* 0 = the default */
 	bool live;               /* time is real, and quanta vary by jitter_seed */
 	u64 jitter_seed, random_seed;

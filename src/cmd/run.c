@@ -26,6 +26,7 @@ static const Opt run_options[] = {
 	LOAD_ROW_MEMORY(RunOptions, load),
 	LOAD_ROWS_VCPUS(RunOptions, load),
 	LOAD_ROW_ENGINE(RunOptions, load),
+	JIT_ROWS(RunOptions, jit),
 	LINUX_ROWS(RunOptions, system),
 	{"strace", 0, OPT_MAYBE, offsetof(RunOptions, strace), "FILE",
 	 "the system calls of Linux programs, on stderr or in FILE"},
@@ -176,6 +177,14 @@ static void tell(Run *run)
 		say_write(STDERR_FILENO, text.data, text.len);
 		buf_clear(&text);
 	}
+	if (options->jit.stats && run->loaded.machine) {
+		EngineStats stats;
+
+		machine_engine_stats(run->loaded.machine, &stats);
+		jit_stats_text(&stats, strcmp(options->jit.stats, "json") == 0, &text);
+		say_write(STDERR_FILENO, text.data, text.len);
+		buf_clear(&text);
+	}
 	if (wants_json(options) || options->report)
 		outcome_json(&run->outcome, &run->loaded, &text);
 	if (wants_json(options))
@@ -316,15 +325,21 @@ static int run_run(Command *command)
 	buf_init(&run.output);
 	how.live = !run.options->deterministic;
 	how.compiles = true;
+	how.engine_options = &run.jit.options;
 	how.jitter_seed = how.live ? (u64)(terminal_now() * 1e9) ^ (u64)getpid() << 40 : 0;
 	if (how.live && getrandom(&how.random_seed, sizeof how.random_seed, GRND_NONBLOCK) < 0)
 		how.random_seed = how.jitter_seed;
-	code = run.options->takes_all ? load_linux(&run, command, &how) : load_plain(&run, command, &how);
+	code = jit_setup_open(&run.jit, &run.options->jit, &run.loaded);
+	if (code)
+		buf_str(&run.loaded.error, buf_text(&run.jit.error));
+	else
+		code = run.options->takes_all ? load_linux(&run, command, &how) : load_plain(&run, command, &how);
 	if (!code && run.options->pc)
 		code = start_at(&run.loaded, run.options->pc);
 	if (!code && (load_is_input(&run.loaded, run.options->trace, "the trace") ||
 		      load_is_input(&run.loaded, run.options->report, "the report"))) {
 		load_fini(&run.loaded);
+		jit_setup_close(&run.jit);
 		return EXIT_HUSK;
 	}
 	if (code) {
@@ -344,7 +359,8 @@ static int run_run(Command *command)
 	buf_fini(&run.output);
 	screen_fini(&run.screen);
 	outcome_fini(&run.outcome);
-	load_fini(&run.loaded);
+	load_fini(&run.loaded); /* its pieces of code end with the machine */
+	jit_setup_close(&run.jit);
 	return code;
 }
 

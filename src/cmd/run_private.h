@@ -6,6 +6,7 @@
 #ifndef CMD_RUN_PRIVATE_H
 #define CMD_RUN_PRIVATE_H
 
+#include "cmd/jit_options.h"
 #include "cmd/linux_options.h"
 #include "cmd/load.h"
 #include "cmd/outcome.h"
@@ -29,6 +30,7 @@ typedef struct RunOptions {
 	double timeout, speed;
 	const char *trace, *format, *report, *input, *snapshot, *pc;
 	LinuxOptions system;
+	JitOptions jit;
 	const char *strace;
 	bool takes_all; /* the operand is a program, and what follows is for it */
 	bool verbose, stats, screen, quiet, deterministic;
@@ -46,6 +48,7 @@ typedef struct Run {
 	int input_fd;       /* where further input comes from, or -1 */
 	u64 slice, fuel_end;
 	u64 time_before;    /* the machine's time at `start` */
+	JitSetup jit;
 	LinuxConfig system; /* for a machine that runs Linux programs */
 	LinuxTerminal terminal;
 	int strace_fd;      /* -1: none */

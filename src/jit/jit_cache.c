@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
-#include "jit/jit_private.h"
+#include "jit/jit_life.h"
 
 #define JUMPS_BYTES (JIT_JUMPS * sizeof(JitJump))
 
@@ -86,8 +86,16 @@ bool jit_cache_map(Engine *engine)
 	return false;
 }
 
+static void tell_killed(Engine *engine)
+{
+	for (u32 i = 0; jit_is_watched(engine) && engine->hash && i < engine->hash_cap; i++)
+		for (const JitBlock *block = engine->hash[i]; block; block = block->hash_next)
+			jit_life_killed(engine, block);
+}
+
 void jit_cache_fini(Engine *engine)
 {
+	tell_killed(engine);
 	if (engine->env.code_bytes)
 		*engine->env.code_bytes -= engine->counted;
 	unmap(engine);
@@ -253,6 +261,7 @@ void jit_cache_kill(Engine *engine, JitBlock *block)
 		at = &(*at)->hash_next;
 	*at = block->hash_next;
 	engine->block_count--;
+	jit_life_killed(engine, block);
 	while (block->incoming)
 		unchain(engine, block->incoming);
 	for (u32 i = 0; i < block->exit_count; i++)
@@ -300,6 +309,7 @@ void jit_cache_flush(Engine *engine)
 {
 	u32 keep = (engine->start + 4095u) & ~4095u;
 
+	tell_killed(engine);
 	memset(engine->hash, 0, engine->hash_cap * sizeof(JitBlock *));
 	memset(engine->pages, 0, engine->page_cap * sizeof(JitPage *));
 	engine->block_count = engine->exit_count = engine->page_count = engine->exit_cap = 0;
@@ -340,8 +350,10 @@ void jit_cache_invalidate(Engine *engine, Vcpu *vcpu, u64 address, u64 count)
 			const JitBlock *block = link->block;
 
 			next = link->next;
-			if (address - block->pc < block->cells || block->pc - address < count)
+			if (address - block->pc < block->cells || block->pc - address < count) {
+				jit_count(engine, ENGINE_INVALIDATED);
 				jit_cache_kill(engine, link->block);
+			}
 		}
 		/* The cold engine may have cleared it, where a page is what can be marked. */
 		if (page && page->blocks && space->attr_shift && number << JIT_PAGE_SHIFT < space->cells)

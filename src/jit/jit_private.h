@@ -91,6 +91,11 @@ typedef enum JitExitKind {
 	JIT_EXIT_HOT,  /* the owner's counter has come to zero: nothing of it is done yet, nothing charged */
 } JitExitKind;
 
+typedef enum JitTier {
+	JIT_TIER_BASE,   /* one pass over a block */
+	JIT_TIER_REGION, /* the optimizer */
+} JitTier;
+
 /* A way out of a block or a region. */
 typedef struct JitExit {
 	u64 pc;
@@ -103,15 +108,18 @@ typedef struct JitExit {
 	u32 refund;              /* instructions charged but not done */
 	u8 kind;
 	bool back;               /* LINK: a call, or a jump backward: its target is counted */
+	u8 why, op;              /* BAIL: EngineCount and IrOp, for those who count; op 0: none in particular */
 } JitExit;
 
 struct JitBlock {
 	u64 pc, context, cells;
 	u32 insns;
-	u32 entry;               /* offset of its code */
+	u32 entry, size;         /* offset of its code; bytes (cold: 0) */
 	u32 body;                /* the same, behind the code that counts */
 	u32 *counter;            /* in Engine.counters; counts down. NULL: the block is not the target of a jump backward or a
 	                            call, as far as is known */
+	u8 tier;                 /* JitTier */
+	u8 why, op;              /* cold: as in JitExit */
 	bool cold;               /* nothing to compile: the cold engine runs its first instruction */
 	bool dirty;              /* its last instruction changes what the machine must look at: the cold engine's */
 	JitBlock *hash_next;
@@ -212,6 +220,9 @@ struct Engine {
 	                            never empty (jit_cache_clear_jumps) */
 	Arena arena, blocks;     /* of one translation; of blocks and exits since the last flush */
 	u64 compiled_blocks, compiled_insns;
+	EngineStats stats;
+	EnginePlace *places;     /* owned; of the block being compiled, when somebody looks on */
+	u32 place_count, place_cap;
 };
 
 /* What a host has to give. One const struct per folder. */

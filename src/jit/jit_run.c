@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "jit/jit_private.h"
+#include "jit/jit_life.h"
 
 static u64 evaluate(u64 operation, u64 a, u64 b, u64 c)
 {
@@ -46,6 +46,7 @@ static void engine_destroy(Engine *engine)
 	jit_cache_fini(engine);
 	free(engine->pin_of);
 	free(engine->slot_uses);
+	free(engine->places);
 	arena_fini(&engine->arena);
 	arena_fini(&engine->blocks);
 	free(engine);
@@ -109,11 +110,20 @@ static void settle_again(Engine *engine, const Vcpu *vcpu)
 	    (engine->compiled_blocks < JIT_PIN_BLOCKS && vcpu->icount - engine->first_icount < JIT_PIN_INSNS))
 		return;
 	engine->settled = true;
+	jit_count(engine, ENGINE_FLUSHED_PINS);
 	jit_cache_flush(engine);
 	choose_pins(engine);
 }
 
 /* ---- Blocks ---- */
+
+/* What has no place in the tables: the cold engine's, and looked at anew each time. */
+static JitBlock *leave_homeless(Engine *engine, u64 pc, u32 insns, EngineCount why)
+{
+	jit_count(engine, why);
+	engine->homeless = (JitBlock){.pc = pc, .insns = insns, .cold = true, .why = (u8)why};
+	return &engine->homeless;
+}
 
 /* Does the code jump to its own beginning? */
 static bool is_loop(const IrFunc *func, u64 pc)
@@ -134,16 +144,20 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool c
 	Translation translation = {0};
 	JitBlock *block;
 	Status status;
-	u64 before;
+	u64 before, start = jit_life_now(), translated;
 
 	arena_reset(&engine->arena);
 	status = engine->env.translate(engine->env.ctx, pc, context, JIT_BLOCK_INSNS, &engine->arena, &translation);
+	translated = jit_life_now();
 	if (status)
 		return status;
 	if (translation.no_code) { /* vcpu->exit says why */
 		*out = NULL;
 		return STATUS_OK;
 	}
+	jit_count(engine, ENGINE_TRANSLATIONS);
+	engine->stats.counts[ENGINE_TRANSLATED] += translation.insns;
+	engine->stats.counts[ENGINE_TRANSLATE_NS] += translated - start;
 	if (engine->used > JIT_CODE_BYTES - JIT_BLOCK_BYTES || engine->blocks.total > JIT_CODE_BYTES ||
 	    engine->counter_count == JIT_COUNTERS)
 		jit_cache_flush(engine);
@@ -151,14 +165,12 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool c
 		engine->env.drop_code(engine->env.ctx);
 	/* What has no place in the tables of pages is the cold engine's: code across the end of a space, or very long. */
 	if (translation.code_cells > JIT_CODE_CELLS || pc >= space->cells || translation.code_cells > space->cells - pc) {
-		engine->homeless = (JitBlock){.pc = pc, .insns = translation.insns, .cold = true};
-		*out = &engine->homeless;
+		*out = leave_homeless(engine, pc, translation.insns, ENGINE_COLD_LONG);
 		return STATUS_OK;
 	}
 	settle_pins(engine, vcpu, translation.func);
 	if (engine->without) {
-		engine->homeless = (JitBlock){.pc = pc, .insns = translation.insns, .cold = true};
-		*out = &engine->homeless;
+		*out = leave_homeless(engine, pc, translation.insns, ENGINE_COLD_MEMORY);
 		return STATUS_OK;
 	}
 	before = engine->used + engine->blocks.total;
@@ -168,8 +180,12 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool c
 	*block = (JitBlock){.pc = pc, .context = context, .cells = translation.code_cells, .insns = translation.insns,
 			    .first_exit = engine->exit_count};
 	block->cold = translation.breakpoint;
+	block->why = ENGINE_COLD_BREAK;
 	block->dirty = translation.dirty;
+	jit_life_begin(engine);
+	jit_life_stage(engine, pc, "ir", translation.func, NULL);
 	if (!block->cold) {
+		block->why = ENGINE_COLD_SHAPE;
 		engine->spaces = vcpu->spaces;
 		engine->plain_spaces = translation.plain_spaces;
 		if (counted || is_loop(translation.func, pc))
@@ -177,6 +193,7 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool c
 		status = engine->target->compile(engine, block, translation.func);
 		if (engine->learned) {
 			engine->learned = false;
+			jit_count(engine, ENGINE_FLUSHED_FLAGS);
 			jit_cache_flush(engine);
 			return make_block(engine, vcpu, pc, context, counted, out);
 		}
@@ -185,8 +202,13 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool c
 		block->cold = status != STATUS_OK;
 	}
 	block->exit_count = engine->exit_count - block->first_exit;
+	block->size = block->cold ? 0 : engine->used - block->entry;
 	if (!jit_cache_add(engine, vcpu, block))
 		return STATUS_NOMEM;
+	if (block->cold)
+		jit_count(engine, block->why);
+	else
+		jit_life_made(engine, block, block->size, JIT_TIER_BASE, jit_life_now() - translated);
 	if (engine->env.code_bytes)
 		*engine->env.code_bytes += engine->used + engine->blocks.total - before;
 	engine->counted += engine->used + engine->blocks.total - before;
@@ -206,6 +228,7 @@ static void chain(Engine *engine, JitExit *exit, JitBlock *target)
 	if (exit->next)
 		exit->next->link = &exit->next;
 	target->incoming = exit;
+	jit_count(engine, ENGINE_CHAINED);
 	engine->target->link(engine, exit, target);
 }
 
@@ -214,6 +237,20 @@ static void chain(Engine *engine, JitExit *exit, JitBlock *target)
 static ExitKind run_cold(Engine *engine, Vcpu *vcpu, u64 count)
 {
 	return engine->env.cold->run(engine->cold, vcpu, count);
+}
+
+/* One instruction; the record may be gone behind it. */
+static ExitKind run_bailed(Engine *engine, Vcpu *vcpu, const JitExit *exit)
+{
+	const JitExit kept = *exit;
+	u64 slow[ENGINE_SLOWS] = {0};
+	ExitKind kind;
+
+	if (engine->env.slow)
+		memcpy(slow, engine->env.slow, sizeof slow);
+	kind = run_cold(engine, vcpu, 1);
+	jit_life_bailed(engine, &kept, slow);
+	return kind;
 }
 
 static ExitKind engine_run(Engine *engine, Vcpu *vcpu, u64 budget)
@@ -262,6 +299,9 @@ static ExitKind engine_run(Engine *engine, Vcpu *vcpu, u64 budget)
 			u64 left = limit - vcpu->icount;
 
 			from = NULL;
+			jit_count(engine, block->cold ? ENGINE_COLD_STEPS : ENGINE_RESTS);
+			if (block->cold)
+				engine->stats.bails[block->op]++;
 			kind = run_cold(engine, vcpu, block->cold ? 1 : left);
 			if (kind != EXIT_BUDGET)
 				return kind;
@@ -279,9 +319,11 @@ static ExitKind engine_run(Engine *engine, Vcpu *vcpu, u64 budget)
 		generation = engine->generation;
 		frame.left = limit - vcpu->icount;
 		frame.jumps = engine->jumps;
+		jit_count(engine, ENGINE_ENTERED);
 		number = engine->target->enter(engine, &frame, block);
 		vcpu->icount = limit - frame.left;
 		if (number == JIT_MISSED || number == JIT_MISSED_CALL) {
+			jit_count(engine, ENGINE_JUMPS);
 			counted = number == JIT_MISSED_CALL;
 			continue;
 		}
@@ -291,15 +333,22 @@ static ExitKind engine_run(Engine *engine, Vcpu *vcpu, u64 budget)
 		if (exit->kind == JIT_EXIT_LINK) {
 			from = engine->exits[number];
 			counted = exit->back;
-		} else if (exit->kind == JIT_EXIT_HOT) {
-			jit_cache_uncount(engine, exit->owner); /* there is nothing better to be had for it */
-		} else {
-			u64 left = limit - vcpu->icount;
-
-			kind = run_cold(engine, vcpu, exit->kind == JIT_EXIT_BAIL ? 1 : left);
-			if (kind != EXIT_BUDGET)
-				return kind;
+			jit_count(engine, ENGINE_LINKS);
+			continue;
 		}
+		if (exit->kind == JIT_EXIT_HOT) {
+			jit_count(engine, ENGINE_HOTS);
+			jit_cache_uncount(engine, exit->owner); /* there is nothing better to be had for it */
+			continue;
+		}
+		if (exit->kind == JIT_EXIT_BAIL) {
+			kind = run_bailed(engine, vcpu, exit);
+		} else {
+			jit_count(engine, ENGINE_FUELS);
+			kind = run_cold(engine, vcpu, limit - vcpu->icount);
+		}
+		if (kind != EXIT_BUDGET)
+			return kind;
 	}
 	vcpu->exit = (VcpuExit){.kind = EXIT_BUDGET};
 	return EXIT_BUDGET;
@@ -315,12 +364,14 @@ static AccessResult engine_eval(Engine *engine, Vcpu *vcpu, const IrFunc *func, 
 static void engine_invalidate(Engine *engine, Vcpu *vcpu, u64 address, u64 count)
 {
 	engine->env.cold->invalidate(engine->cold, vcpu, address, count);
+	jit_count(engine, ENGINE_INVALIDATIONS);
 	jit_cache_invalidate(engine, vcpu, address, count);
 }
 
 static void engine_flush(Engine *engine, Vcpu *vcpu)
 {
 	engine->env.cold->flush(engine->cold, vcpu);
+	jit_count(engine, ENGINE_FLUSHES);
 	jit_cache_flush(engine);
 }
 
@@ -342,4 +393,5 @@ const EngineOps jit_engine = {
 	.invalidate = engine_invalidate,
 	.flush = engine_flush,
 	.stats = engine_stats,
+	.count = jit_life_count,
 };

@@ -11,6 +11,8 @@
  */
 #include "jit/x64/x64_code.h"
 
+#include "jit/jit_life.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +39,7 @@ void x64_evaluate(X64Code *c, const IrIns *ins)
 	IrRef refs[16];
 	unsigned count = x64_operands(c->func, ins, refs);
 
+	c->engine->stats.slow[ins->op]++;
 	for (unsigned i = 0; i < count; i++) {
 		u8 reg = x64_in(c, refs[i], regs[i]);
 
@@ -138,6 +141,7 @@ static void emit_ins(X64Code *c, u32 next)
 		c->pc = pc;
 		c->number = ins->b;
 		c->bail = NULL;
+		jit_life_place(c->engine, (u32)(c->x.at - c->x.start), pc);
 		break;
 	case IR_OP_PARAM: break;
 	case IR_OP_GET: emit_get(c, c->at); break;
@@ -159,23 +163,38 @@ static void emit_ins(X64Code *c, u32 next)
 
 /* ---- The block ---- */
 
+static EngineCount why_cold(const IrIns *ins)
+{
+	switch (ins->op) {
+	case IR_OP_HOST: return ENGINE_BAIL_HOST;
+	case IR_OP_RMW: case IR_OP_CAS: return ENGINE_BAIL_ATOMIC;
+	case IR_OP_STOP: return ENGINE_BAIL_RAISE;
+	case IR_OP_LOAD: case IR_OP_STORE: return ENGINE_BAIL_SPACE;
+	default: return ENGINE_BAIL_OP;
+	}
+}
+
 /* An instruction with an operation that only the cold engine does is left before it begins: at its INSN. */
-static bool is_cold(const X64Code *c, u32 insn)
+static bool is_cold(X64Code *c, u32 insn)
 {
 	bool stored = false;
 
-	if (c->block->dirty && c->number == c->block->insns - 1)
-		return true;
-	for (u32 i = insn + 1; i < c->func->ins_count && c->func->ins[i].op != IR_OP_INSN; i++) {
+	c->cold = 0;
+	for (u32 i = insn + 1; !c->cold && i < c->func->ins_count && c->func->ins[i].op != IR_OP_INSN; i++) {
 		const IrIns *ins = &c->func->ins[i];
 
+		c->cold_op = (IrOp)ins->op;
 		if (!x64_supported(c, ins))
-			return true;
-		if (stored && (ir_op_info[ins->op].effects & IR_EFFECT_EXIT))
-			return true; /* the store must not be done twice */
+			c->cold = why_cold(ins);
+		else if (stored && (ir_op_info[ins->op].effects & IR_EFFECT_EXIT))
+			c->cold = ENGINE_BAIL_AGAIN; /* the store must not be done twice */
 		stored |= ins->op == IR_OP_STORE;
 	}
-	return false;
+	if (!c->cold && c->block->dirty && c->number == c->block->insns - 1) {
+		c->cold_op = IR_OP_PUT;
+		c->cold = ENGINE_BAIL_CONTEXT;
+	}
+	return c->cold;
 }
 
 /* Which block of the IR begins at each instruction, and at the end of all: none. */
@@ -203,6 +222,8 @@ static void emit_block(X64Code *c)
 		emit_ins(c, next);
 		if (func->ins[c->at].op == IR_OP_INSN && is_cold(c, c->at)) {
 			if (c->number == 0) {
+				c->block->why = ENGINE_COLD_OP;
+				c->block->op = (u8)c->cold_op;
 				c->unsupported = true;
 				return;
 			}

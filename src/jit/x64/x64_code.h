@@ -73,6 +73,8 @@ typedef struct X64Code {
 	u64 pc;              /* of the instruction */
 	u32 number;          /* how many of the block are before it */
 	JitExit *bail;       /* its way out, once made */
+	EngineCount cold;    /* not 0: it is the cold engine's, for this reason */
+	IrOp cold_op;        /* because of this operation */
 	bool temp_used[X64_TEMPS];
 	bool spill_used[X64_SPILLS];
 	bool failed, unsupported;

@@ -17,8 +17,16 @@ void x64_add_stub(X64Code *c, u8 *site, JitExit *exit)
 /* The present instruction is the cold engine's. */
 JitExit *x64_bail(X64Code *c)
 {
-	if (!c->bail)
-		c->bail = jit_exit_create(c->engine, c->block, JIT_EXIT_BAIL, c->pc, c->block->insns - c->number);
+	IrOp op = c->cold ? c->cold_op : (IrOp)c->func->ins[c->at].op;
+	EngineCount why = c->cold ? c->cold : op == IR_OP_RAISE || op == IR_OP_ILLEGAL ? ENGINE_BAIL_RAISE : ENGINE_BAIL_CROSSING;
+
+	if (c->bail && c->bail->why == why)
+		return c->bail;
+	c->bail = jit_exit_create(c->engine, c->block, JIT_EXIT_BAIL, c->pc, c->block->insns - c->number);
+	if (c->bail) {
+		c->bail->why = (u8)why;
+		c->bail->op = (u8)op;
+	}
 	return c->bail;
 }
 

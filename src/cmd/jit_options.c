@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmd/jit_options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/say.h"
+#include "jit/jit_perf.h"
+
+static const char *name_of(void *ctx, u64 pc, u64 *offset)
+{
+	const Loaded *loaded = ctx;
+
+	return loaded->isa ? load_symbol_near(loaded, loaded->isa->code_space, pc, offset) : NULL;
+}
+
+static int failed(JitSetup *setup, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static int failed(JitSetup *setup, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	buf_vprintf(&setup->error, format, args);
+	va_end(args);
+	return EXIT_HUSK;
+}
+
+static void watch(JitSetup *setup, EngineWatcher watcher)
+{
+	setup->watchers[setup->options.watcher_count++] = watcher;
+}
+
+static int open_perf(JitSetup *setup, bool dump)
+{
+	struct JitPerf **place = dump ? &setup->dump : &setup->perf;
+	char path[64];
+	Status status;
+
+	if (*place)
+		return 0;
+	snprintf(path, sizeof path, dump ? "jit-%ld.dump" : "/tmp/perf-%ld.map", (long)getpid());
+	status = (dump ? jit_perf_open_dump : jit_perf_open_map)(path, name_of, setup->loaded, place);
+	if (status)
+		return failed(setup, "--jit: cannot write %s: %s", path, status == STATUS_IO ? strerror(errno) : status_text(status));
+	watch(setup, jit_perf_watcher(*place));
+	return 0;
+}
+
+static bool is_word(const char *text, size_t len, const char *word)
+{
+	return strlen(word) == len && memcmp(text, word, len) == 0;
+}
+
+static int set_word(JitSetup *setup, const char *word, size_t len)
+{
+	EngineOptions *options = &setup->options;
+	const char *equals = memchr(word, '=', len);
+	size_t name = equals ? (size_t)(equals - word) : len;
+	char value[32] = "";
+	u64 number = 0;
+
+	if (equals && len - name - 1 < sizeof value)
+		memcpy(value, equals + 1, len - name - 1);
+	if (is_word(word, len, "perf"))
+		return open_perf(setup, false);
+	if (is_word(word, len, "jitdump"))
+		return open_perf(setup, true);
+	if (is_word(word, len, "wx=switch") || is_word(word, len, "wx=dual")) {
+		options->switch_rights = word[3] == 's';
+		return 0;
+	}
+	if (equals && is_word(word, name, "cache") && opt_number(value, 1024, &number) && number) {
+		options->code_cache = number;
+		return 0;
+	}
+	if (equals && is_word(word, name, "evict") && opt_number(value, 1000, &number) && number && number <= 0xFFFFFFFF) {
+		options->evict = (u32)number;
+		return 0;
+	}
+	return failed(setup, "--jit %.*s: there are perf, jitdump, wx=switch, cache=SIZE, evict=N", (int)len, word);
+}
+
+int jit_setup_open(JitSetup *setup, const JitOptions *options, Loaded *loaded)
+{
+	int code = 0;
+
+	*setup = (JitSetup){.loaded = loaded};
+	setup->options.watchers = setup->watchers;
+	buf_init(&setup->error);
+	for (u32 i = 0; i < options->words.count && !code; i++)
+		for (const char *word = options->words.items[i]; *word && !code;) {
+			size_t len = strcspn(word, ",");
+
+			if (len)
+				code = set_word(setup, word, len);
+			word += len + (word[len] == ',');
+		}
+	return code;
+}
+
+void jit_setup_close(JitSetup *setup)
+{
+	jit_perf_close(setup->perf);
+	jit_perf_close(setup->dump);
+	buf_fini(&setup->error);
+}

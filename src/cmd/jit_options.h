@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What `husk run` can be told about compiled code: --jit, --jit-stats, --dump-jit.
+ *
+ *     --jit LIST    words divided by commas:
+ *         perf              /tmp/perf-PID.map, where perf looks for names
+ *         jitdump           jit-PID.dump beside it, for perf inject --jit: code, and which guest address it is of
+ *         gdb               a debugger of husk itself is told of each piece of code
+ *         wx=switch|dual    one map whose rights are switched, or two maps (the usual way)
+ *         cache=SIZE        bytes of code at most
+ *         evict=N           for tests: drops something at random, about once in N looks for code
+ */
+#ifndef CMD_JIT_OPTIONS_H
+#define CMD_JIT_OPTIONS_H
+
+#include "cmd/load.h"
+
+typedef struct JitOptions {
+	OptList words;
+	const char *stats; /* NULL: no; "" or "json" */
+	const char *dump;  /* NULL: no; "" or "-": stderr; else a file */
+	const char *dump_pc;
+} JitOptions;
+
+#define JIT_ROWS(Type, member)                                                                                   \
+	{"jit", 0, OPT_LIST, offsetof(Type, member.words), "LIST",                                               \
+	 "about compiled code, divided by commas: perf, jitdump, gdb,\nwx=switch, cache=SIZE, evict=N (docs/jit.md)"}, \
+	{"jit-stats", 0, OPT_MAYBE, offsetof(Type, member.stats), "json",                                        \
+	 "what was compiled, and why other things were not, on stderr"}
+
+/* What is made of them; lives longer than the machine. */
+typedef struct JitSetup {
+	EngineOptions options;
+	EngineWatcher watchers[4];
+	struct JitPerf *perf, *dump;
+	struct JitGdb *gdb;
+	Loaded *loaded; /* for names */
+	Buf error;      /* one line, when jit_setup_open fails */
+} JitSetup;
+
+/* 0 or an exit code, with setup->error. */
+int jit_setup_open(JitSetup *setup, const JitOptions *options, Loaded *loaded);
+void jit_setup_close(JitSetup *setup);
+/* The figures of a machine that has run, as text or JSON. */
+void jit_stats_text(const EngineStats *stats, bool json, Buf *out);
+
+#endif

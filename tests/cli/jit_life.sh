@@ -1,0 +1,94 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Compiled code seen from outside: what is counted (--jit-stats), and who is told (--jit perf, jitdump).
+set -eu
+source "$TOP/tests/cli/common.bash"
+
+cat >sum.c <<'END'
+#include <stdio.h>
+#include <unistd.h>
+static volatile unsigned long cells[1000];
+__attribute__((noinline)) unsigned long sum_them(unsigned long n)
+{
+	unsigned long sum = 0;
+	for (unsigned long i = 0; i < n; i++) {
+		cells[i % 1000] += i;
+		sum += cells[i * 7 % 1000];
+	}
+	return sum;
+}
+int main(void)
+{
+	__atomic_fetch_add(&cells[3], 1, __ATOMIC_SEQ_CST);
+	printf("%d %lu\n", (int)getpid(), sum_them(30000));
+	return 0;
+}
+END
+riscv64-linux-gnu-gcc -O1 -static -o sum sum.c
+expect 0 timeout 20 "$HUSK" run --engine interp sum
+wanted=$out
+
+# ---- What is counted ----
+expect 0 timeout 20 "$HUSK" run --jit-stats=json sum
+[ "$out" = "$wanted" ] || fail "another sum"
+cp stderr.txt stats.json
+for key in translate.blocks base.blocks base.bytes base.ns enter exit.link exit.bail bail.host bail.atomic bail.touch chain; do
+	grep -qE "\"$key\":[1-9]" stats.json || fail "$key is not counted"
+done
+# The interpreter's instructions have a reason each.
+sum=0
+for value in $(grep -oE '"bail\.[a-z]+":[0-9]+' stats.json | sed 's/.*://'); do sum=$((sum + value)); done
+[ "$sum" = "$(grep -oE '"exit.bail":[0-9]+' stats.json | sed 's/.*://')" ] || fail "bails without a reason"
+grep -qE '"left_because_of":\{[^}]*"rmw":[1-9]' stats.json || fail "no rmw"
+json stats.json >json.txt || fail "no JSON"
+expect 0 timeout 20 "$HUSK" run --jit-stats sum
+has "$err" '^ +[0-9]+ base\.blocks '
+has "$err" 'left to the interpreter because of:.* host [0-9]+'
+expect 0 timeout 20 "$HUSK" run --engine interp --jit-stats sum
+has "${err:-none}" '^none$'
+
+# ---- Who is told ----
+"$HUSK" run --timeout 20 --jit perf,jitdump sum >stdout.txt & pid=$!
+wait $pid || fail "it ended with $?"
+map=/tmp/perf-$pid.map
+grep -qE '^[0-9a-f]+ [0-9a-f]+ husk:sum_them(\+[0-9]+)?:0x[0-9a-f]+$' "$map" || fail "sum_them is not in $map"
+rm "$map"
+dump=jit-$pid.dump
+[ "$(head -c 4 "$dump" | od -An -tx4 | tr -d ' ')" = 4a695444 ] || fail "no jitdump"
+grep -qa 'husk:sum_them' "$dump" || fail "sum_them is not in the dump"
+# Its records are of the lengths they say, and tell what code is of which guest address.
+python3 - "$dump" <<'END'
+import struct, sys
+data = open(sys.argv[1], "rb").read()
+at, loads, infos = struct.unpack_from("<I", data, 8)[0], 0, 0
+starts = {}
+while at < len(data):
+    kind, size, _ = struct.unpack_from("<IIQ", data, at)
+    assert size >= 16 and at + size <= len(data)
+    if kind == 0:
+        _, _, vma, address, length, index = struct.unpack_from("<IIQQQQ", data, at + 16)
+        name = data[at + 56:data.index(b"\0", at + 56)]
+        assert 56 + len(name) + 1 + length == size and index == loads
+        assert starts.get(address, "0x" + name.decode().rsplit("0x", 1)[1]) == "0x" + name.decode().rsplit("0x", 1)[1], name
+        loads += 1
+    elif kind == 2:
+        address, count = struct.unpack_from("<QQ", data, at + 16)
+        place = at + 32
+        for i in range(count):
+            where, line, _ = struct.unpack_from("<QII", data, place)
+            end = data.index(b"\0", place + 16)
+            if i == 0:
+                starts[address] = data[place + 16:end].decode()
+            assert where >= address and line == 1
+            place = end + 1
+        assert place == at + size
+        infos += 1
+    at += size
+assert kind == 3 and loads > 50 and infos == loads, (kind, loads, infos)
+END
+
+# ---- What is wrong ----
+expect 125 "$HUSK" run --jit prof sum
+one_error "an unknown word"
+expect 125 "$HUSK" run --jit cache=0 sum
+one_error "no cache"
