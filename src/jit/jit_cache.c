@@ -163,7 +163,7 @@ static void grow_pages(Engine *engine)
 	free(before);
 }
 
-static JitPage *make_page(Engine *engine, u64 number)
+JitPage *jit_page_make(Engine *engine, u64 number)
 {
 	JitPage *page = find_page(engine, number);
 	u32 at = page_hash(engine, number);
@@ -204,7 +204,7 @@ static void hang(JitPage *page, JitPageLink *link, JitBlock *block)
 bool jit_cache_add(Engine *engine, Vcpu *vcpu, JitBlock *block)
 {
 	u64 first = block->pc >> JIT_PAGE_SHIFT, last = (block->pc + (block->cells ? block->cells - 1 : 0)) >> JIT_PAGE_SHIFT;
-	JitPage *one = make_page(engine, first), *two = last == first ? NULL : make_page(engine, last);
+	JitPage *one = jit_page_make(engine, first), *two = last == first ? NULL : jit_page_make(engine, last);
 	u32 at;
 
 	if (!one || (last != first && !two))
@@ -235,7 +235,7 @@ JitExit *jit_exit_create(Engine *engine, JitBlock *owner, JitExitKind kind, u64 
 	return exit;
 }
 
-static void unchain(Engine *engine, JitExit *exit)
+void jit_exit_unchain(Engine *engine, JitExit *exit)
 {
 	if (!exit->target)
 		return;
@@ -257,15 +257,17 @@ void jit_cache_kill(Engine *engine, JitBlock *block)
 	JitBlock **at = &engine->hash[block_hash(block->pc, block->context) & (engine->hash_cap - 1)];
 	JitJump *jump = &engine->jumps[jit_jump_hash(block->pc)];
 
+	if (block->region)
+		jit_region_kill(engine, block->region);
 	while (*at != block)
 		at = &(*at)->hash_next;
 	*at = block->hash_next;
 	engine->block_count--;
 	jit_life_killed(engine, block);
 	while (block->incoming)
-		unchain(engine, block->incoming);
+		jit_exit_unchain(engine, block->incoming);
 	for (u32 i = 0; i < block->exit_count; i++)
-		unchain(engine, engine->exits[block->first_exit + i]);
+		jit_exit_unchain(engine, engine->exits[block->first_exit + i]);
 	if (jump->pc == block->pc)
 		*jump = no_jump(engine);
 	for (unsigned i = 0; i < 2 && block->pages[i].block; i++) {
@@ -288,7 +290,7 @@ void jit_cache_uncount(Engine *engine, JitBlock *block)
 	JitJump *jump = &engine->jumps[jit_jump_hash(block->pc)];
 
 	*block->counter = JIT_NEVER;
-	block->entry = block->body;
+	block->entry = block->own = block->body;
 	for (JitExit *exit = block->incoming; exit; exit = exit->next)
 		engine->target->link(engine, exit, block);
 	if (jump->pc == block->pc && block->context == engine->context)
@@ -346,6 +348,8 @@ void jit_cache_invalidate(Engine *engine, Vcpu *vcpu, u64 address, u64 count)
 		JitPage *page = find_page(engine, number);
 		JitPageLink *next;
 
+		if (page)
+			jit_region_invalidate(engine, page, address, count);
 		for (JitPageLink *link = page ? page->blocks : NULL; link; link = next) {
 			const JitBlock *block = link->block;
 
@@ -356,7 +360,7 @@ void jit_cache_invalidate(Engine *engine, Vcpu *vcpu, u64 address, u64 count)
 			}
 		}
 		/* The cold engine may have cleared it, where a page is what can be marked. */
-		if (page && page->blocks && space->attr_shift && number << JIT_PAGE_SHIFT < space->cells)
+		if (page && (page->blocks || page->regions) && space->attr_shift && number << JIT_PAGE_SHIFT < space->cells)
 			mark_code(space, number << JIT_PAGE_SHIFT, 1);
 	}
 }

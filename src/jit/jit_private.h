@@ -55,10 +55,17 @@ typedef struct JitPageLink {
 	struct JitPageLink *next, **link;
 } JitPageLink;
 
+/* A region in the list of a page that some of its code is from. */
+typedef struct JitRegionLink {
+	struct JitRegion *region;
+	struct JitRegionLink *next;
+} JitRegionLink;
+
 struct JitPage {
 	u64 number;
 	JitPage *hash_next;
 	JitPageLink *blocks;
+	JitRegionLink *regions; /* dead ones may be among them */
 };
 
 /* Where a way out of a region finds the value of a slot that is not at home, and what it makes of it. */
@@ -115,7 +122,8 @@ struct JitBlock {
 	u64 pc, context, cells;
 	u32 insns;
 	u32 entry, size;         /* offset of its code; bytes (cold: 0) */
-	u32 body;                /* the same, behind the code that counts */
+	u32 own;                 /* the same as entry, though a region stands in for it */
+	u32 body;                /* its own, behind the code that counts */
 	u32 *counter;            /* in Engine.counters; counts down. NULL: the block is not the target of a jump backward or a
 	                            call, as far as is known */
 	u8 tier;                 /* JitTier */
@@ -126,7 +134,8 @@ struct JitBlock {
 	JitPageLink pages[2];    /* block NULL: it lies on one page */
 	JitExit *incoming;
 	u32 first_exit, exit_count;
-	struct JitRegion *region; /* its code is an entry of this one, or NULL */
+	struct JitRegion *region; /* stands in for it: `entry` is there; or NULL */
+	u8 promoted;              /* how often it was the head of a region */
 };
 
 /*
@@ -219,6 +228,7 @@ struct Engine {
 	JitJump *jumps;          /* mapped with the memory for code. All zero = empty: pc 0 has a place of its own, whose entry is
 	                            never empty (jit_cache_clear_jumps) */
 	Arena arena, blocks;     /* of one translation; of blocks and exits since the last flush */
+	Arena regions;           /* of one region while it is made */
 	u64 compiled_blocks, compiled_insns;
 	EngineStats stats;
 	EnginePlace *places;     /* owned; of the block being compiled, when somebody looks on */
@@ -259,6 +269,16 @@ void jit_cache_kill(Engine *engine, JitBlock *block);
 void jit_cache_uncount(Engine *engine, JitBlock *block);
 /* A new counter. NULL: there is no room until the next flush. */
 u32 *jit_counter_create(Engine *engine);
+JitPage *jit_page_make(Engine *engine, u64 number); /* NULL: no memory */
+void jit_exit_unchain(Engine *engine, JitExit *exit);
+/* jit_region.c. Control comes to the region from now on; false: no memory, it is dead. */
+bool jit_region_attach(Engine *engine, struct JitRegion *region);
+void jit_region_kill(Engine *engine, struct JitRegion *region);
+void jit_region_invalidate(Engine *engine, JitPage *page, u64 address, u64 count);
+/* jit_run.c: pins what is used most so far, for good; forgets all code. */
+void jit_settle(Engine *engine);
+/* jit_promote.c: makes a region of what runs from this hot block on. False: it stays as it is. May flush: then, too, true. */
+bool jit_promote(Engine *engine, Vcpu *vcpu, JitBlock *block);
 /* NULL: no memory. */
 JitExit *jit_exit_create(Engine *engine, JitBlock *owner, JitExitKind kind, u64 pc, u32 refund);
 /* jit_map.c: brings what the map names home, into frame->slots, of which there are slot_count without the spills. */

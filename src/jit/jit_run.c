@@ -27,6 +27,7 @@ static Engine *engine_create(const EngineEnv *env)
 	engine->target = jit_host();
 	arena_init(&engine->arena);
 	arena_init(&engine->blocks);
+	arena_init(&engine->regions);
 	engine->cold = env->cold->create(env);
 	engine->evaluator = evaluate;
 	engine->hot = JIT_HOT;
@@ -49,6 +50,7 @@ static void engine_destroy(Engine *engine)
 	free(engine->places);
 	arena_fini(&engine->arena);
 	arena_fini(&engine->blocks);
+	arena_fini(&engine->regions);
 	free(engine);
 }
 
@@ -104,15 +106,20 @@ static void settle_pins(Engine *engine, const Vcpu *vcpu, const IrFunc *func)
 	}
 }
 
+void jit_settle(Engine *engine)
+{
+	engine->settled = true;
+	jit_count(engine, ENGINE_FLUSHED_PINS);
+	jit_cache_flush(engine);
+	choose_pins(engine);
+}
+
 static void settle_again(Engine *engine, const Vcpu *vcpu)
 {
 	if (engine->settled || engine->without || !engine->slot_uses ||
 	    (engine->compiled_blocks < JIT_PIN_BLOCKS && vcpu->icount - engine->first_icount < JIT_PIN_INSNS))
 		return;
-	engine->settled = true;
-	jit_count(engine, ENGINE_FLUSHED_PINS);
-	jit_cache_flush(engine);
-	choose_pins(engine);
+	jit_settle(engine);
 }
 
 /* ---- Blocks ---- */
@@ -201,6 +208,7 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool c
 			return status;
 		block->cold = status != STATUS_OK;
 	}
+	block->own = block->entry;
 	block->exit_count = engine->exit_count - block->first_exit;
 	block->size = block->cold ? 0 : engine->used - block->entry;
 	if (!jit_cache_add(engine, vcpu, block))
@@ -282,7 +290,7 @@ static ExitKind engine_run(Engine *engine, Vcpu *vcpu, u64 budget)
 		const JitExit *exit;
 		u32 number;
 
-		if (block && counted && !block->counter && !block->cold) {
+		if (block && counted && !block->counter && !block->cold && !block->region) {
 			jit_cache_kill(engine, block);
 			block = NULL;
 		}
@@ -328,6 +336,8 @@ static ExitKind engine_run(Engine *engine, Vcpu *vcpu, u64 budget)
 			continue;
 		}
 		exit = engine->exits[number];
+		if (exit->map)
+			jit_map_apply(exit->map, &frame, engine->slot_count);
 		vcpu->slots[0] = exit->pc;
 		vcpu->icount -= exit->refund;
 		if (exit->kind == JIT_EXIT_LINK) {
