@@ -293,7 +293,9 @@ int load_create(Loaded *loaded, const LoadOptions *options)
 				.quantum = options->quantum,
 				.vcpu_limit = options->vcpus > 0xFFFFFFFF ? 0xFFFFFFFF : (u32)options->vcpus,
 				.virtual_time = !options->live, .quantum_jitter = options->live,
-				.jitter_seed = options->jitter_seed, .random_seed = is_linux ? options->random_seed : 0};
+				.host_rights = is_linux && engine_of(options, is_linux) != &interp_engine &&
+					       (!options->rights || strcmp(options->rights, "host") == 0),
+				 .jitter_seed = options->jitter_seed, .random_seed = is_linux ? options->random_seed : 0};
 	Status status;
 
 	if (is_linux) {

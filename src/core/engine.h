@@ -29,6 +29,7 @@ struct IrFunc; /* ir/ir.h; core only passes it on */
 
 enum {
 	VCPU_TEMPS = 1024,
+	ENGINE_HARD_INSNS = 1000000,   /* EngineEnv.hard_after, if nothing else is wanted: it has begun to pay by then */
 	ENGINE_CODE_BYTES = 128 << 20, /* EngineEnv.code_bytes: more is too much (node's start and work: 60 MiB) */
 };
 
@@ -67,6 +68,8 @@ typedef struct Vcpu {
 	 * the instruction has retired. kind == EXIT_BUDGET: nothing pending. */
 	VcpuExit pending;
 	bool event_pending; /* likewise: leave with EXIT_EVENT after this instruction */
+	bool resumed;       /* the program we are part of had control, and may have changed what handles its signals. Cleared by the
+	                       engine that looked */
 } Vcpu;
 
 /* What a slow access or a host call came to. */
@@ -167,6 +170,7 @@ typedef struct EngineEnv {
 	void (*drop_code)(void *ctx);
 	bool paged;          /* it is paged */
 	u64 pages;           /* then: how many pages it has */
+	u64 hard_after;      /* instructions run in a space that can be made hard (core/space.h) before it is */
 	const struct EngineOps *cold; /* for engines that do not do everything: the one that does */
 	const EngineOptions *options; /* NULL: all zero. Lives longer than the engine */
 	const u64 *slow;     /* [ENGINE_SLOWS], counted by read and write; or NULL */

@@ -58,6 +58,9 @@ void space_fini(Space *space)
 {
 	if (space->chunks)
 		munmap(space->chunks, ((space->cells >> (SPACE_PAGE_SHIFT + SPACE_CHUNK_SHIFT)) + 1) * sizeof(u16));
+	space_soften(space);
+	if (space->whole)
+		munmap(space->whole, space->mapped);
 	free(space->backings);
 	if (space->base)
 		munmap(space->base, space->mapped);

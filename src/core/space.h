@@ -24,6 +24,16 @@
  *  7. Who may write may read: ATTR_WRITE never stands alone.
  *  8. Pages of 2^12 pages make a chunk; chunks[] says how many of its pages are present, so nobody looks at the attr of
  *     the many empty ones.
+ *
+ * A *hard* paged space (space_harden) has the same memory a second time, for compiled code alone, where the host itself
+ * denies what attr does not allow (space_view.c):
+ *
+ *     base     everything readable and writable, as always: whoever looks at attr himself works here
+ *     view     guard | cell 0 | cell 1 | ... | guard        an access that is no plain one is a SIGSEGV
+ *
+ *  9. No page of view allows more than attr does: absent, not readable or watched for reads: nothing; not writable, code or
+ *     watched for writes: reading. It may allow less for a while, after marks have gone (space_settle).
+ *  10. attr of a paged space is changed by space_pages_*() alone.
  */
 #ifndef CORE_SPACE_H
 #define CORE_SPACE_H
@@ -68,6 +78,13 @@ typedef struct Space {
 	SpaceBacking *backings; /* paged: owned; where shared memory lies, in ascending order */
 	u32 backing_count, backing_cap;
 	bool crowded;     /* paged: there are so many of them that a drop may not cut one in two */
+	bool twice;       /* paged: can be made hard, or could be: */
+	bool never;       /* it will never be again */
+	u8 *view;         /* paged: NULL: it is soft */
+	u8 *view_rights;  /* hard: owned (mmap); what the host allows there, per page */
+	u8 *whole;        /* can be made hard: owned (mmap); the memory without what is put over it. NULL: nothing ever was */
+	u32 seams;        /* hard: places in view where the host's rights change: each is a map of the host's process */
+	u32 *all_seams;   /* borrowed or NULL: those of all spaces that share a limit for them */
 	const char *name; /* borrowed from the Isa */
 } Space;
 
@@ -75,6 +92,8 @@ enum {
 	SPACE_PAGE = 4096, SPACE_PAGE_SHIFT = 12,
 	SPACE_CHUNK_SHIFT = 12, /* pages of a chunk, as a power of two */
 	SPACE_MAX_BITS = 46,    /* of an address in a paged space: the host must have room for it */
+	SPACE_GUARD = 1 << 20,  /* bytes before and behind a view where nothing is */
+	SPACE_SEAMS = 16384,    /* at most; a host's process has 65530 maps */
 };
 
 /* Pages page .. page + count - 1 lie in shared memory. */
@@ -96,9 +115,10 @@ bool space_poke(Space *space, u64 address, u64 value); /* does not invalidate co
 
 /* ---- Paged spaces (space_paged.c). Pages by number; code made from them is the caller's business ---- */
 
-/* Reserves `cells` addresses (a multiple of SPACE_PAGE); nothing is present. Little-endian bytes. STATUS_INVALID,
+/* Reserves `cells` addresses (a multiple of SPACE_PAGE); nothing is present. Little-endian bytes. twice: space_harden may be
+ * called (the memory is then of a kind that can be mapped again; pages cost the host a little more). STATUS_INVALID,
  * STATUS_TOO_BIG (SPACE_MAX_BITS), STATUS_NOMEM. */
-Status space_init_paged(Space *space, const char *name, u64 cells);
+Status space_init_paged(Space *space, const char *name, u64 cells, bool twice);
 /* Absent pages become present, with these rights; present ones get the rights and keep their content. */
 void space_pages_add(Space *space, u64 page, u64 count, u8 rights);
 /* New rights for those that are present. */
@@ -117,6 +137,20 @@ bool space_is_backed(const Space *space, u64 page);
 Status space_pages_copy(Space *to, const Space *from);
 /* Moves pages and shared memory to where nothing is. STATUS_INVALID: the two overlap. */
 Status space_pages_move(Space *space, u64 from, u64 to, u64 count);
+/* Sets and clears ATTR_CODE and ATTR_WATCH_* of those that are present. */
+void space_pages_mark(Space *space, u64 page, u64 count, u8 set, u8 clear);
+
+/* ---- Hard (space_view.c). Any change of pages may make a hard space soft again (view is NULL then), for good: the host refused,
+ * or there were too many seams. Whoever keeps the address of view looks whether it is still there. ---- */
+
+/* Makes the view. False: it can't be had (now). */
+bool space_harden(Space *space);
+/* Takes it away. */
+void space_soften(Space *space);
+/* Lets the view allow all that attr does in that page. False: it did. */
+bool space_settle(Space *space, u64 page);
+/* Memory for pages that are present and about to be written through the view, all at once. */
+void space_populate(Space *space, u64 page, u64 count);
 
 static inline u64 space_cell(const Space *space, u64 index)
 {

@@ -13,7 +13,9 @@
  * memory that it is charged for.
  *
  * Shared memory is known by where it lies; a further place for it is made from there (mremap with an old size of 0),
- * so no descriptor needs to be kept.
+ * so no descriptor needs to be kept. The memory of a space that can be made hard is shared in the same sense, with itself:
+ * base is a place of it, view another. Where other memory was put over it, it comes back from a third, `whole`, that is
+ * made before the first such time and that nobody uses.
  */
 #define _GNU_SOURCE /* mremap */
 
@@ -22,13 +24,13 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "core/space.h"
+#include "core/space_private.h"
 
 enum { CHUNK_PAGES = 1 << SPACE_CHUNK_SHIFT };
 
-static void *reserve(size_t bytes)
+static void *reserve(size_t bytes, int kind)
 {
-	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, kind | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (memory == MAP_FAILED)
 		return NULL;
@@ -37,7 +39,7 @@ static void *reserve(size_t bytes)
 	return memory;
 }
 
-Status space_init_paged(Space *space, const char *name, u64 cells)
+Status space_init_paged(Space *space, const char *name, u64 cells, bool twice)
 {
 	u64 pages = cells >> SPACE_PAGE_SHIFT;
 
@@ -49,9 +51,10 @@ Status space_init_paged(Space *space, const char *name, u64 cells)
 	space->cells = space->max_cells = cells;
 	space->mapped = (size_t)cells;
 	space->attr_mapped = (size_t)(pages + SPACE_PAGE - 1) & ~(size_t)(SPACE_PAGE - 1);
-	space->base = reserve(space->mapped);
-	space->attr = reserve(space->attr_mapped);
-	space->chunks = reserve(((pages >> SPACE_CHUNK_SHIFT) + 1) * sizeof(u16));
+	space->twice = twice;
+	space->base = reserve(space->mapped, twice ? MAP_SHARED : MAP_PRIVATE);
+	space->attr = reserve(space->attr_mapped, MAP_PRIVATE);
+	space->chunks = reserve(((pages >> SPACE_CHUNK_SHIFT) + 1) * sizeof(u16), MAP_PRIVATE);
 	if (!space->base || !space->attr || !space->chunks) {
 		space_fini(space);
 		return STATUS_NOMEM;
@@ -109,9 +112,8 @@ bool space_next_present(const Space *space, u64 *page, u64 end)
 	return false;
 }
 
-void space_pages_add(Space *space, u64 page, u64 count, u8 rights)
+static void make_present(Space *space, u64 page, u64 count, u8 rights)
 {
-	count = clip(space, page, count);
 	for (u64 p = page; p < page + count; p++) {
 		u8 *attr = &space->attr[p];
 
@@ -123,16 +125,36 @@ void space_pages_add(Space *space, u64 page, u64 count, u8 rights)
 	}
 }
 
+void space_pages_add(Space *space, u64 page, u64 count, u8 rights)
+{
+	count = clip(space, page, count);
+	make_present(space, page, count, rights);
+	space_view_follow(space, page, page + count);
+}
+
 void space_pages_protect(Space *space, u64 page, u64 count, u8 rights)
 {
 	u64 end = page + clip(space, page, count);
 
 	for (u64 p = page; space_next_present(space, &p, end); p++)
 		space->attr[p] = (u8)((space->attr[p] & ~ATTR_RIGHTS) | sane(rights));
+	space_view_follow(space, page, end);
+}
+
+/* The view follows a mark that goes when somebody meets it (space_settle): a page of code is marked again soon. */
+void space_pages_mark(Space *space, u64 page, u64 count, u8 set, u8 clear)
+{
+	u64 end = page + clip(space, page, count);
+
+	for (u64 p = page; space_next_present(space, &p, end); p++)
+		space->attr[p] = (u8)((space->attr[p] & ~clear) | set);
+	if (set)
+		space_view_lower(space, page, end);
 }
 
 static void forget_present(Space *space, u64 page, u64 end)
 {
+	space_view_hide(space, page, end);
 	for (u64 p = page; space_next_present(space, &p, end); p++) {
 		space->attr[p] = 0;
 		space->present--;
@@ -215,11 +237,39 @@ static void cut_backings(Space *space, u64 page, u64 end)
 	space->backing_count -= gone;
 }
 
+/* A place for shared memory, once more. */
+static bool map_again(u8 *from, u8 *to, u64 pages)
+{
+	return mremap(from, 0, (size_t)pages << SPACE_PAGE_SHIFT, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED;
+}
+
+/* From now on there will be memory over the space's own. */
+static bool keep_whole(Space *space)
+{
+	void *whole;
+
+	if (!space->twice || space->whole)
+		return true;
+	whole = mremap(space->base, 0, space->mapped, MREMAP_MAYMOVE);
+	if (whole == MAP_FAILED)
+		return false;
+	space->whole = whole;
+	return true;
+}
+
 /* Zeros of its own in place of what is there. */
 static Status make_private(Space *space, u64 page, u64 count)
 {
-	void *at = mmap(bytes_of(space, page), (size_t)count << SPACE_PAGE_SHIFT, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	void *at;
+
+	if (space->twice) {
+		if (!map_again(space->whole + (page << SPACE_PAGE_SHIFT), bytes_of(space, page), count))
+			return STATUS_NOMEM;
+		space_view_replace(space, page, count);
+		return STATUS_OK;
+	}
+	at = mmap(bytes_of(space, page), (size_t)count << SPACE_PAGE_SHIFT, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 
 	if (at == MAP_FAILED)
 		return STATUS_NOMEM;
@@ -265,7 +315,7 @@ Status space_pages_back(Space *space, u64 page, u64 count, int fd, u64 offset)
 		return STATUS_INVALID;
 	if (space_next_present(space, &at, page + count))
 		return STATUS_INVALID;
-	if (drop_backings(space, page, page + count) || !backing_room(space, 1))
+	if (!keep_whole(space) || drop_backings(space, page, page + count) || !backing_room(space, 1))
 		return STATUS_NOMEM;
 	mapped = mmap(bytes_of(space, page), (size_t)count << SPACE_PAGE_SHIFT, PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_FIXED, fd, (off_t)offset);
@@ -276,20 +326,21 @@ Status space_pages_back(Space *space, u64 page, u64 count, int fd, u64 offset)
 		return status;
 	}
 	insert_backing(space, page, count);
+	space_view_replace(space, page, count);
 	return STATUS_OK;
 }
 
 /* Pages of one backing get a second place, in `to`. */
 static Status back_from(Space *to, u64 at, const Space *from, u64 page, u64 count)
 {
-	if (!backing_room(to, 1))
+	if (!keep_whole(to) || !backing_room(to, 1))
 		return STATUS_NOMEM;
-	if (mremap(bytes_of(from, page), 0, (size_t)count << SPACE_PAGE_SHIFT, MREMAP_MAYMOVE | MREMAP_FIXED,
-		   bytes_of(to, at)) == MAP_FAILED) {
+	if (!map_again(bytes_of(from, page), bytes_of(to, at), count)) {
 		make_private(to, at, count);
 		return STATUS_NOMEM;
 	}
 	insert_backing(to, at, count);
+	space_view_replace(to, at, count);
 	return STATUS_OK;
 }
 
@@ -303,8 +354,9 @@ static void give_back(Space *space, u64 page, u64 end)
 
 		while (p < end && space->attr[p] & ATTR_PRESENT)
 			p++;
-		if (madvise(bytes_of(space, from), (size_t)(p - from) << SPACE_PAGE_SHIFT, MADV_DONTNEED) &&
-		    make_private(space, from, p - from))
+		if (madvise(bytes_of(space, from), (size_t)(p - from) << SPACE_PAGE_SHIFT,
+			    space->twice ? MADV_REMOVE : MADV_DONTNEED) &&
+		    (space->twice || make_private(space, from, p - from)))
 			memset(bytes_of(space, from), 0, (size_t)(p - from) << SPACE_PAGE_SHIFT);
 	}
 }
@@ -325,7 +377,7 @@ Status space_pages_drop(Space *space, u64 page, u64 count)
 
 static void copy_page(Space *to, u64 at, const Space *from, u64 page)
 {
-	space_pages_add(to, at, 1, from->attr[page]);
+	make_present(to, at, 1, from->attr[page]);
 	if (!space_is_backed(from, page))
 		memcpy(bytes_of(to, at), bytes_of(from, page), SPACE_PAGE);
 }
@@ -342,6 +394,7 @@ Status space_pages_copy(Space *to, const Space *from)
 	}
 	for (u64 p = 0; space_next_present(from, &p, ~(u64)0); p++)
 		copy_page(to, p, from, p);
+	space_view_follow(to, 0, page_count(to));
 	return STATUS_OK;
 }
 
@@ -372,5 +425,6 @@ Status space_pages_move(Space *space, u64 from, u64 to, u64 count)
 	}
 	for (u64 p = from; space_next_present(space, &p, end); p++)
 		copy_page(space, p - from + to, space, p);
+	space_view_follow(space, to, to + count);
 	return space_pages_drop(space, from, count);
 }

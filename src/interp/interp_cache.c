@@ -205,7 +205,9 @@ static void mark_code(Space *space, u64 from, u64 count, bool on)
 
 		if (at >= space->cells)
 			continue;
-		if (on)
+		if (space->paged)
+			space_pages_mark(space, at >> SPACE_PAGE_SHIFT, 1, on ? ATTR_CODE : 0, on ? 0 : ATTR_CODE);
+		else if (on)
 			space->attr[at >> space->attr_shift] |= ATTR_CODE;
 		else
 			space->attr[at >> space->attr_shift] &= (u8)~ATTR_CODE;

@@ -102,6 +102,7 @@ void jit_cache_fini(Engine *engine)
 	free(engine->hash);
 	free(engine->pages);
 	free(engine->exits);
+	free(engine->faults.list);
 }
 
 JitBlock *jit_cache_find(const Engine *engine, u64 pc, u64 context)
@@ -186,11 +187,12 @@ JitPage *jit_page_make(Engine *engine, u64 number)
 /* Stores there come to jit_cache_invalidate. */
 static void mark_code(Space *space, u64 cell, u64 count)
 {
-	u64 last = (cell + count - 1) >> space->attr_shift;
+	u64 first = cell >> space->attr_shift, last = (cell + count - 1) >> space->attr_shift;
 
-	for (u64 granule = cell >> space->attr_shift; count && granule <= last; granule++)
-		if (!space->paged || space->attr[granule] & ATTR_PRESENT)
-			space->attr[granule] |= ATTR_CODE;
+	if (space->paged)
+		space_pages_mark(space, first, count ? last + 1 - first : 0, ATTR_CODE, 0);
+	for (u64 granule = first; !space->paged && count && granule <= last; granule++)
+		space->attr[granule] |= ATTR_CODE;
 }
 
 static void hang(JitPage *page, JitPageLink *link, JitBlock *block)
@@ -317,6 +319,9 @@ void jit_cache_flush(Engine *engine)
 	engine->block_count = engine->exit_count = engine->page_count = engine->exit_cap = 0;
 	free(engine->exits);
 	engine->exits = NULL;
+	free(engine->faults.list);
+	engine->faults = (JitFaults){0};
+	engine->hard = false;
 	if (engine->used > keep)
 		madvise(engine->rw + keep, ((engine->used + 4095u) & ~4095u) - keep, MADV_REMOVE);
 	engine->used = engine->start;

@@ -26,6 +26,7 @@
 #include "core/engine.h"
 #include "ir/ir.h"
 #include "jit/jit.h"
+#include "jit/jit_signal.h"
 
 enum {
 	JIT_BLOCK_INSNS = 64,
@@ -37,6 +38,7 @@ enum {
 	JIT_NO_PIN = 0xFF,
 	JIT_PIN_BLOCKS = 256,        /* so many blocks compiled, or */
 	JIT_PIN_INSNS = 200000,      /* so many instructions run: which slots are pinned is decided anew */
+	JIT_CODE_FAULTS = 4,         /* so many stores of one instruction into code: it asks before it stores */
 	JIT_PAGE_SHIFT = 12,
 	JIT_HOT = 1000,              /* so many entries of a block that is counted: JIT_EXIT_HOT */
 	JIT_NEVER = 0x7FFFFFFF,      /* so large a counter is as good as none */
@@ -116,6 +118,7 @@ typedef struct JitExit {
 	u8 kind;
 	bool back;               /* LINK: a call, or a jump backward: its target is counted */
 	u8 why, op;              /* BAIL: EngineCount and IrOp, for those who count; op 0: none in particular */
+	u8 faults;               /* BAIL: how often it was taken for a store into code that the host refused */
 } JitExit;
 
 struct JitBlock {
@@ -178,7 +181,7 @@ typedef struct JitFrame {
 	u8 *attr;
 	JitJump *jumps;
 	u64 *slots;
-	u8 *memory;              /* cell 0 of the paged space; where there is none, spaces */
+	u8 *memory;              /* cell 0 of the paged space (hard: of its view); where there is none, spaces */
 	const u8 *code;
 	u32 mxcsr, host_mxcsr; /* x64: as compiled code left it; as it was before */
 	u64 gpr[16], xmm[16];  /* registers where a region was left by an exit with a map */
@@ -214,6 +217,9 @@ struct Engine {
 	bool without;            /* there is no memory for code to be had: the cold engine runs everything */
 	bool has_fma, settled;   /* settled: pinned for good */
 	u64 first_icount;
+	bool hard;               /* there is code that leaves rights to the host: it runs in the space's view alone */
+	JitFaults faults;        /* its accesses */
+	u64 softly[64];          /* a bit per hash of pc: accesses there ask (jit_asks_softly) */
 	u32 flags_slot;          /* where the guest keeps the flags of floats, once known: the host keeps those that compiled
 	                            code raises, and they come there when it is left. 0: not known */
 	JitBlock homeless;       /* a cold one that is in no table */
@@ -283,6 +289,18 @@ bool jit_promote(Engine *engine, Vcpu *vcpu, JitBlock *block);
 JitExit *jit_exit_create(Engine *engine, JitBlock *owner, JitExitKind kind, u64 pc, u32 refund);
 /* jit_map.c: brings what the map names home, into frame->slots, of which there are slot_count without the spills. */
 void jit_map_apply(const JitMap *map, const JitFrame *frame, u32 slot_count);
+
+/* Does the instruction there look at the rights itself, also in a hard space? */
+static inline u32 jit_soft_hash(u64 pc)
+{
+	return (u32)(pc * 0x9E3779B97F4A7C15u >> 52);
+}
+
+static inline bool jit_asks_softly(const Engine *engine, u64 pc)
+{
+	return !engine->hard || engine->softly[jit_soft_hash(pc) / 64] >> jit_soft_hash(pc) % 64 & 1;
+}
+
 static inline u32 jit_jump_hash(u64 pc)
 {
 	return (u32)(pc >> 1) & (JIT_JUMPS - 1);

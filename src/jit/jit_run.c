@@ -180,6 +180,7 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool c
 		*out = leave_homeless(engine, pc, translation.insns, ENGINE_COLD_MEMORY);
 		return STATUS_OK;
 	}
+	engine->hard |= space->view != NULL;
 	before = engine->used + engine->blocks.total;
 	block = ARENA_NEW(&engine->blocks, JitBlock);
 	if (!block)
@@ -261,11 +262,43 @@ static ExitKind run_bailed(Engine *engine, Vcpu *vcpu, const JitExit *exit)
 	return kind;
 }
 
-static ExitKind engine_run(Engine *engine, Vcpu *vcpu, u64 budget)
+/* A space that has run for a while is made hard: a script's many short processes never pay for it. What was compiled for a
+ * soft one works in both; it is compiled anew once, as most of what will run is known by then. */
+static void try_harden(Engine *engine, Vcpu *vcpu)
 {
-	const Space *memory = &vcpu->spaces[engine->env.code_space];
-	JitFrame frame = {.slots = vcpu->slots, .spaces = vcpu->spaces, .attr = memory->attr,
-			  .memory = engine->env.paged ? memory->base : (u8 *)vcpu->spaces};
+	Space *memory = &vcpu->spaces[engine->env.code_space];
+
+	if (memory->view && vcpu->resumed) {
+		if (!jit_signal_install())
+			space_soften(memory);
+		vcpu->resumed = false;
+	}
+	if (memory->view || !memory->twice || memory->never || !engine->slot_uses ||
+	    vcpu->icount - engine->first_icount < engine->env.hard_after)
+		return;
+	if (!jit_signal_install())
+		memory->never = true;
+	else if (space_harden(memory))
+		jit_cache_flush(engine);
+}
+
+/* A store into code comes back: an instruction that does it often asks first, from now on. */
+static void note_fault(Engine *engine, Vcpu *vcpu, JitExit *exit, u64 page)
+{
+	Space *memory = &vcpu->spaces[engine->env.code_space];
+	u32 hash = jit_soft_hash(exit->pc);
+
+	if (space_settle(memory, page) || page >= memory->cells >> SPACE_PAGE_SHIFT || !(memory->attr[page] & ATTR_CODE) ||
+	    ++exit->faults < JIT_CODE_FAULTS)
+		return;
+	engine->softly[hash / 64] |= (u64)1 << hash % 64;
+	jit_cache_kill(engine, exit->owner);
+}
+
+static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
+{
+	Space *memory = &vcpu->spaces[engine->env.code_space];
+	JitFrame frame = {.slots = vcpu->slots, .spaces = vcpu->spaces, .attr = memory->attr};
 	u64 limit = budget > (u64)1 << 62 ? vcpu->icount + ((u64)1 << 62) : vcpu->icount + budget;
 	JitExit *from = NULL;
 	bool counted = false; /* so is the next block */
@@ -283,11 +316,12 @@ static ExitKind engine_run(Engine *engine, Vcpu *vcpu, u64 budget)
 	}
 	if (!engine->slot_uses)
 		engine->first_icount = vcpu->icount;
+	try_harden(engine, vcpu);
 	while (vcpu->icount < limit) {
 		u64 pc = vcpu->slots[0], context = engine->env.context(engine->env.ctx, vcpu);
 		JitBlock *block = jit_cache_find(engine, pc, context);
 		Status status = STATUS_OK;
-		const JitExit *exit;
+		JitExit *exit;
 		u32 number;
 
 		if (block && counted && !block->counter && !block->cold && !block->region) {
@@ -315,6 +349,10 @@ static ExitKind engine_run(Engine *engine, Vcpu *vcpu, u64 budget)
 				return kind;
 			continue;
 		}
+		if (engine->hard && !memory->view) { /* what was compiled for the view must not run */
+			jit_cache_flush(engine);
+			continue;
+		}
 		if (context != engine->context) {
 			jit_cache_clear_jumps(engine);
 			engine->context = context;
@@ -327,6 +365,12 @@ static ExitKind engine_run(Engine *engine, Vcpu *vcpu, u64 budget)
 		generation = engine->generation;
 		frame.left = limit - vcpu->icount;
 		frame.jumps = engine->jumps;
+		if (engine->env.paged)
+			frame.memory = memory->view ? memory->view : memory->base;
+		else
+			frame.memory = (u8 *)vcpu->spaces;
+		*run = (JitRun){.code = engine->rx, .code_bytes = JIT_CODE_BYTES, .memory = memory->view,
+				.memory_bytes = memory->cells, .faults = &engine->faults, .outer = run->outer};
 		jit_count(engine, ENGINE_ENTERED);
 		number = engine->target->enter(engine, &frame, block);
 		vcpu->icount = limit - frame.left;
@@ -351,6 +395,8 @@ static ExitKind engine_run(Engine *engine, Vcpu *vcpu, u64 budget)
 			jit_cache_uncount(engine, exit->owner); /* there is nothing better to be had for it */
 			continue;
 		}
+		if (run->faulted)
+			note_fault(engine, vcpu, exit, run->page);
 		if (exit->kind == JIT_EXIT_BAIL) {
 			kind = run_bailed(engine, vcpu, exit);
 		} else {
@@ -362,6 +408,17 @@ static ExitKind engine_run(Engine *engine, Vcpu *vcpu, u64 budget)
 	}
 	vcpu->exit = (VcpuExit){.kind = EXIT_BUDGET};
 	return EXIT_BUDGET;
+}
+
+static ExitKind engine_run(Engine *engine, Vcpu *vcpu, u64 budget)
+{
+	JitRun run = {0};
+	ExitKind kind;
+
+	jit_signal_enter(&run);
+	kind = run_blocks(engine, vcpu, budget, &run);
+	jit_signal_leave(&run);
+	return kind;
 }
 
 /* ---- The rest is the cold engine's, which has blocks of its own ---- */

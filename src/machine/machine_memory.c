@@ -119,8 +119,8 @@ static void mark(Space *space, u64 address, u64 count, u8 attr, bool on)
 		count = space->cells - address;
 	last = (address + count - 1) >> space->attr_shift;
 	if (space->paged) { /* what is absent gets its attributes when it comes (machine_mark_pages) */
-		for (granule = address >> SPACE_PAGE_SHIFT; space_next_present(space, &granule, last + 1); granule++)
-			space->attr[granule] = (u8)(on ? space->attr[granule] | attr : space->attr[granule] & ~attr);
+		granule = address >> SPACE_PAGE_SHIFT;
+		space_pages_mark(space, granule, last + 1 - granule, on ? attr : 0, on ? 0 : attr);
 		return;
 	}
 	for (granule = address >> space->attr_shift; granule <= last; granule++)

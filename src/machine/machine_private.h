@@ -155,6 +155,8 @@ struct Machine {
 	u64 present;              /* pages, over all address spaces */
 	u64 present_most;         /* the most of them that ever were */
 	MachinePager pager;
+	bool host_rights;
+	u32 seams;                /* of all address spaces (core/space.h) */
 
 	Arena arena;              /* lifted handlers and views */
 	LiftedHandler *handlers;  /* [isa->handler_count], owned */
@@ -298,7 +300,7 @@ AccessResult machine_paged_write(Machine *machine, u64 address, unsigned bytes, 
 Status machine_paged_poke(Machine *machine, u32 aspace, u64 address, u64 value);
 
 /* An engine and an empty Space of so many addresses. */
-Status machine_make_aspace(const Machine *machine, Aspace *aspace, u64 cells);
+Status machine_make_aspace(Machine *machine, Aspace *aspace, u64 cells);
 
 /* snapshot_pages.c */
 void machine_write_pages(const Machine *machine, Buf *out);

@@ -501,6 +501,7 @@ MachineStop machine_run(Machine *machine, u64 max_insns)
 	}
 	machine->stirred = true;
 	machine->idle_hit = machine->break_soon = false;
+	machine->vcpu.resumed = true;
 	machine_show_vcpu(machine, machine->running);
 	machine->inside = true;
 	while (!turn(machine, end, &stop) || only_one_ends(machine, &stop))

@@ -119,12 +119,14 @@ static u64 shared_pieces(const Machine *machine)
 
 /* ---- Making and giving back ---- */
 
-Status machine_make_aspace(const Machine *machine, Aspace *aspace, u64 cells)
+Status machine_make_aspace(Machine *machine, Aspace *aspace, u64 cells)
 {
-	Status status = space_init_paged(&aspace->space, machine->isa->spaces[machine->paged_space].name, cells);
+	Status status = space_init_paged(&aspace->space, machine->isa->spaces[machine->paged_space].name, cells,
+					 machine->host_rights);
 
 	if (status)
 		return status;
+	aspace->space.all_seams = &machine->seams;
 	aspace->released = false;
 	aspace->engine = machine->ops->create(&machine->env);
 	if (aspace->engine)

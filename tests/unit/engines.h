@@ -82,9 +82,13 @@ static inline Isa *load(const char *name, const char *text)
 	return isa;
 }
 
+/* When compiled code leaves rights of pages to the host (MachineConfig). */
+static u64 hard_after = 1;
+
 static inline Machine *create(const Isa *isa, const EngineOps *engine)
 {
-	MachineConfig config = {.isa = isa, .guest = &guest, .size_program = 2048, .random_seed = 5, .engine = engine};
+	MachineConfig config = {.isa = isa, .guest = &guest, .size_program = 2048, .random_seed = 5, .engine = engine,
+				.host_rights = true, .hard_after = hard_after};
 	Machine *machine = NULL;
 	DiagList diags;
 

@@ -251,6 +251,7 @@ static void emit_counter(X64Code *c)
 static Status compile(Engine *engine, JitBlock *block, const IrFunc *func)
 {
 	X64Code c = { .engine = engine, .block = block, .func = func };
+	u32 faults = engine->faults.count;
 	JitExit *fuel;
 
 	c.values = ARENA_ARRAY(&engine->arena, Value, func->ins_count);
@@ -272,6 +273,7 @@ static Status compile(Engine *engine, JitBlock *block, const IrFunc *func)
 	emit_block(&c);
 	x64_emit_crossings(&c);
 	x64_emit_stubs(&c);
+	x64_list_faults(&c);
 	for (u32 i = 0; i < c.fix_count && !c.x.full; i++) {
 		const struct Label *label = &c.labels[c.fixes[i].block];
 
@@ -281,10 +283,10 @@ static Status compile(Engine *engine, JitBlock *block, const IrFunc *func)
 		else
 			x64_patch(c.fixes[i].site, label->at);
 	}
-	if (c.failed || engine->arena.failed)
-		return STATUS_NOMEM;
-	if (c.unsupported || c.x.full)
-		return STATUS_UNSUPPORTED;
+	if (c.failed || engine->arena.failed || c.unsupported || c.x.full) {
+		engine->faults.count = faults;
+		return c.failed || engine->arena.failed ? STATUS_NOMEM : STATUS_UNSUPPORTED;
+	}
 	engine->used = ((u32)(c.x.at - engine->rw) + 15u) & ~15u;
 	return STATUS_OK;
 }

@@ -43,10 +43,17 @@ typedef struct Value {
 	u32 flags;       /* float operation: the operation for its flags, which the host keeps (x64_float.c); or 0 */
 } Value;
 
+/* site NULL: who comes is sent by a signal. */
 typedef struct Stub {
 	u8 *site;
 	JitExit *exit;
 } Stub;
+
+/* An access that the host may refuse. */
+typedef struct Risk {
+	const u8 *at;
+	const JitExit *exit;
+} Risk;
 
 /* Where an access that is not aligned is looked at: it goes back, or leaves. */
 typedef struct Crossing {
@@ -69,6 +76,8 @@ typedef struct X64Code {
 	u32 stub_count, stub_cap;
 	Crossing *crossings;
 	u32 crossing_count, crossing_cap;
+	Risk *risks;         /* ascending */
+	u32 risk_count, risk_cap;
 	u32 at;              /* position */
 	u64 pc;              /* of the instruction */
 	u32 number;          /* how many of the block are before it */
@@ -127,6 +136,7 @@ bool x64_load_signs(const X64Code *c, const IrIns *ins); /* could it extend the 
 void x64_emit_load(X64Code *c, u32 at);
 void x64_emit_store(X64Code *c, const IrIns *ins);
 void x64_emit_crossings(X64Code *c); /* what was put aside, behind the code of the block */
+void x64_list_faults(X64Code *c);    /* when the stubs are there */
 
 /* x64_control.c. next: the IR block that follows. */
 void x64_fix(X64Code *c, u8 *site, u32 block); /* the jump leads to an IR block */

@@ -52,7 +52,7 @@ void x64_emit_stubs(X64Code *c)
 			if (!x->full)
 				x64_patch(site, c->engine->rw + c->engine->leave);
 		}
-		if (!x->full)
+		if (!x->full && c->stubs[i].site)
 			x64_patch(c->stubs[i].site, c->engine->rw + exit->stub);
 	}
 }
