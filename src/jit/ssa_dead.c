@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What nobody uses goes. Everything with an effect stays, and what it is made from; so does what a PUT or the state of a block
+ * names: whether a way out sees it is ssa_state's question.
+ */
+#include "jit/ssa.h"
+
+typedef struct Live {
+	SsaFunc *func;
+	SsaRef *work;
+	u32 count;
+} Live;
+
+static void need(Live *live, SsaRef ref)
+{
+	SsaNode *node;
+
+	ref = ssa_value(live->func, ref);
+	node = &live->func->nodes[ref];
+	if (!ref || node->mark)
+		return;
+	node->mark = 1;
+	live->work[live->count++] = ref;
+}
+
+static void need_operands(Live *live, SsaRef ref)
+{
+	SsaFunc *func = live->func;
+	SsaNode *node = &func->nodes[ref];
+
+	for (unsigned i = ssa_operands(func, node); i-- > 0;)
+		need(live, *ssa_operand(func, node, i));
+}
+
+void ssa_dead(SsaFunc *func)
+{
+	Live live = {.func = func};
+
+	if (func->failed)
+		return;
+	live.work = ARENA_ARRAY(func->arena, SsaRef, func->node_count);
+	if (!live.work) {
+		func->failed = true;
+		return;
+	}
+	for (SsaRef ref = 0; ref < func->node_count; ref++)
+		func->nodes[ref].mark = 0;
+	for (u32 i = 0; i < func->rpo_count; i++) {
+		SsaBlock *block = &func->blocks[func->rpo[i]];
+
+		for (SsaRef ref = block->first; ref; ref = func->nodes[ref].next)
+			if (!(ssa_effects(&func->nodes[ref]) & SSA_PURE))
+				need(&live, ref);
+		for (u32 slot = 0; slot < func->slot_count; slot++) {
+			if (!block->state[slot])
+				continue;
+			block->state[slot] = ssa_value(func, block->state[slot]);
+			need(&live, block->state[slot]);
+		}
+	}
+	while (live.count)
+		need_operands(&live, live.work[--live.count]);
+	for (u32 i = 0; i < func->rpo_count; i++)
+		for (SsaRef ref = func->blocks[func->rpo[i]].first, next; ref; ref = next) {
+			next = func->nodes[ref].next;
+			if (!func->nodes[ref].mark)
+				ssa_remove(func, ref);
+		}
+}

@@ -1,0 +1,616 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Folding: one walk down the tree of dominators, in reverse postorder among siblings, so that a node's operands and all
+ * predecessors of a block but those of back edges come before it. On the way
+ *
+ *   - operations become what they equal (ssa_algebra.c), or an equal one that dominates them;
+ *   - PHIs of one value are that value, and PHIs of one home are that home;
+ *   - behind a branch its condition is known, and what an equality compared;
+ *   - branches on what is known become jumps. A block that no edge leads to any more is skipped, and PHIs behind it do not
+ *     see its arguments.
+ *
+ * Then chains of blocks become one. What nobody uses any more stays until ssa_dead.
+ */
+#include <string.h>
+
+#include "base/bits.h"
+#include "jit/ssa_fold.h"
+
+enum { DEPTH_MOST = 12, ALIKE_MOST = 8 };
+
+struct SsaKnownEntry {
+	u8 op, width;
+	u16 aux;
+	SsaRef a, b, c, value;
+	u32 slot, next; /* in heads; entry + 1 */
+};
+
+typedef struct Scope {
+	u32 block;
+	u32 entries, marks;
+	u32 next; /* child to visit */
+} Scope;
+
+typedef struct Walk {
+	SsaFold fold;
+	u32 *child, *sibling; /* block + 1 */
+	bool *reached;
+	Scope *scopes;
+	bool failed;
+} Walk;
+
+/* ---- What is known ---- */
+
+static SsaKnownEntry key_of(unsigned op, unsigned width, unsigned aux, SsaRef a, SsaRef b, SsaRef c)
+{
+	if (ssa_commutes(op) && a > b) {
+		SsaRef swap = a;
+
+		a = b;
+		b = swap;
+	}
+	return (SsaKnownEntry){.op = (u8)op, .width = (u8)width, .aux = (u16)aux, .a = a, .b = b, .c = c};
+}
+
+static u32 hash_of(const SsaFold *f, const SsaKnownEntry *key)
+{
+	u64 hash = (key->op | (u64)key->width << 8 | (u64)key->aux << 16 | (u64)key->a << 32) * 0x9E3779B97F4A7C15u;
+
+	hash ^= hash >> 29;
+	hash = (hash ^ key->b ^ (u64)key->c << 32) * 0xC2B2AE3D27D4EB4Fu;
+	return (u32)(hash >> 40) & f->head_mask;
+}
+
+static SsaRef look_up(const SsaFold *f, const SsaKnownEntry *key)
+{
+	for (u32 at = f->heads[hash_of(f, key)]; at; at = f->entries[at - 1].next) {
+		const SsaKnownEntry *e = &f->entries[at - 1];
+
+		if (e->op == key->op && e->width == key->width && e->aux == key->aux && e->a == key->a && e->b == key->b &&
+		    e->c == key->c)
+			return ssa_value(f->func, e->value);
+	}
+	return 0;
+}
+
+static void enter(SsaFold *f, const SsaKnownEntry *key, SsaRef value)
+{
+	SsaKnownEntry entry = *key;
+
+	if (!arena_grow(f->func->arena, (void **)&f->entries, &f->entry_cap, f->entry_count, sizeof(SsaKnownEntry))) {
+		f->func->failed = true;
+		return;
+	}
+	entry.value = value;
+	entry.slot = hash_of(f, key);
+	entry.next = f->heads[entry.slot];
+	f->entries[f->entry_count++] = entry;
+	f->heads[entry.slot] = f->entry_count;
+}
+
+/* ref is `value` in the blocks below. */
+static void mark(SsaFold *f, SsaRef ref, SsaRef value)
+{
+	SsaNode *node = &f->func->nodes[ref];
+
+	if (node->op == SSA_CONST || node->mark)
+		return;
+	if (!arena_grow(f->func->arena, (void **)&f->marked, &f->mark_cap, f->mark_count, sizeof(SsaRef))) {
+		f->func->failed = true;
+		return;
+	}
+	node->mark = value;
+	f->marked[f->mark_count++] = ref;
+}
+
+static void forget(SsaFold *f, const Scope *scope)
+{
+	while (f->entry_count > scope->entries) {
+		const SsaKnownEntry *e = &f->entries[--f->entry_count];
+
+		f->heads[e->slot] = e->next;
+	}
+	while (f->mark_count > scope->marks)
+		f->func->nodes[f->marked[--f->mark_count]].mark = 0;
+}
+
+/* The compare that accepts what this one does not, and its operands' order. */
+static unsigned inverse(unsigned op, bool *swapped)
+{
+	*swapped = op >= IR_OP_LTS;
+	switch (op) {
+	case IR_OP_EQ: return IR_OP_NE;
+	case IR_OP_NE: return IR_OP_EQ;
+	case IR_OP_LTS: return IR_OP_LES;
+	case IR_OP_LES: return IR_OP_LTS;
+	case IR_OP_LTU: return IR_OP_LEU;
+	default: return IR_OP_LTU;
+	}
+}
+
+/* The condition is so from here down. */
+static void learn(SsaFold *f, SsaRef cond, bool is)
+{
+	SsaFunc *func = f->func;
+	SsaNode node = func->nodes[cond];
+	SsaRef yes = ssa_const(func, 1, is), no = ssa_const(func, 1, !is), a, b;
+	SsaKnownEntry key;
+	bool swapped;
+	unsigned op;
+
+	mark(f, cond, yes);
+	if (node.op >= IR_OP_COUNT)
+		return;
+	a = ssa_value(func, node.a);
+	b = ssa_value(func, node.b);
+	if (node.op == IR_OP_XOR && ssa_is_const(func, b, NULL)) {
+		mark(f, a, no);
+	} else if (node.op == (is ? IR_OP_AND : IR_OP_OR)) {
+		mark(f, a, yes);
+		mark(f, b, yes);
+	} else if (ir_op_info[node.op].shape == IR_SHAPE_CMP) {
+		op = inverse(node.op, &swapped);
+		key = key_of(op, 1, 0, swapped ? b : a, swapped ? a : b, 0);
+		enter(f, &key, no);
+		if (node.op == (is ? IR_OP_EQ : IR_OP_NE) && ssa_is_const(func, b, NULL))
+			mark(f, a, b);
+		if (is && (node.op == IR_OP_LTS || node.op == IR_OP_LTU)) { /* then they differ, and the other way is not so */
+			key = key_of(IR_OP_EQ, 1, 0, a, b, 0);
+			enter(f, &key, no);
+			key = key_of(IR_OP_NE, 1, 0, a, b, 0);
+			enter(f, &key, yes);
+			key = key_of(node.op, 1, 0, b, a, 0);
+			enter(f, &key, no);
+			key = key_of(node.op == IR_OP_LTS ? IR_OP_LES : IR_OP_LEU, 1, 0, a, b, 0);
+			enter(f, &key, yes);
+		}
+	}
+}
+
+/* ---- Operations ---- */
+
+/* With constants on the right where that is the same. */
+static void put_in_order(const SsaFold *f, SsaNode *node)
+{
+	if (ssa_commutes(node->op) && f->func->nodes[node->a].op == SSA_CONST && f->func->nodes[node->b].op != SSA_CONST) {
+		SsaRef swap = node->a;
+
+		node->a = node->b;
+		node->b = swap;
+	}
+}
+
+static SsaRef fold_consts(SsaFold *f, const SsaNode *node)
+{
+	SsaFunc *func = f->func;
+	SsaRef operand[3] = {node->a, node->b, node->c};
+	u64 value[3] = {0};
+	unsigned count;
+
+	if (node->op >= IR_OP_COUNT || !(ssa_effects(node) & SSA_PURE))
+		return 0;
+	count = ssa_operands(func, node);
+	if (!count)
+		return 0;
+	for (unsigned i = 0; i < count; i++)
+		if (!ssa_is_const(func, operand[i], &value[i]))
+			return 0;
+	return ssa_const(func, node->width,
+			 ir_eval((IrOp)node->op, node->width, func->nodes[node->a].width, node->aux, value[0], value[1], value[2]));
+}
+
+/* A float operation that raises flags has them raised by an equal one that dominates it; and an equal one that does not
+ * raise is the same number. */
+static SsaRef look_up_raising(const SsaFold *f, const SsaKnownEntry *key)
+{
+	SsaKnownEntry raising = *key;
+
+	if (key->op >= IR_OP_COUNT || !ir_float_operands((IrOp)key->op) || key->aux & SSA_FLOAT_RAISES)
+		return 0;
+	raising.aux |= SSA_FLOAT_RAISES;
+	return look_up(f, &raising);
+}
+
+static SsaRef simpler(SsaFold *f, const SsaNode *node)
+{
+	SsaRef folded = fold_consts(f, node);
+
+	if (!folded && f->depth < DEPTH_MOST) {
+		f->depth++;
+		folded = ssa_algebra(f, node);
+		f->depth--;
+	}
+	return folded ? ssa_fold_value(f, folded) : 0;
+}
+
+SsaRef ssa_fold_make(SsaFold *f, unsigned op, unsigned width, unsigned aux, SsaRef a, SsaRef b, SsaRef c)
+{
+	SsaNode node = {.op = (u8)op, .width = (u8)width, .aux = (u16)aux, .a = ssa_fold_value(f, a), .b = ssa_fold_value(f, b),
+		.c = ssa_fold_value(f, c)};
+	SsaKnownEntry key;
+	SsaRef ref;
+
+	if (f->func->failed)
+		return 0;
+	put_in_order(f, &node);
+	if ((ref = simpler(f, &node)))
+		return ref;
+	key = key_of(op, width, aux, node.a, node.b, node.c);
+	if ((ref = look_up(f, &key)) || (ref = look_up_raising(f, &key)))
+		return ref;
+	ref = ssa_node(f->func, op, width, aux, node.a, node.b, node.c, 0);
+	if (!ref)
+		return 0;
+	ssa_insert_before(f->func, f->at, ref);
+	enter(f, &key, ref);
+	return ref;
+}
+
+static void fold_operation(SsaFold *f, SsaRef ref)
+{
+	SsaFunc *func = f->func;
+	SsaNode node = func->nodes[ref];
+	SsaKnownEntry key;
+	SsaRef same;
+
+	put_in_order(f, &node);
+	func->nodes[ref] = node;
+	f->at = ref;
+	same = ssa_effects(&node) & SSA_PURE ? simpler(f, &node) : 0;
+	if (!same) {
+		key = key_of(node.op, node.width, node.aux, node.a, node.b, node.c);
+		same = look_up(f, &key);
+		if (!same)
+			same = look_up_raising(f, &key);
+		if (!same)
+			enter(f, &key, ref);
+	}
+	if (same && same != ref)
+		ssa_replace(func, ref, same);
+}
+
+/* ---- PHIs ---- */
+
+/* Can control come from there? What is behind in reverse postorder has not been looked at. */
+static bool comes_from(const Walk *w, u32 block, u32 pred)
+{
+	const SsaFunc *func = w->fold.func;
+
+	return func->blocks[pred].order >= func->blocks[block].order || w->reached[pred];
+}
+
+/* Does control go from pred to block? A branch on a constant has become a jump to the other. */
+static bool leads_to(const SsaFunc *func, u32 pred, u32 block)
+{
+	const SsaBlock *from = &func->blocks[pred];
+
+	return from->succ[0] == block || (from->succ_count > 1 && from->succ[1] == block);
+}
+
+static bool same_args(const SsaFunc *func, const SsaNode *a, const SsaNode *b)
+{
+	for (u32 i = 0; i < func->blocks[a->block].pred_count; i++)
+		if (ssa_value(func, func->pool[a->a + i]) != ssa_value(func, func->pool[b->a + i]))
+			return false;
+	return a->width == b->width;
+}
+
+static void fold_phi(Walk *w, u32 block, SsaRef ref, SsaRef first_other)
+{
+	SsaFold *f = &w->fold;
+	SsaFunc *func = f->func;
+	SsaBlock *to = &func->blocks[block];
+	SsaRef same = 0, home = 0, other;
+	bool one = true, homes = true;
+	unsigned tries = 0;
+
+	for (u32 i = 0; i < to->pred_count; i++) {
+		SsaRef arg = ssa_value(func, func->pool[func->nodes[ref].a + i]);
+
+		if (arg == ref || !comes_from(w, block, to->preds[i]) || !leads_to(func, to->preds[i], block))
+			continue;
+		one = one && (!same || same == arg);
+		same = arg;
+		homes = homes && func->nodes[arg].op == SSA_HOME && (!home || func->nodes[arg].aux == func->nodes[home].aux);
+		home = homes ? arg : home;
+	}
+	if (!same)
+		return;
+	if (one) {
+		ssa_replace(func, ref, same);
+		return;
+	}
+	if (homes) {
+		f->at = first_other;
+		ssa_replace(func, ref, ssa_fold_make(f, SSA_HOME, func->nodes[ref].width, func->nodes[home].aux, 0, 0, 0));
+		return;
+	}
+	for (other = func->nodes[ref].prev; other && tries < ALIKE_MOST; other = func->nodes[other].prev, tries++)
+		if (same_args(func, &func->nodes[ref], &func->nodes[other])) {
+			ssa_replace(func, ref, other);
+			return;
+		}
+}
+
+/* The arguments that successors get from here are what is known here. */
+static void pass_values(Walk *w, u32 block)
+{
+	SsaFold *f = &w->fold;
+	SsaFunc *func = f->func;
+
+	for (u32 i = 0; i < func->blocks[block].succ_count; i++) {
+		const SsaBlock *to = &func->blocks[func->blocks[block].succ[i]];
+
+		for (u32 p = 0; p < to->pred_count; p++) {
+			if (to->preds[p] != block)
+				continue;
+			for (SsaRef ref = to->first; ref && func->nodes[ref].op == SSA_PHI; ref = func->nodes[ref].next) {
+				SsaRef *arg = &func->pool[func->nodes[ref].a + p];
+
+				*arg = ssa_fold_value(f, *arg);
+			}
+		}
+	}
+}
+
+/* ---- Blocks ---- */
+
+/* The branch is a jump to succ[yes ? 0 : 1]. */
+static void decide_branch(SsaFold *f, u32 block, bool yes)
+{
+	SsaFunc *func = f->func;
+	SsaBlock *from = &func->blocks[block];
+	SsaNode *end = &func->nodes[from->last];
+	SsaBlock *dropped = &func->blocks[from->succ[yes ? 1 : 0]];
+
+	if (dropped->pred_count != 1)
+		return;
+	dropped->pred_count = 0;
+	from->succ[0] = from->succ[yes ? 0 : 1];
+	from->succ_count = 1;
+	end->op = SSA_JUMP;
+	end->a = 0;
+	f->edges = true;
+}
+
+static void fold_end(SsaFold *f, u32 block)
+{
+	SsaFunc *func = f->func;
+	SsaBlock *from = &func->blocks[block];
+	SsaNode *end = &func->nodes[from->last];
+	u64 value;
+
+	if (end->op == SSA_BRANCH) {
+		const SsaNode *cond = &func->nodes[end->a];
+
+		if (cond->op == IR_OP_XOR && ssa_is_const(func, cond->b, &value) && value == 1) {
+			u32 swap = from->succ[0];
+
+			from->succ[0] = from->succ[1];
+			from->succ[1] = swap;
+			end->a = ssa_fold_value(f, cond->a);
+		}
+		if (ssa_is_const(func, end->a, &value))
+			decide_branch(f, block, value);
+	} else if (end->op == SSA_LEAVE && ssa_operands(func, end) && ssa_is_const(func, end->a, &value)) {
+		end->aux = end->aux == SSA_LEAVE_CALLR ? SSA_LEAVE_CALL : SSA_LEAVE_LINK;
+		end->imm = value;
+		end->a = 0;
+	}
+}
+
+static void fold_node(SsaFold *f, SsaRef ref)
+{
+	SsaFunc *func = f->func;
+	SsaNode *node = &func->nodes[ref];
+	unsigned count = ssa_operands(func, node);
+	u64 value;
+
+	for (unsigned i = 0; i < count; i++) {
+		SsaRef *operand = ssa_operand(func, node, i);
+
+		*operand = ssa_fold_value(f, *operand);
+	}
+	if (node->op < IR_OP_COUNT || node->op == SSA_CANON || node->op == SSA_HOME)
+		fold_operation(f, ref);
+	else if (node->op == SSA_GUARD && ssa_is_const(func, node->a, &value) && value)
+		ssa_remove(func, ref);
+}
+
+static void fold_block(Walk *w, u32 block)
+{
+	SsaFold *f = &w->fold;
+	SsaFunc *func = f->func;
+	SsaBlock *here = &func->blocks[block];
+	SsaRef ref, next, other = here->first;
+
+	while (func->nodes[other].op == SSA_PHI)
+		other = func->nodes[other].next;
+	for (ref = here->first; ref && func->nodes[ref].op == SSA_PHI; ref = next) {
+		next = func->nodes[ref].next;
+		fold_phi(w, block, ref, other);
+	}
+	for (; ref && !func->failed; ref = next) {
+		next = func->nodes[ref].next;
+		fold_node(f, ref);
+	}
+	if (func->failed)
+		return;
+	fold_end(f, block);
+	pass_values(w, block);
+	for (u32 i = 0; i < here->succ_count; i++)
+		w->reached[here->succ[i]] = true;
+}
+
+/* A block behind one branch knows how it went. */
+static void learn_from_pred(SsaFold *f, u32 block)
+{
+	const SsaFunc *func = f->func;
+	const SsaBlock *here = &func->blocks[block], *pred;
+
+	if (here->pred_count != 1)
+		return;
+	pred = &func->blocks[here->preds[0]];
+	if (func->nodes[pred->last].op == SSA_BRANCH)
+		learn(f, ssa_value(func, func->nodes[pred->last].a), pred->succ[0] == block);
+}
+
+static bool can_be_reached(const Walk *w, u32 block)
+{
+	const SsaFunc *func = w->fold.func;
+	const SsaBlock *here = &func->blocks[block];
+
+	if (here->entry || w->reached[block])
+		return true;
+	for (u32 p = 0; p < here->pred_count; p++) /* against the order: nobody knows yet */
+		if (func->blocks[here->preds[p]].order >= here->order && !ssa_dominates(func, block, here->preds[p]))
+			return true;
+	return false;
+}
+
+static void visit(Walk *w, u32 *depth, u32 block)
+{
+	SsaFold *f = &w->fold;
+
+	w->scopes[(*depth)++] = (Scope){block, f->entry_count, f->mark_count, w->child[block]};
+	if (!can_be_reached(w, block))
+		return;
+	w->reached[block] = true;
+	learn_from_pred(f, block);
+	fold_block(w, block);
+}
+
+static void walk_tree(Walk *w, u32 root)
+{
+	u32 depth = 0;
+
+	visit(w, &depth, root);
+	while (depth && !w->fold.func->failed) {
+		Scope *scope = &w->scopes[depth - 1];
+		u32 next = scope->next;
+
+		if (!next) {
+			forget(&w->fold, scope);
+			depth--;
+			continue;
+		}
+		scope->next = w->sibling[next - 1];
+		visit(w, &depth, next - 1);
+	}
+}
+
+/* ---- Chains ---- */
+
+/* b, which follows nobody but a and whom nobody else precedes, becomes the end of a. */
+static void join(SsaFunc *func, u32 a, u32 b)
+{
+	SsaBlock *x = &func->blocks[a], *y = &func->blocks[b];
+	SsaRef tail;
+
+	ssa_remove(func, x->last);
+	tail = x->last;
+	for (SsaRef ref = y->first; ref; ref = func->nodes[ref].next)
+		func->nodes[ref].block = a;
+	func->nodes[y->first].prev = tail;
+	if (tail)
+		func->nodes[tail].next = y->first;
+	else
+		x->first = y->first;
+	x->last = y->last;
+	x->succ_count = y->succ_count;
+	for (u32 i = 0; i < y->succ_count; i++) {
+		SsaBlock *to = &func->blocks[y->succ[i]];
+
+		x->succ[i] = y->succ[i];
+		for (u32 p = 0; p < to->pred_count; p++)
+			if (to->preds[p] == b)
+				to->preds[p] = a;
+	}
+	x->cold = x->cold && y->cold;
+	x->heat = x->heat > y->heat ? x->heat : y->heat;
+	y->first = y->last = 0;
+	y->pred_count = y->succ_count = 0;
+	y->dead = true;
+}
+
+static bool join_chains(SsaFunc *func)
+{
+	bool any = false;
+
+	for (u32 i = 0; i < func->rpo_count; i++) {
+		u32 a = func->rpo[i];
+
+		while (!func->blocks[a].dead && func->nodes[func->blocks[a].last].op == SSA_JUMP) {
+			u32 b = func->blocks[a].succ[0];
+
+			if (b == a || func->blocks[b].pred_count != 1 || func->blocks[b].entry ||
+			    func->nodes[func->blocks[b].first].op == SSA_PHI)
+				break;
+			join(func, a, b);
+			any = true;
+		}
+	}
+	return any;
+}
+
+/* ---- All of it ---- */
+
+/* Uses by PUTs count here: what they want of a value is all of it. */
+static void count_all_uses(SsaFunc *func)
+{
+	ssa_count_uses(func);
+	for (u32 i = 0; i < func->rpo_count; i++)
+		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next)
+			if (func->nodes[ref].op == SSA_PUT)
+				func->nodes[ssa_value(func, func->nodes[ref].a)].uses++;
+}
+
+static bool prepare(Walk *w, SsaFunc *func)
+{
+	u32 size = 256, count = func->block_count;
+
+	while (size < func->node_count)
+		size *= 2;
+	w->fold = (SsaFold){.func = func, .head_mask = size - 1};
+	w->fold.heads = ARENA_ARRAY(func->arena, u32, size);
+	w->child = ARENA_ARRAY(func->arena, u32, count + 1);
+	w->sibling = ARENA_ARRAY(func->arena, u32, count + 1);
+	w->reached = ARENA_ARRAY(func->arena, bool, count + 1);
+	w->scopes = ARENA_ARRAY(func->arena, Scope, count + 1);
+	if (!w->fold.heads || !w->child || !w->sibling || !w->reached || !w->scopes) {
+		func->failed = true;
+		return false;
+	}
+	for (SsaRef ref = 0; ref < func->node_count; ref++)
+		func->nodes[ref].mark = 0;
+	for (u32 i = func->rpo_count; i-- > 0;) { /* children in ascending order */
+		u32 block = func->rpo[i], above = func->blocks[block].idom;
+
+		if (above != block && above != SSA_NO_BLOCK) {
+			w->sibling[block] = w->child[above];
+			w->child[above] = block + 1;
+		}
+	}
+	return true;
+}
+
+void ssa_fold(SsaFunc *func)
+{
+	Walk w;
+
+	if (func->failed || !prepare(&w, func))
+		return;
+	count_all_uses(func);
+	for (u32 i = 0; i < func->rpo_count && !func->failed; i++) {
+		u32 block = func->rpo[i];
+
+		if (func->blocks[block].idom == block || func->blocks[block].idom == SSA_NO_BLOCK)
+			walk_tree(&w, block);
+	}
+	if (func->failed)
+		return;
+	if (w.fold.edges)
+		ssa_order(func);
+	if (join_chains(func))
+		ssa_order(func);
+}

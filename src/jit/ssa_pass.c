@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The passes over a region, in order. Each leaves all invariants of ssa.h behind; in debug builds they are verified.
+ */
+#include "jit/ssa.h"
+
+#include <assert.h>
+
+static const SsaPass passes[] = {
+	{"fold", ssa_fold},
+	{"dead", ssa_dead},
+};
+
+bool ssa_optimize(SsaFunc *func, SsaWatch *watch, void *ctx)
+{
+	if (watch && !func->failed)
+		watch(ctx, func, "build");
+	for (size_t i = 0; i < COUNT_OF(passes) && !func->failed; i++) {
+		passes[i].run(func);
+#ifdef HUSK_DEBUG
+		assert(func->failed || ssa_verify(func, NULL));
+#endif
+		if (watch && !func->failed)
+			watch(ctx, func, passes[i].name);
+	}
+	return !func->failed;
+}
