@@ -327,11 +327,12 @@ static u64 compute(u64 imm, u64 a, u64 b, u64 c, unsigned *flags)
 
 void interp_float_flagged(const Uop *u, u64 *f)
 {
-	unsigned flags = (unsigned)f[u->imm & 0xFFFF];
+	u64 old = f[u->imm & 0xFFFF];
+	unsigned flags = (unsigned)old;
 	u64 value = compute(u->imm, f[u->a], f[u->b], f[u->imm >> 16 & 0xFFFF], &flags);
 
 	f[u->d] = value;
-	f[u->d2] = flags;
+	f[u->d2] = old | flags; /* a register of flags may be wide */
 }
 
 u64 interp_float_value(u64 imm, u64 a, u64 b, u64 c)

@@ -339,15 +339,21 @@ void jit_cache_flush(Engine *engine)
 void jit_cache_invalidate(Engine *engine, Vcpu *vcpu, u64 address, u64 count)
 {
 	Space *space = &vcpu->spaces[engine->env.code_space];
-	u64 first = address >> JIT_PAGE_SHIFT, last;
+	u64 first, last;
 
 	if (!count)
 		return;
 	/* The cold engine then forgets all of its own, with the marks of pages that have compiled code, too. */
-	if (count > (u64)1 << 16 || count - 1 > ~(u64)0 - address) {
+	if (count > (u64)1 << 16 || count > space->cells || count - 1 > ~(u64)0 - address) {
 		jit_cache_flush(engine);
 		return;
 	}
+	address &= space->wrap_mask;
+	if (space->wraps && count > space->cells - address) { /* on, at the beginning */
+		jit_cache_invalidate(engine, vcpu, 0, count - (space->cells - address));
+		count = space->cells - address;
+	}
+	first = address >> JIT_PAGE_SHIFT;
 	last = (address + count - 1) >> JIT_PAGE_SHIFT;
 	for (u64 number = first; number <= last; number++) {
 		JitPage *page = find_page(engine, number);

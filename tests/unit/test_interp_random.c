@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * interp: random machines against the plainest evaluator there can be.
+ * interp, jit: random machines against the plainest evaluator there can be.
  *
  * The made-up machine: each cell of space 0 is the seed of one instruction, whose meaning is random IR (loads,
  * stores, branches with parameters, raises, host calls, parallel PUTs, jumps of every kind). So every store may
  * change code. Cells 0xF0.. are devices: they change registers, raise, wait, stop, wake, write memory, run handler
  * functions. Space 1 holds bytes and has an end; space 2 has 12-bit cells.
  *
- * Two worlds run it: one through interp_engine in runs of random length, one instruction by instruction through
+ * Two worlds run it: one through an engine in runs of random length, one instruction by instruction through
  * ir_eval. After each run everything must be equal: registers, count, memory, the reason of the exit; and whatever
  * should have ended a run must not have happened before its last instruction.
  */
@@ -22,6 +22,8 @@
 #include "base/rng.h"
 #include "interp/interp.h"
 #include "ir/ir.h"
+#include "jit/jit.h"
+#include "jit/jit_private.h"
 #include "unit/host_float.h"
 
 enum { SLOTS = 12, CODE = 256, BYTES = 96, WORDS = 32, DEVICES = 0xF0, CTX = 1, HANDLERS = 4 };
@@ -33,6 +35,7 @@ typedef struct World {
 	Vcpu vcpu;
 	Space spaces[3];
 	u64 file[SLOTS + VCPU_TEMPS];
+	const EngineOps *ops;
 	Engine *engine; /* NULL: the evaluator's world */
 	u64 device_count;
 	IrFunc **handlers;
@@ -522,7 +525,7 @@ static u64 value_of(const IrFunc *func, const u64 *values, IrRef ref)
 static void code_changed(World *w, u64 address, u64 count)
 {
 	if (w->engine)
-		interp_engine.invalidate(w->engine, &w->vcpu, address & (CODE - 1), count);
+		w->ops->invalidate(w->engine, &w->vcpu, address & (CODE - 1), count);
 }
 
 static AccessResult access_cells(World *w, unsigned space, u64 address, unsigned width, u64 *value, bool write)
@@ -710,7 +713,7 @@ static AccessResult run_handler(World *w, unsigned index, u64 address, u64 value
 
 	*result = 0;
 	if (w->engine)
-		return interp_engine.eval(w->engine, &w->vcpu, w->handlers[index], args, result, &jumped);
+		return w->ops->eval(w->engine, &w->vcpu, w->handlers[index], args, result, &jumped);
 	outcome = plain_run(w, w->handlers[index], args, result);
 	return outcome == PLAIN_EXIT ? ACCESS_EXIT : ACCESS_OK;
 }
@@ -864,11 +867,19 @@ static void compare(const World *x, const World *y, u64 seed)
 				 (unsigned long long)x->vcpu.icount, i);
 }
 
-static void run_both(u64 seed, u64 total, u64 longest)
+/* Raw accesses of the cold engine's. */
+static void env_code_changed(void *ctx, Vcpu *vcpu, u64 address, u64 count)
+{
+	World *w = ctx;
+
+	w->ops->invalidate(w->engine, vcpu, address, count);
+}
+
+static void run_both(const EngineOps *ops, u64 seed, u64 total, u64 longest)
 {
 	static World engine, plain;
 	EngineEnv env = {.ctx = &engine, .translate = translate, .context = env_context, .read = env_read,
-			 .write = env_write, .host = env_host, .code_space = 0};
+			 .write = env_write, .host = env_host, .code_space = 0, .cold = &interp_engine};
 	IrFunc *handlers[HANDLERS];
 	Arena arena;
 	Rng rng = {seed ^ 0xABCD};
@@ -878,11 +889,16 @@ static void run_both(u64 seed, u64 total, u64 longest)
 		handlers[i] = gen_handler(&arena, seed * 100 + i);
 	make_world(&engine, seed, handlers);
 	make_world(&plain, seed, handlers);
-	engine.engine = interp_engine.create(&env);
+	if (ops != &interp_engine)
+		env.code_changed = env_code_changed;
+	engine.ops = ops;
+	engine.engine = ops->create(&env);
 	assert_non_null(engine.engine);
+	if (ops == &jit_engine && seed % 2)
+		engine.engine->hot = 2;
 	for (u64 turns = 0; engine.vcpu.icount < total && turns < total; turns++) {
 		u64 budget = 1 + rng_below(&rng, longest), start = engine.vcpu.icount;
-		ExitKind kind = interp_engine.run(engine.engine, &engine.vcpu, budget), expected = EXIT_BUDGET;
+		ExitKind kind = ops->run(engine.engine, &engine.vcpu, budget), expected = EXIT_BUDGET;
 
 		assert_int_equal(kind, engine.vcpu.exit.kind);
 		assert_true(engine.vcpu.icount - start <= budget);
@@ -916,31 +932,39 @@ static void run_both(u64 seed, u64 total, u64 longest)
 		if (kind != EXIT_BUDGET && kind != EXIT_BREAK && kind != EXIT_EVENT && kind != EXIT_WAIT)
 			engine.file[0] = plain.file[0] = rng_below(&rng, CODE); /* elsewhere, or it ends here */
 	}
-	interp_engine.destroy(engine.engine);
+	ops->destroy(engine.engine);
 	free_world(&engine);
 	free_world(&plain);
 	arena_fini(&arena);
 }
 
-static void long_runs(void **state)
+static void runs(const EngineOps *ops)
 {
-	(void)state;
 	for (u64 seed = 1; seed <= 700; seed++)
-		run_both(seed, 400, 200);
+		run_both(ops, seed, 400, 200);
+	for (u64 seed = 5001; seed <= 5300; seed++)
+		run_both(ops, seed, 200, 5);
+	run_both(ops, 10729, 600, 300); /* flags of a float added to 48 bits */
 }
 
-static void short_runs(void **state)
+static void interpreted(void **state)
 {
 	(void)state;
-	for (u64 seed = 5001; seed <= 5300; seed++)
-		run_both(seed, 200, 5);
+	runs(&interp_engine);
+}
+
+static void compiled(void **state)
+{
+	(void)state;
+	if (jit_is_possible())
+		runs(&jit_engine);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(long_runs),
-		cmocka_unit_test(short_runs),
+		cmocka_unit_test(interpreted),
+		cmocka_unit_test(compiled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,6 +84,8 @@ bool x64_supported(const X64Code *c, const IrIns *ins)
 		return true;
 	case IR_OP_JMP: case IR_OP_BR: case IR_OP_GOTO: case IR_OP_RAISE: case IR_OP_ILLEGAL:
 		return true; /* whoever raises leaves for the cold engine, and has changed nothing */
+	case IR_OP_PUT:
+		return ins->aux != 0;
 	case IR_OP_STOP:
 		return false; /* that comes behind the PUTs */
 	default:

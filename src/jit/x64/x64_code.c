@@ -84,7 +84,12 @@ static void emit_get(X64Code *c, u32 at)
 
 	if (!value->uses)
 		return;
-	if (!copy && pin != JIT_NO_PIN) {
+	if (ins->aux == 0) { /* the pc: its slot is not kept while compiled code runs */
+		u8 to = x64_choose_place(c, at);
+
+		x64_mov_imm(&c->x, to, c->pc);
+		x64_settle(c, at, to);
+	} else if (!copy && pin != JIT_NO_PIN) {
 		value->kind = PLACE_PIN;
 		value->reg = x64_pin_regs[pin];
 	} else if (!copy) {
