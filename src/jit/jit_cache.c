@@ -2,19 +2,14 @@
  *
  * Which blocks there are, how they are chained, and what has to go when code changes.
  *
- * The memory for code is one shared-memory file mapped twice, to write and to execute: no page is ever both. A dead
- * block's code stays until the whole cache is flushed, which happens when it is full.
+ * A dead block's code stays until its half of the cache is dropped (jit_evict.c).
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
-#include "base/array.h"
 #include "jit/jit_life.h"
-
-#define JUMPS_BYTES (JIT_JUMPS * sizeof(JitJump))
 
 static u32 block_hash(u64 pc, u64 context)
 {
@@ -35,57 +30,6 @@ bool jit_cache_init(Engine *engine)
 	return engine->hash && engine->pages;
 }
 
-static void unmap(Engine *engine)
-{
-	if (engine->rw)
-		munmap(engine->rw, JIT_CODE_BYTES);
-	if (engine->rx)
-		munmap(engine->rx, JIT_CODE_BYTES + JIT_DATA_BYTES);
-	if (engine->jumps)
-		munmap(engine->jumps, JUMPS_BYTES);
-	engine->rw = engine->rx = NULL;
-	engine->counters = NULL;
-	engine->jumps = NULL;
-}
-
-/* The code, and the counters behind it. MAP_FAILED on failure. */
-static u8 *map_to_execute(int fd)
-{
-	u8 *both = mmap(NULL, JIT_CODE_BYTES + JIT_DATA_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (both == MAP_FAILED || mmap(both, JIT_CODE_BYTES, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0) == both)
-		return both;
-	munmap(both, JIT_CODE_BYTES + JIT_DATA_BYTES);
-	return MAP_FAILED;
-}
-
-/* When there is something to compile: most address spaces of a script live too short for that. */
-bool jit_cache_map(Engine *engine)
-{
-	int fd = memfd_create("husk-code", MFD_CLOEXEC);
-
-	if (fd < 0)
-		return false;
-	if (ftruncate(fd, JIT_CODE_BYTES) == 0) {
-		engine->rw = mmap(NULL, JIT_CODE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-		engine->rx = map_to_execute(fd);
-	}
-	close(fd);
-	if (engine->rw == MAP_FAILED)
-		engine->rw = NULL;
-	if (engine->rx == MAP_FAILED)
-		engine->rx = NULL;
-	engine->jumps = mmap(NULL, JUMPS_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (engine->jumps == MAP_FAILED)
-		engine->jumps = NULL;
-	if (engine->rw && engine->rx && engine->jumps) {
-		engine->counters = (u32 *)(void *)(engine->rx + JIT_CODE_BYTES);
-		return true;
-	}
-	unmap(engine);
-	return false;
-}
-
 static void tell_killed(Engine *engine)
 {
 	for (u32 i = 0; jit_is_watched(engine) && engine->hash && i < engine->hash_cap; i++)
@@ -98,11 +42,11 @@ void jit_cache_fini(Engine *engine)
 	tell_killed(engine);
 	if (engine->env.code_bytes)
 		*engine->env.code_bytes -= engine->counted;
-	unmap(engine);
+	jit_memory_unmap(engine);
 	free(engine->hash);
 	free(engine->pages);
-	free(engine->exits);
 	free(engine->faults.list);
+	free(engine->other_faults.list);
 }
 
 JitBlock *jit_cache_find(const Engine *engine, u64 pc, u64 context)
@@ -175,7 +119,7 @@ JitPage *jit_page_make(Engine *engine, u64 number)
 		grow_pages(engine);
 		at = page_hash(engine, number);
 	}
-	page = ARENA_NEW(&engine->blocks, JitPage);
+	page = ARENA_NEW(&engine->page_records, JitPage);
 	if (!page)
 		return NULL;
 	*page = (JitPage){.number = number, .hash_next = engine->pages[at]};
@@ -214,6 +158,7 @@ bool jit_cache_add(Engine *engine, Vcpu *vcpu, JitBlock *block)
 	if (engine->block_count >= engine->hash_cap)
 		grow_hash(engine);
 	at = block_hash(block->pc, block->context) & (engine->hash_cap - 1);
+	block->half = (u8)engine->half;
 	block->hash_next = engine->hash[at];
 	engine->hash[at] = block;
 	engine->block_count++;
@@ -226,11 +171,9 @@ bool jit_cache_add(Engine *engine, Vcpu *vcpu, JitBlock *block)
 
 JitExit *jit_exit_create(Engine *engine, JitBlock *owner, JitExitKind kind, u64 pc, u32 refund)
 {
-	JitExit *exit = ARENA_NEW(&engine->blocks, JitExit);
+	JitExit *exit = engine->exit_count < engine->exit_limit ? ARENA_NEW(&engine->blocks, JitExit) : NULL;
 
 	if (!exit)
-		return NULL;
-	if (!array_grow((void **)&engine->exits, &engine->exit_cap, engine->exit_count, sizeof(JitExit *)))
 		return NULL;
 	*exit = (JitExit){.kind = (u8)kind, .pc = pc, .refund = refund, .owner = owner, .number = engine->exit_count};
 	engine->exits[engine->exit_count++] = exit;
@@ -245,6 +188,7 @@ void jit_exit_unchain(Engine *engine, JitExit *exit)
 	if (exit->next)
 		exit->next->link = exit->link;
 	exit->target = NULL;
+	jit_memory_write(engine);
 	engine->target->link(engine, exit, NULL);
 }
 
@@ -281,7 +225,7 @@ void jit_cache_kill(Engine *engine, JitBlock *block)
 
 u32 *jit_counter_create(Engine *engine)
 {
-	if (engine->counter_count >= JIT_COUNTERS)
+	if (engine->counter_count >= engine->counter_limit)
 		return NULL;
 	engine->counters[engine->counter_count] = engine->hot;
 	return &engine->counters[engine->counter_count++];
@@ -293,6 +237,7 @@ void jit_cache_uncount(Engine *engine, JitBlock *block)
 
 	*block->counter = JIT_NEVER;
 	block->entry = block->own = block->body;
+	jit_memory_write(engine);
 	for (JitExit *exit = block->incoming; exit; exit = exit->next)
 		engine->target->link(engine, exit, block);
 	if (jump->pc == block->pc && block->context == engine->context)
@@ -303,36 +248,24 @@ void jit_cache_clear_jumps(Engine *engine)
 {
 	if (!engine->jumps)
 		return;
-	if (madvise(engine->jumps, JUMPS_BYTES, MADV_DONTNEED) != 0)
-		memset(engine->jumps, 0, JUMPS_BYTES);
+	if (madvise(engine->jumps, JIT_JUMPS * sizeof(JitJump), MADV_DONTNEED) != 0)
+		memset(engine->jumps, 0, JIT_JUMPS * sizeof(JitJump));
 	engine->jumps[jit_jump_hash(0)] = no_jump(engine);
 }
 
-/* What was used of the memory for code, and the records, are given back: a machine has many address spaces. */
 void jit_cache_flush(Engine *engine)
 {
-	u32 keep = (engine->start + 4095u) & ~4095u;
-
 	tell_killed(engine);
 	memset(engine->hash, 0, engine->hash_cap * sizeof(JitBlock *));
 	memset(engine->pages, 0, engine->page_cap * sizeof(JitPage *));
-	engine->block_count = engine->exit_count = engine->page_count = engine->exit_cap = 0;
-	free(engine->exits);
-	engine->exits = NULL;
-	free(engine->faults.list);
-	engine->faults = (JitFaults){0};
 	engine->hard = false;
-	if (engine->used > keep)
-		madvise(engine->rw + keep, ((engine->used + 4095u) & ~4095u) - keep, MADV_REMOVE);
-	engine->used = engine->start;
-	if (engine->counter_count > SPACE_PAGE)
-		madvise(engine->counters, JIT_DATA_BYTES, MADV_DONTNEED);
-	engine->counter_count = 0;
+	engine->block_count = engine->page_count = 0;
 	if (engine->env.code_bytes)
 		*engine->env.code_bytes -= engine->counted;
 	engine->counted = 0;
 	engine->generation++;
-	arena_fini(&engine->blocks);
+	arena_fini(&engine->page_records);
+	jit_evict_begin(engine);
 	jit_cache_clear_jumps(engine);
 }
 

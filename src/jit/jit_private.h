@@ -23,6 +23,7 @@
 #define JIT_JIT_PRIVATE_H
 
 #include "base/arena.h"
+#include "base/rng.h"
 #include "core/engine.h"
 #include "ir/ir.h"
 #include "jit/jit.h"
@@ -31,7 +32,7 @@
 enum {
 	JIT_BLOCK_INSNS = 64,
 	JIT_CODE_CELLS = 4096,       /* at most, of a block: it lies on two pages */
-	JIT_CODE_BYTES = 64 << 20,   /* and no more than that of records */
+	JIT_CODE_BYTES = 64 << 20,   /* and no more than that of records; the last page stays empty */
 	JIT_BLOCK_BYTES = 64 << 10,  /* room for one block's code */
 	JIT_JUMPS = 32768,           /* entries of the table of computed jumps */
 	JIT_PINS = 7,
@@ -42,7 +43,9 @@ enum {
 	JIT_PAGE_SHIFT = 12,
 	JIT_HOT = 1000,              /* so many entries of a block that is counted: JIT_EXIT_HOT */
 	JIT_NEVER = 0x7FFFFFFF,      /* so large a counter is as good as none */
-	JIT_COUNTERS = 1 << 18,
+	JIT_COUNTERS = 1 << 18,      /* half of them for either generation; exits likewise */
+	JIT_EXITS = 1 << 20,
+	JIT_ROOM_EXITS = 1 << 14,    /* more than a block or region has */
 	JIT_DATA_BYTES = JIT_COUNTERS * 4,
 	JIT_SPILLS = 2,              /* regions spill behind the slots: slots[slot_count + JIT_SPILLS + n] */
 	JIT_REGION_BYTES = 1 << 20,  /* room for one region's code */
@@ -130,6 +133,7 @@ struct JitBlock {
 	u32 *counter;            /* in Engine.counters; counts down. NULL: the block is not the target of a jump backward or a
 	                            call, as far as is known */
 	u8 tier;                 /* JitTier */
+	u8 half;                 /* of the code cache: the generation its records are of */
 	u8 why, op;              /* cold: as in JitExit */
 	bool cold;               /* nothing to compile: the cold engine runs its first instruction */
 	bool dirty;              /* its last instruction changes what the machine must look at: the cold engine's */
@@ -203,6 +207,13 @@ struct Engine {
 	u32 hot;                 /* what they begin with: JIT_HOT; tests may want less */
 	u64 counted;             /* bytes of code and records in *env.code_bytes */
 	u32 used, start;         /* start: behind the common code */
+	/* The code cache is filled one half at a time (jit_evict.c): code, exits, counters and records of a half die together. */
+	u32 half, limit;         /* the one that is being filled, and where it ends */
+	u32 other_used, other_exit_end; /* where the other one's code and numbers end; 0: it is empty */
+	u32 exit_limit, counter_limit;
+	u64 other_counted;       /* of `counted`, what is the other one's */
+	bool switches, writable; /* one map, which is writable or executable (jit_memory.c) */
+	Rng chance;              /* EngineOptions.evict */
 	u32 enter, leave, miss, miss_call, evaluate, dump; /* offsets of common code */
 	u64 (*evaluator)(u64 operation, u64 a, u64 b, u64 c); /* ir_eval; operation: op, width, arg_width (8 bits each),
 	                                                         aux from bit 32 on */
@@ -218,7 +229,8 @@ struct Engine {
 	bool has_fma, settled;   /* settled: pinned for good */
 	u64 first_icount;
 	bool hard;               /* there is code that leaves rights to the host: it runs in the space's view alone */
-	JitFaults faults;        /* its accesses */
+	JitFaults faults;        /* its accesses, in this half of the code cache; */
+	JitFaults other_faults;  /* in the other */
 	u64 softly[64];          /* a bit per hash of pc: accesses there ask (jit_asks_softly) */
 	u32 flags_slot;          /* where the guest keeps the flags of floats, once known: the host keeps those that compiled
 	                            code raises, and they come there when it is left. 0: not known */
@@ -227,13 +239,15 @@ struct Engine {
 	u32 hash_cap, block_count;
 	JitPage **pages;         /* hash */
 	u32 page_cap, page_count;
-	JitExit **exits;         /* by number */
-	u32 exit_count, exit_cap;
+	JitExit **exits;         /* by number; [JIT_EXITS], mapped with the memory for code */
+	u32 exit_count;          /* the next number */
 	u64 context;             /* of the entries in jumps */
 	u64 generation;          /* of flushes */
 	JitJump *jumps;          /* mapped with the memory for code. All zero = empty: pc 0 has a place of its own, whose entry is
 	                            never empty (jit_cache_clear_jumps) */
-	Arena arena, blocks;     /* of one translation; of blocks and exits since the last flush */
+	Arena arena, blocks;     /* of one translation; of blocks and exits of this half */
+	Arena other_blocks;      /* of the other half */
+	Arena page_records;      /* of JitPages, which belong to neither */
 	Arena regions;           /* of one region while it is made */
 	u64 compiled_blocks, compiled_insns;
 	EngineStats stats;
@@ -248,7 +262,7 @@ struct JitTarget {
 	bool (*start)(Engine *engine);
 	/* Appends the code of a block. STATUS_UNSUPPORTED: leave it to the cold engine. */
 	Status (*compile)(Engine *engine, JitBlock *block, const IrFunc *func);
-	/* The same for a region: func is optimized, its nodes are changed. Everything it makes lies in engine->blocks; nothing is
+	/* The same for a region, which may be as long as there is room up to engine->limit (jit_evict_make_room): func is optimized, its nodes are changed. Everything it makes lies in engine->blocks; nothing is
 	 * linked yet. STATUS_UNSUPPORTED: too large, or beyond the registers. NULL: this target has no such tier. */
 	Status (*compile_region)(Engine *engine, JitRegion *region, struct SsaFunc *func);
 	/* Lets the exit jump to target, or (NULL) to its stub again. */
@@ -261,9 +275,33 @@ struct JitTarget {
 /* For this computer; NULL: there is none. */
 const JitTarget *jit_host(void);
 
+/* jit_memory.c: the memory for code. Before code is written, and before it is run (targets do neither by themselves). */
+bool jit_memory_map(Engine *engine);
+void jit_memory_unmap(Engine *engine);
+void jit_memory_allow(Engine *engine, bool write);
+static inline void jit_memory_write(Engine *engine)
+{
+	if (engine->switches && !engine->writable)
+		jit_memory_allow(engine, true);
+}
+static inline void jit_memory_run(Engine *engine)
+{
+	if (engine->switches && engine->writable)
+		jit_memory_allow(engine, false);
+}
+
+/* jit_evict.c */
+/* The half that is filled first, empty. */
+void jit_evict_begin(Engine *engine);
+/* Makes room for so many bytes of code, or half of what a half has if that is less; blocks, regions and exits may die. */
+void jit_evict_make_room(Engine *engine, u32 bytes);
+/* Does away with what is in the other half, and goes on there. */
+void jit_evict_turn(Engine *engine);
+/* EngineOptions.evict. */
+void jit_evict_by_chance(Engine *engine);
+
 /* jit_cache.c */
 bool jit_cache_init(Engine *engine);
-bool jit_cache_map(Engine *engine); /* the memory for code */
 void jit_cache_fini(Engine *engine);
 JitBlock *jit_cache_find(const Engine *engine, u64 pc, u64 context);
 bool jit_cache_add(Engine *engine, Vcpu *vcpu, JitBlock *block);

@@ -15,6 +15,7 @@ static void redirect(Engine *engine, JitBlock *block, u32 entry)
 	JitJump *jump = &engine->jumps[jit_jump_hash(block->pc)];
 
 	block->entry = entry;
+	jit_memory_write(engine);
 	for (JitExit *exit = block->incoming; exit; exit = exit->next)
 		engine->target->link(engine, exit, block);
 	if (jump->pc == block->pc && block->context == engine->context)

@@ -27,6 +27,8 @@ static Engine *engine_create(const EngineEnv *env)
 	engine->target = jit_host();
 	arena_init(&engine->arena);
 	arena_init(&engine->blocks);
+	arena_init(&engine->other_blocks);
+	arena_init(&engine->page_records);
 	arena_init(&engine->regions);
 	engine->cold = env->cold->create(env);
 	engine->evaluator = evaluate;
@@ -50,6 +52,8 @@ static void engine_destroy(Engine *engine)
 	free(engine->places);
 	arena_fini(&engine->arena);
 	arena_fini(&engine->blocks);
+	arena_fini(&engine->other_blocks);
+	arena_fini(&engine->page_records);
 	arena_fini(&engine->regions);
 	free(engine);
 }
@@ -80,10 +84,15 @@ static void choose_pins(Engine *engine)
 		engine->pin_of[best] = (u8)engine->pin_count;
 		engine->pinned[engine->pin_count++] = best;
 	}
-	engine->without = (!engine->rw && !jit_cache_map(engine)) || !engine->target->start(engine);
+	engine->without = !engine->rw && !jit_memory_map(engine);
+	if (!engine->without) {
+		jit_memory_write(engine);
+		engine->without = !engine->target->start(engine);
+	}
 	if (engine->without)
 		return;
 	engine->start = engine->used;
+	jit_evict_begin(engine);
 	jit_cache_clear_jumps(engine);
 }
 
@@ -165,9 +174,7 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool c
 	jit_count(engine, ENGINE_TRANSLATIONS);
 	engine->stats.counts[ENGINE_TRANSLATED] += translation.insns;
 	engine->stats.counts[ENGINE_TRANSLATE_NS] += translated - start;
-	if (engine->used > JIT_CODE_BYTES - JIT_BLOCK_BYTES || engine->blocks.total > JIT_CODE_BYTES ||
-	    engine->counter_count == JIT_COUNTERS)
-		jit_cache_flush(engine);
+	jit_evict_make_room(engine, JIT_BLOCK_BYTES);
 	if (engine->env.code_bytes && *engine->env.code_bytes > ENGINE_CODE_BYTES && engine->env.drop_code)
 		engine->env.drop_code(engine->env.ctx);
 	/* What has no place in the tables of pages is the cold engine's: code across the end of a space, or very long. */
@@ -198,6 +205,7 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool c
 		engine->plain_spaces = translation.plain_spaces;
 		if (counted || is_loop(translation.func, pc))
 			block->counter = jit_counter_create(engine);
+		jit_memory_write(engine);
 		status = engine->target->compile(engine, block, translation.func);
 		if (engine->learned) {
 			engine->learned = false;
@@ -238,6 +246,7 @@ static void chain(Engine *engine, JitExit *exit, JitBlock *target)
 		exit->next->link = &exit->next;
 	target->incoming = exit;
 	jit_count(engine, ENGINE_CHAINED);
+	jit_memory_write(engine);
 	engine->target->link(engine, exit, target);
 }
 
@@ -319,11 +328,14 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 	try_harden(engine, vcpu);
 	while (vcpu->icount < limit) {
 		u64 pc = vcpu->slots[0], context = engine->env.context(engine->env.ctx, vcpu);
-		JitBlock *block = jit_cache_find(engine, pc, context);
+		JitBlock *block;
 		Status status = STATUS_OK;
 		JitExit *exit;
 		u32 number;
 
+		if (engine->chance.state)
+			jit_evict_by_chance(engine);
+		block = jit_cache_find(engine, pc, context);
 		if (block && counted && !block->counter && !block->cold && !block->region) {
 			jit_cache_kill(engine, block);
 			block = NULL;
@@ -370,8 +382,11 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 		else
 			frame.memory = (u8 *)vcpu->spaces;
 		*run = (JitRun){.code = engine->rx, .code_bytes = JIT_CODE_BYTES, .memory = memory->view,
-				.memory_bytes = memory->cells, .faults = &engine->faults, .outer = run->outer};
+				.memory_bytes = memory->cells, .faults = &engine->faults, .other_faults = &engine->other_faults, .outer = run->outer};
 		jit_count(engine, ENGINE_ENTERED);
+		jit_memory_run(engine);
+		if (engine->without)
+			return run_cold(engine, vcpu, limit - vcpu->icount);
 		number = engine->target->enter(engine, &frame, block);
 		vcpu->icount = limit - frame.left;
 		if (number == JIT_MISSED || number == JIT_MISSED_CALL) {

@@ -65,6 +65,8 @@ static bool is_ours(const siginfo_t *info, void *context)
 	if (offset >= run->code_bytes || address + SPACE_GUARD >= run->memory_bytes + 2 * (u64)SPACE_GUARD)
 		return false;
 	fault = find(run->faults, (u32)offset);
+	if (!fault && run->other_faults)
+		fault = find(run->other_faults, (u32)offset);
 	if (!fault)
 		return false;
 	*pc = (u64)(uintptr_t)(run->code + fault->to);

@@ -43,7 +43,7 @@ typedef struct JitRun {
 	u32 code_bytes;
 	const u8 *memory;        /* cell 0 of the view; NULL: none, no fault is ours */
 	u64 memory_bytes;
-	const JitFaults *faults;
+	const JitFaults *faults, *other_faults; /* each sorted; other_faults may be NULL */
 	u64 page;                /* of the last fault that was ours; one in a guard: far beyond the space */
 	bool faulted;            /* there was one; whoever sees it clears it */
 	struct JitRun *outer;

@@ -263,8 +263,7 @@ static Status compile(Engine *engine, JitBlock *block, const IrFunc *func)
 	c.labels = ARENA_ARRAY(&engine->arena, struct Label, func->block_count);
 	if (!c.values || !c.labels || !find_blocks(&c) || engine->arena.failed)
 		return STATUS_NOMEM;
-	c.x = (X64Buf){ engine->rw + engine->used, engine->rw + engine->used, engine->rw + engine->used + JIT_BLOCK_BYTES,
-			false };
+	c.x = (X64Buf){ engine->rw + engine->used, engine->rw + engine->used, engine->rw + engine->limit, false };
 	block->entry = engine->used;
 	x64_analyse(&c);
 	if (block->counter)

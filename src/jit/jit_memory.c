@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The memory for code. No page of it is ever writable and executable.
+ *
+ *     two maps   one shared-memory file, mapped twice: rw to write, rx to execute. What is usual.
+ *     one map    private memory whose rights are switched: written between two runs, executed in a run
+ *                (EngineOptions.switch_rights, or where there are no shared-memory files)
+ *
+ * Behind rx lie the counters, which code reads and writes relative to itself; the table of jumps and that of exits lie
+ * elsewhere. The whole is 64 MiB of addresses; what is not used costs nothing.
+ */
+#define _GNU_SOURCE
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "jit/jit_private.h"
+
+#define TABLE_BYTES (JIT_JUMPS * sizeof(JitJump) + JIT_EXITS * sizeof(JitExit *))
+
+enum {
+	RX_BYTES = JIT_CODE_BYTES + JIT_DATA_BYTES,
+	GUARD = 4096, /* between what is switched and its neighbours: so the host need not cut or join maps for that, and
+	                 cannot run out of them. The last page of the code is one */
+};
+
+static u8 *map_anonymous(size_t bytes)
+{
+	u8 *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return at == MAP_FAILED ? NULL : at;
+}
+
+static bool map_twice(Engine *engine)
+{
+	int fd = memfd_create("husk-code", MFD_CLOEXEC);
+	u8 *rw = MAP_FAILED;
+
+	if (fd < 0)
+		return false;
+	if (ftruncate(fd, JIT_CODE_BYTES) == 0)
+		rw = mmap(NULL, JIT_CODE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (rw != MAP_FAILED &&
+	    mmap(engine->rx, JIT_CODE_BYTES, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0) != MAP_FAILED)
+		engine->rw = rw;
+	else if (rw != MAP_FAILED)
+		munmap(rw, JIT_CODE_BYTES);
+	close(fd);
+	return engine->rw != NULL;
+}
+
+bool jit_memory_map(Engine *engine)
+{
+	u8 *tables = map_anonymous(TABLE_BYTES);
+
+	engine->rx = map_anonymous(GUARD + RX_BYTES);
+	engine->jumps = (JitJump *)(void *)tables;
+	engine->switches = engine->env.options && engine->env.options->switch_rights;
+	if (engine->rx) {
+		mprotect(engine->rx, GUARD, PROT_NONE);
+		engine->rx += GUARD;
+		mprotect(engine->rx + JIT_CODE_BYTES - GUARD, GUARD, PROT_NONE);
+	}
+	if (engine->rx && tables && !engine->switches && !map_twice(engine))
+		engine->switches = true;
+	if (engine->switches) {
+		engine->rw = engine->rx;
+		engine->writable = true;
+	}
+	if (!engine->rx || !tables) {
+		jit_memory_unmap(engine);
+		return false;
+	}
+	engine->exits = (JitExit **)(void *)(tables + JIT_JUMPS * sizeof(JitJump));
+	engine->counters = (u32 *)(void *)(engine->rx + JIT_CODE_BYTES);
+	return true;
+}
+
+void jit_memory_unmap(Engine *engine)
+{
+	if (engine->rw && engine->rw != engine->rx)
+		munmap(engine->rw, JIT_CODE_BYTES);
+	if (engine->rx)
+		munmap(engine->rx - GUARD, GUARD + RX_BYTES);
+	if (engine->jumps)
+		munmap(engine->jumps, TABLE_BYTES);
+	engine->rw = engine->rx = NULL;
+	engine->counters = NULL;
+	engine->jumps = NULL;
+	engine->exits = NULL;
+}
+
+/* The rights are those it had before, of a whole map: the host has no reason to refuse. Should it, the cold engine runs
+ * everything. */
+void jit_memory_allow(Engine *engine, bool write)
+{
+	if (mprotect(engine->rx, JIT_CODE_BYTES - GUARD, PROT_READ | (write ? PROT_WRITE : PROT_EXEC)) != 0)
+		engine->without = true;
+	else
+		engine->writable = write;
+}
