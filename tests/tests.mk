@@ -22,6 +22,9 @@ TOOL_SRC := $(wildcard tools/*.c)
 # Lets allocations fail.
 LDFLAGS_test_nomem := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc free mmap munmap)
 
+# Lets there be no files of shared memory.
+LDFLAGS_test_jit_life := -Wl$(comma)--wrap=memfd_create
+
 # These compare with the host's own sqrt() and fma().
 $(foreach t,float rtl_oracle interp_random,$(eval LDLIBS_test_$(t) := -lm))
 

@@ -382,7 +382,8 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 		else
 			frame.memory = (u8 *)vcpu->spaces;
 		*run = (JitRun){.code = engine->rx, .code_bytes = JIT_CODE_BYTES, .memory = memory->view,
-				.memory_bytes = memory->cells, .faults = &engine->faults, .other_faults = &engine->other_faults, .outer = run->outer};
+				.memory_bytes = memory->cells, .faults = &engine->faults, .other_faults = &engine->other_faults,
+				.outer = run->outer};
 		jit_count(engine, ENGINE_ENTERED);
 		jit_memory_run(engine);
 		if (engine->without)

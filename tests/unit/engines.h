@@ -84,11 +84,12 @@ static inline Isa *load(const char *name, const char *text)
 
 /* When compiled code leaves rights of pages to the host (MachineConfig). */
 static u64 hard_after = 1;
+static const EngineOptions *engine_options; /* of machines made from now on */
 
 static inline Machine *create(const Isa *isa, const EngineOps *engine)
 {
 	MachineConfig config = {.isa = isa, .guest = &guest, .size_program = 2048, .random_seed = 5, .engine = engine,
-				.host_rights = true, .hard_after = hard_after};
+				.host_rights = true, .hard_after = hard_after, .engine_options = engine_options};
 	Machine *machine = NULL;
 	DiagList diags;
 

@@ -279,6 +279,25 @@ static void random_odd(void **state)
 	random_paged("odd.isa", odd_isa);
 }
 
+/* What is rare otherwise: a full code cache, blocks and halves of it that go at any time, one map for code. */
+static void hard_modes(void **state)
+{
+	static const EngineOptions modes[] = {{.code_cache = 1}, {.evict = 3}, {.evict = 40, .code_cache = 1, .switch_rights = true}};
+	char *text = read_text("src/guests/rv64/rv64.isa");
+	u64 rounds = wanted_rounds;
+
+	(void)state;
+	for (u32 i = 0; i < sizeof modes / sizeof *modes; i++) {
+		engine_options = &modes[i];
+		wanted_rounds = rounds / 6 + 1;
+		random_paged("rv64.isa", text);
+		first_seed += wanted_rounds;
+	}
+	engine_options = NULL;
+	wanted_rounds = rounds;
+	free(text);
+}
+
 /* The same run cut at every instruction. */
 static void every_stop(void **state)
 {
@@ -678,6 +697,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(random_programs),
 		cmocka_unit_test(random_rv64),
 		cmocka_unit_test(random_odd),
+		cmocka_unit_test(hard_modes),
 		cmocka_unit_test(counted),
 		cmocka_unit_test(doors),
 		cmocka_unit_test(every_stop),
