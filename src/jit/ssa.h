@@ -215,8 +215,19 @@ bool ssa_verify(const SsaFunc *func, Buf *why);
 
 /* ---- ssa_build.c ---- */
 
+/* A jump to `pc` from the source that has this link goes to that source (an index into region->sources, of the same pc). */
+typedef struct SsaLink {
+	u64 pc;
+	u32 source;
+} SsaLink;
+
 typedef struct SsaSource {
 	u64 pc;
+	u32 copy;      /* code may be there several times (inlined, unrolled): no two sources have the same pc and copy. A jump
+	                  goes where a link says, else to the source with its pc in the same copy, else to that of copy 0 */
+	const SsaLink *links;
+	u32 link_count;
+	u32 back;      /* inlined function: its computed RET goes to sources[back - 1] if that pc is what it computes. 0: none */
 	const IrFunc *func;
 	u32 insns;     /* guest instructions in func; only the first `keep` are taken (then: next pc) */
 	u32 keep;
@@ -226,14 +237,16 @@ typedef struct SsaSource {
 } SsaSource;
 
 typedef struct SsaRegion {
-	SsaSource *sources; /* sources[0] is the head; no two with one pc */
+	SsaSource *sources; /* sources[0] is the head */
 	u32 count;
 	u32 slot_count;
 	const u8 *slot_width;
 	u8 pc_width;
 	u64 context;
 	u64 hard_spaces;
+	u64 cold_spaces;  /* bit n: accesses to space n are the cold engine's */
 	u32 flags_slot;
+	bool fma;         /* the host has a fused multiply-add */
 } SsaRegion;
 
 /* The region in SSA: jumps to a pc that a source begins with stay inside, others LEAVE. A source may hold code that another
