@@ -23,6 +23,8 @@ bool ssa_commutes(unsigned op)
 	}
 }
 
+/* A node with its operands as they are known here: it may be one that would have been simplified, had that been known where it
+ * stands. */
 static SsaNode def(const SsaFold *f, SsaRef ref)
 {
 	SsaNode node = f->func->nodes[ssa_fold_value(f, ref)];
@@ -473,8 +475,8 @@ static SsaRef fold_select(SsaFold *f, const SsaNode *node)
 		return c ? node->b : node->c;
 	if (node->b == node->c)
 		return node->b;
-	if (cond.op == IR_OP_XOR && is_const(f, cond.b, &c)) /* of width 1: an inversion */
-		return ssa_fold_make(f, IR_OP_SEL, width, 0, cond.a, node->c, node->b);
+	if (cond.op == IR_OP_XOR && is_const(f, cond.b, &c)) /* 0: it is known here only */
+		return ssa_fold_make(f, IR_OP_SEL, width, 0, cond.a, c ? node->c : node->b, c ? node->b : node->c);
 	if ((cond.op == IR_OP_EQ || cond.op == IR_OP_NE) &&
 	    ((cond.a == node->b && cond.b == node->c) || (cond.b == node->b && cond.a == node->c)))
 		return cond.op == IR_OP_EQ ? node->c : node->b;

@@ -137,14 +137,15 @@ static void learn(SsaFold *f, SsaRef cond, bool is)
 	SsaKnownEntry key;
 	bool swapped;
 	unsigned op;
+	u64 value;
 
 	mark(f, cond, yes);
 	if (node.op >= IR_OP_COUNT)
 		return;
 	a = ssa_value(func, node.a);
 	b = ssa_value(func, node.b);
-	if (node.op == IR_OP_XOR && ssa_is_const(func, b, NULL)) {
-		mark(f, a, no);
+	if (node.op == IR_OP_XOR && ssa_is_const(func, b, &value)) {
+		mark(f, a, value ? no : yes);
 	} else if (node.op == (is ? IR_OP_AND : IR_OP_OR)) {
 		mark(f, a, yes);
 		mark(f, b, yes);
