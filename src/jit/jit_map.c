@@ -26,6 +26,13 @@ static u64 low(u64 value, unsigned width)
 	return width >= 64 ? value : value & (((u64)1 << width) - 1);
 }
 
+static u64 canonical(u64 value, unsigned width)
+{
+	u64 infinite = width == 64 ? 0x7FF0000000000000u : 0x7F800000u;
+
+	return low(value, width - 1u) > infinite ? ir_float_nan(width) : value;
+}
+
 static u64 apply(const JitMapEntry *entry, u64 value)
 {
 	switch ((SsaRecipe)entry->recipe) {
@@ -36,11 +43,11 @@ static u64 apply(const JitMapEntry *entry, u64 value)
 		return low((u64)((i64)(value << up) >> up), entry->width);
 	}
 	case SSA_PLUS: return low(value + (u64)(i64)entry->imm, entry->width);
-	case SSA_NAN: {
-		u64 infinite = entry->width == 64 ? 0x7FF0000000000000u : 0x7F800000u;
-
-		return low(value, entry->width - 1u) > infinite ? ir_float_nan(entry->width) : value;
-	}
+	case SSA_NAN: return canonical(value, entry->width);
+	case SSA_BOX: case SSA_BOX_NAN:
+		value = low(value, (unsigned)entry->imm);
+		value = entry->recipe == SSA_BOX ? value : canonical(value, (unsigned)entry->imm);
+		return low(value | ~(u64)0 << entry->imm, entry->width);
 	}
 	return value;
 }

@@ -29,6 +29,9 @@
  * done (snap->refund). ssa_fuel.c places them, late: before it, cost is the number of INSNs.
  *
  * Snapshots. ssa_snap.c, the last pass, writes down for every way out which slots are not at home and which value each has.
+ * A value that is used by PUTs alone need not be computed: if it is SX, ADD of a constant, CANON or CONCAT of ones and
+ * something, snapshots name what it is made of and the recipe. So passes leave such nodes in front of PUTs and do the
+ * work on what is narrower. Values that ssa_is_odd get SSA_NAN.
  */
 #ifndef JIT_SSA_H
 #define JIT_SSA_H
@@ -45,7 +48,7 @@ typedef enum SsaOp {
 	SSA_COPY,   /* the value is a's: left behind by passes, no code */
 	SSA_PHI,    /* aux = slot it is for, or SSA_NO_SLOT; args: pool[a + i] comes from pred i */
 	SSA_HOME,   /* what lies in the home of slot aux */
-	SSA_CANON,  /* the float a, but any NaN is the canonical one (result of arithmetic: x86 makes others) */
+	SSA_CANON,  /* the float a, but any NaN is the canonical one (result of arithmetic: x86 makes others; ssa_float.c) */
 	SSA_PUT,    /* slot aux is a from here on */
 	SSA_INSN,   /* a guest instruction begins: imm = pc, aux = length in cells */
 	SSA_CHECK,  /* exit; hard spaces: address a < limit of space aux. Loads and stores behind it rely on it */
@@ -126,6 +129,8 @@ typedef enum SsaRecipe {
 	SSA_SX,    /* sign-extended from the low `imm` bits to the width of the slot */
 	SSA_PLUS,  /* + imm, at the width of ref */
 	SSA_NAN,   /* as CANON: ref is a float of its width */
+	SSA_BOX,   /* the low `imm` bits (32) of ref below ones, up to the width of the slot: CONCAT of ones and ref */
+	SSA_BOX_NAN, /* likewise of CANON ref */
 } SsaRecipe;
 
 typedef struct SsaSnapEntry {
@@ -157,6 +162,8 @@ typedef struct SsaFunc {
 	u32 flags_slot;    /* the slot that collects float flags, kept by the host while compiled code runs; 0: none */
 	u32 *consts;       /* hash: node + 1... */
 	u32 const_cap, const_count;
+	const u8 *odd;     /* after ssa_float: see ssa_is_odd; of the first odd_count nodes. NULL: none is */
+	u32 odd_count;
 	u32 *rpo;          /* after ssa_order: blocks that can be reached, in reverse postorder */
 	u32 rpo_count;
 	SsaSnap *snaps;
@@ -201,6 +208,12 @@ static inline bool ssa_is_const(const SsaFunc *func, SsaRef ref, u64 *value)
 	if (node->op == SSA_CONST && value)
 		*value = node->imm;
 	return node->op == SSA_CONST;
+}
+/* After ssa_float: what the host holds for this value may be a NaN of its own. A way out writes it with SSA_NAN (or BOX_NAN). */
+static inline bool ssa_is_odd(const SsaFunc *func, SsaRef ref)
+{
+	ref = ssa_value(func, ref);
+	return func->odd && ref < func->odd_count && func->odd[ref];
 }
 /* Number of operands (PHI: predecessors), and where operand i stands. */
 unsigned ssa_operands(const SsaFunc *func, const SsaNode *node);

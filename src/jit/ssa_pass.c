@@ -9,6 +9,7 @@
 static const SsaPass passes[] = {
 	{"fold", ssa_fold},
 	{"dead", ssa_dead},
+	{"float", ssa_float},
 };
 
 bool ssa_optimize(SsaFunc *func, SsaWatch *watch, void *ctx)

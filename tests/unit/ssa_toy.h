@@ -156,7 +156,18 @@ typedef struct ToyRun {
 	u64 exits;
 	bool left; /* at a LEAVE; else by a GUARD or a fault */
 	u64 pc;
+	bool host; /* arithmetic gives other NaNs, as a host does */
 } ToyRun;
+
+static inline bool toy_is_nan(unsigned width, u64 value)
+{
+	return bits_trunc(value, width - 1u) > (width == 64 ? 0x7FF0000000000000 : 0x7F800000);
+}
+
+static inline u64 toy_canon(unsigned width, u64 value)
+{
+	return toy_is_nan(width, value) ? width == 64 ? 0x7FF8000000000000 : 0x7FC00000 : value;
+}
 
 static inline u64 toy_value(const SsaFunc *func, const u64 *values, SsaRef ref)
 {
@@ -173,8 +184,8 @@ static inline bool toy_step(const SsaFunc *func, u64 *values, ToyRun *run, SsaRe
 
 	switch (node->op) {
 	case SSA_HOME: values[ref] = run->slots[node->aux]; return true;
-	case SSA_PUT: now[node->aux] = toy_value(func, values, node->a); return true;
-	case SSA_CANON: values[ref] = a; return true; /* ir_eval gives no other NaN, and what comes in stays */
+	case SSA_PUT: now[node->aux] = run->host && ssa_is_odd(func, node->a) ? toy_canon(node->width, a) : a; return true;
+	case SSA_CANON: values[ref] = toy_canon(node->width, a); return true;
 	case SSA_INSN:
 		run->insns++;
 		run->pc = node->imm;
@@ -201,6 +212,9 @@ static inline bool toy_step(const SsaFunc *func, u64 *values, ToyRun *run, SsaRe
 				      node->aux & ~(node->op >= IR_OP_FADD ? (unsigned)SSA_FLOAT_RAISES : 0u), a, b, c);
 		if (values[ref] & ~bits_mask(node->width))
 			fail_msg("%%%u has bits above its width", ref);
+		if (run->host && ((node->op >= IR_OP_FADD && node->op <= IR_OP_FDIV) || node->op == IR_OP_FSQRT ||
+				  node->op == IR_OP_FMA || node->op == IR_OP_FTOF) && toy_is_nan(node->width, values[ref]))
+			values[ref] ^= (u64)1 << (node->width - 1) | (ref & 0xFFF);
 		return true;
 	}
 }
