@@ -214,7 +214,7 @@ struct Engine {
 	u64 other_counted;       /* of `counted`, what is the other one's */
 	bool switches, writable; /* one map, which is writable or executable (jit_memory.c) */
 	Rng chance;              /* EngineOptions.evict */
-	u32 enter, leave, miss, miss_call, evaluate, dump; /* offsets of common code */
+	u32 enter, leave, leave_home, miss, miss_call, lookup, bottom, evaluate, dump; /* offsets of common code */
 	u64 (*evaluator)(u64 operation, u64 a, u64 b, u64 c); /* ir_eval; operation: op, width, arg_width (8 bits each),
 	                                                         aux from bit 32 on */
 	u8 *pin_of;              /* owned: per slot, index of its pinned register or JIT_NO_PIN */

@@ -396,8 +396,6 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 			continue;
 		}
 		exit = engine->exits[number];
-		if (exit->map)
-			jit_map_apply(exit->map, &frame, engine->slot_count);
 		vcpu->slots[0] = exit->pc;
 		vcpu->icount -= exit->refund;
 		if (exit->kind == JIT_EXIT_LINK) {

@@ -46,9 +46,9 @@ void x64_evaluate(X64Code *c, const IrIns *ins)
 		x64_mov(x, 64, regs[i], reg);
 		clean(c, refs[i], regs[i]);
 	}
-	x64_store_imm(x, 32, x64_at(X64_RSP, X64_AT_OPERATION),
+	x64_store_imm(x, 32, x64_frame(c->engine, X64_AT_OPERATION),
 		      (i32)(ins->op | (u32)ins->width << 8 | ir_width(c->func, ins->a) << 16));
-	x64_store_imm(x, 32, x64_at(X64_RSP, X64_AT_OPERATION + 4), ins->aux);
+	x64_store_imm(x, 32, x64_frame(c->engine, X64_AT_OPERATION + 4), ins->aux);
 	x64_byte(x, 0xE8);
 	x64_imm32(x, 0);
 	if (!x->full)
@@ -144,6 +144,9 @@ static void emit_ins(X64Code *c, u32 next)
 	case IR_OP_INSN:
 		ir_is_const(c->func, ins->a, &pc);
 		c->pc = pc;
+		c->next = pc + ins->aux;
+		if (ir_width(c->func, ins->a) < 64)
+			c->next &= ((u64)1 << ir_width(c->func, ins->a)) - 1;
 		c->number = ins->b;
 		c->bail = NULL;
 		jit_life_place(c->engine, (u32)(c->x.at - c->x.start), pc);

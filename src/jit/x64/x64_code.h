@@ -20,9 +20,12 @@
 
 enum {
 	X64_TEMPS = 2, X64_SPILLS = 64,
-	/* Behind rsp while compiled code runs. OPERATION: for whatever an operation needs. */
+	/* The frame of compiled code, behind the slots (x64_frame). OPERATION: for whatever an operation needs. */
 	X64_AT_OPERATION = 0, X64_AT_JUMPS = 8, X64_AT_ATTR = 16, X64_AT_FRAME = 24, X64_AT_SPACES = 32,
-	X64_STACK_BYTES = 40,
+	X64_AT_STACK = 40,     /* rsp when nothing is on it but what enter put there */
+	X64_AT_DEEP = 48,      /* below this there are enough of them */
+	X64_FRAME = 600,       /* first of the entries behind the slots where this lies */
+	X64_HINTS = 1024,      /* places for return addresses */
 	X64_MXCSR = 0x1F80,    /* all exceptions masked, to nearest, no flags */
 };
 
@@ -79,7 +82,7 @@ typedef struct X64Code {
 	Risk *risks;         /* ascending */
 	u32 risk_count, risk_cap;
 	u32 at;              /* position */
-	u64 pc;              /* of the instruction */
+	u64 pc, next;        /* of the instruction, and behind it */
 	u32 number;          /* how many of the block are before it */
 	JitExit *bail;       /* its way out, once made */
 	EngineCount cold;    /* not 0: it is the cold engine's, for this reason */
@@ -113,6 +116,7 @@ void x64_analyse(X64Code *c);
 
 /* x64_places.c */
 i32 x64_slot(u32 slot); /* displacement from rbp */
+X64Mem x64_frame(const Engine *engine, i32 at); /* X64_AT_... */
 /* The value in a register: its own, or `scratch`. Bits above the width of a 32-bit operand may be anything where it
  * was looked through to (x64_low). */
 u8 x64_in(X64Code *c, IrRef ref, u8 scratch);
@@ -150,6 +154,11 @@ void x64_evaluate(X64Code *c, const IrIns *ins);
 /* x64_ops.c */
 void x64_here(X64Code *c, u8 *site); /* the jump leads to what comes now */
 void x64_in_signed(X64Code *c, unsigned width, u8 to, IrRef ref); /* into `to`, extended to 64 bits */
+
+/* x64_start.c, x64_control.c: for both tiers. */
+void x64_emit_lookup(const Engine *engine, X64Buf *x); /* the table of jumps: rax a pc; E: it is at rdx + rcx */
+void x64_emit_is_pc(X64Buf *x, u64 pc);                /* compares rax; rcx is lost */
+void x64_emit_room(const Engine *engine, X64Buf *x);   /* on the stack, for a call */
 
 extern const JitTarget x64_target;
 extern const u8 x64_flags_of_mxcsr[64];

@@ -18,38 +18,100 @@ void x64_fix(X64Code *c, u8 *site, u32 block)
 	c->fixes[c->fix_count++] = (struct Fix){ site, block, c->number };
 }
 
-void x64_emit_goto(X64Code *c, const IrIns *ins)
+/* Behind a call: control comes back with the guest's pc in rax. `pc` is where it belongs; from there code goes on. */
+static void emit_landing(X64Code *c, u64 pc)
 {
 	X64Buf *x = &c->x;
-	u32 refund = c->block->insns - c->number - 1;
-	JitExit *exit;
+	JitExit *exit = jit_exit_create(c->engine, c->block, JIT_EXIT_LINK, pc, 0);
 	u8 *site;
+
+	x64_emit_is_pc(x, pc);
+	site = x64_jcc(x, X64_NE);
+	if (!x->full)
+		x64_patch(site, c->engine->rw + c->engine->lookup);
+	site = x64_jmp(x);
+	x64_add_stub(c, site, exit);
+	if (exit)
+		exit->site = (u32)(site - c->engine->rw);
+}
+
+void x64_emit_is_pc(X64Buf *x, u64 pc)
+{
+	if (pc <= 0x7FFFFFFF) {
+		x64_alu_imm(x, X64_CMP, 64, X64_RAX, (i32)pc);
+		return;
+	}
+	x64_mov_imm(x, X64_RCX, pc);
+	x64_alu(x, X64_CMP, 64, X64_RAX, X64_RCX);
+}
+
+/* Before a call: there is room on the stack, or it begins anew. */
+void x64_emit_room(const Engine *engine, X64Buf *x)
+{
+	x64_alu_mem(x, X64_CMP, 64, X64_RSP, x64_frame(engine, X64_AT_DEEP));
+	x64_byte(x, 0x70u | X64_A); /* over the load */
+	x64_byte(x, 0);
+	{
+		u8 *from = x->at;
+
+		x64_load(x, 64, X64_RSP, x64_frame(engine, X64_AT_STACK));
+		x64_alu_imm(x, X64_SUB, 64, X64_RSP, 8); /* what enter put there still lies there: bottom */
+		if (!x->full)
+			from[-1] = (u8)(x->at - from);
+	}
+}
+
+static void emit_constant(X64Code *c, const IrIns *ins, u64 pc)
+{
+	JitExit *exit = jit_exit_create(c->engine, c->block, JIT_EXIT_LINK, pc, 0);
+	X64Buf *x = &c->x;
+	u8 *site;
+
+	if (ins->aux == IR_FLOW_CALL)
+		x64_emit_room(c->engine, x);
+	site = ins->aux == IR_FLOW_CALL ? x64_call(x) : x64_jmp(x);
+	x64_add_stub(c, site, exit);
+	if (exit) {
+		exit->site = (u32)(site - c->engine->rw);
+		exit->back = ins->aux == IR_FLOW_CALL || pc <= c->pc;
+	}
+}
+
+static void emit_computed(X64Code *c, const IrIns *ins)
+{
+	X64Buf *x = &c->x;
+	u8 *site;
+
+	x64_mov(x, 64, X64_RAX, x64_in(c, ins->a, X64_RAX));
+	if (ins->aux == IR_FLOW_RET) {
+		x64_ret(x);
+		return;
+	}
+	x64_emit_lookup(c->engine, x);
+	site = x64_jcc(x, X64_NE);
+	if (!x->full)
+		x64_patch(site, c->engine->rw + c->engine->miss_call);
+	if (ins->aux != IR_FLOW_CALL) {
+		x64_jmp_mem(x, x64_at_index(X64_RDX, X64_RCX, 0, 8));
+		return;
+	}
+	x64_emit_room(c->engine, x);
+	x64_call_mem(x, x64_at_index(X64_RDX, X64_RCX, 0, 8));
+}
+
+void x64_emit_goto(X64Code *c, const IrIns *ins)
+{
+	u32 refund = c->block->insns - c->number - 1;
 	u64 pc;
 
 	if (refund)
-		x64_alu_imm(x, X64_ADD, 64, X64_R14, (i32)refund);
-	if (ir_is_const(c->func, ins->a, &pc)) {
-		exit = jit_exit_create(c->engine, c->block, JIT_EXIT_LINK, pc, 0);
-		site = x64_jmp(x);
-		x64_add_stub(c, site, exit);
-		if (exit) {
-			exit->site = (u32)(site - c->engine->rw);
-			exit->back = ins->aux == IR_FLOW_CALL || pc <= c->pc;
-		}
-		return;
-	}
-	/* A computed jump: the table, else with slot 0 set to whoever looks for it. */
-	x64_mov(x, 64, X64_RAX, x64_in(c, ins->a, X64_RAX));
-	x64_load(x, 64, X64_RDX, x64_at(X64_RSP, X64_AT_JUMPS));
-	x64_mov(x, 32, X64_RCX, X64_RAX);
-	x64_shift_imm(x, X64_SHR, 32, X64_RCX, 1);
-	x64_alu_imm(x, X64_AND, 32, X64_RCX, JIT_JUMPS - 1);
-	x64_shift_imm(x, X64_SHL, 32, X64_RCX, 4);
-	x64_alu_mem(x, X64_CMP, 64, X64_RAX, x64_at_index(X64_RDX, X64_RCX, 0, 0));
-	site = x64_jcc(x, X64_NE);
-	x64_jmp_mem(x, x64_at_index(X64_RDX, X64_RCX, 0, 8));
-	if (!x->full)
-		x64_patch(site, c->engine->rw + (ins->aux == IR_FLOW_RET ? c->engine->miss : c->engine->miss_call));
+		x64_alu_imm(&c->x, X64_ADD, 64, X64_R14, (i32)refund);
+	if (ir_is_const(c->func, ins->a, &pc))
+		emit_constant(c, ins, pc);
+	else
+		emit_computed(c, ins);
+	if (ins->aux == IR_FLOW_CALL)
+		emit_landing(c, c->next);
 }
 
 void x64_emit_branch(X64Code *c, const IrIns *ins, u32 next)

@@ -305,6 +305,13 @@ static inline u8 *x64_jmp(X64Buf *x)
 	return x->at - 4;
 }
 
+static inline u8 *x64_call(X64Buf *x)
+{
+	x64_byte(x, 0xE8);
+	x64_imm32(x, 0);
+	return x->at - 4;
+}
+
 static inline u8 *x64_jcc(X64Buf *x, X64Cond cond)
 {
 	x64_byte(x, 0x0F);
@@ -321,6 +328,11 @@ static inline void x64_jmp_mem(X64Buf *x, X64Mem to)
 static inline void x64_jmp_reg(X64Buf *x, u8 to)
 {
 	x64_reg_reg(x, 0, false, 0xFF, 4, to, false);
+}
+
+static inline void x64_call_mem(X64Buf *x, X64Mem to)
+{
+	x64_reg_mem(x, 0, false, 0xFF, 2, to, false);
 }
 
 static inline void x64_call_reg(X64Buf *x, u8 to)

@@ -176,7 +176,7 @@ const u8 x64_flags_of_mxcsr[64] = { FLAGS16(0), FLAGS16(16), FLAGS16(32), FLAGS1
 
 void x64_gather_flags(X64Code *c, u32 insn)
 {
-	X64Mem word = x64_at(X64_RSP, X64_AT_OPERATION);
+	X64Mem word = x64_frame(c->engine, X64_AT_OPERATION);
 	X64Buf *x = &c->x;
 	bool wanted = false;
 	u8 pin;

@@ -100,7 +100,7 @@ static void check_access(X64Code *c, IrRef address, unsigned bytes, u8 mask, u8 
 		x64_alu(x, X64_CMP, 64, X64_RCX, X64_RDX);
 	}
 	x64_bail_if(c, X64_AE);
-	x64_load(x, 64, X64_RDX, x64_at(X64_RSP, X64_AT_ATTR));
+	x64_load(x, 64, X64_RDX, x64_frame(c->engine, X64_AT_ATTR));
 	x64_load_zx(x, 8, X64_RCX, x64_at_index(X64_RDX, X64_RCX, 0, 0));
 	x64_alu_imm(x, X64_AND, 32, X64_RCX, mask);
 	x64_alu_imm(x, X64_CMP, 32, X64_RCX, want);
@@ -112,7 +112,7 @@ static u8 spaces_in(X64Code *c, u8 into)
 {
 	if (!c->engine->env.paged)
 		return X64_RBX;
-	x64_load(&c->x, 64, into, x64_at(X64_RSP, X64_AT_SPACES));
+	x64_load(&c->x, 64, into, x64_frame(c->engine, X64_AT_SPACES));
 	return into;
 }
 

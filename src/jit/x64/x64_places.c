@@ -13,6 +13,11 @@ i32 x64_slot(u32 slot)
 	return (i32)(slot * 8) - 128;
 }
 
+X64Mem x64_frame(const Engine *engine, i32 at)
+{
+	return x64_at(X64_RBP, x64_slot(engine->slot_count + X64_FRAME) + at);
+}
+
 void x64_release(X64Code *c, IrRef ref)
 {
 	Value *value;

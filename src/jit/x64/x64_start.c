@@ -2,6 +2,11 @@
  *
  * The common code at the start of the cache, made once: how compiled code is entered and left, what a computed jump does
  * that finds no entry, and the call of ir_eval for the operations that the target does not know.
+ *
+ * Calls of the guest are calls of the host, so that the host predicts where its returns go. The host's stack holds hints, no
+ * more: the return address leads behind the call, where compiled code looks whether the guest's pc (rax) is the one
+ * that belongs there, and goes through the table of jumps if not. So whoever leaves may forget the stack, and does; a
+ * guest that calls deeper than X64_HINTS makes it begin anew (X64_AT_DEEP); and where it is empty, a return comes to `bottom`.
  */
 #include "jit/x64/x64_code.h"
 
@@ -18,82 +23,138 @@ static u32 emit_miss(const Engine *engine, X64Buf *x, u32 number)
 	return at;
 }
 
+static const u8 saved[] = { X64_RBX, X64_RBP, X64_R12, X64_R13, X64_R14, X64_R15 };
+
+/* From the JitFrame (rdi) into the frame of compiled code. */
+static void take(const Engine *engine, X64Buf *x, size_t from, i32 at)
+{
+	x64_load(x, 64, X64_RAX, x64_at(X64_RDI, (i32)from));
+	x64_store(x, 64, x64_frame(engine, at), X64_RAX);
+}
+
+static void emit_enter(Engine *engine, X64Buf *x)
+{
+	u8 *go, *bottom;
+
+	engine->enter = (u32)(x->at - x->start);
+	for (unsigned i = 0; i < 6; i++)
+		x64_push(x, saved[i]);
+	x64_load(x, 64, X64_RBP, x64_at(X64_RDI, (i32)offsetof(JitFrame, slots)));
+	x64_alu_imm(x, X64_SUB, 64, X64_RBP, -128);
+	x64_store(x, 64, x64_frame(engine, X64_AT_FRAME), X64_RDI);
+	take(engine, x, offsetof(JitFrame, attr), X64_AT_ATTR);
+	take(engine, x, offsetof(JitFrame, spaces), X64_AT_SPACES);
+	take(engine, x, offsetof(JitFrame, jumps), X64_AT_JUMPS);
+	x64_load(x, 64, X64_RBX, x64_at(X64_RDI, (i32)offsetof(JitFrame, memory)));
+	x64_load(x, 64, X64_R14, x64_at(X64_RDI, (i32)offsetof(JitFrame, left)));
+	x64_load(x, 64, X64_RDX, x64_at(X64_RDI, (i32)offsetof(JitFrame, code)));
+	/* The host's rounding and flags are put aside; the guest's flags gather in clean ones. */
+	x64_reg_mem(x, 0, false, 0x0FAE, 3, x64_at(X64_RDI, (i32)offsetof(JitFrame, host_mxcsr)), false);
+	x64_store_imm(x, 32, x64_frame(engine, X64_AT_OPERATION), X64_MXCSR);
+	x64_reg_mem(x, 0, false, 0x0FAE, 2, x64_frame(engine, X64_AT_OPERATION), false);
+	x64_store(x, 64, x64_frame(engine, X64_AT_STACK), X64_RSP);
+	x64_lea(x, 64, X64_RAX, x64_at(X64_RSP, -8 * X64_HINTS));
+	x64_store(x, 64, x64_frame(engine, X64_AT_DEEP), X64_RAX);
+	for (u32 i = 0; i < engine->pin_count; i++)
+		x64_load(x, 64, x64_pin_regs[i], x64_at(X64_RBP, x64_slot(engine->pinned[i])));
+	go = x64_call(x);
+	/* A return that finds no call on the stack comes here; the next one will, too. */
+	engine->bottom = (u32)(x->at - x->start);
+	x64_patch(x64_call(x), x->start + engine->lookup);
+	bottom = x64_jmp(x);
+	x64_patch(bottom, x->start + engine->bottom);
+	x64_patch(go, x->at);
+	x64_jmp_reg(x, X64_RDX);
+}
+
+/* eax: what enter gives. */
+static void emit_leave(Engine *engine, X64Buf *x)
+{
+	engine->leave = (u32)(x->at - x->start);
+	for (u32 i = 0; i < engine->pin_count; i++)
+		x64_store(x, 64, x64_at(X64_RBP, x64_slot(engine->pinned[i])), x64_pin_regs[i]);
+	engine->leave_home = (u32)(x->at - x->start);
+	x64_load(x, 64, X64_RCX, x64_frame(engine, X64_AT_FRAME));
+	x64_store(x, 64, x64_at(X64_RCX, (i32)offsetof(JitFrame, left)), X64_R14);
+	x64_reg_mem(x, 0, false, 0x0FAE, 3, x64_at(X64_RCX, (i32)offsetof(JitFrame, mxcsr)), false);
+	x64_reg_mem(x, 0, false, 0x0FAE, 2, x64_at(X64_RCX, (i32)offsetof(JitFrame, host_mxcsr)), false);
+	x64_load(x, 64, X64_RSP, x64_frame(engine, X64_AT_STACK));
+	for (unsigned i = 6; i-- > 0;)
+		x64_pop(x, saved[i]);
+	x64_ret(x);
+}
+
+/* The table of jumps: rax is a pc. Comes out behind a compare with what the table has, and rdx + rcx is where. */
+void x64_emit_lookup(const Engine *engine, X64Buf *x)
+{
+	x64_load(x, 64, X64_RDX, x64_frame(engine, X64_AT_JUMPS));
+	x64_mov(x, 32, X64_RCX, X64_RAX);
+	x64_shift_imm(x, X64_SHR, 32, X64_RCX, 1);
+	x64_alu_imm(x, X64_AND, 32, X64_RCX, JIT_JUMPS - 1);
+	x64_shift_imm(x, X64_SHL, 32, X64_RCX, 4);
+	x64_alu_mem(x, X64_CMP, 64, X64_RAX, x64_at_index(X64_RDX, X64_RCX, 0, 0));
+}
+
+/* rax: the pc that a return goes to, where the stack knew better. */
+static void emit_return(Engine *engine, X64Buf *x)
+{
+	engine->lookup = (u32)(x->at - x->start);
+	x64_emit_lookup(engine, x);
+	x64_patch(x64_jcc(x, X64_NE), x->start + engine->miss);
+	x64_jmp_mem(x, x64_at_index(X64_RDX, X64_RCX, 0, 8));
+}
+
+/* rax, rcx, rdx: a, b, c; OPERATION: which. */
+static void emit_evaluate(Engine *engine, X64Buf *x)
+{
+	static const u8 volatile_pins[] = { X64_RSI, X64_RDI, X64_R8, X64_R9, X64_R10, X64_R11 };
+
+	engine->evaluate = (u32)(x->at - x->start);
+	for (unsigned i = 0; i < 6; i++)
+		x64_push(x, volatile_pins[i]);
+	x64_mov(x, 64, X64_RSI, X64_RAX);
+	x64_mov(x, 64, X64_RDI, X64_RSP); /* calls left it where they would */
+	x64_alu_imm(x, X64_AND, 64, X64_RSP, -16);
+	x64_push(x, X64_RDI);
+	x64_push(x, X64_RDI);
+	x64_load(x, 64, X64_RDI, x64_frame(engine, X64_AT_OPERATION));
+	x64_mov(x, 64, X64_RAX, X64_RDX);
+	x64_mov(x, 64, X64_RDX, X64_RCX);
+	x64_mov(x, 64, X64_RCX, X64_RAX);
+	x64_mov_imm(x, X64_RAX, (u64)(uintptr_t)engine->evaluator);
+	x64_call_reg(x, X64_RAX);
+	x64_pop(x, X64_RSP);
+	for (unsigned i = 6; i-- > 0;)
+		x64_pop(x, volatile_pins[i]);
+	x64_ret(x);
+}
+
+/* r15: the number of an exit with a map. Nothing is at home. */
+static void emit_dump(Engine *engine, X64Buf *x)
+{
+	engine->dump = (u32)(x->at - x->start);
+	x64_store(x, 32, x64_frame(engine, X64_AT_OPERATION), X64_R15);
+	x64_load(x, 64, X64_R15, x64_frame(engine, X64_AT_FRAME));
+	for (u8 i = 0; i < 16; i++) {
+		x64_store(x, 64, x64_at(X64_R15, (i32)offsetof(JitFrame, gpr) + i * 8), i);
+		x64_reg_mem(x, 0x66, false, 0x0FD6, i, x64_at(X64_R15, (i32)offsetof(JitFrame, xmm) + i * 8), false); /* movq */
+	}
+	x64_load(x, 32, X64_RAX, x64_frame(engine, X64_AT_OPERATION));
+	x64_patch(x64_jmp(x), x->start + engine->leave_home);
+}
+
 bool x64_start(Engine *engine)
 {
 	X64Buf x = { engine->rw, engine->rw, engine->rw + 4096, false };
-	static const u8 saved[] = { X64_RBX, X64_RBP, X64_R12, X64_R13, X64_R14, X64_R15 };
-	static const u8 volatile_pins[] = { X64_RSI, X64_RDI, X64_R8, X64_R9, X64_R10, X64_R11 };
-	X64Mem frame = x64_at(X64_RDI, 0);
-	u8 *site, *tail;
 
-	engine->enter = 0;
 	engine->has_fma = __builtin_cpu_supports("fma");
-	for (unsigned i = 0; i < 6; i++)
-		x64_push(&x, saved[i]);
-	x64_alu_imm(&x, X64_SUB, 64, X64_RSP, X64_STACK_BYTES);
-	x64_store(&x, 64, x64_at(X64_RSP, X64_AT_FRAME), X64_RDI);
-#define FIELD(member) (frame.disp = (i32)offsetof(JitFrame, member), frame)
-	x64_load(&x, 64, X64_RAX, FIELD(attr));
-	x64_store(&x, 64, x64_at(X64_RSP, X64_AT_ATTR), X64_RAX);
-	x64_load(&x, 64, X64_RAX, FIELD(spaces));
-	x64_store(&x, 64, x64_at(X64_RSP, X64_AT_SPACES), X64_RAX);
-	x64_load(&x, 64, X64_RAX, FIELD(jumps));
-	x64_store(&x, 64, x64_at(X64_RSP, X64_AT_JUMPS), X64_RAX);
-	x64_load(&x, 64, X64_RBP, FIELD(slots));
-	x64_alu_imm(&x, X64_SUB, 64, X64_RBP, -128);
-	x64_load(&x, 64, X64_RBX, FIELD(memory));
-	x64_load(&x, 64, X64_R14, FIELD(left));
-	x64_load(&x, 64, X64_RAX, FIELD(code));
-	/* The host's rounding and flags are put aside; the guest's flags gather in clean ones. */
-	x64_reg_mem(&x, 0, false, 0x0FAE, 3, FIELD(host_mxcsr), false);
-	x64_store_imm(&x, 32, x64_at(X64_RSP, X64_AT_OPERATION), X64_MXCSR);
-	x64_reg_mem(&x, 0, false, 0x0FAE, 2, x64_at(X64_RSP, X64_AT_OPERATION), false);
-#undef FIELD
-	for (u32 i = 0; i < engine->pin_count; i++)
-		x64_load(&x, 64, x64_pin_regs[i], x64_at(X64_RBP, x64_slot(engine->pinned[i])));
-	x64_jmp_reg(&x, X64_RAX);
-
-	engine->leave = (u32)(x.at - x.start); /* eax: what enter gives */
-	for (u32 i = 0; i < engine->pin_count; i++)
-		x64_store(&x, 64, x64_at(X64_RBP, x64_slot(engine->pinned[i])), x64_pin_regs[i]);
-	tail = x.at;
-	x64_load(&x, 64, X64_RCX, x64_at(X64_RSP, X64_AT_FRAME));
-	x64_store(&x, 64, x64_at(X64_RCX, (i32)offsetof(JitFrame, left)), X64_R14);
-	x64_reg_mem(&x, 0, false, 0x0FAE, 3, x64_at(X64_RCX, (i32)offsetof(JitFrame, mxcsr)), false);
-	x64_reg_mem(&x, 0, false, 0x0FAE, 2, x64_at(X64_RCX, (i32)offsetof(JitFrame, host_mxcsr)), false);
-	x64_alu_imm(&x, X64_ADD, 64, X64_RSP, X64_STACK_BYTES);
-	for (unsigned i = 6; i-- > 0;)
-		x64_pop(&x, saved[i]);
-	x64_ret(&x);
-
+	emit_leave(engine, &x);
 	engine->miss = emit_miss(engine, &x, JIT_MISSED);
 	engine->miss_call = emit_miss(engine, &x, JIT_MISSED_CALL);
-
-	engine->evaluate = (u32)(x.at - x.start); /* rax, rcx, rdx: a, b, c; [rsp + X64_AT_OPERATION]: which */
-	for (unsigned i = 0; i < 6; i++)
-		x64_push(&x, volatile_pins[i]);
-	x64_alu_imm(&x, X64_SUB, 64, X64_RSP, 8);
-	x64_load(&x, 64, X64_RDI, x64_at(X64_RSP, 64 + X64_AT_OPERATION));
-	x64_mov(&x, 64, X64_RSI, X64_RAX);
-	x64_mov(&x, 64, X64_RAX, X64_RDX);
-	x64_mov(&x, 64, X64_RDX, X64_RCX);
-	x64_mov(&x, 64, X64_RCX, X64_RAX);
-	x64_mov_imm(&x, X64_RAX, (u64)(uintptr_t)engine->evaluator);
-	x64_call_reg(&x, X64_RAX);
-	x64_alu_imm(&x, X64_ADD, 64, X64_RSP, 8);
-	for (unsigned i = 6; i-- > 0;)
-		x64_pop(&x, volatile_pins[i]);
-	x64_ret(&x);
-	engine->dump = (u32)(x.at - x.start); /* r15: the number of an exit with a map. Nothing is at home */
-	x64_store(&x, 32, x64_at(X64_RSP, X64_AT_OPERATION), X64_R15);
-	x64_load(&x, 64, X64_R15, x64_at(X64_RSP, X64_AT_FRAME));
-	for (u8 i = 0; i < 16; i++) {
-		x64_store(&x, 64, x64_at(X64_R15, (i32)offsetof(JitFrame, gpr) + i * 8), i);
-		x64_reg_mem(&x, 0x66, false, 0x0FD6, i, x64_at(X64_R15, (i32)offsetof(JitFrame, xmm) + i * 8), false); /* movq */
-	}
-	x64_load(&x, 32, X64_RAX, x64_at(X64_RSP, X64_AT_OPERATION));
-	site = x64_jmp(&x);
-	x64_patch(site, tail);
+	emit_return(engine, &x);
+	emit_enter(engine, &x);
+	emit_evaluate(engine, &x);
+	emit_dump(engine, &x);
 	engine->used = ((u32)(x.at - x.start) + 63u) & ~63u;
 	return !x.full;
 }
