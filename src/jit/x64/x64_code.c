@@ -149,13 +149,14 @@ static void emit_ins(X64Code *c, u32 next)
 			c->next &= ((u64)1 << ir_width(c->func, ins->a)) - 1;
 		c->number = ins->b;
 		c->bail = NULL;
+		c->insn = c->at;
 		jit_life_place(c->engine, (u32)(c->x.at - c->x.start), pc);
 		break;
 	case IR_OP_PARAM: break;
 	case IR_OP_GET: emit_get(c, c->at); break;
 	case IR_OP_PUT: emit_put(c, c->at); break;
 	case IR_OP_LOAD: x64_emit_load(c, c->at); break;
-	case IR_OP_STORE: x64_emit_store(c, ins); break;
+	case IR_OP_STORE: x64_emit_store(c, c->at); break;
 	case IR_OP_FENCE: /* one host thread at a time runs a machine */ break;
 	case IR_OP_JMP: x64_emit_jump(c, ins, next); break;
 	case IR_OP_BR: x64_emit_branch(c, ins, next); break;
@@ -185,8 +186,6 @@ static EngineCount why_cold(const IrIns *ins)
 /* An instruction with an operation that only the cold engine does is left before it begins: at its INSN. */
 static bool is_cold(X64Code *c, u32 insn)
 {
-	bool stored = false;
-
 	c->cold = 0;
 	for (u32 i = insn + 1; !c->cold && i < c->func->ins_count && c->func->ins[i].op != IR_OP_INSN; i++) {
 		const IrIns *ins = &c->func->ins[i];
@@ -194,10 +193,9 @@ static bool is_cold(X64Code *c, u32 insn)
 		c->cold_op = (IrOp)ins->op;
 		if (!x64_supported(c, ins))
 			c->cold = why_cold(ins);
-		else if (stored && (ir_op_info[ins->op].effects & IR_EFFECT_EXIT))
-			c->cold = ENGINE_BAIL_AGAIN; /* the store must not be done twice */
-		stored |= ins->op == IR_OP_STORE;
 	}
+	if (!c->cold && !x64_plan_undo(c, insn))
+		c->cold = ENGINE_BAIL_AGAIN; /* a store must not be done twice */
 	if (!c->cold && c->block->dirty && c->number == c->block->insns - 1) {
 		c->cold_op = IR_OP_PUT;
 		c->cold = ENGINE_BAIL_CONTEXT;

@@ -20,6 +20,7 @@
 
 enum {
 	X64_TEMPS = 2, X64_SPILLS = 64,
+	X64_UNDOS = 16,        /* stores of an instruction that may be taken back */
 	/* The frame of compiled code, behind the slots (x64_frame). OPERATION: for whatever an operation needs. */
 	X64_AT_OPERATION = 0, X64_AT_JUMPS = 8, X64_AT_ATTR = 16, X64_AT_FRAME = 24, X64_AT_SPACES = 32,
 	X64_AT_STACK = 40,     /* rsp when nothing is on it but what enter put there */
@@ -43,6 +44,7 @@ typedef struct Value {
 	u32 uses, last;  /* last: position of the last use */
 	u32 claim;       /* position of the PUT whose register it is computed into, or 0 */
 	u32 into;        /* LOAD: the SX that it does, too; or 0 */
+	u32 undo;        /* operation that may leave the instruction: bits of the stores before it */
 	u32 flags;       /* float operation: the operation for its flags, which the host keeps (x64_float.c); or 0 */
 } Value;
 
@@ -51,6 +53,18 @@ typedef struct Stub {
 	u8 *site;
 	JitExit *exit;
 } Stub;
+
+/* A store that may be taken back (x64_undo.c): number `bit` of those of the instruction at `insn`. */
+typedef struct Undo {
+	u32 store, insn, bit;
+	bool needed;
+} Undo;
+
+/* A way out that takes stores of its instruction back: bits of them. */
+typedef struct UndoExit {
+	const JitExit *exit;
+	u32 stores, insn;
+} UndoExit;
 
 /* An access that the host may refuse. */
 typedef struct Risk {
@@ -84,7 +98,14 @@ typedef struct X64Code {
 	u32 at;              /* position */
 	u64 pc, next;        /* of the instruction, and behind it */
 	u32 number;          /* how many of the block are before it */
+	u32 insn;            /* position of its INSN */
 	JitExit *bail;       /* its way out, once made */
+	u32 bail_undo;       /* bits of the stores that it takes back */
+	u32 *stored;         /* per IR block: the stores of the instruction that were done when it begins (x64_undo.c) */
+	Undo *undos;
+	u32 undo_count, undo_cap;
+	UndoExit *undo_exits;
+	u32 undo_exit_count, undo_exit_cap;
 	EngineCount cold;    /* not 0: it is the cold engine's, for this reason */
 	IrOp cold_op;        /* because of this operation */
 	bool temp_used[X64_TEMPS];
@@ -138,9 +159,17 @@ void x64_link(Engine *engine, JitExit *exit, const JitBlock *target); /* the Jit
 bool x64_access_supported(const X64Code *c, const IrIns *ins); /* LOAD, STORE */
 bool x64_load_signs(const X64Code *c, const IrIns *ins); /* could it extend the sign, too? */
 void x64_emit_load(X64Code *c, u32 at);
-void x64_emit_store(X64Code *c, const IrIns *ins);
+void x64_emit_store(X64Code *c, u32 at);
+void x64_take_back(X64Code *c, const Undo *undo);
 void x64_emit_crossings(X64Code *c); /* what was put aside, behind the code of the block */
 void x64_list_faults(X64Code *c);    /* when the stubs are there */
+
+/* x64_undo.c */
+bool x64_plan_undo(X64Code *c, u32 insn); /* at INSN; false: the instruction can't be done that way */
+const Undo *x64_undo_of(const X64Code *c, u32 store); /* NULL: it need not be taken back */
+i32 x64_undo_place(const X64Code *c, const Undo *undo, bool old); /* where the cell's index, and its old content, are kept */
+void x64_note_undo(X64Code *c, const JitExit *exit, u32 stores);
+void x64_emit_undo(X64Code *c, const JitExit *exit); /* at the start of its stub: rax, rcx, rdx change */
 
 /* x64_control.c. next: the IR block that follows. */
 void x64_fix(X64Code *c, u8 *site, u32 block); /* the jump leads to an IR block */

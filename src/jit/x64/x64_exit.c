@@ -20,13 +20,17 @@ JitExit *x64_bail(X64Code *c)
 	IrOp op = c->cold ? c->cold_op : (IrOp)c->func->ins[c->at].op;
 	EngineCount why = c->cold ? c->cold : op == IR_OP_RAISE || op == IR_OP_ILLEGAL ? ENGINE_BAIL_RAISE : ENGINE_BAIL_CROSSING;
 
-	if (c->bail && c->bail->why == why)
+	u32 undo = c->cold ? 0 : c->values[c->at].undo;
+
+	if (c->bail && c->bail->why == why && c->bail_undo == undo)
 		return c->bail;
+	c->bail_undo = undo;
 	c->bail = jit_exit_create(c->engine, c->block, JIT_EXIT_BAIL, c->pc, c->block->insns - c->number);
 	if (c->bail) {
 		c->bail->why = (u8)why;
 		c->bail->op = (u8)op;
 	}
+	x64_note_undo(c, c->bail, undo);
 	return c->bail;
 }
 
@@ -46,6 +50,7 @@ void x64_emit_stubs(X64Code *c)
 			u8 *site;
 
 			exit->stub = (u32)(x->at - c->engine->rw);
+			x64_emit_undo(c, exit);
 			x64_byte(x, 0xB8); /* mov eax, number */
 			x64_imm32(x, (i32)exit->number);
 			site = x64_jmp(x);

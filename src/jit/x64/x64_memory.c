@@ -143,10 +143,26 @@ static void load_cells(X64Code *c, u32 at)
 	x64_settle(c, result, to);
 }
 
-static void store_cells(X64Code *c, const IrIns *ins)
+/* What the cell holds, and where it is, for the time that the store may have to be taken back. */
+static void save_cells(X64Code *c, const X64Cells *access, const Undo *undo, u8 index)
 {
+	X64Buf *x = &c->x;
+
+	x64_store(x, 64, x64_at(X64_RBP, x64_undo_place(c, undo, false)), index);
+	x64_cells_load(x, access, spaces_in(c, X64_RCX), index, X64_RCX, X64_RDX, false);
+	x64_store(x, 64, x64_at(X64_RBP, x64_undo_place(c, undo, true)), X64_RDX);
+}
+
+static void store_cells(X64Code *c, u32 at)
+{
+	const IrIns *ins = &c->func->ins[at];
 	X64Cells access = describe(c, ins);
-	u8 index = check_cells(c, ins, &access), value = x64_in(c, ins->b, X64_RDX);
+	const Undo *undo = x64_undo_of(c, at);
+	u8 index = check_cells(c, ins, &access), value;
+
+	if (undo)
+		save_cells(c, &access, undo, index);
+	value = x64_in(c, ins->b, X64_RDX);
 
 	if (x64_cells_swaps(&access)) {
 		x64_mov(&c->x, 64, X64_RDX, value);
@@ -220,17 +236,42 @@ void x64_emit_load(X64Code *c, u32 at)
 		x64_settle(c, into ? into : at, to);
 }
 
-void x64_emit_store(X64Code *c, const IrIns *ins)
+void x64_take_back(X64Code *c, const Undo *undo)
 {
+	const IrIns *ins = &c->func->ins[undo->store];
+	X64Buf *x = &c->x;
+	X64Cells access;
+
+	x64_load(x, 64, X64_RAX, x64_at(X64_RBP, x64_undo_place(c, undo, false)));
+	x64_load(x, 64, X64_RDX, x64_at(X64_RBP, x64_undo_place(c, undo, true)));
+	if (is_paged(c, ins)) {
+		x64_store(x, ir_width(c->func, ins->b), x64_at_index(X64_RBX, X64_RAX, 0, 0), X64_RDX);
+		return;
+	}
+	access = describe(c, ins);
+	x64_cells_store(x, &access, spaces_in(c, X64_RCX), X64_RAX, X64_RCX, X64_RDX);
+}
+
+void x64_emit_store(X64Code *c, u32 at)
+{
+	const IrIns *ins = &c->func->ins[at];
 	unsigned width = ir_width(c->func, ins->b);
+	const Undo *undo;
 	X64Mem cell;
 	u8 value;
 
 	if (!is_paged(c, ins)) {
-		store_cells(c, ins);
+		store_cells(c, at);
 		return;
 	}
 	cell = checked(c, ins->a, width / 8, ATTR_PAGED_STORE, ATTR_WRITE);
+	undo = x64_undo_of(c, at);
+	if (undo) {
+		x64_store(&c->x, 64, x64_at(X64_RBP, x64_undo_place(c, undo, false)), cell.index);
+		risk(c);
+		x64_load_zx(&c->x, width, X64_RDX, cell);
+		x64_store(&c->x, 64, x64_at(X64_RBP, x64_undo_place(c, undo, true)), X64_RDX);
+	}
 	value = x64_in(c, ins->b, X64_RCX);
 	risk(c);
 	x64_store(&c->x, width, cell, value);
