@@ -53,7 +53,7 @@ void jit_life_made(Engine *engine, const JitBlock *block, u32 size, JitTier tier
 	EnginePiece piece;
 
 	counts[0]++;
-	counts[1] += block->insns;
+	counts[1] += tier == JIT_TIER_REGION ? block->region->guest_insns : block->insns;
 	counts[2] += size;
 	counts[3] += ns;
 	if (!jit_is_watched(engine))

@@ -48,6 +48,7 @@ enum {
 	JIT_ROOM_EXITS = 1 << 14,    /* more than a block or region has */
 	JIT_DATA_BYTES = JIT_COUNTERS * 4,
 	JIT_SPILLS = 2,              /* regions spill behind the slots: slots[slot_count + JIT_SPILLS + n] */
+	JIT_REGION_EXITS = 8192,     /* and for its ways out */
 	JIT_REGION_BYTES = 1 << 20,  /* room for one region's code */
 };
 

@@ -406,7 +406,8 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 		}
 		if (exit->kind == JIT_EXIT_HOT) {
 			jit_count(engine, ENGINE_HOTS);
-			jit_cache_uncount(engine, exit->owner); /* there is nothing better to be had for it */
+			if (!jit_promote(engine, vcpu, exit->owner))
+				jit_cache_uncount(engine, exit->owner); /* there is nothing better to be had for it */
 			continue;
 		}
 		if (run->faulted)
