@@ -25,6 +25,21 @@
  * register that the snapshot names. A tied code never leaves.
  *
  * Snapshots take values wherever they are: they make values live, but ask for no register.
+ *
+ * In time, a code is
+ *     moves | uses are read, temps and clobbers are written, a way out is taken | the result is written
+ * so the result may come to the register of a value that this code's snapshot wants, or of an early use, for the last
+ * time: nothing may be written to it while the way out can still be taken.
+ *
+ * What selection gives:
+ *  1. Every block that can be reached has at least one code: its END (JUMP, too, with no uses). Nothing has a result there.
+ *  2. uses[0] of a tied code is WANT_REG or FIXED. Fixed registers are `allowed` ones; no two values in one at one code;
+ *     a late use is not fixed in a clobbered register. Operands, temps and clobbers together leave registers enough.
+ *  3. A HOME whose slot is pinned is the result of a code at the start of every entry block it is used behind; one node per
+ *     slot. Where it may be moved, way outs must know it: selection adds pinned slots that are at home to the
+ *     snapshots (as HOME of the slot).
+ *  4. A HOME in memory needs no code: like a constant it is made where it is needed.
+ *  5. ssa_order was run. The allocator replaces refs of COPYs in uses and snapshots by what they stand for.
  */
 #ifndef JIT_SSA_ALLOC_H
 #define JIT_SSA_ALLOC_H
@@ -67,6 +82,8 @@ typedef struct SsaCode {
 	u8 temps[SSA_CLASSES]; /* scratch registers wanted, distinct from uses and result */
 	bool result;     /* it defines node's value */
 	bool tied;       /* the result is in the register of uses[0] (which is copied before if it lives on) */
+	bool commutes;   /* tied; the allocator may swap the refs of uses[0] and uses[1] (both of one class) */
+	bool may_untie;  /* tied, but there is a form with three registers (lea): if uses[0] lives on, the allocator clears `tied` */
 	u8 result_cls;
 	u8 result_reg;   /* 0xFF: any; else fixed */
 	u32 clobbers[SSA_CLASSES]; /* registers destroyed (bit mask), after uses are read, before the result is written */
@@ -83,8 +100,13 @@ typedef struct SsaMove {
 	u8 width;        /* of the value: 32 or 64 is to be moved */
 } SsaMove;
 
-/* Moves of the edge into block b from its predecessor p: at the end of p when p has one successor, else at the start of b
- * (no critical edges). Already in an order in which they can be done one by one; `temp` registers are used for cycles. */
+/* Orders and scratch registers: a move from memory or a constant to memory, or from a constant to an XMM register, goes over
+ * scratch[SSA_GPR], which is free then. Moves between the classes are bit by bit. No move may change the host's flags
+ * if selection counts on them across codes.
+ *
+ * Moves of the edge into block b from its predecessor p: at the end of p when p has one successor, else at the start of b
+ * (no critical edges). Already in an order in which they can be done one by one; scratch registers are used for cycles.
+ * Only edges that have moves are listed. */
 typedef struct SsaEdge {
 	u32 from, to;
 	u32 move_first, move_count;

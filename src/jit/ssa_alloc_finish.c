@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * After the walk: moves on edges, stores into spill slots, numbers of spill slots.
+ *
+ * Stores. Where the memory of a value was read is known by its events. One store is enough, behind the definition. It
+ * stands in an inner loop perhaps, and the reads outside: then at the start of a block that dominates all reads, lies
+ * in fewer loops, and has the value in a register.
+ *
+ * Slots. The time of a value in memory is an interval of the order of blocks: from its definition to its last read; if there is
+ * a jump back in between to behind the definition, until that jump. (A jump back to before the definition passes the
+ * definition before any read.) Values whose intervals do not meet share a slot.
+ */
+#include "jit/ssa_alloc_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Transfer {
+	SsaPlace from, to; /* SPILL: id, later the slot */
+	u8 width;
+} Transfer;
+
+typedef struct Store {
+	u32 next;  /* index + 1 */
+	u32 id;
+	u8 reg;
+} Store;
+
+typedef struct Slot {
+	u32 id, first, last;
+} Slot;
+
+typedef struct Finish {
+	Ra *ra;
+	Transfer *transfers;
+	u32 transfer_count, transfer_cap;
+	SsaEdge *edges;     /* of transfers */
+	u32 edge_count;
+	Store *stores;
+	u32 store_count, store_cap;
+	u32 *store_at;      /* per code: index + 1 of the first store before it */
+	u32 *base;          /* per position: number of codes before */
+	SsaMove *moves;
+	u32 move_count, move_cap;
+} Finish;
+
+static bool room(Finish *f, void **items, u32 *cap, u32 used, size_t size)
+{
+	if (used >= *cap && !arena_grow(f->ra->arena, items, cap, used, size))
+		f->ra->failed = true;
+	return !f->ra->failed;
+}
+
+/* ---- Edges ---- */
+
+static SsaPlace place_at_end(Ra *ra, const RaBlock *pred, u32 id, unsigned cls)
+{
+	unsigned found = RA_NO_REG;
+
+	for (unsigned reg = 0; reg < RA_REGS; reg++)
+		if (pred->end[reg] == id && (found == RA_NO_REG || reg >> 4 == cls))
+			found = reg;
+	return found == RA_NO_REG ? ra_memory_of(ra, id) : ra_place(found);
+}
+
+static void transfer(Finish *f, SsaPlace from, SsaPlace to, u8 width)
+{
+	if (room(f, (void **)&f->transfers, &f->transfer_cap, f->transfer_count, sizeof(Transfer)))
+		f->transfers[f->transfer_count++] = (Transfer){.from = from, .to = to, .width = width};
+}
+
+static void edge(Finish *f, u32 b, u32 k)
+{
+	Ra *ra = f->ra;
+	const SsaBlock *block = &ra->func->blocks[b];
+	const RaBlock *here = &ra->blocks[block->order], *pred = &ra->blocks[ra->func->blocks[block->preds[k]].order];
+	SsaEdge *out = &f->edges[f->edge_count];
+
+	*out = (SsaEdge){.from = block->preds[k], .to = b, .move_first = f->transfer_count};
+	ra->at = ra->func->blocks[block->preds[k]].order;
+	ra->position = ra->alloc->block_codes[block->preds[k]];
+	ra->visit++;
+	for (unsigned reg = 0; reg < RA_REGS; reg++) {
+		u32 id = here->start[reg], from = id;
+		const RaValue *value = &ra->values[id];
+
+		if (!id)
+			continue;
+		if (value->kind == RA_PHI && value->block == b)
+			from = ra->id[ssa_value(ra->func, ra->func->pool[ra->func->nodes[value->ref].a + k])];
+		if (pred->end[reg] != from)
+			transfer(f, place_at_end(ra, pred, from, reg >> 4), ra_place(reg), value->width);
+	}
+	for (SsaRef phi = block->first; phi && ra->func->nodes[phi].op == SSA_PHI; phi = ra->func->nodes[phi].next) {
+		u32 id = ra->id[phi], from;
+
+		if (!ra->wanted[phi] || !(ra->values[id].in_memory))
+			continue;
+		from = ra->id[ssa_value(ra->func, ra->func->pool[ra->func->nodes[phi].a + k])];
+		if (from != id || place_at_end(ra, pred, from, ra->values[id].cls).kind != SSA_PLACE_SPILL)
+			transfer(f, place_at_end(ra, pred, from, ra->values[id].cls),
+				 (SsaPlace){.kind = SSA_PLACE_SPILL, .number = id}, ra->values[id].width);
+	}
+	out->move_count = f->transfer_count - out->move_first;
+	if (out->move_count)
+		f->edge_count++;
+}
+
+static void find_edges(Finish *f)
+{
+	Ra *ra = f->ra;
+	u32 edges = 0;
+
+	for (u32 p = 0; p < ra->func->rpo_count; p++) {
+		const SsaBlock *block = ra_block_at(ra, p);
+
+		edges += block->pred_count;
+		for (SsaRef phi = block->first; phi && ra->func->nodes[phi].op == SSA_PHI; phi = ra->func->nodes[phi].next) {
+			u32 id = ra->id[phi];
+			bool in_register = false;
+
+			for (unsigned reg = 0; reg < RA_REGS; reg++)
+				in_register |= id && ra->blocks[p].start[reg] == id;
+			if (!ra->wanted[phi] || in_register)
+				continue;
+			ra->values[id].in_memory = true;
+			ra->at = p;
+			ra->position = 0;
+			ra->visit++;
+			ra_memory_of(ra, id);
+		}
+	}
+	f->edges = ARENA_ARRAY(ra->arena, SsaEdge, edges + 1);
+	if (!f->edges) {
+		ra->failed = true;
+		return;
+	}
+	for (u32 p = 0; p < ra->func->rpo_count && !ra->failed; p++)
+		for (u32 k = 0; k < ra_block_at(ra, p)->pred_count; k++)
+			edge(f, ra->func->rpo[p], k);
+}
+
+/* ---- Stores ---- */
+
+static void store_before(Finish *f, u32 code, u32 id, unsigned reg)
+{
+	if (!room(f, (void **)&f->stores, &f->store_cap, f->store_count, sizeof(Store)))
+		return;
+	f->stores[f->store_count++] = (Store){.next = f->store_at[code], .id = id, .reg = (u8)reg};
+	f->store_at[code] = f->store_count;
+}
+
+static u32 above(const SsaFunc *func, u32 b)
+{
+	return func->blocks[b].entry ? SSA_NO_BLOCK : func->blocks[b].idom;
+}
+
+static u32 common(const SsaFunc *func, u32 x, u32 y)
+{
+	while (x != y) {
+		if (x == SSA_NO_BLOCK || y == SSA_NO_BLOCK)
+			return SSA_NO_BLOCK;
+		if (func->blocks[x].order > func->blocks[y].order)
+			x = above(func, x);
+		else
+			y = above(func, y);
+	}
+	return x;
+}
+
+static u32 heat_of(const SsaBlock *block)
+{
+	return block->cold ? 0 : 1 + block->depth;
+}
+
+static unsigned starts_in(const Ra *ra, u32 b, u32 id)
+{
+	const RaBlock *block = &ra->blocks[ra->func->blocks[b].order];
+
+	for (unsigned reg = 0; reg < RA_REGS; reg++)
+		if (block->start[reg] == id)
+			return reg;
+	return RA_NO_REG;
+}
+
+static void store_behind_all(Finish *f, u32 id)
+{
+	Ra *ra = f->ra;
+	SsaRef ref = ra->values[id].ref;
+
+	for (u32 d = 0; d < ra->def_count; d++) {
+		u32 b;
+
+		if (ra->defs[d].ref != ref)
+			continue;
+		b = ra->func->rpo[ra->defs[d].position];
+		for (u32 i = 0; i < ra->alloc->block_codes[b]; i++) {
+			u32 c = ra->alloc->block_first[b] + i;
+
+			if (ra->alloc->codes[c].result && ra->alloc->codes[c].node == ref)
+				store_before(f, c + 1, id, 16u * ra->alloc->codes[c].at.cls + ra->alloc->codes[c].at.number);
+		}
+	}
+}
+
+/* reads: a block that dominates all reads of the memory, or SSA_NO_BLOCK. */
+static void place_store(Finish *f, u32 id, u32 reads)
+{
+	Ra *ra = f->ra;
+	const RaValue *value = &ra->values[id];
+	u32 best = SSA_NO_BLOCK, heat = heat_of(&ra->func->blocks[value->block]);
+
+	if (value->in_memory)
+		return;
+	if (value->many) {
+		store_behind_all(f, id);
+		return;
+	}
+	for (u32 b = reads; b != value->block && b != SSA_NO_BLOCK; b = above(ra->func, b))
+		if (heat_of(&ra->func->blocks[b]) < heat && starts_in(ra, b, id) != RA_NO_REG) {
+			best = b;
+			heat = heat_of(&ra->func->blocks[b]);
+		}
+	if (best != SSA_NO_BLOCK)
+		store_before(f, ra->alloc->block_first[best], id, starts_in(ra, best, id));
+	else if (value->kind == RA_PHI)
+		store_before(f, ra->alloc->block_first[value->block], id, starts_in(ra, value->block, id));
+	else if (value->code != RA_NO_CODE)
+		store_before(f, value->code + 1, id,
+			     16u * ra->alloc->codes[value->code].at.cls + ra->alloc->codes[value->code].at.number);
+	else
+		ra->failed = true; /* used, but not defined */
+}
+
+static int by_first(const void *a, const void *b)
+{
+	const Slot *x = a, *y = b;
+
+	if (x->first != y->first)
+		return x->first < y->first ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* Stores and slots of all values that have events. */
+static void find_stores(Finish *f)
+{
+	Ra *ra = f->ra;
+	u32 *slot_of = ARENA_ARRAY(ra->arena, u32, ra->value_count), *reads = ARENA_ARRAY(ra->arena, u32, ra->value_count);
+	Slot *slots = ARENA_ARRAY(ra->arena, Slot, ra->event_count + 1);
+	u32 count = 0, used = 0, *ends = ARENA_ARRAY(ra->arena, u32, SSA_SPILLS_MOST);
+
+	if (!slot_of || !reads || !slots || !ends) {
+		ra->failed = true;
+		return;
+	}
+	for (u32 e = 0; e < ra->event_count; e++) {
+		const RaEvent *event = &ra->events[e];
+		const RaValue *value = &ra->values[event->id];
+		u32 b = ra->func->rpo[event->at], last = f->base[event->at] + event->last + 1;
+		Slot *slot;
+
+		if (!slot_of[event->id]) {
+			u32 at = ra->func->blocks[value->block].order;
+
+			slots[count++] = (Slot){
+				.id = event->id,
+				.first = value->many ? 0 : value->kind == RA_PHI || value->code == RA_NO_CODE ? f->base[at] :
+					 f->base[at] + value->code - ra->alloc->block_first[value->block] + 1,
+			};
+			slot_of[event->id] = count;
+			reads[event->id] = b;
+		}
+		slot = &slots[slot_of[event->id] - 1];
+		slot->last = last > slot->last ? last : slot->last;
+		reads[event->id] = common(ra->func, reads[event->id], b);
+	}
+	for (u32 s = 0; s < count; s++) {
+		Slot *slot = &slots[s];
+		const RaValue *value = &ra->values[slot->id];
+		u32 p = value->many ? 0 : ra->func->blocks[value->block].order + 1;
+
+		for (; p < ra->func->rpo_count && f->base[p] <= slot->last; p++)
+			if (ra->blocks[p].far > p || ra->blocks[p].loops)
+				if (f->base[ra->blocks[p].far + 1] - 1 > slot->last)
+					slot->last = f->base[ra->blocks[p].far + 1] - 1;
+		place_store(f, slot->id, reads[slot->id]);
+	}
+	qsort(slots, count, sizeof(Slot), by_first);
+	for (u32 s = 0; s < count; s++) {
+		u32 n = 0;
+
+		while (n < used && ends[n] >= slots[s].first)
+			n++;
+		if (n == SSA_SPILLS_MOST) {
+			ra->failed = true;
+			return;
+		}
+		used = n == used ? used + 1 : used;
+		ends[n] = slots[s].last;
+		ra->values[slots[s].id].slot = n;
+	}
+	ra->alloc->spills = used;
+}
+
+/* ---- What the emitter reads ---- */
+
+static void final_place(const Ra *ra, SsaPlace *place)
+{
+	if (place->kind == SSA_PLACE_SPILL)
+		place->number = ra->values[place->number].slot;
+}
+
+static void push(Finish *f, SsaPlace from, SsaPlace to, u8 width)
+{
+	if (room(f, (void **)&f->moves, &f->move_cap, f->move_count, sizeof(SsaMove)))
+		f->moves[f->move_count++] = (SsaMove){.from = from, .to = to, .width = width};
+}
+
+static void final_codes(Finish *f)
+{
+	Ra *ra = f->ra;
+
+	for (u32 c = 0; c < ra->alloc->code_count; c++) {
+		SsaCode *code = &ra->alloc->codes[c];
+		u32 first = f->move_count;
+
+		for (u32 s = f->store_at[c]; s; s = f->stores[s - 1].next) {
+			const RaValue *value = &ra->values[f->stores[s - 1].id];
+
+			push(f, ra_place(f->stores[s - 1].reg), (SsaPlace){.kind = SSA_PLACE_SPILL, .number = value->slot}, value->width);
+		}
+		for (u32 m = 0; m < code->move_count; m++) {
+			SsaMove move = ra->moves[code->move_first + m];
+
+			final_place(ra, &move.from);
+			push(f, move.from, move.to, move.width);
+		}
+		code->move_first = first;
+		code->move_count = f->move_count - first;
+		for (unsigned u = 0; u < code->use_count; u++)
+			final_place(ra, &code->uses[u].place);
+	}
+	for (u32 s = 0; s < ra->alloc->snap_place_count; s++)
+		final_place(ra, &ra->alloc->snap_places[s]);
+}
+
+/* Places of a parallel move as numbers: registers, then slots. */
+static u32 index_of(SsaPlace place)
+{
+	return place.kind == SSA_PLACE_REG ? 16u * place.cls + place.number : RA_REGS + place.number;
+}
+
+static bool is_made(SsaPlace place)
+{
+	return place.kind == SSA_PLACE_CONST || place.kind == SSA_PLACE_HOME;
+}
+
+static bool same(SsaPlace a, SsaPlace b)
+{
+	return a.kind == b.kind && a.number == b.number && (a.kind != SSA_PLACE_REG || a.cls == b.cls);
+}
+
+/* The transfers of an edge happen all at once: in an order in which nobody's source is overwritten before it is read. */
+static void in_order(Finish *f, SsaEdge *out)
+{
+	Ra *ra = f->ra;
+	Transfer *list = f->transfers + out->move_first;
+	u32 count = out->move_count, left = 0, reading[RA_REGS + SSA_SPILLS_MOST] = {0};
+
+	out->move_first = f->move_count;
+	for (u32 t = 0; t < count; t++) {
+		final_place(ra, &list[t].from);
+		final_place(ra, &list[t].to);
+		if (same(list[t].from, list[t].to))
+			list[t].from.kind = SSA_PLACE_NONE;
+		else if (!is_made(list[t].from))
+			reading[index_of(list[t].from)]++, left++;
+	}
+	while (left && !ra->failed) {
+		Transfer *cycle = NULL;
+		bool any = false;
+
+		for (u32 t = 0; t < count; t++) {
+			if (list[t].from.kind == SSA_PLACE_NONE || is_made(list[t].from))
+				continue;
+			if (reading[index_of(list[t].to)]) {
+				cycle = &list[t];
+				continue;
+			}
+			push(f, list[t].from, list[t].to, list[t].width);
+			reading[index_of(list[t].from)]--;
+			list[t].from.kind = SSA_PLACE_NONE;
+			left--;
+			any = true;
+		}
+		if (!any && cycle) {
+			/* Memory on the cycle needs the general scratch register for itself. */
+			unsigned cls = cycle->to.kind == SSA_PLACE_REG ? cycle->to.cls : SSA_XMM;
+			SsaPlace scratch;
+
+			for (u32 t = 0; t < count; t++)
+				if (list[t].from.kind == SSA_PLACE_SPILL)
+					cls = SSA_XMM;
+			scratch = (SsaPlace){.kind = SSA_PLACE_REG, .cls = (u8)cls, .number = ra->alloc->scratch[cls]};
+			push(f, cycle->to, scratch, 64);
+			for (u32 t = 0; t < count; t++)
+				if (list[t].from.kind != SSA_PLACE_NONE && same(list[t].from, cycle->to)) {
+					list[t].from = scratch;
+					reading[index_of(scratch)]++;
+				}
+			reading[index_of(cycle->to)] = 0;
+		}
+	}
+	for (u32 t = 0; t < count; t++)
+		if (is_made(list[t].from))
+			push(f, list[t].from, list[t].to, list[t].width);
+	out->move_count = f->move_count - out->move_first;
+}
+
+void ra_finish(Ra *ra)
+{
+	Finish f = {.ra = ra};
+	u32 base = 0;
+
+	f.store_at = ARENA_ARRAY(ra->arena, u32, ra->alloc->code_count + 1);
+	f.base = ARENA_ARRAY(ra->arena, u32, ra->func->rpo_count + 1);
+	if (!f.store_at || !f.base) {
+		ra->failed = true;
+		return;
+	}
+	for (u32 p = 0; p <= ra->func->rpo_count; p++) {
+		f.base[p] = base;
+		if (p < ra->func->rpo_count)
+			base += ra->alloc->block_codes[ra->func->rpo[p]] + 3;
+	}
+	find_edges(&f);
+	if (!ra->failed)
+		find_stores(&f);
+	if (ra->failed)
+		return;
+	final_codes(&f);
+	for (u32 e = 0; e < f.edge_count && !ra->failed; e++)
+		in_order(&f, &f.edges[e]);
+	ra->alloc->moves = f.moves;
+	ra->alloc->move_count = f.move_count;
+	ra->alloc->edges = f.edges;
+	ra->alloc->edge_count = f.edge_count;
+}

@@ -1,0 +1,541 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the allocator knows before it starts: which values there are, and where they are wanted next.
+ *
+ * A *row* per block has, for each value that lives across blocks, the distance in codes from the start of the block to the
+ * next use in a register, or that only snapshots want it, or that it is dead. Rows are solved backward over the
+ * graph; distances are minima over paths. Within a block ra_annotate turns the rows of the successors into exact
+ * numbers per use, just before the block is walked. Values that live in one block only are in no row.
+ *
+ * Constants and HOMEs that need no definition live upward until the entries: so in a loop that uses them they are live all
+ * around, and the start of the loop may decide to keep them in registers.
+ */
+#include "jit/ssa_alloc_private.h"
+
+#include <string.h>
+
+/* ---- Which values are wanted, and by whom ---- */
+
+static void want(Ra *ra, SsaRef ref, unsigned by)
+{
+	ra->wanted[ref] |= by;
+}
+
+/* COPYs are looked through once and for all. */
+static void find_wanted(Ra *ra)
+{
+	SsaFunc *func = ra->func;
+	bool changed = true;
+
+	for (u32 c = 0; c < ra->alloc->code_count; c++) {
+		SsaCode *code = &ra->alloc->codes[c];
+
+		for (unsigned u = 0; u < code->use_count; u++) {
+			code->uses[u].ref = ssa_value(func, code->uses[u].ref);
+			want(ra, code->uses[u].ref, RA_BY_CODE);
+		}
+		if (code->snap != ~(u32)0) {
+			const SsaSnap *snap = &func->snaps[code->snap];
+
+			for (u32 i = 0; i < snap->count; i++) {
+				SsaSnapEntry *entry = &func->entries[snap->first + i];
+
+				entry->ref = ssa_value(func, entry->ref);
+				want(ra, entry->ref, RA_BY_SNAP);
+			}
+		}
+	}
+	while (changed) {
+		changed = false;
+		for (u32 p = func->rpo_count; p-- > 0;) {
+			const SsaBlock *block = ra_block_at(ra, p);
+
+			for (SsaRef phi = block->first; phi && func->nodes[phi].op == SSA_PHI; phi = func->nodes[phi].next) {
+				unsigned by = ra->wanted[phi];
+
+				if (!by)
+					continue;
+				for (u32 k = 0; k < block->pred_count; k++) {
+					SsaRef arg = ssa_value(func, func->pool[func->nodes[phi].a + k]);
+
+					if ((ra->wanted[arg] & by) != by) {
+						ra->wanted[arg] |= by;
+						if (func->nodes[arg].op == SSA_PHI)
+							changed = true;
+					}
+				}
+			}
+		}
+	}
+}
+
+/* ---- Which live across blocks ---- */
+
+typedef struct Scan {
+	Ra *ra;
+	u32 *defined, *seen; /* per node: position + 1 */
+	u32 *gen;            /* per node */
+	u32 *global;         /* refs, in the order of ids */
+	u32 global_count, global_cap;
+	u32 position;
+} Scan;
+
+static void occurs(Scan *scan, SsaRef ref, u32 distance)
+{
+	Ra *ra = scan->ra;
+	const SsaNode *node = &ra->func->nodes[ref];
+
+	if (distance > ROW_LOOP - 1 && distance != ROW_IDLE)
+		distance = ROW_LOOP - 1;
+	if (node->op == SSA_CONST && (distance == ROW_IDLE || !ra_block_at(ra, scan->position)->depth))
+		return;
+	if (scan->defined[ref] == scan->position + 1)
+		return;
+	if (scan->seen[ref] == scan->position + 1) {
+		if (ra->gens[scan->gen[ref]].distance > distance)
+			ra->gens[scan->gen[ref]].distance = (u16)distance;
+		return;
+	}
+	scan->seen[ref] = scan->position + 1;
+	if (ra->gen_count >= ra->gen_cap &&
+	    !arena_grow(ra->arena, (void **)&ra->gens, &ra->gen_cap, ra->gen_count, sizeof(RaGen))) {
+		ra->failed = true;
+		return;
+	}
+	scan->gen[ref] = ra->gen_count;
+	ra->gens[ra->gen_count++] = (RaGen){.ref = ref, .distance = (u16)distance};
+	if (ra->id[ref])
+		return;
+	if (scan->global_count >= scan->global_cap &&
+	    !arena_grow(ra->arena, (void **)&scan->global, &scan->global_cap, scan->global_count, sizeof(u32))) {
+		ra->failed = true;
+		return;
+	}
+	scan->global[scan->global_count++] = ref;
+	ra->id[ref] = scan->global_count;
+}
+
+static void defines(Scan *scan, SsaRef ref)
+{
+	Ra *ra = scan->ra;
+
+	scan->defined[ref] = scan->position + 1;
+	if (ra->def_count >= ra->def_cap &&
+	    !arena_grow(ra->arena, (void **)&ra->defs, &ra->def_cap, ra->def_count, sizeof(RaDef))) {
+		ra->failed = true;
+		return;
+	}
+	ra->defs[ra->def_count++] = (RaDef){.ref = ref, .position = scan->position};
+}
+
+static void scan_block(Scan *scan)
+{
+	Ra *ra = scan->ra;
+	SsaFunc *func = ra->func;
+	u32 b = func->rpo[scan->position], first = ra->alloc->block_first[b], count = ra->alloc->block_codes[b];
+	const SsaBlock *block = &func->blocks[b];
+	RaBlock *out = &ra->blocks[scan->position];
+
+	out->gen_first = ra->gen_count;
+	for (SsaRef phi = block->first; phi && func->nodes[phi].op == SSA_PHI; phi = func->nodes[phi].next)
+		if (ra->wanted[phi])
+			defines(scan, phi);
+	for (u32 i = 0; i < count && !ra->failed; i++) {
+		const SsaCode *code = &ra->alloc->codes[first + i];
+
+		for (unsigned u = 0; u < code->use_count; u++) {
+			const SsaUse *use = &code->uses[u];
+
+			if (use->want != SSA_WANT_ANY || func->nodes[use->ref].op != SSA_CONST)
+				occurs(scan, use->ref, i);
+		}
+		if (code->snap != ~(u32)0) {
+			const SsaSnap *snap = &func->snaps[code->snap];
+
+			for (u32 k = 0; k < snap->count; k++)
+				occurs(scan, func->entries[snap->first + k].ref, ROW_IDLE);
+		}
+		if (code->result)
+			defines(scan, code->node);
+	}
+	for (u32 s = 0; s < block->succ_count && !ra->failed; s++) {
+		const SsaBlock *succ = &func->blocks[block->succ[s]];
+
+		for (SsaRef phi = succ->first; phi && func->nodes[phi].op == SSA_PHI; phi = func->nodes[phi].next) {
+			if (!ra->wanted[phi])
+				continue;
+			for (u32 k = 0; k < succ->pred_count; k++) {
+				SsaRef arg;
+
+				if (succ->preds[k] != b)
+					continue;
+				arg = ssa_value(func, func->pool[func->nodes[phi].a + k]);
+				if (func->nodes[arg].op != SSA_CONST)
+					occurs(scan, arg, ra->wanted[phi] & RA_BY_CODE ? count : ROW_IDLE);
+			}
+		}
+	}
+	out->gen_count = ra->gen_count - out->gen_first;
+}
+
+/* ---- Ids ---- */
+
+static void describe(Ra *ra, u32 id, SsaRef ref)
+{
+	const SsaNode *node = &ra->func->nodes[ref];
+	RaValue *value = &ra->values[id];
+
+	*value = (RaValue){
+		.ref = ref, .code = RA_NO_CODE, .block = node->block, .cls = ra->alloc->cls[ref], .hint = RA_NO_REG,
+		.width = node->width > 32 ? 64 : 32,
+	};
+	if (node->op == SSA_CONST) {
+		value->kind = RA_CONST;
+	} else if (node->op == SSA_HOME && ra->alloc->pin_reg[node->aux] == RA_NO_REG) {
+		value->kind = RA_HOME;
+	} else if (node->op == SSA_PHI) {
+		value->kind = RA_PHI;
+		if (node->aux != SSA_NO_SLOT && ra->alloc->pin_reg[node->aux] != RA_NO_REG && value->cls == SSA_GPR)
+			value->hint = ra->alloc->pin_reg[node->aux];
+	}
+	ra->id[ref] = id;
+}
+
+static void number(Ra *ra, const Scan *scan)
+{
+	SsaFunc *func = ra->func;
+	u32 count = 0, kills = 0, id;
+
+	for (SsaRef ref = 1; ref < func->node_count; ref++)
+		count += ra->wanted[ref] || scan->defined[ref];
+	ra->global_count = scan->global_count;
+	ra->row_size = (ra->global_count + 1 + 15) & ~15u;
+	ra->values = ARENA_ARRAY(ra->arena, RaValue, count + 1);
+	ra->next = ARENA_ARRAY(ra->arena, u32, count + 1);
+	ra->regs = ARENA_ARRAY(ra->arena, u32, count + 1);
+	ra->kills = ARENA_ARRAY(ra->arena, u32, ra->def_count + 1);
+	if ((u64)ra->row_size * (func->rpo_count + 1) > 16u << 20)
+		ra->failed = true;
+	else
+		ra->rows = ARENA_ARRAY(ra->arena, u16, (size_t)ra->row_size * (func->rpo_count + 1));
+	if (!ra->values || !ra->next || !ra->regs || !ra->rows || !ra->kills) {
+		ra->failed = true;
+		return;
+	}
+	ra->values[0].hint = RA_NO_REG;
+	id = 1;
+	for (u32 g = 0; g < scan->global_count; g++)
+		describe(ra, id++, scan->global[g]);
+	for (SsaRef ref = 1; ref < func->node_count; ref++)
+		if ((ra->wanted[ref] || scan->defined[ref]) && !ra->id[ref])
+			describe(ra, id++, ref);
+	ra->value_count = id;
+	memset(ra->next, 0xFF, id * sizeof(u32));
+	for (u32 g = 0; g < ra->gen_count; g++)
+		ra->gens[g].ref = ra->id[ra->gens[g].ref];
+	for (u32 d = 0, p = 0; p < func->rpo_count; p++) {
+		ra->blocks[p].kill_first = kills;
+		for (; d < ra->def_count && ra->defs[d].position == p; d++)
+			if (ra->id[ra->defs[d].ref] <= ra->global_count)
+				ra->kills[kills++] = ra->id[ra->defs[d].ref];
+		ra->blocks[p].kill_count = kills - ra->blocks[p].kill_first;
+	}
+	for (u32 p = 0; p < func->rpo_count; p++) {
+		u32 b = func->rpo[p];
+
+		for (u32 i = 0; i < ra->alloc->block_codes[b]; i++) {
+			const SsaCode *code = &ra->alloc->codes[ra->alloc->block_first[b] + i];
+			RaValue *value = &ra->values[ra->id[code->node]];
+
+			if (!code->result)
+				continue;
+			if (value->code != RA_NO_CODE)
+				value->many = true;
+			value->code = ra->alloc->block_first[b] + i;
+			value->block = b;
+			if (code->result_reg != RA_NO_REG)
+				value->hint = (u8)(16 * code->result_cls + code->result_reg);
+		}
+	}
+}
+
+/* ---- Rows ---- */
+
+static inline u16 later(u16 distance, u32 by)
+{
+	u32 sum = distance + by;
+
+	if (distance >= ROW_IDLE)
+		return distance;
+	return sum > ROW_MOST ? ROW_MOST : (u16)sum;
+}
+
+static u32 edge_length(const Ra *ra, const SsaBlock *from, const SsaBlock *to)
+{
+	u32 length = 0;
+
+	(void)ra;
+	if (to->depth < from->depth)
+		length = (from->depth - to->depth) * ROW_LOOP;
+	if (to->cold && !from->cold)
+		length += ROW_COLD;
+	return length > ROW_MOST ? ROW_MOST : length;
+}
+
+/* Distances from the end of a block. */
+static void row_behind(const Ra *ra, u32 position, u16 *out)
+{
+	const SsaBlock *block = ra_block_at(ra, position);
+
+	if (!block->succ_count) {
+		memset(out, 0xFF, ra->row_size * sizeof(u16));
+		return;
+	}
+	for (u32 s = 0; s < block->succ_count; s++) {
+		const SsaBlock *succ = &ra->func->blocks[block->succ[s]];
+		const u16 *row = ra_row(ra, succ->order);
+		u32 length = edge_length(ra, block, succ);
+
+		if (!s) {
+			for (u32 g = 0; g < ra->row_size; g++)
+				out[g] = later(row[g], length);
+		} else {
+			for (u32 g = 0; g < ra->row_size; g++) {
+				u16 distance = later(row[g], length);
+
+				out[g] = out[g] < distance ? out[g] : distance;
+			}
+		}
+	}
+}
+
+static void solve_rows(Ra *ra)
+{
+	u32 count = ra->func->rpo_count, budget = 40 * count + 1000;
+	u8 *dirty = ARENA_ARRAY(ra->arena, u8, count + 1);
+	u16 *row = ARENA_ARRAY(ra->arena, u16, ra->row_size);
+	bool again = true;
+
+	if (!dirty || !row) {
+		ra->failed = true;
+		return;
+	}
+	memset(ra->rows, 0xFF, (size_t)ra->row_size * count * sizeof(u16));
+	memset(dirty, 1, count);
+	while (again) {
+		again = false;
+		for (u32 p = count; p-- > 0;) {
+			const RaBlock *block = &ra->blocks[p];
+			const SsaBlock *ssa = ra_block_at(ra, p);
+			u32 codes = ra->alloc->block_codes[ra->func->rpo[p]];
+
+			if (!dirty[p])
+				continue;
+			if (!budget--) { /* a graph beyond reason */
+				ra->failed = true;
+				return;
+			}
+			dirty[p] = 0;
+			row_behind(ra, p, row);
+			for (u32 g = 0; g < ra->row_size; g++)
+				row[g] = later(row[g], codes);
+			for (u32 k = 0; k < block->kill_count; k++)
+				row[ra->kills[block->kill_first + k]] = ROW_DEAD;
+			for (u32 k = 0; k < block->gen_count; k++) {
+				const RaGen *gen = &ra->gens[block->gen_first + k];
+
+				if (gen->distance < row[gen->ref])
+					row[gen->ref] = gen->distance;
+			}
+			if (!memcmp(row, ra_row(ra, p), ra->row_size * sizeof(u16)))
+				continue;
+			memcpy(ra_row(ra, p), row, ra->row_size * sizeof(u16));
+			for (u32 k = 0; k < ssa->pred_count; k++) {
+				u32 pred = ra->func->blocks[ssa->preds[k]].order;
+
+				dirty[pred] = 1;
+				again |= pred >= p;
+			}
+		}
+	}
+}
+
+/* ---- Hints: from fixed operands and results backward, over ties and into the arguments of PHIs ---- */
+
+static void hint(Ra *ra, u32 id, unsigned reg)
+{
+	ra->values[id].hint = (u8)reg;
+}
+
+static void find_hints(Ra *ra)
+{
+	SsaFunc *func = ra->func;
+
+	for (u32 p = func->rpo_count; p-- > 0;) {
+		u32 b = func->rpo[p];
+		const SsaBlock *block = &func->blocks[b];
+
+		for (u32 s = 0; s < block->succ_count; s++) {
+			const SsaBlock *succ = &func->blocks[block->succ[s]];
+
+			for (SsaRef phi = succ->first; phi && func->nodes[phi].op == SSA_PHI; phi = func->nodes[phi].next) {
+				u8 reg = ra->wanted[phi] ? ra->values[ra->id[phi]].hint : RA_NO_REG;
+
+				for (u32 k = 0; k < succ->pred_count && reg != RA_NO_REG; k++)
+					if (succ->preds[k] == b) {
+						u32 arg = ra->id[ssa_value(func, func->pool[func->nodes[phi].a + k])];
+
+						if (arg && ra->values[arg].hint == RA_NO_REG)
+							hint(ra, arg, reg);
+					}
+			}
+		}
+		for (u32 i = ra->alloc->block_codes[b]; i-- > 0;) {
+			const SsaCode *code = &ra->alloc->codes[ra->alloc->block_first[b] + i];
+
+			for (unsigned u = 0; u < code->use_count; u++)
+				if (code->uses[u].want == SSA_WANT_FIXED)
+					hint(ra, ra->id[code->uses[u].ref], 16u * code->uses[u].cls + code->uses[u].reg);
+			if (code->tied && code->use_count && code->result) {
+				u32 first = ra->id[code->uses[0].ref];
+				u8 reg = ra->values[ra->id[code->node]].hint;
+
+				if (reg != RA_NO_REG && ra->values[first].hint == RA_NO_REG)
+					hint(ra, first, reg);
+			}
+		}
+	}
+}
+
+static void scratch_for_blocks(Ra *ra)
+{
+	for (u32 p = 0; p < ra->func->rpo_count; p++) {
+		u32 b = ra->func->rpo[p], uses = 0, entries = 0, count = ra->alloc->block_codes[b];
+
+		for (u32 i = 0; i < count; i++) {
+			const SsaCode *code = &ra->alloc->codes[ra->alloc->block_first[b] + i];
+
+			uses += code->use_count;
+			if (code->snap != ~(u32)0)
+				entries += ra->func->snaps[code->snap].count;
+		}
+		ra->after_cap = uses > ra->after_cap ? uses : ra->after_cap;
+		ra->leaving_cap = entries > ra->leaving_cap ? entries : ra->leaving_cap;
+		ra->codes_cap = count > ra->codes_cap ? count : ra->codes_cap;
+	}
+	ra->after = ARENA_ARRAY(ra->arena, u32, ra->after_cap + 1);
+	ra->leaving = ARENA_ARRAY(ra->arena, u32, ra->leaving_cap + 1);
+	ra->leaving_end = ARENA_ARRAY(ra->arena, u32, ra->codes_cap + 2);
+	ra->first_use = ARENA_ARRAY(ra->arena, u32, ra->codes_cap + 1);
+	if (!ra->after || !ra->leaving || !ra->leaving_end || !ra->first_use)
+		ra->failed = true;
+}
+
+void ra_collect(Ra *ra)
+{
+	u32 nodes = ra->func->node_count + 1;
+	Scan scan = {
+		.ra = ra, .defined = ARENA_ARRAY(ra->arena, u32, nodes), .seen = ARENA_ARRAY(ra->arena, u32, nodes),
+		.gen = ARENA_ARRAY(ra->arena, u32, nodes),
+	};
+
+	ra->id = ARENA_ARRAY(ra->arena, u32, nodes);
+	ra->wanted = ARENA_ARRAY(ra->arena, u8, nodes);
+	if (!scan.defined || !scan.seen || !scan.gen || !ra->id || !ra->wanted) {
+		ra->failed = true;
+		return;
+	}
+	find_wanted(ra);
+	for (scan.position = 0; scan.position < ra->func->rpo_count && !ra->failed; scan.position++)
+		scan_block(&scan);
+	if (!ra->failed)
+		number(ra, &scan);
+	if (!ra->failed)
+		solve_rows(ra);
+	if (ra->failed)
+		return;
+	find_hints(ra);
+	scratch_for_blocks(ra);
+}
+
+/* ---- One block ---- */
+
+u32 ra_next_of(u16 distance, u32 codes)
+{
+	return distance == ROW_DEAD ? RA_DEAD : distance == ROW_IDLE ? RA_IDLE : codes + distance;
+}
+
+static void annotate_edges(Ra *ra, u32 b, u32 count)
+{
+	SsaFunc *func = ra->func;
+	const SsaBlock *block = &func->blocks[b];
+
+	for (u32 s = 0; s < block->succ_count; s++) {
+		const SsaBlock *succ = &func->blocks[block->succ[s]];
+
+		for (SsaRef phi = succ->first; phi && func->nodes[phi].op == SSA_PHI; phi = func->nodes[phi].next) {
+			u32 next = ra->wanted[phi] & RA_BY_CODE ? count : RA_IDLE;
+
+			if (!ra->wanted[phi])
+				continue;
+			for (u32 k = 0; k < succ->pred_count; k++)
+				if (succ->preds[k] == b) {
+					u32 id = ra->id[ssa_value(func, func->pool[func->nodes[phi].a + k])];
+
+					if (ra->values[id].kind != RA_CONST && ra->next[id] > next)
+						ra->next[id] = next;
+				}
+		}
+	}
+}
+
+void ra_annotate(Ra *ra, u32 position)
+{
+	SsaFunc *func = ra->func;
+	u32 b = func->rpo[position], first = ra->alloc->block_first[b], count = ra->alloc->block_codes[b];
+	u16 *behind = ra_row(ra, func->rpo_count); /* one row more than there are blocks */
+	u32 uses = 0, leaving = 0;
+
+	row_behind(ra, position, behind);
+	for (u32 g = 1; g <= ra->global_count; g++)
+		ra->next[g] = ra_next_of(behind[g], count);
+	annotate_edges(ra, b, count);
+	for (u32 i = 0; i < count; i++)
+		uses += ra->alloc->codes[first + i].use_count;
+	ra->leaving_end[count] = 0;
+	for (u32 i = count; i-- > 0;) {
+		const SsaCode *code = &ra->alloc->codes[first + i];
+
+		if (code->result) {
+			u32 id = ra->id[code->node];
+
+			ra->first_use[i] = ra->next[id];
+			ra->next[id] = RA_DEAD;
+		}
+		if (code->snap != ~(u32)0) {
+			const SsaSnap *snap = &func->snaps[code->snap];
+
+			for (u32 k = 0; k < snap->count; k++) {
+				u32 id = ra->id[func->entries[snap->first + k].ref];
+
+				if (ra->next[id] != RA_DEAD || ra->values[id].kind == RA_CONST)
+					continue;
+				ra->next[id] = RA_LEAVING;
+				ra->leaving[leaving++] = id;
+			}
+		}
+		uses -= code->use_count;
+		for (unsigned u = 0; u < code->use_count; u++)
+			ra->after[uses + u] = ra->next[ra->id[code->uses[u].ref]];
+		for (u32 k = ra->leaving_end[i + 1]; k < leaving; k++)
+			ra->next[ra->leaving[k]] = RA_IDLE;
+		for (unsigned u = 0; u < code->use_count; u++) {
+			const SsaUse *use = &code->uses[u];
+			u32 id = ra->id[use->ref];
+
+			if (use->want != SSA_WANT_ANY || ra->values[id].kind != RA_CONST)
+				ra->next[id] = i;
+		}
+		ra->leaving_end[i] = leaving;
+	}
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The inside of the allocator (ssa_alloc.c says how it works).
+ *
+ * Values have an id: 1..global_count those that live across blocks, then the others; 0 is none. Registers are numbered
+ * 0..31 here: 16 * class + number; sets of them are u32.
+ */
+#ifndef JIT_SSA_ALLOC_PRIVATE_H
+#define JIT_SSA_ALLOC_PRIVATE_H
+
+#include "jit/ssa_alloc.h"
+
+enum { RA_REGS = 32, RA_NO_REG = 0xFF };
+
+/* The next use of a value, counted in codes from the start of the block; behind its end: as far as it is from there.
+ * Loops that are left on the way count for much. */
+enum {
+	RA_DEAD = 0xFFFFFFFFu,
+	RA_LEAVING = 0xFFFFFFFEu, /* the snapshot of the present code still wants it, then it is dead */
+	RA_IDLE = 0xFFFFFFFDu,    /* only snapshots want it */
+};
+
+/* The same from the start of a block, for values that live across blocks. */
+enum { ROW_DEAD = 0xFFFF, ROW_IDLE = 0xFFFE, ROW_MOST = 0xFFFD, ROW_LOOP = 0x3000, ROW_COLD = 0x0800 };
+
+typedef enum RaKind { RA_VALUE, RA_PHI, RA_CONST, RA_HOME } RaKind;
+
+typedef struct RaValue {
+	SsaRef ref;
+	u32 code;      /* that defines it; RA_NO_CODE for PHIs and what needs no definition */
+	u32 block;     /* where it is defined */
+	u32 avoid;     /* registers that it had to leave before */
+	u32 event;     /* its last event + 1 */
+	u32 slot;      /* of the JitFrame + 1 */
+	u8 cls, hint, kind, width;
+	bool in_memory; /* a PHI that its edges store */
+	bool many;     /* several codes define it: the HOME of a pinned slot where there are several entries */
+} RaValue;
+
+enum { RA_NO_CODE = 0xFFFFFFFFu };
+
+/* The memory of a value is read in a block (or on an edge out of it). */
+typedef struct RaEvent {
+	u32 id, visit;
+	u32 at, last; /* position of the block, of the last code in it */
+} RaEvent;
+
+typedef struct RaBlock {
+	u32 start[RA_REGS], end[RA_REGS]; /* ids */
+	u32 far;        /* greatest position of a block that jumps back to it; its own if none does */
+	u32 gen_first, gen_count, kill_first, kill_count;
+	bool done, loops; /* walked; something jumps back to it */
+} RaBlock;
+
+typedef struct RaGen {
+	u32 ref;        /* later: id */
+	u16 distance;
+} RaGen;
+
+typedef struct RaDef {
+	u32 ref, position;
+} RaDef;
+
+typedef struct Ra {
+	SsaAlloc *alloc;
+	SsaFunc *func;
+	Arena *arena;
+	u32 *id;           /* per node */
+	u8 *wanted;        /* per node: RA_BY_CODE, RA_BY_SNAP */
+	RaValue *values;
+	u32 value_count, global_count;
+	RaBlock *blocks;   /* by position in rpo */
+	u16 *rows;
+	u32 row_size;
+	RaGen *gens;
+	u32 gen_count, gen_cap;
+	RaDef *defs;       /* of values with several */
+	u32 def_count, def_cap;
+	u32 *kills;        /* ids */
+	u32 allowed, pins; /* registers */
+	/* the state */
+	u32 held[RA_REGS]; /* id */
+	u32 before[RA_REGS]; /* as it was before the moves of the present code */
+	u32 *regs;         /* per id: where it is held */
+	u32 *next;         /* per id */
+	u32 occupied, touched;
+	u32 position;      /* of the code in its block */
+	u32 at, visit;     /* position of the block; a number per visit */
+	/* the present block, filled from behind by ra_annotate and read by the walk */
+	u32 *after;        /* per use: next of its value behind the code */
+	u32 *first_use;    /* per code: of its result */
+	u32 *leaving, *leaving_end; /* ids whose last use is the snapshot of code i: leaving[leaving_end[i + 1]] up to leaving_end[i] */
+	u32 after_cap, leaving_cap, codes_cap;
+	/* out */
+	SsaMove *moves;    /* SPILL: number is still an id */
+	u32 move_count, move_cap;
+	RaEvent *events;
+	u32 event_count, event_cap;
+	bool failed;
+} Ra;
+
+enum { RA_BY_CODE = 1, RA_BY_SNAP = 2 };
+
+static inline u32 ra_bit(unsigned reg)
+{
+	return (u32)1 << reg;
+}
+
+static inline u32 ra_class(unsigned cls)
+{
+	return cls == SSA_XMM ? 0xFFFF0000u : 0xFFFFu;
+}
+
+static inline SsaPlace ra_place(unsigned reg)
+{
+	return (SsaPlace){.kind = SSA_PLACE_REG, .cls = (u8)(reg >> 4), .number = reg & 15};
+}
+
+static inline u16 *ra_row(const Ra *ra, u32 position)
+{
+	return ra->rows + (size_t)position * ra->row_size;
+}
+
+static inline const SsaBlock *ra_block_at(const Ra *ra, u32 position)
+{
+	return &ra->func->blocks[ra->func->rpo[position]];
+}
+
+static inline bool ra_loses_nothing(const RaValue *value)
+{
+	return value->kind == RA_CONST || value->kind == RA_HOME;
+}
+
+/* ---- ssa_alloc_live.c ---- */
+void ra_collect(Ra *ra);                 /* values, ids, rows, hints */
+void ra_annotate(Ra *ra, u32 position);  /* next, after, first_use, leaving of this block */
+u32 ra_next_of(u16 distance, u32 codes);
+
+/* ---- ssa_alloc_walk.c ---- */
+void ra_walk(Ra *ra, u32 position);      /* the codes of a block, from its start to its end */
+SsaPlace ra_memory_of(Ra *ra, u32 id);   /* where it is if in no register; noted as an event */
+void ra_take(Ra *ra, unsigned reg, u32 id); /* the register now holds it (too); what was there loses it */
+void ra_release(Ra *ra, u32 id);
+u8 ra_pick(Ra *ra, u32 id, unsigned cls, u32 forbidden, bool evict);
+
+/* ---- ssa_alloc_start.c ---- */
+void ra_start(Ra *ra, u32 position);     /* what is where at the start of a block */
+
+/* ---- ssa_alloc_finish.c ---- */
+void ra_finish(Ra *ra);                  /* edges, stores, spill slots, the arrays of the result */
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What is where when a block begins: what its hottest predecessor left in registers and is still live, and its PHIs.
+ * Registers are chosen so that few moves come on edges: a PHI takes the register of an argument that ends there; where
+ * a loop begins, the values that come round are told which register they should be made in.
+ */
+#include "jit/ssa_alloc_private.h"
+
+#include <string.h>
+
+/* Is `a` rather to be without moves than `b`? */
+static bool is_hotter(const SsaBlock *a, const SsaBlock *b)
+{
+	if (a->cold != b->cold)
+		return b->cold;
+	if (a->depth != b->depth)
+		return a->depth > b->depth;
+	return a->heat > b->heat;
+}
+
+static u32 main_pred(const Ra *ra, const SsaBlock *block)
+{
+	u32 best = SSA_NO_BLOCK;
+
+	for (u32 k = 0; k < block->pred_count; k++) {
+		u32 pred = block->preds[k];
+
+		if (ra->blocks[ra->func->blocks[pred].order].done &&
+		    (best == SSA_NO_BLOCK || is_hotter(&ra->func->blocks[pred], &ra->func->blocks[best])))
+			best = pred;
+	}
+	return best;
+}
+
+static unsigned found_in(const u32 *held, u32 id, unsigned cls)
+{
+	for (unsigned reg = 16 * cls; reg < 16 * cls + 16; reg++)
+		if (held[reg] == id)
+			return reg;
+	return RA_NO_REG;
+}
+
+static bool others_have(const Ra *ra, const SsaBlock *block, u32 id)
+{
+	for (u32 k = 0; k < block->pred_count; k++) {
+		const RaBlock *pred = &ra->blocks[ra->func->blocks[block->preds[k]].order];
+
+		if (pred->done && found_in(pred->end, id, ra->values[id].cls) == RA_NO_REG)
+			return false;
+	}
+	return true;
+}
+
+static void inherit(Ra *ra, const SsaBlock *block, u32 position, const u32 *end)
+{
+	const u16 *row = ra_row(ra, position);
+
+	for (unsigned reg = 0; reg < RA_REGS; reg++) {
+		u32 id = end[reg];
+
+		if (!id || id > ra->global_count || row[id] == ROW_DEAD)
+			continue;
+		if (ra->regs[id]) { /* once is enough; rather where it is wanted */
+			if (ra->values[id].hint != reg)
+				continue;
+			ra_release(ra, id);
+		}
+		if (reg >> 4 != ra->values[id].cls && found_in(end, id, ra->values[id].cls) != RA_NO_REG)
+			continue;
+		if (row[id] == ROW_IDLE && !others_have(ra, block, id))
+			continue;
+		ra_take(ra, reg, id);
+	}
+}
+
+/* ---- PHIs ---- */
+
+static SsaRef next_phi(const Ra *ra, SsaRef phi)
+{
+	while (phi && ra->func->nodes[phi].op == SSA_PHI) {
+		if (ra->wanted[phi] && ra->next[ra->id[phi]] != RA_DEAD)
+			return phi;
+		phi = ra->func->nodes[phi].next;
+	}
+	return 0;
+}
+
+static u32 arg_id(const Ra *ra, SsaRef phi, u32 k)
+{
+	return ra->id[ssa_value(ra->func, ra->func->pool[ra->func->nodes[phi].a + k])];
+}
+
+/* The register in which a PHI costs least, if that is free. */
+static u8 natural_place(const Ra *ra, const SsaBlock *block, SsaRef phi, u32 main)
+{
+	const RaValue *value = &ra->values[ra->id[phi]];
+	u32 open = ra->allowed & ra_class(value->cls) & ~ra->occupied & ~value->avoid;
+
+	if (value->hint != RA_NO_REG && open & ra_bit(value->hint))
+		return value->hint;
+	for (u32 k = 0; k < block->pred_count; k++)
+		if (block->preds[k] == main) {
+			u32 arg = arg_id(ra, phi, k);
+			unsigned reg = arg ? found_in(ra->blocks[ra->func->blocks[main].order].end, arg, value->cls) : RA_NO_REG;
+
+			if (reg != RA_NO_REG && open & ra_bit(reg))
+				return (u8)reg;
+		}
+	return RA_NO_REG;
+}
+
+static void place_phis(Ra *ra, const SsaBlock *block, u32 main)
+{
+	u32 taken = 0;
+
+	for (SsaRef phi = next_phi(ra, block->first); phi; phi = next_phi(ra, ra->func->nodes[phi].next)) {
+		u8 reg = natural_place(ra, block, phi, main);
+
+		if (reg != RA_NO_REG) {
+			ra_take(ra, reg, ra->id[phi]);
+			taken |= ra_bit(reg);
+		}
+	}
+	for (SsaRef phi = next_phi(ra, block->first); phi; phi = next_phi(ra, ra->func->nodes[phi].next)) {
+		u32 id = ra->id[phi];
+		u8 reg;
+
+		if (ra->regs[id])
+			continue;
+		reg = ra_pick(ra, id, ra->values[id].cls, taken, false);
+		if (reg == RA_NO_REG && ra->next[id] < RA_IDLE) {
+			reg = ra_pick(ra, id, ra->values[id].cls, taken, true);
+			if (reg != RA_NO_REG && ra->next[ra->held[reg]] < ra->next[id])
+				reg = RA_NO_REG;
+		}
+		if (reg != RA_NO_REG) {
+			ra_take(ra, reg, id);
+			taken |= ra_bit(reg);
+		}
+	}
+}
+
+/* ---- Hints to what comes round ---- */
+
+static void tell(Ra *ra, u32 id, u8 reg, unsigned steps)
+{
+	while (id && steps--) {
+		RaValue *value = &ra->values[id];
+		const SsaNode *node = &ra->func->nodes[value->ref];
+
+		if (value->cls != reg >> 4 || value->kind == RA_CONST || value->kind == RA_HOME)
+			return;
+		if (ra->blocks[ra->func->blocks[value->block].order].done)
+			return; /* it has its place */
+		value->hint = reg;
+		if (value->kind == RA_PHI) {
+			const SsaBlock *block = &ra->func->blocks[value->block];
+
+			if (block->order == ra->at)
+				return;
+			for (u32 k = 0; k < block->pred_count; k++)
+				tell(ra, ra->id[ssa_value(ra->func, ra->func->pool[node->a + k])], reg, steps / 2);
+			return;
+		}
+		if (value->code == RA_NO_CODE || !ra->alloc->codes[value->code].tied)
+			return;
+		id = ra->id[ra->alloc->codes[value->code].uses[0].ref];
+		if (ra->values[id].hint != RA_NO_REG && ra->values[id].hint != reg)
+			return;
+	}
+}
+
+static void tell_args(Ra *ra, const SsaBlock *block)
+{
+	for (SsaRef phi = next_phi(ra, block->first); phi; phi = next_phi(ra, ra->func->nodes[phi].next)) {
+		u32 set = ra->regs[ra->id[phi]];
+
+		for (u32 k = 0; k < block->pred_count && set; k++)
+			if (!ra->blocks[ra->func->blocks[block->preds[k]].order].done)
+				tell(ra, arg_id(ra, phi, k), (u8)__builtin_ctz(set), 8);
+	}
+}
+
+void ra_start(Ra *ra, u32 position)
+{
+	const SsaBlock *block = ra_block_at(ra, position);
+	u32 main = main_pred(ra, block);
+
+	ra->position = 0;
+	if (main != SSA_NO_BLOCK) {
+		inherit(ra, block, position, ra->blocks[ra->func->blocks[main].order].end);
+		place_phis(ra, block, main);
+		if (ra->blocks[position].loops)
+			tell_args(ra, block);
+	}
+	memcpy(ra->blocks[position].start, ra->held, sizeof(ra->held));
+}

@@ -1,0 +1,576 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The walk over the codes of one block: decides for each code where its operands, result and temporaries are, and which
+ * moves come before it.
+ *
+ * In time, a code is:  moves | operands read, temporaries, clobbers, ways out | result written, late operands still there
+ *
+ * All moves before a code are one parallel move from `before` (what registers held behind the code before) to `held`: so
+ * steps below change `held` in any order they like. Registers whose value is given up need nothing done.
+ */
+#include "jit/ssa_alloc_private.h"
+
+#include <string.h>
+
+typedef struct Step {
+	Ra *ra;
+	SsaCode *code;
+	u32 index;    /* in alloc->codes */
+	u32 claimed;  /* registers that operands and temporaries of this code are in */
+	u32 killed;   /* clobbered: what is wanted later may not be there only */
+	u32 over;     /* the result comes there */
+	u32 temps;
+	u32 late;     /* registers of operands that must outlast the result */
+	u32 lost[SSA_USES_MOST + 1]; /* ids that had to leave a register for a fixed operand */
+	u32 lost_count;
+	u8 result_reg;
+} Step;
+
+/* ---- The state ---- */
+
+static void leave(Ra *ra, unsigned reg)
+{
+	u32 id = ra->held[reg];
+
+	if (id)
+		ra->regs[id] &= ~ra_bit(reg);
+	ra->held[reg] = 0;
+	ra->occupied &= ~ra_bit(reg);
+}
+
+void ra_take(Ra *ra, unsigned reg, u32 id)
+{
+	leave(ra, reg);
+	ra->held[reg] = id;
+	ra->regs[id] |= ra_bit(reg);
+	ra->occupied |= ra_bit(reg);
+	ra->touched |= ra_bit(reg);
+}
+
+void ra_release(Ra *ra, u32 id)
+{
+	u32 set = ra->regs[id];
+
+	ra->occupied &= ~set;
+	ra->regs[id] = 0;
+	while (set) {
+		ra->held[__builtin_ctz(set)] = 0;
+		set &= set - 1;
+	}
+}
+
+static bool dying(const Ra *ra, u32 id)
+{
+	return ra->next[id] >= RA_LEAVING;
+}
+
+/* How little it hurts to lose a value. */
+static u32 distance_of(const Ra *ra, u32 id)
+{
+	u32 next = ra->next[id];
+
+	if (next >= RA_IDLE)
+		return RA_IDLE;
+	next -= ra->position;
+	if (ra_loses_nothing(&ra->values[id]))
+		next += next / 2;
+	return next;
+}
+
+/* A register of class `cls` for a value, not one of `forbidden`. Without `evict` only one that holds nothing of worth. */
+u8 ra_pick(Ra *ra, u32 id, unsigned cls, u32 forbidden, bool evict)
+{
+	const RaValue *value = &ra->values[id];
+	u32 may = ra->allowed & ra_class(cls) & ~forbidden, open = may & ~ra->occupied, best_distance = 0;
+	u8 best = RA_NO_REG;
+
+	if (value->hint != RA_NO_REG && open & ra_bit(value->hint))
+		return value->hint;
+	if (open & ~value->avoid)
+		open &= ~value->avoid;
+	if (open & ~ra->pins)
+		open &= ~ra->pins;
+	if (open)
+		return (u8)__builtin_ctz(open);
+	for (u32 set = may; set; set &= set - 1) {
+		u8 reg = (u8)__builtin_ctz(set);
+		u32 other = ra->held[reg], distance;
+
+		if (ra->regs[other] & (ra->regs[other] - 1))
+			return reg; /* it has another */
+		distance = distance_of(ra, other);
+		if (distance > best_distance || best == RA_NO_REG) {
+			best = reg;
+			best_distance = distance;
+		}
+	}
+	return evict ? best : RA_NO_REG;
+}
+
+SsaPlace ra_memory_of(Ra *ra, u32 id)
+{
+	RaValue *value = &ra->values[id];
+
+	if (value->kind == RA_CONST)
+		return (SsaPlace){.kind = SSA_PLACE_CONST, .number = value->ref};
+	if (value->kind == RA_HOME)
+		return (SsaPlace){.kind = SSA_PLACE_HOME, .number = ra->func->nodes[value->ref].aux};
+	if (value->event && ra->events[value->event - 1].visit == ra->visit) {
+		ra->events[value->event - 1].last = ra->position;
+	} else {
+		if (ra->event_count >= ra->event_cap &&
+		    !arena_grow(ra->arena, (void **)&ra->events, &ra->event_cap, ra->event_count, sizeof(RaEvent))) {
+			ra->failed = true;
+			return (SsaPlace){0};
+		}
+		ra->events[ra->event_count++] = 
+			(RaEvent){.id = id, .visit = ra->visit, .at = ra->at, .last = ra->position};
+		value->event = ra->event_count;
+	}
+	return (SsaPlace){.kind = SSA_PLACE_SPILL, .number = id};
+}
+
+/* ---- Operands ---- */
+
+static void claim(Step *step, SsaUse *use, unsigned reg)
+{
+	use->place = ra_place(reg);
+	step->claimed |= ra_bit(reg);
+	if (!use->early)
+		step->late |= ra_bit(reg);
+}
+
+static void bring(Step *step, unsigned reg, u32 id)
+{
+	u32 old = step->ra->held[reg];
+
+	if (old == id)
+		return;
+	ra_take(step->ra, reg, id);
+	if (old && !step->ra->regs[old] && step->ra->next[old] != RA_DEAD && step->lost_count < COUNT_OF(step->lost))
+		step->lost[step->lost_count++] = old;
+}
+
+static bool is_tied(const Step *step)
+{
+	return step->code->tied && step->code->result && step->code->use_count;
+}
+
+static void fixed_operands(Step *step)
+{
+	SsaCode *code = step->code;
+	Ra *ra = step->ra;
+
+	for (unsigned u = 0; u < code->use_count; u++) {
+		SsaUse *use = &code->uses[u];
+		unsigned reg = 16u * use->cls + use->reg;
+
+		if (use->want == SSA_WANT_FIXED) {
+			if (step->claimed & ra_bit(reg) && ra->held[reg] != ra->id[use->ref])
+				ra->failed = true; /* two values wanted in one */
+			bring(step, reg, ra->id[use->ref]);
+			claim(step, use, reg);
+		}
+	}
+	if (code->result && code->result_reg != RA_NO_REG) {
+		step->result_reg = (u8)(16 * code->result_cls + code->result_reg);
+		step->over |= ra_bit(step->result_reg);
+		if (is_tied(step) && code->uses[0].want != SSA_WANT_FIXED) {
+			bring(step, step->result_reg, ra->id[code->uses[0].ref]);
+			claim(step, &code->uses[0], step->result_reg);
+		}
+	}
+}
+
+/* It was in no register before this code. */
+static bool is_fresh(const Step *step, u32 id)
+{
+	for (unsigned reg = 0; reg < RA_REGS; reg++)
+		if (step->ra->before[reg] == id)
+			return false;
+	return true;
+}
+
+static bool placed(const Step *step, unsigned u)
+{
+	return step->code->uses[u].place.kind != SSA_PLACE_NONE;
+}
+
+/* Registers that operand u may be in: late ones not where clobbers or the result come. */
+static u32 barred(const Step *step, const SsaUse *use)
+{
+	return use->early ? 0 : step->killed | step->over;
+}
+
+static void operands_in_registers(Step *step)
+{
+	Ra *ra = step->ra;
+
+	for (unsigned u = 0; u < step->code->use_count; u++) {
+		SsaUse *use = &step->code->uses[u];
+		u32 set = ra->regs[ra->id[use->ref]] & ra_class(use->cls) & ~barred(step, use);
+
+		if (placed(step, u) || !set)
+			continue;
+		if (use->want == SSA_WANT_ANY && ra->values[ra->id[use->ref]].kind == RA_CONST)
+			continue;
+		if (set & step->claimed)
+			set &= step->claimed;
+		claim(step, use, (unsigned)__builtin_ctz(set));
+	}
+}
+
+static void operands_from_elsewhere(Step *step)
+{
+	Ra *ra = step->ra;
+	const SsaCode *code = step->code;
+
+	for (unsigned u = 0; u < code->use_count; u++) {
+		SsaUse *use = &step->code->uses[u];
+		u32 id = ra->id[use->ref], bar = barred(step, use) | step->claimed;
+		u8 reg;
+
+		if (placed(step, u))
+			continue;
+		if (use->want == SSA_WANT_ANY && !(u == 0 && is_tied(step))) {
+			if (ra->values[id].kind == RA_CONST) {
+				use->place = ra_memory_of(ra, id);
+				continue;
+			}
+			reg = RA_NO_REG;
+			if (ra->regs[id] || (ra->next[id] < RA_IDLE && ra->next[id] < ra->position + 64))
+				reg = ra_pick(ra, id, use->cls, bar | step->killed | step->over, false);
+			if (reg == RA_NO_REG) {
+				use->place = ra_memory_of(ra, id);
+				continue;
+			}
+		} else {
+			u32 set = ra->regs[id] & ra_class(use->cls) & ~barred(step, use);
+
+			if (set) { /* another operand brought it */
+				claim(step, use, (unsigned)__builtin_ctz(set));
+				continue;
+			}
+			reg = RA_NO_REG;
+			if (!dying(ra, id))
+				reg = ra_pick(ra, id, use->cls, bar | step->killed | step->over, false);
+			if (reg == RA_NO_REG)
+				reg = ra_pick(ra, id, use->cls, bar, true);
+			if (reg == RA_NO_REG) {
+				ra->failed = true;
+				return;
+			}
+		}
+		bring(step, reg, id);
+		claim(step, use, reg);
+	}
+}
+
+/* ---- The register of a tied result ---- */
+
+static bool shared_late(const Step *step, unsigned reg)
+{
+	for (unsigned u = 1; u < step->code->use_count; u++) {
+		const SsaUse *use = &step->code->uses[u];
+
+		if (!use->early && use->place.kind == SSA_PLACE_REG && 16u * use->place.cls + use->place.number == reg)
+			return true;
+	}
+	return false;
+}
+
+static void tie(Step *step)
+{
+	Ra *ra = step->ra;
+	SsaCode *code = step->code;
+	SsaUse *use = &code->uses[0];
+	u32 id, result;
+	unsigned reg;
+	u8 to;
+
+	if (!is_tied(step) || step->result_reg != RA_NO_REG)
+		return;
+	id = ra->id[use->ref];
+	result = ra->id[code->node];
+	reg = 16u * use->place.cls + use->place.number;
+	if (!(step->killed & ra_bit(reg)) && !shared_late(step, reg) &&
+	    (dying(ra, id) || (ra->regs[id] & ~ra_bit(reg) & ~step->killed) || is_fresh(step, id))) {
+		step->result_reg = (u8)reg;
+		step->over |= ra_bit(reg);
+		return;
+	}
+	if (code->may_untie) {
+		code->tied = false;
+		return;
+	}
+	to = ra_pick(ra, result, use->cls, step->claimed | step->killed | step->over, true);
+	if (to == RA_NO_REG) {
+		ra->failed = true;
+		return;
+	}
+	bring(step, to, id);
+	step->claimed |= ra_bit(to);
+	use->place = ra_place(to);
+	step->result_reg = to;
+	step->over |= ra_bit(to);
+}
+
+/* ---- Values that would be lost ---- */
+
+static void rescue(Step *step, u32 id)
+{
+	Ra *ra = step->ra;
+	u32 bar = step->claimed | step->killed | step->over;
+	unsigned cls = ra->values[id].cls;
+	u8 reg;
+
+	if (is_fresh(step, id) || (ra_loses_nothing(&ra->values[id]) && ra->next[id] >= RA_IDLE))
+		return;
+	reg = ra_pick(ra, id, cls, bar, false);
+	if (reg == RA_NO_REG && ra->next[id] < RA_IDLE) {
+		reg = ra_pick(ra, id, cls, bar, true);
+		if (reg != RA_NO_REG && distance_of(ra, ra->held[reg]) <= distance_of(ra, id))
+			return;
+	}
+	if (reg != RA_NO_REG)
+		ra_take(ra, reg, id);
+}
+
+static void rescue_all(Step *step)
+{
+	Ra *ra = step->ra;
+
+	for (u32 set = (step->killed | step->over) & ra->occupied; set; set &= set - 1) {
+		unsigned reg = (unsigned)__builtin_ctz(set);
+		u32 id = ra->held[reg];
+
+		if (!id || ra->next[id] == RA_DEAD || ra->regs[id] & ~(step->killed | step->over))
+			continue;
+		if (ra->next[id] == RA_LEAVING && !(step->killed & ra_bit(reg)))
+			continue; /* the way out is before the result */
+		ra->values[id].avoid |= ra_bit(reg);
+		rescue(step, id);
+	}
+	for (u32 k = 0; k < step->lost_count; k++)
+		if (!ra->regs[step->lost[k]] && ra->next[step->lost[k]] != RA_DEAD)
+			rescue(step, step->lost[k]);
+}
+
+static void temporaries(Step *step)
+{
+	Ra *ra = step->ra;
+
+	for (unsigned cls = 0; cls < SSA_CLASSES; cls++)
+		for (unsigned t = 0; t < step->code->temps[cls] && t < SSA_TEMPS_MOST; t++) {
+			u8 reg = ra_pick(ra, 0, cls, step->claimed | step->over | step->killed, true);
+
+			if (reg == RA_NO_REG) {
+				ra->failed = true;
+				return;
+			}
+			leave(ra, reg);
+			ra->touched &= ~ra_bit(reg);
+			step->temps |= ra_bit(reg);
+			step->claimed |= ra_bit(reg);
+			step->code->temp[cls][t] = reg & 15;
+		}
+}
+
+/* ---- Moves ---- */
+
+static void push_move(Ra *ra, SsaPlace from, SsaPlace to, u8 width)
+{
+	if (ra->move_count >= ra->move_cap &&
+	    !arena_grow(ra->arena, (void **)&ra->moves, &ra->move_cap, ra->move_count, sizeof(SsaMove))) {
+		ra->failed = true;
+		return;
+	}
+	ra->moves[ra->move_count++] = (SsaMove){.from = from, .to = to, .width = width};
+}
+
+static SsaPlace source(Ra *ra, u32 id, unsigned to)
+{
+	unsigned found = RA_NO_REG;
+
+	for (unsigned reg = 0; reg < RA_REGS; reg++)
+		if (ra->before[reg] == id && (found == RA_NO_REG || reg >> 4 == to >> 4))
+			found = reg;
+	return found == RA_NO_REG ? ra_memory_of(ra, id) : ra_place(found);
+}
+
+/* One by one: first those whose target nobody reads any more; then cycles, over the scratch register; then what comes from memory. */
+static void moves_before(Step *step)
+{
+	Ra *ra = step->ra;
+	u8 from[RA_REGS], readers[RA_REGS] = {0};
+	u32 waiting = 0, loads = 0;
+
+	step->code->move_first = ra->move_count;
+	for (u32 set = ra->touched; set; set &= set - 1) {
+		unsigned reg = (unsigned)__builtin_ctz(set);
+		u32 id = ra->held[reg];
+		SsaPlace place;
+
+		if (!id || ra->before[reg] == id)
+			continue;
+		place = source(ra, id, reg);
+		if (place.kind != SSA_PLACE_REG) {
+			loads |= ra_bit(reg);
+			continue;
+		}
+		from[reg] = (u8)(16 * place.cls + place.number);
+		readers[from[reg]]++;
+		waiting |= ra_bit(reg);
+	}
+	while (waiting) {
+		u32 set = waiting;
+		bool moved = false;
+
+		for (; set; set &= set - 1) {
+			unsigned reg = (unsigned)__builtin_ctz(set);
+
+			if (readers[reg])
+				continue;
+			push_move(ra, ra_place(from[reg]), ra_place(reg), ra->values[ra->held[reg]].width);
+			if (from[reg] < RA_REGS && readers[from[reg]])
+				readers[from[reg]]--;
+			waiting &= ~ra_bit(reg);
+			moved = true;
+		}
+		if (!moved && waiting) {
+			unsigned reg = (unsigned)__builtin_ctz(waiting), cls = reg >> 4, scratch = 16 * cls + ra->alloc->scratch[cls];
+
+			push_move(ra, ra_place(reg), ra_place(scratch), ra->values[ra->before[reg]].width);
+			for (set = waiting; set; set &= set - 1)
+				if (from[__builtin_ctz(set)] == reg)
+					from[__builtin_ctz(set)] = (u8)scratch;
+			readers[scratch] = readers[reg];
+			readers[reg] = 0;
+		}
+	}
+	for (; loads; loads &= loads - 1) {
+		unsigned reg = (unsigned)__builtin_ctz(loads);
+		u32 id = ra->held[reg];
+
+		push_move(ra, ra_memory_of(ra, id), ra_place(reg), ra->values[id].width);
+	}
+	step->code->move_count = ra->move_count - step->code->move_first;
+}
+
+static void snapshot(Step *step)
+{
+	Ra *ra = step->ra;
+	const SsaSnap *snap = &ra->func->snaps[step->code->snap];
+	SsaPlace *places = ra->alloc->snap_places + step->code->snap_place;
+
+	for (u32 k = 0; k < snap->count; k++) {
+		u32 id = ra->id[ra->func->entries[snap->first + k].ref];
+		u32 set = ra->regs[id] & ~step->killed & ~step->temps;
+
+		if (set && ra->values[id].kind != RA_CONST)
+			places[k] = ra_place((unsigned)__builtin_ctz(set & ra_class(ra->values[id].cls) ?
+								     set & ra_class(ra->values[id].cls) : set));
+		else
+			places[k] = ra_memory_of(ra, id);
+	}
+}
+
+/* ---- Results ---- */
+
+static void write_result(Step *step)
+{
+	Ra *ra = step->ra;
+	SsaCode *code = step->code;
+	u32 id = ra->id[code->node];
+	u8 reg = step->result_reg;
+
+	if (reg == RA_NO_REG)
+		reg = ra_pick(ra, id, code->result_cls, step->temps | step->late, true);
+	if (reg == RA_NO_REG) {
+		ra->failed = true;
+		return;
+	}
+	ra_take(ra, reg, id);
+	code->at = ra_place(reg);
+	if (ra->next[id] == RA_DEAD)
+		ra_release(ra, id);
+}
+
+static void walk_code(Step *step, const u32 *after, const u32 *leaving, u32 leaving_count, u32 first_use)
+{
+	Ra *ra = step->ra;
+	SsaCode *code = step->code;
+
+	memcpy(ra->before, ra->held, sizeof(ra->before));
+	ra->touched = 0;
+	if (code->may_untie)
+		code->tied = true;
+	step->killed = (code->clobbers[SSA_GPR] & 0xFFFF) | code->clobbers[SSA_XMM] << 16;
+	step->result_reg = RA_NO_REG;
+	for (u32 k = 0; k < leaving_count; k++)
+		ra->next[leaving[k]] = RA_LEAVING;
+	for (unsigned u = 0; u < code->use_count; u++) {
+		ra->next[ra->id[code->uses[u].ref]] = after[u];
+		code->uses[u].place = (SsaPlace){0};
+	}
+	if (code->commutes && is_tied(step) && code->use_count > 1 && code->uses[0].want == SSA_WANT_REG &&
+	    !dying(ra, ra->id[code->uses[0].ref]) && dying(ra, ra->id[code->uses[1].ref]) &&
+	    ra->regs[ra->id[code->uses[1].ref]] & ra_class(code->uses[0].cls) && code->uses[1].want != SSA_WANT_FIXED) {
+		SsaRef ref = code->uses[0].ref;
+
+		code->uses[0].ref = code->uses[1].ref;
+		code->uses[1].ref = ref;
+	}
+	fixed_operands(step);
+	operands_in_registers(step);
+	operands_from_elsewhere(step);
+	if (ra->failed)
+		return;
+	tie(step);
+	rescue_all(step);
+	temporaries(step);
+	if (ra->failed)
+		return;
+	moves_before(step);
+	if (code->snap != ~(u32)0)
+		snapshot(step);
+	for (u32 set = step->killed & ra->occupied; set; set &= set - 1)
+		leave(ra, (unsigned)__builtin_ctz(set));
+	for (u32 k = 0; k < leaving_count; k++) {
+		ra->next[leaving[k]] = RA_DEAD;
+		ra_release(ra, leaving[k]);
+	}
+	for (unsigned u = 0; u < code->use_count; u++)
+		if (ra->next[ra->id[code->uses[u].ref]] == RA_DEAD)
+			ra_release(ra, ra->id[code->uses[u].ref]);
+	if (code->result) {
+		ra->next[ra->id[code->node]] = first_use;
+		write_result(step);
+	}
+}
+
+void ra_walk(Ra *ra, u32 position)
+{
+	u32 b = ra->func->rpo[position], first = ra->alloc->block_first[b], count = ra->alloc->block_codes[b], uses = 0;
+
+	for (u32 i = 0; i < count && !ra->failed; i++) {
+		Step step = {.ra = ra, .code = &ra->alloc->codes[first + i], .index = first + i};
+		u32 from = ra->leaving_end[i + 1];
+
+		ra->position = i;
+		walk_code(&step, ra->after + uses, ra->leaving + from, ra->leaving_end[i] - from, ra->first_use[i]);
+		uses += step.code->use_count;
+	}
+	memcpy(ra->blocks[position].end, ra->held, sizeof(ra->held));
+	ra->blocks[position].done = true;
+	/* What is left of values that live in this block only: arguments of PHIs. */
+	for (u32 set = ra->occupied; set; set &= set - 1) {
+		u32 id = ra->held[__builtin_ctz(set)];
+
+		ra->regs[id] = 0;
+		if (id > ra->global_count)
+			ra->next[id] = RA_DEAD;
+		ra->held[__builtin_ctz(set)] = 0;
+	}
+	ra->occupied = 0;
+}
