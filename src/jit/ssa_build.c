@@ -552,6 +552,28 @@ static SsaRef read_slot(Build *b, u32 slot)
 	return b->state[slot] ? b->state[slot] : home_of(b, slot);
 }
 
+static SsaRef settled(const Build *b, SsaRef ref, u32 slot)
+{
+	const SsaNode *node;
+
+	ref = ssa_value(b->func, ref);
+	node = &b->func->nodes[ref];
+	return node->op == SSA_HOME && node->aux == slot ? 0 : ref; /* 0: whichever HOME */
+}
+
+static void put_slot(Build *b, u32 slot, SsaRef value)
+{
+	SsaRef now;
+
+	if (!value || b->func->failed)
+		return;
+	now = settled(b, value, slot);
+	if (now == b->state[slot])
+		return;
+	b->state[slot] = now;
+	append(b, SSA_PUT, b->region->slot_width[slot], slot, value, 0, 0, 0);
+}
+
 static SsaRef emit_access(Build *b, u32 s, const IrIns *ins)
 {
 	SsaRef address = value_of(b, s, ins->a), value = ins->op == IR_OP_STORE ? value_of(b, s, ins->b) : 0;
@@ -590,8 +612,7 @@ static void emit_ins(Build *b, u32 s, u32 at)
 			emit_raising(b, s, ins);
 			return;
 		}
-		b->state[ins->aux] = value_of(b, s, ins->a);
-		append(b, SSA_PUT, b->region->slot_width[ins->aux], ins->aux, b->state[ins->aux], 0, 0, 0);
+		put_slot(b, ins->aux, value_of(b, s, ins->a));
 		return;
 	case IR_OP_LOAD: case IR_OP_STORE:
 		*out = emit_access(b, s, ins);
@@ -841,15 +862,6 @@ static void build_piece(Build *b, u32 p)
 }
 
 /* ---- Loops ---- */
-
-static SsaRef settled(const Build *b, SsaRef ref, u32 slot)
-{
-	const SsaNode *node;
-
-	ref = ssa_value(b->func, ref);
-	node = &b->func->nodes[ref];
-	return node->op == SSA_HOME && node->aux == slot ? 0 : ref; /* 0: whichever HOME */
-}
 
 /* The one value that a PHI of a slot has; itself: there are several. */
 static SsaRef only_value(const Build *b, SsaRef phi)

@@ -63,6 +63,13 @@ static void pure(Run *run, SsaRef ref)
 
 /* ---- Ways out ---- */
 
+static u64 canonical(u64 value, unsigned width)
+{
+	u64 infinity = width == 64 ? 0x7FF0000000000000 : 0x7F800000;
+
+	return (value & bits_mask(width - 1)) > infinity ? ir_float_nan(width) : value;
+}
+
 static u64 made_by_recipe(const Run *run, const SsaSnapEntry *entry)
 {
 	u64 value = value_of(run, entry->ref);
@@ -71,11 +78,11 @@ static u64 made_by_recipe(const Run *run, const SsaSnapEntry *entry)
 	switch (entry->recipe) {
 	case SSA_SX: return bits_trunc((u64)bits_signed(value, (unsigned)entry->imm), wide);
 	case SSA_PLUS: return bits_trunc(value + (u64)(i64)entry->imm, width);
-	case SSA_NAN: {
-		u64 infinity = width == 64 ? 0x7FF0000000000000 : 0x7F800000;
-
-		return (value & bits_mask(width - 1)) > infinity ? ir_float_nan(width) : value;
-	}
+	case SSA_BOX: return value | (bits_mask(wide) & ~bits_mask((unsigned)entry->imm));
+	case SSA_BOX_NAN:
+		value = canonical(value, (unsigned)entry->imm);
+		return value | (bits_mask(wide) & ~bits_mask((unsigned)entry->imm));
+	case SSA_NAN: return canonical(value, width);
 	default: return value;
 	}
 }
@@ -92,7 +99,9 @@ static u64 slot_value(const Run *run, const SsaSnap *snap, u32 *entry, u32 slot)
 		++*entry;
 		return made_by_recipe(run, at);
 	}
-	return now ? value_of(run, now) : run->eval->slots[slot];
+	if (!now || (run->func->nodes[now].op == SSA_HOME && run->func->nodes[now].aux == slot))
+		return run->eval->slots[slot];
+	return value_of(run, now);
 }
 
 static SsaEvalEnd way_out(Run *run, SsaRef ref, SsaEvalEnd end, u64 pc)
@@ -163,12 +172,9 @@ static bool step(Run *run, SsaRef ref, SsaEvalEnd *end)
 	case SSA_HOME:
 		run->values[ref] = run->eval->slots[node->aux];
 		return true;
-	case SSA_CANON: {
-		SsaSnapEntry entry = {.ref = node->a, .recipe = SSA_NAN};
-
-		run->values[ref] = made_by_recipe(run, &entry);
+	case SSA_CANON:
+		run->values[ref] = canonical(value_of(run, node->a), node->width);
 		return true;
-	}
 	case SSA_PUT:
 		run->wanted[node->aux] = value_of(run, node->a);
 		run->changed[node->aux] = true;
@@ -196,9 +202,11 @@ static bool step(Run *run, SsaRef ref, SsaEvalEnd *end)
 	case SSA_FUEL: /* between two instructions */
 		run->done += run->in_insn;
 		run->in_insn = false;
-		run->charged += node->imm;
 		*end = SSA_EVAL_FUEL;
-		return run->charged <= run->eval->left;
+		if (run->charged + node->imm > run->eval->left)
+			return false;
+		run->charged += node->imm;
+		return true;
 	case SSA_REFUND:
 		run->charged -= node->imm;
 		return true;

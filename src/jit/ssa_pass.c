@@ -10,6 +10,10 @@ static const SsaPass passes[] = {
 	{"fold", ssa_fold},
 	{"dead", ssa_dead},
 	{"float", ssa_float},
+	{"state", ssa_state},
+	{"dead", ssa_dead},
+	{"fuel", ssa_fuel},
+	{"snap", ssa_snap},
 };
 
 bool ssa_optimize(SsaFunc *func, SsaWatch *watch, void *ctx)

@@ -156,6 +156,8 @@ static void verify_block(Verify *v, u32 b)
 			SsaRef value = ssa_value(func, block->state[slot]);
 			const SsaNode *node = &func->nodes[value];
 
+			if (node->op == SSA_HOME && node->aux == slot)
+				continue; /* wherever it stands: at home */
 			if (node->block != b || node->op != SSA_PHI)
 				for (u32 p = 0; p < block->pred_count; p++)
 					verify_use(v, block->preds[p], 0, value);

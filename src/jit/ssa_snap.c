@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What each way out writes: the slots that are not at home, and how their values are made.
+ *
+ * First, what is computed anyway: all that something with an effect is made from (PUTs have none). A value that a way out
+ * sees and nobody else needs is not computed if a recipe makes it from something that is: the sign of a narrow number, a
+ * constant added, a NaN made canonical, a float put into its box. What a snapshot names is needed from there on.
+ *
+ * Neighbouring ways out with the same state share its entries, those of one instruction share the snapshot.
+ *
+ * The refund is what was charged and not done: charges and INSNs are followed along the order; that they come to the same on all
+ * ways is ssa_fuel's doing. A FUEL has not charged yet when it leaves.
+ */
+#include <string.h>
+
+#include "base/bits.h"
+#include "jit/ssa.h"
+
+typedef struct Snaps {
+	SsaFunc *func;
+	u8 *needed;      /* per node */
+	SsaRef *work;
+	u32 *slots, slot_count; /* those that may be elsewhere, ascending */
+	SsaRef *now;     /* per slot */
+	u32 *owed;       /* per block, at its start */
+	u32 first, count; /* entries of the state now; */
+	bool fresh;      /* if they are right */
+	u32 snap;        /* ~0: the next way out needs another one */
+} Snaps;
+
+static void need(Snaps *s, SsaRef ref)
+{
+	SsaFunc *func = s->func;
+	u32 count = 0;
+
+	ref = ssa_value(func, ref);
+	if (!ref || s->needed[ref])
+		return;
+	s->needed[ref] = 1;
+	s->work[count++] = ref;
+	while (count) {
+		SsaNode *node = &func->nodes[s->work[--count]];
+
+		for (unsigned i = ssa_operands(func, node); i-- > 0;) {
+			SsaRef operand = ssa_value(func, *ssa_operand(func, node, i));
+
+			if (operand && !s->needed[operand]) {
+				s->needed[operand] = 1;
+				s->work[count++] = operand;
+			}
+		}
+	}
+}
+
+static void need_computed(Snaps *s)
+{
+	SsaFunc *func = s->func;
+
+	for (u32 i = 0; i < func->rpo_count; i++)
+		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next) {
+			SsaNode *node = &func->nodes[ref];
+
+			if (node->op == SSA_PUT || (ssa_effects(node) & SSA_PURE))
+				continue;
+			for (unsigned k = ssa_operands(func, node); k-- > 0;)
+				need(s, *ssa_operand(func, node, k));
+		}
+}
+
+static bool find_slots(Snaps *s)
+{
+	const SsaFunc *func = s->func;
+	bool *elsewhere = ARENA_ARRAY(func->arena, bool, func->slot_count + 1);
+
+	if (!elsewhere)
+		return false;
+	for (u32 i = 0; i < func->rpo_count; i++) {
+		const SsaBlock *block = &func->blocks[func->rpo[i]];
+
+		for (u32 slot = 0; slot < func->slot_count; slot++)
+			elsewhere[slot] |= block->state[slot] != 0;
+		for (SsaRef ref = block->first; ref; ref = func->nodes[ref].next)
+			if (func->nodes[ref].op == SSA_PUT)
+				elsewhere[func->nodes[ref].aux] = true;
+	}
+	for (u32 slot = 0; slot < func->slot_count; slot++)
+		if (elsewhere[slot])
+			s->slots[s->slot_count++] = slot;
+	return true;
+}
+
+/* ---- Entries ---- */
+
+static bool is_ones(const SsaFunc *func, SsaRef ref)
+{
+	u64 value;
+
+	return ssa_is_const(func, ref, &value) && value == bits_mask(func->nodes[ssa_value(func, ref)].width);
+}
+
+/* How to make entry->ref, if it is not computed. */
+static void choose_recipe(const Snaps *s, SsaSnapEntry *entry)
+{
+	const SsaFunc *func = s->func;
+	const SsaNode *node = &func->nodes[entry->ref];
+	SsaRef a = node->op < IR_OP_COUNT || node->op == SSA_CANON ? ssa_value(func, node->a) : 0;
+	unsigned wide = func->slot_width[entry->slot], narrow = func->nodes[a].width;
+	u64 value;
+	i64 number;
+
+	if (ssa_is_odd(func, entry->ref)) {
+		entry->recipe = SSA_NAN;
+		entry->imm = node->width;
+	}
+	if (!a || s->needed[entry->ref] || ssa_is_odd(func, entry->ref) || node->width != wide)
+		return;
+	switch (node->op) {
+	case IR_OP_SX:
+		if ((narrow != 8 && narrow != 16 && narrow != 32) || ssa_is_odd(func, a))
+			return;
+		*entry = (SsaSnapEntry){.ref = a, .slot = entry->slot, .recipe = SSA_SX, .imm = (i32)narrow};
+		return;
+	case IR_OP_ADD:
+		if (!ssa_is_const(func, node->b, &value) || ssa_is_const(func, a, NULL) || ssa_is_odd(func, a))
+			return;
+		number = bits_signed(value, node->width);
+		if (number == (i32)number)
+			*entry = (SsaSnapEntry){.ref = a, .slot = entry->slot, .recipe = SSA_PLUS, .imm = (i32)number};
+		return;
+	case SSA_CANON:
+		*entry = (SsaSnapEntry){.ref = a, .slot = entry->slot, .recipe = SSA_NAN, .imm = (i32)narrow};
+		return;
+	case IR_OP_CONCAT: {
+		SsaRef low = ssa_value(func, node->b);
+		bool odd = ssa_is_odd(func, low);
+
+		if (!is_ones(func, a) || func->nodes[low].width != 32 || ssa_is_const(func, low, NULL))
+			return;
+		if (func->nodes[low].op == SSA_CANON && !s->needed[low]) {
+			low = ssa_value(func, func->nodes[low].a);
+			odd = true;
+		}
+		*entry = (SsaSnapEntry){.ref = low, .slot = entry->slot, .recipe = odd ? SSA_BOX_NAN : SSA_BOX, .imm = 32};
+		return;
+	}
+	default:
+		return;
+	}
+}
+
+static void add_entries(Snaps *s)
+{
+	SsaFunc *func = s->func;
+
+	s->first = func->entry_count;
+	for (u32 i = 0; i < s->slot_count; i++) {
+		u32 slot = s->slots[i];
+		SsaSnapEntry entry = {.ref = ssa_value(func, s->now[slot]), .slot = (u16)slot};
+
+		if (!entry.ref || (func->nodes[entry.ref].op == SSA_HOME && func->nodes[entry.ref].aux == slot))
+			continue;
+		choose_recipe(s, &entry);
+		need(s, entry.ref);
+		if (!arena_grow(func->arena, (void **)&func->entries, &func->entry_cap, func->entry_count, sizeof(entry))) {
+			func->failed = true;
+			return;
+		}
+		func->entries[func->entry_count++] = entry;
+	}
+	s->count = func->entry_count - s->first;
+	s->fresh = true;
+}
+
+static void add_snap(Snaps *s, SsaRef ref, u64 pc, u32 refund)
+{
+	SsaFunc *func = s->func;
+
+	if (!s->fresh) {
+		add_entries(s);
+		s->snap = ~(u32)0;
+	}
+	if (s->snap != ~(u32)0 && (func->snaps[s->snap].pc != pc || func->snaps[s->snap].refund != refund))
+		s->snap = ~(u32)0;
+	if (s->snap == ~(u32)0) {
+		if (!arena_grow(func->arena, (void **)&func->snaps, &func->snap_cap, func->snap_count, sizeof(SsaSnap))) {
+			func->failed = true;
+			return;
+		}
+		s->snap = func->snap_count++;
+		func->snaps[s->snap] = (SsaSnap){.pc = pc, .refund = refund, .first = s->first, .count = s->count};
+	}
+	func->nodes[ref].snap = s->snap;
+}
+
+/* ---- Blocks ---- */
+
+static void snap_block(Snaps *s, u32 b)
+{
+	SsaFunc *func = s->func;
+	const SsaBlock *block = &func->blocks[b];
+	u32 owed = s->owed[b];
+	u64 pc = block->pc;
+
+	for (u32 i = 0; i < s->slot_count; i++)
+		s->now[s->slots[i]] = block->state[s->slots[i]];
+	s->fresh = false;
+	for (SsaRef ref = block->first; ref && !func->failed; ref = func->nodes[ref].next) {
+		const SsaNode *node = &func->nodes[ref];
+
+		switch (node->op) {
+		case SSA_PUT:
+			s->fresh = s->fresh && ssa_value(func, s->now[node->aux]) == ssa_value(func, node->a);
+			s->now[node->aux] = node->a;
+			break;
+		case SSA_INSN:
+			pc = node->imm;
+			owed--;
+			break;
+		case SSA_FUEL:
+			add_snap(s, ref, pc, owed);
+			owed += (u32)node->imm;
+			break;
+		case SSA_REFUND:
+			owed -= (u32)node->imm;
+			break;
+		case SSA_LEAVE: {
+			bool computed = node->aux == SSA_LEAVE_JUMP || node->aux == SSA_LEAVE_CALLR || node->aux == SSA_LEAVE_RET;
+
+			add_snap(s, ref, computed ? 0 : node->imm, owed + (node->aux == SSA_LEAVE_COLD));
+			break;
+		}
+		default:
+			if (ssa_effects(node) & SSA_EXIT)
+				add_snap(s, ref, pc, owed + 1);
+		}
+	}
+	for (u32 k = 0; k < block->succ_count; k++)
+		s->owed[block->succ[k]] = owed;
+}
+
+void ssa_snap(SsaFunc *func)
+{
+	Snaps s = {.func = func};
+
+	if (func->failed)
+		return;
+	func->snap_count = func->entry_count = 0;
+	s.needed = ARENA_ARRAY(func->arena, u8, func->node_count);
+	s.work = ARENA_ARRAY(func->arena, SsaRef, func->node_count);
+	s.slots = ARENA_ARRAY(func->arena, u32, func->slot_count + 1);
+	s.now = ARENA_ARRAY(func->arena, SsaRef, func->slot_count + 1);
+	s.owed = ARENA_ARRAY(func->arena, u32, func->block_count);
+	if (!s.needed || !s.work || !s.slots || !s.now || !s.owed || !find_slots(&s)) {
+		func->failed = true;
+		return;
+	}
+	need_computed(&s);
+	for (u32 i = 0; i < func->rpo_count && !func->failed; i++)
+		snap_block(&s, func->rpo[i]);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * PUTs that no way out sees are gone: their slot is PUT again before anything may leave; and those that change nothing. What
+ * the state of a block says about such slots is forgotten, so that PHIs for them can go (ssa_dead).
+ *
+ * A slot is *seen* at a point if some way from there leaves before the slot is PUT. Backward, in one pass: where one jumps back
+ * to, and at entries, there will be FUEL, which sees everything.
+ */
+#include <string.h>
+
+#include "jit/ssa.h"
+
+typedef struct State {
+	SsaFunc *func;
+	u32 words;
+	u64 *seen;    /* per block: slots seen at its start */
+	SsaRef *now;  /* per slot */
+} State;
+
+static void see_all(const State *s, u64 *set)
+{
+	memset(set, 0xFF, s->words * sizeof(u64));
+}
+
+static void drop_unseen(State *s, u32 b)
+{
+	SsaFunc *func = s->func;
+	SsaBlock *block = &func->blocks[b];
+	u64 *seen = s->seen + (size_t)b * s->words;
+	bool sees_all = block->entry;
+
+	for (u32 k = 0; k < block->succ_count; k++)
+		for (u32 w = 0; w < s->words; w++)
+			seen[w] |= func->blocks[block->succ[k]].order <= block->order ? ~(u64)0
+				: s->seen[(size_t)block->succ[k] * s->words + w];
+	for (SsaRef ref = block->last, prev; ref; ref = prev) {
+		const SsaNode *node = &func->nodes[ref];
+
+		prev = node->prev;
+		if (node->op == SSA_LEAVE || (ssa_effects(node) & SSA_EXIT)) {
+			see_all(s, seen);
+		} else if (node->op == SSA_PUT) {
+			u64 bit = (u64)1 << node->aux % 64;
+
+			if (!(seen[node->aux / 64] & bit))
+				ssa_remove(func, ref);
+			seen[node->aux / 64] &= ~bit;
+		}
+	}
+	for (u32 p = 0; p < block->pred_count; p++)
+		sees_all |= func->blocks[block->preds[p]].order >= block->order;
+	if (sees_all)
+		see_all(s, seen);
+	for (u32 slot = 0; slot < func->slot_count; slot++)
+		if (block->state[slot] && !(seen[slot / 64] >> slot % 64 & 1))
+			block->state[slot] = 0;
+}
+
+/* What is put where it is already. */
+static void drop_same(State *s, u32 b)
+{
+	SsaFunc *func = s->func;
+	const SsaBlock *block = &func->blocks[b];
+
+	memcpy(s->now, block->state, func->slot_count * sizeof(SsaRef));
+	for (SsaRef ref = block->first, next; ref; ref = next) {
+		const SsaNode *node = &func->nodes[ref];
+		SsaRef value = ssa_value(func, node->a), now;
+
+		next = node->next;
+		if (node->op != SSA_PUT)
+			continue;
+		now = ssa_value(func, s->now[node->aux]);
+		if (now ? now == value : func->nodes[value].op == SSA_HOME && func->nodes[value].aux == node->aux)
+			ssa_remove(func, ref);
+		s->now[node->aux] = value;
+	}
+}
+
+void ssa_state(SsaFunc *func)
+{
+	State s = {.func = func, .words = (func->slot_count + 63) / 64};
+
+	ssa_order(func);
+	if (func->failed || !s.words)
+		return;
+	s.seen = ARENA_ARRAY(func->arena, u64, (size_t)func->block_count * s.words);
+	s.now = ARENA_ARRAY(func->arena, SsaRef, func->slot_count);
+	if (!s.seen || !s.now) {
+		func->failed = true;
+		return;
+	}
+	for (u32 i = 0; i < func->rpo_count; i++)
+		drop_same(&s, func->rpo[i]);
+	for (u32 i = func->rpo_count; i-- > 0;)
+		drop_unseen(&s, func->rpo[i]);
+}
