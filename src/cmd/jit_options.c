@@ -71,6 +71,12 @@ static int set_word(JitSetup *setup, const char *word, size_t len)
 		options->switch_rights = word[3] == 's';
 		return 0;
 	}
+	if (is_word(word, len, "soft")) {
+		options->hard_after = ~(u64)0;
+		return 0;
+	}
+	if (equals && is_word(word, name, "hard") && opt_number(value, 1000, &options->hard_after) && options->hard_after)
+		return 0;
 	if (equals && is_word(word, name, "cache") && opt_number(value, 1024, &number) && number) {
 		options->code_cache = number;
 		return 0;
@@ -79,7 +85,7 @@ static int set_word(JitSetup *setup, const char *word, size_t len)
 		options->evict = (u32)number;
 		return 0;
 	}
-	return failed(setup, "--jit %.*s: there are perf, jitdump, wx=switch, cache=SIZE, evict=N", (int)len, word);
+	return failed(setup, "--jit %.*s: there are perf, jitdump, wx=switch, cache=SIZE, evict=N, soft, hard=N", (int)len, word);
 }
 
 int jit_setup_open(JitSetup *setup, const JitOptions *options, Loaded *loaded)

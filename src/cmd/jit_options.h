@@ -24,7 +24,7 @@ typedef struct JitOptions {
 
 #define JIT_ROWS(Type, member)                                                                                   \
 	{"jit", 0, OPT_LIST, offsetof(Type, member.words), "LIST",                                               \
-	 "about compiled code, divided by commas: perf, jitdump, gdb,\nwx=switch, cache=SIZE, evict=N (docs/jit.md)"}, \
+	 "about compiled code, divided by commas: perf, jitdump, gdb,\nwx=switch, cache=SIZE, evict=N, soft, hard=N (docs/jit.md)"}, \
 	{"jit-stats", 0, OPT_MAYBE, offsetof(Type, member.stats), "json",                                        \
 	 "what was compiled, and why other things were not, on stderr"}
 

@@ -285,6 +285,12 @@ static const EngineOps *engine_of(const LoadOptions *options, bool is_linux)
 	return strcmp(options->engine_name, "jit") == 0 && jit_is_possible() ? &jit_engine : &interp_engine;
 }
 
+static bool uses_host_rights(const LoadOptions *options)
+{
+	return engine_of(options, true) != &interp_engine &&
+	       !(options->engine_options && options->engine_options->hard_after == ~(u64)0);
+}
+
 int load_create(Loaded *loaded, const LoadOptions *options)
 {
 	const bool is_linux = loaded->guest && loaded->guest->is_linux;
@@ -293,9 +299,8 @@ int load_create(Loaded *loaded, const LoadOptions *options)
 				.quantum = options->quantum,
 				.vcpu_limit = options->vcpus > 0xFFFFFFFF ? 0xFFFFFFFF : (u32)options->vcpus,
 				.virtual_time = !options->live, .quantum_jitter = options->live,
-				.host_rights = is_linux && engine_of(options, is_linux) != &interp_engine &&
-					       (!options->rights || strcmp(options->rights, "host") == 0),
-				 .jitter_seed = options->jitter_seed, .random_seed = is_linux ? options->random_seed : 0};
+				.host_rights = is_linux && uses_host_rights(options),
+				.jitter_seed = options->jitter_seed, .random_seed = is_linux ? options->random_seed : 0};
 	Status status;
 
 	if (is_linux) {

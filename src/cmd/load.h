@@ -34,7 +34,6 @@ typedef struct LoadOptions {
 	const char *engine_name; /* "interp", "jit", or NULL */
 	bool compiles;           /* no name: the compiler for Linux programs */
 	const EngineOptions *engine_options; /* lives longer than the machine; or NULL */
-	const char *rights;      /* "host", "code", or NULL: host */
 	u64 quantum, vcpus;      /* 0 = the default */
 	bool live;               /* time is real, and quanta vary by jitter_seed */
 	u64 jitter_seed, random_seed;
@@ -58,9 +57,6 @@ typedef struct LoadOptions {
 #define LOAD_ROW_ENGINE(Type, member)                                                                            \
 	{"engine", 0, OPT_CHOICE, offsetof(Type, member.engine_name), "interp|jit",                              \
 	 "what runs the instructions: micro-operations, or code for this computer\n(the default for Linux programs)"}
-#define LOAD_ROW_RIGHTS(Type, member)                                                                            \
-	{"rights", 0, OPT_CHOICE, offsetof(Type, member.rights), "host|code",                                    \
-	 "who checks the rights of pages where Linux programs are compiled: this\ncomputer's memory management (the default), or the compiled code"}
 #define LOAD_ROWS_VCPUS(Type, member)                                                                            \
 	{"quantum", 0, OPT_NUMBER, offsetof(Type, member.quantum), "N",                                          \
 	 "instructions a vCPU runs before the next one's turn (default 1000)"},                                  \

@@ -26,7 +26,6 @@ static const Opt run_options[] = {
 	LOAD_ROW_MEMORY(RunOptions, load),
 	LOAD_ROWS_VCPUS(RunOptions, load),
 	LOAD_ROW_ENGINE(RunOptions, load),
-	LOAD_ROW_RIGHTS(RunOptions, load),
 	JIT_ROWS(RunOptions, jit),
 	LINUX_ROWS(RunOptions, system),
 	{"strace", 0, OPT_MAYBE, offsetof(RunOptions, strace), "FILE",

@@ -29,7 +29,7 @@ struct IrFunc; /* ir/ir.h; core only passes it on */
 
 enum {
 	VCPU_TEMPS = 1024,
-	ENGINE_HARD_INSNS = 1000000,   /* EngineEnv.hard_after, if nothing else is wanted: it has begun to pay by then */
+	ENGINE_HARD_INSNS = 1000000,   /* EngineOptions.hard_after, if nothing else is wanted: it begins to pay then */
 	ENGINE_CODE_BYTES = 128 << 20, /* EngineEnv.code_bytes: more is too much (node's start and work: 60 MiB) */
 };
 
@@ -145,6 +145,7 @@ typedef struct EngineOptions {
 	u64 code_cache;     /* bytes of code that an engine keeps at most; 0: what it thinks right */
 	bool switch_rights; /* code lies in one map that is now writable, now executable, instead of in two */
 	u32 evict;          /* for tests: about one in so many looks for a block drops something at random; 0: none */
+	u64 hard_after;     /* instructions run in a space that can be made hard (core/space.h) before it is; ~0: never */
 	const EngineWatcher *watchers; /* borrowed */
 	u32 watcher_count;
 } EngineOptions;
@@ -170,7 +171,6 @@ typedef struct EngineEnv {
 	void (*drop_code)(void *ctx);
 	bool paged;          /* it is paged */
 	u64 pages;           /* then: how many pages it has */
-	u64 hard_after;      /* instructions run in a space that can be made hard (core/space.h) before it is */
 	const struct EngineOps *cold; /* for engines that do not do everything: the one that does */
 	const EngineOptions *options; /* NULL: all zero. Lives longer than the engine */
 	const u64 *slow;     /* [ENGINE_SLOWS], counted by read and write; or NULL */

@@ -275,6 +275,8 @@ static ExitKind run_bailed(Engine *engine, Vcpu *vcpu, const JitExit *exit)
  * soft one works in both; it is compiled anew once, as most of what will run is known by then. */
 static void try_harden(Engine *engine, Vcpu *vcpu)
 {
+	const EngineOptions *options = engine->env.options;
+	u64 after = options && options->hard_after ? options->hard_after : ENGINE_HARD_INSNS;
 	Space *memory = &vcpu->spaces[engine->env.code_space];
 
 	if (memory->view && vcpu->resumed) {
@@ -283,7 +285,7 @@ static void try_harden(Engine *engine, Vcpu *vcpu)
 		vcpu->resumed = false;
 	}
 	if (memory->view || !memory->twice || memory->never || !engine->slot_uses ||
-	    vcpu->icount - engine->first_icount < engine->env.hard_after)
+	    vcpu->icount - engine->first_icount < after)
 		return;
 	if (!jit_signal_install())
 		memory->never = true;

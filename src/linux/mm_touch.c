@@ -171,6 +171,8 @@ static Touch add_pages(Mm *mm, Area *area, u64 page, Window window)
 		machine_pages_drop(machine, mm->aspace, window.start, len);
 		return TOUCH_NO_FILE;
 	}
+	if (!area->file && !area->shared && writable && len > PAGE)
+		machine_pages_expect(machine, mm->aspace, window.start, len);
 	if (page == mm->next_touch || (!area->file && !area->shared))
 		mm->next_touch = window.end;
 	return TOUCH_OK;

@@ -233,7 +233,6 @@ typedef struct MachineConfig {
 	const EngineOps *engine; /* NULL = the best there is */
 	const EngineOptions *engine_options; /* borrowed, must outlive the machine; NULL: all as usual */
 	bool host_rights;    /* engines may let the host check rights of pages: they handle SIGSEGV then (jit/jit_signal.h) */
-	u64 hard_after;      /* instructions an address space runs before they do; 0 = ENGINE_HARD_INSNS */
 } MachineConfig;
 
 Status machine_create(const MachineConfig *config, Machine **out, DiagList *diags);

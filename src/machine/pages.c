@@ -410,6 +410,14 @@ Status machine_pages_add(Machine *machine, u32 aspace, u64 address, u64 len, u8 
 	return STATUS_OK;
 }
 
+void machine_pages_expect(Machine *machine, u32 aspace, u64 address, u64 len)
+{
+	Space *space = space_of(machine, aspace);
+
+	if (lies_inside(space, address, len))
+		space_populate(space, page_of(address), page_of(len));
+}
+
 void machine_pages_protect(Machine *machine, u32 aspace, u64 address, u64 len, u8 rights)
 {
 	Space *space = space_of(machine, aspace);

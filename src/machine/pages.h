@@ -43,6 +43,8 @@ u64 machine_aspace_present(const Machine *machine, u32 number); /* bytes */
 /* ---- Pages. Translated code that they held is forgotten ---- */
 /* STATUS_TOO_BIG: the machine's memory limit. Those that are present already keep their content. */
 Status machine_pages_add(Machine *machine, u32 aspace, u64 address, u64 len, u8 rights);
+/* Present pages that will be written soon, one after the other: memory for them may be had at once. */
+void machine_pages_expect(Machine *machine, u32 aspace, u64 address, u64 len);
 void machine_pages_protect(Machine *machine, u32 aspace, u64 address, u64 len, u8 rights); /* the present ones */
 void machine_pages_drop(Machine *machine, u32 aspace, u64 address, u64 len);
 /* Moves what is there to another place, where nothing may be (mremap). STATUS_INVALID: something is, or they overlap. */
