@@ -143,7 +143,7 @@ void space_pages_mark(Space *space, u64 page, u64 count, u8 set, u8 clear);
 /* ---- Hard (space_view.c). Any change of pages may make a hard space soft again (view is NULL then), for good: the host refused,
  * or there were too many seams. Whoever keeps the address of view looks whether it is still there. ---- */
 
-/* Makes the view. False: it can't be had (now). */
+/* Makes the view. False: it can't be had (now). Accesses to it may fault also where attr allows them (space_settle). */
 bool space_harden(Space *space);
 /* Takes it away. */
 void space_soften(Space *space);

@@ -229,7 +229,7 @@ struct Engine {
 	bool without;            /* there is no memory for code to be had: the cold engine runs everything */
 	bool has_fma, settled;   /* settled: pinned for good */
 	u64 first_icount;
-	bool hard;               /* there is code that leaves rights to the host: it runs in the space's view alone */
+	bool hard;               /* there is code for a hard space: it runs in the view alone. (All of it is: jit_run.c) */
 	JitFaults faults;        /* its accesses, in this half of the code cache; */
 	JitFaults other_faults;  /* in the other */
 	u64 softly[64];          /* a bit per hash of pc: accesses there ask (jit_asks_softly) */

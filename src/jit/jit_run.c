@@ -271,8 +271,8 @@ static ExitKind run_bailed(Engine *engine, Vcpu *vcpu, const JitExit *exit)
 	return kind;
 }
 
-/* A space that has run for a while is made hard: a script's many short processes never pay for it. What was compiled for a
- * soft one works in both; it is compiled anew once, as most of what will run is known by then. */
+/* A space that has run for a while is made hard: a script's many short processes never pay for it. Then all is compiled anew:
+ * each access to the view must be known to the handler of signals. */
 static void try_harden(Engine *engine, Vcpu *vcpu)
 {
 	const EngineOptions *options = engine->env.options;

@@ -12,6 +12,15 @@ linux_program memory_limits
 linux_program memory_code
 linux_program memory_bombs --memory 32M
 
+# Rights of pages: looked up by the interpreter and by compiled code, or left to the host.
+for how in '--engine interp' '--jit soft' '--jit hard=1' ''; do
+	linux_program memory_rights $how
+done
+linux_program memory_faults --jit hard=1
+linux_program memory_code --jit hard=1
+linux_program memory_seams --jit hard=1
+expect 0 timeout 60 "$HUSK" run memory_seams 5000 6
+
 expect 137 timeout 60 "$HUSK" run --memory 16M memory_bombs touch
 has "$err" 'Killed[:,] memory limit of 16 MiB reached'
 [ -z "$out" ] || fail "a bomb prints nothing"

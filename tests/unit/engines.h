@@ -88,11 +88,17 @@ static const EngineOptions *engine_options; /* of machines made from now on */
 
 static inline Machine *create(const Isa *isa, const EngineOps *engine)
 {
+	static EngineOptions made[256]; /* more machines than there are at any time */
+	static u32 next;
+	EngineOptions *options = &made[__atomic_fetch_add(&next, 1, __ATOMIC_RELAXED) % COUNT_OF(made)];
 	MachineConfig config = {.isa = isa, .guest = &guest, .size_program = 2048, .random_seed = 5, .engine = engine,
-				.host_rights = true, .hard_after = hard_after, .engine_options = engine_options};
+				.host_rights = true, .engine_options = options};
 	Machine *machine = NULL;
 	DiagList diags;
 
+	*options = engine_options ? *engine_options : (EngineOptions){0};
+	if (!options->hard_after)
+		options->hard_after = hard_after;
 	diag_init(&diags);
 	machine_create(&config, &machine, &diags);
 	toy_check(&diags, machine);

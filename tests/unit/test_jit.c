@@ -76,7 +76,7 @@ static void hard_modes(void **state)
 	for (u32 i = 0; i < sizeof modes / sizeof *modes; i++) {
 		engine_options = &modes[i];
 		wanted_rounds = rounds / 6 + 1;
-		random_paged("rv64.isa", text);
+		random_paged(both, "rv64.isa", text, first_seed, wanted_rounds);
 		first_seed += wanted_rounds;
 	}
 	engine_options = NULL;
@@ -93,6 +93,7 @@ static void every_stop(void **state)
 	Machine *machines[2];
 
 	(void)state;
+	hard_after = 1;
 	for (unsigned i = 0; i < 2; i++)
 		machines[i] = open_paged(isa, both[i]);
 	for (u64 k = 1; k <= STOPS; k++) {
@@ -183,11 +184,14 @@ static void counted(void **state)
 	enum { ROUND = 5 };
 	char *text = read_text("src/guests/rv64/rv64.isa");
 	Isa *isa = load("rv64.isa", text);
-	Machine *machine = (hard_after = ~(u64)0, open_paged(isa, &jit_engine)); /* making it hard forgets the code */
-	Engine *engine = machine->engine;
 	const JitBlock *head, *callee, *back;
+	Machine *machine;
+	Engine *engine;
 
 	(void)state;
+	hard_after = ~(u64)0; /* making a space hard forgets what was counted */
+	machine = open_paged(isa, &jit_engine);
+	engine = machine->engine;
 	for (u32 i = 0; i < sizeof code / sizeof *code; i++)
 		put_word(machine, CODE + 4 * i, code[i]);
 	machine_set_pc(machine, CODE);
@@ -293,6 +297,7 @@ static void doors(void **state)
 	Rng rng = {3};
 
 	(void)state;
+	hard_after = 1;
 	for (unsigned i = 0; i < 2; i++) {
 		Machine *machine = open_paged(isa, both[i]);
 

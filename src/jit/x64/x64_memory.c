@@ -190,10 +190,10 @@ static X64Mem checked(X64Code *c, IrRef address, unsigned bytes, u8 mask, u8 wan
 	return x64_at_index(X64_RBX, reg, 0, 0);
 }
 
-/* The next instruction of the host is the access. */
+/* The next instruction of the host is the access. The view may allow less than attr does: so who asks first may fault, too. */
 static void risk(X64Code *c)
 {
-	if (jit_asks_softly(c->engine, c->pc))
+	if (!c->engine->hard)
 		return;
 	if (!arena_grow(&c->engine->arena, (void **)&c->risks, &c->risk_cap, c->risk_count, sizeof(*c->risks))) {
 		c->failed = true;
