@@ -17,7 +17,10 @@
  * Programs", for loops).
  *
  * Blocks come in reverse postorder. A block begins with what its hottest predecessor so far left in registers; where
- * another predecessor left it otherwise, moves on that edge make it so.
+ * another predecessor left it otherwise, moves on that edge make it so. A loop begins with what is used in it, loaded
+ * before it if need be. Whether that was wise is known when its last block is walked: a value that had to give up its
+ * register in the loop would be loaded again on the way back. Then what was learnt is noted and the loop is walked again
+ * (ra_learn), a few times at most, and no more than four times the whole.
  *
  * Invariants: (1) what starts as held in a register is in it on all edges; (2) a slot is only read where its store was
  * passed on every path: the store stands where its value is defined or dominates all reads.
@@ -33,7 +36,8 @@ static void prepare(Ra *ra)
 	u32 places = 0;
 
 	ra->blocks = ARENA_ARRAY(ra->arena, RaBlock, func->rpo_count + 1);
-	if (!ra->blocks) {
+	ra->ends = ARENA_ARRAY(ra->arena, u8, func->rpo_count + 1);
+	if (!ra->blocks || !ra->ends) {
 		ra->failed = true;
 		return;
 	}
@@ -54,6 +58,9 @@ static void prepare(Ra *ra)
 			}
 		}
 	}
+	for (u32 p = 0; p < func->rpo_count; p++)
+		if (ra->blocks[p].loops)
+			ra->ends[ra->blocks[p].far] = 1;
 	for (u32 c = 0; c < alloc->code_count; c++) {
 		SsaCode *code = &alloc->codes[c];
 
@@ -68,21 +75,49 @@ static void prepare(Ra *ra)
 		ra->failed = true;
 }
 
+/* The innermost loop that ends behind block p and is to be walked again; or p. */
+static u32 again_from(Ra *ra, u32 p, u32 *budget)
+{
+	for (u32 h = p + 1; h-- > 0;) {
+		RaBlock *head = &ra->blocks[h];
+		u32 codes = 0;
+
+		if (!head->loops || head->far != p)
+			continue;
+		for (u32 q = h; q <= p; q++)
+			codes += ra->alloc->block_codes[ra->func->rpo[q]];
+		if (head->tries >= 3 || codes > *budget || !ra_learn(ra, h))
+			continue;
+		*budget -= codes;
+		head->tries++;
+		ra->move_count = head->move_mark;
+		ra->event_count = head->event_mark;
+		for (u32 q = h; q <= p; q++)
+			ra->blocks[q].done = false;
+		return h;
+	}
+	return p + 1;
+}
+
 void ssa_allocate(SsaAlloc *alloc)
 {
 	Ra ra = {.alloc = alloc, .func = alloc->func, .arena = alloc->func->arena};
+	u32 budget = 3 * alloc->code_count + 100;
 
 	prepare(&ra);
 	if (!ra.failed)
 		ra_collect(&ra);
-	for (u32 p = 0; p < ra.func->rpo_count && !ra.failed; p++) {
+	for (u32 p = 0; p < ra.func->rpo_count && !ra.failed;) {
 		ra.at = p;
 		ra.visit++;
+		ra.blocks[p].move_mark = ra.move_count;
+		ra.blocks[p].event_mark = ra.event_count;
 		ra_annotate(&ra, p);
 		if (ra.failed)
 			break;
 		ra_start(&ra, p);
 		ra_walk(&ra, p);
+		p = ra.failed ? p : ra.ends[p] ? again_from(&ra, p, &budget) : p + 1;
 	}
 	if (!ra.failed)
 		ra_finish(&ra);

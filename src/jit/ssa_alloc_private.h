@@ -30,9 +30,10 @@ typedef struct RaValue {
 	u32 code;      /* that defines it; RA_NO_CODE for PHIs and what needs no definition */
 	u32 block;     /* where it is defined */
 	u32 avoid;     /* registers that it had to leave before */
+	u32 wished;    /* position + 1 of the loop that `wish` is about */
 	u32 event;     /* its last event + 1 */
 	u32 slot;      /* of the JitFrame + 1 */
-	u8 cls, hint, kind, width;
+	u8 cls, hint, kind, width, wish;
 	bool in_memory; /* a PHI that its edges store */
 	bool many;     /* several codes define it: the HOME of a pinned slot where there are several entries */
 } RaValue;
@@ -49,8 +50,17 @@ typedef struct RaBlock {
 	u32 start[RA_REGS], end[RA_REGS]; /* ids */
 	u32 far;        /* greatest position of a block that jumps back to it; its own if none does */
 	u32 gen_first, gen_count, kill_first, kill_count;
+	u32 move_mark, event_mark; /* loops: what stood there when it began */
+	u32 wishes;     /* loops: index + 1 */
+	u8 tries;
 	bool done, loops; /* walked; something jumps back to it */
 } RaBlock;
+
+/* What an earlier try taught about the start of a loop: a value is to begin in this register, or in none. */
+typedef struct RaWish {
+	u32 next, id;
+	u8 reg;
+} RaWish;
 
 typedef struct RaGen {
 	u32 ref;        /* later: id */
@@ -70,6 +80,7 @@ typedef struct Ra {
 	RaValue *values;
 	u32 value_count, global_count;
 	RaBlock *blocks;   /* by position in rpo */
+	u8 *ends;          /* by position: a loop ends there */
 	u16 *rows;
 	u32 row_size;
 	RaGen *gens;
@@ -96,6 +107,8 @@ typedef struct Ra {
 	u32 move_count, move_cap;
 	RaEvent *events;
 	u32 event_count, event_cap;
+	RaWish *wishes;
+	u32 wish_count, wish_cap;
 	bool failed;
 } Ra;
 
@@ -145,6 +158,7 @@ u8 ra_pick(Ra *ra, u32 id, unsigned cls, u32 forbidden, bool evict);
 
 /* ---- ssa_alloc_start.c ---- */
 void ra_start(Ra *ra, u32 position);     /* what is where at the start of a block */
+bool ra_learn(Ra *ra, u32 position);     /* the loop that begins there was walked: should it be, once more? */
 
 /* ---- ssa_alloc_finish.c ---- */
 void ra_finish(Ra *ra);                  /* edges, stores, spill slots, the arrays of the result */

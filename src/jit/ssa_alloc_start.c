@@ -51,6 +51,29 @@ static bool others_have(const Ra *ra, const SsaBlock *block, u32 id)
 	return true;
 }
 
+/* Loops: values that are to begin in another register than before, or in none. */
+static bool is_wished(const Ra *ra, u32 id)
+{
+	return ra->values[id].wished == ra->at + 1;
+}
+
+static bool is_unwanted(const Ra *ra, u32 id)
+{
+	return is_wished(ra, id) && ra->values[id].wish == RA_NO_REG;
+}
+
+static void note_wishes(Ra *ra, u32 position)
+{
+	for (u32 w = ra->blocks[position].wishes; w; w = ra->wishes[w - 1].next) {
+		RaValue *value = &ra->values[ra->wishes[w - 1].id];
+
+		if (value->wished == position + 1)
+			continue; /* the latest is first */
+		value->wished = position + 1;
+		value->wish = ra->wishes[w - 1].reg;
+	}
+}
+
 static void inherit(Ra *ra, const SsaBlock *block, u32 position, const u32 *end)
 {
 	const u16 *row = ra_row(ra, position);
@@ -67,9 +90,85 @@ static void inherit(Ra *ra, const SsaBlock *block, u32 position, const u32 *end)
 		}
 		if (reg >> 4 != ra->values[id].cls && found_in(end, id, ra->values[id].cls) != RA_NO_REG)
 			continue;
-		if (row[id] == ROW_IDLE && !others_have(ra, block, id))
+		if ((row[id] == ROW_IDLE && !others_have(ra, block, id)) || is_unwanted(ra, id))
 			continue;
 		ra_take(ra, reg, id);
+	}
+}
+
+/* ---- Starts of loops ---- */
+
+/* Values change their register before the loop rather than in it. */
+static void rearrange(Ra *ra, u32 position)
+{
+	const u16 *row = ra_row(ra, position);
+	u32 old[RA_REGS];
+
+	memcpy(old, ra->held, sizeof(old));
+	for (unsigned reg = 0; reg < RA_REGS; reg++) {
+		u32 id = old[reg];
+		u8 to;
+
+		if (!id || ra->held[reg] != id)
+			continue;
+		to = is_wished(ra, id) ? ra->values[id].wish : row[id] < ROW_LOOP ? ra->values[id].hint : RA_NO_REG;
+		if (to == RA_NO_REG || to == reg || to >> 4 != reg >> 4 || !(ra->allowed & ra_bit(to)))
+			continue;
+		if (!is_wished(ra, id) && (ra->held[to] || ra->values[id].avoid & ra_bit(to)))
+			continue;
+		if (ra->held[to]) { /* they change places */
+			u32 other = ra->held[to];
+
+			ra_release(ra, id);
+			ra_take(ra, to, id);
+			ra_take(ra, reg, other);
+		} else {
+			ra_release(ra, id);
+			ra_take(ra, to, id);
+		}
+	}
+}
+
+/* Who is not used in the loop gives way to who is. */
+static u8 idle_register(const Ra *ra, u32 position, unsigned cls)
+{
+	const u16 *row = ra_row(ra, position);
+	u16 most = ROW_LOOP - 1;
+	u8 best = RA_NO_REG;
+
+	for (u32 set = ra->allowed & ra_class(cls) & ra->occupied; set; set &= set - 1) {
+		u8 reg = (u8)__builtin_ctz(set);
+		u32 id = ra->held[reg];
+
+		if (id <= ra->global_count && row[id] != ROW_DEAD && row[id] > most && !is_wished(ra, id)) {
+			most = row[id];
+			best = reg;
+		}
+	}
+	return best;
+}
+
+static void load_for_loop(Ra *ra, u32 position)
+{
+	const u16 *row = ra_row(ra, position);
+	u32 list[64], count = 0;
+
+	for (u32 id = 1; id <= ra->global_count && count < COUNT_OF(list); id++) {
+		u32 at;
+
+		if (row[id] >= ROW_COLD || ra->regs[id] || is_unwanted(ra, id))
+			continue;
+		for (at = count++; at > 0 && row[list[at - 1]] > row[id]; at--)
+			list[at] = list[at - 1];
+		list[at] = id;
+	}
+	for (u32 k = 0; k < count; k++) {
+		u8 reg = ra_pick(ra, list[k], ra->values[list[k]].cls, 0, false);
+
+		if (reg == RA_NO_REG)
+			reg = idle_register(ra, position, ra->values[list[k]].cls);
+		if (reg != RA_NO_REG)
+			ra_take(ra, reg, list[k]);
 	}
 }
 
@@ -96,6 +195,8 @@ static u8 natural_place(const Ra *ra, const SsaBlock *block, SsaRef phi, u32 mai
 	const RaValue *value = &ra->values[ra->id[phi]];
 	u32 open = ra->allowed & ra_class(value->cls) & ~ra->occupied & ~value->avoid;
 
+	if (is_wished(ra, ra->id[phi]) && ra->allowed & ~ra->occupied & ra_bit(value->wish))
+		return value->wish;
 	if (value->hint != RA_NO_REG && open & ra_bit(value->hint))
 		return value->hint;
 	for (u32 k = 0; k < block->pred_count; k++)
@@ -114,7 +215,7 @@ static void place_phis(Ra *ra, const SsaBlock *block, u32 main)
 	u32 taken = 0;
 
 	for (SsaRef phi = next_phi(ra, block->first); phi; phi = next_phi(ra, ra->func->nodes[phi].next)) {
-		u8 reg = natural_place(ra, block, phi, main);
+		u8 reg = is_unwanted(ra, ra->id[phi]) ? RA_NO_REG : natural_place(ra, block, phi, main);
 
 		if (reg != RA_NO_REG) {
 			ra_take(ra, reg, ra->id[phi]);
@@ -125,7 +226,7 @@ static void place_phis(Ra *ra, const SsaBlock *block, u32 main)
 		u32 id = ra->id[phi];
 		u8 reg;
 
-		if (ra->regs[id])
+		if (ra->regs[id] || is_unwanted(ra, id))
 			continue;
 		reg = ra_pick(ra, id, ra->values[id].cls, taken, false);
 		if (reg == RA_NO_REG && ra->next[id] < RA_IDLE) {
@@ -188,10 +289,81 @@ void ra_start(Ra *ra, u32 position)
 
 	ra->position = 0;
 	if (main != SSA_NO_BLOCK) {
-		inherit(ra, block, position, ra->blocks[ra->func->blocks[main].order].end);
-		place_phis(ra, block, main);
 		if (ra->blocks[position].loops)
+			note_wishes(ra, position);
+		inherit(ra, block, position, ra->blocks[ra->func->blocks[main].order].end);
+		if (ra->blocks[position].loops)
+			rearrange(ra, position);
+		place_phis(ra, block, main);
+		if (ra->blocks[position].loops) {
+			load_for_loop(ra, position);
 			tell_args(ra, block);
+		}
 	}
 	memcpy(ra->blocks[position].start, ra->held, sizeof(ra->held));
+}
+
+/* ---- What a loop that was walked teaches ---- */
+
+static void wish(Ra *ra, u32 position, u32 id, u8 reg)
+{
+	if (ra->wish_count >= ra->wish_cap &&
+	    !arena_grow(ra->arena, (void **)&ra->wishes, &ra->wish_cap, ra->wish_count, sizeof(RaWish))) {
+		ra->failed = true;
+		return;
+	}
+	ra->wishes[ra->wish_count++] = (RaWish){.next = ra->blocks[position].wishes, .id = id, .reg = reg};
+	ra->blocks[position].wishes = ra->wish_count;
+	ra->values[id].wished = 0;
+}
+
+/* One way back. */
+static bool learn_from(Ra *ra, u32 position, u32 k)
+{
+	const SsaBlock *block = ra_block_at(ra, position);
+	const RaBlock *head = &ra->blocks[position], *latch = &ra->blocks[ra->func->blocks[block->preds[k]].order];
+	bool any = false;
+
+	for (unsigned reg = 0; reg < RA_REGS; reg++) {
+		u32 id = head->start[reg], from = id;
+		const RaValue *value = &ra->values[id];
+		unsigned found;
+
+		if (!id)
+			continue;
+		if (value->kind == RA_PHI && value->block == ra->func->rpo[position])
+			from = arg_id(ra, value->ref, k);
+		if (latch->end[reg] == from || !from || ra->values[from].kind == RA_CONST)
+			continue;
+		found = found_in(latch->end, from, reg >> 4);
+		if (found == RA_NO_REG) {
+			if (from == id) { /* rather not begin in a register at all */
+				wish(ra, position, id, RA_NO_REG);
+				any = true;
+			}
+			continue;
+		}
+		/* It ends elsewhere: let it begin there, unless that is somebody's who stays. */
+		if (head->start[found] == latch->end[found] || (is_wished(ra, id) && value->wish == reg))
+			continue;
+		wish(ra, position, id, (u8)found);
+		any = true;
+	}
+	return any;
+}
+
+bool ra_learn(Ra *ra, u32 position)
+{
+	const SsaBlock *block = ra_block_at(ra, position);
+	bool any = false;
+
+	ra->at = position;
+	note_wishes(ra, position);
+	for (u32 k = 0; k < block->pred_count; k++) {
+		const SsaBlock *pred = &ra->func->blocks[block->preds[k]];
+
+		if (pred->order >= position && (block->cold || !pred->cold))
+			any |= learn_from(ra, position, k);
+	}
+	return any;
 }

@@ -115,7 +115,8 @@ SsaPlace ra_memory_of(Ra *ra, u32 id)
 		return (SsaPlace){.kind = SSA_PLACE_CONST, .number = value->ref};
 	if (value->kind == RA_HOME)
 		return (SsaPlace){.kind = SSA_PLACE_HOME, .number = ra->func->nodes[value->ref].aux};
-	if (value->event && ra->events[value->event - 1].visit == ra->visit) {
+	if (value->event && value->event <= ra->event_count && ra->events[value->event - 1].id == id &&
+	    ra->events[value->event - 1].visit == ra->visit) {
 		ra->events[value->event - 1].last = ra->position;
 	} else {
 		if (ra->event_count >= ra->event_cap &&
@@ -168,6 +169,8 @@ static void fixed_operands(Step *step)
 		if (use->want == SSA_WANT_FIXED) {
 			if (step->claimed & ra_bit(reg) && ra->held[reg] != ra->id[use->ref])
 				ra->failed = true; /* two values wanted in one */
+			if (ra->held[reg] && ra->held[reg] != ra->id[use->ref])
+				ra->values[ra->held[reg]].avoid |= ra_bit(reg);
 			bring(step, reg, ra->id[use->ref]);
 			claim(step, use, reg);
 		}

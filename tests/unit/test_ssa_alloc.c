@@ -314,9 +314,403 @@ static void random_regions(void **state)
 	assert_int_equal(tight, 0);
 }
 
+/* ---- Regions by hand: what is in the loop? ---- */
+
+typedef struct Cost {
+	u32 moves, loads, stores;
+} Cost;
+
+static void count_move(Cost *cost, const SsaMove *move)
+{
+	if (move->to.kind == SSA_PLACE_SPILL)
+		cost->stores++;
+	else if (move->from.kind == SSA_PLACE_REG)
+		cost->moves++;
+	else
+		cost->loads++;
+}
+
+/* Of code in loops at least `depth` deep. */
+static Cost cost_in_loops(const Codes *m, u32 depth)
+{
+	const SsaAlloc *a = &m->alloc;
+	Cost cost = {0};
+
+	for (u32 c = 0; c < a->code_count; c++) {
+		const SsaCode *code = &a->codes[c];
+
+		if (m->func->blocks[code->block].depth < depth)
+			continue;
+		for (u32 k = 0; k < code->move_count; k++)
+			count_move(&cost, &a->moves[code->move_first + k]);
+		for (unsigned u = 0; u < code->use_count; u++)
+			cost.loads += code->uses[u].place.kind == SSA_PLACE_SPILL || code->uses[u].place.kind == SSA_PLACE_HOME;
+	}
+	for (u32 e = 0; e < a->edge_count; e++) {
+		const SsaEdge *edge = &a->edges[e];
+
+		if (m->func->blocks[edge->from].depth >= depth && m->func->blocks[edge->to].depth >= depth)
+			for (u32 k = 0; k < edge->move_count; k++)
+				count_move(&cost, &a->moves[edge->move_first + k]);
+	}
+	return cost;
+}
+
+static void allocate_well(Codes *m)
+{
+	Buf why;
+
+	buf_init(&why);
+	codes_allocate(m);
+	assert_false(m->alloc.failed);
+	if (!ssa_alloc_verify(&m->alloc, &why))
+		fail_msg("%s", buf_text(&why));
+	buf_fini(&why);
+}
+
+static void assert_cost(const Codes *m, u32 depth, u32 moves, u32 loads, u32 stores)
+{
+	Cost cost = cost_in_loops(m, depth);
+
+	if (cost.moves > moves || cost.loads > loads || cost.stores > stores)
+		fail_msg("in loops of depth %u: %u moves, %u loads, %u stores", depth, cost.moves, cost.loads, cost.stores);
+}
+
+/* before -> head <-> latch, head -> behind. The body is in head. */
+typedef struct Loop {
+	u32 before, head, latch, behind;
+} Loop;
+
+static Loop loop_from(Codes *m, u32 before)
+{
+	Loop loop = {.before = before, .head = ssa_block(m->func, 0)};
+
+	loop.latch = ssa_block(m->func, 0);
+	loop.behind = ssa_block(m->func, 0);
+	jump_to(m, before, loop.head);
+	ssa_edge(m->func, loop.latch, loop.head);
+	return loop;
+}
+
+static void loop_end(Codes *m, const Loop *loop, u32 body, SsaRef test)
+{
+	SsaUse use = use_of(test, SSA_GPR);
+
+	branch_to(m, body, loop->latch, loop->behind, &use, 1);
+	code_end(m, loop->latch, SSA_JUMP, NULL, 0);
+}
+
+static SsaRef loop_phi(Codes *m, const Loop *loop, unsigned slot, unsigned cls, SsaRef init)
+{
+	SsaRef phi = phi_in(m, loop->head, slot, cls);
+
+	phi_arg(m, phi, loop->before, init);
+	return phi;
+}
+
+static SsaRef binary(Codes *m, u32 block, unsigned cls, SsaRef a, SsaRef b)
+{
+	SsaUse uses[2] = {use_of(a, cls), use_of(b, cls)};
+	SsaCode *code = code_value(m, block, cls, uses, 2);
+
+	code->tied = true;
+	code->commutes = true;
+	return code->node;
+}
+
+static SsaRef plus_one(Codes *m, u32 block, SsaRef a)
+{
+	SsaUse use = use_of(a, SSA_GPR);
+	SsaCode *code = code_value(m, block, SSA_GPR, &use, 1);
+
+	code->tied = true;
+	return code->node;
+}
+
+static SsaCode *store(Codes *m, u32 block, SsaRef a, SsaRef b, unsigned cls, const SsaRef *state, u32 count)
+{
+	SsaUse uses[2] = {use_of(a, SSA_GPR), use_of(b, cls)};
+	SsaCode *code = code_for(m, block, 0, uses, 2);
+	u16 slots[SLOTS];
+
+	for (u16 s = 0; s < SLOTS; s++)
+		slots[s] = s;
+	code->snap = snap_of(m, state, slots, count);
+	return code;
+}
+
+static void leave_with(Codes *m, u32 block, const SsaRef *state, unsigned pins)
+{
+	SsaUse uses[SLOTS];
+
+	for (unsigned p = 0; p < pins; p++)
+		uses[p] = use_in(state[p], p);
+	code_end(m, block, SSA_LEAVE, uses, pins);
+}
+
+/* for (i = 0; ; i++) store(p + i, i), with the state of 5 pinned slots: i is slot 2. */
+static void tight_loop(void **state)
+{
+	static Codes m;
+	SsaRef s[SLOTS], i, next;
+	Loop loop;
+
+	(void)state;
+	codes_init(&m, 11, 4, 5);
+	entry_codes(&m, ssa_block(m.func, 0));
+	for (unsigned p = 0; p < 5; p++)
+		s[p] = home_of(&m, 0, p);
+	loop = loop_from(&m, 0);
+	s[2] = i = loop_phi(&m, &loop, 2, SSA_GPR, s[2]);
+	store(&m, loop.head, i, s[0], SSA_GPR, s, 5);
+	s[2] = next = plus_one(&m, loop.head, i);
+	phi_arg(&m, i, loop.latch, next);
+	loop_end(&m, &loop, loop.head, next);
+	leave_with(&m, loop.behind, s, 5);
+	allocate_well(&m);
+	assert_cost(&m, 0, 0, 0, 0);
+	codes_fini(&m);
+}
+
+/* fib: a, b = b, a + b. One move, or none if the loop were unrolled. */
+static void two_take_turns(void **state)
+{
+	static Codes m;
+	SsaRef s[SLOTS], a, b, n, sum, left;
+	Loop loop;
+
+	(void)state;
+	codes_init(&m, 11, 4, 5);
+	entry_codes(&m, ssa_block(m.func, 0));
+	for (unsigned p = 0; p < 5; p++)
+		s[p] = home_of(&m, 0, p);
+	loop = loop_from(&m, 0);
+	a = loop_phi(&m, &loop, 0, SSA_GPR, s[0]);
+	b = loop_phi(&m, &loop, 1, SSA_GPR, s[1]);
+	n = loop_phi(&m, &loop, 2, SSA_GPR, s[2]);
+	sum = binary(&m, loop.head, SSA_GPR, a, b);
+	left = plus_one(&m, loop.head, n);
+	phi_arg(&m, a, loop.latch, b);
+	phi_arg(&m, b, loop.latch, sum);
+	phi_arg(&m, n, loop.latch, left);
+	loop_end(&m, &loop, loop.head, left);
+	s[0] = b, s[1] = sum, s[2] = left;
+	leave_with(&m, loop.behind, s, 5);
+	allocate_well(&m);
+	assert_cost(&m, 1, 3, 0, 0);
+	codes_fini(&m);
+}
+
+/* 20 values that only snapshots want, 8 of them in registers before; the loop needs 10 of 11 registers. */
+static void idle_values_give_way(void **state)
+{
+	static Codes m;
+	SsaRef s[SLOTS], p[6], last = 0;
+	Loop loop;
+
+	(void)state;
+	codes_init(&m, 11, 4, 5);
+	entry_codes(&m, ssa_block(m.func, 0));
+	for (unsigned k = 0; k < SLOTS; k++)
+		s[k] = k < 5 ? home_of(&m, 0, k) : plus_one(&m, 0, home_of(&m, 0, 5));
+	loop = loop_from(&m, 0);
+	for (unsigned k = 0; k < 6; k++)
+		s[k] = p[k] = loop_phi(&m, &loop, k, SSA_GPR, s[k]);
+	for (unsigned k = 0; k < 6; k++) {
+		store(&m, loop.head, p[k], home_of(&m, 0, 20), SSA_GPR, s, SLOTS);
+		last = binary(&m, loop.head, SSA_GPR, p[k], home_of(&m, 0, 21 + k % 3));
+		phi_arg(&m, p[k], loop.latch, last);
+		s[k] = last;
+	}
+	loop_end(&m, &loop, loop.head, last);
+	leave_with(&m, loop.behind, s, 5);
+	allocate_well(&m);
+	assert_cost(&m, 1, 0, 0, 0);
+	codes_fini(&m);
+}
+
+/* A call clobbers everything before the loop; constants of floats: all is loaded before the loop, once. */
+static void loaded_before_the_loop(void **state)
+{
+	static Codes m;
+	SsaRef s[SLOTS], x, n, next, v;
+	SsaUse none;
+	Loop loop;
+
+	(void)state;
+	codes_init(&m, 6, 4, 3);
+	entry_codes(&m, ssa_block(m.func, 0));
+	for (unsigned p = 0; p < 3; p++)
+		s[p] = home_of(&m, 0, p);
+	v = plus_one(&m, 0, s[1]);
+	none = use_of(v, SSA_GPR);
+	code_for(&m, 0, 0, &none, 1)->clobbers[SSA_GPR] = 0x3F;
+	loop = loop_from(&m, 0);
+	n = loop_phi(&m, &loop, 2, SSA_GPR, s[2]);
+	x = loop_phi(&m, &loop, 9, SSA_XMM, constant(&m, 7, SSA_XMM));
+	next = binary(&m, loop.head, SSA_XMM, x, constant(&m, 0x4000000000000000, SSA_XMM));
+	next = binary(&m, loop.head, SSA_XMM, next, constant(&m, 0x4010000000000000, SSA_XMM));
+	phi_arg(&m, x, loop.latch, next);
+	store(&m, loop.head, n, v, SSA_GPR, s, 2);
+	s[2] = binary(&m, loop.head, SSA_GPR, n, home_of(&m, 0, 12));
+	phi_arg(&m, n, loop.latch, s[2]);
+	loop_end(&m, &loop, loop.head, s[2]);
+	leave_with(&m, loop.behind, s, 3);
+	allocate_well(&m);
+	assert_cost(&m, 1, 0, 0, 0);
+	codes_fini(&m);
+}
+
+/* A shift by a count that does not change: it is in the register for counts all the time. Another value had been there. */
+static void fixed_in_a_loop(void **state)
+{
+	static Codes m;
+	SsaRef s[SLOTS], x, n, count;
+	SsaUse uses[2];
+	SsaCode *code;
+	Loop loop;
+
+	(void)state;
+	codes_init(&m, 8, 4, 4);
+	entry_codes(&m, ssa_block(m.func, 0));
+	for (unsigned p = 0; p < 4; p++)
+		s[p] = home_of(&m, 0, p);
+	count = plus_one(&m, 0, s[3]);
+	loop = loop_from(&m, 0);
+	x = loop_phi(&m, &loop, 0, SSA_GPR, s[0]);
+	n = loop_phi(&m, &loop, 1, SSA_GPR, s[1]);
+	uses[0] = use_of(x, SSA_GPR);
+	uses[1] = use_in(count, 1);
+	code = code_value(&m, loop.head, SSA_GPR, uses, 2);
+	code->tied = true;
+	phi_arg(&m, x, loop.latch, code->node);
+	s[0] = code->node;
+	s[1] = plus_one(&m, loop.head, n);
+	phi_arg(&m, n, loop.latch, s[1]);
+	loop_end(&m, &loop, loop.head, s[1]);
+	leave_with(&m, loop.behind, s, 4);
+	allocate_well(&m);
+	assert_cost(&m, 1, 0, 0, 0);
+	codes_fini(&m);
+}
+
+/* The inner loop needs all registers; what the outer one holds is loaded in the outer one. */
+static void nested(void **state)
+{
+	static Codes m;
+	SsaRef s[SLOTS], o[4], i[5], last = 0;
+	Loop outer, inner;
+
+	(void)state;
+	codes_init(&m, 8, 4, 2);
+	entry_codes(&m, ssa_block(m.func, 0));
+	for (unsigned k = 0; k < 12; k++)
+		s[k] = k < 2 ? home_of(&m, 0, k) : plus_one(&m, 0, home_of(&m, 0, k));
+	outer = loop_from(&m, 0);
+	for (unsigned k = 0; k < 4; k++)
+		o[k] = loop_phi(&m, &outer, k, SSA_GPR, s[k]);
+	inner = loop_from(&m, outer.head);
+	for (unsigned k = 0; k < 5; k++)
+		i[k] = loop_phi(&m, &inner, 4 + k, SSA_GPR, s[4 + k]);
+	for (unsigned k = 0; k < 5; k++) {
+		last = binary(&m, inner.head, SSA_GPR, i[k], s[9 + k % 2]);
+		phi_arg(&m, i[k], inner.latch, last);
+		i[k] = last;
+	}
+	loop_end(&m, &inner, inner.head, last);
+	for (unsigned k = 0; k < 4; k++) {
+		s[k] = binary(&m, inner.behind, SSA_GPR, o[k], i[k]);
+		phi_arg(&m, o[k], outer.latch, s[k]);
+	}
+	loop_end(&m, &outer, inner.behind, s[3]);
+	leave_with(&m, outer.behind, s, 2);
+	allocate_well(&m);
+	assert_cost(&m, 2, 0, 0, 0);
+	codes_fini(&m);
+}
+
+/* Eleven invariants, each used once, two PHIs, 8 registers: seven of the invariants at most are loaded. */
+static void too_many(void **state)
+{
+	static Codes m;
+	SsaRef s[SLOTS], x, n, next;
+	Loop loop;
+
+	(void)state;
+	codes_init(&m, 8, 4, 2);
+	entry_codes(&m, ssa_block(m.func, 0));
+	for (unsigned k = 0; k < 13; k++)
+		s[k] = k < 2 ? home_of(&m, 0, k) : plus_one(&m, 0, home_of(&m, 0, k));
+	loop = loop_from(&m, 0);
+	x = loop_phi(&m, &loop, 0, SSA_GPR, s[0]);
+	n = loop_phi(&m, &loop, 1, SSA_GPR, s[1]);
+	next = x;
+	for (unsigned k = 0; k < 11; k++)
+		next = binary(&m, loop.head, SSA_GPR, next, s[2 + k]);
+	phi_arg(&m, x, loop.latch, next);
+	s[0] = next;
+	s[1] = plus_one(&m, loop.head, n);
+	phi_arg(&m, n, loop.latch, s[1]);
+	loop_end(&m, &loop, loop.head, s[1]);
+	leave_with(&m, loop.behind, s, 2);
+	allocate_well(&m);
+	assert_cost(&m, 1, 0, 7, 0);
+	codes_fini(&m);
+}
+
+/* A cold path in the loop calls: it pays for that alone. */
+static void cold_call(void **state)
+{
+	static Codes m;
+	SsaRef s[SLOTS], x, n;
+	u32 cold, warm, join;
+	SsaUse use;
+	Loop loop;
+	Cost cost;
+
+	(void)state;
+	codes_init(&m, 8, 4, 4);
+	entry_codes(&m, ssa_block(m.func, 0));
+	for (unsigned k = 0; k < 4; k++)
+		s[k] = home_of(&m, 0, k);
+	loop = loop_from(&m, 0);
+	cold = ssa_block(m.func, 0), warm = ssa_block(m.func, 0), join = ssa_block(m.func, 0);
+	m.func->blocks[cold].cold = true;
+	x = loop_phi(&m, &loop, 0, SSA_GPR, s[0]);
+	n = loop_phi(&m, &loop, 1, SSA_GPR, s[1]);
+	use = use_of(n, SSA_GPR);
+	branch_to(&m, loop.head, cold, warm, &use, 1);
+	code_for(&m, cold, 0, &use, 1)->clobbers[SSA_GPR] = 0xFF;
+	jump_to(&m, cold, join);
+	jump_to(&m, warm, join);
+	s[0] = binary(&m, join, SSA_GPR, x, s[2]);
+	s[1] = binary(&m, join, SSA_GPR, n, s[3]);
+	phi_arg(&m, x, loop.latch, s[0]);
+	phi_arg(&m, n, loop.latch, s[1]);
+	loop_end(&m, &loop, join, s[1]);
+	leave_with(&m, loop.behind, s, 4);
+	allocate_well(&m);
+	cost = cost_in_loops(&m, 1);
+	assert_true(cost.loads <= 4); /* on the cold edge */
+	assert_int_equal(cost.moves, 0);
+	assert_true(cost.stores <= 4);
+	for (u32 c = 0; c < m.alloc.code_count; c++)
+		if (m.func->blocks[m.alloc.codes[c].block].depth && m.alloc.codes[c].block != cold)
+			assert_int_equal(m.alloc.codes[c].move_count, 0);
+	codes_fini(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tight_loop),
+		cmocka_unit_test(two_take_turns),
+		cmocka_unit_test(idle_values_give_way),
+		cmocka_unit_test(loaded_before_the_loop),
+		cmocka_unit_test(fixed_in_a_loop),
+		cmocka_unit_test(nested),
+		cmocka_unit_test(too_many),
+		cmocka_unit_test(cold_call),
 		cmocka_unit_test(random_regions),
 	};
 
