@@ -21,7 +21,7 @@
  * elsewhere. This is all there is about deoptimization: states are never computed for their own sake.
  *
  * Ways out. A node with effect SSA_EXIT may leave the region at the start of the guest instruction it belongs to (the
- * last INSN before it): the cold engine does that instruction. The terminator LEAVE leaves for good: behind its
+ * last INSN before it; in a block that is `ahead`, the one at its pc): the cold engine does that instruction. The terminator LEAVE leaves for good: behind its
  * instruction (LINK, JUMP, CALL, RET) or at its start (COLD).
  * Within one guest instruction PUTs come after everything that may leave it, so the state there is that of its start.
  *
@@ -111,12 +111,15 @@ typedef struct SsaBlock {
 	SsaRef *state;      /* func->slot_count entries */
 	bool entry;
 	bool dead;          /* cannot be reached: skip it */
+	bool ahead;         /* stands in front of a loop for what is moved out of it: no INSNs, no PUTs. All instructions before
+	                       it are done; its ways out are at the start of the one at pc, which the loop begins with */
 	/* after ssa_order */
 	u32 order;          /* position in func->rpo */
 	u32 idom;           /* block; itself for entries (and where paths from several entries meet: SSA_NO_BLOCK) */
 	u32 loop;           /* header of the innermost loop around it, or SSA_NO_BLOCK */
 	u32 depth;          /* number of loops around it */
 	bool header;
+	u32 before;         /* after ssa_loops, of a header: the block `ahead` of it; else SSA_NO_BLOCK */
 	bool cold;          /* not expected to run: laid out last */
 	u64 heat;           /* how often it ran, relative to others; 0 = not known */
 } SsaBlock;
@@ -146,6 +149,12 @@ typedef struct SsaSnap {
 	u32 first, count; /* in func->entries; ascending slots; only those that are not at home */
 } SsaSnap;
 
+/* What accesses to a space touch. */
+typedef struct SsaSpace {
+	u8 cell_bits;
+	u8 address_bits; /* addresses are taken modulo 2^address_bits; 64: they are not */
+} SsaSpace;
+
 typedef struct SsaFunc {
 	Arena *arena;      /* borrowed; everything lies there */
 	SsaNode *nodes;
@@ -159,6 +168,9 @@ typedef struct SsaFunc {
 	u8 pc_width;
 	u64 context;
 	u64 hard_spaces;   /* bit n: accesses to space n fault by themselves: CHECK makes them safe */
+	const SsaSpace *spaces; /* borrowed; of the first space_count spaces. Of others nothing is known (hard ones are of bytes) */
+	u32 space_count;
+	u64 stored_spaces; /* bit n: in space n what was stored can be loaded (no device answers reads only): hard ones always */
 	u32 flags_slot;    /* the slot that collects float flags, kept by the host while compiled code runs; 0: none */
 	u32 *consts;       /* hash: node + 1... */
 	u32 const_cap, const_count;
@@ -257,6 +269,9 @@ typedef struct SsaRegion {
 	u8 pc_width;
 	u64 context;
 	u64 hard_spaces;
+	const SsaSpace *spaces; /* these three as in SsaFunc; may be left out */
+	u32 space_count;
+	u64 stored_spaces;
 	u64 cold_spaces;  /* bit n: accesses to space n are the cold engine's */
 	u32 flags_slot;
 	bool fma;         /* the host has a fused multiply-add */
@@ -279,6 +294,7 @@ typedef void SsaWatch(void *ctx, const SsaFunc *func, const char *pass);
 /* Runs all; false: func->failed. In debug builds each is verified. */
 bool ssa_optimize(SsaFunc *func, SsaWatch *watch, void *ctx);
 
+void ssa_loops(SsaFunc *func);   /* a block ahead of each loop; those that stay empty are joined to others by ssa_fold */
 void ssa_fold(SsaFunc *func);    /* folding, algebra, sharing (CSE in dominator order), PHIs of one value */
 void ssa_state(SsaFunc *func);   /* PUTs and state PHIs that no way out sees are gone */
 void ssa_narrow(SsaFunc *func);  /* known bits, demanded bits: extensions and masks that nobody needs */

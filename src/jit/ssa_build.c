@@ -995,6 +995,9 @@ static bool start(Build *b)
 	b->func->pc_width = region->pc_width;
 	b->func->context = region->context;
 	b->func->hard_spaces = region->hard_spaces;
+	b->func->spaces = region->spaces;
+	b->func->space_count = region->space_count;
+	b->func->stored_spaces = region->stored_spaces;
 	b->func->flags_slot = region->flags_slot;
 	if (b->entries == 1) {
 		b->single = ARENA_ARRAY(b->arena, SsaRef, region->slot_count + 1);

@@ -221,6 +221,10 @@ static void enter_block(Run *run, u32 from, u32 to)
 	u32 pred = 0, count = 0;
 
 	memcpy(run->now, block->state, run->func->slot_count * sizeof(SsaRef));
+	if (block->ahead) { /* between two instructions */
+		run->done += run->in_insn;
+		run->in_insn = false;
+	}
 	while (pred < block->pred_count && block->preds[pred] != from)
 		pred++;
 	for (SsaRef ref = block->first; ref && run->func->nodes[ref].op == SSA_PHI; ref = run->func->nodes[ref].next)

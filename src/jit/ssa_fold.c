@@ -544,7 +544,8 @@ static bool join_chains(SsaFunc *func)
 		while (!func->blocks[a].dead && func->nodes[func->blocks[a].last].op == SSA_JUMP) {
 			u32 b = func->blocks[a].succ[0];
 
-			if (b == a || func->blocks[b].pred_count != 1 || func->blocks[b].entry ||
+			if (b == a || func->blocks[b].pred_count != 1 || func->blocks[b].entry || func->blocks[a].ahead ||
+			    func->blocks[b].ahead ||
 			    func->nodes[func->blocks[b].first].op == SSA_PHI)
 				break;
 			join(func, a, b);

@@ -9,6 +9,10 @@
 static const SsaPass passes[] = {
 	{"fold", ssa_fold},
 	{"dead", ssa_dead},
+	{"address", ssa_address},
+	{"loops", ssa_loops},
+	{"memory", ssa_memory},
+	{"check", ssa_check},
 	{"float", ssa_float},
 	{"state", ssa_state},
 	{"dead", ssa_dead},

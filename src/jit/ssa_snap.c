@@ -231,7 +231,7 @@ static void snap_block(Snaps *s, u32 b)
 		}
 		default:
 			if (ssa_effects(node) & SSA_EXIT)
-				add_snap(s, ref, pc, owed + 1);
+				add_snap(s, ref, pc, owed + !block->ahead); /* there it has not begun */
 		}
 	}
 	for (u32 k = 0; k < block->succ_count; k++)

@@ -100,6 +100,9 @@ static inline bool is_plain(Engine *engine, unsigned number, u64 address, unsign
 
 	if (rng_below(&engine->rng, 1000) < ssa_test_shy)
 		return false;
+	/* Where there is a CHECK, nothing but guard zones may be reached beyond it. */
+	if (ssa_test_hard && space->paged && address >= space->cells + (1 << 20) - 16 && address < 0 - (u64)((1 << 20) - 16))
+		fail_msg("an access to 0x%llx reaches host memory", (unsigned long long)address);
 	for (u64 i = 0; i < cells; i++) {
 		u64 at = (address + i) & space->wrap_mask;
 		u8 attr;

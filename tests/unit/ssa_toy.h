@@ -20,7 +20,7 @@
 #include "base/rng.h"
 #include "jit/ssa.h"
 
-enum { TOY_SLOTS = 8, TOY_VALUES = 400, TOY_STEPS = 100000 };
+enum { TOY_SLOTS = 8, TOY_VALUES = 400, TOY_STEPS = 100000, TOY_TRAIL = 2000, TOY_GUARD = (1 << 20) - 16 };
 
 static const u8 toy_widths[TOY_SLOTS] = {64, 64, 32, 64, 16, 64, 8, 64};
 
@@ -33,7 +33,7 @@ typedef struct Toy {
 	u32 count;
 	SsaRef state[TOY_SLOTS];
 	u64 pc;
-	bool floats;
+	bool floats, memory;
 } Toy;
 
 static inline void toy_begin(Toy *toy)
@@ -157,6 +157,8 @@ typedef struct ToyRun {
 	bool left; /* at a LEAVE; else by a GUARD or a fault */
 	u64 pc;
 	bool host; /* arithmetic gives other NaNs, as a host does */
+	u64 done;  /* instructions, when it is left: pc is the one it goes on with */
+	u64 pcs[TOY_TRAIL + 1], trails[TOY_TRAIL + 1]; /* at the start of each */
 } ToyRun;
 
 static inline bool toy_is_nan(unsigned width, u64 value)
@@ -175,6 +177,17 @@ static inline u64 toy_value(const SsaFunc *func, const u64 *values, SsaRef ref)
 	return func->nodes[ref].op == SSA_CONST ? func->nodes[ref].imm : values[ref];
 }
 
+/* An instruction begins, or would. */
+static inline void toy_note(ToyRun *run, const u64 *now)
+{
+	for (unsigned s = 0; s < TOY_SLOTS; s++)
+		run->trail = (run->trail ^ now[s]) * 0x9E3779B97F4A7C15u;
+	if (run->insns <= TOY_TRAIL) {
+		run->pcs[run->insns] = run->pc;
+		run->trails[run->insns] = run->trail;
+	}
+}
+
 static inline bool toy_step(const SsaFunc *func, u64 *values, ToyRun *run, SsaRef ref, u64 *now)
 {
 	const SsaNode *node = &func->nodes[ref];
@@ -187,15 +200,16 @@ static inline bool toy_step(const SsaFunc *func, u64 *values, ToyRun *run, SsaRe
 	case SSA_PUT: now[node->aux] = run->host && ssa_is_odd(func, node->a) ? toy_canon(node->width, a) : a; return true;
 	case SSA_CANON: values[ref] = toy_canon(node->width, a); return true;
 	case SSA_INSN:
-		run->insns++;
 		run->pc = node->imm;
-		for (unsigned s = 0; s < TOY_SLOTS; s++)
-			run->trail = (run->trail ^ now[s]) * 0x9E3779B97F4A7C15u;
+		toy_note(run, now);
+		run->insns++;
 		return true;
 	case SSA_GUARD: return a;
 	case SSA_CHECK: return a < sizeof run->memory;
 	case SSA_LOAD: case SSA_STORE:
 		bytes = node->width / 8u;
+		if (func->hard_spaces && at >= sizeof run->memory + TOY_GUARD && at < 0 - (u64)TOY_GUARD)
+			fail_msg("%%%u: an access to 0x%llx reaches host memory", ref, (unsigned long long)at);
 		if (at >= sizeof run->memory || at + bytes > sizeof run->memory)
 			return false;
 		if (node->op == SSA_STORE) {
@@ -237,8 +251,14 @@ static inline void toy_run(const SsaFunc *func, ToyRun *run)
 			on = toy_step(func, values, run, ref, now);
 		if (!on || end->op == SSA_LEAVE || ++steps > TOY_STEPS) {
 			run->left = on && end->op == SSA_LEAVE;
+			run->done = run->insns - 1;
 			if (run->left)
 				run->pc = end->imm;
+			if (run->left || here->ahead) {
+				run->done++;
+				run->pc = here->ahead ? here->pc : run->pc;
+				toy_note(run, now);
+			}
 			break;
 		}
 		to = here->succ[end->op == SSA_BRANCH && !toy_value(func, values, end->a)];
@@ -295,6 +315,33 @@ static inline SsaRef toy_pick(Toy *toy, unsigned width)
 		return toy_node(toy, IR_OP_EXTRACT, width, rng_below(&toy->rng, 2) ? 0 : (unsigned)rng_below(&toy->rng, have - width + 1u),
 				ref, 0, 0, 0);
 	return toy_node(toy, rng_below(&toy->rng, 2) ? IR_OP_ZX : IR_OP_SX, width, 0, ref, 0, 0, 0);
+}
+
+static inline SsaRef toy_pointer(Toy *toy)
+{
+	SsaRef ref = toy_pick(toy, 64);
+
+	switch (rng_below(&toy->rng, 4)) {
+	case 0: return toy_bin(toy, IR_OP_AND, ref, toy_const(toy, 64, 0xFF));
+	case 1: return toy_bin(toy, IR_OP_ADD, toy->values[rng_below(&toy->rng, 2)], toy_const(toy, 64, rng_below(&toy->rng, 64)));
+	case 2: return toy->values[rng_below(&toy->rng, 2)];
+	default: return toy_bin(toy, IR_OP_ADD, toy->values[rng_below(&toy->rng, 2)], toy_const(toy, 64, 0 - rng_below(&toy->rng, 64)));
+	}
+}
+
+/* An access near a pointer: the only one of its instruction. */
+static inline void toy_access(Toy *toy, SsaRef at)
+{
+	static const u8 widths[] = {64, 32, 16, 8};
+	unsigned width = widths[rng_below(&toy->rng, COUNT_OF(widths))];
+	SsaRef address = rng_below(&toy->rng, 2) ? at : toy_bin(toy, IR_OP_ADD, at, toy_const(toy, 64, rng_below(&toy->rng, 32) - 8));
+	SsaRef value = toy_pick(toy, width);
+
+	toy_node(toy, SSA_CHECK, 0, 0, address, 0, 0, 0);
+	if (rng_below(&toy->rng, 3))
+		toy_keep(toy, toy_node(toy, SSA_LOAD, width, 0, address, 0, 0, 0));
+	else
+		toy_node(toy, SSA_STORE, width, 0, address, value, 0, 0);
 }
 
 static inline unsigned toy_width(Toy *toy)
@@ -370,6 +417,8 @@ static inline void toy_operations(Toy *toy)
 		toy_insn(toy);
 		for (u64 k = 1 + rng_below(&toy->rng, 3); k-- > 0;)
 			toy_operation(toy);
+		if (toy->memory && rng_below(&toy->rng, 2))
+			toy_access(toy, toy_pointer(toy));
 		if (rng_below(&toy->rng, 2)) {
 			unsigned slot = (unsigned)rng_below(&toy->rng, TOY_SLOTS);
 
@@ -445,6 +494,23 @@ static inline void toy_diamond(Toy *toy, unsigned depth)
 	toy_meet(toy, join, states[0], states[1]);
 }
 
+/* Not in each round. */
+static inline void toy_rare_access(Toy *toy, SsaRef p)
+{
+	SsaRef cond = rng_below(&toy->rng, 2) ? toy_pick(toy, 1) : toy_bin(toy, IR_OP_LTU, toy_const(toy, 64, 2 << 20), p);
+	u32 arm = toy_block(toy), other = toy_block(toy), join = toy_block(toy), count = toy->count;
+
+	toy_branch(toy, cond, arm, other);
+	toy->block = arm;
+	toy_insn(toy);
+	toy_access(toy, p);
+	toy_jump(toy, join);
+	toy->block = other;
+	toy_jump(toy, join);
+	toy->block = join;
+	toy->count = count;
+}
+
 /* do { ... } while (--n), with a PHI for each slot. */
 static inline void toy_loop(Toy *toy, unsigned depth)
 {
@@ -464,13 +530,28 @@ static inline void toy_loop(Toy *toy, unsigned depth)
 		toy->state[slot] = phis[slot];
 	}
 	func->blocks[header].pred_count = 1;
-	func->pool[func->nodes[counter].a] = toy_const(toy, 64, 1 + rng_below(&toy->rng, 4));
+	func->pool[func->nodes[counter].a] = toy_const(toy, 64, 1 + rng_below(&toy->rng, rng_below(&toy->rng, 4) ? 4 : 40));
 	memcpy(func->blocks[header].state, phis, sizeof(phis));
 	toy->block = header;
 	count = toy->count;
 	toy_keep(toy, counter);
 	for (unsigned slot = 0; slot < TOY_SLOTS; slot++)
 		toy_keep(toy, phis[slot]);
+	if (toy->memory && rng_below(&toy->rng, 4)) { /* along an array */
+		u64 step = rng_below(&toy->rng, 3) ? 1 + rng_below(&toy->rng, 40) : rng_below(&toy->rng, 600000);
+		unsigned slot = rng_below(&toy->rng, 2) ? 0 : 1;
+		SsaRef p = phis[slot];
+
+		toy_insn(toy);
+		if (rng_below(&toy->rng, 3) == 0)
+			p = toy_bin(toy, IR_OP_ADD, toy->values[0], toy_bin(toy, IR_OP_SHL, p, toy_const(toy, 8, rng_below(&toy->rng, 4))));
+		if (rng_below(&toy->rng, 3))
+			toy_access(toy, p);
+		else
+			toy_rare_access(toy, p);
+		toy_insn(toy);
+		toy_put(toy, slot, toy_bin(toy, IR_OP_ADD, phis[slot], toy_const(toy, 64, rng_below(&toy->rng, 3) ? step : 0 - step)));
+	}
 	toy_pieces(toy, depth);
 	less = toy_bin(toy, IR_OP_SUB, counter, toy_const(toy, 64, 1));
 	latch = toy_block(toy);
@@ -487,11 +568,13 @@ static inline void toy_loop(Toy *toy, unsigned depth)
 		toy_keep(toy, toy->state[slot]);
 }
 
-static inline void toy_random(Toy *toy, u64 seed, bool floats)
+static inline void toy_random(Toy *toy, u64 seed, bool floats, bool memory)
 {
 	toy_begin(toy);
 	toy->rng.state = seed;
 	toy->floats = floats;
+	toy->memory = memory;
+	toy->func->hard_spaces = memory;
 	for (unsigned slot = 0; slot < TOY_SLOTS; slot++)
 		toy_keep(toy, toy_home(toy, slot));
 	toy_pieces(toy, 3);
@@ -507,6 +590,9 @@ static inline void toy_start(ToyRun *run, u64 seed)
 	memset(run, 0, sizeof(*run));
 	for (unsigned slot = 0; slot < TOY_SLOTS; slot++)
 		run->slots[slot] = toy_number(&toy, toy_widths[slot]);
+	for (unsigned slot = 0; slot < 2; slot++) /* pointers, mostly good */
+		if (rng_below(&toy.rng, 6))
+			run->slots[slot] = rng_below(&toy.rng, rng_below(&toy.rng, 4) ? 100 : 300);
 	for (u32 i = 0; i < sizeof run->memory; i++)
 		run->memory[i] = (u8)rng_next(&toy.rng);
 }
@@ -515,6 +601,12 @@ static inline bool toy_same(const ToyRun *a, const ToyRun *b)
 {
 	return !memcmp(a->slots, b->slots, sizeof a->slots) && !memcmp(a->memory, b->memory, sizeof a->memory) &&
 	       a->insns == b->insns && a->trail == b->trail && a->left == b->left && a->pc == b->pc;
+}
+
+/* Did `b` leave on the way of `a`, in its state there? Both may leave where they like, as long as others can go on. */
+static inline bool toy_leaves_on_way(const ToyRun *a, const ToyRun *b)
+{
+	return b->done <= a->done && (b->done > TOY_TRAIL || (a->pcs[b->done] == b->pc && a->trails[b->done] == b->trail));
 }
 
 #endif

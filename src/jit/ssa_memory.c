@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What memory holds is known where it was loaded or stored: a load of the same cells is that value.
+ *
+ * Known contents go down the tree of dominators: a block begins with what its dominator ends with, less what the stores on
+ * any way between the two may change (a loop's header: those of the whole loop). Two accesses are of different cells if
+ * they have one root and displacements that far apart, or constant addresses; all others may be of the same.
+ *
+ * A load that is gone can't leave: the one before it did not, and what memory allows changes only outside regions. A store tells what
+ * a load finds if no device can answer the load (func->stored_spaces).
+ */
+#include "base/bits.h"
+#include "jit/ssa_tree.h"
+
+enum { KNOWN_MOST = 32, WALK_MOST = 48, STORES_MOST = 64 };
+
+typedef struct Cells {
+	SsaRef root; /* 0: none, a constant address */
+	u64 offset;
+	unsigned space, width, address_width;
+} Cells;
+
+typedef struct Known {
+	Cells at;
+	SsaRef value;
+} Known;
+
+typedef struct Contents {
+	Known *known;
+	u32 count;
+} Contents;
+
+typedef struct Memory {
+	SsaFunc *func;
+	SsaTree tree;
+	Contents *end;      /* per block: at its end */
+	SsaRef *stores;     /* all stores and fences, block by block */
+	u32 *first_store, *store_count; /* per block */
+	u32 *stamp, *stack; /* of walks */
+	Known now[KNOWN_MOST];
+	u32 count;
+} Memory;
+
+static Cells cells_of(const SsaFunc *func, const SsaNode *node)
+{
+	Cells cells = {.root = ssa_value(func, node->a), .offset = node->imm, .space = node->aux, .width = node->width};
+	u64 c;
+
+	cells.address_width = func->nodes[cells.root].width;
+	if (ssa_is_const(func, cells.root, &c)) {
+		cells.root = 0;
+		cells.offset += c;
+	}
+	cells.offset = bits_trunc(cells.offset, cells.address_width);
+	return cells;
+}
+
+static bool is_hard(const SsaFunc *func, unsigned space)
+{
+	return space < 64 && func->hard_spaces >> space & 1;
+}
+
+/* Cells of an access, and how many bits of an address count; false: not known. */
+static bool shape_of(const SsaFunc *func, const Cells *at, u64 *count, unsigned *bits)
+{
+	if (is_hard(func, at->space)) {
+		*count = at->width / 8u;
+		*bits = 64;
+		return at->width % 8 == 0;
+	}
+	if (at->space >= func->space_count || !func->spaces[at->space].cell_bits)
+		return false;
+	*count = (at->width + func->spaces[at->space].cell_bits - 1u) / func->spaces[at->space].cell_bits;
+	*bits = func->spaces[at->space].address_bits;
+	return true;
+}
+
+/* May they be of the same cell? */
+static bool may_overlap(const SsaFunc *func, const Cells *a, const Cells *b)
+{
+	unsigned bits, same;
+	u64 x, y, up;
+
+	if (a->space != b->space)
+		return false;
+	if (a->root != b->root || a->address_width != b->address_width || !shape_of(func, a, &x, &bits) ||
+	    !shape_of(func, b, &y, &same))
+		return true;
+	bits = bits < a->address_width ? bits : a->address_width;
+	up = bits_trunc(b->offset - a->offset, bits);
+	return up < x || bits_trunc(0 - up, bits) < y;
+}
+
+static bool are_same(const Cells *a, const Cells *b)
+{
+	return a->space == b->space && a->root == b->root && a->offset == b->offset && a->address_width == b->address_width;
+}
+
+/* ---- What is known ---- */
+
+static void forget(Memory *m, const Cells *stored)
+{
+	u32 kept = 0;
+
+	for (u32 i = 0; i < m->count; i++)
+		if (!may_overlap(m->func, &m->now[i].at, stored))
+			m->now[kept++] = m->now[i];
+	m->count = kept;
+}
+
+static void learn(Memory *m, const Cells *at, SsaRef value)
+{
+	if (m->count == KNOWN_MOST) { /* the oldest */
+		for (u32 i = 1; i < m->count; i++)
+			m->now[i - 1] = m->now[i];
+		m->count--;
+	}
+	m->now[m->count++] = (Known){*at, value};
+}
+
+/* The value that a load finds; 0: nobody knows. Hard spaces have bytes, the lowest first: a part of a larger one will do. */
+static SsaRef find(Memory *m, const Cells *at, SsaRef load)
+{
+	SsaFunc *func = m->func;
+
+	for (u32 i = m->count; i-- > 0;) {
+		const Known *known = &m->now[i];
+		u64 up = at->offset - known->at.offset;
+		unsigned width = func->nodes[ssa_value(func, known->value)].width;
+		SsaRef part;
+
+		if (are_same(&known->at, at) && width == at->width)
+			return known->value;
+		if (!is_hard(func, at->space) || known->at.space != at->space || known->at.root != at->root ||
+		    at->address_width != known->at.address_width || up >= 8 || up * 8 + at->width > width)
+			continue;
+		part = ssa_node(func, IR_OP_EXTRACT, at->width, (unsigned)up * 8, known->value, 0, 0, 0);
+		if (!part)
+			return 0;
+		ssa_insert_before(func, load, part);
+		return part;
+	}
+	return 0;
+}
+
+/* ---- Between a block and its dominator ---- */
+
+static void forget_stores(Memory *m, u32 block)
+{
+	const SsaFunc *func = m->func;
+
+	if (m->store_count[block] > STORES_MOST)
+		m->count = 0;
+	for (u32 i = 0; i < m->store_count[block] && m->count; i++) {
+		const SsaNode *store = &func->nodes[m->stores[m->first_store[block] + i]];
+		Cells cells;
+
+		if (store->op == SSA_FENCE) {
+			m->count = 0;
+			return;
+		}
+		cells = cells_of(func, store);
+		forget(m, &cells);
+	}
+}
+
+static void forget_between(Memory *m, u32 block, u32 above)
+{
+	const SsaFunc *func = m->func;
+	u32 count = 0, walked = 0;
+
+	m->stack[count++] = block;
+	while (count && m->count) {
+		const SsaBlock *at = &func->blocks[m->stack[--count]];
+
+		for (u32 p = 0; p < at->pred_count; p++) {
+			u32 pred = at->preds[p];
+
+			if (pred == above || m->stamp[pred] == block + 1)
+				continue;
+			if (++walked > WALK_MOST) {
+				m->count = 0;
+				return;
+			}
+			m->stamp[pred] = block + 1;
+			forget_stores(m, pred);
+			m->stack[count++] = pred;
+		}
+	}
+}
+
+/* ---- Blocks ---- */
+
+static void visit_node(Memory *m, SsaRef ref)
+{
+	SsaFunc *func = m->func;
+	const SsaNode *node = &func->nodes[ref];
+	Cells at;
+	SsaRef value;
+
+	if (node->op == SSA_FENCE)
+		m->count = 0;
+	if (node->op != SSA_LOAD && node->op != SSA_STORE)
+		return;
+	at = cells_of(func, node);
+	if (node->op == SSA_STORE) {
+		value = node->b;
+		forget(m, &at);
+		if (is_hard(func, at.space) || (at.space < 64 && func->stored_spaces >> at.space & 1))
+			learn(m, &at, value);
+		return;
+	}
+	value = find(m, &at, ref);
+	if (value)
+		ssa_replace(func, ref, value);
+	else
+		learn(m, &at, ref);
+}
+
+static void visit(Memory *m, u32 block)
+{
+	SsaFunc *func = m->func;
+	const SsaBlock *here = &func->blocks[block];
+	u32 above = here->idom;
+
+	m->count = 0;
+	if (above != block && above != SSA_NO_BLOCK) {
+		m->count = m->end[above].count;
+		for (u32 i = 0; i < m->count; i++)
+			m->now[i] = m->end[above].known[i];
+		if (m->count && !(here->pred_count == 1 && here->preds[0] == above))
+			forget_between(m, block, above);
+	}
+	for (SsaRef ref = here->first, next; ref && !func->failed; ref = next) {
+		next = func->nodes[ref].next;
+		visit_node(m, ref);
+	}
+	if (!m->count)
+		return;
+	m->end[block].known = ARENA_ARRAY(func->arena, Known, m->count);
+	if (!m->end[block].known) {
+		func->failed = true;
+		return;
+	}
+	m->end[block].count = m->count;
+	for (u32 i = 0; i < m->count; i++)
+		m->end[block].known[i] = m->now[i];
+}
+
+static bool prepare(Memory *m)
+{
+	SsaFunc *func = m->func;
+	u32 loads = 0, stores = 0, blocks = func->block_count;
+
+	for (u32 i = 0; i < func->rpo_count; i++)
+		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next) {
+			loads += func->nodes[ref].op == SSA_LOAD;
+			stores += func->nodes[ref].op == SSA_STORE || func->nodes[ref].op == SSA_FENCE;
+		}
+	if (!loads || loads + stores < 2)
+		return false;
+	m->end = ARENA_ARRAY(func->arena, Contents, blocks);
+	m->stores = ARENA_ARRAY(func->arena, SsaRef, stores + 1);
+	m->first_store = ARENA_ARRAY(func->arena, u32, blocks);
+	m->store_count = ARENA_ARRAY(func->arena, u32, blocks);
+	m->stamp = ARENA_ARRAY(func->arena, u32, blocks);
+	m->stack = ARENA_ARRAY(func->arena, u32, blocks + 1);
+	if (!m->end || !m->stores || !m->first_store || !m->store_count || !m->stamp || !m->stack || !ssa_tree(func, &m->tree)) {
+		func->failed = true;
+		return false;
+	}
+	stores = 0;
+	for (u32 i = 0; i < func->rpo_count; i++) {
+		u32 block = func->rpo[i];
+
+		m->first_store[block] = stores;
+		for (SsaRef ref = func->blocks[block].first; ref; ref = func->nodes[ref].next)
+			if (func->nodes[ref].op == SSA_STORE || func->nodes[ref].op == SSA_FENCE)
+				m->stores[stores++] = ref;
+		m->store_count[block] = stores - m->first_store[block];
+	}
+	return true;
+}
+
+void ssa_memory(SsaFunc *func)
+{
+	Memory m = {.func = func};
+
+	if (func->failed || !prepare(&m))
+		return;
+	for (u32 i = 0; i < m.tree.count && !func->failed; i++)
+		visit(&m, m.tree.order[i]);
+}
