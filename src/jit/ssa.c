@@ -18,6 +18,8 @@ static const SsaOpInfo infos[SSA_OP_COUNT - IR_OP_COUNT] = {
 	INFO(CHECK, "check", SSA_EXIT | SSA_KEEP, 1),
 	INFO(LOAD, "load", SSA_READ | SSA_EXIT | SSA_KEEP, 1),
 	INFO(STORE, "store", SSA_WRITE | SSA_EXIT | SSA_KEEP, 2),
+	INFO(RMW, "rmw", SSA_READ | SSA_WRITE | SSA_EXIT | SSA_KEEP, 2),
+	INFO(CAS, "cas", SSA_READ | SSA_WRITE | SSA_EXIT | SSA_KEEP, 3),
 	INFO(GUARD, "guard", SSA_EXIT | SSA_KEEP, 1),
 	INFO(FUEL, "fuel", SSA_EXIT | SSA_KEEP, 0),
 	INFO(REFUND, "refund", SSA_KEEP, 0),

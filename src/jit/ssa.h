@@ -54,6 +54,8 @@ typedef enum SsaOp {
 	SSA_CHECK,  /* exit; hard spaces: address a < limit of space aux. Loads and stores behind it rely on it */
 	SSA_LOAD,   /* exit; space aux at a + imm (wraps as the width of a does) */
 	SSA_STORE,  /* exit; b goes there; width = width(b) */
+	SSA_RMW,    /* exit; IR_OP_RMW at a + imm with b; aux as in the IR, never raw. The address is aligned, or it leaves */
+	SSA_CAS,    /* exit; IR_OP_CAS likewise: expected b, value c */
 	SSA_GUARD,  /* exit; unless a (width 1) is 1 */
 	SSA_FUEL,   /* exit; charges imm */
 	SSA_REFUND, /* gives imm back */
@@ -275,6 +277,7 @@ typedef struct SsaRegion {
 	u64 cold_spaces;  /* bit n: accesses to space n are the cold engine's */
 	u32 flags_slot;
 	bool fma;         /* the host has a fused multiply-add */
+	bool atomics;        /* the target does RMW and CAS; else they are the cold engine's */
 } SsaRegion;
 
 /* The region in SSA: jumps to a pc that a source begins with stay inside, others LEAVE. A source may hold code that another

@@ -588,6 +588,19 @@ static SsaRef emit_access(Build *b, u32 s, const IrIns *ins)
 	return 0;
 }
 
+static SsaRef emit_atomic(Build *b, u32 s, const IrIns *ins)
+{
+	SsaRef address = value_of(b, s, ins->a), first = value_of(b, s, ins->b);
+	SsaRef second = ins->op == IR_OP_CAS ? value_of(b, s, ins->c) : 0;
+	unsigned space = ir_atomic_space(ins);
+
+	if (b->failed || b->func->failed)
+		return 0;
+	if (space < 64 && b->region->hard_spaces >> space & 1)
+		append(b, SSA_CHECK, 0, space, address, 0, 0, 0);
+	return append(b, ins->op == IR_OP_RMW ? SSA_RMW : SSA_CAS, ins->width, ins->aux, address, first, second, 0);
+}
+
 static void emit_ins(Build *b, u32 s, u32 at)
 {
 	const SsaShape *shape = &b->shapes[s];
@@ -616,6 +629,9 @@ static void emit_ins(Build *b, u32 s, u32 at)
 		return;
 	case IR_OP_LOAD: case IR_OP_STORE:
 		*out = emit_access(b, s, ins);
+		return;
+	case IR_OP_RMW: case IR_OP_CAS:
+		*out = emit_atomic(b, s, ins);
 		return;
 	case IR_OP_FENCE:
 		append(b, SSA_FENCE, 0, 0, 0, 0, 0, 0);

@@ -165,7 +165,7 @@ static bool step(Run *run, SsaRef ref, SsaEvalEnd *end)
 		pure(run, ref);
 		return true;
 	}
-	address = node->op == SSA_LOAD || node->op == SSA_STORE || node->op == SSA_CHECK
+	address = node->op >= SSA_CHECK && node->op <= SSA_CAS
 		? bits_trunc(value_of(run, node->a) + node->imm, width_of(run, node->a)) : 0;
 	*end = SSA_EVAL_COLD;
 	switch (node->op) {
@@ -198,6 +198,19 @@ static bool step(Run *run, SsaRef ref, SsaEvalEnd *end)
 	case SSA_STORE:
 		goes_on = memory->write(memory->ctx, node->aux, address, node->width, value_of(run, node->b));
 		break;
+	case SSA_RMW: case SSA_CAS: {
+		unsigned space = node->aux & IR_ATOMIC_SPACE;
+		u64 old, put;
+
+		goes_on = address % (node->width / 8u) == 0 && memory->read(memory->ctx, space, address, node->width, &old);
+		if (!goes_on)
+			break;
+		put = node->op == SSA_CAS ? (old == value_of(run, node->b) ? value_of(run, node->c) : old)
+			: ir_rmw_value((IrRmw)(node->aux >> IR_ATOMIC_KIND_SHIFT & 15), node->width, old, value_of(run, node->b));
+		goes_on = memory->write(memory->ctx, space, address, node->width, put);
+		run->values[ref] = old;
+		break;
+	}
 	case SSA_GUARD: goes_on = value_of(run, node->a) == 1; break;
 	case SSA_FUEL: /* between two instructions */
 		run->done += run->in_insn;

@@ -92,6 +92,11 @@ static void print_special(const Print *p, const SsaNode *node, const SsaBlock *b
 	case SSA_CHECK: case SSA_LOAD: case SSA_STORE:
 		buf_printf(p->out, " space%u", node->aux);
 		break;
+	case SSA_RMW: case SSA_CAS:
+		buf_printf(p->out, " space%u", node->aux & IR_ATOMIC_SPACE);
+		if (node->op == SSA_RMW)
+			buf_printf(p->out, " kind%u", node->aux >> IR_ATOMIC_KIND_SHIFT & 15u);
+		break;
 	case SSA_INSN: case SSA_FUEL: case SSA_REFUND:
 		buf_printf(p->out, node->op == SSA_INSN ? " 0x%llx" : " %llu", (unsigned long long)node->imm);
 		break;
@@ -106,10 +111,10 @@ static void print_special(const Print *p, const SsaNode *node, const SsaBlock *b
 	for (unsigned i = 0; i < count; i++) {
 		buf_str(p->out, i || (node->op != SSA_BRANCH && node->op != SSA_GUARD && node->op != SSA_CANON &&
 				      node->op != SSA_LEAVE && node->op < SSA_INSN) || node->op == SSA_CHECK ||
-				node->op == SSA_LOAD || node->op == SSA_STORE ? ", " : " ");
+				(node->op >= SSA_LOAD && node->op <= SSA_CAS) ? ", " : " ");
 		print_value(p, i == 0 ? node->a : i == 1 ? node->b : node->c);
 	}
-	if (node->op == SSA_LOAD || node->op == SSA_STORE)
+	if (node->op == SSA_LOAD || node->op == SSA_STORE || node->op == SSA_RMW || node->op == SSA_CAS)
 		buf_printf(p->out, " at %+lld", (long long)node->imm);
 	if (node->op == SSA_LEAVE && node->b && count + (node->aux == SSA_LEAVE_CALL)) {
 		buf_str(p->out, " back ");

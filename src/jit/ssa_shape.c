@@ -266,7 +266,12 @@ static bool look_at(Look *look, u32 at)
 			return leave(look, at);
 		now->stored = ins->op == IR_OP_STORE;
 		return true;
-	case IR_OP_ARG: case IR_OP_HOST: case IR_OP_RMW: case IR_OP_CAS: case IR_OP_STOP: case IR_OP_RAISE:
+	case IR_OP_RMW: case IR_OP_CAS:
+		if (now->stored || now->raised || !look->region->atomics || is_cold_space(look, (ins->aux & IR_RAW) | ir_atomic_space(ins)))
+			return leave(look, at);
+		now->stored = true;
+		return true;
+	case IR_OP_ARG: case IR_OP_HOST: case IR_OP_STOP: case IR_OP_RAISE:
 	case IR_OP_ILLEGAL: case IR_OP_RET:
 		return leave(look, at);
 	default:
