@@ -1,12 +1,14 @@
-# `make bench` measures Husk beside its peers and writes docs/benchmarks (docs/benchmarks/README.md says how, and how to read it).
-# It installs the peers (tools/deps bench). Takes long, and is for people: no test depends on it.
+# `make bench` measures Husk beside its peers and writes docs/benchmarks (docs/benchmarks/README.md: how to read it, and what
+# can be asked for). It installs the peers itself (tools/deps bench). Takes long, and is for people: no test depends on it.
 #
 #   SUITE=steady     one suite, or several; without it all: steady start compile memory machines calls fuel interpreter
 #   ROUNDS=5         rounds; the contestants take turns in each, and medians count
-#   PROGRAMS=...     steady: only these rows
+#   PROGRAMS=...     only these of the C programs
+#   CLOCK=wall|cpu   which time counts: cpu where other programs run beside
 #
 # `make bench-programs` only compiles the programs: build/bench/programs/NAME.native, .rv64 and .wasm.
 
+SUITE ?=
 ROUNDS ?= 5
 OTHER ?=
 
@@ -36,5 +38,14 @@ $(BENCH_DIR)/%-fused.wasm: bench/programs/%.c bench/programs/bench.h
 .PHONY: bench-programs
 bench-programs: $(foreach name,$(BENCH_NAMES),$(addprefix $(BENCH_DIR)/$(name),.native .rv64 .wasm))
 
-bench: husk build/bench/lc3_plain build/bench/compare
-	@ROUNDS=$(ROUNDS) OTHER='$(OTHER)' bench/run ./husk
+build/bench/%: bench/%.c
+	@mkdir -p $(dir $@)
+	$(Q)$(CC) -std=gnu17 -O2 -Wall -Wextra -o $@ $<
+build/bench/measure: bench/measure.c
+	@mkdir -p $(dir $@)
+	$(Q)$(CC) -std=gnu17 -O2 -Wall -Wextra -static -o $@ $<
+
+bench: husk build/bench/measure build/bench/lc3_plain build/bench/compare
+	@tools/deps bench
+	@$(MAKE) --no-print-directory -s -k -j$(JOBS) bench-programs || echo "bench: not all programs could be compiled"
+	@ROUNDS=$(ROUNDS) OTHER='$(OTHER)' python3 -B bench/driver $(SUITE)
