@@ -229,7 +229,9 @@ struct Engine {
 	bool without;            /* there is no memory for code to be had: the cold engine runs everything */
 	bool has_fma, settled;   /* settled: pinned for good */
 	u64 first_icount;
-	bool hard;               /* there is code for a hard space: it runs in the view alone. (All of it is: jit_run.c) */
+	bool lists_faults;       /* the space is hard or may become so: each access of the code to it is in faults, also one that
+	                            asks first, as the view may allow less than attr for a while (core/space.h) */
+	bool hard;               /* there is code that leaves rights to the host: it runs in the view alone */
 	JitFaults faults;        /* its accesses, in this half of the code cache; */
 	JitFaults other_faults;  /* in the other */
 	u64 softly[64];          /* a bit per hash of pc: accesses there ask (jit_asks_softly) */
@@ -322,6 +324,8 @@ void jit_region_kill(Engine *engine, struct JitRegion *region);
 void jit_region_invalidate(Engine *engine, JitPage *page, u64 address, u64 count);
 /* jit_run.c: pins what is used most so far, for good; forgets all code. */
 void jit_settle(Engine *engine);
+/* jit_run.c: makes the space hard if it is time to. */
+void jit_harden(Engine *engine, Vcpu *vcpu, bool is_worth_it);
 /* jit_promote.c: makes a region of what runs from this hot block on. False: it stays as it is. May flush: then, too, true. */
 bool jit_promote(Engine *engine, Vcpu *vcpu, JitBlock *block);
 /* NULL: no memory. */
@@ -329,7 +333,7 @@ JitExit *jit_exit_create(Engine *engine, JitBlock *owner, JitExitKind kind, u64 
 /* jit_map.c: brings what the map names home, into frame->slots, of which there are slot_count without the spills. */
 void jit_map_apply(const JitMap *map, const JitFrame *frame, u32 slot_count);
 
-/* Does the instruction there look at the rights itself, also in a hard space? */
+/* Does the instruction there look at the rights itself, also in a hard space? It does where it has often stored into code. */
 static inline u32 jit_soft_hash(u64 pc)
 {
 	return (u32)(pc * 0x9E3779B97F4A7C15u >> 52);
@@ -338,6 +342,12 @@ static inline u32 jit_soft_hash(u64 pc)
 static inline bool jit_asks_softly(const Engine *engine, u64 pc)
 {
 	return !engine->hard || engine->softly[jit_soft_hash(pc) / 64] >> jit_soft_hash(pc) % 64 & 1;
+}
+
+/* Code and records of this half, as the limits count them. */
+static inline u64 jit_bytes(const Engine *engine)
+{
+	return engine->used + engine->blocks.total + engine->faults.count * sizeof(JitFault);
 }
 
 static inline u32 jit_jump_hash(u64 pc)

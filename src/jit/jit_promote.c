@@ -70,6 +70,17 @@ static Status make(Engine *engine, JitBlock *block, const RegionPlan *plan)
 	return jit_region_attach(engine, region) ? STATUS_OK : STATUS_NOMEM;
 }
 
+/* What region_form has translated may have had the view taken away. */
+static void leave_rights_to_host(Engine *engine, const Vcpu *vcpu, SsaRegion *region)
+{
+	u32 space = engine->env.code_space;
+
+	if (!vcpu->spaces[space].view || space >= 64)
+		return;
+	region->hard_spaces |= (u64)1 << space;
+	engine->hard = true;
+}
+
 static bool has_room(const Engine *engine)
 {
 	return engine->limit - engine->used >= JIT_REGION_BYTES && engine->exit_limit - engine->exit_count >= JIT_REGION_EXITS;
@@ -85,6 +96,7 @@ bool jit_promote(Engine *engine, Vcpu *vcpu, JitBlock *block)
 		return false;
 	if (!engine->settled) {
 		jit_settle(engine);
+		jit_harden(engine, vcpu, true);
 		return true;
 	}
 	if (!has_room(engine)) {
@@ -94,16 +106,19 @@ bool jit_promote(Engine *engine, Vcpu *vcpu, JitBlock *block)
 		jit_evict_make_room(engine, JIT_REGION_BYTES);
 		return engine->half != half;
 	}
-	before = engine->used + engine->blocks.total;
+	jit_harden(engine, vcpu, true);
+	before = jit_bytes(engine);
 	block->promoted++;
 	arena_reset(&engine->regions);
 	jit_life_begin(engine);
-	if (region_form(engine, vcpu, block, &engine->regions, &plan))
+	if (region_form(engine, vcpu, block, &engine->regions, &plan)) {
+		leave_rights_to_host(engine, vcpu, &plan.region);
 		status = make(engine, block, &plan);
+	}
 	arena_reset(&engine->regions);
 	if (engine->env.code_bytes)
-		*engine->env.code_bytes += engine->used + engine->blocks.total - before;
-	engine->counted += engine->used + engine->blocks.total - before;
+		*engine->env.code_bytes += jit_bytes(engine) - before;
+	engine->counted += jit_bytes(engine) - before;
 	if (status == STATUS_OK)
 		jit_life_made(engine, block, block->region->code_bytes, JIT_TIER_REGION, jit_life_now() - began);
 	return status == STATUS_OK;

@@ -187,8 +187,9 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool c
 		*out = leave_homeless(engine, pc, translation.insns, ENGINE_COLD_MEMORY);
 		return STATUS_OK;
 	}
+	engine->lists_faults = space->twice;
 	engine->hard |= space->view != NULL;
-	before = engine->used + engine->blocks.total;
+	before = jit_bytes(engine);
 	block = ARENA_NEW(&engine->blocks, JitBlock);
 	if (!block)
 		return STATUS_NOMEM;
@@ -227,8 +228,8 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool c
 	else
 		jit_life_made(engine, block, block->size, JIT_TIER_BASE, jit_life_now() - translated);
 	if (engine->env.code_bytes)
-		*engine->env.code_bytes += engine->used + engine->blocks.total - before;
-	engine->counted += engine->used + engine->blocks.total - before;
+		*engine->env.code_bytes += jit_bytes(engine) - before;
+	engine->counted += jit_bytes(engine) - before;
 	engine->compiled_blocks++;
 	engine->compiled_insns += block->insns;
 	*out = block;
@@ -271,26 +272,30 @@ static ExitKind run_bailed(Engine *engine, Vcpu *vcpu, const JitExit *exit)
 	return kind;
 }
 
-/* A space that has run for a while is made hard: a script's many short processes never pay for it. Then all is compiled anew:
- * each access to the view must be known to the handler of signals. */
-static void try_harden(Engine *engine, Vcpu *vcpu)
+/* A space is made hard when it has run for a while, or when something hot in it is worth the optimizer: a script's many short
+ * processes never pay for it. What was compiled before looks at rights itself and goes on to do so, in the view now: that is why
+ * all accesses are listed from the beginning. */
+void jit_harden(Engine *engine, Vcpu *vcpu, bool is_worth_it)
 {
 	const EngineOptions *options = engine->env.options;
-	u64 after = options && options->hard_after ? options->hard_after : ENGINE_HARD_INSNS;
+	u64 wanted = options ? options->hard_after : 0, after = wanted ? wanted : ENGINE_HARD_INSNS;
 	Space *memory = &vcpu->spaces[engine->env.code_space];
 
-	if (memory->view && vcpu->resumed) {
-		if (!jit_signal_install())
-			space_soften(memory);
-		vcpu->resumed = false;
-	}
 	if (memory->view || !memory->twice || memory->never || !engine->slot_uses ||
-	    vcpu->icount - engine->first_icount < after)
+	    (vcpu->icount - engine->first_icount < after && (wanted || !is_worth_it)))
 		return;
-	if (!jit_signal_install())
+	if (jit_signal_install())
+		space_harden(memory);
+	else
 		memory->never = true;
-	else if (space_harden(memory))
-		jit_cache_flush(engine);
+}
+
+/* Others may have had the signals in the meantime. */
+static void look_at_signals(Space *memory, Vcpu *vcpu)
+{
+	if (memory->view && vcpu->resumed && !jit_signal_install())
+		space_soften(memory);
+	vcpu->resumed = false;
 }
 
 /* A store into code comes back: an instruction that does it often asks first, from now on. */
@@ -327,7 +332,8 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 	}
 	if (!engine->slot_uses)
 		engine->first_icount = vcpu->icount;
-	try_harden(engine, vcpu);
+	look_at_signals(memory, vcpu);
+	jit_harden(engine, vcpu, false);
 	while (vcpu->icount < limit) {
 		u64 pc = vcpu->slots[0], context = engine->env.context(engine->env.ctx, vcpu);
 		JitBlock *block;

@@ -190,10 +190,10 @@ static X64Mem checked(X64Code *c, IrRef address, unsigned bytes, u8 mask, u8 wan
 	return x64_at_index(X64_RBX, reg, 0, 0);
 }
 
-/* The next instruction of the host is the access. The view may allow less than attr does: so who asks first may fault, too. */
+/* The next instruction of the host is the access. */
 static void risk(X64Code *c)
 {
-	if (!c->engine->hard)
+	if (!c->engine->lists_faults)
 		return;
 	if (!arena_grow(&c->engine->arena, (void **)&c->risks, &c->risk_cap, c->risk_count, sizeof(*c->risks))) {
 		c->failed = true;
