@@ -36,8 +36,10 @@ static void prepare(Ra *ra)
 	u32 places = 0;
 
 	ra->blocks = ARENA_ARRAY(ra->arena, RaBlock, func->rpo_count + 1);
-	ra->ends = ARENA_ARRAY(ra->arena, u8, func->rpo_count + 1);
-	if (!ra->blocks || !ra->ends) {
+	ra->ending = ARENA_ARRAY(ra->arena, u32, func->rpo_count + 1);
+	ra->base = ARENA_ARRAY(ra->arena, u32, func->rpo_count + 2);
+	ra->next_loop = ARENA_ARRAY(ra->arena, u32, func->rpo_count + 1);
+	if (!ra->blocks || !ra->ending || !ra->base || !ra->next_loop) {
 		ra->failed = true;
 		return;
 	}
@@ -58,9 +60,16 @@ static void prepare(Ra *ra)
 			}
 		}
 	}
-	for (u32 p = 0; p < func->rpo_count; p++)
-		if (ra->blocks[p].loops)
-			ra->ends[ra->blocks[p].far] = 1;
+	for (u32 p = 0; p < func->rpo_count; p++) {
+		ra->base[p + 1] = ra->base[p] + alloc->block_codes[func->rpo[p]] + 3;
+		if (!ra->blocks[p].loops)
+			continue;
+		ra->blocks[p].around = ra->ending[ra->blocks[p].far];
+		ra->ending[ra->blocks[p].far] = p + 1;
+	}
+	ra->next_loop[func->rpo_count] = func->rpo_count;
+	for (u32 p = func->rpo_count; p-- > 0;)
+		ra->next_loop[p] = ra->blocks[p].loops ? p : ra->next_loop[p + 1];
 	for (u32 c = 0; c < alloc->code_count; c++) {
 		SsaCode *code = &alloc->codes[c];
 
@@ -78,14 +87,10 @@ static void prepare(Ra *ra)
 /* The innermost loop that ends behind block p and is to be walked again; or p. */
 static u32 again_from(Ra *ra, u32 p, u32 *budget)
 {
-	for (u32 h = p + 1; h-- > 0;) {
+	for (u32 h = ra->ending[p]; h--; h = ra->blocks[h].around) {
 		RaBlock *head = &ra->blocks[h];
-		u32 codes = 0;
+		u32 codes = ra->base[p + 1] - ra->base[h];
 
-		if (!head->loops || head->far != p)
-			continue;
-		for (u32 q = h; q <= p; q++)
-			codes += ra->alloc->block_codes[ra->func->rpo[q]];
 		if (head->tries >= 3 || codes > *budget || !ra_learn(ra, h))
 			continue;
 		*budget -= codes;
@@ -102,9 +107,10 @@ static u32 again_from(Ra *ra, u32 p, u32 *budget)
 void ssa_allocate(SsaAlloc *alloc)
 {
 	Ra ra = {.alloc = alloc, .func = alloc->func, .arena = alloc->func->arena};
-	u32 budget = 3 * alloc->code_count + 100;
+	u32 budget;
 
 	prepare(&ra);
+	budget = ra.failed ? 0 : 3 * ra.base[ra.func->rpo_count];
 	if (!ra.failed)
 		ra_collect(&ra);
 	for (u32 p = 0; p < ra.func->rpo_count && !ra.failed;) {
@@ -117,7 +123,7 @@ void ssa_allocate(SsaAlloc *alloc)
 			break;
 		ra_start(&ra, p);
 		ra_walk(&ra, p);
-		p = ra.failed ? p : ra.ends[p] ? again_from(&ra, p, &budget) : p + 1;
+		p = again_from(&ra, p, &budget);
 	}
 	if (!ra.failed)
 		ra_finish(&ra);

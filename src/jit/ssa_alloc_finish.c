@@ -39,7 +39,6 @@ typedef struct Finish {
 	Store *stores;
 	u32 store_count, store_cap;
 	u32 *store_at;      /* per code: index + 1 of the first store before it */
-	u32 *base;          /* per position: number of codes before */
 	SsaMove *moves;
 	u32 move_count, move_cap;
 } Finish;
@@ -256,7 +255,7 @@ static void find_stores(Finish *f)
 	for (u32 e = 0; e < ra->event_count; e++) {
 		const RaEvent *event = &ra->events[e];
 		const RaValue *value = &ra->values[event->id];
-		u32 b = ra->func->rpo[event->at], last = f->base[event->at] + event->last + 1;
+		u32 b = ra->func->rpo[event->at], last = ra->base[event->at] + event->last + 1;
 		Slot *slot;
 
 		if (!slot_of[event->id]) {
@@ -264,8 +263,8 @@ static void find_stores(Finish *f)
 
 			slots[count++] = (Slot){
 				.id = event->id,
-				.first = value->many ? 0 : value->kind == RA_PHI || value->code == RA_NO_CODE ? f->base[at] :
-					 f->base[at] + value->code - ra->alloc->block_first[value->block] + 1,
+				.first = value->many ? 0 : value->kind == RA_PHI || value->code == RA_NO_CODE ? ra->base[at] :
+					 ra->base[at] + value->code - ra->alloc->block_first[value->block] + 1,
 			};
 			slot_of[event->id] = count;
 			reads[event->id] = b;
@@ -277,20 +276,30 @@ static void find_stores(Finish *f)
 	for (u32 s = 0; s < count; s++) {
 		Slot *slot = &slots[s];
 		const RaValue *value = &ra->values[slot->id];
-		u32 p = value->many ? 0 : ra->func->blocks[value->block].order + 1;
+		u32 p = ra->next_loop[value->many ? 0 : ra->func->blocks[value->block].order + 1];
 
-		for (; p < ra->func->rpo_count && f->base[p] <= slot->last; p++)
-			if (ra->blocks[p].far > p || ra->blocks[p].loops)
-				if (f->base[ra->blocks[p].far + 1] - 1 > slot->last)
-					slot->last = f->base[ra->blocks[p].far + 1] - 1;
+		for (; p < ra->func->rpo_count && ra->base[p] <= slot->last; p = ra->next_loop[p + 1])
+			if (ra->base[ra->blocks[p].far + 1] - 1 > slot->last)
+				slot->last = ra->base[ra->blocks[p].far + 1] - 1;
 		place_store(f, slot->id, reads[slot->id]);
 	}
+	/* A PHI in memory and its argument in memory would like to share a slot: then nothing is to be done on the edge. */
+	memset(reads, 0, ra->value_count * sizeof(u32));
+	for (u32 t = 0; t < f->transfer_count; t++)
+		if (f->transfers[t].from.kind == SSA_PLACE_SPILL && f->transfers[t].to.kind == SSA_PLACE_SPILL) {
+			reads[f->transfers[t].from.number] = f->transfers[t].to.number;
+			if (!reads[f->transfers[t].to.number])
+				reads[f->transfers[t].to.number] = f->transfers[t].from.number;
+		}
 	qsort(slots, count, sizeof(Slot), by_first);
+	for (u32 s = 0; s < count; s++)
+		ra->values[slots[s].id].slot = SSA_SPILLS_MOST;
 	for (u32 s = 0; s < count; s++) {
-		u32 n = 0;
+		u32 n = reads[slots[s].id] ? ra->values[reads[slots[s].id]].slot : SSA_SPILLS_MOST;
 
-		while (n < used && ends[n] >= slots[s].first)
-			n++;
+		if (n == SSA_SPILLS_MOST || ends[n] >= slots[s].first)
+			for (n = 0; n < used && ends[n] >= slots[s].first;)
+				n++;
 		if (n == SSA_SPILLS_MOST) {
 			ra->failed = true;
 			return;
@@ -420,18 +429,11 @@ static void in_order(Finish *f, SsaEdge *out)
 void ra_finish(Ra *ra)
 {
 	Finish f = {.ra = ra};
-	u32 base = 0;
 
 	f.store_at = ARENA_ARRAY(ra->arena, u32, ra->alloc->code_count + 1);
-	f.base = ARENA_ARRAY(ra->arena, u32, ra->func->rpo_count + 1);
-	if (!f.store_at || !f.base) {
+	if (!f.store_at) {
 		ra->failed = true;
 		return;
-	}
-	for (u32 p = 0; p <= ra->func->rpo_count; p++) {
-		f.base[p] = base;
-		if (p < ra->func->rpo_count)
-			base += ra->alloc->block_codes[ra->func->rpo[p]] + 3;
 	}
 	find_edges(&f);
 	if (!ra->failed)

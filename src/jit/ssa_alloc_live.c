@@ -2,10 +2,10 @@
  *
  * What the allocator knows before it starts: which values there are, and where they are wanted next.
  *
- * A *row* per block has, for each value that lives across blocks, the distance in codes from the start of the block to the
- * next use in a register, or that only snapshots want it, or that it is dead. Rows are solved backward over the
- * graph; distances are minima over paths. Within a block ra_annotate turns the rows of the successors into exact
- * numbers per use, just before the block is walked. Values that live in one block only are in no row.
+ * A list per block has, for each value that lives at its start and across blocks, the distance in codes from there to the
+ * next use in a register, or that only snapshots want it. The lists are solved backward over the graph; distances
+ * are minima over paths. Within a block ra_annotate turns the lists of the successors into exact
+ * numbers per use, just before the block is walked. Values that live in one block only are in no list.
  *
  * Constants and HOMEs that need no definition live upward until the entries: so in a loop that uses them they are live all
  * around, and the start of the loop may decide to keep them in registers.
@@ -93,17 +93,17 @@ static void occurs(Scan *scan, SsaRef ref, u32 distance)
 		return;
 	if (scan->seen[ref] == scan->position + 1) {
 		if (ra->gens[scan->gen[ref]].distance > distance)
-			ra->gens[scan->gen[ref]].distance = (u16)distance;
+			ra->gens[scan->gen[ref]].distance = distance;
 		return;
 	}
 	scan->seen[ref] = scan->position + 1;
 	if (ra->gen_count >= ra->gen_cap &&
-	    !arena_grow(ra->arena, (void **)&ra->gens, &ra->gen_cap, ra->gen_count, sizeof(RaGen))) {
+	    !arena_grow(ra->arena, (void **)&ra->gens, &ra->gen_cap, ra->gen_count, sizeof(RaNear))) {
 		ra->failed = true;
 		return;
 	}
 	scan->gen[ref] = ra->gen_count;
-	ra->gens[ra->gen_count++] = (RaGen){.ref = ref, .distance = (u16)distance};
+	ra->gens[ra->gen_count++] = (RaNear){.id = ref, .distance = distance};
 	if (ra->id[ref])
 		return;
 	if (scan->global_count >= scan->global_cap &&
@@ -209,16 +209,13 @@ static void number(Ra *ra, const Scan *scan)
 	for (SsaRef ref = 1; ref < func->node_count; ref++)
 		count += ra->wanted[ref] || scan->defined[ref];
 	ra->global_count = scan->global_count;
-	ra->row_size = (ra->global_count + 1 + 15) & ~15u;
 	ra->values = ARENA_ARRAY(ra->arena, RaValue, count + 1);
 	ra->next = ARENA_ARRAY(ra->arena, u32, count + 1);
 	ra->regs = ARENA_ARRAY(ra->arena, u32, count + 1);
 	ra->kills = ARENA_ARRAY(ra->arena, u32, ra->def_count + 1);
-	if ((u64)ra->row_size * (func->rpo_count + 1) > 16u << 20)
-		ra->failed = true;
-	else
-		ra->rows = ARENA_ARRAY(ra->arena, u16, (size_t)ra->row_size * (func->rpo_count + 1));
-	if (!ra->values || !ra->next || !ra->regs || !ra->rows || !ra->kills) {
+	ra->near = ARENA_ARRAY(ra->arena, u16, count + 1);
+	ra->behind = ARENA_ARRAY(ra->arena, u32, count + 1);
+	if (!ra->values || !ra->next || !ra->regs || !ra->kills || !ra->near || !ra->behind) {
 		ra->failed = true;
 		return;
 	}
@@ -231,8 +228,9 @@ static void number(Ra *ra, const Scan *scan)
 			describe(ra, id++, ref);
 	ra->value_count = id;
 	memset(ra->next, 0xFF, id * sizeof(u32));
+	memset(ra->near, 0xFF, id * sizeof(u16));
 	for (u32 g = 0; g < ra->gen_count; g++)
-		ra->gens[g].ref = ra->id[ra->gens[g].ref];
+		ra->gens[g].id = ra->id[ra->gens[g].id];
 	for (u32 d = 0, p = 0; p < func->rpo_count; p++) {
 		ra->blocks[p].kill_first = kills;
 		for (; d < ra->def_count && ra->defs[d].position == p; d++)
@@ -259,22 +257,19 @@ static void number(Ra *ra, const Scan *scan)
 	}
 }
 
-/* ---- Rows ---- */
+/* ---- Distances over edges ---- */
 
-static inline u16 later(u16 distance, u32 by)
+static inline u32 later(u32 distance, u32 by)
 {
-	u32 sum = distance + by;
-
 	if (distance >= ROW_IDLE)
 		return distance;
-	return sum > ROW_MOST ? ROW_MOST : (u16)sum;
+	return distance + by > ROW_MOST ? ROW_MOST : distance + by;
 }
 
-static u32 edge_length(const Ra *ra, const SsaBlock *from, const SsaBlock *to)
+static u32 edge_length(const SsaBlock *from, const SsaBlock *to)
 {
 	u32 length = 0;
 
-	(void)ra;
 	if (to->depth < from->depth)
 		length = (from->depth - to->depth) * ROW_LOOP;
 	if (to->cold && !from->cold)
@@ -282,52 +277,93 @@ static u32 edge_length(const Ra *ra, const SsaBlock *from, const SsaBlock *to)
 	return length > ROW_MOST ? ROW_MOST : length;
 }
 
-/* Distances from the end of a block. */
-static void row_behind(const Ra *ra, u32 position, u16 *out)
+/* near[] of what lives at the end of a block, whose ids go to `behind`; the distance from there on. */
+static void look_behind(Ra *ra, u32 position)
 {
 	const SsaBlock *block = ra_block_at(ra, position);
 
-	if (!block->succ_count) {
-		memset(out, 0xFF, ra->row_size * sizeof(u16));
-		return;
-	}
+	ra->behind_count = 0;
 	for (u32 s = 0; s < block->succ_count; s++) {
 		const SsaBlock *succ = &ra->func->blocks[block->succ[s]];
-		const u16 *row = ra_row(ra, succ->order);
-		u32 length = edge_length(ra, block, succ);
+		const RaBlock *there = &ra->blocks[succ->order];
+		u32 length = edge_length(block, succ);
 
-		if (!s) {
-			for (u32 g = 0; g < ra->row_size; g++)
-				out[g] = later(row[g], length);
-		} else {
-			for (u32 g = 0; g < ra->row_size; g++) {
-				u16 distance = later(row[g], length);
+		for (u32 k = 0; k < there->live_count; k++) {
+			u32 id = there->live[k].id, distance = later(there->live[k].distance, length);
 
-				out[g] = out[g] < distance ? out[g] : distance;
-			}
+			if (ra->near[id] == ROW_DEAD)
+				ra->behind[ra->behind_count++] = id;
+			if (distance < ra->near[id])
+				ra->near[id] = (u16)distance;
 		}
 	}
 }
 
-static void solve_rows(Ra *ra)
+/* Makes the list of block p anew from near[], which is cleared. True when it is not as it was. */
+static bool renew(Ra *ra, u32 position, u32 *total)
 {
-	u32 count = ra->func->rpo_count, budget = 40 * count + 1000;
+	RaBlock *block = &ra->blocks[position];
+	u32 codes = ra->alloc->block_codes[ra->func->rpo[position]], count = 0;
+	bool changed = false;
+
+	for (u32 k = 0; k < ra->behind_count; k++)
+		ra->near[ra->behind[k]] = (u16)later(ra->near[ra->behind[k]], codes);
+	for (u32 k = 0; k < block->kill_count; k++)
+		ra->near[ra->kills[block->kill_first + k]] = ROW_DEAD;
+	for (u32 k = 0; k < block->gen_count; k++) {
+		const RaNear *gen = &ra->gens[block->gen_first + k];
+
+		/* What was killed is never used from before; so who is dead here is not in the list. */
+		if (ra->near[gen->id] == ROW_DEAD)
+			ra->behind[ra->behind_count++] = gen->id;
+		if (gen->distance < ra->near[gen->id])
+			ra->near[gen->id] = (u16)gen->distance;
+	}
+	for (u32 k = 0; k < ra->behind_count; k++)
+		count += ra->near[ra->behind[k]] != ROW_DEAD;
+	if (count != block->live_count) {
+		changed = true;
+	} else {
+		for (u32 k = 0; k < block->live_count && !changed; k++)
+			changed = ra->near[block->live[k].id] != block->live[k].distance;
+	}
+	if (count > block->live_cap) {
+		block->live_cap = count + count / 4 + 4;
+		block->live = ARENA_ARRAY(ra->arena, RaNear, block->live_cap);
+		*total += block->live_cap;
+		if (!block->live || *total > 4u << 20) {
+			ra->failed = true;
+			return false;
+		}
+	}
+	count = 0;
+	for (u32 k = 0; k < ra->behind_count; k++) {
+		u32 id = ra->behind[k];
+
+		if (changed && ra->near[id] != ROW_DEAD)
+			block->live[count++] = (RaNear){.id = id, .distance = ra->near[id]};
+		ra->near[id] = ROW_DEAD;
+	}
+	if (changed)
+		block->live_count = count;
+	return changed;
+}
+
+static void solve(Ra *ra)
+{
+	u32 count = ra->func->rpo_count, budget = 40 * count + 1000, total = 0;
 	u8 *dirty = ARENA_ARRAY(ra->arena, u8, count + 1);
-	u16 *row = ARENA_ARRAY(ra->arena, u16, ra->row_size);
 	bool again = true;
 
-	if (!dirty || !row) {
+	if (!dirty) {
 		ra->failed = true;
 		return;
 	}
-	memset(ra->rows, 0xFF, (size_t)ra->row_size * count * sizeof(u16));
 	memset(dirty, 1, count);
-	while (again) {
+	while (again && !ra->failed) {
 		again = false;
-		for (u32 p = count; p-- > 0;) {
-			const RaBlock *block = &ra->blocks[p];
-			const SsaBlock *ssa = ra_block_at(ra, p);
-			u32 codes = ra->alloc->block_codes[ra->func->rpo[p]];
+		for (u32 p = count; p-- > 0 && !ra->failed;) {
+			const SsaBlock *block = ra_block_at(ra, p);
 
 			if (!dirty[p])
 				continue;
@@ -336,22 +372,11 @@ static void solve_rows(Ra *ra)
 				return;
 			}
 			dirty[p] = 0;
-			row_behind(ra, p, row);
-			for (u32 g = 0; g < ra->row_size; g++)
-				row[g] = later(row[g], codes);
-			for (u32 k = 0; k < block->kill_count; k++)
-				row[ra->kills[block->kill_first + k]] = ROW_DEAD;
-			for (u32 k = 0; k < block->gen_count; k++) {
-				const RaGen *gen = &ra->gens[block->gen_first + k];
-
-				if (gen->distance < row[gen->ref])
-					row[gen->ref] = gen->distance;
-			}
-			if (!memcmp(row, ra_row(ra, p), ra->row_size * sizeof(u16)))
+			look_behind(ra, p);
+			if (!renew(ra, p, &total))
 				continue;
-			memcpy(ra_row(ra, p), row, ra->row_size * sizeof(u16));
-			for (u32 k = 0; k < ssa->pred_count; k++) {
-				u32 pred = ra->func->blocks[ssa->preds[k]].order;
+			for (u32 k = 0; k < block->pred_count; k++) {
+				u32 pred = ra->func->blocks[block->preds[k]].order;
 
 				dirty[pred] = 1;
 				again |= pred >= p;
@@ -451,7 +476,7 @@ void ra_collect(Ra *ra)
 	if (!ra->failed)
 		number(ra, &scan);
 	if (!ra->failed)
-		solve_rows(ra);
+		solve(ra);
 	if (ra->failed)
 		return;
 	find_hints(ra);
@@ -459,11 +484,6 @@ void ra_collect(Ra *ra)
 }
 
 /* ---- One block ---- */
-
-u32 ra_next_of(u16 distance, u32 codes)
-{
-	return distance == ROW_DEAD ? RA_DEAD : distance == ROW_IDLE ? RA_IDLE : codes + distance;
-}
 
 static void annotate_edges(Ra *ra, u32 b, u32 count)
 {
@@ -493,12 +513,15 @@ void ra_annotate(Ra *ra, u32 position)
 {
 	SsaFunc *func = ra->func;
 	u32 b = func->rpo[position], first = ra->alloc->block_first[b], count = ra->alloc->block_codes[b];
-	u16 *behind = ra_row(ra, func->rpo_count); /* one row more than there are blocks */
 	u32 uses = 0, leaving = 0;
 
-	row_behind(ra, position, behind);
-	for (u32 g = 1; g <= ra->global_count; g++)
-		ra->next[g] = ra_next_of(behind[g], count);
+	look_behind(ra, position);
+	for (u32 k = 0; k < ra->behind_count; k++) {
+		u32 id = ra->behind[k];
+
+		ra->next[id] = ra->near[id] == ROW_IDLE ? RA_IDLE : count + ra->near[id];
+		ra->near[id] = ROW_DEAD;
+	}
 	annotate_edges(ra, b, count);
 	for (u32 i = 0; i < count; i++)
 		uses += ra->alloc->codes[first + i].use_count;

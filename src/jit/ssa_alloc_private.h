@@ -46,12 +46,21 @@ typedef struct RaEvent {
 	u32 at, last; /* position of the block, of the last code in it */
 } RaEvent;
 
+/* How far it is to the next use. */
+typedef struct RaNear {
+	u32 id;         /* while values are being collected: the node */
+	u32 distance;   /* ROW_... */
+} RaNear;
+
 typedef struct RaBlock {
 	u32 start[RA_REGS], end[RA_REGS]; /* ids */
 	u32 far;        /* greatest position of a block that jumps back to it; its own if none does */
+	RaNear *live;   /* what lives at its start and across blocks */
+	u32 live_count, live_cap;
 	u32 gen_first, gen_count, kill_first, kill_count;
 	u32 move_mark, event_mark; /* loops: what stood there when it began */
 	u32 wishes;     /* loops: index + 1 */
+	u32 around;     /* loops: another loop that ends in the same block + 1 */
 	u8 tries;
 	bool done, loops; /* walked; something jumps back to it */
 } RaBlock;
@@ -61,11 +70,6 @@ typedef struct RaWish {
 	u32 next, id;
 	u8 reg;
 } RaWish;
-
-typedef struct RaGen {
-	u32 ref;        /* later: id */
-	u16 distance;
-} RaGen;
 
 typedef struct RaDef {
 	u32 ref, position;
@@ -80,10 +84,13 @@ typedef struct Ra {
 	RaValue *values;
 	u32 value_count, global_count;
 	RaBlock *blocks;   /* by position in rpo */
-	u8 *ends;          /* by position: a loop ends there */
-	u16 *rows;
-	u32 row_size;
-	RaGen *gens;
+	u32 *ending;       /* by position: the innermost loop that ends there + 1; ra->blocks[].around: the next */
+	u32 *base;         /* by position: a number for its start; codes are numbered from there on, with room for moves */
+	u32 *next_loop;    /* by position: the first at or behind it where a loop begins */
+	u16 *near;         /* per id: distance from the start of the present block */
+	u32 *behind;       /* ids that live at the end of the present block */
+	u32 behind_count;
+	RaNear *gens;
 	u32 gen_count, gen_cap;
 	RaDef *defs;       /* of values with several */
 	u32 def_count, def_cap;
@@ -129,11 +136,6 @@ static inline SsaPlace ra_place(unsigned reg)
 	return (SsaPlace){.kind = SSA_PLACE_REG, .cls = (u8)(reg >> 4), .number = reg & 15};
 }
 
-static inline u16 *ra_row(const Ra *ra, u32 position)
-{
-	return ra->rows + (size_t)position * ra->row_size;
-}
-
 static inline const SsaBlock *ra_block_at(const Ra *ra, u32 position)
 {
 	return &ra->func->blocks[ra->func->rpo[position]];
@@ -147,7 +149,6 @@ static inline bool ra_loses_nothing(const RaValue *value)
 /* ---- ssa_alloc_live.c ---- */
 void ra_collect(Ra *ra);                 /* values, ids, rows, hints */
 void ra_annotate(Ra *ra, u32 position);  /* next, after, first_use, leaving of this block */
-u32 ra_next_of(u16 distance, u32 codes);
 
 /* ---- ssa_alloc_walk.c ---- */
 void ra_walk(Ra *ra, u32 position);      /* the codes of a block, from its start to its end */

@@ -74,9 +74,9 @@ static void note_wishes(Ra *ra, u32 position)
 	}
 }
 
-static void inherit(Ra *ra, const SsaBlock *block, u32 position, const u32 *end)
+static void inherit(Ra *ra, const SsaBlock *block, const u32 *end)
 {
-	const u16 *row = ra_row(ra, position);
+	const u16 *row = ra->near;
 
 	for (unsigned reg = 0; reg < RA_REGS; reg++) {
 		u32 id = end[reg];
@@ -99,9 +99,9 @@ static void inherit(Ra *ra, const SsaBlock *block, u32 position, const u32 *end)
 /* ---- Starts of loops ---- */
 
 /* Values change their register before the loop rather than in it. */
-static void rearrange(Ra *ra, u32 position)
+static void rearrange(Ra *ra)
 {
-	const u16 *row = ra_row(ra, position);
+	const u16 *row = ra->near;
 	u32 old[RA_REGS];
 
 	memcpy(old, ra->held, sizeof(old));
@@ -130,9 +130,9 @@ static void rearrange(Ra *ra, u32 position)
 }
 
 /* Who is not used in the loop gives way to who is. */
-static u8 idle_register(const Ra *ra, u32 position, unsigned cls)
+static u8 idle_register(const Ra *ra, unsigned cls)
 {
-	const u16 *row = ra_row(ra, position);
+	const u16 *row = ra->near;
 	u16 most = ROW_LOOP - 1;
 	u8 best = RA_NO_REG;
 
@@ -150,11 +150,11 @@ static u8 idle_register(const Ra *ra, u32 position, unsigned cls)
 
 static void load_for_loop(Ra *ra, u32 position)
 {
-	const u16 *row = ra_row(ra, position);
+	const u16 *row = ra->near;
 	u32 list[64], count = 0;
 
-	for (u32 id = 1; id <= ra->global_count && count < COUNT_OF(list); id++) {
-		u32 at;
+	for (u32 k = 0; k < ra->blocks[position].live_count && count < COUNT_OF(list); k++) {
+		u32 id = ra->blocks[position].live[k].id, at;
 
 		if (row[id] >= ROW_COLD || ra->regs[id] || is_unwanted(ra, id))
 			continue;
@@ -166,7 +166,7 @@ static void load_for_loop(Ra *ra, u32 position)
 		u8 reg = ra_pick(ra, list[k], ra->values[list[k]].cls, 0, false);
 
 		if (reg == RA_NO_REG)
-			reg = idle_register(ra, position, ra->values[list[k]].cls);
+			reg = idle_register(ra, ra->values[list[k]].cls);
 		if (reg != RA_NO_REG)
 			ra_take(ra, reg, list[k]);
 	}
@@ -288,18 +288,22 @@ void ra_start(Ra *ra, u32 position)
 	u32 main = main_pred(ra, block);
 
 	ra->position = 0;
+	for (u32 k = 0; k < ra->blocks[position].live_count; k++)
+		ra->near[ra->blocks[position].live[k].id] = (u16)ra->blocks[position].live[k].distance;
 	if (main != SSA_NO_BLOCK) {
 		if (ra->blocks[position].loops)
 			note_wishes(ra, position);
-		inherit(ra, block, position, ra->blocks[ra->func->blocks[main].order].end);
+		inherit(ra, block, ra->blocks[ra->func->blocks[main].order].end);
 		if (ra->blocks[position].loops)
-			rearrange(ra, position);
+			rearrange(ra);
 		place_phis(ra, block, main);
 		if (ra->blocks[position].loops) {
 			load_for_loop(ra, position);
 			tell_args(ra, block);
 		}
 	}
+	for (u32 k = 0; k < ra->blocks[position].live_count; k++)
+		ra->near[ra->blocks[position].live[k].id] = ROW_DEAD;
 	memcpy(ra->blocks[position].start, ra->held, sizeof(ra->held));
 }
 

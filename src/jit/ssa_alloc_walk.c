@@ -69,12 +69,16 @@ static u32 distance_of(const Ra *ra, u32 id)
 {
 	u32 next = ra->next[id];
 
+	const RaValue *value = &ra->values[id];
+	bool stored = value->event || ra_loses_nothing(value) || value->in_memory ||
+		      ra->func->blocks[value->block].depth < ra_block_at(ra, ra->at)->depth;
+
 	if (next >= RA_IDLE)
-		return RA_IDLE;
+		return stored ? RA_IDLE : RA_IDLE - 1;
 	next -= ra->position;
-	if (ra_loses_nothing(&ra->values[id]))
-		next += next / 2;
-	return next;
+	if (ra_loses_nothing(value))
+		return next + next / 2;
+	return stored ? next : next / 2;
 }
 
 /* A register of class `cls` for a value, not one of `forbidden`. Without `evict` only one that holds nothing of worth. */
@@ -576,4 +580,6 @@ void ra_walk(Ra *ra, u32 position)
 		ra->held[__builtin_ctz(set)] = 0;
 	}
 	ra->occupied = 0;
+	for (u32 k = 0; k < ra->behind_count; k++)
+		ra->next[ra->behind[k]] = RA_DEAD;
 }
