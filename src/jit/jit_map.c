@@ -42,6 +42,7 @@ static u64 apply(const JitMapEntry *entry, u64 value)
 
 		return low((u64)((i64)(value << up) >> up), entry->width);
 	}
+	case SSA_ZX: return low(value, (unsigned)entry->imm);
 	case SSA_PLUS: return low(value + (u64)(i64)entry->imm, entry->width);
 	case SSA_NAN: return canonical(value, entry->width);
 	case SSA_BOX: case SSA_BOX_NAN:

@@ -202,6 +202,17 @@ void ssa_insert_after_phis(SsaFunc *func, u32 block, SsaRef ref)
 	put_between(func, block, at ? func->nodes[at].prev : func->blocks[block].last, ref, at);
 }
 
+void ssa_insert_after_head(SsaFunc *func, u32 block, SsaRef ref)
+{
+	SsaRef at = func->blocks[block].first;
+
+	if (func->failed)
+		return;
+	while (at && ssa_effects(&func->nodes[at]) & SSA_PURE)
+		at = func->nodes[at].next;
+	put_between(func, block, at ? func->nodes[at].prev : func->blocks[block].last, ref, at);
+}
+
 void ssa_remove(SsaFunc *func, SsaRef ref)
 {
 	SsaNode *node = &func->nodes[ref];

@@ -17,7 +17,8 @@
  * Guest registers. Each slot has a *home*: its pinned host register (jit_private.h) or vcpu->slots. Inside a region homes do
  * not change: PUT only says that the slot's value is now `a`. HOME reads the home, so it gives the value that the slot
  * had when the region was entered. block->state[slot] is the value at the start of a block, 0 = it is at home; with
- * the PUTs that stand before a node this is the state there. A way out writes to their homes the values that are
+ * the PUTs that stand before a node this is the state there. It may also be a pure node that stands behind the block's PHIs
+ * in front of anything that may leave (ssa_insert_after_head). A way out writes to their homes the values that are
  * elsewhere. This is all there is about deoptimization: states are never computed for their own sake.
  *
  * Ways out. A node with effect SSA_EXIT may leave the region at the start of the guest instruction it belongs to (the
@@ -132,6 +133,7 @@ enum { SSA_NO_BLOCK = 0xFFFFFFFFu };
 typedef enum SsaRecipe {
 	SSA_AS_IS,
 	SSA_SX,    /* sign-extended from the low `imm` bits to the width of the slot */
+	SSA_ZX,    /* the low `imm` bits: no more is held of ref */
 	SSA_PLUS,  /* + imm, at the width of ref */
 	SSA_NAN,   /* as CANON: ref is a float of its width */
 	SSA_BOX,   /* the low `imm` bits (32) of ref below ones, up to the width of the slot: CONCAT of ones and ref */
@@ -206,6 +208,7 @@ SsaRef ssa_node(SsaFunc *func, unsigned op, unsigned width, unsigned aux, SsaRef
 void ssa_append(SsaFunc *func, u32 block, SsaRef ref);          /* at the end, behind everything */
 void ssa_insert_before(SsaFunc *func, SsaRef at, SsaRef ref);
 void ssa_insert_after_phis(SsaFunc *func, u32 block, SsaRef ref);
+void ssa_insert_after_head(SsaFunc *func, u32 block, SsaRef ref); /* behind the PHIs and pure nodes it begins with */
 void ssa_remove(SsaFunc *func, SsaRef ref);                     /* out of its list; it must not be used any more */
 void ssa_replace(SsaFunc *func, SsaRef ref, SsaRef by);         /* takes it out and makes it a COPY */
 SsaRef ssa_phi(SsaFunc *func, u32 block, unsigned width, unsigned slot); /* arguments 0 yet */

@@ -77,6 +77,7 @@ static u64 made_by_recipe(const Run *run, const SsaSnapEntry *entry)
 
 	switch (entry->recipe) {
 	case SSA_SX: return bits_trunc((u64)bits_signed(value, (unsigned)entry->imm), wide);
+	case SSA_ZX: return bits_trunc(value, (unsigned)entry->imm);
 	case SSA_PLUS: return bits_trunc(value + (u64)(i64)entry->imm, width);
 	case SSA_BOX: return value | (bits_mask(wide) & ~bits_mask((unsigned)entry->imm));
 	case SSA_BOX_NAN:

@@ -70,7 +70,7 @@ static void place(Fuel *f, u32 b)
 		SsaRef node = f->longest[b] ? ssa_node(func, SSA_FUEL, 0, 0, 0, 0, 0, f->longest[b]) : 0;
 
 		if (node)
-			ssa_insert_after_phis(func, b, node);
+			ssa_insert_after_head(func, b, node);
 		left = f->longest[b];
 	}
 	left -= f->cost[b];

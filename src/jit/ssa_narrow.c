@@ -277,10 +277,18 @@ static bool prepare(Narrow *n)
 	return n->phi_count;
 }
 
+/* Each PHI has one form from here on, and the others may rely on no more; those that lose theirs take others along. */
+static void decide(Narrow *n)
+{
+	for (u32 k = 0; k < n->phi_count; k++)
+		if (n->forms[n->phis[k]] & WANTED)
+			n->forms[n->phis[k]] = (u8)(WANTED | choose(n, n->phis[k]));
+	settle_forms(n);
+}
+
 void ssa_narrow(SsaFunc *func)
 {
 	Narrow n = {.func = func};
-	u8 *chosen;
 
 	if (func->failed || !prepare(&n))
 		return;
@@ -290,21 +298,14 @@ void ssa_narrow(SsaFunc *func)
 		if (n.forms[n.phis[k]] & WANTED)
 			n.forms[n.phis[k]] |= FORMS;
 	settle_forms(&n);
-	chosen = ARENA_ARRAY(func->arena, u8, n.phi_count);
-	if (!chosen) {
-		func->failed = true;
-		return;
-	}
-	for (u32 k = 0; k < n.phi_count; k++) /* one each: what the others rely on */
-		if (n.forms[n.phis[k]] & WANTED)
-			chosen[k] = (u8)choose(&n, n.phis[k]);
+	decide(&n);
 	for (u32 k = 0; k < n.phi_count && !func->failed; k++)
-		if (chosen[k])
+		if (n.forms[n.phis[k]] > WANTED)
 			n.narrow[n.phis[k]] = ssa_phi(func, func->nodes[n.phis[k]].block, NARROW, SSA_NO_SLOT);
 	for (u32 k = 0; k < n.phi_count && !func->failed; k++)
-		if (chosen[k])
-			fill(&n, n.phis[k], chosen[k]);
+		if (n.narrow[n.phis[k]])
+			fill(&n, n.phis[k], n.forms[n.phis[k]] & FORMS);
 	for (u32 k = 0; k < n.phi_count && !func->failed; k++)
-		if (chosen[k])
-			widen(&n, n.phis[k], chosen[k]);
+		if (n.narrow[n.phis[k]])
+			widen(&n, n.phis[k], n.forms[n.phis[k]] & FORMS);
 }

@@ -9,8 +9,11 @@
 static const SsaPass passes[] = {
 	{"fold", ssa_fold},
 	{"dead", ssa_dead},
-	{"address", ssa_address},
 	{"loops", ssa_loops},
+	{"narrow", ssa_narrow},
+	{"fold", ssa_fold},
+	{"dead", ssa_dead},
+	{"address", ssa_address},
 	{"memory", ssa_memory},
 	{"check", ssa_check},
 	{"float", ssa_float},

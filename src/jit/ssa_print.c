@@ -18,7 +18,7 @@ typedef struct Print {
 } Print;
 
 static const char *const leaves[] = { "link", "jump", "call", "callr", "ret", "cold" };
-static const char *const recipes[] = { "", "sx", "plus", "nan", "box", "boxnan" };
+static const char *const recipes[] = { "", "sx", "zx", "plus", "nan", "box", "boxnan" };
 
 static void print_value(const Print *p, SsaRef ref)
 {

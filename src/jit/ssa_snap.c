@@ -115,10 +115,10 @@ static void choose_recipe(const Snaps *s, SsaSnapEntry *entry)
 	if (!a || s->needed[entry->ref] || ssa_is_odd(func, entry->ref) || node->width != wide)
 		return;
 	switch (node->op) {
-	case IR_OP_SX:
+	case IR_OP_SX: case IR_OP_ZX:
 		if ((narrow != 8 && narrow != 16 && narrow != 32) || ssa_is_odd(func, a))
 			return;
-		*entry = (SsaSnapEntry){.ref = a, .slot = entry->slot, .recipe = SSA_SX, .imm = (i32)narrow};
+		*entry = (SsaSnapEntry){.ref = a, .slot = entry->slot, .recipe = node->op == IR_OP_SX ? SSA_SX : SSA_ZX, .imm = (i32)narrow};
 		return;
 	case IR_OP_ADD:
 		if (!ssa_is_const(func, node->b, &value) || ssa_is_const(func, a, NULL) || ssa_is_odd(func, a))

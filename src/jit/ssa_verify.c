@@ -158,7 +158,7 @@ static void verify_block(Verify *v, u32 b)
 
 			if (node->op == SSA_HOME && node->aux == slot)
 				continue; /* wherever it stands: at home */
-			if (node->block != b || node->op != SSA_PHI)
+			if (node->block != b || !(ssa_effects(node) & SSA_PURE))
 				for (u32 p = 0; p < block->pred_count; p++)
 					verify_use(v, block->preds[p], 0, value);
 		}

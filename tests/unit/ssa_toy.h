@@ -552,6 +552,18 @@ static inline void toy_loop(Toy *toy, unsigned depth)
 		toy_insn(toy);
 		toy_put(toy, slot, toy_bin(toy, IR_OP_ADD, phis[slot], toy_const(toy, 64, rng_below(&toy->rng, 3) ? step : 0 - step)));
 	}
+	if (rng_below(&toy->rng, 2)) { /* numbers of 32 bits */
+		static const u8 slots[] = {3, 5, 7};
+		unsigned slot = slots[rng_below(&toy->rng, 3)];
+		SsaRef low = toy_node(toy, IR_OP_EXTRACT, 32, 0, phis[slot], 0, 0, 0);
+
+		toy_insn(toy);
+		low = toy_bin(toy, IR_OP_ADD, low, toy_pick(toy, 32));
+		low = rng_below(&toy->rng, 3) == 0 ? toy_bin(toy, IR_OP_CONCAT, toy_const(toy, 32, 0xFFFFFFFF), low)
+			: toy_node(toy, rng_below(&toy->rng, 3) ? IR_OP_SX : IR_OP_ZX, 64, 0, low, 0, 0, 0);
+		toy_put(toy, slot, low);
+		toy_keep(toy, low);
+	}
 	toy_pieces(toy, depth);
 	less = toy_bin(toy, IR_OP_SUB, counter, toy_const(toy, 64, 1));
 	latch = toy_block(toy);
