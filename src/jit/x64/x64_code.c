@@ -183,16 +183,28 @@ static EngineCount why_cold(const IrIns *ins)
 	}
 }
 
-/* An instruction with an operation that only the cold engine does is left before it begins: at its INSN. */
+/* What only the cold engine does: where an arm of the instruction has it, the arm is left when it begins, else the whole is,
+ * at its INSN. */
 static bool is_cold(X64Code *c, u32 insn)
 {
+	u32 start = insn, put = 0;
+
 	c->cold = 0;
 	for (u32 i = insn + 1; !c->cold && i < c->func->ins_count && c->func->ins[i].op != IR_OP_INSN; i++) {
 		const IrIns *ins = &c->func->ins[i];
 
-		c->cold_op = (IrOp)ins->op;
-		if (!x64_supported(c, ins))
+		if (c->block_at[i] != IR_NONE)
+			start = i;
+		if (!put && ins->op == IR_OP_PUT)
+			put = i;
+		if (x64_supported(c, ins))
+			continue;
+		if (start == insn || (put && put < start)) {
+			c->cold_op = (IrOp)ins->op;
 			c->cold = why_cold(ins);
+		} else if (!c->values[start].cold) {
+			c->values[start].cold = i;
+		}
 	}
 	if (!c->cold && !x64_plan_undo(c, insn))
 		c->cold = ENGINE_BAIL_AGAIN; /* a store must not be done twice */
@@ -216,17 +228,51 @@ static bool find_blocks(X64Code *c)
 	return true;
 }
 
+/* Nothing comes here: values end, that is all. */
+static void pass_over(X64Code *c)
+{
+	IrRef refs[16];
+
+	for (unsigned k = x64_operands(c->func, &c->func->ins[c->at], refs); k-- > 0;)
+		x64_release(c, refs[k]);
+}
+
+static void leave_arm(X64Code *c, u32 at)
+{
+	const IrIns *ins = &c->func->ins[c->values[at].cold];
+
+	c->cold = why_cold(ins);
+	c->cold_op = (IrOp)ins->op;
+	x64_add_stub(c, x64_jmp(&c->x), x64_bail(c));
+	c->cold = 0;
+}
+
 static void emit_block(X64Code *c)
 {
 	const IrFunc *func = c->func;
+	bool dead = false; /* the present place is not reached, or is the cold engine's */
 
+	c->labels[0].reached = true;
 	for (c->at = 0; c->at < func->ins_count && !c->failed && !c->unsupported; c->at++) {
 		u32 block = c->block_at[c->at], next = c->block_at[c->at + 1];
 
-		if (block != IR_NONE)
-			c->labels[block] = (struct Label){ c->x.at, c->number };
+		if (block != IR_NONE) {
+			dead = !c->labels[block].reached;
+			c->labels[block].at = c->x.at;
+			c->labels[block].number = c->number;
+			if (!dead && c->values[c->at].cold) {
+				leave_arm(c, c->at);
+				dead = true;
+			}
+		}
+		if (dead) {
+			pass_over(c);
+			continue;
+		}
 		emit_ins(c, next);
-		if (func->ins[c->at].op == IR_OP_INSN && is_cold(c, c->at)) {
+		if (func->ins[c->at].op != IR_OP_INSN)
+			continue;
+		if (is_cold(c, c->at)) {
 			if (c->number == 0) {
 				c->block->why = ENGINE_COLD_OP;
 				c->block->op = (u8)c->cold_op;
@@ -234,11 +280,11 @@ static void emit_block(X64Code *c)
 				return;
 			}
 			x64_add_stub(c, x64_jmp(&c->x), x64_bail(c));
-			/* What follows is not reached but through this instruction (compile looks whether that is so). */
-			return;
+			c->cold = 0;
+			dead = true;
+			continue;
 		}
-		if (func->ins[c->at].op == IR_OP_INSN)
-			x64_gather_flags(c, c->at);
+		x64_gather_flags(c, c->at);
 	}
 }
 

@@ -44,6 +44,7 @@ typedef struct Value {
 	u32 uses, last;  /* last: position of the last use */
 	u32 claim;       /* position of the PUT whose register it is computed into, or 0 */
 	u32 into;        /* LOAD: the SX that it does, too; or 0 */
+	u32 cold;        /* first of an arm: the operation in it that is the cold engine's, or 0 */
 	u32 undo;        /* operation that may leave the instruction: bits of the stores before it */
 	u32 flags;       /* float operation: the operation for its flags, which the host keeps (x64_float.c); or 0 */
 } Value;
@@ -86,7 +87,7 @@ typedef struct X64Code {
 	X64Buf x;
 	Value *values;
 	u32 *block_at;       /* per instruction: the IR block that begins there, or IR_NONE */
-	struct Label { u8 *at; u32 number; } *labels; /* per IR block: where its code is (or NULL), in which instruction */
+	struct Label { u8 *at; u32 number; bool reached; } *labels; /* per IR block: where its code is (or NULL), in which instruction */
 	struct Fix { u8 *site; u32 block, number; } *fixes;
 	u32 fix_count, fix_cap;
 	Stub *stubs;

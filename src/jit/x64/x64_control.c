@@ -131,6 +131,7 @@ void x64_emit_branch(X64Code *c, const IrIns *ins, u32 next)
 		x64_release(c, compare->b);
 	}
 	x64_release(c, ins->a);
+	c->labels[ins->b].reached = c->labels[ins->c].reached = true;
 	if (ins->b == next) {
 		x64_fix(c, x64_jcc(&c->x, (X64Cond)(cond ^ 1)), ins->c);
 	} else {
@@ -169,6 +170,7 @@ void x64_emit_jump(X64Code *c, const IrIns *ins, u32 next)
 	}
 	for (u32 i = 0; i < ins->c; i++)
 		x64_release(c, c->func->pool[ins->b + i]);
+	c->labels[ins->a].reached = true;
 	if (ins->a != next)
 		x64_fix(c, x64_jmp(&c->x), ins->a);
 }

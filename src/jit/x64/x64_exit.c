@@ -20,7 +20,7 @@ JitExit *x64_bail(X64Code *c)
 	IrOp op = c->cold ? c->cold_op : (IrOp)c->func->ins[c->at].op;
 	EngineCount why = c->cold ? c->cold : op == IR_OP_RAISE || op == IR_OP_ILLEGAL ? ENGINE_BAIL_RAISE : ENGINE_BAIL_CROSSING;
 
-	u32 undo = c->cold ? 0 : c->values[c->at].undo;
+	u32 undo = c->values[c->at].undo;
 
 	if (c->bail && c->bail->why == why && c->bail_undo == undo)
 		return c->bail;

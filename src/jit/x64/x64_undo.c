@@ -41,7 +41,7 @@ bool x64_plan_undo(X64Code *c, u32 insn)
 			stored = c->stored[c->block_at[i]];
 		if (stored == NOT_REACHED)
 			continue;
-		if (ir_op_info[ins->op].effects & IR_EFFECT_EXIT) {
+		if ((ir_op_info[ins->op].effects & IR_EFFECT_EXIT) || c->values[i].cold) {
 			if (stored == DISAGREED)
 				return false;
 			c->values[i].undo = stored;
