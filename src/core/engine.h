@@ -85,6 +85,7 @@ typedef struct Translation {
 	u64 code_cells;     /* cells from pc that it was made from, contiguous in the code space (wrapping) */
 	bool dirty;         /* it may write a register that is context or that interrupts depend on: after it, leave with
 	                       EXIT_EVENT and look the context up anew */
+	bool only_host;     /* dirty, but only because it may call the host: where it does not, it is not */
 	bool breakpoint;    /* a breakpoint stands at its first instruction */
 	bool no_code;       /* nothing may be fetched at pc: vcpu->exit says why (EXIT_FAULT); all else is empty */
 	u64 plain_spaces;   /* bit n: nothing but memory answers in space n and nobody watches reads, so an access runs no

@@ -491,6 +491,7 @@ typedef struct IsaLifted {
 	u32 insns;
 	u64 cells;
 	bool dirty;      /* writes context or irq registers, or calls the host */
+	bool only_host;  /* dirty, but where it does not call the host it is not */
 	bool no_code;    /* not even the first instruction could be fetched */
 } IsaLifted;
 

@@ -118,6 +118,7 @@ Status isa_lift_block(const IsaLift *lift, u64 pc, u32 max_insns, Arena *arena, 
 {
 	const Isa *isa = lift->isa;
 	Lift l = {.isa = isa, .in = lift, .arena = arena};
+	bool writes = false; /* a context or irq register */
 	u32 count = 0;
 	u64 cells = 0;
 
@@ -152,11 +153,13 @@ Status isa_lift_block(const IsaLift *lift, u64 pc, u32 max_insns, Arena *arena, 
 			return l.func->failed || arena->failed ? STATUS_NOMEM : STATUS_TOO_BIG;
 		pc = l.next;
 		out->dirty = out->dirty || l.dirty || l.calls_host;
+		writes = writes || l.dirty;
 		if (l.ended || alone)
 			break;
 	} while (count < max_insns && !ir_block_ended(l.func) && l.func->ins_count < INS_PER_BLOCK);
 	if (!ir_block_ended(l.func))
 		ir_goto(l.func, ir_const(l.func, isa->pc_width, pc), IR_FLOW_NEXT);
+	out->only_host = out->dirty && !writes;
 	out->func = l.func;
 	out->insns = count;
 	return l.func->failed ? STATUS_NOMEM : STATUS_OK;

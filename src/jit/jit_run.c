@@ -197,7 +197,7 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool c
 			    .first_exit = engine->exit_count};
 	block->cold = translation.breakpoint;
 	block->why = ENGINE_COLD_BREAK;
-	block->dirty = translation.dirty;
+	block->dirty = translation.dirty && !translation.only_host;
 	jit_life_begin(engine);
 	jit_life_stage(engine, pc, "ir", translation.func, NULL);
 	if (!block->cold) {

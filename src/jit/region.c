@@ -104,7 +104,7 @@ static bool translate(Former *f, SsaSource *source)
 		return false;
 	source->func = translation.func;
 	source->insns = source->keep = translation.insns;
-	source->dirty = translation.dirty;
+	source->dirty = translation.dirty && !translation.only_host;
 	f->insns += translation.insns;
 	f->plan->ranges[f->plan->range_count++] = (struct JitRange){source->pc, translation.code_cells};
 	return true;

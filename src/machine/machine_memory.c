@@ -170,7 +170,7 @@ Status machine_env_translate(void *ctx, u64 pc, u64 context, u32 max_insns, Aren
 		return STATUS_OK;
 	}
 	*out = (Translation){ .func = lifted.func, .insns = lifted.insns, .code_cells = lifted.cells,
-			      .dirty = lifted.dirty, .breakpoint = is_break(machine, pc),
+			      .dirty = lifted.dirty, .only_host = lifted.only_host, .breakpoint = is_break(machine, pc),
 			      .plain_spaces = plain_spaces(machine) };
 	mark_code(&machine->vcpu.spaces[machine->isa->code_space], pc, lifted.cells);
 	return STATUS_OK;
