@@ -269,6 +269,20 @@ void jit_cache_flush(Engine *engine)
 	jit_cache_clear_jumps(engine);
 }
 
+static u32 deaths(const JitPage *page, const Vcpu *vcpu)
+{
+	u64 calm = (vcpu->icount - page->died_at) / JIT_CALM;
+
+	return page->deaths > calm ? page->deaths - (u32)calm : 0;
+}
+
+bool jit_cache_is_restless(const Engine *engine, const Vcpu *vcpu, u64 pc)
+{
+	const JitPage *page = find_page(engine, pc >> JIT_PAGE_SHIFT);
+
+	return page && deaths(page, vcpu) >= JIT_RESTLESS;
+}
+
 void jit_cache_invalidate(Engine *engine, Vcpu *vcpu, u64 address, u64 count)
 {
 	Space *space = &vcpu->spaces[engine->env.code_space];
@@ -291,6 +305,7 @@ void jit_cache_invalidate(Engine *engine, Vcpu *vcpu, u64 address, u64 count)
 	for (u64 number = first; number <= last; number++) {
 		JitPage *page = find_page(engine, number);
 		JitPageLink *next;
+		u64 dead = engine->stats.counts[ENGINE_INVALIDATED];
 
 		if (page)
 			jit_region_invalidate(engine, page, address, count);
@@ -302,6 +317,12 @@ void jit_cache_invalidate(Engine *engine, Vcpu *vcpu, u64 address, u64 count)
 				jit_count(engine, ENGINE_INVALIDATED);
 				jit_cache_kill(engine, link->block);
 			}
+		}
+		if (dead != engine->stats.counts[ENGINE_INVALIDATED]) {
+			u32 now = deaths(page, vcpu);
+
+			page->deaths = now < 2 * JIT_RESTLESS ? now + 1 : now;
+			page->died_at = vcpu->icount;
 		}
 		/* The cold engine may have cleared it, where a page is what can be marked. */
 		if (page && (page->blocks || page->regions) && space->attr_shift && number << JIT_PAGE_SHIFT < space->cells)

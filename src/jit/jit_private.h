@@ -41,6 +41,9 @@ enum {
 	JIT_PIN_INSNS = 200000,      /* so many instructions run: which slots are pinned is decided anew */
 	JIT_CODE_FAULTS = 4,         /* so many stores of one instruction into code: it asks before it stores */
 	JIT_PAGE_SHIFT = 12,
+	JIT_RESTLESS = 12,           /* deaths of a page's code lately: what is there is not compiled for now */
+	JIT_CALM = 20000,
+	JIT_RESTLESS_INSNS = 500,    /* the cold engine runs so many there at a time */
 	JIT_HOT = 1000,              /* so many entries of a block that is counted: JIT_EXIT_HOT */
 	JIT_NEVER = 0x7FFFFFFF,      /* so large a counter is as good as none */
 	JIT_COUNTERS = 1 << 18,      /* half of them for either generation; exits likewise */
@@ -72,6 +75,8 @@ struct JitPage {
 	JitPage *hash_next;
 	JitPageLink *blocks;
 	JitRegionLink *regions; /* dead ones may be among them */
+	u64 died_at;            /* count of instructions when code there last died, .. */
+	u32 deaths;             /* .. and how often it did, one forgotten for every JIT_CALM instructions since */
 };
 
 /* Where a way out of a region finds the value of a slot that is not at home, and what it makes of it. */
@@ -314,6 +319,8 @@ void jit_cache_clear_jumps(Engine *engine);
 void jit_cache_kill(Engine *engine, JitBlock *block);
 /* Whoever goes to the block passes its counter from now on. */
 void jit_cache_uncount(Engine *engine, JitBlock *block);
+/* Has code there died so often lately that it is not worth compiling? */
+bool jit_cache_is_restless(const Engine *engine, const Vcpu *vcpu, u64 pc);
 /* A new counter. NULL: there is no room until the next flush. */
 u32 *jit_counter_create(Engine *engine);
 JitPage *jit_page_make(Engine *engine, u64 number); /* NULL: no memory */

@@ -162,6 +162,10 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool c
 	Status status;
 	u64 before, start = jit_life_now(), translated;
 
+	if (jit_cache_is_restless(engine, vcpu, pc)) {
+		*out = leave_homeless(engine, pc, 1, ENGINE_COLD_RESTLESS);
+		return STATUS_OK;
+	}
 	arena_reset(&engine->arena);
 	status = engine->env.translate(engine->env.ctx, pc, context, JIT_BLOCK_INSNS, &engine->arena, &translation);
 	translated = jit_life_now();
@@ -364,7 +368,9 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 			jit_count(engine, block->cold ? ENGINE_COLD_STEPS : ENGINE_RESTS);
 			if (block->cold)
 				engine->stats.bails[block->op]++;
-			kind = run_cold(engine, vcpu, block->cold ? 1 : left);
+			if (block->cold && (block->why != ENGINE_COLD_RESTLESS || left > JIT_RESTLESS_INSNS))
+				left = block->why == ENGINE_COLD_RESTLESS ? JIT_RESTLESS_INSNS : 1;
+			kind = run_cold(engine, vcpu, left);
 			if (kind != EXIT_BUDGET)
 				return kind;
 			continue;
