@@ -275,10 +275,9 @@ static int configure_linux(Loaded *loaded, const LoadOptions *options)
 	return status ? EXIT_HUSK : 0;
 }
 
-/* Linux programs are long enough to be worth compiling; of the other machines the compiler does too little yet. */
-static const EngineOps *engine_of(const LoadOptions *options, bool is_linux)
+static const EngineOps *engine_of(const LoadOptions *options)
 {
-	if (!options->engine_name && !(is_linux && options->compiles))
+	if (!options->engine_name && !options->compiles)
 		return options->engine;
 	if (!options->engine_name)
 		return jit_is_possible() ? &jit_engine : options->engine;
@@ -287,7 +286,7 @@ static const EngineOps *engine_of(const LoadOptions *options, bool is_linux)
 
 static bool uses_host_rights(const LoadOptions *options)
 {
-	return engine_of(options, true) != &interp_engine &&
+	return engine_of(options) != &interp_engine &&
 	       !(options->engine_options && options->engine_options->hard_after == ~(u64)0);
 }
 
@@ -295,7 +294,7 @@ int load_create(Loaded *loaded, const LoadOptions *options)
 {
 	const bool is_linux = loaded->guest && loaded->guest->is_linux;
 	MachineConfig config = {.isa = loaded->isa, .guest = loaded->guest, .memory_limit = options->memory,
-				.engine = engine_of(options, is_linux), .engine_options = options->engine_options,
+				.engine = engine_of(options), .engine_options = options->engine_options,
 				.quantum = options->quantum,
 				.vcpu_limit = options->vcpus > 0xFFFFFFFF ? 0xFFFFFFFF : (u32)options->vcpus,
 				.virtual_time = !options->live, .quantum_jitter = options->live,

@@ -32,7 +32,7 @@ typedef struct LoadOptions {
 	bool liberal;
 	const EngineOps *engine; /* NULL = the usual one */
 	const char *engine_name; /* "interp", "jit", or NULL */
-	bool compiles;           /* no name: the compiler for Linux programs */
+	bool compiles;           /* no name: the compiler */
 	const EngineOptions *engine_options; /* lives longer than the machine; or NULL */
 	u64 quantum, vcpus;      /* 0 = the default */
 	bool live;               /* time is real, and quanta vary by jitter_seed */
@@ -56,7 +56,7 @@ typedef struct LoadOptions {
 	 "memory the machine may have, in bytes (default 256M; Linux\nprograms 4G)"}
 #define LOAD_ROW_ENGINE(Type, member)                                                                            \
 	{"engine", 0, OPT_CHOICE, offsetof(Type, member.engine_name), "interp|jit",                              \
-	 "what runs the instructions: micro-operations, or code for this computer\n(the default for Linux programs)"}
+	 "what runs the instructions: micro-operations, or code for this computer\n(the default)"}
 #define LOAD_ROWS_VCPUS(Type, member)                                                                            \
 	{"quantum", 0, OPT_NUMBER, offsetof(Type, member.quantum), "N",                                          \
 	 "instructions a vCPU runs before the next one's turn (default 1000)"},                                  \
