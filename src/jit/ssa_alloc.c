@@ -118,11 +118,13 @@ void ssa_allocate(SsaAlloc *alloc)
 		ra.visit++;
 		ra.blocks[p].move_mark = ra.move_count;
 		ra.blocks[p].event_mark = ra.event_count;
+		ra.blocks[p].lesson_mark = ra.lessons;
 		ra_annotate(&ra, p);
 		if (ra.failed)
 			break;
 		ra_start(&ra, p);
 		ra_walk(&ra, p);
+		ra_tell_behind(&ra, p);
 		p = again_from(&ra, p, &budget);
 	}
 	if (!ra.failed)

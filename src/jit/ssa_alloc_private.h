@@ -58,7 +58,7 @@ typedef struct RaBlock {
 	RaNear *live;   /* what lives at its start and across blocks */
 	u32 live_count, live_cap;
 	u32 gen_first, gen_count, kill_first, kill_count;
-	u32 move_mark, event_mark; /* loops: what stood there when it began */
+	u32 move_mark, event_mark, lesson_mark; /* loops: what stood there when it began */
 	u32 wishes;     /* loops: index + 1 */
 	u32 around;     /* loops: another loop that ends in the same block + 1 */
 	u8 tries;
@@ -116,6 +116,7 @@ typedef struct Ra {
 	u32 event_count, event_cap;
 	RaWish *wishes;
 	u32 wish_count, wish_cap;
+	u32 lessons;       /* how often a value turned out to be in somebody's way */
 	bool failed;
 } Ra;
 
@@ -159,6 +160,7 @@ u8 ra_pick(Ra *ra, u32 id, unsigned cls, u32 forbidden, bool evict);
 
 /* ---- ssa_alloc_start.c ---- */
 void ra_start(Ra *ra, u32 position);     /* what is where at the start of a block */
+void ra_tell_behind(Ra *ra, u32 position); /* after its end: hints for PHIs behind it and their other arguments */
 bool ra_learn(Ra *ra, u32 position);     /* the loop that begins there was walked: should it be, once more? */
 
 /* ---- ssa_alloc_finish.c ---- */

@@ -99,7 +99,7 @@ static void inherit(Ra *ra, const SsaBlock *block, const u32 *end)
 /* ---- Starts of loops ---- */
 
 /* Values change their register before the loop rather than in it. */
-static void rearrange(Ra *ra)
+static void rearrange(Ra *ra, u32 position)
 {
 	const u16 *row = ra->near;
 	u32 old[RA_REGS];
@@ -112,6 +112,11 @@ static void rearrange(Ra *ra)
 		if (!id || ra->held[reg] != id)
 			continue;
 		to = is_wished(ra, id) ? ra->values[id].wish : row[id] < ROW_LOOP ? ra->values[id].hint : RA_NO_REG;
+		if (!is_wished(ra, id) && ra->blocks[position].tries && ra->values[id].avoid & ra_bit(reg)) {
+			to = ra_pick(ra, id, reg >> 4, 0, false);
+			if (to != RA_NO_REG && ra->held[to])
+				continue;
+		}
 		if (to == RA_NO_REG || to == reg || to >> 4 != reg >> 4 || !(ra->allowed & ra_bit(to)))
 			continue;
 		if (!is_wished(ra, id) && (ra->held[to] || ra->values[id].avoid & ra_bit(to)))
@@ -282,6 +287,36 @@ static void tell_args(Ra *ra, const SsaBlock *block)
 	}
 }
 
+/* A PHI behind this block had better be where this argument is; so had its other arguments. */
+void ra_tell_behind(Ra *ra, u32 position)
+{
+	const SsaBlock *from = ra_block_at(ra, position);
+	const SsaBlock *block = from->succ_count == 1 ? &ra->func->blocks[from->succ[0]] : NULL;
+
+	if (!block || ra->blocks[block->order].done || block->pred_count < 2)
+		return;
+	for (SsaRef phi = block->first; phi && ra->func->nodes[phi].op == SSA_PHI; phi = ra->func->nodes[phi].next) {
+		RaValue *value = &ra->values[ra->id[phi]];
+		u8 reg = value->hint;
+
+		if (!ra->wanted[phi])
+			continue;
+		for (u32 k = 0; k < block->pred_count && reg == RA_NO_REG; k++)
+			if (block->preds[k] == ra->func->rpo[position] && arg_id(ra, phi, k))
+				reg = (u8)found_in(ra->blocks[position].end, arg_id(ra, phi, k), value->cls);
+		if (reg == RA_NO_REG)
+			continue;
+		value->hint = reg;
+		for (u32 k = 0; k < block->pred_count; k++)
+			if (!ra->blocks[ra->func->blocks[block->preds[k]].order].done) {
+				u32 arg = arg_id(ra, phi, k);
+
+				if (arg && ra->values[arg].hint == RA_NO_REG)
+					tell(ra, arg, reg, 3);
+			}
+	}
+}
+
 void ra_start(Ra *ra, u32 position)
 {
 	const SsaBlock *block = ra_block_at(ra, position);
@@ -295,7 +330,7 @@ void ra_start(Ra *ra, u32 position)
 			note_wishes(ra, position);
 		inherit(ra, block, ra->blocks[ra->func->blocks[main].order].end);
 		if (ra->blocks[position].loops)
-			rearrange(ra);
+			rearrange(ra, position);
 		place_phis(ra, block, main);
 		if (ra->blocks[position].loops) {
 			load_for_loop(ra, position);
@@ -369,5 +404,5 @@ bool ra_learn(Ra *ra, u32 position)
 		if (pred->order >= position && (block->cold || !pred->cold))
 			any |= learn_from(ra, position, k);
 	}
-	return any;
+	return any || (!ra->blocks[position].tries && ra->lessons != ra->blocks[position].lesson_mark);
 }

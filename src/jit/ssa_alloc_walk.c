@@ -59,6 +59,17 @@ void ra_release(Ra *ra, u32 id)
 	}
 }
 
+/* The value had better not be in this register: if that is in a loop, the loop may be walked again. */
+static void learn(Ra *ra, u32 id, unsigned reg)
+{
+	RaValue *value = &ra->values[id];
+
+	if (value->avoid & ra_bit(reg))
+		return;
+	value->avoid |= ra_bit(reg);
+	ra->lessons++;
+}
+
 static bool dying(const Ra *ra, u32 id)
 {
 	return ra->next[id] >= RA_LEAVING;
@@ -174,7 +185,7 @@ static void fixed_operands(Step *step)
 			if (step->claimed & ra_bit(reg) && ra->held[reg] != ra->id[use->ref])
 				ra->failed = true; /* two values wanted in one */
 			if (ra->held[reg] && ra->held[reg] != ra->id[use->ref])
-				ra->values[ra->held[reg]].avoid |= ra_bit(reg);
+				learn(ra, ra->held[reg], reg);
 			bring(step, reg, ra->id[use->ref]);
 			claim(step, use, reg);
 		}
@@ -286,6 +297,17 @@ static bool shared_late(const Step *step, unsigned reg)
 	return false;
 }
 
+/* The result is rather to be in a register that is free, or will be. */
+static bool wants_another(const Step *step, u32 result, unsigned reg)
+{
+	const Ra *ra = step->ra;
+	u8 hint = ra->values[result].hint;
+
+	if (hint == RA_NO_REG || hint == reg || !(ra->allowed & ra_bit(hint)) || hint >> 4 != step->code->result_cls)
+		return false;
+	return !ra->held[hint] || dying(ra, ra->held[hint]);
+}
+
 static void tie(Step *step)
 {
 	Ra *ra = step->ra;
@@ -300,6 +322,10 @@ static void tie(Step *step)
 	id = ra->id[use->ref];
 	result = ra->id[code->node];
 	reg = 16u * use->place.cls + use->place.number;
+	if (code->may_untie && wants_another(step, result, reg)) {
+		code->tied = false;
+		return;
+	}
 	if (!(step->killed & ra_bit(reg)) && !shared_late(step, reg) &&
 	    (dying(ra, id) || (ra->regs[id] & ~ra_bit(reg) & ~step->killed) || is_fresh(step, id))) {
 		step->result_reg = (u8)reg;
@@ -355,7 +381,7 @@ static void rescue_all(Step *step)
 			continue;
 		if (ra->next[id] == RA_LEAVING && !(step->killed & ra_bit(reg)))
 			continue; /* the way out is before the result */
-		ra->values[id].avoid |= ra_bit(reg);
+		learn(ra, id, reg);
 		rescue(step, id);
 	}
 	for (u32 k = 0; k < step->lost_count; k++)
@@ -484,6 +510,18 @@ static void snapshot(Step *step)
 
 /* ---- Results ---- */
 
+/* The register was wanted for another value. Who is there was made in this loop and could be elsewhere. */
+static void in_the_way(Ra *ra, unsigned reg)
+{
+	const SsaBlock *block = ra_block_at(ra, ra->at);
+	u32 other = ra->held[reg];
+
+	if (!other || !block->depth || block->loop == SSA_NO_BLOCK)
+		return;
+	if (ra->values[other].kind == RA_VALUE && ra->blocks[ra->func->blocks[block->loop].order].start[reg] != other)
+		learn(ra, other, reg);
+}
+
 static void write_result(Step *step)
 {
 	Ra *ra = step->ra;
@@ -497,10 +535,36 @@ static void write_result(Step *step)
 		ra->failed = true;
 		return;
 	}
+	if (ra->values[id].hint != RA_NO_REG && reg != ra->values[id].hint)
+		in_the_way(ra, ra->values[id].hint);
 	ra_take(ra, reg, id);
 	code->at = ra_place(reg);
 	if (ra->next[id] == RA_DEAD)
 		ra_release(ra, id);
+}
+
+/* How well operand u of a tied code serves as the register of the result. */
+static unsigned fitness(const Step *step, unsigned u)
+{
+	const Ra *ra = step->ra;
+	u32 id = ra->id[step->code->uses[u].ref], set = ra->regs[id] & ra_class(step->code->uses[0].cls);
+	u8 hint = ra->values[ra->id[step->code->node]].hint;
+
+	if (!set || !dying(ra, id))
+		return 0;
+	return hint != RA_NO_REG && set & ra_bit(hint) ? 2 : 1;
+}
+
+static void swap_operands(Step *step)
+{
+	SsaCode *code = step->code;
+	SsaRef ref = code->use_count > 1 ? code->uses[0].ref : 0;
+
+	if (!code->commutes || !is_tied(step) || code->use_count < 2 || code->uses[0].want != SSA_WANT_REG ||
+	    code->uses[1].want == SSA_WANT_FIXED || code->uses[0].cls != code->uses[1].cls || fitness(step, 1) <= fitness(step, 0))
+		return;
+	code->uses[0].ref = code->uses[1].ref;
+	code->uses[1].ref = ref;
 }
 
 static void walk_code(Step *step, const u32 *after, const u32 *leaving, u32 leaving_count, u32 first_use)
@@ -520,14 +584,7 @@ static void walk_code(Step *step, const u32 *after, const u32 *leaving, u32 leav
 		ra->next[ra->id[code->uses[u].ref]] = after[u];
 		code->uses[u].place = (SsaPlace){0};
 	}
-	if (code->commutes && is_tied(step) && code->use_count > 1 && code->uses[0].want == SSA_WANT_REG &&
-	    !dying(ra, ra->id[code->uses[0].ref]) && dying(ra, ra->id[code->uses[1].ref]) &&
-	    ra->regs[ra->id[code->uses[1].ref]] & ra_class(code->uses[0].cls) && code->uses[1].want != SSA_WANT_FIXED) {
-		SsaRef ref = code->uses[0].ref;
-
-		code->uses[0].ref = code->uses[1].ref;
-		code->uses[1].ref = ref;
-	}
+	swap_operands(step);
 	fixed_operands(step);
 	operands_in_registers(step);
 	operands_from_elsewhere(step);

@@ -245,6 +245,12 @@ static void some_loop(Gen *g, unsigned depth)
 	}
 	code_end(g->m, latch, SSA_JUMP, NULL, 0);
 	g->block = behind;
+	for (unsigned v = 0; v < g->var_count && pick(g, 8); v++) { /* what does not change needs no PHI */
+		const SsaNode *node = &g->m->func->nodes[phis[v]];
+
+		if (g->m->func->pool[node->a + 1] == phis[v])
+			ssa_replace(g->m->func, phis[v], g->m->func->pool[node->a]);
+	}
 }
 
 static void statements(Gen *g, unsigned depth)
