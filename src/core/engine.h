@@ -174,10 +174,15 @@ typedef struct EngineEnv {
 	u64 pages;           /* then: how many pages it has */
 	const struct EngineOps *cold; /* for engines that do not do everything: the one that does */
 	const EngineOptions *options; /* NULL: all zero. Lives longer than the engine */
+	struct EngineStore *store; /* what the engines of a machine share of translated code; or NULL */
+	/* Do these cells stand at pc, may they all be fetched, and does their translation depend on nothing else but the
+	 * context (no breakpoint, no table)? NULL: no. */
+	bool (*has_code)(void *ctx, u64 pc, const u8 *cells, u64 count);
 	const u64 *slow;     /* [ENGINE_SLOWS], counted by read and write; or NULL */
 } EngineEnv;
 
 typedef struct Engine Engine;
+typedef struct EngineStore EngineStore;
 
 typedef struct EngineOps {
 	const char *name;
@@ -197,6 +202,9 @@ typedef struct EngineOps {
 	void (*stats)(const Engine *engine, u64 *blocks, u64 *translated_insns);
 	/* Adds what it has counted. NULL: nothing. */
 	void (*count)(const Engine *engine, EngineStats *sum);
+	/* For EngineEnv.store; both NULL: there is none. store_create gives NULL when memory is out. */
+	EngineStore *(*store_create)(void);
+	void (*store_destroy)(EngineStore *store);
 } EngineOps;
 
 /* The engines there are. Each is a folder that exports one of these. */

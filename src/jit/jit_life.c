@@ -65,6 +65,13 @@ void jit_life_made(Engine *engine, const JitBlock *block, u32 size, JitTier tier
 		engine->env.options->watchers[i].made(engine->env.options->watchers[i].ctx, &piece);
 }
 
+void jit_life_taken(Engine *engine, const JitBlock *block)
+{
+	jit_count(engine, ENGINE_SHARED_BLOCKS);
+	engine->stats.counts[ENGINE_SHARED_INSNS] += block->insns;
+	engine->stats.counts[ENGINE_SHARED_BYTES] += block->size;
+}
+
 void jit_life_killed(Engine *engine, const JitBlock *block)
 {
 	EnginePiece piece;

@@ -31,6 +31,8 @@ void jit_life_place(Engine *engine, u32 offset, u64 pc);
 void jit_life_begin(Engine *engine);
 void jit_life_stage(Engine *engine, u64 pc, const char *name, const IrFunc *func, const char *text);
 void jit_life_made(Engine *engine, const JitBlock *block, u32 size, JitTier tier, u64 ns);
+/* A block came from the store. */
+void jit_life_taken(Engine *engine, const JitBlock *block);
 void jit_life_killed(Engine *engine, const JitBlock *block);
 /* A way out was taken for an instruction of the interpreter, which has done it since; `slow` is what *env.slow was before. */
 void jit_life_bailed(Engine *engine, const JitExit *exit, const u64 slow[ENGINE_SLOWS]);

@@ -261,6 +261,11 @@ struct Engine {
 	EngineStats stats;
 	EnginePlace *places;     /* owned; of the block being compiled, when somebody looks on */
 	u32 place_count, place_cap;
+	u64 store_epoch;         /* of EngineEnv.store whose settings are ours; 0: we share nothing (jit_store.c) */
+	struct JitMove *moves;   /* owned; of the block being compiled */
+	u32 move_count, move_cap;
+	bool moves_failed, joined; /* joined: the store has heard of us */
+	bool has_softly;         /* `softly` is not empty */
 };
 
 /* What a host has to give. One const struct per folder. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "jit/jit_life.h"
+#include "jit/jit_store.h"
 
 static u64 evaluate(u64 operation, u64 a, u64 b, u64 c)
 {
@@ -50,6 +51,7 @@ static void engine_destroy(Engine *engine)
 	free(engine->pin_of);
 	free(engine->slot_uses);
 	free(engine->places);
+	free(engine->moves);
 	arena_fini(&engine->arena);
 	arena_fini(&engine->blocks);
 	arena_fini(&engine->other_blocks);
@@ -65,6 +67,21 @@ static void count_uses(Engine *engine, const IrFunc *func)
 	for (u32 i = 0; i < func->ins_count; i++)
 		if ((func->ins[i].op == IR_OP_GET || func->ins[i].op == IR_OP_PUT) && func->ins[i].aux < engine->slot_count)
 			engine->slot_uses[func->ins[i].aux]++;
+}
+
+/* The common code, which loads and stores the registers that are pinned. */
+static void start_code(Engine *engine)
+{
+	engine->without = !engine->rw && !jit_memory_map(engine);
+	if (!engine->without) {
+		jit_memory_write(engine);
+		engine->without = !engine->target->start(engine);
+	}
+	if (engine->without)
+		return;
+	engine->start = engine->used;
+	jit_evict_begin(engine);
+	jit_cache_clear_jumps(engine);
 }
 
 /* The most used slots so far. Slot 0 is the pc, which code knows anyway. */
@@ -84,16 +101,32 @@ static void choose_pins(Engine *engine)
 		engine->pin_of[best] = (u8)engine->pin_count;
 		engine->pinned[engine->pin_count++] = best;
 	}
-	engine->without = !engine->rw && !jit_memory_map(engine);
-	if (!engine->without) {
-		jit_memory_write(engine);
-		engine->without = !engine->target->start(engine);
-	}
+	start_code(engine);
+}
+
+static void make_tables(Engine *engine, u32 slot_count)
+{
+	engine->slot_count = slot_count;
+	engine->slot_uses = calloc(slot_count, sizeof(u32));
+	engine->pin_of = malloc(slot_count);
+	engine->without = !engine->slot_uses || !engine->pin_of;
+}
+
+/* Holds the registers that others of the machine hold, if they have settled that. */
+static bool adopt_pins(Engine *engine, u32 slot_count)
+{
+	if (engine->without || !jit_store_adopt(engine, slot_count))
+		return false;
+	if (!engine->slot_uses)
+		make_tables(engine, slot_count);
 	if (engine->without)
-		return;
-	engine->start = engine->used;
-	jit_evict_begin(engine);
-	jit_cache_clear_jumps(engine);
+		return false;
+	memset(engine->pin_of, JIT_NO_PIN, engine->slot_count);
+	for (u32 i = 0; i < engine->pin_count; i++)
+		engine->pin_of[engine->pinned[i]] = (u8)i;
+	engine->settled = true;
+	start_code(engine);
+	return true;
 }
 
 /* Chosen by the first block, and once more when there is something to judge by. */
@@ -102,10 +135,7 @@ static void settle_pins(Engine *engine, const Vcpu *vcpu, const IrFunc *func)
 	if (engine->without)
 		return;
 	if (!engine->slot_uses) {
-		engine->slot_count = vcpu->slot_count;
-		engine->slot_uses = calloc(vcpu->slot_count, sizeof(u32));
-		engine->pin_of = malloc(vcpu->slot_count);
-		engine->without = !engine->slot_uses || !engine->pin_of;
+		make_tables(engine, vcpu->slot_count);
 		if (engine->without)
 			return;
 		count_uses(engine, func);
@@ -120,7 +150,10 @@ void jit_settle(Engine *engine)
 	engine->settled = true;
 	jit_count(engine, ENGINE_FLUSHED_PINS);
 	jit_cache_flush(engine);
+	if (adopt_pins(engine, engine->slot_count))
+		return;
 	choose_pins(engine);
+	jit_store_settle(engine);
 }
 
 static void settle_again(Engine *engine, const Vcpu *vcpu)
@@ -153,6 +186,30 @@ static bool is_loop(const IrFunc *func, u64 pc)
 	return false;
 }
 
+/* Into the tables; `before`: how much there was without it. */
+static Status add_block(Engine *engine, Vcpu *vcpu, JitBlock *block, u64 before)
+{
+	if (!jit_cache_add(engine, vcpu, block))
+		return STATUS_NOMEM;
+	if (engine->env.code_bytes)
+		*engine->env.code_bytes += jit_bytes(engine) - before;
+	engine->counted += jit_bytes(engine) - before;
+	engine->compiled_blocks++;
+	engine->compiled_insns += block->insns;
+	return STATUS_OK;
+}
+
+static Status compile_block(Engine *engine, Vcpu *vcpu, const Translation *translation, JitBlock *block, bool counted)
+{
+	block->why = ENGINE_COLD_SHAPE;
+	engine->spaces = vcpu->spaces;
+	engine->plain_spaces = translation->plain_spaces;
+	if (counted || is_loop(translation->func, block->pc))
+		block->counter = jit_counter_create(engine);
+	jit_memory_write(engine);
+	return engine->target->compile(engine, block, translation->func);
+}
+
 /* counted: something jumps back to it, or calls it. */
 static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool counted, JitBlock **out)
 {
@@ -160,27 +217,35 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool c
 	Translation translation = {0};
 	JitBlock *block;
 	Status status;
-	u64 before, start = jit_life_now(), translated;
+	u64 before, start, translated;
+	u32 faults;
 
 	if (jit_cache_is_restless(engine, vcpu, pc)) {
 		*out = leave_homeless(engine, pc, 1, ENGINE_COLD_RESTLESS);
 		return STATUS_OK;
 	}
+	if (!engine->slot_uses && engine->env.store)
+		adopt_pins(engine, vcpu->slot_count);
+	jit_evict_make_room(engine, JIT_BLOCK_BYTES);
+	if (engine->env.code_bytes && *engine->env.code_bytes > ENGINE_CODE_BYTES && engine->env.drop_code)
+		engine->env.drop_code(engine->env.ctx);
+	before = jit_bytes(engine);
+	*out = block = jit_store_take(engine, vcpu, pc, context, counted);
+	if (block) {
+		jit_life_taken(engine, block);
+		return add_block(engine, vcpu, block, before);
+	}
+	start = jit_life_now();
 	arena_reset(&engine->arena);
 	status = engine->env.translate(engine->env.ctx, pc, context, JIT_BLOCK_INSNS, &engine->arena, &translation);
 	translated = jit_life_now();
 	if (status)
 		return status;
-	if (translation.no_code) { /* vcpu->exit says why */
-		*out = NULL;
+	if (translation.no_code) /* vcpu->exit says why */
 		return STATUS_OK;
-	}
 	jit_count(engine, ENGINE_TRANSLATIONS);
 	engine->stats.counts[ENGINE_TRANSLATED] += translation.insns;
 	engine->stats.counts[ENGINE_TRANSLATE_NS] += translated - start;
-	jit_evict_make_room(engine, JIT_BLOCK_BYTES);
-	if (engine->env.code_bytes && *engine->env.code_bytes > ENGINE_CODE_BYTES && engine->env.drop_code)
-		engine->env.drop_code(engine->env.ctx);
 	/* What has no place in the tables of pages is the cold engine's: code across the end of a space, or very long. */
 	if (translation.code_cells > JIT_CODE_CELLS || pc >= space->cells || translation.code_cells > space->cells - pc) {
 		*out = leave_homeless(engine, pc, translation.insns, ENGINE_COLD_LONG);
@@ -193,6 +258,7 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool c
 	}
 	engine->lists_faults = space->twice;
 	engine->hard |= space->view != NULL;
+	faults = engine->faults.count;
 	before = jit_bytes(engine);
 	block = ARENA_NEW(&engine->blocks, JitBlock);
 	if (!block)
@@ -203,19 +269,15 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool c
 	block->why = ENGINE_COLD_BREAK;
 	block->dirty = translation.dirty && !translation.only_host;
 	jit_life_begin(engine);
+	jit_store_begin(engine);
 	jit_life_stage(engine, pc, "ir", translation.func, NULL);
 	if (!block->cold) {
-		block->why = ENGINE_COLD_SHAPE;
-		engine->spaces = vcpu->spaces;
-		engine->plain_spaces = translation.plain_spaces;
-		if (counted || is_loop(translation.func, pc))
-			block->counter = jit_counter_create(engine);
-		jit_memory_write(engine);
-		status = engine->target->compile(engine, block, translation.func);
+		status = compile_block(engine, vcpu, &translation, block, counted);
 		if (engine->learned) {
 			engine->learned = false;
 			jit_count(engine, ENGINE_FLUSHED_FLAGS);
 			jit_cache_flush(engine);
+			jit_store_settle(engine);
 			return make_block(engine, vcpu, pc, context, counted, out);
 		}
 		if (status == STATUS_NOMEM)
@@ -225,17 +287,14 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool c
 	block->own = block->entry;
 	block->exit_count = engine->exit_count - block->first_exit;
 	block->size = block->cold ? 0 : engine->used - block->entry;
-	if (!jit_cache_add(engine, vcpu, block))
-		return STATUS_NOMEM;
+	status = add_block(engine, vcpu, block, before);
+	if (status)
+		return status;
 	if (block->cold)
 		jit_count(engine, block->why);
 	else
 		jit_life_made(engine, block, block->size, JIT_TIER_BASE, jit_life_now() - translated);
-	if (engine->env.code_bytes)
-		*engine->env.code_bytes += jit_bytes(engine) - before;
-	engine->counted += jit_bytes(engine) - before;
-	engine->compiled_blocks++;
-	engine->compiled_insns += block->insns;
+	jit_store_put(engine, vcpu, block, counted, faults);
 	*out = block;
 	return STATUS_OK;
 }
@@ -311,6 +370,7 @@ static void note_fault(Engine *engine, Vcpu *vcpu, JitExit *exit, u64 page)
 	if (space_settle(memory, page) || page >= memory->cells >> SPACE_PAGE_SHIFT || !(memory->attr[page] & ATTR_CODE) ||
 	    ++exit->faults < JIT_CODE_FAULTS)
 		return;
+	engine->has_softly = true;
 	engine->softly[hash / 64] |= (u64)1 << hash % 64;
 	jit_cache_kill(engine, exit->owner);
 }
@@ -490,4 +550,6 @@ const EngineOps jit_engine = {
 	.flush = engine_flush,
 	.stats = engine_stats,
 	.count = jit_life_count,
+	.store_create = jit_store_create,
+	.store_destroy = jit_store_destroy,
 };

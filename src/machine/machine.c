@@ -279,6 +279,10 @@ Status machine_create(const MachineConfig *config, Machine **out, DiagList *diag
 			machine->engine = machine->ops->create(&machine->env);
 			status = machine->engine ? STATUS_OK : STATUS_NOMEM;
 		} else {
+			if (machine->ops->store_create) {
+				machine->env.store = machine->ops->store_create();
+				machine->env.has_code = machine_env_has_code;
+			}
 			status = machine_init_pages(machine, config->address_bits);
 		}
 	}
@@ -310,6 +314,8 @@ void machine_destroy(Machine *machine)
 	if (machine->engine && machine->paged_space == ISA_NONE)
 		machine->ops->destroy(machine->engine);
 	machine_fini_pages(machine);
+	if (machine->env.store)
+		machine->ops->store_destroy(machine->env.store);
 	machine_fini_vcpus(machine);
 	for (u32 i = 0; i < machine->vcpu.space_count; i++)
 		space_fini(&machine->vcpu.spaces[i]);

@@ -176,6 +176,24 @@ Status machine_env_translate(void *ctx, u64 pc, u64 context, u32 max_insns, Aren
 	return STATUS_OK;
 }
 
+/* Tables are asked for while code is translated; watches and windows decide what is compiled. */
+bool machine_env_has_code(void *ctx, u64 pc, const u8 *cells, u64 count)
+{
+	Machine *machine = ctx;
+	const Space *space = &machine->vcpu.spaces[machine->isa->code_space];
+
+	if (machine->paged_space != machine->isa->code_space || machine->break_count || machine->watch_count ||
+	    machine->window_count || machine->isa->table_count || !count || pc >= space->cells || count > space->cells - pc)
+		return false;
+	/* As a fetch would: the first page is asked for, on the second one the code ends if it is not there. */
+	if (!(machine_page_attr(machine, machine->mapped, pc) & ATTR_EXEC) &&
+	    !machine_page_allows(machine, machine->mapped, pc, ATTR_EXEC))
+		return false;
+	if (!(machine_page_attr(machine, machine->mapped, pc + count - 1) & ATTR_EXEC))
+		return false;
+	return memcmp(space->base + pc, cells, count) == 0;
+}
+
 void machine_env_code_changed(void *ctx, Vcpu *vcpu, u64 address, u64 count)
 {
 	Machine *machine = ctx;

@@ -47,6 +47,36 @@ has "$err" 'left to the interpreter because of:.* host [0-9]+'
 expect 0 timeout 20 "$HUSK" run --engine interp --jit-stats sum
 has "${err:-none}" '^none$'
 
+# ---- What processes share ----
+cat >again.c <<'END'
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+	int left = argc > 1 ? atoi(argv[1]) : 12, status = 0;
+	char number[16];
+	printf("%d\n", left);
+	fflush(stdout);
+	if (left == 0)
+		return 7;
+	if (fork() == 0) {
+		snprintf(number, sizeof number, "%d", left - 1);
+		execl("/proc/self/exe", "again", number, (char *)NULL);
+		return 1;
+	}
+	wait(&status);
+	return WEXITSTATUS(status);
+}
+END
+riscv64-linux-gnu-gcc -O1 -static -o again again.c
+expect 7 timeout 20 "$HUSK" run --jit-stats=json again
+[ "$out" = "$(seq 12 -1 0)" ] || fail "not all of them ran"
+shared=$(grep -oE '"shared.blocks":[0-9]+' stderr.txt | sed 's/.*://')
+compiled=$(grep -oE '"base.blocks":[0-9]+' stderr.txt | sed 's/.*://')
+[ "$shared" -gt $((compiled * 2)) ] || fail "$compiled blocks compiled, $shared shared"
+
 # ---- Who is told ----
 "$HUSK" run --timeout 20 --jit perf,jitdump sum >stdout.txt & pid=$!
 wait $pid || fail "it ended with $?"

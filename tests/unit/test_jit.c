@@ -84,6 +84,91 @@ static void hard_modes(void **state)
 	free(text);
 }
 
+/* ---- Address spaces that share what they compile ---- */
+
+static void compare_spaces(Machine *const *machines, const MachineStop *stops, const Isa *isa, u32 spaces, u64 round, u32 step)
+{
+	compare_state(machines, stops, isa, round, step);
+	for (u32 space = 1; space < spaces; space++)
+		for (u64 page = CODE; page < DATA + LATE_BYTES; page += SPACE_PAGE) {
+			const u8 *one = machine_page_bytes(machines[0], space, page);
+			const u8 *other = machine_page_bytes(machines[1], space, page);
+
+			if (!one != !other || (one && memcmp(one, other, SPACE_PAGE) != 0))
+				fail_msg("round %llu step %u: memory of space %u, page %llx", (unsigned long long)round, step, space,
+					 (unsigned long long)page);
+		}
+}
+
+/* Something happens to the code of one of them alone. */
+static void change_space(Machine *machine, u32 space, u32 what, u64 pc, u64 page, u64 bytes)
+{
+	if (what == 0)
+		machine_pages_protect(machine, space, page, SPACE_PAGE, ATTR_READ | ATTR_WRITE);
+	if (what == 1 || what == 2)
+		machine_pages_protect(machine, space, page, SPACE_PAGE, ATTR_RIGHTS);
+	if (what == 3)
+		machine_copy_out(machine, space, pc, &bytes, 4);
+}
+
+/* Forks that go their own ways: most of their code is the same, some of it changes in one of them, some loses the right to
+ * be executed. */
+static void shared(void **state)
+{
+	static const EngineOptions modes[] = {{0}, {.evict = 200}, {.code_cache = 1, .switch_rights = true}};
+	enum { SPACES = 4, FEW = 16, FIRST = 100 };
+	char *text = read_text("src/guests/rv64/rv64.isa");
+	Isa *isa = load("rv64.isa", text);
+	u64 rounds = wanted_rounds / 6 + 1, taken = 0;
+
+	(void)state;
+	for (u64 round = 1; round <= rounds; round++) {
+		Machine *machines[2];
+		MachineStop stops[2];
+		Rng rng = {round};
+		EngineStats stats;
+
+		hard_after = round % 2 ? ~(u64)0 : 4000;
+		engine_options = &modes[round % 3];
+		for (unsigned i = 0; i < 2; i++) {
+			Rng same = {round * 77};
+
+			machines[i] = open_paged(isa, both[i]);
+			fill_code(machines[i], isa, &same);
+		}
+		for (u32 step = 0; step < STEPS * FEW; step++) {
+			u64 insns = rng_below(&rng, 400) + 1, pc = CODE + (rng_below(&rng, CODE_BYTES) & ~63u), key = rng_next(&rng);
+			u32 space = step < FIRST ? 0 : (u32)rng_below(&rng, SPACES), what = (u32)rng_below(&rng, 60), child;
+
+			for (unsigned i = 0; i < 2; i++) {
+				Rng same = {key};
+				u64 page = CODE + (rng_below(&same, CODE_BYTES) & ~(u64)(SPACE_PAGE - 1));
+
+				if (step == FIRST && i)
+					jit_settle(machines[i]->engine); /* as it does when more code is known */
+				for (u32 n = 1; step == FIRST && n < SPACES; n++)
+					assert_int_equal(machine_aspace_fork(machines[i], 0, &child), STATUS_OK);
+				machine_vcpu_set_aspace(machines[i], 0, space);
+				change_space(machines[i], space, what, pc, page, key);
+				machine_set_pc(machines[i], pc);
+				stir(machines[i], isa, &same, false);
+				stops[i] = machine_run(machines[i], insns);
+			}
+			if (step % FEW == 0 || stops[0].kind != stops[1].kind)
+				compare_spaces(machines, stops, isa, step < FIRST ? 1 : SPACES, round, step);
+		}
+		machine_engine_stats(machines[1], &stats);
+		taken += stats.counts[ENGINE_SHARED_BLOCKS];
+		machine_destroy(machines[0]);
+		machine_destroy(machines[1]);
+	}
+	engine_options = NULL;
+	hard_after = 1;
+	assert_true(taken > 100 * rounds);
+	isa_destroy(isa);
+	free(text);
+}
+
 /* The same run cut at every instruction. */
 static void every_stop(void **state)
 {
@@ -495,6 +580,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(random_rv64),
 		cmocka_unit_test(random_odd),
 		cmocka_unit_test(hard_modes),
+		cmocka_unit_test(shared),
 		cmocka_unit_test(counted),
 		cmocka_unit_test(doors),
 		cmocka_unit_test(every_stop),

@@ -12,6 +12,7 @@
 #include "jit/x64/x64_code.h"
 
 #include "jit/jit_life.h"
+#include "jit/jit_store.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,8 +52,7 @@ void x64_evaluate(X64Code *c, const IrIns *ins)
 	x64_store_imm(x, 32, x64_frame(c->engine, X64_AT_OPERATION + 4), ins->aux);
 	x64_byte(x, 0xE8);
 	x64_imm32(x, 0);
-	if (!x->full)
-		x64_patch(x->at - 4, c->engine->rw + c->engine->evaluate);
+	x64_to_common(c, x->at - 4, c->engine->evaluate);
 }
 
 static void emit_value(X64Code *c, u32 at)
@@ -297,6 +297,7 @@ static void emit_counter(X64Code *c)
 	x64_byte(x, 0xFF); /* dec dword [rip + ..] */
 	x64_byte(x, 0x0D);
 	x64_imm32(x, (i32)(counter - (u32)(x->at + 4 - c->engine->rw)));
+	jit_store_move(c->engine, (u32)(x->at - x->start) - 4, JIT_MOVE_COUNTER, 0);
 	x64_add_stub(c, x64_jcc(x, X64_E), jit_exit_create(c->engine, c->block, JIT_EXIT_HOT, c->block->pc, 0));
 }
 

@@ -150,6 +150,8 @@ void x64_settle(X64Code *c, u32 at, u8 reg);
 void x64_release(X64Code *c, IrRef ref); /* a use; the place is free when it was the last */
 
 /* x64_exit.c */
+/* The displacement at `site` leads to this offset of the common code, also when the block is moved (jit_store.h). */
+void x64_to_common(X64Code *c, u8 *site, u32 target);
 void x64_add_stub(X64Code *c, u8 *site, JitExit *exit);
 JitExit *x64_bail(X64Code *c); /* the present instruction is the cold engine's */
 void x64_bail_if(X64Code *c, X64Cond cond);

@@ -27,8 +27,7 @@ static void emit_landing(X64Code *c, u64 pc)
 
 	x64_emit_is_pc(x, pc);
 	site = x64_jcc(x, X64_NE);
-	if (!x->full)
-		x64_patch(site, c->engine->rw + c->engine->lookup);
+	x64_to_common(c, site, c->engine->lookup);
 	site = x64_jmp(x);
 	x64_add_stub(c, site, exit);
 	if (exit)
@@ -89,8 +88,7 @@ static void emit_computed(X64Code *c, const IrIns *ins)
 	}
 	x64_emit_lookup(c->engine, x);
 	site = x64_jcc(x, X64_NE);
-	if (!x->full)
-		x64_patch(site, c->engine->rw + c->engine->miss_call);
+	x64_to_common(c, site, c->engine->miss_call);
 	if (ins->aux != IR_FLOW_CALL) {
 		x64_jmp_mem(x, x64_at_index(X64_RDX, X64_RCX, 0, 8));
 		return;

@@ -5,6 +5,16 @@
  */
 #include "jit/x64/x64_code.h"
 
+#include "jit/jit_store.h"
+
+void x64_to_common(X64Code *c, u8 *site, u32 target)
+{
+	if (c->x.full)
+		return;
+	x64_patch(site, c->engine->rw + target);
+	jit_store_move(c->engine, (u32)(site - c->x.start), JIT_MOVE_OUT, 0);
+}
+
 void x64_add_stub(X64Code *c, u8 *site, JitExit *exit)
 {
 	if (!exit || !arena_grow(&c->engine->arena, (void **)&c->stubs, &c->stub_cap, c->stub_count, sizeof(Stub))) {
@@ -53,9 +63,9 @@ void x64_emit_stubs(X64Code *c)
 			x64_emit_undo(c, exit);
 			x64_byte(x, 0xB8); /* mov eax, number */
 			x64_imm32(x, (i32)exit->number);
+			jit_store_move(c->engine, (u32)(x->at - x->start) - 4, JIT_MOVE_EXIT, exit->number - c->block->first_exit);
 			site = x64_jmp(x);
-			if (!x->full)
-				x64_patch(site, c->engine->rw + c->engine->leave);
+			x64_to_common(c, site, c->engine->leave);
 		}
 		if (!x->full && c->stubs[i].site)
 			x64_patch(c->stubs[i].site, c->engine->rw + exit->stub);
