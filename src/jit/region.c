@@ -1,14 +1,46 @@
 /* SPDX-License-Identifier: MIT
  *
- * Breadth first from the head, so that what is near is in before the limit is reached. Code counts as part of the program
+ * Breadth first from the head, so that what is near is in before a limit is reached. Code counts as part of the program
  * when it has run: the first tier has a block at its pc. What never ran stays outside, as a way out that costs nothing on the
  * way.
  *
- * A call ends a path; where it comes back to is a further entry of the region (a landing).
+ * Guest code is translated once (*Code*, up to 64 instructions in a row); a source is a place in one, and goes on until
+ * another source begins. So a jump into the middle of what is there already only makes a further source.
+ *
+ * A call ends a path; where it comes back to is a further entry of the region (a landing). But a small function that calls
+ * nobody is taken in: each call has a copy of its sources, which return to the call's own place. ssa_build finds that the
+ * register with the address to return to still holds it.
  */
 #include "jit/region.h"
 
 #include <string.h>
+
+#include "base/bits.h"
+#include "jit/ssa_shape.h"
+
+enum {
+	SPOTS = 8192,        /* of the table of places; a power of two */
+	INLINE_INSNS = 40,   /* of a function that is taken in; */
+	INLINE_SOURCES = 12,
+	INLINE_ALL = 400,    /* all of them together */
+	AHEAD = 256,         /* cells that are looked ahead for code that is there */
+};
+
+/* A stretch of translated guest code. */
+typedef struct Code {
+	const IrFunc *func;
+	SsaShape *shape;
+	u32 insns;
+	bool dirty;
+} Code;
+
+/* Where an instruction is: of one pc, the code that came first. */
+typedef struct Spot {
+	u64 pc;
+	u32 code;   /* + 1; 0: free */
+	u32 at;     /* its INSN in func->ins */
+	u32 source; /* of copy 0 that begins here, + 1 */
+} Spot;
 
 typedef struct Former {
 	Engine *engine;
@@ -17,16 +49,24 @@ typedef struct Former {
 	RegionPlan *plan;
 	u64 context;
 	u8 *slot_width;
-	u32 insns;
+	Spot *spots;
+	u32 spot_count;
+	Code *codes;
+	u32 code_count;
+	u32 inlined, copies; /* instructions taken in; copies so far */
+	u32 shortest;        /* cells of the shortest instruction seen */
 	bool failed;
 } Former;
 
-static SsaSource *find(const Former *f, u64 pc)
+/* ---- Places ---- */
+
+static Spot *spot_of(const Former *f, u64 pc)
 {
-	for (u32 i = 0; i < f->plan->region.count; i++)
-		if (f->plan->region.sources[i].pc == pc)
-			return &f->plan->region.sources[i];
-	return NULL;
+	u32 at = (u32)((pc * 0x9E3779B97F4A7C15u) >> 40) & (SPOTS - 1);
+
+	while (f->spots[at].code && f->spots[at].pc != pc)
+		at = (at + 1) & (SPOTS - 1);
+	return &f->spots[at];
 }
 
 static bool is_warm(const Former *f, u64 pc)
@@ -44,107 +84,327 @@ static u64 heat_of(const Former *f, u64 pc)
 	return block && block->counter && *block->counter <= f->engine->hot ? f->engine->hot - *block->counter : 0;
 }
 
-static void want(Former *f, u64 pc, bool landing)
+/* ---- Code ---- */
+
+static void learn_from(Former *f, const IrFunc *func)
 {
-	SsaSource *source = find(f, pc);
 	SsaRegion *region = &f->plan->region;
 
-	if (source) {
-		source->landing = source->landing || landing;
-		return;
-	}
-	if (region->count == REGION_SOURCES || f->insns >= REGION_INSNS || !is_warm(f, pc))
-		return;
-	region->sources[region->count++] = (SsaSource){.pc = pc, .landing = landing, .heat = heat_of(f, pc)};
-}
-
-/* The pc behind the last instruction. */
-static u64 behind(const IrFunc *func, unsigned pc_width)
-{
-	u64 pc = 0;
-
-	for (u32 i = 0; i < func->ins_count; i++)
-		if (func->ins[i].op == IR_OP_INSN) {
-			ir_is_const(func, func->ins[i].a, &pc);
-			pc += func->ins[i].aux;
-		}
-	return pc_width < 64 ? pc & (((u64)1 << pc_width) - 1) : pc;
-}
-
-static void look_at(Former *f, const IrFunc *func)
-{
 	for (u32 i = 0; i < func->ins_count; i++) {
 		const IrIns *ins = &func->ins[i];
-		u64 to;
+		u64 pc = 0;
+		Spot *spot;
 
 		if ((ins->op == IR_OP_GET || ins->op == IR_OP_PUT) && ins->aux < f->engine->slot_count)
 			f->slot_width[ins->aux] = ins->width;
-		if (ins->op != IR_OP_GOTO)
+		if (ins->op == IR_OP_GOTO)
+			region->pc_width = (u8)ir_width(func, ins->a);
+		if (ins->op != IR_OP_INSN)
 			continue;
-		f->plan->region.pc_width = (u8)ir_width(func, ins->a);
-		if (ins->aux == IR_FLOW_CALL)
-			want(f, behind(func, f->plan->region.pc_width), true);
-		else if (ir_is_const(func, ins->a, &to))
-			want(f, to, false);
+		ir_is_const(func, ins->a, &pc);
+		if (ins->aux && ins->aux < f->shortest)
+			f->shortest = ins->aux;
+		spot = spot_of(f, pc);
+		if (!spot->code && f->spot_count < SPOTS / 2) {
+			*spot = (Spot){.pc = pc, .code = f->code_count + 1, .at = i};
+			f->spot_count++;
+		}
 	}
 }
 
-/* False: it stays outside. */
-static bool translate(Former *f, SsaSource *source)
+/* How many instructions there may be from pc to what is known. */
+static u32 room_before(const Former *f, u64 pc)
+{
+	for (u32 ahead = 1; ahead < AHEAD; ahead++)
+		if (spot_of(f, pc + ahead)->code) {
+			u32 most = ahead / f->shortest + 1;
+
+			return most < JIT_BLOCK_INSNS ? most : JIT_BLOCK_INSNS;
+		}
+	return JIT_BLOCK_INSNS;
+}
+
+/* The place of pc, translated if need be; NULL: it stays outside. */
+static Spot *have_code(Former *f, u64 pc)
 {
 	const Space *space = &f->vcpu->spaces[f->engine->env.code_space];
 	Translation translation = {0};
+	Spot *spot = spot_of(f, pc);
+	SsaShape *shape;
+	SsaSource all;
 
-	if (f->engine->env.translate(f->engine->env.ctx, source->pc, f->context, JIT_BLOCK_INSNS, f->arena, &translation)) {
+	if (spot->code || f->failed)
+		return f->failed ? NULL : spot;
+	if (f->code_count == REGION_SOURCES || f->spot_count >= REGION_INSNS)
+		return NULL;
+	shape = ARENA_NEW(f->arena, SsaShape);
+	if (!shape || f->engine->env.translate(f->engine->env.ctx, pc, f->context, room_before(f, pc), f->arena, &translation)) {
+		f->failed = true;
+		return NULL;
+	}
+	if (translation.no_code || translation.breakpoint || translation.code_cells > JIT_CODE_CELLS || pc >= space->cells ||
+	    translation.code_cells > space->cells - pc)
+		return NULL;
+	learn_from(f, translation.func);
+	all = (SsaSource){.pc = pc, .func = translation.func, .insns = translation.insns, .dirty = translation.dirty && !translation.only_host};
+	f->plan->region.pc_width = f->plan->region.pc_width ? f->plan->region.pc_width : 64;
+	if (!ssa_shape(&f->plan->region, &all, f->arena, shape)) {
+		f->failed = true;
+		return NULL;
+	}
+	f->plan->ranges[f->plan->range_count++] = (struct JitRange){pc, translation.code_cells};
+	f->codes[f->code_count++] = (Code){translation.func, shape, translation.insns,
+						translation.dirty && !translation.only_host};
+	return spot_of(f, pc);
+}
+
+/* ---- Sources ---- */
+
+/* Index + 1; 0: there is none. */
+static u32 add_source(Former *f, const Spot *spot, u32 copy)
+{
+	SsaRegion *region = &f->plan->region;
+	const Code *code = &f->codes[spot->code - 1];
+
+	if (region->count == REGION_SOURCES)
+		return 0;
+	region->sources[region->count] = (SsaSource){
+		.pc = spot->pc, .copy = copy, .func = code->func, .shape = code->shape, .begin = spot->at, .insns = code->insns,
+		.dirty = code->dirty, .heat = heat_of(f, spot->pc),
+	};
+	return ++region->count;
+}
+
+/* A source of copy 0 at pc. */
+static u32 want(Former *f, u64 pc)
+{
+	Spot *spot = spot_of(f, pc);
+
+	if (spot->code && spot->source)
+		return spot->source;
+	if (f->plan->region.count == REGION_SOURCES || !is_warm(f, pc))
+		return 0;
+	spot = have_code(f, pc);
+	if (!spot || !spot->code)
+		return 0;
+	spot->source = add_source(f, spot, 0);
+	return spot->source;
+}
+
+/* ---- Following ---- */
+
+/* An end of a source. */
+typedef struct Exit {
+	const IrIns *jump; /* GOTO */
+	u64 to;
+	bool known;
+	u64 behind;        /* the pc behind its instruction */
+} Exit;
+
+typedef bool Visit(void *ctx, const Exit *exit);
+
+/* Is there a source of this copy at pc? */
+static bool begins(const Former *f, u64 pc, u32 copy)
+{
+	const SsaRegion *region = &f->plan->region;
+
+	if (!copy)
+		return spot_of(f, pc)->source;
+	for (u32 i = region->count; i-- > 0 && region->sources[i].copy == copy;)
+		if (region->sources[i].pc == pc)
+			return true;
+	return false;
+}
+
+/* All GOTOs that a source comes to before another one begins; the instructions on the way. False: somebody said so, or memory
+ * is out. */
+static bool follow(Former *f, const SsaSource *source, Visit *visit, void *ctx, u32 *insns)
+{
+	const SsaShape *shape = source->shape;
+	const IrFunc *func = source->func;
+	u64 *behind = ARENA_ARRAY(f->arena, u64, func->block_count); /* per block that is reached: pc behind the instruction before */
+	bool *reached = ARENA_ARRAY(f->arena, bool, func->block_count);
+
+	if (!behind || !reached) {
 		f->failed = true;
 		return false;
 	}
-	if (translation.no_code || translation.breakpoint || translation.code_cells > JIT_CODE_CELLS || source->pc >= space->cells ||
-	    translation.code_cells > space->cells - source->pc)
-		return false;
-	source->func = translation.func;
-	source->insns = source->keep = translation.insns;
-	source->dirty = translation.dirty && !translation.only_host;
-	f->insns += translation.insns;
-	f->plan->ranges[f->plan->range_count++] = (struct JitRange){source->pc, translation.code_cells};
+	for (u32 i = 0; i < shape->order_count; i++) {
+		u32 b = shape->order[i], at = func->blocks[b].start, end = func->blocks[b].end;
+		const IrIns *last = &func->ins[end - 1];
+		u64 next = behind[b], pc = 0;
+
+		if (source->begin >= at && source->begin < end) {
+			reached[b] = true;
+			at = source->begin;
+		}
+		for (; at < end && reached[b]; at++) {
+			if (func->ins[at].op == IR_OP_INSN) {
+				ir_is_const(func, func->ins[at].a, &pc);
+				if (at != source->begin && begins(f, pc, source->copy))
+					break;
+				next = bits_trunc(pc + func->ins[at].aux, f->plan->region.pc_width);
+				++*insns;
+			}
+			if (shape->act[at] == SSA_ACT_COLD)
+				break;
+		}
+		if (at < end || !reached[b])
+			continue;
+		if (last->op == IR_OP_JMP) {
+			reached[last->a] = true;
+			behind[last->a] = next;
+		} else if (last->op == IR_OP_BR) {
+			reached[last->b] = reached[last->c] = true;
+			behind[last->b] = behind[last->c] = next;
+		} else if (last->op == IR_OP_GOTO) {
+			Exit exit = {last, shape->gotos[b].pc, shape->gotos[b].known, next};
+
+			if (!visit(ctx, &exit))
+				return false;
+		}
+	}
 	return true;
 }
 
-/* Those that could not be had are taken out; jumps to them lead outside. */
-static void drop_empty(SsaRegion *region)
-{
-	u32 count = 0;
+/* ---- Functions that are taken in ---- */
 
-	for (u32 i = 0; i < region->count; i++)
-		if (region->sources[i].func)
-			region->sources[count++] = region->sources[i];
-	region->count = count;
+typedef struct Callee {
+	Former *f;
+	u32 copy, first, count; /* its sources: region->sources[first ..] */
+	bool returns;
+} Callee;
+
+static bool look_in_callee(void *ctx, const Exit *exit)
+{
+	Callee *callee = ctx;
+	Former *f = callee->f;
+	Spot *spot;
+
+	if (exit->jump->aux == IR_FLOW_CALL)
+		return false;
+	if (!exit->known) {
+		callee->returns |= exit->jump->aux == IR_FLOW_RET;
+		return exit->jump->aux == IR_FLOW_RET;
+	}
+	if (begins(f, exit->to, callee->copy) || !is_warm(f, exit->to))
+		return true;
+	spot = have_code(f, exit->to);
+	if (!spot)
+		return false;
+	callee->count++;
+	return callee->count <= INLINE_SOURCES && add_source(f, spot, callee->copy);
+}
+
+/* The call's own copy of the function at pc: index + 1 of its first source, or 0. */
+static u32 take_in(Former *f, u64 pc, u32 back)
+{
+	SsaRegion *region = &f->plan->region;
+	Callee callee = {f, f->copies + 1, region->count, 1, false};
+	u32 insns = 0;
+	Spot *spot;
+
+	if (f->inlined >= INLINE_ALL || !is_warm(f, pc))
+		return 0;
+	spot = have_code(f, pc);
+	if (!spot || !add_source(f, spot, callee.copy))
+		return 0;
+	for (u32 i = callee.first; i < region->count; i++)
+		if (!follow(f, &region->sources[i], look_in_callee, &callee, &insns) || insns > INLINE_INSNS) {
+			region->count = callee.first;
+			return 0;
+		}
+	if (!callee.returns) {
+		region->count = callee.first;
+		return 0;
+	}
+	for (u32 i = callee.first; i < region->count; i++)
+		region->sources[i].back = back;
+	f->copies++;
+	f->inlined += insns;
+	return callee.first + 1;
+}
+
+/* ---- The region ---- */
+
+typedef struct Around {
+	Former *f;
+	u32 source;
+} Around;
+
+static void link_call(Former *f, u32 source, u64 pc, u32 to)
+{
+	SsaLink *link = ARENA_NEW(f->arena, SsaLink);
+
+	if (!link) {
+		f->failed = true;
+		return;
+	}
+	*link = (SsaLink){pc, to};
+	f->plan->region.sources[source].links = link;
+	f->plan->region.sources[source].link_count = 1;
+}
+
+static bool look_around(void *ctx, const Exit *exit)
+{
+	const Around *around = ctx;
+	Former *f = around->f;
+	SsaRegion *region = &f->plan->region;
+	u32 back, callee;
+
+	if (exit->jump->aux != IR_FLOW_CALL) {
+		if (exit->known)
+			want(f, exit->to);
+		return !f->failed;
+	}
+	back = want(f, exit->behind);
+	if (!back)
+		return !f->failed;
+	callee = exit->known && !region->sources[around->source].link_count ? take_in(f, exit->to, back) : 0;
+	if (callee)
+		link_call(f, around->source, exit->to, callee - 1);
+	else
+		region->sources[back - 1].landing = true;
+	return !f->failed;
+}
+
+static bool prepare(Former *f, const JitBlock *head)
+{
+	Engine *engine = f->engine;
+	SsaRegion *region = &f->plan->region;
+
+	f->slot_width = ARENA_ARRAY(f->arena, u8, engine->slot_count);
+	f->spots = ARENA_ARRAY(f->arena, Spot, SPOTS);
+	f->codes = ARENA_ARRAY(f->arena, Code, REGION_SOURCES);
+	region->sources = ARENA_ARRAY(f->arena, SsaSource, REGION_SOURCES);
+	f->plan->ranges = ARENA_ARRAY(f->arena, struct JitRange, REGION_SOURCES);
+	if (!f->slot_width || !f->spots || !f->codes || !region->sources || !f->plan->ranges)
+		return false;
+	memset(f->slot_width, 64, engine->slot_count);
+	region->slot_count = engine->slot_count;
+	region->slot_width = f->slot_width;
+	region->context = head->context;
+	region->flags_slot = engine->flags_slot;
+	region->fma = engine->has_fma;
+	if (engine->hard && engine->env.code_space < 64)
+		region->hard_spaces = (u64)1 << engine->env.code_space;
+	return true;
 }
 
 bool region_form(Engine *engine, Vcpu *vcpu, const JitBlock *head, Arena *arena, RegionPlan *out)
 {
-	Former f = {.engine = engine, .vcpu = vcpu, .arena = arena, .plan = out, .context = head->context};
+	Former f = {.engine = engine, .vcpu = vcpu, .arena = arena, .plan = out, .context = head->context, .shortest = ~(u32)0};
 	SsaRegion *region = &out->region;
+	u32 insns = 0;
 
 	*out = (RegionPlan){0};
-	if (engine->slot_count > SSA_SLOTS_MOST)
+	if (engine->slot_count > SSA_SLOTS_MOST || !prepare(&f, head) || !want(&f, head->pc))
 		return false;
-	f.slot_width = ARENA_ARRAY(arena, u8, engine->slot_count);
-	region->sources = ARENA_ARRAY(arena, SsaSource, REGION_SOURCES);
-	out->ranges = ARENA_ARRAY(arena, struct JitRange, REGION_SOURCES);
-	if (!f.slot_width || !region->sources || !out->ranges)
-		return false;
-	memset(f.slot_width, 64, engine->slot_count);
-	region->slot_count = engine->slot_count;
-	region->slot_width = f.slot_width;
-	region->context = head->context;
-	region->flags_slot = engine->flags_slot;
-	want(&f, head->pc, false);
-	for (u32 i = 0; i < region->count && !f.failed; i++)
-		if (translate(&f, &region->sources[i]))
-			look_at(&f, region->sources[i].func);
-	if (f.failed || !region->count || !region->sources[0].func)
-		return false;
-	drop_empty(region);
-	return true;
+	for (u32 i = 0; i < region->count; i++) {
+		Around around = {&f, i};
+
+		if (!region->sources[i].copy && !follow(&f, &region->sources[i], look_around, &around, &insns))
+			return false;
+	}
+	return !f.failed;
 }

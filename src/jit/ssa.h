@@ -254,12 +254,15 @@ typedef struct SsaLink {
 typedef struct SsaSource {
 	u64 pc;
 	u32 copy;      /* code may be there several times (inlined, unrolled): no two sources have the same pc and copy. A jump
-	                  goes where a link says, else to the source with its pc in the same copy, else to that of copy 0 */
+	                  goes where a link says, else to the source with its pc in the same copy, else to that of copy 0. A call
+	                  goes where a link says, else it leaves */
 	const SsaLink *links;
 	u32 link_count;
 	u32 back;      /* inlined function: its computed RET goes to sources[back - 1] if that pc is what it computes. 0: none */
 	const IrFunc *func;
-	u32 insns;     /* guest instructions in func; only the first `keep` are taken (then: next pc) */
+	u32 begin;     /* its first instruction: the INSN at this place of func->ins, which several sources may share */
+	const struct SsaShape *shape; /* of func (ssa_shape.h), if it is known; NULL */
+	u32 insns;     /* guest instructions in func; only those before number `keep` are taken (then: next pc); 0: all */
 	u32 keep;
 	bool dirty;    /* the last one is the cold engine's */
 	bool landing;  /* a call comes back to it: it is an entry, too */

@@ -52,8 +52,9 @@ typedef struct Build {
 	const SsaRegion *region;
 	Arena *arena;
 	SsaFunc *func;
-	SsaShape *shapes; /* per source */
-	SsaRef **refs;    /* per source: values of its IR */
+	const SsaShape **shapes; /* per source */
+	SsaRef **refs;    /* per source: values of its IR, from source->begin on */
+	u32 *ends;        /* per source: where the last of its pieces ends */
 	Piece *pieces;
 	u32 piece_count, piece_cap;
 	u32 *top;         /* per source: its first piece */
@@ -111,7 +112,7 @@ static bool map_sources(Build *b)
 }
 
 /* Where a jump to `pc` from a source goes: a source, or NONE. */
-static u32 target_of(const Build *b, u32 from, u64 pc)
+static u32 jump_target(const Build *b, u32 from, u64 pc, unsigned flow)
 {
 	const SsaSource *source = &b->region->sources[from];
 	u32 found;
@@ -119,6 +120,8 @@ static u32 target_of(const Build *b, u32 from, u64 pc)
 	for (u32 i = 0; i < source->link_count; i++)
 		if (source->links[i].pc == pc)
 			return source->links[i].source;
+	if (flow == IR_FLOW_CALL)
+		return NONE;
 	found = find_source(b, pc, source->copy);
 	return found == NONE && source->copy ? find_source(b, pc, 0) : found;
 }
@@ -137,8 +140,8 @@ static u32 add_piece(Build *b, u32 source, u32 ir, u64 pc)
 	piece = &b->pieces[b->piece_count];
 	*piece = (Piece){.source = source, .ir = ir, .pc = pc, .order = NONE};
 	if (source != NONE) {
-		piece->start = b->shapes[source].func->blocks[ir].start;
-		piece->end = b->shapes[source].func->blocks[ir].end;
+		piece->start = b->shapes[source]->func->blocks[ir].start;
+		piece->end = b->shapes[source]->func->blocks[ir].end;
 	}
 	piece->written = ARENA_ARRAY(b->arena, u64, b->words);
 	b->failed = b->failed || !piece->written;
@@ -161,10 +164,10 @@ static bool is_cut(Build *b, u32 p, u32 s, u32 at)
 	u64 pc = 0;
 	u32 to;
 
-	ir_is_const(source->func, ins->a, &pc);
-	if (!ins->b) /* its own */
+	if (at == source->begin)
 		return false;
-	to = target_of(b, s, pc);
+	ir_is_const(source->func, ins->a, &pc);
+	to = find_source(b, pc, source->copy);
 	if (to == NONE && (!source->keep || ins->b < source->keep))
 		return false;
 	piece->end = at;
@@ -180,7 +183,7 @@ static u64 scan_piece(Build *b, u32 p, u32 *length)
 {
 	Piece *piece = &b->pieces[p];
 	u32 s = piece->source;
-	const SsaShape *shape = &b->shapes[s];
+	const SsaShape *shape = b->shapes[s];
 	u64 pc = piece->pc;
 
 	for (u32 at = piece->start; at < piece->end; at++) {
@@ -220,14 +223,14 @@ static void flow_into(Build *b, u32 from, u32 ir, u32 *piece_of, u64 pc, u32 len
 static void cut_source(Build *b, u32 s)
 {
 	const SsaSource *source = &b->region->sources[s];
-	const SsaShape *shape = &b->shapes[s];
+	const SsaShape *shape = b->shapes[s];
 	u32 *piece_of = ARENA_ARRAY(b->arena, u32, source->func->block_count);
 
 	if (!piece_of) {
 		b->failed = true;
 		return;
 	}
-	piece_of[shape->order[0]] = b->top[s] + 1;
+	piece_of[b->pieces[b->top[s]].ir] = b->top[s] + 1;
 	for (u32 i = 0; i < shape->order_count && !b->failed; i++) {
 		u32 ir = shape->order[i], p = piece_of[ir] - 1, length = 0, to;
 		const IrIns *last = &source->func->ins[source->func->blocks[ir].end - 1];
@@ -237,6 +240,8 @@ static void cut_source(Build *b, u32 s)
 			continue; /* behind a cut */
 		length = b->pieces[p].length;
 		pc = scan_piece(b, p, &length);
+		if (b->pieces[p].end > b->ends[s])
+			b->ends[s] = b->pieces[p].end;
 		if (b->pieces[p].how != END_IR)
 			continue;
 		switch (last->op) {
@@ -250,13 +255,41 @@ static void cut_source(Build *b, u32 s)
 		default:
 			to = NONE;
 			if (shape->gotos[ir].known)
-				to = target_of(b, s, shape->gotos[ir].pc);
+				to = jump_target(b, s, shape->gotos[ir].pc, last->aux);
 			else if (last->aux == IR_FLOW_RET && source->back)
 				to = source->back - 1;
 			if (to != NONE)
 				lead_to(b, p, b->top[to]);
 		}
 	}
+}
+
+/* The piece a source begins with, in the block of its IR that has `begin`. */
+static void add_top(Build *b, u32 s)
+{
+	const SsaSource *source = &b->region->sources[s];
+	SsaShape *shape;
+	u32 i = 0;
+
+	b->shapes[s] = source->shape;
+	if (!source->shape) {
+		shape = ARENA_NEW(b->arena, SsaShape);
+		if (!shape || !ssa_shape(b->region, source, b->arena, shape)) {
+			b->failed = true;
+			return;
+		}
+		b->shapes[s] = shape;
+	}
+	while (i < b->shapes[s]->order_count && (source->begin < source->func->blocks[b->shapes[s]->order[i]].start ||
+						 source->begin >= source->func->blocks[b->shapes[s]->order[i]].end))
+		i++;
+	if (i == b->shapes[s]->order_count || source->func->ins[source->begin].op != IR_OP_INSN) {
+		b->failed = true;
+		return;
+	}
+	b->top[s] = add_piece(b, s, b->shapes[s]->order[i], source->pc);
+	if (!b->failed)
+		b->pieces[b->top[s]].start = source->begin;
 }
 
 static void cut_sources(Build *b)
@@ -267,13 +300,8 @@ static void cut_sources(Build *b)
 		if (s == 0 || region->sources[s].landing)
 			add_piece(b, NONE, s, region->sources[s].pc);
 	b->entries = b->piece_count;
-	for (u32 s = 0; s < region->count && !b->failed; s++) {
-		if (!ssa_shape(region, &region->sources[s], b->arena, &b->shapes[s]) || !b->shapes[s].order_count) {
-			b->failed = true;
-			return;
-		}
-		b->top[s] = add_piece(b, s, b->shapes[s].order[0], region->sources[s].pc);
-	}
+	for (u32 s = 0; s < region->count && !b->failed; s++)
+		add_top(b, s);
 	for (u32 p = 0; p < b->entries && !b->failed; p++)
 		lead_to(b, p, b->top[b->pieces[p].ir]);
 	for (u32 s = 0; s < region->count && !b->failed; s++)
@@ -469,9 +497,15 @@ static SsaRef home_of(Build *b, u32 slot)
 	return b->homes[slot];
 }
 
+/* Where the value of an operation of the IR is kept. */
+static SsaRef *ref_at(const Build *b, u32 s, u32 at)
+{
+	return &b->refs[s][at - b->region->sources[s].begin];
+}
+
 static SsaRef value_of(Build *b, u32 s, IrRef ref)
 {
-	const IrFunc *func = b->shapes[s].func;
+	const IrFunc *func = b->shapes[s]->func;
 	SsaRef value;
 
 	if (ref & IR_CONST_BIT) {
@@ -479,9 +513,9 @@ static SsaRef value_of(Build *b, u32 s, IrRef ref)
 
 		return ssa_const(b->func, constant->width, constant->value);
 	}
-	value = b->refs[s][ref];
+	value = ref < b->region->sources[s].begin || ref >= b->ends[s] ? 0 : *ref_at(b, s, ref);
 	if (!value)
-		b->failed = true; /* IR that breaks its rules */
+		b->failed = true; /* IR that breaks its rules, or values that go from one instruction to another */
 	return value;
 }
 
@@ -537,7 +571,7 @@ static SsaRef emit_float(Build *b, u32 s, const IrIns *ins, unsigned width, unsi
 /* PUT of flags(x) | slot: what raises them. */
 static void emit_raising(Build *b, u32 s, const IrIns *put)
 {
-	const IrFunc *func = b->shapes[s].func;
+	const IrFunc *func = b->shapes[s]->func;
 	const IrIns *either = &func->ins[put->a], *flags = &func->ins[either->a];
 
 	if (flags->op == IR_OP_GET)
@@ -603,9 +637,9 @@ static SsaRef emit_atomic(Build *b, u32 s, const IrIns *ins)
 
 static void emit_ins(Build *b, u32 s, u32 at)
 {
-	const SsaShape *shape = &b->shapes[s];
+	const SsaShape *shape = b->shapes[s];
 	const IrIns *ins = &shape->func->ins[at];
-	SsaRef *out = &b->refs[s][at];
+	SsaRef *out = ref_at(b, s, at);
 	unsigned count;
 
 	switch (ins->op) {
@@ -673,7 +707,7 @@ static void leave(Build *b, SsaLeave kind, u64 pc, SsaRef computed, SsaRef back)
 static SsaRef way_back(Build *b, u32 s)
 {
 	u64 pc = bits_trunc(b->pc + b->length, b->region->pc_width);
-	u32 to = target_of(b, s, pc);
+	u32 to = jump_target(b, s, pc, IR_FLOW_JUMP);
 
 	return to == NONE || !b->region->sources[to].landing ? 0 : ssa_const(b->func, b->region->pc_width, pc);
 }
@@ -716,12 +750,12 @@ static void end_piece(Build *b, u32 p)
 		return;
 	}
 	if (piece->how == END_COLD) {
-		if (b->shapes[piece->source].func->ins[piece->end].op == IR_OP_INSN)
+		if (b->shapes[piece->source]->func->ins[piece->end].op == IR_OP_INSN)
 			emit_ins(b, piece->source, piece->end);
 		leave(b, SSA_LEAVE_COLD, b->pc, 0, 0);
 		return;
 	}
-	last = &b->shapes[piece->source].func->ins[piece->end - 1];
+	last = &b->shapes[piece->source]->func->ins[piece->end - 1];
 	switch (last->op) {
 	case IR_OP_JMP:
 		jump(b, piece->succ[0]);
@@ -801,7 +835,7 @@ static void meet_homes(Build *b, const Piece *piece)
 /* Parameters of the IR's blocks: control only goes forward there, so all predecessors are known. */
 static void take_params(Build *b, Piece *piece)
 {
-	const IrFunc *func = b->shapes[piece->source].func;
+	const IrFunc *func = b->shapes[piece->source]->func;
 	u32 preds = b->func->blocks[b->block].pred_count;
 
 	for (u32 at = piece->start; at < piece->end && func->ins[at].op == IR_OP_PARAM; at++) {
@@ -825,7 +859,7 @@ static void take_params(Build *b, Piece *piece)
 		}
 		if (phi && same)
 			ssa_replace(b->func, phi, first);
-		b->refs[piece->source][at] = phi && !same ? phi : first;
+		*ref_at(b, piece->source, at) = phi && !same ? phi : first;
 	}
 }
 
@@ -853,7 +887,7 @@ static void enter_piece(Build *b, u32 p)
 		meet_state(b, piece);
 	meet_homes(b, piece);
 	memcpy(b->func->blocks[b->block].state, b->state, b->region->slot_count * sizeof(SsaRef));
-	if (piece->ir != b->shapes[piece->source].order[0])
+	if (p != b->top[piece->source])
 		take_params(b, piece);
 }
 
@@ -867,9 +901,9 @@ static void build_piece(Build *b, u32 p)
 	enter_piece(b, p);
 	piece->built = true;
 	for (u32 at = piece->start; at < piece->end && !b->failed && !b->func->failed; at++) {
-		const IrIns *ins = &b->shapes[piece->source].func->ins[at];
+		const IrIns *ins = &b->shapes[piece->source]->func->ins[at];
 
-		if (b->shapes[piece->source].act[at] == SSA_ACT_NONE || (ir_op_info[ins->op].effects & IR_EFFECT_END))
+		if (b->shapes[piece->source]->act[at] == SSA_ACT_NONE || (ir_op_info[ins->op].effects & IR_EFFECT_END))
 			continue;
 		emit_ins(b, piece->source, at);
 	}
@@ -995,10 +1029,11 @@ static bool prepare(Build *b)
 		if (region->sources[s].back > region->count)
 			return false;
 	b->words = (region->slot_count + 63) / 64 + !region->slot_count;
-	b->shapes = ARENA_ARRAY(b->arena, SsaShape, region->count);
+	b->shapes = ARENA_ARRAY(b->arena, const SsaShape *, region->count);
 	b->refs = ARENA_ARRAY(b->arena, SsaRef *, region->count);
+	b->ends = ARENA_ARRAY(b->arena, u32, region->count);
 	b->top = ARENA_ARRAY(b->arena, u32, region->count);
-	return b->shapes && b->refs && b->top && map_sources(b);
+	return b->shapes && b->refs && b->ends && b->top && map_sources(b);
 }
 
 static bool start(Build *b)
@@ -1030,9 +1065,12 @@ static bool start(Build *b)
 		b->func->blocks[piece->block].heat = region->sources[piece->source == NONE ? piece->ir : piece->source].heat;
 	}
 	for (u32 s = 0; s < region->count; s++) {
-		b->refs[s] = ARENA_ARRAY(b->arena, SsaRef, region->sources[s].func->ins_count + 1);
-		if (!b->refs[s])
+		u32 begin = region->sources[s].begin;
+		SsaRef *refs = ARENA_ARRAY(b->arena, SsaRef, b->ends[s] > begin ? b->ends[s] - begin + 1 : 1);
+
+		if (!refs)
 			return false;
+		b->refs[s] = refs;
 	}
 	return !b->func->failed;
 }

@@ -221,15 +221,12 @@ static bool is_cold_space(const Look *look, unsigned aux)
 	return (aux & IR_RAW) || (aux < 64 && look->region->cold_spaces >> aux & 1);
 }
 
-/* The operation at `at` is the cold engine's: is it the whole instruction that is left to it? */
-static bool leave(Look *look, u32 at)
+/* The operation at `at` is the cold engine's. What stands behind it is looked at all the same: sources may begin there. */
+static void leave(Look *look, u32 at)
 {
-	if (look->now.changed || look->now.stored || look->now.raised || look->now.insn_block == look->block) {
-		look->shape->act[look->now.insn] = SSA_ACT_COLD;
-		return true;
-	}
-	look->shape->act[at] = SSA_ACT_COLD;
-	return false;
+	bool whole = look->now.changed || look->now.stored || look->now.raised || look->now.insn_block == look->block;
+
+	look->shape->act[whole ? look->now.insn : at] = SSA_ACT_COLD;
 }
 
 static bool is_guarded(const IrIns *ins)
@@ -237,8 +234,7 @@ static bool is_guarded(const IrIns *ins)
 	return ins->op == IR_OP_FTOS || ins->op == IR_OP_FTOU || ins->op == IR_OP_FMA;
 }
 
-/* False: the block is left here. */
-static bool look_at(Look *look, u32 at)
+static void look_at(Look *look, u32 at)
 {
 	const IrIns *ins = &look->func->ins[at];
 	Place *now = &look->now;
@@ -252,28 +248,30 @@ static bool look_at(Look *look, u32 at)
 		now->insn_block = look->block;
 		if (look->source->dirty && ins->b + 1 == look->source->insns)
 			look->shape->act[at] = SSA_ACT_COLD;
-		return true;
+		return;
 	case IR_OP_PUT:
 		if (look->region->flags_slot && ins->aux == look->region->flags_slot && match_flags(look, at))
-			return true;
+			return;
 		if (!ins->aux || (look->region->flags_slot && ins->aux == look->region->flags_slot))
 			look->shape->act[now->insn] = SSA_ACT_COLD;
 		learn_slot(look, ins->aux, known_value(look, ins->a, &value), value);
 		now->changed = true;
-		return true;
+		return;
 	case IR_OP_LOAD: case IR_OP_STORE:
 		if (now->stored || now->raised || is_cold_space(look, ins->aux))
-			return leave(look, at);
-		now->stored = ins->op == IR_OP_STORE;
-		return true;
+			leave(look, at);
+		now->stored |= ins->op == IR_OP_STORE;
+		return;
 	case IR_OP_RMW: case IR_OP_CAS:
-		if (now->stored || now->raised || !look->region->atomics || is_cold_space(look, (ins->aux & IR_RAW) | ir_atomic_space(ins)))
-			return leave(look, at);
+		if (now->stored || now->raised || !look->region->atomics ||
+		    is_cold_space(look, (ins->aux & IR_RAW) | ir_atomic_space(ins)))
+			leave(look, at);
 		now->stored = true;
-		return true;
+		return;
 	case IR_OP_ARG: case IR_OP_HOST: case IR_OP_STOP: case IR_OP_RAISE:
 	case IR_OP_ILLEGAL: case IR_OP_RET:
-		return leave(look, at);
+		leave(look, at);
+		return;
 	default:
 		break;
 	}
@@ -283,7 +281,6 @@ static bool look_at(Look *look, u32 at)
 		now->raised |= !is_silent(look, ins) && look->region->flags_slot;
 	}
 	evaluate(look, at);
-	return true;
 }
 
 static void flow_into(Look *look, u32 to, bool alone)
@@ -313,8 +310,7 @@ static void look_at_block(Look *look, u32 b)
 	look->now = look->places[b];
 	look->block = b;
 	for (u32 at = block->start; at < block->end; at++)
-		if (!look_at(look, at))
-			return;
+		look_at(look, at);
 	switch (last->op) {
 	case IR_OP_JMP: flow_into(look, last->a, false); break;
 	case IR_OP_BR:

@@ -142,23 +142,72 @@ static inline u64 ssa_engine_limit(void *ctx, unsigned space)
 
 static u8 ssa_test_widths[SSA_SLOTS_MOST];
 
+/* Is there an instruction at pc in what a source has? Then another one may begin there. */
+static inline bool slice_source(SsaRegion *region, u64 pc, SsaSource *out)
+{
+	for (u32 i = 0; i < region->count; i++) {
+		const IrFunc *func = region->sources[i].func;
+		u64 at = 0;
+
+		for (u32 k = region->sources[i].begin; k < func->ins_count; k++)
+			if (func->ins[k].op == IR_OP_INSN && ir_is_const(func, func->ins[k].a, &at) && at == pc) {
+				*out = region->sources[i];
+				out->begin = k;
+				out->keep = 0;
+				return true;
+			}
+	}
+	return false;
+}
+
 static inline bool add_source(Engine *engine, SsaRegion *region, Arena *arena, u64 pc)
 {
 	Translation t = {0};
+	SsaSource source = {.pc = pc};
 
 	for (u32 i = 0; i < region->count; i++)
 		if (region->sources[i].pc == pc)
 			return true;
 	if (region->count == SSA_TEST_SOURCES)
 		return false;
-	if (engine->env.translate(engine->env.ctx, pc, region->context, (u32)rng_below(&engine->rng, ssa_test_most) + 1, arena, &t) ||
-	    t.no_code || t.breakpoint)
-		return false;
-	region->sources[region->count++] = (SsaSource){
-		.pc = pc, .func = t.func, .insns = t.insns, .dirty = t.dirty, .landing = rng_below(&engine->rng, 6) == 0,
-		.keep = rng_below(&engine->rng, 4) ? 0 : (u32)rng_below(&engine->rng, t.insns) + 1,
-	};
+	if (rng_below(&engine->rng, 2) || !slice_source(region, pc, &source)) {
+		if (engine->env.translate(engine->env.ctx, pc, region->context, (u32)rng_below(&engine->rng, ssa_test_most) + 1, arena,
+					  &t) || t.no_code || t.breakpoint)
+			return false;
+		source = (SsaSource){.func = t.func, .insns = t.insns, .dirty = t.dirty,
+				     .keep = rng_below(&engine->rng, 4) ? 0 : (u32)rng_below(&engine->rng, t.insns) + 1};
+	}
+	source.pc = pc;
+	source.landing = rng_below(&engine->rng, 6) == 0;
+	region->sources[region->count++] = source;
 	return true;
+}
+
+/* Further copies of sources, and jumps that go to any of them: all mean the same. */
+static inline void add_copies(Engine *engine, SsaRegion *region, Arena *arena)
+{
+	u32 count = region->count;
+	SsaLink *links = ARENA_ARRAY(arena, SsaLink, SSA_TEST_SOURCES);
+
+	for (u32 i = 0; i < count; i++)
+		if (region->count < SSA_TEST_SOURCES && rng_below(&engine->rng, 3) == 0) {
+			region->sources[region->count] = region->sources[i];
+			region->sources[region->count].landing = false;
+			region->sources[region->count++].copy = (u32)rng_below(&engine->rng, 2) + 1;
+		}
+	for (u32 i = count; i-- > 0;) /* no two with one pc and copy */
+		for (u32 k = region->count; k-- > i + 1;)
+			if (region->sources[k].pc == region->sources[i].pc && region->sources[k].copy == region->sources[i].copy)
+				region->sources[k] = region->sources[--region->count];
+	for (u32 i = 0; i < region->count; i++)
+		links[i] = (SsaLink){region->sources[i].pc, i};
+	for (u32 i = 0; i < region->count; i++) {
+		u32 first = (u32)rng_below(&engine->rng, region->count);
+
+		region->sources[i].links = links + first;
+		region->sources[i].link_count = (u32)rng_below(&engine->rng, region->count - first + 1);
+		region->sources[i].back = (u32)rng_below(&engine->rng, region->count + 1);
+	}
 }
 
 /* Also where a call would come back to: from there on the region is entered from outside. */
@@ -177,6 +226,8 @@ static inline void form_region(Engine *engine, SsaRegion *region, Arena *arena, 
 			if (shape.gotos[shape.order[i]].known && rng_below(&engine->rng, 8))
 				add_source(engine, region, arena, shape.gotos[shape.order[i]].pc);
 	}
+	if (rng_below(&engine->rng, 3) == 0)
+		add_copies(engine, region, arena);
 }
 
 static inline TestRegion *find_region(Engine *engine, u64 pc, u64 context)
@@ -186,7 +237,7 @@ static inline TestRegion *find_region(Engine *engine, u64 pc, u64 context)
 	SsaSource sources[SSA_TEST_SOURCES];
 	SsaRegion region = {
 		.sources = sources, .slot_count = engine->vcpu->slot_count, .slot_width = ssa_test_widths, .context = context,
-		.fma = true, .pc_width = 64,
+		.fma = true, .pc_width = 64, .atomics = rng_below(&engine->rng, 2),
 	};
 	u32 slot;
 	u8 width;
