@@ -271,6 +271,7 @@ struct Engine {
 /* What a host has to give. One const struct per folder. */
 struct JitTarget {
 	const char *name;
+	bool flag_moves, atomics; /* what compile_region does: SsaRegion */
 	/* Common code at the start of the cache. False: not on this host. */
 	bool (*start)(Engine *engine);
 	/* Appends the code of a block. STATUS_UNSUPPORTED: leave it to the cold engine. */

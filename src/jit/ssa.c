@@ -24,6 +24,8 @@ static const SsaOpInfo infos[SSA_OP_COUNT - IR_OP_COUNT] = {
 	INFO(FUEL, "fuel", SSA_EXIT | SSA_KEEP, 0),
 	INFO(REFUND, "refund", SSA_KEEP, 0),
 	INFO(FENCE, "fence", SSA_READ | SSA_WRITE | SSA_KEEP, 0),
+	INFO(FLAGS, "flags", SSA_KEEP, 0),
+	INFO(SET_FLAGS, "set_flags", SSA_KEEP, 1),
 	INFO(JUMP, "jump", SSA_END | SSA_KEEP, 0),
 	INFO(BRANCH, "branch", SSA_END | SSA_KEEP, 1),
 	INFO(LEAVE, "leave", SSA_END | SSA_KEEP, 0),
@@ -56,7 +58,7 @@ unsigned ssa_effects(const SsaNode *node)
 {
 	if (node->op >= IR_OP_COUNT)
 		return infos[node->op - IR_OP_COUNT].effects;
-	return ir_float_operands((IrOp)node->op) && node->aux & SSA_FLOAT_RAISES ? SSA_KEEP : SSA_PURE;
+	return ir_float_operands((IrOp)node->op) && node->aux & (SSA_FLOAT_RAISES | SSA_FLOAT_QUIET) ? SSA_KEEP : SSA_PURE;
 }
 
 /* ---- Room ---- */

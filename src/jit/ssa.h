@@ -61,6 +61,8 @@ typedef enum SsaOp {
 	SSA_FUEL,   /* exit; charges imm */
 	SSA_REFUND, /* gives imm back */
 	SSA_FENCE,  /* accesses may not move across */
+	SSA_FLAGS,  /* the float flags so far: what the home of flags_slot and the host hold together */
+	SSA_SET_FLAGS, /* they are a from here on: at home, and the host holds none */
 	/* Ends of blocks */
 	SSA_JUMP,   /* to succ[0] */
 	SSA_BRANCH, /* a (width 1) ? succ[0] : succ[1] */
@@ -89,7 +91,10 @@ enum SsaEffect {
 
 /* aux of pure float operations: as in the IR, and: its IEEE flags are to be raised (the host keeps them: MXCSR). Such a node may
  * be shared with one that dominates it, but neither dropped nor folded nor moved to where it would not have run. */
-enum { SSA_FLOAT_RAISES = 0x80 };
+enum {
+	SSA_FLOAT_RAISES = 0x80,
+	SSA_FLOAT_QUIET = 0x40, /* of a compare: no signaling NaN comes in, and it must raise nothing. Not moved */
+};
 
 typedef struct SsaNode {
 	u8 op;      /* IrOp or SsaOp */
@@ -283,6 +288,8 @@ typedef struct SsaRegion {
 	u64 cold_spaces;  /* bit n: accesses to space n are the cold engine's */
 	u32 flags_slot;
 	bool fma;         /* the host has a fused multiply-add */
+	bool flag_moves;  /* the target does FLAGS and SET_FLAGS, and evaluates what else there is of floats; else what needs that is the
+	                     cold engine's */
 	bool atomics;        /* the target does RMW and CAS; else they are the cold engine's */
 } SsaRegion;
 
@@ -311,6 +318,7 @@ void ssa_address(SsaFunc *func); /* constants of addresses into displacements */
 void ssa_check(SsaFunc *func);   /* CHECKs: those that follow from others, from induction, out of loops */
 void ssa_memory(SsaFunc *func);  /* stores forwarded to loads, loads shared */
 void ssa_hoist(SsaFunc *func);   /* loop-invariant code */
+void ssa_flags(SsaFunc *func);   /* float flags that are saved, and restored behind a compare: it is a quiet one */
 void ssa_float(SsaFunc *func);   /* CANONs where NaNs leave arithmetic, and no others */
 void ssa_dead(SsaFunc *func);    /* what nobody uses */
 void ssa_fuel(SsaFunc *func);    /* FUEL and REFUND */

@@ -200,7 +200,8 @@ static u64 scan_piece(Build *b, u32 p, u32 *length)
 			piece->how = END_COLD;
 			return pc;
 		}
-		if (ins->op == IR_OP_PUT && shape->act[at] == SSA_ACT_DO && ins->aux < b->region->slot_count)
+		if (ins->op == IR_OP_PUT && shape->act[at] == SSA_ACT_DO && ins->aux < b->region->slot_count &&
+		    (!ins->aux || ins->aux != b->region->flags_slot))
 			piece->written[ins->aux / 64] |= (u64)1 << ins->aux % 64;
 	}
 	return pc;
@@ -521,51 +522,12 @@ static SsaRef value_of(Build *b, u32 s, IrRef ref)
 
 /* ---- Floats ---- */
 
-static void guard(Build *b, SsaRef condition)
-{
-	u64 value;
-
-	if (!ssa_is_const(b->func, condition, &value) || !value)
-		append(b, SSA_GUARD, 0, 0, condition, 0, 0, 0);
-}
-
-/* The host converts what is out of range, and not a number, to the smallest number; below 0 it has none without a sign. */
-static SsaRef to_integer(Build *b, unsigned op, unsigned width, unsigned aux, SsaRef x)
-{
-	unsigned from = width_of(b, x);
-	SsaRef result;
-
-	if (op == IR_OP_FTOS) {
-		result = pure(b, op, width, aux, x, 0, 0);
-		guard(b, pure(b, IR_OP_NE, 1, 0, result, ssa_const(b->func, width, (u64)1 << (width - 1)), 0));
-	} else {
-		/* As bits: below those of 2^63 or 2^32, and so not negative. */
-		u64 top = from == 64 ? (width == 64 ? 0x43E0000000000000 : 0x41F0000000000000) : width == 64 ? 0x5F000000 : 0x4F800000;
-
-		guard(b, pure(b, IR_OP_LTU, 1, 0, x, ssa_const(b->func, from, top), 0));
-		result = pure(b, op, width, aux, x, 0, 0);
-	}
-	return result;
-}
-
-static SsaRef float_operation(Build *b, unsigned op, unsigned width, unsigned aux, SsaRef x, SsaRef y, SsaRef z)
-{
-	SsaRef result;
-
-	if (op == IR_OP_FTOS || op == IR_OP_FTOU)
-		return to_integer(b, op, width, aux, x);
-	result = pure(b, op, width, aux, x, y, z);
-	if (op == IR_OP_FMA) /* infinity times zero plus a quiet NaN is "invalid" here alone */
-		guard(b, pure(b, IR_OP_FEQ, 1, 0, result, result, 0));
-	return result;
-}
-
 static SsaRef emit_float(Build *b, u32 s, const IrIns *ins, unsigned width, unsigned aux)
 {
 	unsigned count = ir_float_operands((IrOp)ins->op);
 	SsaRef x = value_of(b, s, ins->a), y = count > 1 ? value_of(b, s, ins->b) : 0, z = count > 2 ? value_of(b, s, ins->c) : 0;
 
-	return b->failed ? 0 : float_operation(b, ins->op, width, aux, x, y, z);
+	return b->failed ? 0 : pure(b, ins->op, width, aux, x, y, z);
 }
 
 /* PUT of flags(x) | slot: what raises them. */
@@ -580,6 +542,11 @@ static void emit_raising(Build *b, u32 s, const IrIns *put)
 }
 
 /* ---- One operation ---- */
+
+static bool is_flags(const Build *b, u32 slot)
+{
+	return b->region->flags_slot && slot == b->region->flags_slot;
+}
 
 static SsaRef read_slot(Build *b, u32 slot)
 {
@@ -601,6 +568,10 @@ static void put_slot(Build *b, u32 slot, SsaRef value)
 
 	if (!value || b->func->failed)
 		return;
+	if (is_flags(b, slot)) {
+		append(b, SSA_SET_FLAGS, 0, 0, value, 0, 0, 0);
+		return;
+	}
 	now = settled(b, value, slot);
 	if (now == b->state[slot])
 		return;
@@ -652,7 +623,7 @@ static void emit_ins(Build *b, u32 s, u32 at)
 	case IR_OP_PARAM:
 		return; /* enter_piece has it */
 	case IR_OP_GET:
-		*out = read_slot(b, ins->aux);
+		*out = is_flags(b, ins->aux) ? append(b, SSA_FLAGS, ins->width, 0, 0, 0, 0, 0) : read_slot(b, ins->aux);
 		return;
 	case IR_OP_PUT:
 		if (shape->act[at] == SSA_ACT_VALUE) {

@@ -53,7 +53,7 @@ static void pure(Run *run, SsaRef ref)
 	u64 a = value_of(run, node->a), b = count > 1 ? value_of(run, node->b) : 0, c = count > 2 ? value_of(run, node->c) : 0;
 
 	if (ir_float_operands((IrOp)node->op)) {
-		aux &= ~(unsigned)SSA_FLOAT_RAISES;
+		aux &= ~(unsigned)(SSA_FLOAT_RAISES | SSA_FLOAT_QUIET);
 		if (node->aux & SSA_FLOAT_RAISES)
 			run->raised |= (unsigned)ir_eval((IrOp)node->op, 5, from,
 							 aux | IR_FLOAT_FLAGS | (unsigned)node->width << IR_FLOAT_WIDTH_SHIFT, a, b, c);
@@ -220,6 +220,13 @@ static bool step(Run *run, SsaRef ref, SsaEvalEnd *end)
 		if (run->charged + node->imm > run->eval->left)
 			return false;
 		run->charged += node->imm;
+		return true;
+	case SSA_FLAGS:
+		run->values[ref] = run->eval->slots[run->func->flags_slot] | run->raised;
+		return true;
+	case SSA_SET_FLAGS:
+		run->eval->slots[run->func->flags_slot] = value_of(run, node->a);
+		run->raised = 0;
 		return true;
 	case SSA_REFUND:
 		run->charged -= node->imm;

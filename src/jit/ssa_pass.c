@@ -16,6 +16,7 @@ static const SsaPass passes[] = {
 	{"address", ssa_address},
 	{"memory", ssa_memory},
 	{"check", ssa_check},
+	{"flags", ssa_flags},
 	{"float", ssa_float},
 	{"state", ssa_state},
 	{"dead", ssa_dead},

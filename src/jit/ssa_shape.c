@@ -12,9 +12,7 @@
  *     %f:5 = fadd.flags %a, %b     %g:5 = get fflags     %o:5 = or %g, %f     put fflags, %o     %d:64 = fadd %a, %b
  *
  * is %d alone, which raises. An operation that raises without that pattern would raise too much: it is the cold engine's, as
- * are those the host does otherwise, and whoever looks at the flags. Where the host differs for some operands only
- * (conversions out of range, a fused product that is not a number) ssa_build puts a GUARD, so that the cold engine does
- * those; the flags that were raised by then are among those it raises itself.
+ * are those the host does otherwise, and whoever looks at the flags; unless the target moves flags to and fro (flag_moves).
  */
 #include <string.h>
 
@@ -110,7 +108,7 @@ static bool is_float(const IrIns *ins)
 	return ir_float_operands((IrOp)ins->op) != 0;
 }
 
-/* Can the host do this value operation, perhaps behind a GUARD? `from`: width of its operand. */
+/* Can the host do this value operation? `from`: width of its operand. */
 static bool host_does(const Look *look, IrOp op, unsigned width, unsigned from, unsigned round)
 {
 	switch (op) {
@@ -186,8 +184,6 @@ static bool match_flags(Look *look, u32 put)
 		       wanted->aux & IR_FLOAT_ROUND))
 		return false;
 	twin = twin_of(look, flags);
-	if (!twin && look->now.changed)
-		return false;
 	if (twin)
 		look->shape->act[twin] = SSA_ACT_RAISES;
 	look->shape->act[flags] = look->shape->act[get] = look->shape->act[func->ins[put].a] = SSA_ACT_NONE;
@@ -200,7 +196,7 @@ static bool is_odd_float(const Look *look, u32 at)
 {
 	const IrIns *ins = &look->func->ins[at];
 
-	if (!look->uses[at] || look->shape->act[at] == SSA_ACT_NONE)
+	if (!look->uses[at] || look->shape->act[at] == SSA_ACT_NONE || look->region->flag_moves)
 		return false;
 	if (ins->op == IR_OP_GET)
 		return look->region->flags_slot && ins->aux == look->region->flags_slot;
@@ -229,11 +225,6 @@ static void leave(Look *look, u32 at)
 	look->shape->act[whole ? look->now.insn : at] = SSA_ACT_COLD;
 }
 
-static bool is_guarded(const IrIns *ins)
-{
-	return ins->op == IR_OP_FTOS || ins->op == IR_OP_FTOU || ins->op == IR_OP_FMA;
-}
-
 static void look_at(Look *look, u32 at)
 {
 	const IrIns *ins = &look->func->ins[at];
@@ -252,7 +243,7 @@ static void look_at(Look *look, u32 at)
 	case IR_OP_PUT:
 		if (look->region->flags_slot && ins->aux == look->region->flags_slot && match_flags(look, at))
 			return;
-		if (!ins->aux || (look->region->flags_slot && ins->aux == look->region->flags_slot))
+		if (!ins->aux || (look->region->flags_slot && ins->aux == look->region->flags_slot && !look->region->flag_moves))
 			look->shape->act[now->insn] = SSA_ACT_COLD;
 		learn_slot(look, ins->aux, known_value(look, ins->a, &value), value);
 		now->changed = true;
@@ -276,8 +267,6 @@ static void look_at(Look *look, u32 at)
 		break;
 	}
 	if (is_float(ins) && look->uses[at] && !(ins->aux & IR_FLOAT_FLAGS) && ins->op != IR_OP_FCLASS) {
-		if (is_guarded(ins) && (now->changed || now->stored || now->raised))
-			look->shape->act[now->insn] = SSA_ACT_COLD;
 		now->raised |= !is_silent(look, ins) && look->region->flags_slot;
 	}
 	evaluate(look, at);
