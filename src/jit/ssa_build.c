@@ -349,7 +349,7 @@ static void add_pred(Build *b, u32 from, u32 to)
 
 /* The head is walked from first, so its loops have the headers one expects; what it reaches comes last, but for its
  * entry, which is block 0. */
-static void order_pieces(Build *b)
+static void put_in_order(Build *b)
 {
 	u32 count = 0, *stack = ARENA_ARRAY(b->arena, u32, b->piece_count), *post = ARENA_ARRAY(b->arena, u32, b->piece_count);
 	u8 *next = ARENA_ARRAY(b->arena, u8, b->piece_count);
@@ -359,8 +359,14 @@ static void order_pieces(Build *b)
 		b->failed = true;
 		return;
 	}
+	for (u32 p = 0; p < b->piece_count; p++) {
+		b->pieces[p].order = NONE;
+		b->pieces[p].pred_count = 0;
+		b->pieces[p].header = false;
+	}
 	for (u32 p = 0; p < b->entries; p++)
 		walk_from(b, p, stack, next, post, &count);
+	b->order_count = 0;
 	b->order[b->order_count++] = 0;
 	while (count-- > 0)
 		if (post[count])
@@ -373,6 +379,59 @@ static void order_pieces(Build *b)
 		for (u32 k = 0; k < piece->succ_count; k++)
 			add_pred(b, b->order[i], piece->succ[k]);
 	}
+}
+
+/* Does this jump back come from behind the header, as that of a loop does whose first instruction that is? What comes from
+ * in front of it is another round of a loop around it. */
+static bool is_latch(const Build *b, const Piece *header, const Piece *from)
+{
+	return from->order >= header->order && from->source != NONE &&
+	       (from->pc >= header->pc || b->region->sources[from->source].copy != b->region->sources[header->source].copy);
+}
+
+/* Two loops with one header become two: all ways to it but the inner loop's lead through a piece of their own, the outer
+ * header. The region was entered in the inner loop, so nothing else stands in front of that. */
+static bool part_loops(Build *b, u32 header)
+{
+	const Piece *top = &b->pieces[header];
+	u32 inner = 0, outer = 0, pad;
+
+	for (u32 i = 0; i < top->pred_count; i++) {
+		const Piece *from = &b->pieces[top->preds[i]];
+
+		inner += is_latch(b, top, from);
+		outer += from->order >= top->order && !is_latch(b, top, from);
+	}
+	if (!inner || !outer)
+		return false;
+	pad = add_piece(b, top->source, top->ir, top->pc);
+	if (b->failed)
+		return false;
+	top = &b->pieces[header]; /* it may have moved */
+	b->pieces[pad].end = b->pieces[pad].start;
+	b->pieces[pad].how = END_GO;
+	for (u32 i = 0; i < top->pred_count; i++) {
+		Piece *from = &b->pieces[top->preds[i]];
+
+		for (u32 k = 0; k < from->succ_count && !is_latch(b, top, from); k++)
+			if (from->succ[k] == header)
+				from->succ[k] = pad;
+	}
+	lead_to(b, pad, header);
+	return true;
+}
+
+static void order_pieces(Build *b)
+{
+	u32 count = b->piece_count;
+	bool parted = false;
+
+	put_in_order(b);
+	for (u32 p = 0; p < count && !b->failed; p++)
+		if (b->pieces[p].header)
+			parted |= part_loops(b, p);
+	if (parted && !b->failed)
+		put_in_order(b);
 }
 
 /* ---- What loops change ---- */
@@ -670,8 +729,11 @@ static void jump(Build *b, u32 piece)
 
 static void leave(Build *b, SsaLeave kind, u64 pc, SsaRef computed, SsaRef back)
 {
+	bool first = !b->func->blocks[b->block].first;
+
 	append(b, SSA_LEAVE, 0, kind, computed, back, 0, pc);
-	b->func->blocks[b->block].cold |= kind == SSA_LEAVE_COLD;
+	/* A branch to what is not here: it never ran, or is far away. */
+	b->func->blocks[b->block].cold |= kind == SSA_LEAVE_COLD || (kind == SSA_LEAVE_LINK && first);
 }
 
 /* Behind a call: 0, or the pc where an entry waits. */
@@ -692,7 +754,7 @@ static void end_goto(Build *b, const Piece *piece, const IrIns *ins)
 	if (b->failed)
 		return;
 	if (ssa_is_const(b->func, to, &pc)) {
-		u32 source = piece->succ_count ? b->pieces[piece->succ[0]].source : NONE;
+		u32 source = piece->succ_count ? b->pieces[piece->succ[0]].source : NONE; /* which begins there */
 
 		if (source != NONE && b->region->sources[source].pc == pc)
 			jump(b, piece->succ[0]);

@@ -266,6 +266,8 @@ static void look_at(Look *look, u32 at)
 	default:
 		break;
 	}
+	if (ins->op == IR_OP_GET && !look->uses[at])
+		look->shape->act[at] = SSA_ACT_NONE;
 	if (is_float(ins) && look->uses[at] && !(ins->aux & IR_FLOAT_FLAGS) && ins->op != IR_OP_FCLASS) {
 		now->raised |= !is_silent(look, ins) && look->region->flags_slot;
 	}
