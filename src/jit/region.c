@@ -146,15 +146,15 @@ static Spot *have_code(Former *f, u64 pc)
 	    translation.code_cells > space->cells - pc)
 		return NULL;
 	learn_from(f, translation.func);
-	all = (SsaSource){.pc = pc, .func = translation.func, .insns = translation.insns, .dirty = translation.dirty && !translation.only_host};
+	translation.dirty = translation.dirty && !translation.only_host; /* that one leaves at the host's call */
+	all = (SsaSource){.pc = pc, .func = translation.func, .insns = translation.insns, .dirty = translation.dirty};
 	f->plan->region.pc_width = f->plan->region.pc_width ? f->plan->region.pc_width : 64;
 	if (!ssa_shape(&f->plan->region, &all, f->arena, shape)) {
 		f->failed = true;
 		return NULL;
 	}
 	f->plan->ranges[f->plan->range_count++] = (struct JitRange){pc, translation.code_cells};
-	f->codes[f->code_count++] = (Code){translation.func, shape, translation.insns,
-						translation.dirty && !translation.only_host};
+	f->codes[f->code_count++] = (Code){translation.func, shape, translation.insns, translation.dirty};
 	return spot_of(f, pc);
 }
 

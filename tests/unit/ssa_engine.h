@@ -174,7 +174,7 @@ static inline bool add_source(Engine *engine, SsaRegion *region, Arena *arena, u
 		if (engine->env.translate(engine->env.ctx, pc, region->context, (u32)rng_below(&engine->rng, ssa_test_most) + 1, arena,
 					  &t) || t.no_code || t.breakpoint)
 			return false;
-		source = (SsaSource){.func = t.func, .insns = t.insns, .dirty = t.dirty,
+		source = (SsaSource){.func = t.func, .insns = t.insns, .dirty = t.dirty && !t.only_host,
 				     .keep = rng_below(&engine->rng, 4) ? 0 : (u32)rng_below(&engine->rng, t.insns) + 1};
 	}
 	source.pc = pc;
