@@ -3,20 +3,22 @@
  * Addresses: constants that are added last go into the displacement of the access. What is left is the *root*, which
  * accesses to fields of one object have in common.
  *
- * In hard spaces the access relies on a CHECK of its root: there the guard zones take what a displacement adds, if it is
- * small. A root and its CHECK are decided by the address alone, so each access finds the CHECK that was made for it. Where the
- * displacement is too large both keep the whole address.
+ * In hard spaces the access relies on a CHECK. What is small and added last (a constant, an index into a table of 256) the
+ * guard zones take, so the CHECK is one of what it is added to, the *anchor*. It follows from the address alone, so each
+ * access finds the CHECK that was made for it.
  */
-#include "base/bits.h"
-#include "jit/ssa.h"
+#include "jit/ssa_address.h"
 
-enum { GUARD_ZONE = 1 << 20, ACCESS_MOST = 16, SOFT_MOST = 1 << 30 };
+#include "base/bits.h"
+#include "jit/ssa_fold.h"
+
+enum { SOFT_MOST = 1 << 30, INDEX_MOST = 1 << 18, DEPTH = 4 };
 
 /* The address without its constant. */
 static SsaRef root_of(const SsaFunc *func, SsaRef address, bool hard, i64 *offset)
 {
 	SsaRef root = ssa_value(func, address);
-	i64 sum = 0, most = hard ? GUARD_ZONE - ACCESS_MOST : SOFT_MOST;
+	i64 sum = 0, most = hard ? SSA_GUARD_ZONE - SSA_ACCESS_MOST : SOFT_MOST;
 	u64 c;
 
 	*offset = 0;
@@ -37,6 +39,46 @@ static SsaRef root_of(const SsaFunc *func, SsaRef address, bool hard, i64 *offse
 	return root;
 }
 
+/* Is it less than INDEX_MOST, for what it is made from? */
+static bool is_small(const SsaFunc *func, SsaRef ref, u64 *most)
+{
+	*most = ssa_may_be_one(func, ref);
+	return *most < INDEX_MOST && func->nodes[ssa_value(func, ref)].op != SSA_CONST;
+}
+
+SsaRef ssa_anchor(const SsaFunc *func, SsaRef address, u64 *reach)
+{
+	i64 offset;
+	SsaRef root = root_of(func, address, true, &offset);
+	u64 most;
+
+	*reach = (u64)(offset < 0 ? -offset : offset);
+	for (unsigned depth = 0; depth < DEPTH && func->nodes[root].width == 64; depth++) {
+		const SsaNode *node = &func->nodes[root];
+		SsaRef rest;
+
+		if (node->op != IR_OP_ADD)
+			break;
+		if (ssa_is_const(func, node->b, &most)) {
+			i64 add = (i64)most;
+
+			most = (u64)(add < 0 ? -add : add);
+			rest = node->a;
+		} else if (is_small(func, node->b, &most)) {
+			rest = node->a;
+		} else if (is_small(func, node->a, &most)) {
+			rest = node->b;
+		} else {
+			break;
+		}
+		if (most >= SSA_GUARD_ZONE || *reach + most >= SSA_GUARD_ZONE - SSA_ACCESS_MOST)
+			break;
+		*reach += most;
+		root = ssa_value(func, rest);
+	}
+	return root;
+}
+
 static bool is_hard(const SsaFunc *func, const SsaNode *node)
 {
 	return node->aux < 64 && func->hard_spaces >> node->aux & 1;
@@ -45,6 +87,7 @@ static bool is_hard(const SsaFunc *func, const SsaNode *node)
 void ssa_address(SsaFunc *func)
 {
 	i64 offset;
+	u64 reach;
 
 	if (func->failed)
 		return;
@@ -56,8 +99,11 @@ void ssa_address(SsaFunc *func)
 				continue;
 			if (node->imm) /* it has one: nobody but this pass makes them, so it is done */
 				continue;
+			if (node->op == SSA_CHECK) {
+				node->a = ssa_anchor(func, node->a, &reach);
+				continue;
+			}
 			node->a = root_of(func, node->a, is_hard(func, node), &offset);
-			if (node->op != SSA_CHECK)
-				node->imm = (u64)offset;
+			node->imm = (u64)offset;
 		}
 }

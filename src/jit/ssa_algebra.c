@@ -361,7 +361,7 @@ static SsaRef fold_extract(SsaFold *f, const SsaNode *node)
 			low = part - 1;
 		return ssa_fold_widen(f, x.op, ssa_fold_extract(f, a, low, part - low), width);
 	case IR_OP_SHR: case IR_OP_SAR:
-		if (is_const(f, b, &c) && c < x.width && low + c + width <= x.width)
+		if (is_const(f, b, &c) && c < x.width && low + c + width <= x.width && (low || x.uses <= 1))
 			return ssa_fold_extract(f, a, low + (unsigned)c, width);
 		break;
 	case IR_OP_ADD: case IR_OP_SUB: case IR_OP_MUL:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Bounds of hard spaces. An access relies on a CHECK of its root (ssa_address.c) that dominates it. A CHECK goes
+ * Bounds of hard spaces. An access relies on a CHECK of its anchor (ssa_address.h) that dominates it. A CHECK goes
  *
  *   - out of loops that its root does not change in, if each round passes it: to the block ahead of the loop. A way out from
  *     there is at the start of the loop's first instruction: it costs time and nothing else;
@@ -8,12 +8,12 @@
  *     near p, that access faults as soon as p is beyond the end by more than the access's displacement, and the round does
  *     not end. So p never gets farther than a step and a displacement, which the guard zones hold, and the CHECK of p is one of
  *     p0, ahead of the loop. Roots that are base + (p << k) likewise;
- *   - where another of the same root dominates it.
+ *   - where another of the same root dominates it; of constants, one that is not much smaller.
  */
-#include "base/bits.h"
+#include "jit/ssa_address.h"
 #include "jit/ssa_tree.h"
 
-enum { GUARD_ZONE = 1 << 20, STEP_MOST = 1 << 18, NEAR_MOST = 1 << 18, CHECKS_MOST = 8, ANCHORS_MOST = 6, DEPTH = 4 };
+enum { STEP_MOST = 1 << 18, NEAR_MOST = 1 << 18, CHECKS_MOST = 8, ANCHORS_MOST = 6, DEPTH = 4 };
 
 typedef struct Use {
 	SsaRef ref;
@@ -25,7 +25,7 @@ typedef struct Checks {
 	SsaTree tree;
 	u32 nodes;    /* that were there at the start */
 	u32 *first;   /* per root: its accesses (Use + 1) */
-	u32 *nearby;  /* per root: the largest displacement */
+	u32 *nearby;  /* per anchor: the farthest that is accessed from it */
 	SsaRef *start; /* per root: what it is when its loop is entered */
 	Use *uses;
 	u32 use_count;
@@ -69,11 +69,14 @@ static bool collect(Checks *c)
 			if ((node->op == SSA_LOAD || node->op == SSA_STORE) && is_hard(func, node)) {
 				SsaRef root = ssa_value(func, node->a);
 				i64 imm = (i64)node->imm;
-				u32 far = (u32)(imm < 0 ? -imm : imm) + node->width;
+				u64 reach;
+				SsaRef anchor = ssa_anchor(func, root, &reach);
+				u32 near = (u32)(imm < 0 ? -imm : imm) + node->width, far = near + (u32)reach;
 
 				c->uses[c->use_count] = (Use){ref, c->first[root]};
 				c->first[root] = ++c->use_count;
-				c->nearby[root] = far > c->nearby[root] ? far : c->nearby[root];
+				c->nearby[root] = near > c->nearby[root] ? near : c->nearby[root];
+				c->nearby[anchor] = far > c->nearby[anchor] ? far : c->nearby[anchor];
 			}
 		}
 	return true;
@@ -255,6 +258,16 @@ static void move_check(Checks *c, SsaRef check)
 	}
 }
 
+/* Of constants: what is less than the one that was checked, or little more, is in the space or faults. All that is accessed
+ * from here is nearby. */
+static bool covers(const Checks *c, SsaRef check, SsaRef value)
+{
+	const SsaFunc *func = c->func;
+	u64 checked = func->nodes[ssa_value(func, func->nodes[check].a)].imm, other = func->nodes[value].imm;
+
+	return other <= checked || (value < c->nodes && other - checked < SSA_GUARD_ZONE / 2 && c->nearby[value] < SSA_GUARD_ZONE / 4);
+}
+
 static void drop_dominated(Checks *c)
 {
 	SsaFunc *func = c->func;
@@ -268,7 +281,7 @@ static void drop_dominated(Checks *c)
 	for (u32 i = 0; i < c->tree.count; i++)
 		for (SsaRef ref = func->blocks[c->tree.order[i]].first, next; ref; ref = next) {
 			const SsaNode *node = &func->nodes[ref];
-			SsaRef root = ssa_value(func, node->a);
+			SsaRef value = ssa_value(func, node->a), root = func->nodes[value].op == SSA_CONST ? 0 : value;
 			unsigned tries = 0;
 			bool found = false;
 
@@ -276,7 +289,8 @@ static void drop_dominated(Checks *c)
 			if (node->op != SSA_CHECK)
 				continue;
 			for (u32 at = last[root]; at && !found && tries < CHECKS_MOST; at = before[at], tries++)
-				found = func->nodes[at].aux == node->aux && ssa_above(&c->tree, func->nodes[at].block, node->block);
+				found = func->nodes[at].aux == node->aux && ssa_above(&c->tree, func->nodes[at].block, node->block) &&
+					(root || covers(c, at, value));
 			if (found) {
 				ssa_remove(func, ref);
 			} else {

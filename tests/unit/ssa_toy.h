@@ -321,7 +321,12 @@ static inline SsaRef toy_pointer(Toy *toy)
 {
 	SsaRef ref = toy_pick(toy, 64);
 
-	switch (rng_below(&toy->rng, 4)) {
+	switch (rng_below(&toy->rng, 6)) {
+	case 4: /* a table */
+		ref = toy_node(toy, IR_OP_ZX, 64, 0, toy_pick(toy, rng_below(&toy->rng, 2) ? 8 : 16), 0, 0, 0);
+		ref = toy_bin(toy, IR_OP_SHL, ref, toy_const(toy, 8, rng_below(&toy->rng, 4)));
+		return toy_bin(toy, IR_OP_ADD, toy->values[rng_below(&toy->rng, 2)], ref);
+	case 5: return toy_const(toy, 64, rng_below(&toy->rng, rng_below(&toy->rng, 2) ? 300 : 3 << 20));
 	case 0: return toy_bin(toy, IR_OP_AND, ref, toy_const(toy, 64, 0xFF));
 	case 1: return toy_bin(toy, IR_OP_ADD, toy->values[rng_below(&toy->rng, 2)], toy_const(toy, 64, rng_below(&toy->rng, 64)));
 	case 2: return toy->values[rng_below(&toy->rng, 2)];
