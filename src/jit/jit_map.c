@@ -44,7 +44,7 @@ static u64 apply(const JitMapEntry *entry, u64 value)
 	}
 	case SSA_ZX: return low(value, (unsigned)entry->imm);
 	case SSA_PLUS: return low(value + (u64)(i64)entry->imm, entry->width);
-	case SSA_NAN: return canonical(value, entry->width);
+	case SSA_NAN: return canonical(low(value, entry->width), entry->width);
 	case SSA_BOX: case SSA_BOX_NAN:
 		value = low(value, (unsigned)entry->imm);
 		value = entry->recipe == SSA_BOX ? value : canonical(value, (unsigned)entry->imm);

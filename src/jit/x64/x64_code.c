@@ -10,6 +10,7 @@
  * Each operation that touches the world is the cold engine's.
  */
 #include "jit/x64/x64_code.h"
+#include "jit/x64/x64_ssa.h"
 
 #include "jit/jit_life.h"
 #include "jit/jit_store.h"
@@ -347,6 +348,7 @@ const JitTarget x64_target = {
 	.name = "x86-64",
 	.start = x64_start,
 	.compile = compile,
+	.compile_region = x64_compile_region,
 	.link = x64_link,
 	.enter = x64_enter,
 };

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Ways out of a region. A rare one is a stub behind the code: it gives the number of its record and goes to the common code
+ * that dumps the registers; the record's map says where the state is (jit_private.h). A hot LEAVE brings the state
+ * home itself, as blocks have it, and jumps: pinned slots are its operands, in their registers; the others are stored.
+ */
+#include "jit/x64/x64_ssa.h"
+
+#include <string.h>
+
+enum { MAPS = 256 };
+
+/* ---- Maps ---- */
+
+static bool is_boxed(const SsaSnapEntry *entry)
+{
+	return entry->recipe == SSA_BOX || entry->recipe == SSA_BOX_NAN;
+}
+
+static JitMapEntry entry_of(const X64Ssa *s, const SsaSnapEntry *entry, const SsaPlace *place)
+{
+	const SsaFunc *func = s->func;
+	JitMapEntry out = { .imm = entry->imm, .slot = entry->slot, .recipe = entry->recipe & 15, .value = place->number };
+
+	out.width = entry->recipe == SSA_SX || is_boxed(entry) ? func->slot_width[entry->slot] : func->nodes[entry->ref].width;
+	switch ((SsaPlaceKind)place->kind) {
+	case SSA_PLACE_REG: out.place = place->cls == SSA_XMM ? JIT_MAP_XMM : JIT_MAP_GPR; break;
+	case SSA_PLACE_SPILL: out.place = JIT_MAP_SPILL; break;
+	case SSA_PLACE_HOME: out.place = JIT_MAP_HOME; break;
+	case SSA_PLACE_NONE: case SSA_PLACE_CONST:
+		out.place = JIT_MAP_CONST;
+		out.value = 0;
+		ssa_is_const(func, place->kind == SSA_PLACE_CONST ? place->number : entry->ref, &out.value);
+	}
+	/* 32 bits of an xmm register have anything above them. */
+	if (out.place == JIT_MAP_XMM && out.recipe == SSA_AS_IS && out.width < 64) {
+		out.recipe = SSA_PLUS;
+		out.imm = 0;
+	}
+	return out;
+}
+
+static u32 hash_of(const JitMapEntry *entries, u32 count)
+{
+	u64 hash = count;
+
+	for (u32 i = 0; i < count; i++) {
+		u64 words[2];
+
+		memcpy(words, &entries[i], sizeof words);
+		hash = (hash ^ words[0]) * 0x9E3779B97F4A7C15u;
+		hash = (hash ^ words[1] ^ hash >> 29) * 0xC2B2AE3D27D4EB4Fu;
+	}
+	return (u32)(hash >> 40) % MAPS;
+}
+
+static const JitMap *map_of(X64Ssa *s)
+{
+	const SsaSnap *snap = &s->func->snaps[s->code->snap];
+	JitMapEntry entries[SSA_SLOTS_MOST];
+	u32 count = 0, hash;
+	JitMap *map;
+
+	for (u32 i = 0; i < snap->count; i++) {
+		const SsaSnapEntry *entry = &s->func->entries[snap->first + i];
+		const SsaPlace *place = &s->alloc.snap_places[s->code->snap_place + i];
+
+		if (place->kind == SSA_PLACE_HOME && place->number == entry->slot && entry->recipe == SSA_AS_IS)
+			continue; /* it is there */
+		entries[count++] = entry_of(s, entry, place);
+	}
+	hash = hash_of(entries, count);
+	for (map = s->maps[hash]; map; map = map->hash_next)
+		if (map->count == count && !memcmp(map->entries, entries, count * sizeof *entries))
+			return map;
+	map = arena_alloc(&s->engine->blocks, sizeof(JitMap) + count * sizeof *entries);
+	if (!map) {
+		s->failed = true;
+		return NULL;
+	}
+	map->count = count;
+	memcpy(map->entries, entries, count * sizeof *entries);
+	map->hash_next = s->maps[hash];
+	s->maps[hash] = map;
+	return map;
+}
+
+/* ---- Exits ---- */
+
+JitExit *x64_ssa_exit(X64Ssa *s, JitExitKind kind, u32 more_refund)
+{
+	const SsaSnap *snap = &s->func->snaps[s->code->snap];
+
+	if (!s->exit) {
+		s->exit = jit_exit_create(s->engine, s->region->head, kind, snap->pc, snap->refund + more_refund);
+		if (!s->exit) {
+			s->failed = true;
+			return NULL;
+		}
+		s->exit->map = map_of(s);
+	}
+	return s->exit;
+}
+
+void x64_ssa_add_stub(X64Ssa *s, u8 *site, JitExit *exit)
+{
+	if (!exit || !arena_grow(s->arena, (void **)&s->stubs, &s->stub_cap, s->stub_count, sizeof(*s->stubs))) {
+		s->failed = true;
+		return;
+	}
+	s->stubs[s->stub_count++] = (struct X64Stub){ site, exit };
+}
+
+void x64_ssa_exit_if(X64Ssa *s, X64Cond cond)
+{
+	x64_ssa_add_stub(s, x64_jcc(&s->x, cond), x64_ssa_exit(s, JIT_EXIT_BAIL, 0));
+}
+
+void x64_ssa_stubs(X64Ssa *s)
+{
+	const Engine *engine = s->engine;
+	X64Buf *x = &s->x;
+
+	for (u32 i = 0; i < s->stub_count; i++) {
+		JitExit *exit = s->stubs[i].exit;
+
+		if (!exit->stub) {
+			exit->stub = (u32)(x->at - engine->rw);
+			if (exit->map) /* mov r15d, number */
+				x64_byte(x, 0x41);
+			x64_byte(x, exit->map ? 0xBF : 0xB8);
+			x64_imm32(x, (i32)exit->number);
+			x64_ssa_here_to(s, x64_jmp(x), engine->rw + (exit->map ? engine->dump : engine->leave));
+		}
+		if (s->stubs[i].site)
+			x64_ssa_here_to(s, s->stubs[i].site, engine->rw + exit->stub);
+	}
+}
+
+bool x64_ssa_list_faults(X64Ssa *s)
+{
+	for (u32 i = 0; i < s->risk_count; i++)
+		if (!jit_faults_add(&s->engine->faults, (u32)(s->risks[i].at - s->engine->rw), s->risks[i].exit->stub))
+			return false;
+	return true;
+}
+
+void x64_ssa_fuel(X64Ssa *s, const SsaNode *node)
+{
+	if (!s->emitting)
+		return;
+	x64_alu_imm(&s->x, X64_SUB, 64, X64_R14, (i32)node->imm);
+	x64_ssa_add_stub(s, x64_jcc(&s->x, X64_B), x64_ssa_exit(s, JIT_EXIT_FUEL, (u32)node->imm));
+}
+
+/* ---- LEAVE ---- */
+
+static X64Mem home_of(u32 slot)
+{
+	return x64_at(X64_RBP, x64_slot(slot));
+}
+
+/* An operand whose home gets another value: put aside, behind the spills, before any is written. */
+static void save_homes(X64Ssa *s, SsaPlace *places, const SsaSnap *snap)
+{
+	const SsaSnapEntry *entries = &s->func->entries[snap->first];
+	u32 saved = s->alloc.spills;
+
+	for (u32 i = 0; i < snap->count; i++)
+		for (u32 k = 0; k < snap->count && places[i].kind == SSA_PLACE_HOME; k++)
+			if (k != i && entries[k].slot == places[i].number) {
+				x64_load(&s->x, 64, X64_SCRATCH, home_of(places[i].number));
+				x64_store(&s->x, 64, x64_ssa_spill(s, saved), X64_SCRATCH);
+				places[i] = (SsaPlace){ .kind = SSA_PLACE_SPILL, .number = saved++ };
+			}
+}
+
+/* The float there, with ones above it when it is boxed; a NaN is seen to aside. */
+static void store_float(X64Ssa *s, const SsaSnapEntry *entry, const SsaPlace *place)
+{
+	unsigned width = is_boxed(entry) ? 32 : s->func->nodes[entry->ref].width;
+	SsaMove move = { .from = *place, .to = { .kind = SSA_PLACE_REG, .cls = SSA_XMM, .number = X64_XMM_SCRATCH }, .width = (u8)width };
+	X64Mem home = home_of(entry->slot), above = home;
+	u8 xmm = X64_XMM_SCRATCH;
+	X64Late *late;
+
+	if (place->kind == SSA_PLACE_REG && place->cls == SSA_XMM)
+		xmm = (u8)place->number;
+	else
+		x64_ssa_move(s, &move);
+	above.disp += 4;
+	x64_xmm_store(&s->x, width, home, xmm);
+	if (width == 32)
+		x64_store_imm(&s->x, 32, above, is_boxed(entry) ? -1 : 0);
+	if (entry->recipe == SSA_BOX)
+		return;
+	x64_float_compare(&s->x, width, 0x0F2E, xmm, xmm);
+	late = x64_ssa_late(s, X64_LATE_NAN_HOME, x64_jcc(&s->x, X64_P));
+	if (late) {
+		late->bytes = entry->slot;
+		late->width = (u8)width;
+	}
+}
+
+void x64_ssa_late_nan_home(X64Ssa *s, const X64Late *late)
+{
+	if (late->width == 32) {
+		x64_store_imm(&s->x, 32, home_of(late->bytes), 0x7FC00000);
+		return;
+	}
+	x64_mov_imm(&s->x, X64_SCRATCH, 0x7FF8000000000000u);
+	x64_store(&s->x, 64, home_of(late->bytes), X64_SCRATCH);
+}
+
+/* To `to`, which is the register `from` or scratch. */
+static void apply_recipe(X64Ssa *s, const SsaSnapEntry *entry, u8 to, u8 from)
+{
+	unsigned width = s->func->nodes[entry->ref].width;
+
+	if (entry->recipe == SSA_SX) {
+		x64_ssa_sx(s, (unsigned)entry->imm, to, from);
+		width = s->func->slot_width[entry->slot];
+		if (width == 32)
+			x64_mov(&s->x, 32, to, to);
+	} else if (entry->recipe == SSA_ZX) {
+		width = (unsigned)entry->imm;
+		x64_mov(&s->x, x64_bits(width), to, from);
+	} else {
+		x64_lea(&s->x, x64_bits(width), to, x64_at(from, entry->imm));
+	}
+	x64_ssa_mask(s, width, to);
+}
+
+static void store_home(X64Ssa *s, const SsaSnapEntry *entry, const SsaPlace *place)
+{
+	unsigned width = s->func->nodes[entry->ref].width;
+	X64Mem home = home_of(entry->slot);
+	X64Buf *x = &s->x;
+	u8 from = X64_SCRATCH;
+	u64 number;
+
+	if (entry->recipe == SSA_NAN || is_boxed(entry)) {
+		store_float(s, entry, place);
+		return;
+	}
+	if (entry->recipe == SSA_AS_IS && place->kind == SSA_PLACE_HOME && place->number == entry->slot)
+		return;
+	if (place->kind == SSA_PLACE_CONST && entry->recipe == SSA_AS_IS && ssa_is_const(s->func, place->number, &number) &&
+	    (i64)number == (i32)number) {
+		x64_store_imm(x, 64, home, (i32)number);
+		return;
+	}
+	if (place->kind == SSA_PLACE_REG && place->cls == SSA_XMM && width == 64 && entry->recipe == SSA_AS_IS) {
+		x64_xmm_store(x, 64, home, (u8)place->number);
+		return;
+	}
+	if (place->kind == SSA_PLACE_REG && place->cls == SSA_GPR) {
+		from = (u8)place->number;
+	} else {
+		SsaMove move = { .from = *place, .to = { .kind = SSA_PLACE_REG, .cls = SSA_GPR, .number = X64_SCRATCH },
+				 .width = (u8)width };
+
+		x64_ssa_move(s, &move);
+	}
+	if (entry->recipe != SSA_AS_IS) {
+		apply_recipe(s, entry, X64_SCRATCH, from);
+		from = X64_SCRATCH;
+	}
+	x64_store(x, 64, home, from);
+}
+
+/* A pinned slot's value that is a float: rcx and scratch are free. */
+static void canon_pin(X64Ssa *s, u8 reg, unsigned width)
+{
+	u64 nan = width == 64 ? 0x7FF8000000000000u : 0x7FC00000u;
+	X64Buf *x = &s->x;
+
+	x64_lea(x, width, X64_SCRATCH, x64_at_index(reg, reg, 0, 0)); /* without its sign */
+	x64_mov_imm(x, X64_RCX, width == 64 ? 0xFFE0000000000000u : 0xFF000000u);
+	x64_alu(x, X64_CMP, width, X64_SCRATCH, X64_RCX);
+	x64_byte(x, 0x48); /* mov rcx, imm64: no flags */
+	x64_byte(x, 0xB9);
+	x64_bytes(x, &nan, 8);
+	x64_cmov(x, X64_A, reg, X64_RCX);
+}
+
+/* A jump (or call) to be chained. */
+static void emit_link(X64Ssa *s, u64 pc, bool call, bool back)
+{
+	JitExit *exit = jit_exit_create(s->engine, s->region->head, JIT_EXIT_LINK, pc, 0);
+	u8 *site = call ? x64_call(&s->x) : x64_jmp(&s->x);
+
+	if (!exit) {
+		s->failed = true;
+		return;
+	}
+	exit->site = (u32)(site - s->engine->rw);
+	exit->back = back;
+	x64_ssa_add_stub(s, site, exit);
+}
+
+/* Behind a call control comes back with the guest's pc in rax: it goes on at the region's entry for that, or at a block. */
+static void emit_landing(X64Ssa *s, u64 pc)
+{
+	u32 entry = SSA_NO_BLOCK;
+	X64Buf *x = &s->x;
+
+	for (u32 i = 0; i < s->alloc.layout_count; i++)
+		if (s->func->blocks[s->alloc.layout[i]].entry && s->func->blocks[s->alloc.layout[i]].pc == pc)
+			entry = s->alloc.layout[i];
+	x64_emit_is_pc(x, pc);
+	x64_ssa_here_to(s, x64_jcc(x, X64_NE), s->engine->rw + s->engine->lookup);
+	if (entry != SSA_NO_BLOCK)
+		x64_ssa_jump(s, entry);
+	else
+		emit_link(s, pc, false, false);
+}
+
+static void emit_computed(X64Ssa *s, const SsaNode *node)
+{
+	const Engine *engine = s->engine;
+	X64Buf *x = &s->x;
+
+	if (node->aux == SSA_LEAVE_RET) {
+		x64_ret(x);
+		return;
+	}
+	x64_emit_lookup(engine, x);
+	x64_ssa_here_to(s, x64_jcc(x, X64_NE), engine->rw + engine->miss_call);
+	if (node->aux == SSA_LEAVE_JUMP) {
+		x64_jmp_mem(x, x64_at_index(X64_RDX, X64_RCX, 0, 8));
+		return;
+	}
+	x64_emit_room(engine, x);
+	x64_call_mem(x, x64_at_index(X64_RDX, X64_RCX, 0, 8));
+}
+
+static bool is_computed(const SsaNode *node)
+{
+	return node->aux == SSA_LEAVE_JUMP || node->aux == SSA_LEAVE_CALLR || node->aux == SSA_LEAVE_RET;
+}
+
+void x64_ssa_leave(X64Ssa *s, const SsaNode *node)
+{
+	const SsaSnap *snap = &s->func->snaps[node->snap];
+	const SsaSnapEntry *entries = &s->func->entries[snap->first];
+	SsaPlace places[SSA_SLOTS_MOST];
+
+	if (node->aux == SSA_LEAVE_COLD) {
+		if (s->emitting)
+			x64_ssa_add_stub(s, x64_jmp(&s->x), x64_ssa_exit(s, JIT_EXIT_BAIL, 0));
+		return;
+	}
+	if (is_computed(node))
+		x64_arg_fixed(s, node->a, X64_RAX, false);
+	for (u32 i = 0; i < s->engine->pin_count; i++)
+		x64_arg_fixed(s, entries[snap->count + i].ref, x64_pin_regs[i], false);
+	if (!s->emitting)
+		return;
+	memcpy(places, &s->alloc.snap_places[s->code->snap_place], snap->count * sizeof *places);
+	save_homes(s, places, snap);
+	for (u32 i = 0; i < snap->count; i++)
+		store_home(s, &entries[i], &places[i]);
+	for (u32 i = 0; i < s->engine->pin_count; i++) {
+		const SsaSnapEntry *entry = &entries[snap->count + i];
+
+		if (entry->recipe == SSA_NAN || entry->recipe == SSA_BOX_NAN)
+			canon_pin(s, x64_pin_regs[i], is_boxed(entry) ? 32 : s->func->nodes[entry->ref].width);
+		if (is_boxed(entry)) {
+			x64_mov(&s->x, 32, x64_pin_regs[i], x64_pin_regs[i]);
+			x64_mov_imm(&s->x, X64_SCRATCH, ~(u64)0 << 32);
+			x64_alu(&s->x, X64_OR, 64, x64_pin_regs[i], X64_SCRATCH);
+		} else if (entry->recipe != SSA_NAN && entry->recipe != SSA_AS_IS)
+			apply_recipe(s, entry, x64_pin_regs[i], x64_pin_regs[i]);
+	}
+	if (snap->refund)
+		x64_alu_imm(&s->x, X64_ADD, 64, X64_R14, (i32)snap->refund);
+	if (is_computed(node)) {
+		emit_computed(s, node);
+	} else {
+		bool call = node->aux == SSA_LEAVE_CALL;
+
+		if (call)
+			x64_emit_room(s->engine, &s->x);
+		emit_link(s, node->imm, call, call || node->imm <= s->func->blocks[node->block].pc);
+	}
+	if (node->aux == SSA_LEAVE_CALL || node->aux == SSA_LEAVE_CALLR) {
+		u64 behind = 0;
+
+		if (node->b && ssa_is_const(s->func, node->b, &behind))
+			emit_landing(s, behind);
+		else
+			x64_ssa_here_to(s, x64_jmp(&s->x), s->engine->rw + s->engine->lookup);
+	}
+}

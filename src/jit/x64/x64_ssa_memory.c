@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Accesses of a region.
+ *
+ * The paged space, soft: page number, right and mark are tested, as in x64_memory.c. Hard (func->hard_spaces): a CHECK has
+ * compared the address with the space's limit, the rest the host's pages do; each access tells where to go when they
+ * say no. Other spaces: x64_cells.c.
+ */
+#include "jit/x64/x64_ssa.h"
+
+enum { GUARDED = SPACE_GUARD - 64 };
+
+static bool is_paged(const X64Ssa *s, u32 space)
+{
+	return s->engine->env.paged && space == s->engine->env.code_space;
+}
+
+static bool is_hard(const X64Ssa *s, const SsaNode *node)
+{
+	return node->aux < 64 && (s->func->hard_spaces >> node->aux & 1) &&
+	       !jit_asks_softly(s->engine, s->func->snaps[node->snap].pc);
+}
+
+/* The next instruction of the host is the access: when it is refused, the way out is taken. The view may allow less than
+ * attr does, so who asks first may fault, too. */
+static void risk(X64Ssa *s)
+{
+	JitExit *exit;
+
+	if (!s->engine->lists_faults)
+		return;
+	exit = x64_ssa_exit(s, JIT_EXIT_BAIL, 0);
+	x64_ssa_add_stub(s, NULL, exit);
+	if (!arena_grow(s->arena, (void **)&s->risks, &s->risk_cap, s->risk_count, sizeof(*s->risks)))
+		s->failed = true;
+	else
+		s->risks[s->risk_count++] = (struct X64Risk){ s->x.at, exit };
+}
+
+/* base + imm in a register: its own, or scratch. */
+static u8 address_of(X64Ssa *s, u8 base, unsigned width, u64 imm)
+{
+	X64Buf *x = &s->x;
+
+	if (!imm)
+		return base;
+	if ((i64)imm == (i32)imm) {
+		x64_lea(x, x64_bits(width), X64_SCRATCH, x64_at(base, (i32)imm));
+	} else {
+		x64_mov_imm(x, X64_SCRATCH, imm);
+		x64_alu(x, X64_ADD, x64_bits(width), X64_SCRATCH, base);
+	}
+	x64_ssa_mask(s, width, X64_SCRATCH);
+	return X64_SCRATCH;
+}
+
+/* An access that is not aligned comes back when it stays on its page. */
+static void soft_check(X64Ssa *s, u8 address, u8 temp, unsigned bytes, u8 mask, u8 want)
+{
+	X64Buf *x = &s->x;
+
+	if (bytes > 1) {
+		X64Late *late;
+
+		x64_test_imm8(x, address, (u8)(bytes - 1));
+		late = x64_ssa_late(s, X64_LATE_CROSSING, x64_jcc(x, X64_NE));
+		if (late) {
+			late->reg = address;
+			late->temp = temp;
+			late->bytes = bytes;
+			late->exit = x64_ssa_exit(s, JIT_EXIT_BAIL, 0);
+		}
+	}
+	x64_mov(x, 64, temp, address);
+	x64_shift_imm(x, X64_SHR, 64, temp, SPACE_PAGE_SHIFT);
+	x64_alu_imm(x, X64_CMP, 64, temp, (i32)s->engine->env.pages);
+	x64_ssa_exit_if(s, X64_AE);
+	x64_alu_mem(x, X64_ADD, 64, temp, x64_frame(s->engine, X64_AT_ATTR));
+	x64_load_zx(x, 8, temp, x64_at(temp, 0));
+	x64_alu_imm(x, X64_AND, 32, temp, mask);
+	x64_alu_imm(x, X64_CMP, 32, temp, want);
+	x64_ssa_exit_if(s, X64_NE);
+}
+
+void x64_ssa_late_crossing(X64Ssa *s, const X64Late *late)
+{
+	X64Buf *x = &s->x;
+
+	x64_mov(x, 32, late->temp, late->reg);
+	x64_alu_imm(x, X64_AND, 32, late->temp, SPACE_PAGE - 1);
+	x64_alu_imm(x, X64_CMP, 32, late->temp, (i32)(SPACE_PAGE - late->bytes));
+	x64_ssa_add_stub(s, x64_jcc(x, X64_A), late->exit);
+}
+
+/* Where the access goes, after all checks; asks for the address and what the checks need. */
+static X64Mem paged_cell(X64Ssa *s, const SsaNode *node, unsigned bytes, u8 mask, u8 want, bool early)
+{
+	u8 base = x64_arg_reg(s, node->a, early), temp = 0, address;
+	unsigned width = s->func->nodes[node->a].width;
+
+	if (is_hard(s, node)) {
+		/* The address is below the limit; with what is added it must end in a guard, at the worst. */
+		if (width != 64 || node->imm + GUARDED >= 2 * (u64)GUARDED)
+			s->unsupported = true;
+		return x64_at_index(X64_RBX, base, 0, (i32)node->imm);
+	}
+	if (s->engine->env.pages > 0x7FFFFFFF)
+		s->unsupported = true;
+	temp = x64_temp(s, SSA_GPR);
+	if (!s->emitting)
+		return x64_at(X64_RBX, 0);
+	address = address_of(s, base, width, node->imm);
+	soft_check(s, address, temp, bytes, mask, want);
+	return x64_at_index(X64_RBX, address, 0, 0);
+}
+
+static void load_paged(X64Ssa *s, SsaRef ref)
+{
+	const SsaNode *node = &s->func->nodes[ref];
+	SsaRef joined = s->joined[ref];
+	u8 cls = s->cls[ref], to;
+	X64Mem cell;
+
+	if (node->width != 8 && node->width != 16 && node->width != 32 && node->width != 64) {
+		s->unsupported = true;
+		return;
+	}
+	cell = paged_cell(s, node, node->width / 8u, ATTR_PAGED_LOAD, ATTR_READ, true);
+	to = x64_result(s, cls);
+	if (!s->emitting)
+		return;
+	risk(s);
+	if (joined) {
+		bool wide = s->func->nodes[joined].width == 64;
+
+		if (wide || node->width == 32)
+			x64_load_sx(&s->x, node->width, to, cell);
+		else
+			x64_reg_mem(&s->x, 0, false, node->width == 8 ? 0x0FBE : 0x0FBF, to, cell, false);
+	} else if (cls == SSA_XMM) {
+		x64_xmm_load(&s->x, node->width, to, cell);
+	} else {
+		x64_load_zx(&s->x, node->width, to, cell);
+	}
+}
+
+static void store_paged(X64Ssa *s, const SsaNode *node)
+{
+	SsaRef value = ssa_value(s->func, node->b);
+	unsigned width = node->width;
+	u8 from = 0;
+	i32 imm = 0;
+	bool fixed, floats;
+	X64Mem cell;
+
+	if (width != 8 && width != 16 && width != 32 && width != 64) {
+		s->unsupported = true;
+		return;
+	}
+	if (width < 64)
+		value = x64_ssa_low(s, value);
+	floats = s->cls[value] == SSA_XMM && s->func->nodes[value].op != SSA_CONST && width >= 32;
+	fixed = x64_imm(s, value, x64_bits(width), &imm);
+	cell = paged_cell(s, node, width / 8, ATTR_PAGED_STORE, ATTR_WRITE, false);
+	if (!fixed)
+		from = floats ? x64_arg_xmm(s, value, false) : x64_arg_reg(s, value, false);
+	if (!s->emitting)
+		return;
+	risk(s);
+	if (fixed)
+		x64_store_imm(&s->x, width, cell, imm);
+	else if (floats)
+		x64_xmm_store(&s->x, width, cell, from);
+	else
+		x64_store(&s->x, width, cell, from);
+}
+
+/* ---- Spaces of cells ---- */
+
+static X64Cells describe(const X64Ssa *s, const SsaNode *node)
+{
+	u32 number = node->aux & ~(u32)IR_RAW;
+	X64Cells access = { .space = &s->engine->spaces[number], .number = number, .store = node->op == SSA_STORE,
+			    .width = node->width, .address_width = s->func->nodes[node->a].width };
+
+	access.fixed = ssa_is_const(s->func, node->a, &access.address);
+	if (access.fixed) {
+		access.address += node->imm;
+		if (access.address_width < 64)
+			access.address &= ((u64)1 << access.address_width) - 1;
+	}
+	access.plain = number < 64 && (s->engine->plain_spaces >> number & 1);
+	return access;
+}
+
+/* Nothing but leaving. */
+static void never(X64Ssa *s)
+{
+	if (s->emitting)
+		x64_ssa_add_stub(s, x64_jmp(&s->x), x64_ssa_exit(s, JIT_EXIT_BAIL, 0));
+}
+
+typedef struct Cells {
+	X64Cells access;
+	u8 spaces, index, temp, more;
+} Cells;
+
+static Cells check_cells(X64Ssa *s, const SsaNode *node, bool early)
+{
+	Cells c = { .access = describe(s, node), .spaces = X64_RBX };
+	u8 base = c.access.fixed ? 0 : x64_arg_reg(s, node->a, early), *sites[X64_CELLS_SITES];
+	unsigned count;
+
+	c.temp = x64_temp(s, SSA_GPR);
+	if (s->engine->env.paged || x64_cells_swaps(&c.access))
+		c.more = x64_temp(s, SSA_GPR);
+	if (!s->emitting)
+		return c;
+	if (s->engine->env.paged) {
+		c.spaces = c.more;
+		x64_load(&s->x, 64, c.spaces, x64_frame(s->engine, X64_AT_SPACES));
+	}
+	if (!c.access.fixed)
+		base = address_of(s, base, c.access.address_width, node->imm);
+	c.index = x64_cells_index(&s->x, &c.access, base, X64_SCRATCH);
+	count = x64_cells_check(&s->x, &c.access, c.spaces, c.index, c.temp, sites);
+	for (unsigned i = 0; i < count; i++)
+		x64_ssa_add_stub(s, sites[i], x64_ssa_exit(s, JIT_EXIT_BAIL, 0));
+	return c;
+}
+
+static void load_cells(X64Ssa *s, SsaRef ref)
+{
+	const SsaNode *node = &s->func->nodes[ref];
+	X64Cells access = describe(s, node);
+	u8 to;
+	Cells c;
+
+	if (!x64_cells_possible(&access)) {
+		x64_result(s, SSA_GPR);
+		never(s);
+		return;
+	}
+	c = check_cells(s, node, false);
+	to = x64_result(s, SSA_GPR);
+	if (s->emitting)
+		x64_cells_load(&s->x, &c.access, c.spaces, c.index, c.temp, to, s->joined[ref] != 0);
+}
+
+static void store_cells(X64Ssa *s, const SsaNode *node)
+{
+	X64Cells access = describe(s, node);
+	u8 value;
+	Cells c;
+
+	if (!x64_cells_possible(&access)) {
+		never(s);
+		return;
+	}
+	c = check_cells(s, node, false);
+	value = x64_arg_reg(s, node->b, false);
+	if (!s->emitting)
+		return;
+	if (x64_cells_swaps(&c.access)) {
+		if (s->engine->env.paged) {
+			x64_mov(&s->x, 64, c.temp, c.spaces);
+			c.spaces = c.temp;
+		}
+		x64_mov(&s->x, 64, c.more, value);
+		value = c.more;
+	}
+	x64_cells_store(&s->x, &c.access, c.spaces, c.index, c.temp, value);
+}
+
+/* ---- Both ---- */
+
+void x64_ssa_load(X64Ssa *s, SsaRef ref)
+{
+	const SsaNode *node = &s->func->nodes[ref];
+
+	if (is_paged(s, node->aux))
+		load_paged(s, ref);
+	else if (s->engine->spaces)
+		load_cells(s, ref);
+	else
+		s->unsupported = true;
+}
+
+void x64_ssa_store(X64Ssa *s, const SsaNode *node)
+{
+	if (is_paged(s, node->aux))
+		store_paged(s, node);
+	else if (s->engine->spaces)
+		store_cells(s, node);
+	else
+		s->unsupported = true;
+}
+
+void x64_ssa_check(X64Ssa *s, const SsaNode *node)
+{
+	u8 address;
+
+	if (!(s->func->hard_spaces >> node->aux & 1))
+		return;
+	address = x64_arg_reg(s, node->a, false);
+	if (!s->emitting)
+		return;
+	/* The limit is a power of two. */
+	x64_mov(&s->x, 64, X64_SCRATCH, address);
+	x64_shift_imm(&s->x, X64_SHR, 64, X64_SCRATCH, (u8)(SPACE_PAGE_SHIFT + __builtin_ctzll(s->engine->env.pages)));
+	x64_ssa_exit_if(s, X64_NE);
+}

@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What is known of a region before any node is selected.
+ *
+ *  1. A pinned slot has one HOME, in no block: it is there at each entry (ssa_alloc.h).
+ *  2. Snapshots name every pinned slot, as registers are reused; those of hot LEAVEs only the others: what is pinned is an
+ *     operand there.
+ *  3. Values are held zero-extended, so a ZX is its operand.
+ *  4. What a way out, an access or a condition needs, and what that needs, is computed: nothing else.
+ *  5. What a user does better itself is folded into it (X64Way).
+ *  6. The class of each value: what makes and uses floats decides about loads, homes and PHIs.
+ */
+#include "jit/x64/x64_ssa.h"
+
+#include <string.h>
+
+/* ---- States of the ways out ---- */
+
+static void find_homes(X64Ssa *s)
+{
+	SsaFunc *func = s->func;
+	const Engine *engine = s->engine;
+	u32 count = func->node_count;
+
+	for (u32 i = 0; i < engine->pin_count; i++) {
+		u32 slot = engine->pinned[i];
+
+		s->home[i] = ssa_node(func, SSA_HOME, func->slot_width[slot], slot, 0, 0, 0, 0);
+	}
+	if (func->failed)
+		return;
+	for (u32 ref = 1; ref < count; ref++) {
+		const SsaNode *node = &func->nodes[ref];
+
+		if (node->op == SSA_HOME && s->pin_reg[node->aux] != JIT_NO_PIN && node->block != SSA_NO_BLOCK)
+			ssa_replace(func, ref, s->home[engine->pin_of[node->aux]]);
+	}
+}
+
+static bool is_hot_leave(const SsaNode *node)
+{
+	return node->op == SSA_LEAVE && node->aux != SSA_LEAVE_COLD;
+}
+
+static bool leaves(const SsaNode *node)
+{
+	return (ssa_effects(node) & SSA_EXIT) || node->op == SSA_LEAVE;
+}
+
+/* For a hot LEAVE the entries of pinned slots stand behind the snapshot's own, in their order. */
+static void complete_snap(X64Ssa *s, const SsaNode *node, SsaSnapEntry *entries, u32 *count)
+{
+	const Engine *engine = s->engine;
+	SsaSnap *snap = &s->func->snaps[node->snap];
+	SsaSnapEntry pins[JIT_PINS];
+	u32 first = *count;
+
+	for (u32 i = 0; i < snap->count; i++) {
+		SsaSnapEntry *entry = &s->func->entries[snap->first + i];
+
+		if (entry->recipe == SSA_ZX && s->func->nodes[entry->ref].width <= entry->imm)
+			entry->recipe = SSA_AS_IS; /* values are held so */
+		if ((entry->recipe == SSA_BOX || entry->recipe == SSA_BOX_NAN) &&
+		    (entry->imm != 32 || s->func->slot_width[entry->slot] != 64))
+			s->unsupported = true;
+	}
+	for (u32 i = 0; i < engine->pin_count; i++)
+		pins[i] = (SsaSnapEntry){ .ref = s->home[i], .slot = (u16)engine->pinned[i] };
+	for (u32 i = 0; i < snap->count; i++) {
+		const SsaSnapEntry *entry = &s->func->entries[snap->first + i];
+		u8 pin = engine->pin_of[entry->slot];
+
+		if (pin != JIT_NO_PIN)
+			pins[pin] = *entry;
+		else
+			entries[(*count)++] = *entry;
+	}
+	for (u32 i = 0; i < engine->pin_count; i++)
+		entries[(*count)++] = pins[i];
+	snap->first = first;
+	snap->count = *count - first - (is_hot_leave(node) ? engine->pin_count : 0);
+}
+
+/* Each way out gets a snapshot of its own, complete. */
+static void complete_snaps(X64Ssa *s)
+{
+	SsaFunc *func = s->func;
+	u32 total = 0, count = 0, snaps = 0, made = 0;
+	SsaSnapEntry *entries;
+	SsaSnap *copies;
+
+	for (u32 i = 0; i < func->rpo_count; i++)
+		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next)
+			if (leaves(&func->nodes[ref])) {
+				if (func->nodes[ref].snap >= func->snap_count) {
+					s->unsupported = true;
+					return;
+				}
+				total += func->snaps[func->nodes[ref].snap].count + s->engine->pin_count;
+				snaps++;
+			}
+	entries = ARENA_ARRAY(s->arena, SsaSnapEntry, total ? total : 1);
+	copies = ARENA_ARRAY(s->arena, SsaSnap, snaps ? snaps : 1);
+	if (!entries || !copies) {
+		s->failed = true;
+		return;
+	}
+	for (u32 i = 0; i < func->rpo_count; i++)
+		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next)
+			if (leaves(&func->nodes[ref])) {
+				copies[made] = func->snaps[func->nodes[ref].snap];
+				func->nodes[ref].snap = made++;
+			}
+	func->snaps = copies;
+	func->snap_count = func->snap_cap = snaps;
+	for (u32 i = 0; i < func->rpo_count; i++)
+		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next)
+			if (leaves(&func->nodes[ref]))
+				complete_snap(s, &func->nodes[ref], entries, &count);
+	func->entries = entries;
+	func->entry_count = func->entry_cap = count;
+}
+
+/* ---- What is needed ---- */
+
+static void join_zx(SsaFunc *func)
+{
+	for (u32 ref = 1; ref < func->node_count; ref++)
+		if (func->nodes[ref].op == IR_OP_ZX && func->nodes[ref].block != SSA_NO_BLOCK)
+			ssa_replace(func, ref, func->nodes[ref].a);
+}
+
+typedef struct Work {
+	SsaRef *refs;
+	u32 count;
+} Work;
+
+static void need(X64Ssa *s, Work *work, SsaRef ref)
+{
+	ref = ssa_value(s->func, ref);
+	if (s->way[ref] == X64_DEAD) {
+		s->way[ref] = X64_CODE;
+		work->refs[work->count++] = ref;
+	}
+}
+
+static void find_needed(X64Ssa *s)
+{
+	SsaFunc *func = s->func;
+	Work work = { ARENA_ARRAY(s->arena, SsaRef, func->node_count), 0 };
+
+	if (!work.refs) {
+		s->failed = true;
+		return;
+	}
+	for (u32 i = 0; i < func->rpo_count; i++)
+		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next) {
+			const SsaNode *node = &func->nodes[ref];
+
+			if (node->op == SSA_PUT || node->op == SSA_INSN || (ssa_effects(node) & SSA_PURE))
+				continue;
+			need(s, &work, ref);
+			if (!leaves(node))
+				continue;
+			for (u32 k = 0; k < func->snaps[node->snap].count + (is_hot_leave(node) ? s->engine->pin_count : 0); k++) {
+				SsaRef value = ssa_value(func, func->entries[func->snaps[node->snap].first + k].ref);
+
+				s->snap_uses[value]++;
+				need(s, &work, value);
+			}
+		}
+	for (u32 ref = 0; ref < func->node_count; ref++)
+		func->nodes[ref].uses = 0;
+	while (work.count) {
+		SsaRef ref = work.refs[--work.count];
+		SsaNode *node = &func->nodes[ref];
+		unsigned operands = ssa_operands(func, node);
+
+		for (unsigned i = 0; i < operands; i++) {
+			SsaRef value = ssa_value(func, *ssa_operand(func, node, i));
+
+			func->nodes[value].uses++;
+			need(s, &work, value);
+		}
+	}
+}
+
+/* ---- Folding ---- */
+
+bool x64_ssa_is_compare(const SsaNode *node)
+{
+	return node->op >= IR_OP_EQ && node->op <= IR_OP_LEU;
+}
+
+/* Does operand `index` of `user` take the low `width` bits of it alone? */
+static bool takes_low(const X64Ssa *s, const SsaNode *user, unsigned index, unsigned width)
+{
+	switch (user->op) {
+	case IR_OP_ADD: case IR_OP_SUB: case IR_OP_MUL: case IR_OP_AND: case IR_OP_OR: case IR_OP_XOR:
+		return width == 32 && user->width == 32;
+	case IR_OP_SHL: case IR_OP_SHR: case IR_OP_SAR: case IR_OP_ROL: case IR_OP_ROR:
+		if (index == 1)
+			return (user->width == 64 && width == 6) || (user->width == 32 && width == 5);
+		return width == 32 && user->width == 32;
+	case IR_OP_EQ: case IR_OP_NE: case IR_OP_LTS: case IR_OP_LES: case IR_OP_LTU: case IR_OP_LEU:
+		return width == 32;
+	case IR_OP_SX:
+		return width == 8 || width == 16 || width == 32;
+	case IR_OP_FOFS:
+		return width == 32;
+	case SSA_STORE:
+		return index == 1 && (width == 8 || width == 16 || width == 32) && user->width == width &&
+		       s->engine->env.paged;
+	default:
+		return false;
+	}
+}
+
+/* EXTRACTs are counted out: what all users look through is no use of the EXTRACT. */
+static void look_through(X64Ssa *s)
+{
+	SsaFunc *func = s->func;
+	u32 *low = ARENA_ARRAY(s->arena, u32, func->node_count);
+
+	if (!low) {
+		s->failed = true;
+		return;
+	}
+	for (u32 i = 0; i < func->rpo_count; i++)
+		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next) {
+			const SsaNode *node = &func->nodes[ref];
+			unsigned operands = ssa_operands(func, node);
+
+			if (s->way[ref] == X64_DEAD || node->op == SSA_PHI)
+				continue;
+			for (unsigned k = 0; k < operands; k++) {
+				SsaRef operand = k == 0 ? node->a : k == 1 ? node->b : node->c, value = ssa_value(func, operand);
+				const SsaNode *used = &func->nodes[value];
+				bool count = k == 1 && node->op >= IR_OP_SHL && node->op <= IR_OP_ROR;
+
+				if (used->op == IR_OP_EXTRACT && used->aux == 0 && takes_low(s, node, k, used->width) &&
+				    (count || func->nodes[operand].width == used->width))
+					low[value]++;
+			}
+		}
+	for (SsaRef ref = 1; ref < func->node_count; ref++)
+		if (low[ref] && low[ref] == func->nodes[ref].uses && !s->snap_uses[ref] && s->way[ref] == X64_CODE) {
+			SsaRef from = ssa_value(func, func->nodes[ref].a);
+
+			s->way[ref] = X64_LOOKED;
+			func->nodes[from].uses += low[ref] - 1;
+		}
+}
+
+SsaRef x64_ssa_low(const X64Ssa *s, SsaRef ref)
+{
+	ref = ssa_value(s->func, ref);
+	while (s->way[ref] == X64_LOOKED)
+		ref = ssa_value(s->func, s->func->nodes[ref].a);
+	return ref;
+}
+
+static bool only_use(const X64Ssa *s, SsaRef ref)
+{
+	return s->func->nodes[ref].uses == 1 && !s->snap_uses[ref] && s->way[ref] == X64_CODE;
+}
+
+static bool raises(const SsaNode *node)
+{
+	return node->op < IR_OP_COUNT && ir_float_operands((IrOp)node->op) && (node->aux & SSA_FLOAT_RAISES);
+}
+
+/* May the node be computed where `user` stands? Its flags are raised in the same guest instruction, then. */
+static bool can_wait(const X64Ssa *s, SsaRef ref, SsaRef user)
+{
+	const SsaNode *nodes = s->func->nodes;
+
+	if (!raises(&nodes[ref]))
+		return true;
+	for (unsigned i = 0; i < 16; i++) {
+		ref = nodes[ref].next;
+		if (ref == user)
+			return true;
+		if (!ref || (ssa_effects(&nodes[ref]) & SSA_EXIT))
+			return false;
+	}
+	return false;
+}
+
+/* The condition a of `user`: a compare that nobody else needs is done there. */
+static void fold_test(X64Ssa *s, SsaRef user)
+{
+	SsaRef ref = ssa_value(s->func, s->func->nodes[user].a);
+	const SsaNode *node = &s->func->nodes[ref];
+	bool branch = s->func->nodes[user].op == SSA_BRANCH;
+
+	while (only_use(s, ref)) {
+		u64 one;
+
+		if (x64_ssa_is_compare(node) || node->op == IR_OP_FLT || node->op == IR_OP_FLE ||
+		    (node->op == IR_OP_FEQ && branch)) {
+			if (!can_wait(s, ref, user) || (!x64_ssa_is_compare(node) && !x64_ssa_float_native(s, node)))
+				return;
+			s->way[ref] = X64_FOLDED;
+			if (x64_ssa_is_compare(node)) { /* test a, b */
+				SsaRef a = ssa_value(s->func, node->a);
+
+				if ((node->op == IR_OP_EQ || node->op == IR_OP_NE) && ssa_is_const(s->func, node->b, &one) &&
+				    one == 0 && s->func->nodes[a].op == IR_OP_AND && only_use(s, a))
+					s->way[a] = X64_FOLDED;
+			}
+			return;
+		}
+		if (node->op == IR_OP_EXTRACT && node->width == 1 && node->aux < 64) {
+			s->way[ref] = X64_FOLDED;
+			return;
+		}
+		if (node->op != IR_OP_XOR || node->width != 1 || !ssa_is_const(s->func, node->b, &one) || one != 1)
+			return;
+		s->way[ref] = X64_FOLDED;
+		ref = ssa_value(s->func, node->a);
+		node = &s->func->nodes[ref];
+	}
+}
+
+/* A load and the extension that is its only use are one move. */
+static void join_load(X64Ssa *s, SsaRef sx)
+{
+	SsaRef ref = ssa_value(s->func, s->func->nodes[sx].a);
+	const SsaNode *load = &s->func->nodes[ref], *node = &s->func->nodes[sx];
+
+	if (load->op != SSA_LOAD || load->uses != 1 || s->snap_uses[ref] || s->way[ref] != X64_CODE ||
+	    (load->width != 8 && load->width != 16 && load->width != 32) || (node->width != 64 && node->width != 32) ||
+	    node->width == load->width || s->func->nodes[node->a].width != load->width)
+		return;
+	if (load->aux != s->engine->env.code_space || !s->engine->env.paged) {
+		X64Cells access = { .space = &s->engine->spaces[load->aux], .number = load->aux, .width = load->width };
+
+		if (node->width != 64 || !s->engine->spaces || !x64_cells_possible(&access) || !x64_cells_signs(&access))
+			return;
+	}
+	s->joined[ref] = sx;
+	s->way[sx] = X64_JOINED;
+}
+
+/* add(shl(x, 1..3), y) and add(add(x, y), c) are one lea. */
+static void fold_add(X64Ssa *s, const SsaNode *node)
+{
+	const SsaNode *nodes = s->func->nodes;
+	SsaRef a = ssa_value(s->func, node->a), b = ssa_value(s->func, node->b);
+	u64 count;
+
+	if (node->width != 64 && node->width != 32)
+		return;
+	if (nodes[a].op != IR_OP_SHL) {
+		SsaRef swap = a;
+
+		a = b;
+		b = swap;
+	}
+	if (nodes[a].op != IR_OP_SHL || !only_use(s, a) || nodes[a].width != node->width ||
+	    !ssa_is_const(s->func, nodes[a].b, &count) || count < 1 || count > 3 || nodes[b].op == SSA_CONST)
+		return;
+	s->way[a] = X64_FOLDED;
+}
+
+static void fold(X64Ssa *s)
+{
+	SsaFunc *func = s->func;
+
+	for (u32 i = func->rpo_count; i-- > 0;)
+		for (SsaRef ref = func->blocks[func->rpo[i]].last; ref; ref = func->nodes[ref].prev) {
+			const SsaNode *node = &func->nodes[ref];
+
+			if (s->way[ref] != X64_CODE)
+				continue;
+			switch (node->op) {
+			case SSA_BRANCH: case SSA_GUARD: case IR_OP_SEL: fold_test(s, ref); break;
+			case IR_OP_SX: join_load(s, ref); break;
+			case IR_OP_ADD: fold_add(s, node); break;
+			default: break;
+			}
+		}
+}
+
+/* ---- Classes ---- */
+
+/* 1: an xmm register, -1: a general one, 0: either. Of operand `index` of a user. */
+static int wants_class(const X64Ssa *s, const SsaNode *user, unsigned index)
+{
+	if (user->op < IR_OP_COUNT && ir_float_operands((IrOp)user->op) && !x64_ssa_float_native(s, user))
+		return -1;
+	switch (user->op) {
+	case IR_OP_FADD: case IR_OP_FSUB: case IR_OP_FMUL: case IR_OP_FDIV: case IR_OP_FSQRT: case IR_OP_FMA: case IR_OP_FEQ:
+	case IR_OP_FLT: case IR_OP_FLE: case IR_OP_FTOS: case IR_OP_FTOF: case SSA_CANON:
+		return 1;
+	case SSA_STORE:
+		return index == 1 ? 0 : -1;
+	case SSA_PHI: case IR_OP_SEL:
+		return 0;
+	default:
+		return -1;
+	}
+}
+
+static bool makes_float(const X64Ssa *s, const SsaNode *node)
+{
+	switch (node->op) {
+	case IR_OP_FADD: case IR_OP_FSUB: case IR_OP_FMUL: case IR_OP_FDIV: case IR_OP_FSQRT: case IR_OP_FMA: case IR_OP_FOFS:
+	case IR_OP_FOFU: case IR_OP_FTOF:
+		return x64_ssa_float_native(s, node);
+	default:
+		return node->op == SSA_CANON;
+	}
+}
+
+/* Loads, homes and PHIs vote with their users; PHIs with their arguments, too. */
+static void choose_classes(X64Ssa *s)
+{
+	SsaFunc *func = s->func;
+	i32 *votes = ARENA_ARRAY(s->arena, i32, func->node_count);
+	bool floats = false;
+
+	if (!votes) {
+		s->failed = true;
+		return;
+	}
+	for (SsaRef ref = 1; ref < func->node_count; ref++)
+		if (s->way[ref] != X64_DEAD && makes_float(s, &func->nodes[ref])) {
+			s->cls[ref] = SSA_XMM;
+			floats = true;
+		}
+	for (unsigned round = 0; round < 4 && floats; round++) {
+		memset(votes, 0, func->node_count * sizeof *votes);
+		for (u32 i = 0; i < func->rpo_count; i++)
+			for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next) {
+				SsaNode *node = &func->nodes[ref];
+				unsigned operands = s->way[ref] == X64_DEAD ? 0 : ssa_operands(func, node);
+
+				for (unsigned k = 0; k < operands; k++) {
+					SsaRef value = ssa_value(func, *ssa_operand(func, node, k));
+
+					votes[value] += 4 * wants_class(s, node, k);
+					if (node->op != SSA_PHI)
+						continue;
+					votes[value] += s->cls[ref] == SSA_XMM ? 3 : round ? -3 : 0;
+					if (func->nodes[value].op != SSA_CONST)
+						votes[ref] += makes_float(s, &func->nodes[value]) || s->cls[value] == SSA_XMM ? 4
+							: round ? -1 : 0;
+				}
+			}
+		for (SsaRef ref = 1; ref < func->node_count; ref++) {
+			const SsaNode *node = &func->nodes[ref];
+
+			if ((node->op == SSA_LOAD || node->op == SSA_PHI || (node->op == SSA_HOME && node->block != SSA_NO_BLOCK)) &&
+			    (node->width == 32 || node->width == 64))
+				s->cls[ref] = votes[ref] > 0 ? SSA_XMM : SSA_GPR;
+		}
+	}
+	for (SsaRef ref = 1; ref < func->node_count; ref++)
+		if (func->nodes[ref].op == SSA_LOAD && s->joined[ref])
+			s->cls[ref] = SSA_GPR;
+}
+
+bool x64_ssa_prepare(X64Ssa *s)
+{
+	u32 room;
+
+	find_homes(s);
+	if (s->func->failed)
+		return false;
+	room = s->func->node_count;
+	s->way = ARENA_ARRAY(s->arena, u8, room);
+	s->cls = ARENA_ARRAY(s->arena, u8, room);
+	s->snap_uses = ARENA_ARRAY(s->arena, u32, room);
+	s->joined = ARENA_ARRAY(s->arena, SsaRef, room);
+	if (!s->way || !s->cls || !s->snap_uses || !s->joined)
+		return false;
+	complete_snaps(s);
+	if (s->failed || s->unsupported)
+		return false;
+	join_zx(s->func);
+	find_needed(s);
+	if (s->failed)
+		return false;
+	look_through(s);
+	fold(s);
+	choose_classes(s);
+	return !s->failed;
+}

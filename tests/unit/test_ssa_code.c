@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ * jit: code of regions, without a machine around: a region built by hand is compiled and run on slots and a paged space.
+ */
+#include "unit/ssa_code.h"
+
+enum { PC = 0x1000, SLOT_I = 1, SLOT_SUM = 2, SLOT_END = 3 };
+
+/* while (i != end) { sum += i; i++; } */
+static void test_loop(void **state)
+{
+	CodeBench bench;
+	SsaFunc *func;
+	SsaRef i, sum, end, next, total, test;
+	u32 head, loop, back, out;
+
+	(void)state;
+	code_open(&bench, 8);
+	func = bench.func;
+	head = ssa_block(func, PC);
+	loop = ssa_block(func, PC);
+	back = ssa_block(func, PC);
+	out = ssa_block(func, PC);
+	func->blocks[head].entry = true;
+	ssa_edge(func, head, loop);
+	ssa_edge(func, back, loop);
+	ssa_edge(func, loop, back);
+	ssa_edge(func, loop, out);
+	i = ssa_phi(func, loop, 64, SLOT_I);
+	sum = ssa_phi(func, loop, 64, SLOT_SUM);
+	end = code_add(&bench, head, SSA_HOME, 64, SLOT_END, 0, 0, 0, 0);
+	func->pool[func->nodes[i].a] = code_add(&bench, head, SSA_HOME, 64, SLOT_I, 0, 0, 0, 0);
+	func->pool[func->nodes[sum].a] = code_add(&bench, head, SSA_HOME, 64, SLOT_SUM, 0, 0, 0, 0);
+	code_add(&bench, head, SSA_JUMP, 0, 0, 0, 0, 0, 0);
+	code_state(&bench, (CodeState[]){ { SLOT_I, i }, { SLOT_SUM, sum } }, 2, PC, 0);
+	code_exit(&bench, code_add(&bench, loop, SSA_FUEL, 0, 0, 0, 0, 0, 2));
+	total = code_add(&bench, loop, IR_OP_ADD, 64, 0, sum, i, 0, 0);
+	next = code_add(&bench, loop, IR_OP_ADD, 64, 0, i, ssa_const(func, 64, 1), 0, 0);
+	test = code_add(&bench, loop, IR_OP_NE, 1, 0, next, end, 0, 0);
+	code_add(&bench, loop, SSA_BRANCH, 0, 0, test, 0, 0, 0);
+	func->pool[func->nodes[i].a + 1] = next;
+	func->pool[func->nodes[sum].a + 1] = total;
+	code_add(&bench, back, SSA_JUMP, 0, 0, 0, 0, 0, 0);
+	code_state(&bench, (CodeState[]){ { SLOT_I, next }, { SLOT_SUM, total } }, 2, PC + 8, 0);
+	code_exit(&bench, code_add(&bench, out, SSA_LEAVE, 0, SSA_LEAVE_LINK, 0, 0, 0, PC + 8));
+	for (unsigned pins = 0; pins < 8; pins += 3) {
+		code_compile(&bench, pins);
+		bench.slots[SLOT_I] = 0;
+		bench.slots[SLOT_SUM] = 5;
+		bench.slots[SLOT_END] = 1000;
+		assert_int_equal(code_run(&bench, 1000000), JIT_EXIT_LINK);
+		assert_int_equal(bench.slots[0], PC + 8);
+		assert_int_equal(bench.slots[SLOT_SUM], 999 * 500 + 5);
+		assert_int_equal(bench.slots[SLOT_I], 1000);
+		assert_int_equal(bench.left, 1000000 - 2000);
+		bench.slots[SLOT_I] = 10;
+		bench.slots[SLOT_SUM] = 0;
+		assert_int_equal(code_run(&bench, 11), JIT_EXIT_FUEL);
+		assert_int_equal(bench.slots[0], PC);
+		assert_int_equal(bench.slots[SLOT_SUM], 10 + 11 + 12 + 13 + 14);
+		assert_int_equal(bench.slots[SLOT_I], 15);
+		assert_int_equal(bench.left, 1);
+	}
+	code_close(&bench);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_loop),
+	};
+
+	if (!jit_is_possible())
+		return 0;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
