@@ -255,6 +255,17 @@ static void enter_block(Run *run, u32 from, u32 to)
 		run->values[ref] = run->fetched[count++];
 }
 
+/* Of a way out. */
+static u64 pc_at(const Run *run, u32 b, SsaRef ref)
+{
+	SsaRef next = run->func->nodes[ref].next;
+
+	if (run->in_insn)
+		return run->pc;
+	/* Between two instructions: that which comes. */
+	return next && run->func->nodes[next].op == SSA_INSN ? run->func->nodes[next].imm : run->func->blocks[b].pc;
+}
+
 static SsaEvalEnd follow(Run *run, u32 b)
 {
 	const SsaFunc *func = run->func;
@@ -268,8 +279,7 @@ static SsaEvalEnd follow(Run *run, u32 b)
 
 		for (SsaRef ref = block->first; ref && ref != block->last; ref = func->nodes[ref].next)
 			if (func->nodes[ref].op != SSA_PHI && !step(run, ref, &end))
-				return end == SSA_EVAL_WRONG ? end
-					: way_out(run, ref, end, run->in_insn ? run->pc : block->pc);
+				return end == SSA_EVAL_WRONG ? end : way_out(run, ref, end, pc_at(run, b, ref));
 		if (!block->last)
 			return wrong(run, 0, "a block without an end", b);
 		if (last->op == SSA_LEAVE)

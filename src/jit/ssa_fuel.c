@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * Instructions are counted by charging in advance: at a *checkpoint* (an entry, a loop header) the longest way to the next one
- * is charged, and whoever takes a shorter way gives the rest back where the ways meet. So a loop pays once per round.
+ * Instructions are counted by charging in advance: at a *checkpoint* (an entry, a loop header, where a loop has been left) the
+ * longest way to the next one is charged, and whoever takes a shorter way gives the rest back where the ways meet. So a loop
+ * pays once per round.
  *
  *     longest(b)   INSNs on the longest way from the start of b to the next checkpoint, or out
  *     owed(b)      what was charged before b and not yet done when b begins. Where ways meet it is longest(b), at a checkpoint 0:
  *                  edges into those refund the difference. A block with one predecessor takes over what is left there, so that
  *                  a way out gives it back for nothing (ssa_snap).
  *
- * Every circle has a checkpoint: that to which it jumps back in the order of func->rpo.
+ * Every circle has a checkpoint: that to which it jumps back in the order of func->rpo. A FUEL stands between two instructions: in
+ * front of the first INSN of its block, or at the start of an entry.
  */
 #include "jit/ssa.h"
 
@@ -31,6 +33,26 @@ static void find_checkpoints(Fuel *f)
 			f->checkpoint[block->succ[k]] |= func->blocks[block->succ[k]].order <= block->order;
 		for (SsaRef ref = block->first; ref; ref = func->nodes[ref].next)
 			f->cost[b] += func->nodes[ref].op == SSA_INSN;
+	}
+}
+
+/* Behind a loop, where the next instruction begins: else each round of the loop would pay for what comes after. */
+static void find_exits(Fuel *f)
+{
+	const SsaFunc *func = f->func;
+
+	for (u32 i = 0; i < func->rpo_count; i++) {
+		const SsaBlock *from = &func->blocks[func->rpo[i]];
+
+		for (u32 k = 0; k < from->succ_count; k++) {
+			u32 to = from->succ[k];
+
+			if (func->blocks[to].depth >= from->depth)
+				continue;
+			while (!f->cost[to] && func->blocks[to].succ_count == 1 && !f->checkpoint[to])
+				to = func->blocks[to].succ[0];
+			f->checkpoint[to] |= f->cost[to] != 0;
+		}
 	}
 }
 
@@ -60,6 +82,18 @@ static void refund(Fuel *f, u32 from, u32 to, u32 count)
 		ssa_insert_after_phis(func, to, node);
 }
 
+static void stand_before_insn(SsaFunc *func, u32 b, SsaRef node)
+{
+	SsaRef at = func->blocks[b].first;
+
+	while (at && func->nodes[at].op != SSA_INSN)
+		at = func->nodes[at].next;
+	if (at)
+		ssa_insert_before(func, at, node);
+	else
+		ssa_insert_after_head(func, b, node);
+}
+
 static void place(Fuel *f, u32 b)
 {
 	SsaFunc *func = f->func;
@@ -70,7 +104,7 @@ static void place(Fuel *f, u32 b)
 		SsaRef node = f->longest[b] ? ssa_node(func, SSA_FUEL, 0, 0, 0, 0, 0, f->longest[b]) : 0;
 
 		if (node)
-			ssa_insert_after_head(func, b, node);
+			stand_before_insn(func, b, node);
 		left = f->longest[b];
 	}
 	left -= f->cost[b];
@@ -104,6 +138,7 @@ void ssa_fuel(SsaFunc *func)
 		return;
 	}
 	find_checkpoints(&f);
+	find_exits(&f);
 	find_longest(&f);
 	for (u32 i = 0; i < func->rpo_count; i++)
 		place(&f, func->rpo[i]);

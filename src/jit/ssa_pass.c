@@ -19,9 +19,9 @@ static const SsaPass passes[] = {
 	{"check", ssa_check},
 	{"flags", ssa_flags},
 	{"float", ssa_float},
+	{"fuel", ssa_fuel},
 	{"state", ssa_state},
 	{"dead", ssa_dead},
-	{"fuel", ssa_fuel},
 	{"snap", ssa_snap},
 };
 

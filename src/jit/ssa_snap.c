@@ -216,7 +216,9 @@ static void snap_block(Snaps *s, u32 b)
 			pc = node->imm;
 			owed--;
 			break;
-		case SSA_FUEL:
+		case SSA_FUEL: /* between two instructions */
+			if (node->next && func->nodes[node->next].op == SSA_INSN)
+				pc = func->nodes[node->next].imm;
 			add_snap(s, ref, pc, owed);
 			owed += (u32)node->imm;
 			break;

@@ -4,7 +4,7 @@
  * the state of a block says about such slots is forgotten, so that PHIs for them can go (ssa_dead).
  *
  * A slot is *seen* at a point if some way from there leaves before the slot is PUT. Backward, in one pass: where one jumps back
- * to, and at entries, there will be FUEL, which sees everything.
+ * to, and at entries, there is FUEL, which sees everything (so ssa_fuel comes first).
  */
 #include <string.h>
 

@@ -31,9 +31,9 @@ static bool all_passes(SsaFunc *func)
 /* State, counting and snapshots alone. */
 static bool last_passes(SsaFunc *func)
 {
+	ssa_fuel(func);
 	ssa_state(func);
 	ssa_dead(func);
-	ssa_fuel(func);
 	ssa_snap(func);
 	return !func->failed;
 }
