@@ -17,6 +17,7 @@ static const SsaPass passes[] = {
 	{"address", ssa_address},
 	{"memory", ssa_memory},
 	{"check", ssa_check},
+	{"hoist", ssa_hoist},
 	{"flags", ssa_flags},
 	{"float", ssa_float},
 	{"fuel", ssa_fuel},

@@ -5,7 +5,7 @@
 #include "ssa_toy.h"
 
 static void (*const all[])(SsaFunc *) = {ssa_fold, ssa_dead, ssa_loops, ssa_narrow, ssa_fold, ssa_dead, ssa_address, ssa_memory,
-	ssa_check, ssa_fold, ssa_dead, ssa_float};
+	ssa_check, ssa_hoist, ssa_fold, ssa_dead, ssa_float};
 
 static u64 seeds = 1500, first_seed = 1, left_early;
 
