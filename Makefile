@@ -51,6 +51,12 @@ ifneq ($(CYAML_LIBS),)
 CYAML_CFLAGS := $(shell pkg-config --cflags libcyaml) -DHAVE_LIBCYAML
 endif
 
+# libzydis takes host code apart (husk run --dump-jit); without it that shows bytes.
+ifneq ($(and $(filter x86_64,$(shell uname -m)),$(wildcard /usr/include/Zydis/Zydis.h /usr/local/include/Zydis/Zydis.h)),)
+ZYDIS_LIBS := -lZydis
+$(BUILD)/src/cmd/jit_dump_host.o: ALL_CFLAGS += -DHAVE_ZYDIS
+endif
+
 ALL_CFLAGS = $(BASE_CFLAGS) $(CFLAGS_$(MODE)) $(EDIT_CFLAGS) $(CYAML_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(LDFLAGS_$(MODE)) $(LDFLAGS)
 
@@ -96,7 +102,7 @@ museum: husk
 
 $(HUSK): $(call obj,$(CMD_SRC)) $(LIBS)
 	$(call say,link $@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(call obj,$(CMD_SRC)) $(LIBS) $(EDIT_LIBS) $(CYAML_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(call obj,$(CMD_SRC)) $(LIBS) $(EDIT_LIBS) $(CYAML_LIBS) $(ZYDIS_LIBS)
 
 $(BOOT_LIB): $(call obj,$(BOOT_SRC))
 	$(call say,archive $@)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/jit_dump.h"
 #include "cmd/say.h"
 #include "jit/jit_perf.h"
 
@@ -103,6 +104,14 @@ int jit_setup_open(JitSetup *setup, const JitOptions *options, Loaded *loaded)
 				code = set_word(setup, word, len);
 			word += len + (word[len] == ',');
 		}
+	if (!code && options->dump_pc && !options->dump)
+		return failed(setup, "--dump-jit-pc without --dump-jit");
+	if (!code && options->dump) {
+		setup->listing = jit_dump_open(options->dump, options->dump_pc, loaded);
+		if (!setup->listing)
+			return failed(setup, "--dump-jit: cannot write %s: %s", options->dump, strerror(errno));
+		watch(setup, jit_dump_watcher(setup->listing));
+	}
 	return code;
 }
 
@@ -110,5 +119,6 @@ void jit_setup_close(JitSetup *setup)
 {
 	jit_perf_close(setup->perf);
 	jit_perf_close(setup->dump);
+	jit_dump_close(setup->listing);
 	buf_fini(&setup->error);
 }

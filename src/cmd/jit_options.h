@@ -26,7 +26,11 @@ typedef struct JitOptions {
 	{"jit", 0, OPT_LIST, offsetof(Type, member.words), "LIST",                                               \
 	 "about compiled code, divided by commas: perf, jitdump, gdb,\nwx=switch, cache=SIZE, evict=N, soft, hard=N (docs/jit.md)"}, \
 	{"jit-stats", 0, OPT_MAYBE, offsetof(Type, member.stats), "json",                                        \
-	 "what was compiled, and why other things were not, on stderr"}
+	 "what was compiled, and why other things were not, on stderr"},                                         \
+	{"dump-jit", 0, OPT_MAYBE, offsetof(Type, member.dump), "FILE",                                          \
+	 "each piece of compiled code: guest's instructions, IR, host's; on\nstderr or in FILE"},                \
+	{"dump-jit-pc", 0, OPT_TEXT, offsetof(Type, member.dump_pc), "ADDRESS",                                  \
+	 "only pieces with this instruction (an address or a symbol)"}
 
 /* What is made of them; lives longer than the machine. */
 typedef struct JitSetup {
@@ -34,6 +38,7 @@ typedef struct JitSetup {
 	EngineWatcher watchers[4];
 	struct JitPerf *perf, *dump;
 	struct JitGdb *gdb;
+	struct JitDump *listing;
 	Loaded *loaded; /* for names */
 	Buf error;      /* one line, when jit_setup_open fails */
 } JitSetup;

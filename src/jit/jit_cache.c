@@ -33,8 +33,11 @@ bool jit_cache_init(Engine *engine)
 static void tell_killed(Engine *engine)
 {
 	for (u32 i = 0; jit_is_watched(engine) && engine->hash && i < engine->hash_cap; i++)
-		for (const JitBlock *block = engine->hash[i]; block; block = block->hash_next)
+		for (const JitBlock *block = engine->hash[i]; block; block = block->hash_next) {
+			if (block->region && block->region->head == block)
+				jit_life_region_killed(engine, block->region);
 			jit_life_killed(engine, block);
+		}
 }
 
 void jit_cache_fini(Engine *engine)

@@ -38,12 +38,23 @@ void jit_life_stage(Engine *engine, u64 pc, const char *name, const IrFunc *func
 	}
 }
 
-static EnginePiece piece_of(const Engine *engine, const JitBlock *block)
+static EnginePiece piece_of_block(const Engine *engine, const JitBlock *block)
 {
-	static const char *const tiers[] = { [JIT_TIER_BASE] = "base", [JIT_TIER_REGION] = "region" };
+	return (EnginePiece){ .pc = block->pc, .context = block->context, .tier = "base", .code = engine->rx + block->own,
+			      .size = block->size, .insns = block->insns };
+}
 
-	return (EnginePiece){ .pc = block->pc, .context = block->context, .tier = tiers[block->tier],
-			      .code = engine->rx + block->entry, .size = block->size, .insns = block->insns };
+static EnginePiece piece_of_region(const Engine *engine, const JitRegion *region)
+{
+	return (EnginePiece){ .pc = region->head->pc, .context = region->context, .tier = "region",
+			      .code = engine->rx + region->code, .size = region->code_bytes, .insns = region->guest_insns };
+}
+
+static void tell_killed(const Engine *engine, const EnginePiece *piece)
+{
+	for (u32 i = 0; i < engine->env.options->watcher_count; i++)
+		if (engine->env.options->watchers[i].killed)
+			engine->env.options->watchers[i].killed(engine->env.options->watchers[i].ctx, piece);
 }
 
 void jit_life_made(Engine *engine, const JitBlock *block, u32 size, JitTier tier, u64 ns)
@@ -58,7 +69,9 @@ void jit_life_made(Engine *engine, const JitBlock *block, u32 size, JitTier tier
 	counts[3] += ns;
 	if (!jit_is_watched(engine))
 		return;
-	piece = piece_of(engine, block);
+	if (tier == JIT_TIER_REGION)
+		block->region->told = true;
+	piece = tier == JIT_TIER_REGION ? piece_of_region(engine, block->region) : piece_of_block(engine, block);
 	piece.places = engine->places;
 	piece.place_count = engine->place_count;
 	for (u32 i = 0; i < engine->env.options->watcher_count; i++)
@@ -78,10 +91,18 @@ void jit_life_killed(Engine *engine, const JitBlock *block)
 
 	if (!jit_is_watched(engine) || !block->size)
 		return;
-	piece = piece_of(engine, block);
-	for (u32 i = 0; i < engine->env.options->watcher_count; i++)
-		if (engine->env.options->watchers[i].killed)
-			engine->env.options->watchers[i].killed(engine->env.options->watchers[i].ctx, &piece);
+	piece = piece_of_block(engine, block);
+	tell_killed(engine, &piece);
+}
+
+void jit_life_region_killed(Engine *engine, const JitRegion *region)
+{
+	EnginePiece piece;
+
+	if (!jit_is_watched(engine) || !region->told)
+		return;
+	piece = piece_of_region(engine, region);
+	tell_killed(engine, &piece);
 }
 
 void jit_life_bailed(Engine *engine, const JitExit *exit, const u64 slow[ENGINE_SLOWS])

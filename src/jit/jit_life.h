@@ -34,6 +34,7 @@ void jit_life_made(Engine *engine, const JitBlock *block, u32 size, JitTier tier
 /* A block came from the store. */
 void jit_life_taken(Engine *engine, const JitBlock *block);
 void jit_life_killed(Engine *engine, const JitBlock *block);
+void jit_life_region_killed(Engine *engine, const JitRegion *region);
 /* A way out was taken for an instruction of the interpreter, which has done it since; `slow` is what *env.slow was before. */
 void jit_life_bailed(Engine *engine, const JitExit *exit, const u64 slow[ENGINE_SLOWS]);
 /* Adds the engine's counts. */

@@ -177,6 +177,7 @@ typedef struct JitRegion {
 	u32 hot_bytes;               /* from `code` on: without what is cold */
 	u32 guest_insns, spills;     /* for statistics */
 	bool dead;
+	bool told;                   /* watchers know of it */
 } JitRegion;
 
 typedef struct JitJump {

@@ -7,7 +7,7 @@
  * taken away again. A region hangs on every page that any of its guest code is from, and dies with the first byte of it that
  * changes, or with any of the blocks it stands in for.
  */
-#include "jit/jit_private.h"
+#include "jit/jit_life.h"
 
 /* Everything that leads to the block leads to offset `entry` from now on. */
 static void redirect(Engine *engine, JitBlock *block, u32 entry)
@@ -67,6 +67,7 @@ void jit_region_kill(Engine *engine, JitRegion *region)
 	if (region->dead)
 		return;
 	region->dead = true;
+	jit_life_region_killed(engine, region);
 	for (u32 i = 0; i < region->entry_count; i++) {
 		JitBlock *block = region->entries[i].block;
 

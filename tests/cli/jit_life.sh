@@ -87,6 +87,22 @@ dump=jit-$pid.dump
 [ "$(head -c 4 "$dump" | od -An -tx4 | tr -d ' ')" = 4a695444 ] || fail "no jitdump"
 grep -qa 'husk:sum_them' "$dump" || fail "sum_them is not in the dump"
 
+# ---- What it looks like ----
+expect 0 timeout 20 "$HUSK" run --dump-jit=dump.txt --dump-jit-pc sum_them sum
+[ "$out" = "$wanted" ] || fail "another sum"
+has "$(cat dump.txt)" '^=== base husk:sum_them:0x[0-9a-f]+: [0-9]+ instructions, [0-9]+ bytes at 0x'
+for part in guest ir host; do has "$(cat dump.txt)" "^--- $part\$"; done
+has "$(cat dump.txt)" '^  insn 0 pc=0x[0-9a-f]+'
+has "$(cat dump.txt)" '^ +0: [0-9a-z]'
+! grep -q 'husk:main' dump.txt || fail "more than was asked for"
+expect 0 timeout 20 "$HUSK" run --dump-jit=all.txt sum
+has "$(cat all.txt)" '^=== base husk:main'
+pc=$(sed -n 's/^=== base husk:sum_them:\(0x[0-9a-f]*\): .*/\1/p' dump.txt | head -1)
+expect 0 timeout 20 "$HUSK" run --dump-jit --dump-jit-pc "$pc" sum
+has "$err" '^=== base husk:sum_them:'
+expect 125 "$HUSK" run --dump-jit-pc main sum
+one_error "nowhere to dump"
+
 # ---- Other ways to keep it, which change nothing for the guest ----
 for how in wx=switch wx=dual cache=64K evict=30 cache=64K,evict=7,wx=switch; do
 	expect 0 timeout 20 "$HUSK" run --jit "$how" sum

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The disassembler of the host is a library of others (Zydis), used for this alone. Without it: bytes.
+ */
+#include "cmd/jit_dump.h"
+
+#ifdef HAVE_ZYDIS
+#include <Zydis/Zydis.h>
+
+u32 jit_dump_host(const u8 *code, u32 len, u64 address, Buf *out)
+{
+	ZydisDisassembledInstruction instruction;
+
+	if (!ZYAN_SUCCESS(ZydisDisassembleIntel(ZYDIS_MACHINE_MODE_LONG_64, address, code, len, &instruction)))
+		return 0;
+	buf_str(out, instruction.text);
+	return instruction.info.length;
+}
+#else
+u32 jit_dump_host(const u8 *code, u32 len, u64 address, Buf *out)
+{
+	(void)code;
+	(void)len;
+	(void)address;
+	(void)out;
+	return 0;
+}
+#endif
