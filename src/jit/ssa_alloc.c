@@ -33,7 +33,6 @@ static void prepare(Ra *ra)
 {
 	SsaFunc *func = ra->func;
 	SsaAlloc *alloc = ra->alloc;
-	u32 places = 0;
 
 	ra->blocks = ARENA_ARRAY(ra->arena, RaBlock, func->rpo_count + 1);
 	ra->ending = ARENA_ARRAY(ra->arena, u32, func->rpo_count + 1);
@@ -70,18 +69,6 @@ static void prepare(Ra *ra)
 	ra->next_loop[func->rpo_count] = func->rpo_count;
 	for (u32 p = func->rpo_count; p-- > 0;)
 		ra->next_loop[p] = ra->blocks[p].loops ? p : ra->next_loop[p + 1];
-	for (u32 c = 0; c < alloc->code_count; c++) {
-		SsaCode *code = &alloc->codes[c];
-
-		code->move_first = code->move_count = 0;
-		code->snap_place = places;
-		if (code->snap != ~(u32)0)
-			places += func->snaps[code->snap].count;
-	}
-	alloc->snap_place_count = places;
-	alloc->snap_places = ARENA_ARRAY(ra->arena, SsaPlace, places + 1);
-	if (!alloc->snap_places)
-		ra->failed = true;
 }
 
 /* The innermost loop that ends behind block p and is to be walked again; or p. */

@@ -25,11 +25,14 @@ static void want(Ra *ra, SsaRef ref, unsigned by)
 static void find_wanted(Ra *ra)
 {
 	SsaFunc *func = ra->func;
+	u32 places = 0;
 	bool changed = true;
 
 	for (u32 c = 0; c < ra->alloc->code_count; c++) {
 		SsaCode *code = &ra->alloc->codes[c];
 
+		code->move_first = code->move_count = 0;
+		code->snap_place = places;
 		for (unsigned u = 0; u < code->use_count; u++) {
 			code->uses[u].ref = ssa_value(func, code->uses[u].ref);
 			want(ra, code->uses[u].ref, RA_BY_CODE);
@@ -43,8 +46,13 @@ static void find_wanted(Ra *ra)
 				entry->ref = ssa_value(func, entry->ref);
 				want(ra, entry->ref, RA_BY_SNAP);
 			}
+			places += snap->count;
 		}
 	}
+	ra->alloc->snap_place_count = places;
+	ra->alloc->snap_places = ARENA_ARRAY(ra->arena, SsaPlace, places + 1);
+	if (!ra->alloc->snap_places)
+		ra->failed = true;
 	while (changed) {
 		changed = false;
 		for (u32 p = func->rpo_count; p-- > 0;) {
@@ -115,7 +123,7 @@ static void occurs(Scan *scan, SsaRef ref, u32 distance)
 	ra->id[ref] = scan->global_count;
 }
 
-static void defines(Scan *scan, SsaRef ref)
+static void defines(Scan *scan, SsaRef ref, u32 code)
 {
 	Ra *ra = scan->ra;
 
@@ -125,7 +133,7 @@ static void defines(Scan *scan, SsaRef ref)
 		ra->failed = true;
 		return;
 	}
-	ra->defs[ra->def_count++] = (RaDef){.ref = ref, .position = scan->position};
+	ra->defs[ra->def_count++] = (RaDef){.ref = ref, .position = scan->position, .code = code};
 }
 
 static void scan_block(Scan *scan)
@@ -135,11 +143,12 @@ static void scan_block(Scan *scan)
 	u32 b = func->rpo[scan->position], first = ra->alloc->block_first[b], count = ra->alloc->block_codes[b];
 	const SsaBlock *block = &func->blocks[b];
 	RaBlock *out = &ra->blocks[scan->position];
+	u32 uses = 0, entries = 0;
 
 	out->gen_first = ra->gen_count;
 	for (SsaRef phi = block->first; phi && func->nodes[phi].op == SSA_PHI; phi = func->nodes[phi].next)
 		if (ra->wanted[phi])
-			defines(scan, phi);
+			defines(scan, phi, RA_NO_CODE);
 	for (u32 i = 0; i < count && !ra->failed; i++) {
 		const SsaCode *code = &ra->alloc->codes[first + i];
 
@@ -154,9 +163,11 @@ static void scan_block(Scan *scan)
 
 			for (u32 k = 0; k < snap->count; k++)
 				occurs(scan, func->entries[snap->first + k].ref, ROW_IDLE);
+			entries += snap->count;
 		}
+		uses += code->use_count;
 		if (code->result)
-			defines(scan, code->node);
+			defines(scan, code->node, first + i);
 	}
 	for (u32 s = 0; s < block->succ_count && !ra->failed; s++) {
 		const SsaBlock *succ = &func->blocks[block->succ[s]];
@@ -176,6 +187,9 @@ static void scan_block(Scan *scan)
 		}
 	}
 	out->gen_count = ra->gen_count - out->gen_first;
+	ra->after_cap = uses > ra->after_cap ? uses : ra->after_cap;
+	ra->leaving_cap = entries > ra->leaving_cap ? entries : ra->leaving_cap;
+	ra->codes_cap = count > ra->codes_cap ? count : ra->codes_cap;
 }
 
 /* ---- Ids ---- */
@@ -238,22 +252,18 @@ static void number(Ra *ra, const Scan *scan)
 				ra->kills[kills++] = ra->id[ra->defs[d].ref];
 		ra->blocks[p].kill_count = kills - ra->blocks[p].kill_first;
 	}
-	for (u32 p = 0; p < func->rpo_count; p++) {
-		u32 b = func->rpo[p];
+	for (u32 d = 0; d < ra->def_count; d++) {
+		const RaDef *def = &ra->defs[d];
+		RaValue *value = &ra->values[ra->id[def->ref]];
 
-		for (u32 i = 0; i < ra->alloc->block_codes[b]; i++) {
-			const SsaCode *code = &ra->alloc->codes[ra->alloc->block_first[b] + i];
-			RaValue *value = &ra->values[ra->id[code->node]];
-
-			if (!code->result)
-				continue;
-			if (value->code != RA_NO_CODE)
-				value->many = true;
-			value->code = ra->alloc->block_first[b] + i;
-			value->block = b;
-			if (code->result_reg != RA_NO_REG)
-				value->hint = (u8)(16 * code->result_cls + code->result_reg);
-		}
+		if (def->code == RA_NO_CODE)
+			continue;
+		if (value->code != RA_NO_CODE)
+			value->many = true;
+		value->code = def->code;
+		value->block = func->rpo[def->position];
+		if (ra->alloc->codes[def->code].result_reg != RA_NO_REG)
+			value->hint = (u8)(16 * ra->alloc->codes[def->code].result_cls + ra->alloc->codes[def->code].result_reg);
 	}
 }
 
@@ -434,20 +444,6 @@ static void find_hints(Ra *ra)
 
 static void scratch_for_blocks(Ra *ra)
 {
-	for (u32 p = 0; p < ra->func->rpo_count; p++) {
-		u32 b = ra->func->rpo[p], uses = 0, entries = 0, count = ra->alloc->block_codes[b];
-
-		for (u32 i = 0; i < count; i++) {
-			const SsaCode *code = &ra->alloc->codes[ra->alloc->block_first[b] + i];
-
-			uses += code->use_count;
-			if (code->snap != ~(u32)0)
-				entries += ra->func->snaps[code->snap].count;
-		}
-		ra->after_cap = uses > ra->after_cap ? uses : ra->after_cap;
-		ra->leaving_cap = entries > ra->leaving_cap ? entries : ra->leaving_cap;
-		ra->codes_cap = count > ra->codes_cap ? count : ra->codes_cap;
-	}
 	ra->after = ARENA_ARRAY(ra->arena, u32, ra->after_cap + 1);
 	ra->leaving = ARENA_ARRAY(ra->arena, u32, ra->leaving_cap + 1);
 	ra->leaving_end = ARENA_ARRAY(ra->arena, u32, ra->codes_cap + 2);
@@ -513,7 +509,7 @@ void ra_annotate(Ra *ra, u32 position)
 {
 	SsaFunc *func = ra->func;
 	u32 b = func->rpo[position], first = ra->alloc->block_first[b], count = ra->alloc->block_codes[b];
-	u32 uses = 0, leaving = 0;
+	u32 uses = ra->after_cap, leaving = 0;
 
 	look_behind(ra, position);
 	for (u32 k = 0; k < ra->behind_count; k++) {
@@ -523,8 +519,6 @@ void ra_annotate(Ra *ra, u32 position)
 		ra->near[id] = ROW_DEAD;
 	}
 	annotate_edges(ra, b, count);
-	for (u32 i = 0; i < count; i++)
-		uses += ra->alloc->codes[first + i].use_count;
 	ra->leaving_end[count] = 0;
 	for (u32 i = count; i-- > 0;) {
 		const SsaCode *code = &ra->alloc->codes[first + i];
@@ -561,4 +555,5 @@ void ra_annotate(Ra *ra, u32 position)
 		}
 		ra->leaving_end[i] = leaving;
 	}
+	ra->after_first = uses;
 }

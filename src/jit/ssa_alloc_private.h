@@ -72,7 +72,7 @@ typedef struct RaWish {
 } RaWish;
 
 typedef struct RaDef {
-	u32 ref, position;
+	u32 ref, position, code;
 } RaDef;
 
 typedef struct Ra {
@@ -105,7 +105,8 @@ typedef struct Ra {
 	u32 position;      /* of the code in its block */
 	u32 at, visit;     /* position of the block; a number per visit */
 	/* the present block, filled from behind by ra_annotate and read by the walk */
-	u32 *after;        /* per use: next of its value behind the code */
+	u32 *after;        /* per use, from after_first on: next of its value behind the code */
+	u32 after_first;
 	u32 *first_use;    /* per code: of its result */
 	u32 *leaving, *leaving_end; /* ids whose last use is the snapshot of code i: leaving[leaving_end[i + 1]] up to leaving_end[i] */
 	u32 after_cap, leaving_cap, codes_cap;

@@ -438,7 +438,6 @@ static void moves_before(Step *step)
 	u8 from[RA_REGS], readers[RA_REGS] = {0};
 	u32 waiting = 0, loads = 0;
 
-	step->code->move_first = ra->move_count;
 	for (u32 set = ra->touched; set; set &= set - 1) {
 		unsigned reg = (unsigned)__builtin_ctz(set);
 		u32 id = ra->held[reg];
@@ -595,7 +594,10 @@ static void walk_code(Step *step, const u32 *after, const u32 *leaving, u32 leav
 	temporaries(step);
 	if (ra->failed)
 		return;
-	moves_before(step);
+	step->code->move_first = ra->move_count;
+	step->code->move_count = 0;
+	if (ra->touched)
+		moves_before(step);
 	if (code->snap != ~(u32)0)
 		snapshot(step);
 	for (u32 set = step->killed & ra->occupied; set; set &= set - 1)
@@ -615,7 +617,8 @@ static void walk_code(Step *step, const u32 *after, const u32 *leaving, u32 leav
 
 void ra_walk(Ra *ra, u32 position)
 {
-	u32 b = ra->func->rpo[position], first = ra->alloc->block_first[b], count = ra->alloc->block_codes[b], uses = 0;
+	u32 b = ra->func->rpo[position], first = ra->alloc->block_first[b], count = ra->alloc->block_codes[b];
+	u32 uses = ra->after_first;
 
 	for (u32 i = 0; i < count && !ra->failed; i++) {
 		Step step = {.ra = ra, .code = &ra->alloc->codes[first + i], .index = first + i};
