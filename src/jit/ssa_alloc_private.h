@@ -31,6 +31,7 @@ typedef struct RaValue {
 	u32 block;     /* where it is defined */
 	u32 avoid;     /* registers that it had to leave before */
 	u32 wished;    /* position + 1 of the loop that `wish` is about */
+	u32 taught;    /* the round of learning that it is from */
 	u32 event;     /* its last event + 1 */
 	u32 slot;      /* of the JitFrame + 1 */
 	u8 cls, hint, kind, width, wish;
@@ -60,6 +61,7 @@ typedef struct RaBlock {
 	u32 gen_first, gen_count, kill_first, kill_count;
 	u32 move_mark, event_mark, lesson_mark; /* loops: what stood there when it began */
 	u32 wishes;     /* loops: index + 1 */
+	u32 full;       /* loops: classes (as registers) of which not all values can stay */
 	u32 around;     /* loops: another loop that ends in the same block + 1 */
 	u8 tries;
 	bool done, loops; /* walked; something jumps back to it */
@@ -116,7 +118,7 @@ typedef struct Ra {
 	RaEvent *events;
 	u32 event_count, event_cap;
 	RaWish *wishes;
-	u32 wish_count, wish_cap;
+	u32 wish_count, wish_cap, round;
 	u32 lessons;       /* how often a value turned out to be in somebody's way */
 	bool failed;
 } Ra;

@@ -163,6 +163,9 @@ static void load_for_loop(Ra *ra, u32 position)
 
 		if (row[id] >= ROW_COLD || ra->regs[id] || is_unwanted(ra, id))
 			continue;
+		if (ra->blocks[position].full & ra_class(ra->values[id].cls) &&
+		    found_in(ra->blocks[position].start, id, ra->values[id].cls) == RA_NO_REG)
+			continue; /* it was not there before, and now there is less room */
 		for (at = count++; at > 0 && row[list[at - 1]] > row[id]; at--)
 			list[at] = list[at - 1];
 		list[at] = id;
@@ -344,16 +347,25 @@ void ra_start(Ra *ra, u32 position)
 
 /* ---- What a loop that was walked teaches ---- */
 
-static void wish(Ra *ra, u32 position, u32 id, u8 reg)
+static bool wish(Ra *ra, u32 position, u32 id, u8 reg)
 {
+	RaValue *value = &ra->values[id];
+
+	if (value->taught == ra->round && (reg != RA_NO_REG || value->wish == reg))
+		return false;
 	if (ra->wish_count >= ra->wish_cap &&
 	    !arena_grow(ra->arena, (void **)&ra->wishes, &ra->wish_cap, ra->wish_count, sizeof(RaWish))) {
 		ra->failed = true;
-		return;
+		return false;
 	}
 	ra->wishes[ra->wish_count++] = (RaWish){.next = ra->blocks[position].wishes, .id = id, .reg = reg};
 	ra->blocks[position].wishes = ra->wish_count;
-	ra->values[id].wished = 0;
+	value->wished = position + 1;
+	value->wish = reg;
+	value->taught = ra->round;
+	if (reg == RA_NO_REG)
+		ra->blocks[position].full |= ra_class(value->cls);
+	return true;
 }
 
 /* One way back. */
@@ -375,18 +387,14 @@ static bool learn_from(Ra *ra, u32 position, u32 k)
 		if (latch->end[reg] == from || !from || ra->values[from].kind == RA_CONST)
 			continue;
 		found = found_in(latch->end, from, reg >> 4);
-		if (found == RA_NO_REG) {
-			if (from == id) { /* rather not begin in a register at all */
-				wish(ra, position, id, RA_NO_REG);
-				any = true;
-			}
+		if (found == RA_NO_REG) { /* rather not begin in a register at all */
+			if (!ra_loses_nothing(&ra->values[from]) || from == id)
+				any |= wish(ra, position, id, RA_NO_REG);
 			continue;
 		}
 		/* It ends elsewhere: let it begin there, unless that is somebody's who stays. */
-		if (head->start[found] == latch->end[found] || (is_wished(ra, id) && value->wish == reg))
-			continue;
-		wish(ra, position, id, (u8)found);
-		any = true;
+		if (head->start[found] != latch->end[found] && !(is_wished(ra, id) && value->wish == reg))
+			any |= wish(ra, position, id, (u8)found);
 	}
 	return any;
 }
@@ -394,15 +402,28 @@ static bool learn_from(Ra *ra, u32 position, u32 k)
 bool ra_learn(Ra *ra, u32 position)
 {
 	const SsaBlock *block = ra_block_at(ra, position);
+	u32 asked[4] = {0};
 	bool any = false;
 
+	if (block->pred_count > 32 * COUNT_OF(asked))
+		return false;
 	ra->at = position;
+	ra->round++;
 	note_wishes(ra, position);
-	for (u32 k = 0; k < block->pred_count; k++) {
-		const SsaBlock *pred = &ra->func->blocks[block->preds[k]];
+	for (u32 done = 0; done < block->pred_count; done++) { /* the hottest way back first */
+		u32 best = block->pred_count;
 
-		if (pred->order >= position && (block->cold || !pred->cold))
-			any |= learn_from(ra, position, k);
+		for (u32 k = 0; k < block->pred_count; k++) {
+			const SsaBlock *pred = &ra->func->blocks[block->preds[k]];
+
+			if (pred->order >= position && (block->cold || !pred->cold) && !(asked[k / 32] >> k % 32 & 1) &&
+			    (best == block->pred_count || is_hotter(pred, &ra->func->blocks[block->preds[best]])))
+				best = k;
+		}
+		if (best == block->pred_count)
+			break;
+		asked[best / 32] |= (u32)1 << best % 32;
+		any |= learn_from(ra, position, best);
 	}
 	return any || (!ra->blocks[position].tries && ra->lessons != ra->blocks[position].lesson_mark);
 }
