@@ -8,6 +8,7 @@
 
 #include "cmd/jit_dump.h"
 #include "cmd/say.h"
+#include "jit/jit_gdb.h"
 #include "jit/jit_perf.h"
 
 static const char *name_of(void *ctx, u64 pc, u64 *offset)
@@ -68,6 +69,15 @@ static int set_word(JitSetup *setup, const char *word, size_t len)
 		return open_perf(setup, false);
 	if (is_word(word, len, "jitdump"))
 		return open_perf(setup, true);
+	if (is_word(word, len, "gdb")) {
+		if (setup->gdb)
+			return 0;
+		setup->gdb = jit_gdb_create(name_of, setup->loaded);
+		if (!setup->gdb)
+			return failed(setup, "out of memory");
+		watch(setup, jit_gdb_watcher(setup->gdb));
+		return 0;
+	}
 	if (is_word(word, len, "wx=switch") || is_word(word, len, "wx=dual")) {
 		options->switch_rights = word[3] == 's';
 		return 0;
@@ -86,7 +96,7 @@ static int set_word(JitSetup *setup, const char *word, size_t len)
 		options->evict = (u32)number;
 		return 0;
 	}
-	return failed(setup, "--jit %.*s: there are perf, jitdump, wx=switch, cache=SIZE, evict=N, soft, hard=N", (int)len, word);
+	return failed(setup, "--jit %.*s: there are perf, jitdump, gdb, wx=switch, cache=SIZE, evict=N, soft, hard=N", (int)len, word);
 }
 
 int jit_setup_open(JitSetup *setup, const JitOptions *options, Loaded *loaded)
@@ -120,5 +130,6 @@ void jit_setup_close(JitSetup *setup)
 	jit_perf_close(setup->perf);
 	jit_perf_close(setup->dump);
 	jit_dump_close(setup->listing);
+	jit_gdb_destroy(setup->gdb);
 	buf_fini(&setup->error);
 }

@@ -129,6 +129,8 @@ typedef struct EnginePiece {
 	u32 size, insns;
 	const EnginePlace *places; /* ascending; perhaps none. Borrowed for the call */
 	u32 place_count;
+	const u8 *cfi;      /* how its frame is unwound, everywhere in it: DWARF call frame instructions; perhaps none */
+	u32 cfi_size;
 } EnginePiece;
 
 /* Somebody who looks on: a profiler's map, a debugger, a listing. Each piece that was made is killed once, at the

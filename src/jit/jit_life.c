@@ -41,13 +41,14 @@ void jit_life_stage(Engine *engine, u64 pc, const char *name, const IrFunc *func
 static EnginePiece piece_of_block(const Engine *engine, const JitBlock *block)
 {
 	return (EnginePiece){ .pc = block->pc, .context = block->context, .tier = "base", .code = engine->rx + block->own,
-			      .size = block->size, .insns = block->insns };
+			      .size = block->size, .insns = block->insns, .cfi = engine->cfi, .cfi_size = engine->cfi_size };
 }
 
 static EnginePiece piece_of_region(const Engine *engine, const JitRegion *region)
 {
 	return (EnginePiece){ .pc = region->head->pc, .context = region->context, .tier = "region",
-			      .code = engine->rx + region->code, .size = region->code_bytes, .insns = region->guest_insns };
+			      .code = engine->rx + region->code, .size = region->code_bytes, .insns = region->guest_insns,
+			      .cfi = engine->cfi, .cfi_size = engine->cfi_size };
 }
 
 static void tell_killed(const Engine *engine, const EnginePiece *piece)

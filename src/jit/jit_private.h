@@ -263,6 +263,8 @@ struct Engine {
 	EnginePlace *places;     /* owned; of the block being compiled, when somebody looks on */
 	u32 place_count, place_cap;
 	u64 store_epoch;         /* of EngineEnv.store whose settings are ours; 0: we share nothing (jit_store.c) */
+	u8 cfi[48];              /* EnginePiece.cfi */
+	u32 cfi_size;
 	struct JitMove *moves;   /* owned; of the block being compiled */
 	u32 move_count, move_cap;
 	bool moves_failed, joined; /* joined: the store has heard of us */

@@ -5,11 +5,13 @@
  */
 #include "engines.h"
 
+#include <elf.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "jit/jit_private.h"
+#include "jit/jit_gdb.h"
 #include "jit/jit_perf.h"
 #include "machine/machine_private.h"
 #include "machine/pages.h"
@@ -332,12 +334,82 @@ static void for_perf(void **state)
 	isa_destroy(isa);
 }
 
+/* ---- What a debugger reads ---- */
+
+struct code_entry {
+	struct code_entry *next, *before;
+	const u8 *object;
+	u64 size;
+};
+extern struct { u32 version, action; struct code_entry *relevant, *first; } __jit_debug_descriptor;
+
+/* How many there are, each a whole ELF object with one symbol that lies in its section. */
+static u32 count_entries(void)
+{
+	u32 count = 0;
+
+	for (const struct code_entry *entry = __jit_debug_descriptor.first; entry; entry = entry->next, count++) {
+		const Elf64_Ehdr *header = (const Elf64_Ehdr *)(const void *)entry->object;
+		const Elf64_Shdr *sections = (const Elf64_Shdr *)(const void *)(entry->object + header->e_shoff);
+		const char *words = (const char *)entry->object + sections[header->e_shstrndx].sh_offset;
+
+		assert_memory_equal(header->e_ident, ELFMAG, SELFMAG);
+		assert_true(!entry->next || entry->next->before == entry);
+		for (u32 i = 1; i < header->e_shnum; i++) {
+			const Elf64_Shdr *section = &sections[i];
+			const char *names = (const char *)entry->object + sections[section->sh_link].sh_offset;
+			Elf64_Sym symbol;
+
+			if (section->sh_type != SHT_NOBITS)
+				assert_true(section->sh_offset + section->sh_size <= entry->size);
+			if (section->sh_type != SHT_SYMTAB)
+				continue;
+			assert_string_equal(words + section->sh_name, ".symtab");
+			assert_int_equal(section->sh_size, 2 * sizeof symbol);
+			memcpy(&symbol, entry->object + section->sh_offset + sizeof symbol, sizeof symbol);
+			assert_int_equal(symbol.st_value, sections[symbol.st_shndx].sh_addr);
+			assert_int_equal(symbol.st_size, sections[symbol.st_shndx].sh_size);
+			assert_int_equal(strncmp(names + symbol.st_name, "husk:", 5), 0);
+		}
+	}
+	return count;
+}
+
+static void for_gdb(void **state)
+{
+	Isa *isa = open_isa();
+	Seen *seen = calloc(1, sizeof(*seen));
+	JitGdb *gdb = jit_gdb_create(namer, NULL);
+	const EngineWatcher watchers[] = {{.ctx = seen, .made = on_made, .killed = on_killed}, jit_gdb_watcher(gdb)};
+	const EngineOptions options = {.watchers = watchers, .watcher_count = 2, .code_cache = 100 << 10};
+	Machine *machine = open_chain(isa, &options);
+
+	(void)state;
+	assert_int_equal(__jit_debug_descriptor.version, 1);
+	assert_null(__jit_debug_descriptor.first);
+	machine_run(machine, 3 * BLOCKS * 2);
+	assert_true(seen->killed > 100);
+	assert_int_equal(count_entries(), seen->made - seen->killed);
+	machine_destroy(machine);
+	assert_int_equal(count_entries(), 0);
+	machine = open_chain(isa, &options);
+	machine_run(machine, 300);
+	assert_true(count_entries() > 10);
+	machine_destroy(machine);
+	jit_gdb_destroy(gdb);
+	assert_int_equal(count_entries(), 0);
+	assert_int_equal(__jit_debug_descriptor.action, 0);
+	free(seen);
+	isa_destroy(isa);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lives),
 		cmocka_unit_test(no_shared_files),
 		cmocka_unit_test(for_perf),
+		cmocka_unit_test(for_gdb),
 	};
 
 	if (!jit_is_possible())

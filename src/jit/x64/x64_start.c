@@ -143,11 +143,38 @@ static void emit_dump(Engine *engine, X64Buf *x)
 	x64_patch(x64_jmp(x), x->start + engine->leave_home);
 }
 
+/* Wherever the stack pointer is: what enter saved it as stands in the frame, and above it what it pushed. */
+static void describe_frame(Engine *engine)
+{
+	static const u8 dwarf[] = { 3, 6, 12, 13, 14, 15 }; /* numbers of `saved` */
+	u8 *at = engine->cfi, *length;
+	i32 disp = x64_frame(engine, X64_AT_STACK).disp;
+
+	*at++ = 0x0F; /* DW_CFA_def_cfa_expression */
+	length = at++;
+	*at++ = 0x76; /* DW_OP_breg6: rbp + a signed LEB128 */
+	for (unsigned i = 0; i < 4; i++, disp >>= 7)
+		*at++ = (u8)((disp & 0x7F) | 0x80);
+	*at++ = (u8)(disp & 0x7F);
+	*at++ = 0x06; /* DW_OP_deref */
+	*at++ = 0x23; /* DW_OP_plus_uconst: the saved ones and the return address */
+	*at++ = 8 * (6 + 1);
+	*length = (u8)(at - length - 1);
+	*at++ = 0x80 | 16; /* DW_CFA_offset: in units of -8 */
+	*at++ = 1;
+	for (unsigned i = 0; i < 6; i++) {
+		*at++ = (u8)(0x80 | dwarf[i]);
+		*at++ = (u8)(i + 2);
+	}
+	engine->cfi_size = (u32)(at - engine->cfi);
+}
+
 bool x64_start(Engine *engine)
 {
 	X64Buf x = { engine->rw, engine->rw, engine->rw + 4096, false };
 
 	engine->has_fma = __builtin_cpu_supports("fma");
+	describe_frame(engine);
 	emit_leave(engine, &x);
 	engine->miss = emit_miss(engine, &x, JIT_MISSED);
 	engine->miss_call = emit_miss(engine, &x, JIT_MISSED_CALL);
