@@ -412,6 +412,12 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 			jit_cache_kill(engine, block);
 			block = NULL;
 		}
+		if (!block && limit - vcpu->icount == 1) { /* who goes by single steps needs no blocks */
+			kind = run_cold(engine, vcpu, 1);
+			if (kind != EXIT_BUDGET)
+				return kind;
+			break;
+		}
 		if (!block)
 			status = make_block(engine, vcpu, pc, context, counted, &block);
 		counted = false;

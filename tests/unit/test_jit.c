@@ -410,8 +410,9 @@ static void doors(void **state)
 static void die(Machine *machine, u64 at)
 {
 	put_word(machine, at, 0x00102573); /* frflags a0 */
+	put_word(machine, at + 4, 0x00102573);
 	machine_set_pc(machine, at);
-	assert_int_equal(machine_run(machine, 1).kind, STOP_BUDGET);
+	assert_int_equal(machine_run(machine, 2).kind, STOP_BUDGET);
 	put_word(machine, at, 0x00102573);
 }
 
