@@ -89,7 +89,7 @@ static unsigned check_bounds(X64Buf *x, const X64Cells *access, u8 spaces, u8 in
 		return 0;
 	if (access->fixed && space->wraps && (access->address & space->wrap_mask) + behind < space->cells)
 		return 0;
-	if (behind && access->address_width > 63 && !access->fixed && !space->wraps) { /* the sum could carry */
+	if (behind && access->address_width > 63 && !space->wraps) { /* the sum could carry */
 		x64_load(x, 64, scratch, field(access, spaces, offsetof(Space, cells)));
 		x64_alu_imm(x, X64_SUB, 64, scratch, (i32)behind);
 		sites[count++] = x64_jcc(x, X64_B);
