@@ -67,8 +67,8 @@ static Window window_of(Mm *mm, const Area *area, u64 page)
 		mm->expand = page == mm->next_touch ? mm->expand * 2 : 1;
 		if (mm->expand > MM_EXPAND)
 			mm->expand = MM_EXPAND;
-		if (!mm->expand)
-			mm->expand = 1;
+		if (!mm->expand || mm_bytes_present(mm) > mm_memory_limit(mm) / 2)
+			mm->expand = 1; /* neighbours count, too: not where memory becomes scarce */
 		low = page;
 		high = page + mm->expand * (u64)PAGE;
 	} else {

@@ -205,7 +205,8 @@ static void too_many_seams(void **state)
 	assert_null(space.view);
 	assert_int_equal(all, 0);
 	assert_false(space_harden(&space));
-	assert_true(space_poke(&space, 5 * SPACE_PAGE, 77) && space_peek(&space, 5 * SPACE_PAGE, &value));
+	assert_true(space_poke(&space, 5 * SPACE_PAGE, 77));
+	assert_true(space_peek(&space, 5 * SPACE_PAGE, &value));
 	assert_int_equal(value, 77);
 	assert_int_equal(space.present, pages);
 	space_pages_drop(&space, 0, pages / 2);
