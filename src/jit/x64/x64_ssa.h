@@ -5,7 +5,7 @@
  *     x64_ssa_prepare.c   states of the ways out; what is needed at all; which nodes are done by their users; classes
  *     x64_ssa_layout.c    in which order blocks come
  *     x64_ssa_select.c    a SsaCode per node that makes code -> ssa_allocate -> the same functions emit
- *     x64_ssa_int.c, x64_ssa_cond.c, x64_ssa_memory.c, x64_ssa_float.c    nodes
+ *     x64_ssa_int.c, x64_ssa_cond.c, x64_ssa_memory.c, x64_ssa_atomic.c, x64_ssa_float.c    nodes
  *     x64_ssa_leave.c     ways out, and their maps
  *     x64_ssa_emit.c      blocks, moves, jumps
  *
@@ -144,6 +144,12 @@ void x64_ssa_canon(X64Ssa *s, const SsaNode *node);
 X64Test x64_ssa_float_test(X64Ssa *s, const SsaNode *node);
 void x64_ssa_load(X64Ssa *s, SsaRef ref);
 void x64_ssa_store(X64Ssa *s, const SsaNode *node);
+X64Mem x64_ssa_paged_cell(X64Ssa *s, const SsaNode *node, u8 mask, u8 want); /* of bytes, not looked at for crossing */
+void x64_ssa_risk(X64Ssa *s); /* the next instruction is an access that may be refused */
+bool x64_ssa_rmw(X64Ssa *s, const SsaNode *node); /* false: not known */
+bool x64_ssa_cas(X64Ssa *s, const SsaNode *node);
+bool x64_ssa_flags(X64Ssa *s);
+bool x64_ssa_set_flags(X64Ssa *s, const SsaNode *node);
 void x64_ssa_late_crossing(X64Ssa *s, const X64Late *late);
 void x64_ssa_late_divide(X64Ssa *s, const X64Late *late);
 void x64_ssa_check(X64Ssa *s, const SsaNode *node);

@@ -92,7 +92,9 @@ bool x64_ssa_float_native(const X64Ssa *s, const SsaNode *node)
 
 	if (!ir_float_operands((IrOp)node->op) || (node->aux & IR_FLOAT_FLAGS) || !has_form(s, node))
 		return false;
-	return !s->func->flags_slot || silent || (node->aux & SSA_FLOAT_RAISES);
+	/* A compare without flags is a quiet one (ssa_flags.c). */
+	return !s->func->flags_slot || silent || (node->aux & SSA_FLOAT_RAISES) || node->op == IR_OP_FEQ || node->op == IR_OP_FLT ||
+	       node->op == IR_OP_FLE;
 }
 
 /* ---- Nodes ---- */
@@ -181,7 +183,7 @@ X64Test x64_ssa_float_test(X64Ssa *s, const SsaNode *node)
 	X64Opd b = x64_arg_any(s, equal ? node->b : node->a, SSA_XMM, false);
 
 	if (s->emitting)
-		compare_opd(&s->x, width, equal ? 0x0F2E : 0x0F2F, a, &b);
+		compare_opd(&s->x, width, equal || !(node->aux & SSA_FLOAT_RAISES) ? 0x0F2E : 0x0F2F, a, &b);
 	return (X64Test){ .cond = equal ? X64_E : node->op == IR_OP_FLT ? X64_A : X64_AE, .ordered = equal };
 }
 

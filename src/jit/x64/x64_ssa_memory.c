@@ -15,15 +15,18 @@ static bool is_paged(const X64Ssa *s, u32 space)
 	return s->engine->env.paged && space == s->engine->env.code_space;
 }
 
+/* Of an access to the paged space. */
 static bool is_hard(const X64Ssa *s, const SsaNode *node)
 {
-	return node->aux < 64 && (s->func->hard_spaces >> node->aux & 1) &&
+	u32 space = s->engine->env.code_space;
+
+	return space < 64 && (s->func->hard_spaces >> space & 1) &&
 	       !jit_asks_softly(s->engine, s->func->snaps[node->snap].pc);
 }
 
 /* The next instruction of the host is the access: when it is refused, the way out is taken. The view may allow less than
  * attr does, so who asks first may fault, too. */
-static void risk(X64Ssa *s)
+void x64_ssa_risk(X64Ssa *s)
 {
 	JitExit *exit;
 
@@ -114,6 +117,11 @@ static X64Mem paged_cell(X64Ssa *s, const SsaNode *node, unsigned bytes, u8 mask
 	return x64_at_index(X64_RBX, address, 0, 0);
 }
 
+X64Mem x64_ssa_paged_cell(X64Ssa *s, const SsaNode *node, u8 mask, u8 want)
+{
+	return paged_cell(s, node, 1, mask, want, false);
+}
+
 static void load_paged(X64Ssa *s, SsaRef ref)
 {
 	const SsaNode *node = &s->func->nodes[ref];
@@ -129,7 +137,7 @@ static void load_paged(X64Ssa *s, SsaRef ref)
 	to = x64_result(s, cls);
 	if (!s->emitting)
 		return;
-	risk(s);
+	x64_ssa_risk(s);
 	if (joined) {
 		bool wide = s->func->nodes[joined].width == 64;
 
@@ -166,7 +174,7 @@ static void store_paged(X64Ssa *s, const SsaNode *node)
 		from = floats ? x64_arg_xmm(s, value, false) : x64_arg_reg(s, value, false);
 	if (!s->emitting)
 		return;
-	risk(s);
+	x64_ssa_risk(s);
 	if (fixed)
 		x64_store_imm(&s->x, width, cell, imm);
 	else if (floats)
@@ -305,8 +313,6 @@ void x64_ssa_check(X64Ssa *s, const SsaNode *node)
 	address = x64_arg_reg(s, node->a, false);
 	if (!s->emitting)
 		return;
-	/* The limit is a power of two. */
-	x64_mov(&s->x, 64, X64_SCRATCH, address);
-	x64_shift_imm(&s->x, X64_SHR, 64, X64_SCRATCH, (u8)(SPACE_PAGE_SHIFT + __builtin_ctzll(s->engine->env.pages)));
-	x64_ssa_exit_if(s, X64_NE);
+	x64_alu_mem(&s->x, X64_CMP, 64, address, x64_frame(s->engine, X64_AT_LIMIT));
+	x64_ssa_exit_if(s, X64_AE);
 }

@@ -55,6 +55,8 @@ static void emit_enter(Engine *engine, X64Buf *x)
 	x64_store(x, 64, x64_frame(engine, X64_AT_STACK), X64_RSP);
 	x64_lea(x, 64, X64_RAX, x64_at(X64_RSP, -8 * X64_HINTS));
 	x64_store(x, 64, x64_frame(engine, X64_AT_DEEP), X64_RAX);
+	x64_mov_imm(x, X64_RAX, engine->env.pages << SPACE_PAGE_SHIFT);
+	x64_store(x, 64, x64_frame(engine, X64_AT_LIMIT), X64_RAX);
 	for (u32 i = 0; i < engine->pin_count; i++)
 		x64_load(x, 64, x64_pin_regs[i], x64_at(X64_RBP, x64_slot(engine->pinned[i])));
 	go = x64_call(x);
