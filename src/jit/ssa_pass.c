@@ -8,7 +8,6 @@
 
 static const SsaPass passes[] = {
 	{"fold", ssa_fold},
-	{"state", ssa_state},
 	{"dead", ssa_dead},
 	{"loops", ssa_loops},
 	{"narrow", ssa_narrow},
