@@ -10,6 +10,8 @@
 enum {
 	STORE_BYTES = 32 << 20, /* of templates; more, and all are forgotten */
 	FIRST_HASH = 1 << 12,
+	VERSIONS = 6,           /* of the code at one pc, */
+	LONGEST = 40,           /* and of all that meet in one place of the table: a guest may write code without end */
 };
 
 typedef struct StoredExit {
@@ -182,6 +184,24 @@ void jit_store_move(Engine *engine, u32 at, JitMoveKind kind, u32 index)
 		engine->moves[engine->move_count++] = (JitMove){ .at = at, .kind = (u16)kind, .index = (u16)index };
 }
 
+/* The newest stay. */
+static void cut(EngineStore *store, JitTemplate **at, const JitTemplate *like)
+{
+	u32 versions = 0, length = 0;
+
+	while (*at) {
+		bool same = (*at)->pc == like->pc && (*at)->context == like->context && (*at)->counted == like->counted;
+
+		length++;
+		if ((same && ++versions >= VERSIONS) || length >= LONGEST) {
+			*at = (*at)->next;
+			store->count--;
+		} else {
+			at = &(*at)->next;
+		}
+	}
+}
+
 static JitTemplate *new_template(EngineStore *store, const JitBlock *block, u32 exits, u32 faults, u32 moves)
 {
 	size_t bytes = sizeof(JitTemplate) + exits * sizeof(StoredExit) + faults * sizeof(JitFault) + moves * sizeof(JitMove) +
@@ -258,6 +278,7 @@ void jit_store_put(Engine *engine, const Vcpu *vcpu, const JitBlock *block, bool
 		memcpy(t->host + t->moves[i].at, &value, 4);
 	}
 	at = hash_of(t->pc, t->context, counted) & (store->hash_cap - 1);
+	cut(store, &store->hash[at], t);
 	t->next = store->hash[at];
 	store->hash[at] = t;
 	store->count++;
