@@ -386,7 +386,7 @@ static bool prepare(Former *f, const JitBlock *head)
 	region->context = head->context;
 	region->flags_slot = engine->flags_slot;
 	region->fma = engine->has_fma;
-	region->flag_moves = engine->target->flag_moves;
+	region->flag_moves = engine->target->flag_moves && engine->flags_slot && engine->pin_of[engine->flags_slot] == JIT_NO_PIN;
 	region->atomics = engine->target->atomics;
 	if (engine->hard && engine->env.code_space < 64)
 		region->hard_spaces = (u64)1 << engine->env.code_space;
