@@ -20,40 +20,53 @@ typedef struct Fuel {
 	u32 *cost, *longest, *owed;
 } Fuel;
 
-static void find_checkpoints(Fuel *f)
+/* Behind a loop, where the next instruction begins: else each round of the loop would pay for what comes after. */
+static u32 behind_loop(const SsaFunc *func, const bool *checkpoint, const bool *has_insn, u32 to)
 {
-	const SsaFunc *func = f->func;
+	while (!has_insn[to] && func->blocks[to].succ_count == 1 && !checkpoint[to])
+		to = func->blocks[to].succ[0];
+	return to;
+}
 
+bool *ssa_checkpoints(SsaFunc *func)
+{
+	bool *checkpoint = ARENA_ARRAY(func->arena, bool, func->block_count);
+	bool *has_insn = ARENA_ARRAY(func->arena, bool, func->block_count);
+
+	if (!checkpoint || !has_insn) {
+		func->failed = true;
+		return NULL;
+	}
 	for (u32 i = 0; i < func->rpo_count; i++) {
 		u32 b = func->rpo[i];
 		const SsaBlock *block = &func->blocks[b];
 
-		f->checkpoint[b] |= block->entry;
+		checkpoint[b] |= block->entry;
 		for (u32 k = 0; k < block->succ_count; k++)
-			f->checkpoint[block->succ[k]] |= func->blocks[block->succ[k]].order <= block->order;
-		for (SsaRef ref = block->first; ref; ref = func->nodes[ref].next)
-			f->cost[b] += func->nodes[ref].op == SSA_INSN;
+			checkpoint[block->succ[k]] |= func->blocks[block->succ[k]].order <= block->order;
+		for (SsaRef ref = block->first; ref && !has_insn[b]; ref = func->nodes[ref].next)
+			has_insn[b] = func->nodes[ref].op == SSA_INSN;
 	}
+	for (u32 i = 0; i < func->rpo_count; i++) {
+		const SsaBlock *block = &func->blocks[func->rpo[i]];
+
+		for (u32 k = 0; k < block->succ_count; k++)
+			if (func->blocks[block->succ[k]].depth < block->depth) {
+				u32 to = behind_loop(func, checkpoint, has_insn, block->succ[k]);
+
+				checkpoint[to] |= has_insn[to];
+			}
+	}
+	return checkpoint;
 }
 
-/* Behind a loop, where the next instruction begins: else each round of the loop would pay for what comes after. */
-static void find_exits(Fuel *f)
+static void find_costs(Fuel *f)
 {
 	const SsaFunc *func = f->func;
 
-	for (u32 i = 0; i < func->rpo_count; i++) {
-		const SsaBlock *from = &func->blocks[func->rpo[i]];
-
-		for (u32 k = 0; k < from->succ_count; k++) {
-			u32 to = from->succ[k];
-
-			if (func->blocks[to].depth >= from->depth)
-				continue;
-			while (!f->cost[to] && func->blocks[to].succ_count == 1 && !f->checkpoint[to])
-				to = func->blocks[to].succ[0];
-			f->checkpoint[to] |= f->cost[to] != 0;
-		}
-	}
+	for (u32 i = 0; i < func->rpo_count; i++)
+		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next)
+			f->cost[func->rpo[i]] += func->nodes[ref].op == SSA_INSN;
 }
 
 static void find_longest(Fuel *f)
@@ -129,7 +142,7 @@ void ssa_fuel(SsaFunc *func)
 	ssa_order(func);
 	if (func->failed)
 		return;
-	f.checkpoint = ARENA_ARRAY(func->arena, bool, func->block_count);
+	f.checkpoint = ssa_checkpoints(func);
 	f.cost = ARENA_ARRAY(func->arena, u32, func->block_count);
 	f.longest = ARENA_ARRAY(func->arena, u32, func->block_count);
 	f.owed = ARENA_ARRAY(func->arena, u32, func->block_count);
@@ -137,8 +150,7 @@ void ssa_fuel(SsaFunc *func)
 		func->failed = true;
 		return;
 	}
-	find_checkpoints(&f);
-	find_exits(&f);
+	find_costs(&f);
 	find_longest(&f);
 	for (u32 i = 0; i < func->rpo_count; i++)
 		place(&f, func->rpo[i]);

@@ -3,8 +3,8 @@
  * PUTs that no way out sees are gone: their slot is PUT again before anything may leave; and those that change nothing. What
  * the state of a block says about such slots is forgotten, so that PHIs for them can go (ssa_dead).
  *
- * A slot is *seen* at a point if some way from there leaves before the slot is PUT. Backward, in one pass: where one jumps back
- * to, and at entries, there is FUEL, which sees everything (so ssa_fuel comes first).
+ * A slot is *seen* at a point if some way from there leaves before the slot is PUT. Backward, in one pass: at checkpoints there
+ * is FUEL, or will be, which sees everything.
  */
 #include <string.h>
 
@@ -15,6 +15,7 @@ typedef struct State {
 	u32 words;
 	u64 *seen;    /* per block: slots seen at its start */
 	SsaRef *now;  /* per slot */
+	const bool *checkpoint;
 } State;
 
 static void see_all(const State *s, u64 *set)
@@ -22,12 +23,21 @@ static void see_all(const State *s, u64 *set)
 	memset(set, 0xFF, s->words * sizeof(u64));
 }
 
+static SsaRef first_insn(const SsaFunc *func, u32 b)
+{
+	SsaRef ref = func->blocks[b].first;
+
+	while (ref && func->nodes[ref].op != SSA_INSN)
+		ref = func->nodes[ref].next;
+	return ref;
+}
+
 static void drop_unseen(State *s, u32 b)
 {
 	SsaFunc *func = s->func;
 	SsaBlock *block = &func->blocks[b];
 	u64 *seen = s->seen + (size_t)b * s->words;
-	bool sees_all = block->entry;
+	SsaRef fuel = s->checkpoint[b] ? first_insn(func, b) : 0; /* stands in front of it; 0: at the start, if anywhere */
 
 	for (u32 k = 0; k < block->succ_count; k++)
 		for (u32 w = 0; w < s->words; w++)
@@ -37,7 +47,7 @@ static void drop_unseen(State *s, u32 b)
 		const SsaNode *node = &func->nodes[ref];
 
 		prev = node->prev;
-		if (node->op == SSA_LEAVE || (ssa_effects(node) & SSA_EXIT)) {
+		if (ref == fuel || node->op == SSA_LEAVE || (ssa_effects(node) & SSA_EXIT)) {
 			see_all(s, seen);
 		} else if (node->op == SSA_PUT) {
 			u64 bit = (u64)1 << node->aux % 64;
@@ -47,9 +57,7 @@ static void drop_unseen(State *s, u32 b)
 			seen[node->aux / 64] &= ~bit;
 		}
 	}
-	for (u32 p = 0; p < block->pred_count; p++)
-		sees_all |= func->blocks[block->preds[p]].order >= block->order;
-	if (sees_all)
+	if (s->checkpoint[b] && !fuel)
 		see_all(s, seen);
 	for (u32 slot = 0; slot < func->slot_count; slot++)
 		if (block->state[slot] && !(seen[slot / 64] >> slot % 64 & 1))
@@ -86,7 +94,8 @@ void ssa_state(SsaFunc *func)
 		return;
 	s.seen = ARENA_ARRAY(func->arena, u64, (size_t)func->block_count * s.words);
 	s.now = ARENA_ARRAY(func->arena, SsaRef, func->slot_count);
-	if (!s.seen || !s.now) {
+	s.checkpoint = ssa_checkpoints(func);
+	if (!s.seen || !s.now || !s.checkpoint) {
 		func->failed = true;
 		return;
 	}
