@@ -682,6 +682,10 @@ static void emit_ins(Build *b, u32 s, u32 at)
 	case IR_OP_PARAM:
 		return; /* enter_piece has it */
 	case IR_OP_GET:
+		if (!ins->aux) { /* the pc: its slot is not kept while compiled code runs */
+			*out = ssa_const(b->func, ins->width, b->pc);
+			return;
+		}
 		*out = is_flags(b, ins->aux) ? append(b, SSA_FLAGS, ins->width, 0, 0, 0, 0, 0) : read_slot(b, ins->aux);
 		return;
 	case IR_OP_PUT:
