@@ -492,6 +492,8 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 		}
 		if (run->faulted)
 			note_fault(engine, vcpu, exit, run->page);
+		if (vcpu->icount == limit) /* a region leaves in front of an instruction that is not charged */
+			break;
 		if (exit->kind == JIT_EXIT_BAIL) {
 			kind = run_bailed(engine, vcpu, exit);
 		} else {
