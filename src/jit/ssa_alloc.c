@@ -20,7 +20,7 @@
  * another predecessor left it otherwise, moves on that edge make it so. A loop begins with what is used in it, loaded
  * before it if need be. Whether that was wise is known when its last block is walked: a value that had to give up its
  * register in the loop would be loaded again on the way back. Then what was learnt is noted and the loop is walked again
- * (ra_learn), a few times at most, and no more than four times the whole.
+ * (ra_learn), a few times at most, and no more than three times the whole.
  *
  * Invariants: (1) what starts as held in a register is in it on all edges; (2) a slot is only read where its store was
  * passed on every path: the store stands where its value is defined or dominates all reads.
@@ -97,7 +97,7 @@ void ssa_allocate(SsaAlloc *alloc)
 	u32 budget;
 
 	prepare(&ra);
-	budget = ra.failed ? 0 : 3 * ra.base[ra.func->rpo_count];
+	budget = ra.failed ? 0 : 2 * ra.base[ra.func->rpo_count];
 	if (!ra.failed)
 		ra_collect(&ra);
 	for (u32 p = 0; p < ra.func->rpo_count && !ra.failed;) {

@@ -118,7 +118,7 @@ typedef struct Ra {
 	RaEvent *events;
 	u32 event_count, event_cap;
 	RaWish *wishes;
-	u32 wish_count, wish_cap, round;
+	u32 wish_count, wish_cap, round, drops;
 	u32 lessons;       /* how often a value turned out to be in somebody's way */
 	bool failed;
 } Ra;

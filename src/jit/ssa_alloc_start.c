@@ -363,8 +363,10 @@ static bool wish(Ra *ra, u32 position, u32 id, u8 reg)
 	value->wished = position + 1;
 	value->wish = reg;
 	value->taught = ra->round;
-	if (reg == RA_NO_REG)
+	if (reg == RA_NO_REG) {
+		ra->drops++;
 		ra->blocks[position].full |= ra_class(value->cls);
+	}
 	return true;
 }
 
@@ -402,7 +404,7 @@ static bool learn_from(Ra *ra, u32 position, u32 k)
 bool ra_learn(Ra *ra, u32 position)
 {
 	const SsaBlock *block = ra_block_at(ra, position);
-	u32 asked[4] = {0};
+	u32 asked[4] = {0}, drops = ra->drops;
 	bool any = false;
 
 	if (block->pred_count > 32 * COUNT_OF(asked))
@@ -425,5 +427,8 @@ bool ra_learn(Ra *ra, u32 position)
 		asked[best / 32] |= (u32)1 << best % 32;
 		any |= learn_from(ra, position, best);
 	}
-	return any || (!ra->blocks[position].tries && ra->lessons != ra->blocks[position].lesson_mark);
+	/* Loads on the way back are worth a try; moves only where it costs little. */
+	return ra->drops != drops ||
+	       (!ra->blocks[position].tries && ra->base[ra->blocks[position].far + 1] - ra->base[position] < 200 &&
+		(any || ra->lessons != ra->blocks[position].lesson_mark));
 }
