@@ -53,6 +53,7 @@ static void prepare(Ra *ra)
 		for (u32 k = 0; k < block->pred_count; k++) {
 			u32 pred = func->blocks[block->preds[k]].order;
 
+			ra->blocks[pred].back[ra_block_at(ra, pred)->succ[0] != func->rpo[p]] = k;
 			if (pred >= p) {
 				ra->blocks[p].loops = true;
 				ra->blocks[p].far = pred > ra->blocks[p].far ? pred : ra->blocks[p].far;

@@ -86,16 +86,15 @@ static void edge(Finish *f, u32 b, u32 k)
 		if (!id)
 			continue;
 		if (value->kind == RA_PHI && value->block == b)
-			from = ra->id[ssa_value(ra->func, ra->func->pool[ra->func->nodes[value->ref].a + k])];
+			from = ra_arg(ra, id, k);
 		if (pred->end[reg] != from)
 			transfer(f, place_at_end(ra, pred, from, reg >> 4), ra_place(reg), value->width);
 	}
-	for (SsaRef phi = block->first; phi && ra->func->nodes[phi].op == SSA_PHI; phi = ra->func->nodes[phi].next) {
-		u32 id = ra->id[phi], from;
+	for (u32 n = 0; n < here->phi_count; n++) {
+		u32 id = ra->phis[here->phi_first + n].id, from = ra_arg(ra, id, k);
 
-		if (!ra->wanted[phi] || !(ra->values[id].in_memory))
+		if (!ra->values[id].in_memory)
 			continue;
-		from = ra->id[ssa_value(ra->func, ra->func->pool[ra->func->nodes[phi].a + k])];
 		if (from != id || place_at_end(ra, pred, from, ra->values[id].cls).kind != SSA_PLACE_SPILL)
 			transfer(f, place_at_end(ra, pred, from, ra->values[id].cls),
 				 (SsaPlace){.kind = SSA_PLACE_SPILL, .number = id}, ra->values[id].width);
@@ -114,13 +113,13 @@ static void find_edges(Finish *f)
 		const SsaBlock *block = ra_block_at(ra, p);
 
 		edges += block->pred_count;
-		for (SsaRef phi = block->first; phi && ra->func->nodes[phi].op == SSA_PHI; phi = ra->func->nodes[phi].next) {
-			u32 id = ra->id[phi];
+		for (u32 n = 0; n < ra->blocks[p].phi_count; n++) {
+			u32 id = ra->phis[ra->blocks[p].phi_first + n].id;
 			bool in_register = false;
 
 			for (unsigned reg = 0; reg < RA_REGS; reg++)
-				in_register |= id && ra->blocks[p].start[reg] == id;
-			if (!ra->wanted[phi] || in_register)
+				in_register |= ra->blocks[p].start[reg] == id;
+			if (in_register)
 				continue;
 			ra->values[id].in_memory = true;
 			ra->at = p;
@@ -190,7 +189,7 @@ static void store_behind_all(Finish *f, u32 id)
 	for (u32 d = 0; d < ra->def_count; d++) {
 		u32 b;
 
-		if (ra->defs[d].ref != ref)
+		if (ra->defs[d].id != id)
 			continue;
 		b = ra->func->rpo[ra->defs[d].position];
 		for (u32 i = 0; i < ra->alloc->block_codes[b]; i++) {

@@ -14,191 +14,21 @@
 
 #include <string.h>
 
-/* ---- Which values are wanted, and by whom ---- */
+/* ---- Values ---- */
 
-static void want(Ra *ra, SsaRef ref, unsigned by)
+static u32 id_of(Ra *ra, SsaRef ref)
 {
-	ra->wanted[ref] |= by;
-}
-
-/* COPYs are looked through once and for all. */
-static void find_wanted(Ra *ra)
-{
-	SsaFunc *func = ra->func;
-	u32 places = 0;
-	bool changed = true;
-
-	for (u32 c = 0; c < ra->alloc->code_count; c++) {
-		SsaCode *code = &ra->alloc->codes[c];
-
-		code->move_first = code->move_count = 0;
-		code->snap_place = places;
-		for (unsigned u = 0; u < code->use_count; u++) {
-			code->uses[u].ref = ssa_value(func, code->uses[u].ref);
-			want(ra, code->uses[u].ref, RA_BY_CODE);
-		}
-		if (code->snap != ~(u32)0) {
-			const SsaSnap *snap = &func->snaps[code->snap];
-
-			for (u32 i = 0; i < snap->count; i++) {
-				SsaSnapEntry *entry = &func->entries[snap->first + i];
-
-				entry->ref = ssa_value(func, entry->ref);
-				want(ra, entry->ref, RA_BY_SNAP);
-			}
-			places += snap->count;
-		}
-	}
-	ra->alloc->snap_place_count = places;
-	ra->alloc->snap_places = ARENA_ARRAY(ra->arena, SsaPlace, places + 1);
-	if (!ra->alloc->snap_places)
-		ra->failed = true;
-	while (changed) {
-		changed = false;
-		for (u32 p = func->rpo_count; p-- > 0;) {
-			const SsaBlock *block = ra_block_at(ra, p);
-
-			for (SsaRef phi = block->first; phi && func->nodes[phi].op == SSA_PHI; phi = func->nodes[phi].next) {
-				unsigned by = ra->wanted[phi];
-
-				if (!by)
-					continue;
-				for (u32 k = 0; k < block->pred_count; k++) {
-					SsaRef arg = ssa_value(func, func->pool[func->nodes[phi].a + k]);
-
-					if ((ra->wanted[arg] & by) != by) {
-						ra->wanted[arg] |= by;
-						if (func->nodes[arg].op == SSA_PHI)
-							changed = true;
-					}
-				}
-			}
-		}
-	}
-}
-
-/* ---- Which live across blocks ---- */
-
-typedef struct Scan {
-	Ra *ra;
-	u32 *defined, *seen; /* per node: position + 1 */
-	u32 *gen;            /* per node */
-	u32 *global;         /* refs, in the order of ids */
-	u32 global_count, global_cap;
-	u32 position;
-} Scan;
-
-static void occurs(Scan *scan, SsaRef ref, u32 distance)
-{
-	Ra *ra = scan->ra;
 	const SsaNode *node = &ra->func->nodes[ref];
+	RaValue *value;
 
-	if (distance > ROW_LOOP - 1 && distance != ROW_IDLE)
-		distance = ROW_LOOP - 1;
-	if (node->op == SSA_CONST && (distance == ROW_IDLE || !ra_block_at(ra, scan->position)->depth))
-		return;
-	if (scan->defined[ref] == scan->position + 1)
-		return;
-	if (scan->seen[ref] == scan->position + 1) {
-		if (ra->gens[scan->gen[ref]].distance > distance)
-			ra->gens[scan->gen[ref]].distance = distance;
-		return;
-	}
-	scan->seen[ref] = scan->position + 1;
-	if (ra->gen_count >= ra->gen_cap &&
-	    !arena_grow(ra->arena, (void **)&ra->gens, &ra->gen_cap, ra->gen_count, sizeof(RaNear))) {
-		ra->failed = true;
-		return;
-	}
-	scan->gen[ref] = ra->gen_count;
-	ra->gens[ra->gen_count++] = (RaNear){.id = ref, .distance = distance};
 	if (ra->id[ref])
-		return;
-	if (scan->global_count >= scan->global_cap &&
-	    !arena_grow(ra->arena, (void **)&scan->global, &scan->global_cap, scan->global_count, sizeof(u32))) {
+		return ra->id[ref];
+	if (ra->value_count >= ra->value_cap &&
+	    !arena_grow(ra->arena, (void **)&ra->values, &ra->value_cap, ra->value_count, sizeof(RaValue))) {
 		ra->failed = true;
-		return;
+		return 0;
 	}
-	scan->global[scan->global_count++] = ref;
-	ra->id[ref] = scan->global_count;
-}
-
-static void defines(Scan *scan, SsaRef ref, u32 code)
-{
-	Ra *ra = scan->ra;
-
-	scan->defined[ref] = scan->position + 1;
-	if (ra->def_count >= ra->def_cap &&
-	    !arena_grow(ra->arena, (void **)&ra->defs, &ra->def_cap, ra->def_count, sizeof(RaDef))) {
-		ra->failed = true;
-		return;
-	}
-	ra->defs[ra->def_count++] = (RaDef){.ref = ref, .position = scan->position, .code = code};
-}
-
-static void scan_block(Scan *scan)
-{
-	Ra *ra = scan->ra;
-	SsaFunc *func = ra->func;
-	u32 b = func->rpo[scan->position], first = ra->alloc->block_first[b], count = ra->alloc->block_codes[b];
-	const SsaBlock *block = &func->blocks[b];
-	RaBlock *out = &ra->blocks[scan->position];
-	u32 uses = 0, entries = 0;
-
-	out->gen_first = ra->gen_count;
-	for (SsaRef phi = block->first; phi && func->nodes[phi].op == SSA_PHI; phi = func->nodes[phi].next)
-		if (ra->wanted[phi])
-			defines(scan, phi, RA_NO_CODE);
-	for (u32 i = 0; i < count && !ra->failed; i++) {
-		const SsaCode *code = &ra->alloc->codes[first + i];
-
-		for (unsigned u = 0; u < code->use_count; u++) {
-			const SsaUse *use = &code->uses[u];
-
-			if (use->want != SSA_WANT_ANY || func->nodes[use->ref].op != SSA_CONST)
-				occurs(scan, use->ref, i);
-		}
-		if (code->snap != ~(u32)0) {
-			const SsaSnap *snap = &func->snaps[code->snap];
-
-			for (u32 k = 0; k < snap->count; k++)
-				occurs(scan, func->entries[snap->first + k].ref, ROW_IDLE);
-			entries += snap->count;
-		}
-		uses += code->use_count;
-		if (code->result)
-			defines(scan, code->node, first + i);
-	}
-	for (u32 s = 0; s < block->succ_count && !ra->failed; s++) {
-		const SsaBlock *succ = &func->blocks[block->succ[s]];
-
-		for (SsaRef phi = succ->first; phi && func->nodes[phi].op == SSA_PHI; phi = func->nodes[phi].next) {
-			if (!ra->wanted[phi])
-				continue;
-			for (u32 k = 0; k < succ->pred_count; k++) {
-				SsaRef arg;
-
-				if (succ->preds[k] != b)
-					continue;
-				arg = ssa_value(func, func->pool[func->nodes[phi].a + k]);
-				if (func->nodes[arg].op != SSA_CONST)
-					occurs(scan, arg, ra->wanted[phi] & RA_BY_CODE ? count : ROW_IDLE);
-			}
-		}
-	}
-	out->gen_count = ra->gen_count - out->gen_first;
-	ra->after_cap = uses > ra->after_cap ? uses : ra->after_cap;
-	ra->leaving_cap = entries > ra->leaving_cap ? entries : ra->leaving_cap;
-	ra->codes_cap = count > ra->codes_cap ? count : ra->codes_cap;
-}
-
-/* ---- Ids ---- */
-
-static void describe(Ra *ra, u32 id, SsaRef ref)
-{
-	const SsaNode *node = &ra->func->nodes[ref];
-	RaValue *value = &ra->values[id];
-
+	value = &ra->values[ra->value_count];
 	*value = (RaValue){
 		.ref = ref, .code = RA_NO_CODE, .block = node->block, .cls = ra->alloc->cls[ref], .hint = RA_NO_REG,
 		.width = node->width > 32 ? 64 : 32,
@@ -212,58 +42,250 @@ static void describe(Ra *ra, u32 id, SsaRef ref)
 		if (node->aux != SSA_NO_SLOT && ra->alloc->pin_reg[node->aux] != RA_NO_REG && value->cls == SSA_GPR)
 			value->hint = ra->alloc->pin_reg[node->aux];
 	}
-	ra->id[ref] = id;
+	return ra->id[ref] = ra->value_count++;
 }
 
-static void number(Ra *ra, const Scan *scan)
+static void want(Ra *ra, SsaRef ref, unsigned by)
+{
+	u32 id = id_of(ra, ref);
+
+	if (id)
+		ra->values[id].wanted |= by;
+}
+
+/* Through PHIs to their arguments. */
+static void want_args(Ra *ra)
 {
 	SsaFunc *func = ra->func;
-	u32 count = 0, kills = 0, id;
+	bool changed = true;
 
-	for (SsaRef ref = 1; ref < func->node_count; ref++)
-		count += ra->wanted[ref] || scan->defined[ref];
-	ra->global_count = scan->global_count;
-	ra->values = ARENA_ARRAY(ra->arena, RaValue, count + 1);
-	ra->next = ARENA_ARRAY(ra->arena, u32, count + 1);
-	ra->regs = ARENA_ARRAY(ra->arena, u32, count + 1);
-	ra->kills = ARENA_ARRAY(ra->arena, u32, ra->def_count + 1);
-	ra->near = ARENA_ARRAY(ra->arena, u16, count + 1);
-	ra->behind = ARENA_ARRAY(ra->arena, u32, count + 1);
-	if (!ra->values || !ra->next || !ra->regs || !ra->kills || !ra->near || !ra->behind) {
+	while (changed && !ra->failed) {
+		changed = false;
+		for (u32 p = func->rpo_count; p-- > 0;) {
+			const SsaBlock *block = ra_block_at(ra, p);
+
+			for (SsaRef phi = block->first; phi && func->nodes[phi].op == SSA_PHI; phi = func->nodes[phi].next) {
+				unsigned by = ra->id[phi] ? ra->values[ra->id[phi]].wanted : 0;
+
+				for (u32 k = 0; k < block->pred_count && by; k++) {
+					SsaRef arg = ssa_value(func, func->pool[func->nodes[phi].a + k]);
+
+					if (ra->id[arg] && (ra->values[ra->id[arg]].wanted & by) == by)
+						continue;
+					want(ra, arg, by);
+					changed |= func->nodes[arg].op == SSA_PHI;
+				}
+			}
+		}
+	}
+}
+
+static void list_phis(Ra *ra, u32 position)
+{
+	SsaFunc *func = ra->func;
+	const SsaBlock *block = ra_block_at(ra, position);
+	RaBlock *out = &ra->blocks[position];
+
+	out->phi_first = ra->phi_count;
+	for (SsaRef phi = block->first; phi && func->nodes[phi].op == SSA_PHI; phi = func->nodes[phi].next) {
+		u32 id = ra->id[phi];
+
+		if (!id || !ra->values[id].wanted)
+			continue;
+		if (ra->phi_count >= ra->phi_cap &&
+		    !arena_grow(ra->arena, (void **)&ra->phis, &ra->phi_cap, ra->phi_count, sizeof(RaPhi)))
+			ra->failed = true;
+		if (ra->failed)
+			return;
+		ra->values[id].args = ra->arg_count;
+		ra->phis[ra->phi_count++] = (RaPhi){.id = id, .args = ra->arg_count};
+		for (u32 k = 0; k < block->pred_count; k++) {
+			if (ra->arg_count >= ra->arg_cap &&
+			    !arena_grow(ra->arena, (void **)&ra->args, &ra->arg_cap, ra->arg_count, sizeof(u32))) {
+				ra->failed = true;
+				return;
+			}
+			ra->args[ra->arg_count++] = ra->id[ssa_value(func, func->pool[func->nodes[phi].a + k])];
+		}
+	}
+	out->phi_count = ra->phi_count - out->phi_first;
+}
+
+/* All values. COPYs are looked through once and for all. */
+static void find_values(Ra *ra)
+{
+	SsaFunc *func = ra->func;
+	u32 places = 0;
+
+	ra->value_cap = ra->alloc->code_count + ra->alloc->code_count / 2 + 64;
+	ra->values = ARENA_ARRAY(ra->arena, RaValue, ra->value_cap);
+	if (!ra->values) {
 		ra->failed = true;
 		return;
 	}
 	ra->values[0].hint = RA_NO_REG;
-	id = 1;
-	for (u32 g = 0; g < scan->global_count; g++)
-		describe(ra, id++, scan->global[g]);
-	for (SsaRef ref = 1; ref < func->node_count; ref++)
-		if ((ra->wanted[ref] || scan->defined[ref]) && !ra->id[ref])
-			describe(ra, id++, ref);
-	ra->value_count = id;
-	memset(ra->next, 0xFF, id * sizeof(u32));
-	memset(ra->near, 0xFF, id * sizeof(u16));
-	for (u32 g = 0; g < ra->gen_count; g++)
-		ra->gens[g].id = ra->id[ra->gens[g].id];
-	for (u32 d = 0, p = 0; p < func->rpo_count; p++) {
+	ra->value_count = 1;
+	for (u32 c = 0; c < ra->alloc->code_count; c++) {
+		SsaCode *code = &ra->alloc->codes[c];
+
+		code->move_first = code->move_count = 0;
+		code->snap_place = places;
+		for (unsigned u = 0; u < code->use_count; u++) {
+			code->uses[u].ref = ssa_value(func, code->uses[u].ref);
+			want(ra, code->uses[u].ref, RA_BY_CODE);
+		}
+		if (code->result)
+			id_of(ra, code->node);
+		if (code->snap != ~(u32)0) {
+			const SsaSnap *snap = &func->snaps[code->snap];
+
+			for (u32 i = 0; i < snap->count; i++) {
+				SsaSnapEntry *entry = &func->entries[snap->first + i];
+
+				entry->ref = ssa_value(func, entry->ref);
+				want(ra, entry->ref, RA_BY_SNAP);
+			}
+			places += snap->count;
+		}
+	}
+	want_args(ra);
+	for (u32 p = 0; p < func->rpo_count && !ra->failed; p++)
+		list_phis(ra, p);
+	ra->alloc->snap_place_count = places;
+	ra->alloc->snap_places = ARENA_ARRAY(ra->arena, SsaPlace, places + 1);
+	ra->next = ARENA_ARRAY(ra->arena, u32, ra->value_count);
+	ra->regs = ARENA_ARRAY(ra->arena, u32, ra->value_count);
+	ra->near = ARENA_ARRAY(ra->arena, u16, ra->value_count);
+	ra->behind = ARENA_ARRAY(ra->arena, u32, ra->value_count);
+	if (!ra->alloc->snap_places || !ra->next || !ra->regs || !ra->near || !ra->behind) {
+		ra->failed = true;
+		return;
+	}
+	memset(ra->next, 0xFF, ra->value_count * sizeof(u32));
+	memset(ra->near, 0xFF, ra->value_count * sizeof(u16));
+}
+
+/* ---- What is used in a block from before, and what is defined there ---- */
+
+typedef struct Scan {
+	Ra *ra;
+	u32 *defined, *seen; /* per id: position + 1 */
+	u32 *gen;            /* per id */
+	u32 position;
+} Scan;
+
+static void occurs(Scan *scan, u32 id, u32 distance)
+{
+	Ra *ra = scan->ra;
+
+	if (distance > ROW_LOOP - 1 && distance != ROW_IDLE)
+		distance = ROW_LOOP - 1;
+	if (scan->defined[id] == scan->position + 1)
+		return;
+	if (scan->seen[id] == scan->position + 1) {
+		if (ra->gens[scan->gen[id]].distance > distance)
+			ra->gens[scan->gen[id]].distance = distance;
+		return;
+	}
+	if (ra->values[id].kind == RA_CONST && (distance == ROW_IDLE || !ra_block_at(ra, scan->position)->depth))
+		return;
+	scan->seen[id] = scan->position + 1;
+	if (ra->gen_count >= ra->gen_cap &&
+	    !arena_grow(ra->arena, (void **)&ra->gens, &ra->gen_cap, ra->gen_count, sizeof(RaNear))) {
+		ra->failed = true;
+		return;
+	}
+	ra->values[id].crosses = true;
+	scan->gen[id] = ra->gen_count;
+	ra->gens[ra->gen_count++] = (RaNear){.id = id, .distance = distance};
+}
+
+static void defines(Scan *scan, u32 id, u32 code)
+{
+	Ra *ra = scan->ra;
+	RaValue *value = &ra->values[id];
+
+	scan->defined[id] = scan->position + 1;
+	if (ra->def_count >= ra->def_cap &&
+	    !arena_grow(ra->arena, (void **)&ra->defs, &ra->def_cap, ra->def_count, sizeof(RaDef))) {
+		ra->failed = true;
+		return;
+	}
+	ra->defs[ra->def_count++] = (RaDef){.id = id, .position = scan->position, .code = code};
+	if (code == RA_NO_CODE)
+		return;
+	value->many |= value->code != RA_NO_CODE;
+	value->code = code;
+	value->block = ra->func->rpo[scan->position];
+	if (ra->alloc->codes[code].result_reg != RA_NO_REG)
+		value->hint = (u8)(16 * ra->alloc->codes[code].result_cls + ra->alloc->codes[code].result_reg);
+}
+
+static void scan_block(Scan *scan)
+{
+	Ra *ra = scan->ra;
+	SsaFunc *func = ra->func;
+	u32 b = func->rpo[scan->position], first = ra->alloc->block_first[b], count = ra->alloc->block_codes[b];
+	const SsaBlock *block = &func->blocks[b];
+	RaBlock *out = &ra->blocks[scan->position];
+	u32 uses = 0, entries = 0;
+
+	out->gen_first = ra->gen_count;
+	for (u32 k = 0; k < out->phi_count; k++)
+		defines(scan, ra->phis[out->phi_first + k].id, RA_NO_CODE);
+	for (u32 i = 0; i < count && !ra->failed; i++) {
+		const SsaCode *code = &ra->alloc->codes[first + i];
+
+		for (unsigned u = 0; u < code->use_count; u++) {
+			const SsaUse *use = &code->uses[u];
+			u32 id = ra->id[use->ref];
+
+			if (use->want != SSA_WANT_ANY || ra->values[id].kind != RA_CONST)
+				occurs(scan, id, i);
+		}
+		if (code->snap != ~(u32)0) {
+			const SsaSnap *snap = &func->snaps[code->snap];
+
+			for (u32 k = 0; k < snap->count; k++)
+				occurs(scan, ra->id[func->entries[snap->first + k].ref], ROW_IDLE);
+			entries += snap->count;
+		}
+		uses += code->use_count;
+		if (code->result)
+			defines(scan, ra->id[code->node], first + i);
+	}
+	for (u32 s = 0; s < block->succ_count && !ra->failed; s++) {
+		const RaBlock *succ = &ra->blocks[func->blocks[block->succ[s]].order];
+
+		for (u32 k = 0; k < succ->phi_count; k++) {
+			const RaPhi *phi = &ra->phis[succ->phi_first + k];
+			u32 arg = ra->args[phi->args + out->back[s]];
+
+			if (ra->values[arg].kind != RA_CONST)
+				occurs(scan, arg, ra->values[phi->id].wanted & RA_BY_CODE ? count : ROW_IDLE);
+		}
+	}
+	out->gen_count = ra->gen_count - out->gen_first;
+	ra->after_cap = uses > ra->after_cap ? uses : ra->after_cap;
+	ra->leaving_cap = entries > ra->leaving_cap ? entries : ra->leaving_cap;
+	ra->codes_cap = count > ra->codes_cap ? count : ra->codes_cap;
+}
+
+static void find_kills(Ra *ra)
+{
+	u32 kills = 0;
+
+	ra->kills = ARENA_ARRAY(ra->arena, u32, ra->def_count + 1);
+	if (!ra->kills) {
+		ra->failed = true;
+		return;
+	}
+	for (u32 d = 0, p = 0; p < ra->func->rpo_count; p++) {
 		ra->blocks[p].kill_first = kills;
 		for (; d < ra->def_count && ra->defs[d].position == p; d++)
-			if (ra->id[ra->defs[d].ref] <= ra->global_count)
-				ra->kills[kills++] = ra->id[ra->defs[d].ref];
+			if (ra->values[ra->defs[d].id].crosses)
+				ra->kills[kills++] = ra->defs[d].id;
 		ra->blocks[p].kill_count = kills - ra->blocks[p].kill_first;
-	}
-	for (u32 d = 0; d < ra->def_count; d++) {
-		const RaDef *def = &ra->defs[d];
-		RaValue *value = &ra->values[ra->id[def->ref]];
-
-		if (def->code == RA_NO_CODE)
-			continue;
-		if (value->code != RA_NO_CODE)
-			value->many = true;
-		value->code = def->code;
-		value->block = func->rpo[def->position];
-		if (ra->alloc->codes[def->code].result_reg != RA_NO_REG)
-			value->hint = (u8)(16 * ra->alloc->codes[def->code].result_cls + ra->alloc->codes[def->code].result_reg);
 	}
 }
 
@@ -411,18 +433,15 @@ static void find_hints(Ra *ra)
 		const SsaBlock *block = &func->blocks[b];
 
 		for (u32 s = 0; s < block->succ_count; s++) {
-			const SsaBlock *succ = &func->blocks[block->succ[s]];
+			const RaBlock *succ = &ra->blocks[func->blocks[block->succ[s]].order];
 
-			for (SsaRef phi = succ->first; phi && func->nodes[phi].op == SSA_PHI; phi = func->nodes[phi].next) {
-				u8 reg = ra->wanted[phi] ? ra->values[ra->id[phi]].hint : RA_NO_REG;
+			for (u32 k = 0; k < succ->phi_count; k++) {
+				const RaPhi *phi = &ra->phis[succ->phi_first + k];
+				u32 arg = ra->args[phi->args + ra->blocks[p].back[s]];
+				u8 reg = ra->values[phi->id].hint;
 
-				for (u32 k = 0; k < succ->pred_count && reg != RA_NO_REG; k++)
-					if (succ->preds[k] == b) {
-						u32 arg = ra->id[ssa_value(func, func->pool[func->nodes[phi].a + k])];
-
-						if (arg && ra->values[arg].hint == RA_NO_REG)
-							hint(ra, arg, reg);
-					}
+				if (reg != RA_NO_REG && ra->values[arg].hint == RA_NO_REG)
+					hint(ra, arg, reg);
 			}
 		}
 		for (u32 i = ra->alloc->block_codes[b]; i-- > 0;) {
@@ -454,23 +473,23 @@ static void scratch_for_blocks(Ra *ra)
 
 void ra_collect(Ra *ra)
 {
-	u32 nodes = ra->func->node_count + 1;
-	Scan scan = {
-		.ra = ra, .defined = ARENA_ARRAY(ra->arena, u32, nodes), .seen = ARENA_ARRAY(ra->arena, u32, nodes),
-		.gen = ARENA_ARRAY(ra->arena, u32, nodes),
-	};
+	Scan scan = {.ra = ra};
 
-	ra->id = ARENA_ARRAY(ra->arena, u32, nodes);
-	ra->wanted = ARENA_ARRAY(ra->arena, u8, nodes);
-	if (!scan.defined || !scan.seen || !scan.gen || !ra->id || !ra->wanted) {
+	ra->id = ARENA_ARRAY(ra->arena, u32, ra->func->node_count + 1);
+	if (!ra->id) {
 		ra->failed = true;
 		return;
 	}
-	find_wanted(ra);
+	find_values(ra);
+	scan.defined = ARENA_ARRAY(ra->arena, u32, ra->value_count);
+	scan.seen = ARENA_ARRAY(ra->arena, u32, ra->value_count);
+	scan.gen = ARENA_ARRAY(ra->arena, u32, ra->value_count);
+	if (!scan.defined || !scan.seen || !scan.gen)
+		ra->failed = true;
 	for (scan.position = 0; scan.position < ra->func->rpo_count && !ra->failed; scan.position++)
 		scan_block(&scan);
 	if (!ra->failed)
-		number(ra, &scan);
+		find_kills(ra);
 	if (!ra->failed)
 		solve(ra);
 	if (ra->failed)
@@ -481,26 +500,20 @@ void ra_collect(Ra *ra)
 
 /* ---- One block ---- */
 
-static void annotate_edges(Ra *ra, u32 b, u32 count)
+static void annotate_edges(Ra *ra, u32 position, u32 count)
 {
-	SsaFunc *func = ra->func;
-	const SsaBlock *block = &func->blocks[b];
+	const SsaBlock *block = ra_block_at(ra, position);
 
 	for (u32 s = 0; s < block->succ_count; s++) {
-		const SsaBlock *succ = &func->blocks[block->succ[s]];
+		const RaBlock *succ = &ra->blocks[ra->func->blocks[block->succ[s]].order];
 
-		for (SsaRef phi = succ->first; phi && func->nodes[phi].op == SSA_PHI; phi = func->nodes[phi].next) {
-			u32 next = ra->wanted[phi] & RA_BY_CODE ? count : RA_IDLE;
+		for (u32 k = 0; k < succ->phi_count; k++) {
+			const RaPhi *phi = &ra->phis[succ->phi_first + k];
+			u32 next = ra->values[phi->id].wanted & RA_BY_CODE ? count : RA_IDLE;
+			u32 id = ra->args[phi->args + ra->blocks[position].back[s]];
 
-			if (!ra->wanted[phi])
-				continue;
-			for (u32 k = 0; k < succ->pred_count; k++)
-				if (succ->preds[k] == b) {
-					u32 id = ra->id[ssa_value(func, func->pool[func->nodes[phi].a + k])];
-
-					if (ra->values[id].kind != RA_CONST && ra->next[id] > next)
-						ra->next[id] = next;
-				}
+			if (ra->values[id].kind != RA_CONST && ra->next[id] > next)
+				ra->next[id] = next;
 		}
 	}
 }
@@ -518,7 +531,7 @@ void ra_annotate(Ra *ra, u32 position)
 		ra->next[id] = ra->near[id] == ROW_IDLE ? RA_IDLE : count + ra->near[id];
 		ra->near[id] = ROW_DEAD;
 	}
-	annotate_edges(ra, b, count);
+	annotate_edges(ra, position, count);
 	ra->leaving_end[count] = 0;
 	for (u32 i = count; i-- > 0;) {
 		const SsaCode *code = &ra->alloc->codes[first + i];

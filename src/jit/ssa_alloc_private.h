@@ -2,7 +2,7 @@
  *
  * The inside of the allocator (ssa_alloc.c says how it works).
  *
- * Values have an id: 1..global_count those that live across blocks, then the others; 0 is none. Registers are numbered
+ * Values have an id, 1..value_count - 1; 0 is none. Registers are numbered
  * 0..31 here: 16 * class + number; sets of them are u32.
  */
 #ifndef JIT_SSA_ALLOC_PRIVATE_H
@@ -33,8 +33,11 @@ typedef struct RaValue {
 	u32 wished;    /* position + 1 of the loop that `wish` is about */
 	u32 taught;    /* the round of learning that it is from */
 	u32 event;     /* its last event + 1 */
-	u32 slot;      /* of the JitFrame + 1 */
+	u32 slot;      /* of the JitFrame */
+	u32 args;      /* PHIs: in ra->args, one for each predecessor */
 	u8 cls, hint, kind, width, wish;
+	u8 wanted;     /* RA_BY_CODE, RA_BY_SNAP; through PHIs, too */
+	bool crosses;  /* lives across blocks */
 	bool in_memory; /* a PHI that its edges store */
 	bool many;     /* several codes define it: the HOME of a pinned slot where there are several entries */
 } RaValue;
@@ -49,15 +52,21 @@ typedef struct RaEvent {
 
 /* How far it is to the next use. */
 typedef struct RaNear {
-	u32 id;         /* while values are being collected: the node */
+	u32 id;
 	u32 distance;   /* ROW_... */
 } RaNear;
+
+typedef struct RaPhi {
+	u32 id, args;
+} RaPhi;
 
 typedef struct RaBlock {
 	u32 start[RA_REGS], end[RA_REGS]; /* ids */
 	u32 far;        /* greatest position of a block that jumps back to it; its own if none does */
 	RaNear *live;   /* what lives at its start and across blocks */
 	u32 live_count, live_cap;
+	u32 phi_first, phi_count; /* those that are wanted */
+	u32 back[2];    /* which predecessor of its successors it is */
 	u32 gen_first, gen_count, kill_first, kill_count;
 	u32 move_mark, event_mark, lesson_mark; /* loops: what stood there when it began */
 	u32 wishes;     /* loops: index + 1 */
@@ -74,7 +83,7 @@ typedef struct RaWish {
 } RaWish;
 
 typedef struct RaDef {
-	u32 ref, position, code;
+	u32 id, position, code;
 } RaDef;
 
 typedef struct Ra {
@@ -82,9 +91,12 @@ typedef struct Ra {
 	SsaFunc *func;
 	Arena *arena;
 	u32 *id;           /* per node */
-	u8 *wanted;        /* per node: RA_BY_CODE, RA_BY_SNAP */
 	RaValue *values;
-	u32 value_count, global_count;
+	u32 value_count, value_cap;
+	RaPhi *phis;
+	u32 phi_count, phi_cap;
+	u32 *args;         /* ids */
+	u32 arg_count, arg_cap;
 	RaBlock *blocks;   /* by position in rpo */
 	u32 *ending;       /* by position: the innermost loop that ends there + 1; ra->blocks[].around: the next */
 	u32 *base;         /* by position: a number for its start; codes are numbered from there on, with room for moves */
@@ -150,8 +162,14 @@ static inline bool ra_loses_nothing(const RaValue *value)
 	return value->kind == RA_CONST || value->kind == RA_HOME;
 }
 
+/* What PHI id gets from predecessor k; 0 never. */
+static inline u32 ra_arg(const Ra *ra, u32 id, u32 k)
+{
+	return ra->args[ra->values[id].args + k];
+}
+
 /* ---- ssa_alloc_live.c ---- */
-void ra_collect(Ra *ra);                 /* values, ids, rows, hints */
+void ra_collect(Ra *ra);                 /* values, ids, distances, hints */
 void ra_annotate(Ra *ra, u32 position);  /* next, after, first_use, leaving of this block */
 
 /* ---- ssa_alloc_walk.c ---- */

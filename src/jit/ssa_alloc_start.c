@@ -81,7 +81,7 @@ static void inherit(Ra *ra, const SsaBlock *block, const u32 *end)
 	for (unsigned reg = 0; reg < RA_REGS; reg++) {
 		u32 id = end[reg];
 
-		if (!id || id > ra->global_count || row[id] == ROW_DEAD)
+		if (!id || row[id] == ROW_DEAD)
 			continue;
 		if (ra->regs[id]) { /* once is enough; rather where it is wanted */
 			if (ra->values[id].hint != reg)
@@ -145,7 +145,7 @@ static u8 idle_register(const Ra *ra, unsigned cls)
 		u8 reg = (u8)__builtin_ctz(set);
 		u32 id = ra->held[reg];
 
-		if (id <= ra->global_count && row[id] != ROW_DEAD && row[id] > most && !is_wished(ra, id)) {
+		if (row[id] != ROW_DEAD && row[id] > most && !is_wished(ra, id)) {
 			most = row[id];
 			best = reg;
 		}
@@ -182,35 +182,19 @@ static void load_for_loop(Ra *ra, u32 position)
 
 /* ---- PHIs ---- */
 
-static SsaRef next_phi(const Ra *ra, SsaRef phi)
-{
-	while (phi && ra->func->nodes[phi].op == SSA_PHI) {
-		if (ra->wanted[phi] && ra->next[ra->id[phi]] != RA_DEAD)
-			return phi;
-		phi = ra->func->nodes[phi].next;
-	}
-	return 0;
-}
-
-static u32 arg_id(const Ra *ra, SsaRef phi, u32 k)
-{
-	return ra->id[ssa_value(ra->func, ra->func->pool[ra->func->nodes[phi].a + k])];
-}
-
 /* The register in which a PHI costs least, if that is free. */
-static u8 natural_place(const Ra *ra, const SsaBlock *block, SsaRef phi, u32 main)
+static u8 natural_place(const Ra *ra, const SsaBlock *block, u32 id, u32 main)
 {
-	const RaValue *value = &ra->values[ra->id[phi]];
+	const RaValue *value = &ra->values[id];
 	u32 open = ra->allowed & ra_class(value->cls) & ~ra->occupied & ~value->avoid;
 
-	if (is_wished(ra, ra->id[phi]) && ra->allowed & ~ra->occupied & ra_bit(value->wish))
+	if (is_wished(ra, id) && ra->allowed & ~ra->occupied & ra_bit(value->wish))
 		return value->wish;
 	if (value->hint != RA_NO_REG && open & ra_bit(value->hint))
 		return value->hint;
 	for (u32 k = 0; k < block->pred_count; k++)
 		if (block->preds[k] == main) {
-			u32 arg = arg_id(ra, phi, k);
-			unsigned reg = arg ? found_in(ra->blocks[ra->func->blocks[main].order].end, arg, value->cls) : RA_NO_REG;
+			unsigned reg = found_in(ra->blocks[ra->func->blocks[main].order].end, ra_arg(ra, id, k), value->cls);
 
 			if (reg != RA_NO_REG && open & ra_bit(reg))
 				return (u8)reg;
@@ -220,21 +204,26 @@ static u8 natural_place(const Ra *ra, const SsaBlock *block, SsaRef phi, u32 mai
 
 static void place_phis(Ra *ra, const SsaBlock *block, u32 main)
 {
+	const RaBlock *here = &ra->blocks[ra->at];
 	u32 taken = 0;
 
-	for (SsaRef phi = next_phi(ra, block->first); phi; phi = next_phi(ra, ra->func->nodes[phi].next)) {
-		u8 reg = is_unwanted(ra, ra->id[phi]) ? RA_NO_REG : natural_place(ra, block, phi, main);
+	for (u32 k = 0; k < here->phi_count; k++) {
+		u32 id = ra->phis[here->phi_first + k].id;
+		u8 reg;
 
+		if (ra->next[id] == RA_DEAD || is_unwanted(ra, id))
+			continue;
+		reg = natural_place(ra, block, id, main);
 		if (reg != RA_NO_REG) {
-			ra_take(ra, reg, ra->id[phi]);
+			ra_take(ra, reg, id);
 			taken |= ra_bit(reg);
 		}
 	}
-	for (SsaRef phi = next_phi(ra, block->first); phi; phi = next_phi(ra, ra->func->nodes[phi].next)) {
-		u32 id = ra->id[phi];
+	for (u32 k = 0; k < here->phi_count; k++) {
+		u32 id = ra->phis[here->phi_first + k].id;
 		u8 reg;
 
-		if (ra->regs[id] || is_unwanted(ra, id))
+		if (ra->next[id] == RA_DEAD || ra->regs[id] || is_unwanted(ra, id))
 			continue;
 		reg = ra_pick(ra, id, ra->values[id].cls, taken, false);
 		if (reg == RA_NO_REG && ra->next[id] < RA_IDLE) {
@@ -255,7 +244,6 @@ static void tell(Ra *ra, u32 id, u8 reg, unsigned steps)
 {
 	while (id && steps--) {
 		RaValue *value = &ra->values[id];
-		const SsaNode *node = &ra->func->nodes[value->ref];
 
 		if (value->cls != reg >> 4 || value->kind == RA_CONST || value->kind == RA_HOME)
 			return;
@@ -268,7 +256,7 @@ static void tell(Ra *ra, u32 id, u8 reg, unsigned steps)
 			if (block->order == ra->at)
 				return;
 			for (u32 k = 0; k < block->pred_count; k++)
-				tell(ra, ra->id[ssa_value(ra->func, ra->func->pool[node->a + k])], reg, steps / 2);
+				tell(ra, ra_arg(ra, id, k), reg, steps / 2);
 			return;
 		}
 		if (value->code == RA_NO_CODE || !ra->alloc->codes[value->code].tied)
@@ -281,13 +269,15 @@ static void tell(Ra *ra, u32 id, u8 reg, unsigned steps)
 
 static void tell_args(Ra *ra, const SsaBlock *block)
 {
-	for (SsaRef phi = next_phi(ra, block->first); phi; phi = next_phi(ra, ra->func->nodes[phi].next)) {
-		u32 set = ra->regs[ra->id[phi]];
+	const RaBlock *here = &ra->blocks[ra->at];
 
-		for (u32 k = 0; k < block->pred_count && set; k++)
-			if (!ra->blocks[ra->func->blocks[block->preds[k]].order].done)
-				tell(ra, arg_id(ra, phi, k), (u8)__builtin_ctz(set), 8);
-	}
+	for (u32 k = 0; k < block->pred_count; k++)
+		for (u32 n = 0; n < here->phi_count && !ra->blocks[ra->func->blocks[block->preds[k]].order].done; n++) {
+			const RaPhi *phi = &ra->phis[here->phi_first + n];
+
+			if (ra->regs[phi->id])
+				tell(ra, ra->args[phi->args + k], (u8)__builtin_ctz(ra->regs[phi->id]), 8);
+		}
 }
 
 /* A PHI behind this block had better be where this argument is; so had its other arguments. */
@@ -295,28 +285,24 @@ void ra_tell_behind(Ra *ra, u32 position)
 {
 	const SsaBlock *from = ra_block_at(ra, position);
 	const SsaBlock *block = from->succ_count == 1 ? &ra->func->blocks[from->succ[0]] : NULL;
+	const RaBlock *there;
 
 	if (!block || ra->blocks[block->order].done || block->pred_count < 2)
 		return;
-	for (SsaRef phi = block->first; phi && ra->func->nodes[phi].op == SSA_PHI; phi = ra->func->nodes[phi].next) {
-		RaValue *value = &ra->values[ra->id[phi]];
-		u8 reg = value->hint;
+	there = &ra->blocks[block->order];
+	for (u32 n = 0; n < there->phi_count; n++) {
+		const RaPhi *phi = &ra->phis[there->phi_first + n];
+		RaValue *value = &ra->values[phi->id];
+		u32 own = ra->args[phi->args + ra->blocks[position].back[0]];
 
-		if (!ra->wanted[phi])
-			continue;
-		for (u32 k = 0; k < block->pred_count && reg == RA_NO_REG; k++)
-			if (block->preds[k] == ra->func->rpo[position] && arg_id(ra, phi, k))
-				reg = (u8)found_in(ra->blocks[position].end, arg_id(ra, phi, k), value->cls);
-		if (reg == RA_NO_REG)
-			continue;
-		value->hint = reg;
-		for (u32 k = 0; k < block->pred_count; k++)
-			if (!ra->blocks[ra->func->blocks[block->preds[k]].order].done) {
-				u32 arg = arg_id(ra, phi, k);
+		if (value->hint == RA_NO_REG)
+			value->hint = (u8)found_in(ra->blocks[position].end, own, value->cls);
+		for (u32 k = 0; k < block->pred_count && value->hint != RA_NO_REG; k++) {
+			u32 arg = ra->args[phi->args + k];
 
-				if (arg && ra->values[arg].hint == RA_NO_REG)
-					tell(ra, arg, reg, 3);
-			}
+			if (!ra->blocks[ra->func->blocks[block->preds[k]].order].done && ra->values[arg].hint == RA_NO_REG)
+				tell(ra, arg, value->hint, 3);
+		}
 	}
 }
 
@@ -385,7 +371,7 @@ static bool learn_from(Ra *ra, u32 position, u32 k)
 		if (!id)
 			continue;
 		if (value->kind == RA_PHI && value->block == ra->func->rpo[position])
-			from = arg_id(ra, value->ref, k);
+			from = ra_arg(ra, id, k);
 		if (latch->end[reg] == from || !from || ra->values[from].kind == RA_CONST)
 			continue;
 		found = found_in(latch->end, from, reg >> 4);

@@ -635,8 +635,7 @@ void ra_walk(Ra *ra, u32 position)
 		u32 id = ra->held[__builtin_ctz(set)];
 
 		ra->regs[id] = 0;
-		if (id > ra->global_count)
-			ra->next[id] = RA_DEAD;
+		ra->next[id] = RA_DEAD;
 		ra->held[__builtin_ctz(set)] = 0;
 	}
 	ra->occupied = 0;
