@@ -165,9 +165,12 @@ static void find_seen(Floats *f)
 static bool is_sign_change(const Floats *f, SsaRef ref)
 {
 	const SsaNode *node = &f->func->nodes[ref];
-	u64 sign = (u64)1 << (node->width - 1), c;
+	u64 sign, c;
 
-	return !(f->what[ref] & SEEN) && is_wide(node) && (node->op == IR_OP_XOR || node->op == IR_OP_AND) &&
+	if (!is_wide(node)) /* it may have no value at all */
+		return false;
+	sign = (u64)1 << (node->width - 1);
+	return !(f->what[ref] & SEEN) && (node->op == IR_OP_XOR || node->op == IR_OP_AND) &&
 	       ssa_is_const(f->func, node->b, &c) && c == (node->op == IR_OP_XOR ? sign : sign - 1);
 }
 
