@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * What nobody uses goes. Everything with an effect stays, and what it is made from; so does what a PUT or the state of a block
- * names: whether a way out sees it is ssa_state's question.
+ * names: whether a way out sees it is ssa_state's question. Only PUTs whose slot is PUT again in the same block, before anything
+ * may leave, go here, so that what they name is not thought to be wanted by the passes before that one.
  */
 #include "jit/ssa.h"
 
@@ -32,12 +33,47 @@ static void need_operands(Live *live, SsaRef ref)
 		need(live, *ssa_operand(func, node, i));
 }
 
+/* stamp: per slot, when (in backward order) it was PUT; what may leave begins a new time. In front of the first INSN there may
+ * be a charge one day. */
+static void drop_overwritten(SsaFunc *func, u32 *stamp)
+{
+	u32 now = 0;
+
+	for (u32 i = 0; i < func->rpo_count; i++) {
+		const SsaBlock *block = &func->blocks[func->rpo[i]];
+		SsaRef insn = block->first;
+
+		while (insn && func->nodes[insn].op != SSA_INSN)
+			insn = func->nodes[insn].next;
+		now++;
+		for (SsaRef ref = insn ? block->last : 0, prev; ref && ref != insn; ref = prev) {
+			const SsaNode *node = &func->nodes[ref];
+
+			prev = node->prev;
+			if (ssa_effects(node) & SSA_EXIT || node->op == SSA_LEAVE)
+				now++;
+			if (node->op != SSA_PUT)
+				continue;
+			if (stamp[node->aux] == now)
+				ssa_remove(func, ref);
+			stamp[node->aux] = now;
+		}
+	}
+}
+
 void ssa_dead(SsaFunc *func)
 {
 	Live live = {.func = func};
+	u32 *stamp;
 
 	if (func->failed)
 		return;
+	stamp = ARENA_ARRAY(func->arena, u32, func->slot_count + 1);
+	if (!stamp) {
+		func->failed = true;
+		return;
+	}
+	drop_overwritten(func, stamp);
 	live.work = ARENA_ARRAY(func->arena, SsaRef, func->node_count);
 	if (!live.work) {
 		func->failed = true;

@@ -152,7 +152,7 @@ typedef struct ToyRun {
 	u64 slots[TOY_SLOTS];
 	u8 memory[256];
 	u64 insns;
-	u64 trail; /* hash of all states and stores on the way: INSN by INSN */
+	u64 trail; /* hash of all stores on the way */
 	u64 exits;
 	bool left; /* at a LEAVE; else by a GUARD or a fault */
 	u64 pc;
@@ -177,14 +177,16 @@ static inline u64 toy_value(const SsaFunc *func, const u64 *values, SsaRef ref)
 	return func->nodes[ref].op == SSA_CONST ? func->nodes[ref].imm : values[ref];
 }
 
-/* An instruction begins, or would. */
-static inline void toy_note(ToyRun *run, const u64 *now)
+/* What is there as instruction number `done` begins, or would. */
+static inline void toy_note(ToyRun *run, u64 done, const u64 *now)
 {
+	u64 hash = run->trail;
+
 	for (unsigned s = 0; s < TOY_SLOTS; s++)
-		run->trail = (run->trail ^ now[s]) * 0x9E3779B97F4A7C15u;
-	if (run->insns <= TOY_TRAIL) {
-		run->pcs[run->insns] = run->pc;
-		run->trails[run->insns] = run->trail;
+		hash = (hash ^ now[s]) * 0x9E3779B97F4A7C15u;
+	if (done <= TOY_TRAIL) {
+		run->pcs[done] = run->pc;
+		run->trails[done] = hash;
 	}
 }
 
@@ -201,7 +203,7 @@ static inline bool toy_step(const SsaFunc *func, u64 *values, ToyRun *run, SsaRe
 	case SSA_CANON: values[ref] = toy_canon(node->width, a); return true;
 	case SSA_INSN:
 		run->pc = node->imm;
-		toy_note(run, now);
+		toy_note(run, run->insns, now);
 		run->insns++;
 		return true;
 	case SSA_GUARD: return a;
@@ -257,8 +259,8 @@ static inline void toy_run(const SsaFunc *func, ToyRun *run)
 			if (run->left || here->ahead) {
 				run->done++;
 				run->pc = here->ahead ? here->pc : run->pc;
-				toy_note(run, now);
 			}
+			toy_note(run, run->done, now);
 			break;
 		}
 		to = here->succ[end->op == SSA_BRANCH && !toy_value(func, values, end->a)];
@@ -623,7 +625,7 @@ static inline bool toy_same(const ToyRun *a, const ToyRun *b)
 /* Did `b` leave on the way of `a`, in its state there? Both may leave where they like, as long as others can go on. */
 static inline bool toy_leaves_on_way(const ToyRun *a, const ToyRun *b)
 {
-	return b->done <= a->done && (b->done > TOY_TRAIL || (a->pcs[b->done] == b->pc && a->trails[b->done] == b->trail));
+	return b->done <= a->done && (b->done > TOY_TRAIL || (a->pcs[b->done] == b->pc && a->trails[b->done] == b->trails[b->done]));
 }
 
 #endif
