@@ -85,7 +85,7 @@ void ssa_dead(SsaFunc *func)
 		SsaBlock *block = &func->blocks[func->rpo[i]];
 
 		for (SsaRef ref = block->first; ref; ref = func->nodes[ref].next)
-			if (!(ssa_effects(&func->nodes[ref]) & SSA_PURE))
+			if (!(ssa_effects(&func->nodes[ref]) & SSA_PURE) && func->nodes[ref].op != SSA_FLAGS) /* it only reads */
 				need(&live, ref);
 		for (u32 slot = 0; slot < func->slot_count; slot++) {
 			if (!block->state[slot])
