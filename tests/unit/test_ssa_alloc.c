@@ -297,6 +297,47 @@ static void random_region(Codes *m, u64 seed, unsigned budget)
 	leave(&g);
 }
 
+/* The checker finds what is wrong: an operand in another register, a move that is missing. */
+static void checker_checks(void **state)
+{
+	static Codes m;
+	u32 uses = 0, uses_found = 0, moves = 0, moves_found = 0;
+
+	(void)state;
+	for (u64 seed = 0; seed < 200; seed++) {
+		Rng rng = {seed};
+		SsaAlloc *a = &m.alloc;
+
+		random_region(&m, seed, 30);
+		codes_allocate(&m);
+		for (unsigned tries = 0; tries < 5 && a->move_count; tries++) {
+			SsaMove *move = &a->moves[rng_below(&rng, a->move_count)], old = *move;
+
+			move->to = move->from;
+			if (move->from.kind == SSA_PLACE_REG) {
+				moves++;
+				moves_found += !ssa_alloc_verify(a, NULL);
+			}
+			*move = old;
+		}
+		for (unsigned tries = 0; tries < 5; tries++) {
+			SsaCode *code = &a->codes[rng_below(&rng, a->code_count)];
+			SsaPlace *place = code->use_count ? &code->uses[rng_below(&rng, code->use_count)].place : NULL;
+
+			if (!place || place->kind != SSA_PLACE_REG)
+				continue;
+			place->number ^= 1;
+			uses++;
+			uses_found += !ssa_alloc_verify(a, NULL);
+			place->number ^= 1;
+		}
+		assert_true(ssa_alloc_verify(a, NULL));
+		codes_fini(&m);
+	}
+	assert_true(uses > 100 && uses_found >= uses * 95 / 100); /* some values are in two registers */
+	assert_true(moves > 100 && moves_found >= moves * 80 / 100);
+}
+
 /* ---- Regions by hand: what is in the loop? ---- */
 
 typedef struct Cost {
@@ -718,6 +759,7 @@ int main(void)
 		cmocka_unit_test(too_many),
 		cmocka_unit_test(cold_call),
 		cmocka_unit_test(random_regions),
+		cmocka_unit_test(checker_checks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
