@@ -85,7 +85,7 @@ typedef struct JitMapEntry {
 	i32 imm;     /* of the recipe */
 	u16 slot;
 	u8 place : 4, recipe : 4; /* JitMapPlace, SsaRecipe */
-	u8 width;    /* of what the recipe makes: SX: the slot's; PLUS, NAN: the value's */
+	u8 width;    /* of what the recipe makes: SX, PLUS: the slot's; NAN: the value's */
 } JitMapEntry;
 
 typedef enum JitMapPlace {

@@ -22,7 +22,8 @@ static JitMapEntry entry_of(const X64Ssa *s, const SsaSnapEntry *entry, const Ss
 	const SsaFunc *func = s->func;
 	JitMapEntry out = { .imm = entry->imm, .slot = entry->slot, .recipe = entry->recipe & 15, .value = place->number };
 
-	out.width = entry->recipe == SSA_SX || is_boxed(entry) ? func->slot_width[entry->slot] : func->nodes[entry->ref].width;
+	/* A sum is as wide as its slot: what is looked through (ZX) may be less. */
+	out.width = entry->recipe == SSA_SX || entry->recipe == SSA_PLUS || is_boxed(entry) ? func->slot_width[entry->slot] : func->nodes[entry->ref].width;
 	switch ((SsaPlaceKind)place->kind) {
 	case SSA_PLACE_REG: out.place = place->cls == SSA_XMM ? JIT_MAP_XMM : JIT_MAP_GPR; break;
 	case SSA_PLACE_SPILL: out.place = JIT_MAP_SPILL; break;
