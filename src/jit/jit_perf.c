@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/buf.h"
 #include "jit/jit_life.h"
 
@@ -25,6 +26,12 @@ enum {
 #endif
 };
 
+/* A line of the map. */
+typedef struct Line {
+	u64 start, number;
+	u32 size, name; /* name: where it is in `names` */
+} Line;
+
 struct JitPerf {
 	int fd;
 	bool failed;       /* the disk is full: the rest is missing */
@@ -34,6 +41,9 @@ struct JitPerf {
 	size_t marker_size;
 	u64 index;
 	Buf record;
+	Line *lines;       /* map: owned */
+	u32 line_count, line_cap;
+	Buf names;
 };
 
 void jit_piece_name(JitNamer name, void *ctx, u64 pc, char *out, size_t size)
@@ -76,6 +86,50 @@ static void made_map(void *ctx, const EnginePiece *piece)
 
 	jit_piece_name(perf->name, perf->ctx, piece->pc, name, sizeof name);
 	buf_printf(&perf->record, "%llx %x %s\n", (unsigned long long)(uintptr_t)piece->code, piece->size, name);
+	put(perf);
+	if (!array_grow((void **)&perf->lines, &perf->line_cap, perf->line_count, sizeof(Line)) || perf->names.len > 0xFFFF0000)
+		return;
+	perf->lines[perf->line_count] = (Line){ .start = (u64)(uintptr_t)piece->code, .size = piece->size,
+						.number = perf->line_count, .name = (u32)perf->names.len };
+	perf->line_count++;
+	buf_add(&perf->names, name, strlen(name) + 1);
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const Line *one = a, *other = b;
+
+	if (one->start != other->start)
+		return one->start < other->start ? -1 : 1;
+	return one->number < other->number ? -1 : one->number > other->number;
+}
+
+/* Where code was replaced by later code perf takes either name: of lines that overlap the latest is left. */
+static void rewrite_map(JitPerf *perf)
+{
+	Line *lines = perf->lines;
+	u32 left = 0;
+
+	if (perf->failed || perf->names.failed)
+		return;
+	if (perf->line_count)
+		qsort(lines, perf->line_count, sizeof(Line), by_start);
+	for (u32 i = 0; i < perf->line_count; i++) {
+		Line line = lines[i];
+		bool later = true;
+
+		while (later && left && lines[left - 1].start + lines[left - 1].size > line.start) {
+			later = lines[left - 1].number < line.number;
+			left -= later;
+		}
+		if (later)
+			lines[left++] = line;
+	}
+	if (ftruncate(perf->fd, 0) != 0 || lseek(perf->fd, 0, SEEK_SET) != 0)
+		return;
+	for (u32 i = 0; i < left; i++)
+		buf_printf(&perf->record, "%llx %x %s\n", (unsigned long long)lines[i].start, lines[i].size,
+			   (const char *)perf->names.data + lines[i].name);
 	put(perf);
 }
 
@@ -138,6 +192,7 @@ static Status open_file(const char *path, JitNamer name, void *ctx, JitPerf **ou
 		return STATUS_IO;
 	}
 	buf_init(&perf->record);
+	buf_init(&perf->names);
 	*out = perf;
 	return STATUS_OK;
 }
@@ -178,10 +233,14 @@ void jit_perf_close(JitPerf *perf)
 		begin_record(perf, DUMP_CLOSE, RECORD_HEADER);
 		put(perf);
 	}
+	if (!perf->marker_size)
+		rewrite_map(perf);
 	if (perf->marker)
 		munmap(perf->marker, perf->marker_size);
 	close(perf->fd);
 	buf_fini(&perf->record);
+	buf_fini(&perf->names);
+	free(perf->lines);
 	free(perf);
 }
 

@@ -2,8 +2,8 @@
  *
  * Names of compiled code for perf, the profiler of Linux. Two formats:
  *
- *     map    /tmp/perf-PID.map, a line "START SIZE NAME" for each piece; perf report reads it by itself. Addresses that
- *            are used again later get two lines, the last wins.
+ *     map    /tmp/perf-PID.map, a line "START SIZE NAME" for each piece; perf report reads it by itself. Of pieces that lay
+ *            at the same address one after the other the last is left at the end.
  *     dump   jit-PID.dump, records with the code itself, with time stamps and with the guest address of each instruction
  *            (tools/perf/Documentation/jitdump-specification.txt in Linux); `perf inject --jit` makes an ELF file of
  *            each piece, so that perf annotate shows instructions. perf must record with -k mono.

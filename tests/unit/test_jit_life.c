@@ -299,7 +299,7 @@ static void for_perf(void **state)
 	EngineOptions options = {.watchers = watchers, .watcher_count = 2};
 	JitPerf *map, *dump;
 	Machine *machine;
-	u64 pieces, lines = 0;
+	u64 pieces, lines = 0, behind = 0;
 	size_t len;
 	u8 *text;
 
@@ -318,14 +318,15 @@ static void for_perf(void **state)
 	jit_perf_close(dump);
 	text = read_all(map_path, &len);
 	for (char *line = (char *)text, *end; (end = strchr(line, '\n')); line = end + 1, lines++) {
-		unsigned long long start, size, pc;
+		unsigned long long start, size, pc, end_before = behind;
 
 		assert_true(sscanf(line, "%llx %llx husk:first_one:0x%llx\n", &start, &size, &pc) == 3 ||
 			    sscanf(line, "%llx %llx husk:0x%llx\n", &start, &size, &pc) == 3);
 		assert_true(size > 0 && pc >= CODE && pc < CODE + BLOCKS * STEP);
+		assert_true(start >= end_before);
+		behind = start + size;
 	}
-	assert_int_equal(lines, pieces);
-	assert_true(pieces > 500);
+	assert_true(lines <= pieces && lines > 500);
 	check_dump(dump_path, pieces);
 	free(text);
 	unlink(map_path);
