@@ -10,6 +10,9 @@
  * A call ends a path; where it comes back to is a further entry of the region (a landing). But a small function that calls
  * nobody is taken in: each call has a copy of its sources, which return to the call's own place. ssa_build finds that the
  * register with the address to return to still holds it.
+ *
+ * A loop that is one source, and a small one, is there several times: what is done once a round (counting, jumping back) is
+ * done once for several of them.
  */
 #include "jit/region.h"
 
@@ -19,11 +22,12 @@
 #include "jit/ssa_shape.h"
 
 enum {
-	SPOTS = 8192,        /* of the table of places; a power of two */
+	SPOTS = 4096,        /* of the table of places; a power of two */
 	INLINE_INSNS = 40,   /* of a function that is taken in; */
 	INLINE_SOURCES = 12,
 	INLINE_ALL = 400,    /* all of them together */
 	AHEAD = 256,         /* cells that are looked ahead for code that is there */
+	UNROLL_INSNS = 16,   /* of a loop that is there twice; of half the size: four times */
 };
 
 /* A stretch of translated guest code. */
@@ -155,7 +159,8 @@ static Spot *have_code(Former *f, u64 pc)
 	}
 	f->plan->ranges[f->plan->range_count++] = (struct JitRange){pc, translation.code_cells};
 	f->codes[f->code_count++] = (Code){translation.func, shape, translation.insns, translation.dirty};
-	return spot_of(f, pc);
+	spot = spot_of(f, pc);
+	return spot->code ? spot : NULL;
 }
 
 /* ---- Sources ---- */
@@ -368,6 +373,78 @@ static bool look_around(void *ctx, const Exit *exit)
 	return !f->failed;
 }
 
+/* ---- Loops ---- */
+
+typedef struct Loop {
+	u64 pc, behind; /* its source's; behind the last jump back */
+	bool back, calls;
+} Loop;
+
+static bool look_for_loop(void *ctx, const Exit *exit)
+{
+	Loop *loop = ctx;
+
+	loop->calls |= exit->jump->aux == IR_FLOW_CALL;
+	if (exit->known && exit->to == loop->pc) {
+		loop->back = true;
+		loop->behind = exit->behind;
+	}
+	return true;
+}
+
+/* The number (in func) of the instruction at pc, in what follows `begin`; 0: there is none. */
+static u32 number_of(const SsaSource *source, u64 pc)
+{
+	u64 at;
+
+	for (u32 i = source->begin + 1; i < source->func->ins_count; i++)
+		if (source->func->ins[i].op == IR_OP_INSN && ir_is_const(source->func, source->func->ins[i].a, &at) && at == pc)
+			return source->func->ins[i].b;
+	return 0;
+}
+
+static void unroll(Former *f, u32 index)
+{
+	SsaRegion *region = &f->plan->region;
+	Loop loop = {.pc = region->sources[index].pc};
+	u32 insns = 0, keep, copies, first = region->count;
+	SsaLink *links;
+	Spot *spot;
+
+	if (region->sources[index].copy || region->sources[index].link_count ||
+	    !follow(f, &region->sources[index], look_for_loop, &loop, &insns) || !loop.back || loop.calls)
+		return;
+	keep = number_of(&region->sources[index], loop.behind);
+	if (keep)
+		insns = keep - region->sources[index].func->ins[region->sources[index].begin].b;
+	if (insns > UNROLL_INSNS)
+		return;
+	copies = insns > UNROLL_INSNS / 2 ? 1 : 3;
+	links = ARENA_ARRAY(f->arena, SsaLink, copies + 1);
+	if (!links || region->count + copies + 1 > REGION_SOURCES) {
+		f->failed = f->failed || !links;
+		return;
+	}
+	/* What comes behind the loop is there once. */
+	spot = spot_of(f, loop.behind);
+	if (keep && spot->code && !spot->source)
+		spot->source = add_source(f, spot, 0);
+	first = region->count;
+	for (u32 i = 0; i < copies; i++) {
+		region->sources[region->count] = region->sources[index];
+		region->sources[region->count].landing = false;
+		region->sources[region->count].copy = ++f->copies;
+		region->sources[region->count++].keep = keep;
+	}
+	for (u32 i = 0; i <= copies; i++) {
+		SsaSource *source = &region->sources[i ? first + i - 1 : index];
+
+		links[i] = (SsaLink){loop.pc, i < copies ? first + i : index};
+		source->links = &links[i];
+		source->link_count = 1;
+	}
+}
+
 static bool prepare(Former *f, const JitBlock *head)
 {
 	Engine *engine = f->engine;
@@ -408,5 +485,7 @@ bool region_form(Engine *engine, Vcpu *vcpu, const JitBlock *head, Arena *arena,
 		if (!region->sources[i].copy && !follow(&f, &region->sources[i], look_around, &around, &insns))
 			return false;
 	}
+	for (u32 i = 0, count = region->count; i < count && !f.failed; i++)
+		unroll(&f, i);
 	return !f.failed;
 }
