@@ -263,7 +263,7 @@ u32 ssa_block(SsaFunc *func, u64 pc)
 		func->blocks = blocks;
 	}
 	block = &func->blocks[func->block_count];
-	*block = (SsaBlock){.pc = pc, .idom = SSA_NO_BLOCK, .loop = SSA_NO_BLOCK};
+	*block = (SsaBlock){.pc = pc, .idom = SSA_NO_BLOCK, .loop = SSA_NO_BLOCK, .outer = SSA_NO_BLOCK};
 	block->state = ARENA_ARRAY(func->arena, SsaRef, func->slot_count ? func->slot_count : 1);
 	if (!block->state) {
 		func->failed = true;

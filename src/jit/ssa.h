@@ -125,6 +125,7 @@ typedef struct SsaBlock {
 	u32 order;          /* position in func->rpo */
 	u32 idom;           /* block; itself for entries (and where paths from several entries meet: SSA_NO_BLOCK) */
 	u32 loop;           /* header of the innermost loop around it, or SSA_NO_BLOCK */
+	u32 outer;          /* of a header: that of the loop around its own, or SSA_NO_BLOCK */
 	u32 depth;          /* number of loops around it */
 	bool header;
 	u32 before;         /* after ssa_loops, of a header: the block `ahead` of it; else SSA_NO_BLOCK */

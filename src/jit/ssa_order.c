@@ -167,6 +167,8 @@ static void find_loops(SsaFunc *func, u32 *stack, u32 *stamp)
 			block->depth++;
 			if (block->loop == SSA_NO_BLOCK)
 				block->loop = header;
+			else if (block->header && block->outer == SSA_NO_BLOCK && func->rpo[k] != header)
+				block->outer = header;
 		}
 	}
 }
@@ -191,7 +193,7 @@ void ssa_order(SsaFunc *func)
 		SsaBlock *block = &func->blocks[b];
 
 		block->header = false;
-		block->loop = block->idom = SSA_NO_BLOCK;
+		block->loop = block->outer = block->idom = SSA_NO_BLOCK;
 		block->depth = 0;
 	}
 	for (u32 b = count; b-- > 0;) /* block 0 last, so it is first */

@@ -23,7 +23,7 @@ static inline bool ssa_above(const SsaTree *tree, u32 above, u32 below)
 /* After ssa_loops, and as long as edges stay as they are. `loop`: its header. */
 static inline u32 ssa_outer_loop(const SsaFunc *func, u32 loop)
 {
-	return func->blocks[loop].before == SSA_NO_BLOCK ? SSA_NO_BLOCK : func->blocks[func->blocks[loop].before].loop;
+	return func->blocks[loop].outer;
 }
 bool ssa_in_loop(const SsaFunc *func, u32 block, u32 loop);
 /* Is the block passed on each way round the loop? */
