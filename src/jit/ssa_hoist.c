@@ -5,6 +5,8 @@
  * Pure operations: those that cost something (multiplication, division, floats, counting bits), and chains of others that end in
  * something that stays, if it is worth a register: a single addition of a constant or a cut is as good where it is.
  *
+ * Homes: whoever allocates registers may read them again where they are needed, so this costs nothing.
+ *
  * Loads: in loops that store nothing that may be of the same cells, and do so each round. A load that leaves does so at the start of
  * the loop's first instruction. Its CHECK has gone before it (ssa_check.c), or it stays.
  *
@@ -90,7 +92,11 @@ static bool may_move(const Hoist *h, SsaRef ref, u32 loop)
 	SsaFunc *func = h->func;
 	SsaNode *node = &func->nodes[ref];
 
-	if (func->blocks[loop].before == SSA_NO_BLOCK || h->taken[loop] >= HOISTS_MOST)
+	if (func->blocks[loop].before == SSA_NO_BLOCK)
+		return false;
+	if (node->op == SSA_HOME)
+		return true;
+	if (h->taken[loop] >= HOISTS_MOST)
 		return false;
 	for (unsigned i = ssa_operands(func, node); i-- > 0;)
 		if (!is_outside(func, *ssa_operand(func, node, i), loop))
@@ -110,7 +116,7 @@ static void move(Hoist *h, SsaRef ref)
 
 		ssa_remove(func, ref);
 		ssa_insert_before(func, end, ref);
-		h->taken[loop]++;
+		h->taken[loop] += func->nodes[ref].op != SSA_HOME;
 	}
 }
 
@@ -157,7 +163,7 @@ void ssa_hoist(SsaFunc *func)
 			continue;
 		for (SsaRef ref = func->blocks[b].first, next; ref; ref = next) {
 			next = func->nodes[ref].next;
-			if (func->nodes[ref].op == SSA_LOAD || func->nodes[ref].op < IR_OP_COUNT)
+			if (func->nodes[ref].op == SSA_LOAD || func->nodes[ref].op == SSA_HOME || func->nodes[ref].op < IR_OP_COUNT)
 				move(&h, ref);
 		}
 	}

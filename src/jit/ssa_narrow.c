@@ -14,7 +14,7 @@
  * GUARD ahead of the loop says that so has this: the guest's compiler keeps numbers so, and if not, the first round
  * is done elsewhere, after which it is so.
  *
- * It is done for PHIs of which somebody wants the low bits, or that are compared.
+ * Likewise for what such a number is compared with in a loop. It is done for PHIs of which somebody wants the low bits, or that are compared.
  */
 #include "base/bits.h"
 #include "jit/ssa_fold.h"
@@ -255,6 +255,45 @@ static void widen(Narrow *n, SsaRef phi, unsigned form)
 	ssa_replace(func, phi, wide);
 }
 
+/* ---- Compares ---- */
+
+/* A compare in a loop of a number with something from outside: a GUARD ahead says that the latter has the form, too, so that it
+ * is one of 32 bits. */
+static void guard_compare(Narrow *n, SsaRef compare)
+{
+	SsaFunc *func = n->func;
+	SsaNode node = func->nodes[compare];
+	u32 loop = func->blocks[node.block].loop;
+
+	if (loop == SSA_NO_BLOCK || func->blocks[loop].before == SSA_NO_BLOCK || ssa_width(func, node.a) != 64)
+		return;
+	for (unsigned i = 0; i < 2; i++) {
+		SsaRef number = ssa_value(func, i ? node.b : node.a), other = ssa_value(func, i ? node.a : node.b), end, part;
+
+		if (func->nodes[number].op == SSA_CONST || !ssa_in_loop(func, func->nodes[number].block, loop))
+			continue;
+		if (forms_of(n, number, DEPTH) != SX || forms_of(n, other, DEPTH) & SX || func->nodes[other].op == SSA_CONST ||
+		    ssa_in_loop(func, func->nodes[other].block, loop))
+			continue;
+		end = func->blocks[func->blocks[loop].before].last;
+		guard(func, other, end, SX);
+		part = insert(func, end, IR_OP_EXTRACT, NARROW, 0, other, 0);
+		part = insert(func, end, IR_OP_SX, 64, 0, part, 0);
+		*(i ? &func->nodes[compare].a : &func->nodes[compare].b) = part;
+		return;
+	}
+}
+
+static void guard_compares(Narrow *n)
+{
+	SsaFunc *func = n->func;
+
+	for (u32 i = 0; i < func->rpo_count; i++)
+		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref && !func->failed; ref = func->nodes[ref].next)
+			if (func->nodes[ref].op < IR_OP_COUNT && ir_op_info[func->nodes[ref].op].shape == IR_SHAPE_CMP)
+				guard_compare(n, ref);
+}
+
 static bool prepare(Narrow *n)
 {
 	SsaFunc *func = n->func;
@@ -308,4 +347,5 @@ void ssa_narrow(SsaFunc *func)
 	for (u32 k = 0; k < n.phi_count && !func->failed; k++)
 		if (n.narrow[n.phis[k]])
 			widen(&n, n.phis[k], n.forms[n.phis[k]] & FORMS);
+	guard_compares(&n);
 }
