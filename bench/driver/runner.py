@@ -99,5 +99,7 @@ class Bench:
 
 
 def last_line(text):
+    """What went wrong, of a text of errors: the last line, or the one node means."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line for line in lines if "Error" in line] or lines
     return lines[-1] if lines else ""

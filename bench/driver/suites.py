@@ -161,7 +161,7 @@ def compile_cost(bench):
 
 
 def memory(bench):
-    wanted = ["loop", "fib", "bintree", "hash", "list", "matmul", "sort", "speedtest1", "lua in guest"]
+    wanted = ["loop", "fib", "bintree", "hash", "list", "matmul", "sort", "speedtest1", "lua-in-guest"]
     tests, contestants = [hello_row(bench)] + rows(bench, wanted) + tree_rows(bench), ways(bench, interpreter=False)
     for row in tests:
         row.times = 1
