@@ -55,7 +55,7 @@ def steady(bench):
     memory = [[row.name] + [number(cells[row.name, way.name].peak(), 1) for way in contestants if not way.small]
               for row in tests]
     names = [way.name for way in others]
-    picture = report.bars("C programs: time against native gcc -O2", "1 = native (dashed); shorter is faster; » goes on",
+    picture = report.bars("C programs: time against native gcc -O2", "1 = native (dashed); shorter is faster",
                           [("geometric mean", [averages[name][0][0] for name in names])] +
                           [(row.name, [cells[row.name, name].ratio() for name in names]) for row in tests],
                           names, mark=1, cap=12)
@@ -103,7 +103,7 @@ def start(bench):
     milliseconds = lambda row, name: (cells[row.name, name].median() or 0) * 1000 or None
     lines = [[row.name] + [number(milliseconds(row, name), 1) for name in names] for row in tests]
     memory = [[row.name] + [number(cells[row.name, name].peak(), 1) for name in names] for row in tests]
-    picture = report.bars("Start: from exec to exit, milliseconds", "shorter is faster; » goes on",
+    picture = report.bars("Start: from exec to exit, milliseconds", "shorter is faster",
                           [(row.name, [milliseconds(row, name) for name in names]) for row in tests],
                           names, cap=500, digits=1)
     body = "Milliseconds:\n\n" + report.table(["program"] + names, lines) + \
@@ -170,7 +170,7 @@ def memory(bench):
     names = [way.name for way in contestants]
     peak = lambda row, name: cells[row.name, name].peak()
     lines = [[row.name] + [number(peak(row, name), 1) for name in names] for row in tests]
-    picture = report.bars("Peak memory, MiB", "resident, as the kernel counts; » goes on",
+    picture = report.bars("Peak memory, MiB", "resident, as the kernel counts",
                           [(row.name, [peak(row, name) for name in names]) for row in tests], names, cap=150, digits=1)
     page(bench, "memory", "Memory", "How much memory is resident at most (`ru_maxrss` of the process), in MiB?",
          report.table(["program"] + names, lines), reasons(tests, contestants, cells), C_PEERS, picture)
@@ -226,7 +226,7 @@ def machines(bench):
     spoken, spoken_lines, failures = languages(bench)
     failures = reasons(loops, engines, cells) + failures + [
         "stackvm: it has no jump, so it cannot loop", "TinyVM: it has no jump, only calls, and prints each of them"]
-    picture = report.bars("A billion rounds, seconds", "shorter is faster; » goes on", groups + spoken,
+    picture = report.bars("A billion rounds, seconds", "shorter is faster", groups + spoken,
                           ["jit, or the language's own", "husk interpreter"], cap=10)
     page(bench, "machines", "A billion rounds on small machines",
          "How long does a machine that is nothing but a description take to count to a billion? The loops stand in `bench/loops` and "
@@ -261,7 +261,7 @@ def languages(bench):
         times = [cells[row.name, name].median() for row in tests]
         times = [seconds * BILLION / rounds if seconds else None for seconds in times]
         lines.append([name, *map(number, times), f"{rounds:,}"])
-        groups.append((name + ", count", [times[0], None]))
+        groups.append((name + ", count", [times[0]]))
     return groups, lines, reasons(tests, contestants, cells)
 
 
@@ -291,7 +291,7 @@ def calls(bench):
     names = [way.name for way in contestants]
     cost = lambda row, name: (cells[row.name, name].median() or 0) / count * 1e9 or None
     lines = [[row.name] + [number(cost(row, name), 1) for name in names] for row in tests]
-    picture = report.bars("A call into the system, nanoseconds", "shorter is faster; » goes on",
+    picture = report.bars("A call into the system, nanoseconds", "shorter is faster",
                           [(row.name, [cost(row, name) for name in names]) for row in tests], names, digits=1)
     page(bench, "calls", "Calls into the system",
          f"What does a cheap system call cost? Nanoseconds each, start-up included, {count:,} in a row: `getppid`; `clock`, clock_gettime "
