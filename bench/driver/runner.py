@@ -84,8 +84,12 @@ class Bench:
             return ""
 
     def compiled(self, target, command=None):
-        """The file, compiled by `make` or by the command if that is newer than it was."""
+        """The file: compiled by `make`, or by the command, if a file that the command names is newer."""
         path = os.path.join(self.work, target)
+        if command and os.path.exists(path):
+            sources = [word for word in command if os.path.isfile(word) and word != path]
+            if all(os.path.getmtime(source) < os.path.getmtime(path) for source in sources):
+                self.compile_errors[path] = None
         if path not in self.compile_errors:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             done = subprocess.run(command or ["make", "-s", path], capture_output=True, text=True, check=False) \
