@@ -62,8 +62,11 @@ static void find_stores(Hoist *h)
 		u32 b = func->rpo[i];
 		bool stores = false;
 
-		for (SsaRef ref = func->blocks[b].first; ref && !stores; ref = func->nodes[ref].next)
-			stores = func->nodes[ref].op == SSA_STORE || func->nodes[ref].op == SSA_FENCE;
+		for (SsaRef ref = func->blocks[b].first; ref && !stores; ref = func->nodes[ref].next) {
+			u8 op = func->nodes[ref].op;
+
+			stores = op == SSA_STORE || op == SSA_FENCE || op == SSA_RMW || op == SSA_CAS;
+		}
 		for (u32 loop = func->blocks[b].loop; stores && loop != SSA_NO_BLOCK; loop = ssa_outer_loop(func, loop))
 			h->stores[loop] = true;
 	}

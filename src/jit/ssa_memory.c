@@ -41,6 +41,12 @@ typedef struct Memory {
 	u32 count;
 } Memory;
 
+/* Behind it nothing is known of memory: a fence, or an atomic access, which stores. */
+static bool is_barrier(const SsaNode *node)
+{
+	return node->op == SSA_FENCE || node->op == SSA_RMW || node->op == SSA_CAS;
+}
+
 static Cells cells_of(const SsaFunc *func, const SsaNode *node)
 {
 	Cells cells = {.root = ssa_value(func, node->a), .offset = node->imm, .space = node->aux, .width = node->width};
@@ -155,7 +161,7 @@ static void forget_stores(Memory *m, u32 block)
 		const SsaNode *store = &func->nodes[m->stores[m->first_store[block] + i]];
 		Cells cells;
 
-		if (store->op == SSA_FENCE) {
+		if (is_barrier(store)) {
 			m->count = 0;
 			return;
 		}
@@ -198,7 +204,7 @@ static void visit_node(Memory *m, SsaRef ref)
 	Cells at;
 	SsaRef value;
 
-	if (node->op == SSA_FENCE)
+	if (is_barrier(node))
 		m->count = 0;
 	if (node->op != SSA_LOAD && node->op != SSA_STORE)
 		return;
@@ -255,7 +261,7 @@ static bool prepare(Memory *m)
 	for (u32 i = 0; i < func->rpo_count; i++)
 		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next) {
 			loads += func->nodes[ref].op == SSA_LOAD;
-			stores += func->nodes[ref].op == SSA_STORE || func->nodes[ref].op == SSA_FENCE;
+			stores += func->nodes[ref].op == SSA_STORE || is_barrier(&func->nodes[ref]);
 		}
 	if (!loads || loads + stores < 2)
 		return false;
@@ -275,7 +281,7 @@ static bool prepare(Memory *m)
 
 		m->first_store[block] = stores;
 		for (SsaRef ref = func->blocks[block].first; ref; ref = func->nodes[ref].next)
-			if (func->nodes[ref].op == SSA_STORE || func->nodes[ref].op == SSA_FENCE)
+			if (func->nodes[ref].op == SSA_STORE || is_barrier(&func->nodes[ref]))
 				m->stores[stores++] = ref;
 		m->store_count[block] = stores - m->first_store[block];
 	}
