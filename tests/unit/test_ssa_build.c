@@ -85,9 +85,176 @@ static void random_odd(void **state)
 	}
 }
 
+/* ---- What becomes of small programs ---- */
+
+typedef struct Small {
+	Isa *isa;
+	char *text;
+	Machine *machine;
+	Arena arena;
+	SsaSource sources[4];
+	SsaRegion region;
+	Buf out;
+} Small;
+
+static void open_small(Small *small, const u32 *words, u32 count)
+{
+	*small = (Small){.text = read_text("src/guests/rv64/rv64.isa")};
+	small->isa = load("rv64.isa", small->text);
+	small->machine = open_paged(small->isa, &ssa_test_engine);
+	for (u32 i = 0; i < 4 * count; i++)
+		machine_write(small->machine, machine_paged_space(small->machine), CODE + i, words[i / 4] >> 8 * (i % 4) & 0xFF);
+	arena_init(&small->arena);
+	for (u32 r = 0; r < small->isa->reg_count; r++)
+		for (u32 i = 0; i < small->isa->regs[r].count; i++)
+			ssa_test_widths[small->isa->regs[r].slot + i] = small->isa->regs[r].width;
+	small->region = (SsaRegion){.sources = small->sources, .slot_count = small->isa->slot_count, .slot_width = ssa_test_widths,
+				    .pc_width = 64, .fma = true, .flag_moves = true};
+	isa_find_register(small->isa, "fflags", 6, false, &small->region.flags_slot, &(u8){0});
+	buf_init(&small->out);
+}
+
+static void close_small(Small *small)
+{
+	machine_destroy(small->machine);
+	isa_destroy(small->isa);
+	arena_fini(&small->arena);
+	buf_fini(&small->out);
+	free(small->text);
+}
+
+static SsaSource *add_small(Small *small, u32 word)
+{
+	SsaSource *source = &small->sources[small->region.count++];
+	Translation t = {0};
+
+	assert_int_equal(machine_env_translate(small->machine, CODE + 4 * word, 0, 64, &small->arena, &t), STATUS_OK);
+	*source = (SsaSource){.pc = CODE + 4 * word, .func = t.func, .insns = t.insns, .dirty = t.dirty};
+	return source;
+}
+
+static const char *print_small(Small *small, bool optimized)
+{
+	SsaFunc *func = ssa_build(&small->region, &small->arena);
+
+	assert_non_null(func);
+	if (optimized)
+		assert_true(ssa_optimize(func, watch, NULL));
+	ssa_print(func, NULL, NULL, &small->out);
+	return buf_text(&small->out);
+}
+
+static void loop_text(void **state)
+{
+	static const u32 words[] = {
+		0x00150513, /* addi a0, a0, 1 */
+		0xFEB51EE3, /* bne a0, a1, -4 */
+		0x00000073, /* ecall */
+	};
+	Small small;
+	const char *text;
+
+	(void)state;
+	open_small(&small, words, 3);
+	add_small(&small, 0);
+	text = print_small(&small, false);
+	assert_string_equal(text,
+		"b0 entry  pc 0x10000\n"
+		"  %8 = home.64 s12\n"
+		"  %15 = home.64 s11\n"
+		"  jump -> b1\n"
+		"b1 <- b0 b2  pc 0x10000  loop b1 depth 1\n"
+		"  %2 = phi.64 s11 [%15, %5]\n"
+		"  insn 0x10000\n"
+		"  %5 = add.64 %2, 1\n"
+		"  put s11, %5\n"
+		"  insn 0x10004\n"
+		"  %9 = ne.1 %5, %8\n"
+		"  branch %9 -> b2, b3\n"
+		"b2 <- b1  pc 0x10004  loop b1 depth 1\n"
+		"  jump -> b1\n"
+		"b3 <- b1  pc 0x10004\n"
+		"  leave link 0x10008\n");
+	close_small(&small);
+}
+
+static const u32 call_words[] = {
+	0x00C000EF, /* jal ra, +12 */
+	0x00150513, /* addi a0, a0, 1 */
+	0x00000073, /* ecall */
+	0x00250513, /* addi a0, a0, 2 */
+	0x00008067, /* ret */
+};
+
+/* A call leaves, and comes back to an entry. */
+static void call_text(void **state)
+{
+	Small small;
+	const char *text;
+
+	(void)state;
+	open_small(&small, call_words, 5);
+	add_small(&small, 0);
+	add_small(&small, 1)->landing = true;
+	text = print_small(&small, false);
+	assert_non_null(strstr(text, "leave call 0x1000c back 0x10004\n"));
+	assert_non_null(strstr(text, "entry  pc 0x10004\n"));
+	close_small(&small);
+}
+
+/* A copy of the function in the call's place: the return goes where the register says. */
+static void inline_text(void **state)
+{
+	static const SsaLink link = {CODE + 12, 2};
+	Small small;
+	const char *text;
+
+	(void)state;
+	open_small(&small, call_words, 5);
+	add_small(&small, 0);
+	add_small(&small, 1);
+	*add_small(&small, 3) = (SsaSource){.pc = CODE + 12, .copy = 1, .func = small.sources[2].func, .insns = 2, .back = 2};
+	small.sources[0].links = &link;
+	small.sources[0].link_count = 1;
+	text = print_small(&small, false);
+	assert_null(strstr(text, "leave call"));
+	assert_null(strstr(text, "leave ret"));
+	assert_non_null(strstr(text, "put s2, 0x10004\n"));
+	assert_non_null(strstr(text, "leave cold 0x10008\n"));
+	close_small(&small);
+}
+
+/* What isless() becomes: flags are saved, and restored behind the compare. */
+static void quiet_text(void **state)
+{
+	static const u32 words[] = {
+		0x02B57553, /* fadd.d fa0, fa0, fa1 */
+		0x00102773, /* frflags a4 */
+		0xA2A517D3, /* flt.d a5, fa0, fa0 */
+		0x00171073, /* fsflags a4 */
+		0x00000073, /* ecall */
+	};
+	Small small;
+	const char *text;
+
+	(void)state;
+	open_small(&small, words, 5);
+	for (u32 i = 0; i < 4; i++)
+		add_small(&small, i);
+	text = print_small(&small, true);
+	assert_non_null(strstr(text, "= flt.1[64]"));
+	assert_null(strstr(text, "set_flags"));
+	assert_null(strstr(text, "guard")); /* what was added is no signaling NaN */
+	close_small(&small);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(loop_text),
+		cmocka_unit_test(call_text),
+		cmocka_unit_test(inline_text),
+		cmocka_unit_test(quiet_text),
 		cmocka_unit_test(random_machines),
 		cmocka_unit_test(random_rv64),
 		cmocka_unit_test(random_odd),
