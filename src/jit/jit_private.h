@@ -274,6 +274,7 @@ struct Engine {
 /* What a host has to give. One const struct per folder. */
 struct JitTarget {
 	const char *name;
+	u32 values_most[2]; /* SsaRegion: how many slots of a region are worth a register */
 	bool flag_moves, atomics; /* what compile_region does: SsaRegion */
 	/* Common code at the start of the cache. False: not on this host. */
 	bool (*start)(Engine *engine);

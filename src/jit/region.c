@@ -462,6 +462,9 @@ static bool prepare(Former *f, const JitBlock *head)
 	region->slot_width = f->slot_width;
 	region->context = head->context;
 	region->flags_slot = engine->flags_slot;
+	region->pin_of = engine->pin_of;
+	region->values_most[0] = engine->target->values_most[0];
+	region->values_most[1] = engine->target->values_most[1];
 	region->fma = engine->has_fma;
 	region->flag_moves = engine->target->flag_moves && engine->flags_slot && engine->pin_of[engine->flags_slot] == JIT_NO_PIN;
 	region->atomics = engine->target->atomics;

@@ -26,6 +26,8 @@ static const SsaOpInfo infos[SSA_OP_COUNT - IR_OP_COUNT] = {
 	INFO(FENCE, "fence", SSA_READ | SSA_WRITE | SSA_KEEP, 0),
 	INFO(FLAGS, "flags", SSA_KEEP, 0),
 	INFO(SET_FLAGS, "set_flags", SSA_KEEP, 1),
+	INFO(FETCH, "fetch", 0, 0),
+	INFO(BRING, "bring", SSA_KEEP, 1),
 	INFO(JUMP, "jump", SSA_END | SSA_KEEP, 0),
 	INFO(BRANCH, "branch", SSA_END | SSA_KEEP, 1),
 	INFO(LEAVE, "leave", SSA_END | SSA_KEEP, 0),

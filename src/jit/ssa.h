@@ -21,6 +21,9 @@
  * in front of anything that may leave (ssa_insert_after_head). A way out writes to their homes the values that are
  * elsewhere. This is all there is about deoptimization: states are never computed for their own sake.
  *
+ * More slots than the host has registers only go from one place in memory to another. So when a region writes too many, those
+ * used least *stay at home*: no state, no PUT; BRING writes the home, FETCH reads it (ssa_home.c).
+ *
  * Ways out. A node with effect SSA_EXIT may leave the region at the start of the guest instruction it belongs to (the
  * last INSN before it; in a block that is `ahead`, the one at its pc): the cold engine does that instruction. The terminator LEAVE leaves for good: behind its
  * instruction (LINK, JUMP, CALL, RET) or at its start (COLD).
@@ -63,6 +66,8 @@ typedef enum SsaOp {
 	SSA_FENCE,  /* accesses may not move across */
 	SSA_FLAGS,  /* the float flags so far: what the home of flags_slot and the host hold together */
 	SSA_SET_FLAGS, /* they are a from here on: at home, and the host holds none */
+	SSA_FETCH,  /* what lies in the home of slot aux now; for slots that stay at home */
+	SSA_BRING,  /* a comes to the home of slot aux, which is one that stays at home */
 	/* Ends of blocks */
 	SSA_JUMP,   /* to succ[0] */
 	SSA_BRANCH, /* a (width 1) ? succ[0] : succ[1] */
@@ -291,6 +296,8 @@ typedef struct SsaRegion {
 	bool fma;         /* the host has a fused multiply-add */
 	bool flag_moves;  /* the target does FLAGS and SET_FLAGS, and evaluates what else there is of floats; else what needs that is the
 	                     cold engine's */
+	const u8 *pin_of;    /* per slot: JIT_NO_PIN, or its home is a register; NULL: all are in memory */
+	u32 values_most[2];  /* so many written slots become values, of those without and with floats in them; 0: all */
 	bool atomics;        /* the target does RMW and CAS; else they are the cold engine's */
 } SsaRegion;
 

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "jit/ssa_home.h"
 #include "jit/ssa_shape.h"
 
 enum { NONE = 0xFFFFFFFFu, LOOP_STEPS = 200000 };
@@ -36,6 +37,7 @@ typedef struct Piece {
 	u32 start, end;   /* its operations */
 	u8 how;           /* PieceEnd */
 	bool header;      /* somebody jumps back to it */
+	u32 depth;        /* loops around it */
 	u64 pc;           /* of the instruction that it begins in */
 	u64 target;
 	u32 length;       /* of that instruction, in cells */
@@ -65,6 +67,8 @@ typedef struct Build {
 	u32 words;        /* of a set of slots */
 	u64 *region_written;
 	u32 *slots, slot_count; /* those that are written, ascending */
+	SsaWeights weights;
+	SsaRef *near;     /* per slot that stays at home: what it has, as far as the piece knows */
 	SsaRef *single;   /* one entry: HOME per slot */
 	bool failed;
 	/* of the piece that is built */
@@ -452,6 +456,7 @@ static void find_loop(Build *b, u32 header, u32 *stack, u32 *stamp, u32 *steps)
 		return;
 	}
 	memcpy(written, top->written, b->words * sizeof(u64));
+	top->depth++;
 	stamp[header] = header + 1;
 	for (u32 i = 0; i < top->pred_count; i++)
 		if (b->pieces[top->preds[i]].order >= top->order && stamp[top->preds[i]] != header + 1) {
@@ -459,8 +464,9 @@ static void find_loop(Build *b, u32 header, u32 *stack, u32 *stamp, u32 *steps)
 			stack[count++] = top->preds[i];
 		}
 	while (count && !all) {
-		const Piece *piece = &b->pieces[stack[--count]];
+		Piece *piece = &b->pieces[stack[--count]];
 
+		piece->depth++;
 		all = piece->source == NONE || ++*steps > LOOP_STEPS;
 		for (u32 w = 0; w < b->words; w++)
 			written[w] |= piece->written[w];
@@ -494,6 +500,31 @@ static void find_written(Build *b)
 	for (u32 i = b->order_count; i-- > 0 && !b->failed;)
 		if (b->pieces[b->order[i]].header)
 			find_loop(b, b->order[i], stack, stamp, &steps);
+}
+
+/* Those that stay at home are written no more, as far as states go. */
+static void choose_homes(Build *b)
+{
+	u32 count = b->region->slot_count, kept = 0;
+
+	b->weights = (SsaWeights){.count = count, .weights = ARENA_ARRAY(b->arena, u64, count), .floats = ARENA_ARRAY(b->arena, bool, count),
+		.stay = ARENA_ARRAY(b->arena, bool, count)};
+	b->near = ARENA_ARRAY(b->arena, SsaRef, count);
+	if (!b->weights.weights || !b->weights.floats || !b->weights.stay || !b->near) {
+		b->failed = true;
+		return;
+	}
+	for (u32 i = 0; i < b->order_count; i++) {
+		const Piece *piece = &b->pieces[b->order[i]];
+
+		if (piece->source != NONE)
+			ssa_weigh(&b->weights, b->shapes[piece->source]->func, piece->start, piece->end, piece->depth);
+	}
+	ssa_choose_homes(&b->weights, b->region_written, b->region->pin_of, b->region->values_most);
+	for (u32 i = 0; i < b->slot_count; i++)
+		if (!b->weights.stay[b->slots[i]])
+			b->slots[kept++] = b->slots[i];
+	b->slot_count = kept;
 }
 
 /* ---- Values ---- */
@@ -611,6 +642,11 @@ static bool is_flags(const Build *b, u32 slot)
 
 static SsaRef read_slot(Build *b, u32 slot)
 {
+	if (b->weights.stay[slot]) {
+		if (!b->near[slot])
+			b->near[slot] = append(b, SSA_FETCH, b->region->slot_width[slot], slot, 0, 0, 0, 0);
+		return b->near[slot];
+	}
 	return b->state[slot] ? b->state[slot] : home_of(b, slot);
 }
 
@@ -631,6 +667,11 @@ static void put_slot(Build *b, u32 slot, SsaRef value)
 		return;
 	if (is_flags(b, slot)) {
 		append(b, SSA_SET_FLAGS, 0, 0, value, 0, 0, 0);
+		return;
+	}
+	if (b->weights.stay[slot]) {
+		append(b, SSA_BRING, b->region->slot_width[slot], slot, value, 0, 0, 0);
+		b->near[slot] = value;
 		return;
 	}
 	now = settled(b, value, slot);
@@ -918,6 +959,7 @@ static void enter_piece(Build *b, u32 p)
 	b->piece = p;
 	b->pc = piece->pc;
 	b->length = piece->length;
+	memset(b->near, 0, b->region->slot_count * sizeof(SsaRef));
 	if (piece->source == NONE)
 		return;
 	if (block->pred_count == 1 && !piece->header)
@@ -1126,6 +1168,8 @@ SsaFunc *ssa_build(const SsaRegion *region, Arena *arena)
 	order_pieces(&b);
 	if (!b.failed)
 		find_written(&b);
+	if (!b.failed)
+		choose_homes(&b);
 	if (b.failed || !start(&b))
 		return NULL;
 	for (u32 i = 0; i < b.order_count && !b.failed && !b.func->failed; i++)

@@ -170,7 +170,10 @@ static bool step(Run *run, SsaRef ref, SsaEvalEnd *end)
 		? bits_trunc(value_of(run, node->a) + node->imm, width_of(run, node->a)) : 0;
 	*end = SSA_EVAL_COLD;
 	switch (node->op) {
-	case SSA_HOME:
+	case SSA_BRING:
+		run->eval->slots[node->aux] = value_of(run, node->a);
+		return true;
+	case SSA_HOME: case SSA_FETCH:
 		run->values[ref] = run->eval->slots[node->aux];
 		return true;
 	case SSA_CANON:

@@ -85,7 +85,7 @@ static void print_special(const Print *p, const SsaNode *node, const SsaBlock *b
 		}
 		buf_byte(p->out, ']');
 		return;
-	case SSA_HOME: case SSA_PUT:
+	case SSA_HOME: case SSA_PUT: case SSA_FETCH: case SSA_BRING:
 		buf_byte(p->out, ' ');
 		print_slot(p, node->aux);
 		break;

@@ -105,7 +105,9 @@ static void verify_widths(Verify *v, u32 b, SsaRef ref)
 		good = width_of(v, node->b) == node->width;
 	} else if (node->op == SSA_PUT) {
 		good = width_of(v, node->a) == node->width && node->aux < v->func->slot_count;
-	} else if (node->op == SSA_HOME) {
+	} else if (node->op == SSA_BRING) {
+		good = width_of(v, node->a) == node->width && node->aux < v->func->slot_count;
+	} else if (node->op == SSA_HOME || node->op == SSA_FETCH) {
 		good = node->aux < v->func->slot_count;
 	} else if (node->op == SSA_PHI) {
 		for (unsigned i = 0; i < ssa_operands(v->func, node); i++)

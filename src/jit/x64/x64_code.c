@@ -349,6 +349,7 @@ const JitTarget x64_target = {
 	.start = x64_start,
 	.compile = compile,
 	.compile_region = x64_compile_region,
+	.values_most = { 10, 15 },
 	.flag_moves = true,
 	.atomics = true,
 	.link = x64_link,

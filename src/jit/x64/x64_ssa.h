@@ -148,6 +148,8 @@ X64Mem x64_ssa_paged_cell(X64Ssa *s, const SsaNode *node, u8 mask, u8 want); /* 
 void x64_ssa_risk(X64Ssa *s); /* the next instruction is an access that may be refused */
 bool x64_ssa_rmw(X64Ssa *s, const SsaNode *node); /* false: not known */
 bool x64_ssa_cas(X64Ssa *s, const SsaNode *node);
+void x64_ssa_fetch(X64Ssa *s, SsaRef ref);
+void x64_ssa_bring(X64Ssa *s, const SsaNode *node);
 bool x64_ssa_flags(X64Ssa *s);
 bool x64_ssa_set_flags(X64Ssa *s, const SsaNode *node);
 void x64_ssa_late_crossing(X64Ssa *s, const X64Late *late);

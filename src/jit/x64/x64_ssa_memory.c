@@ -280,6 +280,44 @@ static void store_cells(X64Ssa *s, const SsaNode *node)
 	x64_cells_store(&s->x, &c.access, c.spaces, c.index, c.temp, value);
 }
 
+/* ---- Slots that stay at home ---- */
+
+void x64_ssa_fetch(X64Ssa *s, SsaRef ref)
+{
+	const SsaNode *node = &s->func->nodes[ref];
+	X64Mem home = x64_at(X64_RBP, x64_slot(node->aux));
+	u8 cls = s->cls[ref], to = x64_result(s, cls);
+
+	if (!s->emitting)
+		return;
+	if (cls == SSA_XMM)
+		x64_xmm_load(&s->x, 64, to, home);
+	else
+		x64_load(&s->x, 64, to, home);
+}
+
+void x64_ssa_bring(X64Ssa *s, const SsaNode *node)
+{
+	SsaRef value = ssa_value(s->func, node->a);
+	X64Mem home = x64_at(X64_RBP, x64_slot(node->aux));
+	bool floats = s->cls[value] == SSA_XMM && s->func->nodes[value].op != SSA_CONST && node->width == 64;
+	i32 imm = 0;
+	u8 from;
+
+	if (x64_imm(s, value, 64, &imm)) {
+		if (s->emitting)
+			x64_store_imm(&s->x, 64, home, imm);
+		return;
+	}
+	from = floats ? x64_arg_xmm(s, value, false) : x64_arg_reg(s, value, false);
+	if (!s->emitting)
+		return;
+	if (floats)
+		x64_xmm_store(&s->x, 64, home, from);
+	else
+		x64_store(&s->x, 64, home, from);
+}
+
 /* ---- Both ---- */
 
 void x64_ssa_load(X64Ssa *s, SsaRef ref)

@@ -396,7 +396,7 @@ static int wants_class(const X64Ssa *s, const SsaNode *user, unsigned index)
 		return 1;
 	case SSA_STORE:
 		return index == 1 ? 0 : -1;
-	case SSA_PHI: case IR_OP_SEL:
+	case SSA_PHI: case IR_OP_SEL: case SSA_BRING:
 		return 0;
 	default:
 		return -1;
@@ -452,7 +452,7 @@ static void choose_classes(X64Ssa *s)
 		for (SsaRef ref = 1; ref < func->node_count; ref++) {
 			const SsaNode *node = &func->nodes[ref];
 
-			if ((node->op == SSA_LOAD || node->op == SSA_PHI || (node->op == SSA_HOME && node->block != SSA_NO_BLOCK)) &&
+			if ((node->op == SSA_LOAD || node->op == SSA_PHI || node->op == SSA_FETCH || (node->op == SSA_HOME && node->block != SSA_NO_BLOCK)) &&
 			    (node->width == 32 || node->width == 64))
 				s->cls[ref] = votes[ref] > 0 ? SSA_XMM : SSA_GPR;
 		}

@@ -156,6 +156,8 @@ void x64_ssa_node(X64Ssa *s, SsaRef ref)
 	case SSA_CAS: s->unsupported |= !x64_ssa_cas(s, node); break;
 	case SSA_FLAGS: s->unsupported |= !x64_ssa_flags(s); break;
 	case SSA_SET_FLAGS: s->unsupported |= !x64_ssa_set_flags(s, node); break;
+	case SSA_FETCH: x64_ssa_fetch(s, ref); break;
+	case SSA_BRING: x64_ssa_bring(s, node); break;
 	case SSA_FENCE: /* one host thread at a time runs a machine */ break;
 	case SSA_GUARD: emit_guard(s, node); break;
 	case SSA_FUEL: x64_ssa_fuel(s, node); break;

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Which slots of a region become values, and which stay at home.
+ *
+ * A value that finds no register lies in memory, and where ways meet it is copied to where the PHI lies: for a slot
+ * that is mostly not used that is worse than having it where it is at home. So the written slots are weighed by how often
+ * they are named, ten times as much for each loop around; the heaviest become values, as many as there are registers for.
+ * Pinned slots always do: their home is a register.
+ */
+#include <string.h>
+
+#include "base/bits.h"
+#include "jit/jit_private.h"
+#include "jit/ssa_home.h"
+
+static bool is_float(const IrIns *ins)
+{
+	return ir_float_operands((IrOp)ins->op) && !(ins->aux & IR_FLOAT_FLAGS);
+}
+
+static void look_at(SsaWeights *w, const IrFunc *func, IrRef ref)
+{
+	const IrIns *ins;
+
+	for (unsigned i = 0; i < 3 && !(ref & IR_CONST_BIT); i++) { /* through what boxes a float: SEL, EXTRACT, CONCAT */
+		ins = &func->ins[ref];
+		if (ins->op == IR_OP_GET && ins->aux < w->count)
+			w->floats[ins->aux] = true;
+		if (ins->op != IR_OP_SEL && ins->op != IR_OP_EXTRACT)
+			return;
+		ref = ins->op == IR_OP_SEL ? ins->b : ins->a;
+	}
+}
+
+void ssa_weigh(SsaWeights *w, const IrFunc *func, u32 start, u32 end, u32 depth)
+{
+	static const u32 factors[] = { 1, 10, 100, 1000, 10000 };
+	u32 factor = factors[depth < COUNT_OF(factors) ? depth : COUNT_OF(factors) - 1];
+
+	for (u32 at = start; at < end; at++) {
+		const IrIns *ins = &func->ins[at];
+
+		if ((ins->op == IR_OP_GET || ins->op == IR_OP_PUT) && ins->aux < w->count)
+			w->weights[ins->aux] += factor;
+		if (is_float(ins)) {
+			look_at(w, func, ins->a);
+			if (ir_float_operands((IrOp)ins->op) > 1)
+				look_at(w, func, ins->b);
+		}
+		if (ins->op == IR_OP_PUT && ins->aux < w->count && !(ins->a & IR_CONST_BIT)) {
+			const IrIns *value = &func->ins[ins->a];
+
+			if (value->op == IR_OP_CONCAT && !(value->b & IR_CONST_BIT))
+				value = &func->ins[value->b];
+			if (is_float(value) && value->op != IR_OP_FTOS && value->op != IR_OP_FTOU && ir_op_info[value->op].shape != IR_SHAPE_FCMP &&
+			    value->op != IR_OP_FCLASS)
+				w->floats[ins->aux] = true;
+		}
+	}
+}
+
+void ssa_choose_homes(SsaWeights *w, const u64 *written, const u8 *pin_of, const u32 most[2])
+{
+	u32 left[2] = {most[0], most[1]}, count[2] = {0, 0};
+
+	memset(w->stay, 0, w->count);
+	for (u32 slot = 1; slot < w->count; slot++)
+		count[w->floats[slot]] += written[slot / 64] >> slot % 64 & 1;
+	for (unsigned cls = 0; cls < 2; cls++) {
+		if (!most[cls] || count[cls] <= most[cls])
+			continue;
+		for (u32 slot = 1; slot < w->count; slot++)
+			if (w->floats[slot] == cls && (written[slot / 64] >> slot % 64 & 1)) {
+				bool pinned = pin_of && pin_of[slot] != JIT_NO_PIN;
+
+				w->stay[slot] = !pinned;
+				left[cls] -= pinned && left[cls];
+			}
+		for (; left[cls]; left[cls]--) {
+			u32 best = 0;
+
+			for (u32 slot = 1; slot < w->count; slot++)
+				if (w->stay[slot] && w->floats[slot] == cls && (!best || w->weights[slot] > w->weights[best]))
+					best = slot;
+			if (!best)
+				break;
+			w->stay[best] = false;
+		}
+	}
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Which slots stay at home (ssa_home.c).
+ */
+#ifndef JIT_SSA_HOME_H
+#define JIT_SSA_HOME_H
+
+#include "jit/ssa.h"
+
+typedef struct SsaWeights {
+	u32 count;    /* of slots; each array has as many entries */
+	u64 *weights;
+	bool *floats; /* floats are computed with it */
+	bool *stay;   /* out: it stays at home */
+} SsaWeights;
+
+/* Counts operations start .. end - 1 of func, that stand in `depth` loops. */
+void ssa_weigh(SsaWeights *w, const IrFunc *func, u32 start, u32 end, u32 depth);
+/* most: SsaRegion.values_most. */
+void ssa_choose_homes(SsaWeights *w, const u64 *written, const u8 *pin_of, const u32 most[2]);
+
+#endif
