@@ -237,6 +237,7 @@ static inline TestRegion *find_region(Engine *engine, u64 pc, u64 context)
 	SsaSource sources[SSA_TEST_SOURCES];
 	SsaRegion region = {
 		.sources = sources, .slot_count = engine->vcpu->slot_count, .slot_width = ssa_test_widths, .context = context,
+		.values_most = { rng_below(&engine->rng, 12), rng_below(&engine->rng, 6) },
 		.fma = true, .pc_width = 64, .atomics = rng_below(&engine->rng, 2), .flag_moves = rng_below(&engine->rng, 2),
 	};
 	u32 slot;
