@@ -260,8 +260,10 @@ static void emit_words(X64Ssa *s)
 
 		for (u32 k = 0; k < i && k < 64; k++)
 			if (s->words[k].value == s->words[i].value) {
-				at = s->words[k].site + 4;
-				at += *(const i32 *)(const void *)s->words[k].site;
+				i32 disp;
+
+				memcpy(&disp, s->words[k].site, 4);
+				at = s->words[k].site + 4 + disp;
 				break;
 			}
 		if (at == x->at) {
