@@ -120,15 +120,21 @@ def with_interpreter(command):
 # --- compile cost
 
 
+COMPILE_ROUNDS = 7  # short runs
+
+
 def compile_cost(bench):
-    """What Husk says of itself (`--jit-stats=json`); what it does not say is "not measured"."""
+    """What Husk says of itself (`--jit-stats=json`); what it does not say is "not measured".
+
+    Its clock goes on when others have the processor, and what is timed takes microseconds: so the smallest of several runs.
+    """
     tests = [hello_row(bench)] + rows(bench)
     contestant = ways(bench)[1]
     lines, failures, tiers = [], [], (("translate", "translate"), ("first tier", "base"), ("second tier", "region"))
     totals = {key: [0, 0] for _, key in tiers}
     for row in tests:
         samples = []
-        for _ in range(bench.rounds):
+        for _ in range(max(bench.rounds, COMPILE_ROUNDS)):
             try:
                 command = contestant.command(row, row.small or row.size)
                 run = bench.run(command[:2] + ["--jit-stats=json"] + command[2:])
@@ -142,9 +148,9 @@ def compile_cost(bench):
             if not counts:
                 line += ["not measured", ""]
                 continue
-            middle = sorted(counts, key=lambda pair: pair[1] / pair[0])[len(counts) // 2]
-            totals[key] = [a + b for a, b in zip(totals[key], middle)]
-            line += [middle[0], f"{middle[1] / middle[0]:.0f}"]
+            best = min(counts, key=lambda pair: pair[1] / pair[0])
+            totals[key] = [a + b for a, b in zip(totals[key], best)]
+            line += [best[0], f"{best[1] / best[0]:.0f}"]
         lines.append(line)
     lines.append(["*all*"] + [text for _, key in tiers for text in
                               ((totals[key][0], f"**{totals[key][1] / totals[key][0]:.0f}**") if totals[key][0] else ("not measured", ""))])
@@ -153,7 +159,7 @@ def compile_cost(bench):
         head += [label + ": instructions", "ns each"]
     page(bench, "compile", "Cost of compiling",
          "How many nanoseconds does Husk spend on one guest instruction: to translate its meaning, to compile it in one pass, to optimize it? "
-         "Husk's own count (`husk run --jit-stats`), small sizes; an instruction that is in two regions counts twice.",
+         "Husk's own count (`husk run --jit-stats`), small sizes, the smallest of several runs each; an instruction that is in two regions counts twice.",
          report.table(head, lines), failures, ["gcc for RISC-V"])
 
 
