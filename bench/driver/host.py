@@ -38,7 +38,9 @@ def processor():
 
 
 def husk_version(husk):
-    revision = first_line(["git", "rev-parse", "--short=9", "HEAD"])
+    """Of another binary than this tree's nobody knows the revision."""
+    own = husk == os.path.abspath("husk")
+    revision = first_line(["git", "rev-parse", "--short=9", "HEAD"]) if own else "-"
     return first_line([husk, "--version"]) + (f", revision {revision}" if revision != "-" else "")
 
 

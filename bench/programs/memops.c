@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The C library's memcpy, memmove, memset, memcmp and strlen, over blocks of 8 bytes to 64 KiB. What is measured is as much
- * the C library (glibc for RISC-V has plain loops, for x86-64 vectors, WebAssembly has instructions). Size: rounds.
+ * the C library (glibc has plain loops for RISC-V and vectors for x86-64). Size: rounds.
  */
 #include "bench.h"
 
