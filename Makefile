@@ -57,7 +57,7 @@ ZYDIS_LIBS := -lZydis
 $(BUILD)/src/cmd/jit_dump_host.o: ALL_CFLAGS += -DHAVE_ZYDIS
 endif
 
-ALL_CFLAGS = $(BASE_CFLAGS) $(CFLAGS_$(MODE)) $(EDIT_CFLAGS) $(CYAML_CFLAGS) $(CFLAGS)
+ALL_CFLAGS = $(BASE_CFLAGS) $(JIT_CFLAGS) $(CFLAGS_$(MODE)) $(EDIT_CFLAGS) $(CYAML_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(LDFLAGS_$(MODE)) $(LDFLAGS)
 
 # Objects depend on this file, and it changes when the compiler or its flags do (libedit was installed, CC=clang).
@@ -70,9 +70,14 @@ endif
 
 # Two archives: the tools that turn text into cells (all that building the guests' images needs), then the rest.
 # Code for the host is made on the hosts there is a folder for; others have the interpreter.
-JIT_TARGET := $(if $(filter x86_64,$(shell uname -m)),src/jit/x64/*.c)
+JIT_FOLDER_x86_64 := x64
+JIT_FOLDER_aarch64 := a64
+JIT_FOLDER_riscv64 := rv64
+JIT_FOLDER := $(JIT_FOLDER_$(shell uname -m))
+JIT_SRC := $(if $(JIT_FOLDER),$(wildcard src/jit/$(JIT_FOLDER)/*.c))
+JIT_CFLAGS := $(if $(JIT_SRC),-DJIT_TARGET=$(JIT_FOLDER)_target)
 BOOT_SRC := $(wildcard src/base/*.c src/ir/*.c src/core/*.c src/isa/*.c src/asm/*.c)
-REST_SRC := $(wildcard src/lab/*.c src/box/*.c src/interp/*.c src/jit/*.c $(JIT_TARGET) src/machine/*.c src/debug/*.c src/linux/*.c src/guests/*.c src/guests/*/*.c)
+REST_SRC := $(wildcard src/lab/*.c src/box/*.c src/interp/*.c src/jit/*.c $(if $(JIT_SRC),src/jit/$(JIT_FOLDER)/*.c) src/machine/*.c src/debug/*.c src/linux/*.c src/guests/*.c src/guests/*/*.c)
 CMD_SRC := $(wildcard src/cmd/*.c)
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 

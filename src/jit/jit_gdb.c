@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "jit/jit_private.h"
 
 /* ---- The interface: names, layout and numbers are GDB's ---- */
 
@@ -98,7 +99,7 @@ static void add_frames(const EnginePiece *piece, Buf *out)
 	buf_byte(out, 0);    /* no augmentation */
 	buf_byte(out, 1);    /* code is counted in bytes */
 	buf_byte(out, 0x78); /* data in -8 */
-	buf_byte(out, 16);   /* x86-64: the return address */
+	buf_byte(out, jit_host()->return_column);
 	buf_add(out, piece->cfi, piece->cfi_size);
 	buf_fill(out, 0, padding);
 	buf_u32(out, 4 + 16);
@@ -125,7 +126,7 @@ static void make_object(const JitGdb *gdb, const EnginePiece *piece, Buf *out)
 {
 	u64 address = (u64)(uintptr_t)piece->code;
 	Elf64_Ehdr header = { .e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
-			      .e_type = ET_EXEC, .e_machine = EM_X86_64, .e_version = EV_CURRENT,
+			      .e_type = ET_EXEC, .e_machine = jit_host()->elf_machine, .e_version = EV_CURRENT,
 			      .e_shoff = sizeof header, .e_ehsize = sizeof header, .e_shentsize = sizeof(Elf64_Shdr),
 			      .e_shnum = SECTIONS, .e_shstrndx = SECTION_WORDS };
 	Elf64_Shdr text = { .sh_name = section_at[SECTION_TEXT], .sh_type = SHT_NOBITS, .sh_flags = SHF_ALLOC | SHF_EXECINSTR,

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * Which target is for this computer. Another one is a folder beside x64/ that exports a JitTarget, and a line here.
+ * Which target is for this computer: the Makefile names it (JIT_TARGET) when there is a folder for the processor. A further one
+ * is a folder beside x64/; nothing here changes (docs/porting-a-host.md).
  */
 #include "jit/jit_private.h"
 
-#ifdef __x86_64__
-extern const JitTarget x64_target;
+#ifdef JIT_TARGET
+extern const JitTarget JIT_TARGET;
 
 const JitTarget *jit_host(void)
 {
-	return &x64_target;
+	return &JIT_TARGET;
 }
 #else
 const JitTarget *jit_host(void)

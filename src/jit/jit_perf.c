@@ -19,11 +19,6 @@ enum {
 	DUMP_MAGIC = 0x4A695444, DUMP_VERSION = 1, DUMP_HEADER = 40,
 	DUMP_LOAD = 0, DUMP_DEBUG_INFO = 2, DUMP_CLOSE = 3,
 	RECORD_HEADER = 16,
-#ifdef __aarch64__
-	ELF_MACHINE = 183,
-#else
-	ELF_MACHINE = 62, /* x86-64 */
-#endif
 };
 
 /* A line of the map. */
@@ -212,7 +207,7 @@ Status jit_perf_open_dump(const char *path, JitNamer name, void *ctx, JitPerf **
 	buf_u32(&perf->record, DUMP_MAGIC);
 	buf_u32(&perf->record, DUMP_VERSION);
 	buf_u32(&perf->record, DUMP_HEADER);
-	buf_u32(&perf->record, ELF_MACHINE);
+	buf_u32(&perf->record, jit_host() ? jit_host()->elf_machine : 0);
 	buf_u32(&perf->record, 0);
 	buf_u32(&perf->record, (u32)getpid());
 	buf_u64(&perf->record, jit_life_now());

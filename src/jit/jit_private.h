@@ -274,6 +274,10 @@ struct Engine {
 /* What a host has to give. One const struct per folder. */
 struct JitTarget {
 	const char *name;
+	u16 elf_machine;    /* its number in ELF, for perf and debuggers */
+	u8 return_column;   /* DWARF: where the return address is */
+	/* The program counter in what a signal handler is given. */
+	u64 *(*fault_pc)(void *context);
 	u32 values_most[2]; /* SsaRegion: how many slots of a region are worth a register */
 	bool flag_moves, atomics; /* what compile_region does: SsaRegion */
 	/* Common code at the start of the cache. False: not on this host. */

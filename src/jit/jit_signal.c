@@ -3,15 +3,14 @@
  * The handler of SIGSEGV (jit_signal.h). Two things of a process are global by nature: what handles its signals, and which
  * run a thread is in. They are the variables here.
  */
-#define _GNU_SOURCE /* REG_RIP */
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <ucontext.h>
 
 #include "base/array.h"
 #include "core/space.h"
+#include "jit/jit_private.h"
 #include "jit/jit_signal.h"
 
 enum { ROUNDS = 1000 }; /* of one fault that is not ours, until nobody is taken to help */
@@ -29,12 +28,7 @@ static pthread_mutex_t changing = PTHREAD_MUTEX_INITIALIZER; /* before */
 
 static u64 *program_counter(void *context)
 {
-#ifdef __x86_64__
-	return (u64 *)&((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
-#else
-	(void)context;
-	return NULL;
-#endif
+	return jit_host()->fault_pc(context); /* nothing is compiled where there is no target, and nothing is installed */
 }
 
 static const JitFault *find(const JitFaults *faults, u32 at)

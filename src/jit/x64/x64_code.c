@@ -9,6 +9,7 @@
  *
  * Each operation that touches the world is the cold engine's.
  */
+#define _GNU_SOURCE /* REG_RIP */
 #include "jit/x64/x64_code.h"
 #include "jit/x64/x64_ssa.h"
 
@@ -17,6 +18,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <ucontext.h>
 
 static void clean(X64Code *c, IrRef ref, u8 reg)
 {
@@ -344,8 +346,16 @@ static Status compile(Engine *engine, JitBlock *block, const IrFunc *func)
 	return STATUS_OK;
 }
 
+static u64 *fault_pc(void *context)
+{
+	return (u64 *)&((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
+}
+
 const JitTarget x64_target = {
 	.name = "x86-64",
+	.elf_machine = 62,
+	.return_column = 16,
+	.fault_pc = fault_pc,
 	.start = x64_start,
 	.compile = compile,
 	.compile_region = x64_compile_region,
