@@ -33,7 +33,7 @@ static Engine *engine_create(const EngineEnv *env)
 	arena_init(&engine->regions);
 	engine->cold = env->cold->create(env);
 	engine->evaluator = evaluate;
-	engine->hot = JIT_HOT;
+	engine->hot = env->options && env->options->hot ? env->options->hot : JIT_HOT;
 	if (!engine->cold || !jit_cache_init(engine)) {
 		jit_engine.destroy(engine);
 		return NULL;
