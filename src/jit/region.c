@@ -150,6 +150,7 @@ static Spot *have_code(Former *f, u64 pc)
 	    translation.code_cells > space->cells - pc)
 		return NULL;
 	learn_from(f, translation.func);
+	f->plan->region.stored_spaces &= translation.plain_spaces;
 	translation.dirty = translation.dirty && !translation.only_host; /* that one leaves at the host's call */
 	all = (SsaSource){.pc = pc, .func = translation.func, .insns = translation.insns, .dirty = translation.dirty};
 	f->plan->region.pc_width = f->plan->region.pc_width ? f->plan->region.pc_width : 64;
@@ -445,6 +446,28 @@ static void unroll(Former *f, u32 index)
 	}
 }
 
+/* What passes over memory may know of the spaces. Sizes do not change while compiled code runs, those of wrapping ones never. */
+static bool describe_spaces(Former *f)
+{
+	u32 count = f->vcpu->space_count;
+	SsaSpace *spaces = ARENA_ARRAY(f->arena, SsaSpace, count + 1);
+
+	if (!spaces)
+		return false;
+	for (u32 i = 0; i < count; i++) {
+		const Space *space = &f->vcpu->spaces[i];
+
+		spaces[i] = (SsaSpace){.cell_bits = space->cell_bits, .address_bits = 64};
+		if (space->wraps)
+			for (spaces[i].address_bits = 0; (u64)1 << spaces[i].address_bits < space->cells;)
+				spaces[i].address_bits++;
+	}
+	f->plan->region.spaces = spaces;
+	f->plan->region.space_count = count;
+	f->plan->region.stored_spaces = ~(u64)0;
+	return true;
+}
+
 static bool prepare(Former *f, const JitBlock *head)
 {
 	Engine *engine = f->engine;
@@ -470,7 +493,7 @@ static bool prepare(Former *f, const JitBlock *head)
 	region->atomics = engine->target->atomics;
 	if (engine->hard && engine->env.code_space < 64)
 		region->hard_spaces = (u64)1 << engine->env.code_space;
-	return true;
+	return describe_spaces(f);
 }
 
 bool region_form(Engine *engine, Vcpu *vcpu, const JitBlock *head, Arena *arena, RegionPlan *out)
