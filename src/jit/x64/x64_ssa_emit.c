@@ -10,6 +10,7 @@
 #include "jit/x64/x64_ssa.h"
 
 #include <assert.h>
+#include <cpuid.h>
 #include <string.h>
 
 enum { LOOP_ALIGN = 32, HOPS = 16 };
@@ -438,6 +439,14 @@ static Status compile(X64Ssa *s)
 	return STATUS_OK;
 }
 
+/* lzcnt and tzcnt. (Not every compiler's __builtin_cpu_supports knows the name of the first.) */
+static bool has_lzcnt(void)
+{
+	u32 a, b, c, d;
+
+	return __get_cpuid(0x80000001, &a, &b, &c, &d) && c & bit_LZCNT && __builtin_cpu_supports("bmi");
+}
+
 Status x64_compile_region(Engine *engine, JitRegion *region, SsaFunc *func)
 {
 	X64Ssa s = { .engine = engine, .region = region, .func = func, .arena = func->arena };
@@ -448,7 +457,7 @@ Status x64_compile_region(Engine *engine, JitRegion *region, SsaFunc *func)
 		return STATUS_UNSUPPORTED;
 	s.x = (X64Buf){ engine->rw + engine->used, engine->rw + engine->used, engine->rw + engine->limit, false };
 	s.has_bmi2 = __builtin_cpu_supports("bmi2");
-	s.has_lzcnt = __builtin_cpu_supports("lzcnt") && __builtin_cpu_supports("bmi");
+	s.has_lzcnt = has_lzcnt();
 	s.has_popcnt = __builtin_cpu_supports("popcnt");
 	region->first_exit = exits;
 	region->entry_count = 0;

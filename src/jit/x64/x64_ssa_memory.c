@@ -351,8 +351,6 @@ void x64_ssa_check(X64Ssa *s, const SsaNode *node)
 	address = x64_arg_reg(s, node->a, false);
 	if (!s->emitting)
 		return;
-	/* The limit is a power of two. (To compare with one in memory took nbody 28 % longer.) */
-	x64_mov(&s->x, 64, X64_SCRATCH, address);
-	x64_shift_imm(&s->x, X64_SHR, 64, X64_SCRATCH, (u8)(SPACE_PAGE_SHIFT + __builtin_ctzll(s->engine->env.pages)));
-	x64_ssa_exit_if(s, X64_NE);
+	x64_alu_mem(&s->x, X64_CMP, 64, address, x64_frame(s->engine, X64_AT_LIMIT));
+	x64_ssa_exit_if(s, X64_AE);
 }
