@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * What nobody uses goes. Everything with an effect stays, and what it is made from; so does what a PUT or the state of a block
- * names: whether a way out sees it is ssa_state's question. Only PUTs whose slot is PUT again in the same block, before anything
- * may leave, go here, so that what they name is not thought to be wanted by the passes before that one.
+ * names: whether a way out sees it is ssa_state's question. Only PUTs and BRINGs whose slot gets another value in the same block,
+ * before anything may leave or read it, go here, so that what they name is not thought to be wanted by the passes before that one.
  */
 #include "jit/ssa.h"
 
@@ -52,7 +52,9 @@ static void drop_overwritten(SsaFunc *func, u32 *stamp)
 			prev = node->prev;
 			if (ssa_effects(node) & SSA_EXIT || node->op == SSA_LEAVE)
 				now++;
-			if (node->op != SSA_PUT)
+			if (node->op == SSA_FETCH)
+				stamp[node->aux] = 0;
+			if (node->op != SSA_PUT && node->op != SSA_BRING)
 				continue;
 			if (stamp[node->aux] == now)
 				ssa_remove(func, ref);

@@ -15,18 +15,19 @@
  * is done elsewhere, after which it is so.
  *
  * Likewise for what such a number is compared with in a loop. It is done for PHIs of which somebody wants the low bits, or that are compared.
+ * PHIs that are SX anyway, which takes no GUARD, become narrow, too: else the number is held twice, as it is and extended.
  */
 #include "base/bits.h"
 #include "jit/ssa_fold.h"
 #include "jit/ssa_tree.h"
 
 enum { SX = 1, ZX = 2, BOX = 4, FORMS = 7, DEPTH = 3, NARROW = 32 };
-enum { WANTED = 8, ROUNDS_MOST = 8 };
+enum { WANTED = 8, FREE = 16, ROUNDS_MOST = 8 };
 
 typedef struct Narrow {
 	SsaFunc *func;
 	u32 count;      /* of nodes at the start */
-	u8 *forms;      /* per node: of PHIs, those that are left, and WANTED */
+	u8 *forms;      /* per node: of PHIs, those that are left, and WANTED or FREE */
 	SsaRef *phis;   /* all of 64 bits, in reverse postorder */
 	u32 phi_count;
 	SsaRef *narrow; /* per node: the PHI of 32 bits */
@@ -166,6 +167,14 @@ static void find_wanted(Narrow *n)
 			}
 		}
 	}
+}
+
+/* Those that have one form, SX, as it stands. */
+static void find_free(Narrow *n)
+{
+	for (u32 k = 0; k < n->phi_count; k++)
+		if (n->forms[n->phis[k]] == SX)
+			n->forms[n->phis[k]] |= FREE;
 }
 
 /* ---- New PHIs ---- */
@@ -333,13 +342,14 @@ void ssa_narrow(SsaFunc *func)
 		return;
 	settle_forms(&n); /* without GUARDs */
 	find_wanted(&n);
+	find_free(&n);
 	for (u32 k = 0; k < n.phi_count; k++)
 		if (n.forms[n.phis[k]] & WANTED)
 			n.forms[n.phis[k]] |= FORMS;
 	settle_forms(&n);
 	decide(&n);
 	for (u32 k = 0; k < n.phi_count && !func->failed; k++)
-		if (n.forms[n.phis[k]] > WANTED)
+		if (n.forms[n.phis[k]] & FORMS && n.forms[n.phis[k]] & (WANTED | FREE))
 			n.narrow[n.phis[k]] = ssa_phi(func, func->nodes[n.phis[k]].block, NARROW, SSA_NO_SLOT);
 	for (u32 k = 0; k < n.phi_count && !func->failed; k++)
 		if (n.narrow[n.phis[k]])

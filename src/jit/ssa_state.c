@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * PUTs that no way out sees are gone: their slot is PUT again before anything may leave; and those that change nothing. What
- * the state of a block says about such slots is forgotten, so that PHIs for them can go (ssa_dead).
+ * PUTs that no way out sees are gone: their slot is PUT again before anything may leave; and those that change nothing. BRINGs
+ * likewise, if no FETCH sees them either. What the state of a block says about such slots is forgotten, so that PHIs for
+ * them can go (ssa_dead).
  *
  * A slot is *seen* at a point if some way from there leaves before the slot is PUT. Backward, in one pass: at checkpoints there
  * is FUEL, or will be, which sees everything.
@@ -49,7 +50,9 @@ static void drop_unseen(State *s, u32 b)
 		prev = node->prev;
 		if (ref == fuel || node->op == SSA_LEAVE || (ssa_effects(node) & SSA_EXIT)) {
 			see_all(s, seen);
-		} else if (node->op == SSA_PUT) {
+		} else if (node->op == SSA_FETCH) {
+			seen[node->aux / 64] |= (u64)1 << node->aux % 64;
+		} else if (node->op == SSA_PUT || node->op == SSA_BRING) {
 			u64 bit = (u64)1 << node->aux % 64;
 
 			if (!(seen[node->aux / 64] & bit))

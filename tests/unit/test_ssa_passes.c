@@ -58,9 +58,91 @@ static void test_random(void **state)
 		fprintf(stderr, "left early: %llu\n", (unsigned long long)left_early);
 }
 
+/* What comes to a home and is overwritten there before anything reads it or leaves. */
+static void test_brings(void **state)
+{
+	static void (*const passes[])(SsaFunc *) = {ssa_dead, ssa_state};
+	static const u8 seen_by[] = {SSA_INSN, SSA_FETCH, SSA_GUARD};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT_OF(seen_by) * COUNT_OF(passes); i++) {
+		u8 by = seen_by[i / COUNT_OF(passes)];
+		SsaRef first, second;
+		Toy toy;
+
+		toy_begin(&toy);
+		toy_insn(&toy);
+		first = toy_node(&toy, SSA_BRING, 64, 3, toy_const(&toy, 64, 1), 0, 0, 0);
+		toy_insn(&toy);
+		if (by == SSA_FETCH)
+			toy_put(&toy, 5, toy_node(&toy, SSA_FETCH, 64, 3, 0, 0, 0, 0));
+		else if (by == SSA_GUARD)
+			toy_node(&toy, SSA_GUARD, 0, 0, toy_node(&toy, IR_OP_EXTRACT, 1, 0, toy_home(&toy, 1), 0, 0, 0), 0, 0, 0);
+		second = toy_node(&toy, SSA_BRING, 64, 3, toy_const(&toy, 64, 2), 0, 0, 0);
+		toy_insn(&toy);
+		toy_leave(&toy);
+		ssa_order(toy.func);
+		passes[i % COUNT_OF(passes)](toy.func);
+		toy_verify(&toy);
+		for (SsaRef ref = toy.func->blocks[0].first; ref; ref = toy.func->nodes[ref].next) {
+			first = ref == first ? 0 : first;
+			second = ref == second ? 0 : second;
+		}
+		assert_int_equal(second, 0);
+		assert_int_equal(first == 0, by != SSA_INSN);
+		toy_end(&toy);
+	}
+}
+
+/* s1 = (i32)(s1 * 3): one PHI, of 32 bits. */
+static void test_narrow(void **state)
+{
+	Toy toy;
+	SsaRef phi, x;
+	u32 header, latch, behind, phis = 0;
+
+	(void)state;
+	toy_begin(&toy);
+	toy_insn(&toy);
+	x = toy_node(&toy, IR_OP_SX, 64, 0, toy_node(&toy, IR_OP_EXTRACT, 32, 0, toy_home(&toy, 1), 0, 0, 0), 0, 0, 0);
+	toy_put(&toy, 1, x);
+	header = toy_block(&toy);
+	toy_jump(&toy, header);
+	toy.func->blocks[header].pred_count = 2;
+	phi = ssa_phi(toy.func, header, 64, 1);
+	toy.func->blocks[header].pred_count = 1;
+	toy.func->pool[toy.func->nodes[phi].a] = x;
+	toy.state[1] = toy.func->blocks[header].state[1] = phi;
+	toy.block = header;
+	toy_insn(&toy);
+	x = toy_node(&toy, IR_OP_EXTRACT, 32, 0, toy_bin(&toy, IR_OP_MUL, phi, toy_const(&toy, 64, 3)), 0, 0, 0);
+	x = toy_node(&toy, IR_OP_SX, 64, 0, x, 0, 0, 0);
+	toy_put(&toy, 1, x);
+	latch = toy_block(&toy);
+	behind = toy_block(&toy);
+	toy_branch(&toy, toy_bin(&toy, IR_OP_LTS, x, toy_home(&toy, 3)), latch, behind);
+	toy.block = latch;
+	toy_jump(&toy, header);
+	toy.func->pool[toy.func->nodes[phi].a + 1] = x;
+	toy.block = behind;
+	toy_leave(&toy);
+	ssa_order(toy.func);
+	for (unsigned i = 0; i < 6; i++)
+		all[i](toy.func);
+	toy_verify(&toy);
+	for (SsaRef ref = toy.func->blocks[header].first; toy.func->nodes[ref].op == SSA_PHI; ref = toy.func->nodes[ref].next) {
+		assert_int_equal(toy.func->nodes[ref].width, 32);
+		phis++;
+	}
+	assert_int_equal(phis, 1);
+	toy_end(&toy);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_brings),
+		cmocka_unit_test(test_narrow),
 		cmocka_unit_test(test_random),
 	};
 

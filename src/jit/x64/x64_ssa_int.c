@@ -294,16 +294,34 @@ static void shift(X64Ssa *s, X64Shift op, const SsaNode *node)
 		x64_ssa_mask(s, width, to);
 }
 
+static void rorx(X64Ssa *s, unsigned bits, u8 to, u8 from, u8 count)
+{
+	u8 bytes[] = { 0xC4, (u8)((to & 8 ? 0 : 0x80) | 0x40 | (from & 8 ? 0 : 0x20) | 3), bits == 64 ? 0xFB : 0x7B, 0xF0,
+		       (u8)(0xC0 | (to & 7) << 3 | (from & 7)), count };
+
+	x64_bytes(&s->x, bytes, sizeof bytes);
+}
+
 static bool rotate(X64Ssa *s, X64Shift op, const SsaNode *node)
 {
 	unsigned width = node->width;
-	u64 count;
+	bool constant;
+	u64 count = 0;
 	u8 to;
 
 	if (!is_native(width))
 		return false;
+	constant = ssa_is_const(s->func, node->b, &count);
+	if (constant && s->has_bmi2) {
+		u8 from = x64_arg_reg(s, low(s, node->a, width), true);
+
+		to = x64_result(s, SSA_GPR);
+		if (s->emitting)
+			rorx(s, width, to, from, (u8)((op == X64_ROR ? count : 0 - count) & (width - 1u)));
+		return true;
+	}
 	x64_arg_tied(s, low(s, node->a, width), SSA_GPR);
-	if (ssa_is_const(s->func, node->b, &count)) {
+	if (constant) {
 		to = x64_result(s, SSA_GPR);
 		if (s->emitting)
 			x64_shift_imm(&s->x, op, width, to, (u8)(count & (width - 1u)));
