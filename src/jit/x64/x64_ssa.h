@@ -108,6 +108,7 @@ struct X64Late {
 u8 x64_arg_reg(X64Ssa *s, SsaRef ref, bool early);      /* a general register */
 u8 x64_arg_xmm(X64Ssa *s, SsaRef ref, bool early);
 X64Opd x64_arg_any(X64Ssa *s, SsaRef ref, u8 cls, bool early);
+bool x64_ssa_at_home(const X64Ssa *s, SsaRef ref);      /* x64_arg_any will be, or is, the home of a slot */
 u8 x64_arg_fixed(X64Ssa *s, SsaRef ref, u8 reg, bool early); /* early: it may be clobbered */
 u8 x64_arg_tied(X64Ssa *s, SsaRef ref, u8 cls);         /* the first; the result is made in its register */
 u8 x64_result(X64Ssa *s, u8 cls);

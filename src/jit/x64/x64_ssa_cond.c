@@ -118,9 +118,18 @@ static X64Test compare(X64Ssa *s, const SsaNode *node)
 		else if (s->emitting)
 			x64_alu_imm(&s->x, X64_CMP, bits, x.reg, value);
 	} else {
-		u8 x = x64_arg_reg(s, a, false);
-		X64Opd y = x64_arg_any(s, b, SSA_GPR, false);
+		X64Opd y;
+		u8 x;
 
+		if (x64_ssa_at_home(s, a) && !x64_ssa_at_home(s, b) && !ssa_is_const(s->func, b, NULL)) {
+			SsaRef other = a;
+
+			a = b;
+			b = other;
+			cond = swapped[node->op - IR_OP_EQ];
+		}
+		x = x64_arg_reg(s, a, false);
+		y = x64_arg_any(s, b, SSA_GPR, false);
 		if (s->emitting && y.in_memory)
 			x64_alu_mem(&s->x, X64_CMP, bits, x, y.mem);
 		else if (s->emitting)

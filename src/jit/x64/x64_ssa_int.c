@@ -82,6 +82,16 @@ static void add(X64Ssa *s, const SsaNode *node)
 			x64_alu_imm(x, X64_ADD, bits, to, value);
 		else
 			x64_lea(x, bits, to, x64_at(from, value));
+	} else if (x64_ssa_at_home(s, a) || x64_ssa_at_home(s, b)) {
+		bool swap = !x64_ssa_at_home(s, b);
+		X64Opd opd;
+
+		x64_arg_tied(s, swap ? b : a, SSA_GPR);
+		opd = x64_arg_any(s, swap ? a : b, SSA_GPR, false);
+		to = x64_result(s, SSA_GPR);
+		if (!s->emitting)
+			return;
+		x64_alu_mem(x, X64_ADD, bits, to, opd.mem);
 	} else {
 		from = x64_arg_reg(s, a, true);
 		other = x64_arg_reg(s, b, true);
@@ -114,7 +124,8 @@ static void alu(X64Ssa *s, X64Alu op, const SsaNode *node)
 	u8 to;
 
 	if (op != X64_SUB && (ssa_is_const(s->func, a, NULL) ||
-			      (lives_on(s, a) && !lives_on(s, b) && !ssa_is_const(s->func, b, NULL)))) {
+			      (!ssa_is_const(s->func, b, NULL) && !x64_ssa_at_home(s, b) &&
+			       (x64_ssa_at_home(s, a) || (lives_on(s, a) && !lives_on(s, b)))))) {
 		SsaRef swap = a;
 
 		a = b;
