@@ -147,7 +147,7 @@ void x64_ssa_load(X64Ssa *s, SsaRef ref);
 void x64_ssa_store(X64Ssa *s, const SsaNode *node);
 X64Mem x64_ssa_paged_cell(X64Ssa *s, const SsaNode *node, u8 mask, u8 want); /* of bytes, not looked at for crossing */
 void x64_ssa_risk(X64Ssa *s); /* the next instruction is an access that may be refused */
-bool x64_ssa_rmw(X64Ssa *s, const SsaNode *node); /* false: not known */
+bool x64_ssa_rmw(X64Ssa *s, SsaRef ref); /* false: not known */
 bool x64_ssa_cas(X64Ssa *s, const SsaNode *node);
 void x64_ssa_fetch(X64Ssa *s, SsaRef ref);
 void x64_ssa_bring(X64Ssa *s, const SsaNode *node);

@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Atomic accesses of a region to the paged space, as the host's own, and the flags of floats, which the host keeps in MXCSR.
+ * Atomic accesses of a region to the paged space, and the flags of floats, which the host keeps in MXCSR.
  *
- * What may be refused comes before anything is written (ssa_alloc.h): an exchange works on a copy in the scratch register;
- * a loop of compare-and-exchange begins by writing back what is there.
+ * All who see the memory of a machine run on one host thread, one instruction after the other (decision 0006), so an atomic
+ * access is a load and a store. With the host's own, locked, each would wait for all stores before it: that was half the time
+ * of free() in the C library, which sets a flag by an exchange.
+ *
+ * What may be refused comes before any result is written (ssa_alloc.h).
  */
 #include "jit/x64/x64_ssa.h"
-
-enum { LOCK = 0xF0 };
-
-/* lock op [mem], reg: two-byte opcodes 0F xx. */
-static void locked(X64Buf *x, unsigned width, u32 opcode, u8 reg, X64Mem mem)
-{
-	x64_byte(x, LOCK);
-	x64_reg_mem(x, 0, width == 64, opcode, reg, mem, false);
-}
 
 static bool is_possible(const X64Ssa *s, const SsaNode *node)
 {
@@ -33,57 +27,53 @@ static X64Mem cell_of(X64Ssa *s, const SsaNode *node)
 	return cell;
 }
 
-/* The scratch register becomes what rax, the value that is there, and `value` make. */
-static void combine(X64Buf *x, IrRmw kind, unsigned width, u8 value)
+/* The scratch register becomes what `old` and `value` make. */
+static void combine(X64Buf *x, IrRmw kind, unsigned width, u8 old, u8 value)
 {
-	static const u8 alu[] = { [IR_RMW_AND] = X64_AND, [IR_RMW_OR] = X64_OR, [IR_RMW_XOR] = X64_XOR };
+	static const u8 alu[] = { [IR_RMW_ADD] = X64_ADD, [IR_RMW_AND] = X64_AND, [IR_RMW_OR] = X64_OR, [IR_RMW_XOR] = X64_XOR };
 	static const u8 keep[] = { [IR_RMW_MIN] = X64_LE, [IR_RMW_MAX] = X64_GE, [IR_RMW_MINU] = X64_BE, [IR_RMW_MAXU] = X64_AE };
 
-	if (kind == IR_RMW_AND || kind == IR_RMW_OR || kind == IR_RMW_XOR) {
-		x64_mov(x, width, X64_SCRATCH, X64_RAX);
+	if (kind == IR_RMW_ADD || kind == IR_RMW_AND || kind == IR_RMW_OR || kind == IR_RMW_XOR) {
+		x64_mov(x, width, X64_SCRATCH, old);
 		x64_alu(x, (X64Alu)alu[kind], width, X64_SCRATCH, value);
 		return;
 	}
 	x64_mov(x, width, X64_SCRATCH, value);
-	x64_alu(x, X64_CMP, width, X64_RAX, value);
-	x64_cmov(x, (X64Cond)keep[kind], X64_SCRATCH, X64_RAX);
+	x64_alu(x, X64_CMP, width, old, value);
+	x64_cmov(x, (X64Cond)keep[kind], X64_SCRATCH, old);
 }
 
-bool x64_ssa_rmw(X64Ssa *s, const SsaNode *node)
+bool x64_ssa_rmw(X64Ssa *s, SsaRef ref)
 {
+	const SsaNode *node = &s->func->nodes[ref];
 	IrRmw kind = (IrRmw)(node->aux >> IR_ATOMIC_KIND_SHIFT & 15);
-	bool loops = kind != IR_RMW_SWAP && kind != IR_RMW_ADD;
+	bool wanted = node->uses || s->snap_uses[ref];
 	X64Buf *x = &s->x;
 	X64Mem cell;
-	u8 value, to, *again;
+	u8 value, old = X64_SCRATCH, to = X64_SCRATCH;
 
 	if (!is_possible(s, node))
 		return false;
 	cell = cell_of(s, node);
 	value = x64_arg_reg(s, node->b, false);
-	to = loops ? x64_result_in(s, X64_RAX) : x64_result(s, SSA_GPR);
-	if (loops)
-		x64_clobber(s, 1 << X64_RAX, 0);
+	if (kind != IR_RMW_SWAP)
+		old = x64_temp(s, SSA_GPR);
+	if (wanted)
+		to = x64_result(s, SSA_GPR);
 	if (!s->emitting)
 		return true;
-	if (!loops) {
-		x64_mov(x, node->width, X64_SCRATCH, value);
+	if (kind != IR_RMW_SWAP || wanted) {
 		x64_ssa_risk(s);
-		if (kind == IR_RMW_SWAP)
-			x64_reg_mem(x, 0, node->width == 64, 0x87, X64_SCRATCH, cell, false);
-		else
-			locked(x, node->width, 0x0FC1, X64_SCRATCH, cell);
-		x64_mov(x, node->width, to, X64_SCRATCH);
-		return true;
+		x64_load_zx(x, node->width, old, cell);
+	}
+	if (kind != IR_RMW_SWAP) {
+		combine(x, kind, node->width, old, value);
+		value = X64_SCRATCH;
 	}
 	x64_ssa_risk(s);
-	x64_byte(x, LOCK);
-	x64_alu_mem_imm(x, X64_OR, node->width, cell, 0);
-	x64_load_zx(x, node->width, X64_RAX, cell);
-	again = x->at;
-	combine(x, kind, node->width, value);
-	locked(x, node->width, 0x0FB1, X64_SCRATCH, cell);
-	x64_ssa_here_to(s, x64_jcc(x, X64_NE), again);
+	x64_store(x, node->width, cell, value);
+	if (wanted)
+		x64_mov(x, node->width, to, old);
 	return true;
 }
 
@@ -102,7 +92,7 @@ bool x64_ssa_cas(X64Ssa *s, const SsaNode *node)
 	if (!s->emitting)
 		return true;
 	x64_ssa_risk(s);
-	locked(&s->x, node->width, 0x0FB1, value, cell);
+	x64_reg_mem(&s->x, 0, node->width == 64, 0x0FB1, value, cell, false); /* cmpxchg */
 	return true;
 }
 

@@ -197,7 +197,7 @@ void x64_ssa_node(X64Ssa *s, SsaRef ref)
 	case SSA_LOAD: x64_ssa_load(s, ref); break;
 	case SSA_STORE: x64_ssa_store(s, node); break;
 	case SSA_CHECK: x64_ssa_check(s, node); break;
-	case SSA_RMW: s->unsupported |= !x64_ssa_rmw(s, node); break;
+	case SSA_RMW: s->unsupported |= !x64_ssa_rmw(s, ref); break;
 	case SSA_CAS: s->unsupported |= !x64_ssa_cas(s, node); break;
 	case SSA_FLAGS: s->unsupported |= !x64_ssa_flags(s); break;
 	case SSA_SET_FLAGS: s->unsupported |= !x64_ssa_set_flags(s, node); break;
