@@ -226,7 +226,8 @@ static void apply_recipe(X64Ssa *s, const SsaSnapEntry *entry, u8 to, u8 from)
 	} else if (entry->recipe == SSA_ZX) {
 		width = (unsigned)entry->imm;
 		x64_mov(&s->x, x64_bits(width), to, from);
-	} else {
+	} else { /* a sum is as wide as its slot: what is looked through (ZX) may be less */
+		width = s->func->slot_width[entry->slot];
 		x64_lea(&s->x, x64_bits(width), to, x64_at(from, entry->imm));
 	}
 	x64_ssa_mask(s, width, to);
