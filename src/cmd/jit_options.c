@@ -84,6 +84,10 @@ static int set_word(JitSetup *setup, const char *word, size_t len)
 		options->switch_rights = word[3] == 's';
 		return 0;
 	}
+	if (is_word(word, len, "background")) {
+		options->background = true;
+		return 0;
+	}
 	if (is_word(word, len, "soft")) {
 		options->hard_after = ~(u64)0;
 		return 0;
@@ -102,7 +106,7 @@ static int set_word(JitSetup *setup, const char *word, size_t len)
 		options->hot = (u32)number;
 		return 0;
 	}
-	return failed(setup, "--jit %.*s: there are perf, jitdump, gdb, wx=switch, cache=SIZE, evict=N, hot=N, soft, hard=N", (int)len, word);
+	return failed(setup, "--jit %.*s: there are perf, jitdump, gdb, wx=switch, cache=SIZE, evict=N, hot=N, soft, hard=N, background", (int)len, word);
 }
 
 int jit_setup_open(JitSetup *setup, const JitOptions *options, Loaded *loaded)

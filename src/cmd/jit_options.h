@@ -8,6 +8,7 @@
  *         gdb               a debugger of husk itself is told of each piece of code
  *         wx=switch|dual    one map whose rights are switched, or two maps (the usual way)
  *         cache=SIZE        bytes of code at most
+ *         background        what is hot is compiled on a thread of its own
  *         evict=N           for tests: drops something at random, about once in N looks for code
  */
 #ifndef CMD_JIT_OPTIONS_H
@@ -24,7 +25,7 @@ typedef struct JitOptions {
 
 #define JIT_ROWS(Type, member)                                                                                   \
 	{"jit", 0, OPT_LIST, offsetof(Type, member.words), "LIST",                                               \
-	 "about compiled code, divided by commas: perf, jitdump, gdb,\nwx=switch, cache=SIZE, evict=N, soft, hard=N (docs/jit.md)"}, \
+	 "about compiled code, divided by commas: perf, jitdump, gdb,\nwx=switch, background, cache=SIZE, evict=N, soft, hard=N (docs/jit.md)"}, \
 	{"jit-stats", 0, OPT_MAYBE, offsetof(Type, member.stats), "json",                                        \
 	 "what was compiled, and why other things were not, on stderr"},                                         \
 	{"dump-jit", 0, OPT_MAYBE, offsetof(Type, member.dump), "FILE",                                          \

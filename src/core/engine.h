@@ -148,6 +148,7 @@ typedef struct EngineOptions {
 	u64 code_cache;     /* bytes of code that an engine keeps at most; 0: what it thinks right */
 	bool switch_rights; /* code lies in one map that is now writable, now executable, instead of in two */
 	u32 evict;          /* for tests: about one in so many looks for a block drops something at random; 0: none */
+	bool background;    /* what is hot is compiled on a thread beside the program */
 	u32 hot;            /* entries of a counted block before it is worth the optimizer; 0: as many as usual. For tests */
 	u64 hard_after;     /* instructions run in a space that can be made hard (core/space.h) before it is; ~0: never */
 	const EngineWatcher *watchers; /* borrowed */

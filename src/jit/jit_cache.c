@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "jit/jit_background.h"
 #include "jit/jit_life.h"
 
 static u32 block_hash(u64 pc, u64 context)
@@ -259,6 +260,7 @@ void jit_cache_clear_jumps(Engine *engine)
 void jit_cache_flush(Engine *engine)
 {
 	tell_killed(engine);
+	jit_background_drop(engine);
 	memset(engine->hash, 0, engine->hash_cap * sizeof(JitBlock *));
 	memset(engine->pages, 0, engine->page_cap * sizeof(JitPage *));
 	engine->hard = false;

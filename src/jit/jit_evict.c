@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "jit/jit_background.h"
 #include "jit/jit_life.h"
 
 enum {
@@ -126,6 +127,7 @@ void jit_evict_turn(Engine *engine)
 		return;
 	}
 	jit_count(engine, ENGINE_EVICTIONS);
+	jit_background_drop(engine);
 	kill_blocks(engine, other);
 	clean_pages(engine, from, to);
 	for (u32 n = other * (JIT_EXITS / 2); n < engine->other_exit_end; n++)

@@ -156,7 +156,7 @@ struct JitBlock {
  * other entries are where calls come back to. All state is at home at an entry, as at that of a block: whoever knows the
  * pc (links, table of jumps) may go there. So each entry has a JitBlock, whose `region` is this.
  *
- *     made by who promotes: head, context, ranges       by target->compile_region: entries, exits, code
+ *     made by who promotes: head, context, ranges       by target->emit_region: entries, exits, code
  *
  * Exits of kind LINK belong to `head` as their owner and are chained as those of blocks are. It dies with any of its
  * ranges: all of its entries are unlinked then.
@@ -202,6 +202,7 @@ typedef struct JitFrame {
 #define JIT_MISSED_CALL 0xFFFFFFFEu
 
 typedef struct JitTarget JitTarget;
+typedef struct JitBackground JitBackground;
 struct SsaFunc;
 
 struct Engine {
@@ -269,6 +270,8 @@ struct Engine {
 	u32 move_count, move_cap;
 	bool moves_failed, joined; /* joined: the store has heard of us */
 	bool has_softly;         /* `softly` is not empty */
+	JitBackground *background; /* borrowed from the store, once asked for (jit_background.h); */
+	u32 pending, seen_finished;       /* regions of ours that are under way there */
 };
 
 /* What a host has to give. One const struct per folder. */
@@ -279,14 +282,19 @@ struct JitTarget {
 	/* The program counter in what a signal handler is given. */
 	u64 *(*fault_pc)(void *context);
 	u32 values_most[2]; /* SsaRegion: how many slots of a region are worth a register */
-	bool flag_moves, atomics; /* what compile_region does: SsaRegion */
+	bool flag_moves, atomics; /* what select_region knows: SsaRegion */
 	/* Common code at the start of the cache. False: not on this host. */
 	bool (*start)(Engine *engine);
 	/* Appends the code of a block. STATUS_UNSUPPORTED: leave it to the cold engine. */
 	Status (*compile)(Engine *engine, JitBlock *block, const IrFunc *func);
-	/* The same for a region, which may be as long as there is room up to engine->limit (jit_evict_make_room): func is optimized, its nodes are changed. Everything it makes lies in engine->blocks; nothing is
-	 * linked yet. STATUS_UNSUPPORTED: too large, or beyond the registers. NULL: this target has no such tier. */
-	Status (*compile_region)(Engine *engine, JitRegion *region, struct SsaFunc *func);
+	/* The same for a region, in two steps. The first does most of the work and touches nothing but what lies in func->arena,
+	 * so that another thread may do it with a copy of the engine (jit_background.c), of which it reads the settings alone:
+	 * registers, `env`, rights, shapes of spaces. func is optimized; its nodes are changed. NULL: *status says why
+	 * (UNSUPPORTED: too large, or beyond the registers). The member is NULL where a target has no such tier. */
+	void *(*select_region)(Engine *settings, struct SsaFunc *func, Status *status);
+	/* The code, which may be as long as there is room up to engine->limit (jit_evict_make_room). Everything it makes lies in
+	 * engine->blocks; nothing is linked yet. The engine's settings are those it was selected with. */
+	Status (*emit_region)(Engine *engine, JitRegion *region, void *selected);
 	/* Lets the exit jump to target, or (NULL) to its stub again. */
 	void (*link)(Engine *engine, JitExit *exit, const JitBlock *target);
 	/* Runs from the block. The number of an exit record, or that slot 0 is the next pc: JIT_MISSED (computed return),
@@ -339,8 +347,10 @@ bool jit_cache_is_restless(const Engine *engine, const Vcpu *vcpu, u64 pc);
 u32 *jit_counter_create(Engine *engine);
 JitPage *jit_page_make(Engine *engine, u64 number); /* NULL: no memory */
 void jit_exit_unchain(Engine *engine, JitExit *exit);
-/* jit_region.c. Control comes to the region from now on; false: no memory, it is dead. */
-bool jit_region_attach(Engine *engine, struct JitRegion *region);
+/* jit_region.c. The region dies with its guest code from now on; false: no memory, it is dead. */
+bool jit_region_hang(Engine *engine, struct JitRegion *region);
+/* Control comes to it from now on. */
+void jit_region_attach(Engine *engine, struct JitRegion *region);
 void jit_region_kill(Engine *engine, struct JitRegion *region);
 void jit_region_invalidate(Engine *engine, JitPage *page, u64 address, u64 count);
 /* jit_run.c: pins what is used most so far, for good; forgets all code. */
@@ -349,6 +359,8 @@ void jit_settle(Engine *engine);
 void jit_harden(Engine *engine, Vcpu *vcpu, bool is_worth_it);
 /* jit_promote.c: makes a region of what runs from this hot block on. False: it stays as it is. May flush: then, too, true. */
 bool jit_promote(Engine *engine, Vcpu *vcpu, JitBlock *block);
+/* Attaches what has been compiled on another thread since; Engine.pending says that there is something to wait for. */
+void jit_promote_finished(Engine *engine, Vcpu *vcpu);
 /* NULL: no memory. */
 JitExit *jit_exit_create(Engine *engine, JitBlock *owner, JitExitKind kind, u64 pc, u32 refund);
 /* jit_map.c: brings what the map names home, into frame->slots, of which there are slot_count without the spills. */

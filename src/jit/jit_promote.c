@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT
  *
  * From a hot block to a region: which blocks (region.c), SSA (ssa_build.c), passes (ssa_pass.c), code (target), and in its
- * place (jit_region.c). All of it happens between two runs of compiled code.
+ * place (jit_region.c). All of it happens between two runs of compiled code; or the middle of it beside them, on another thread
+ * (jit_background.h).
  *
  * Which slots are pinned is decided for good before the first region is made: what the code so far used most.
  */
+#include <string.h>
+
+#include "jit/jit_background.h"
 #include "jit/jit_life.h"
-#include "jit/region.h"
-#include "jit/ssa.h"
 
 enum { PROMOTED_MOST = 4 };
 
 /* The code that changes under a region again and again stays with the first tier. */
 static bool may_promote(const Engine *engine, const JitBlock *block)
 {
-	return engine->target->compile_region && block->counter && !block->region && !block->cold && !block->dirty &&
+	return engine->target->select_region && block->counter && !block->region && !block->cold && !block->dirty &&
 	       block->promoted < PROMOTED_MOST;
 }
 
@@ -48,26 +50,41 @@ static void show(void *ctx, const SsaFunc *func, const char *pass)
 	buf_fini(&text);
 }
 
-static Status make(Engine *engine, JitBlock *block, const RegionPlan *plan)
+void jit_unit_work(JitUnit *unit)
 {
-	Watched watched = {engine, block->pc};
-	SsaFunc *func = ssa_build(&plan->region, &engine->regions);
-	JitRegion *region = ARENA_NEW(&engine->blocks, JitRegion);
+	u64 began = jit_life_now();
+
+	unit->status = STATUS_UNSUPPORTED;
+	unit->func = ssa_build(&unit->plan.region, unit->arena);
+	if (unit->func && ssa_optimize(unit->func, unit->watch, unit->watch_ctx))
+		unit->selected = unit->settings->target->select_region(unit->settings, unit->func, &unit->status);
+	unit->ns = jit_life_now() - began;
+}
+
+/* Its code, in its place. */
+static Status finish(Engine *engine, JitRegion *region, const JitUnit *unit)
+{
 	Status status;
 
-	if (!region)
-		return STATUS_NOMEM;
-	if (!func || !ssa_optimize(func, jit_is_watched(engine) ? show : NULL, &watched))
-		return STATUS_UNSUPPORTED;
-	*region = (JitRegion){.head = block, .context = block->context, .guest_insns = func->guest_insns};
-	if (!take_ranges(engine, region, plan))
-		return STATUS_NOMEM;
-	region->first_exit = engine->exit_count;
+	if (unit->status)
+		return unit->status;
+	region->guest_insns = unit->func->guest_insns;
 	jit_memory_write(engine);
-	status = engine->target->compile_region(engine, region, func);
-	if (status)
-		return status;
-	return jit_region_attach(engine, region) ? STATUS_OK : STATUS_NOMEM;
+	status = engine->target->emit_region(engine, region, unit->selected);
+	if (!status)
+		jit_region_attach(engine, region);
+	return status;
+}
+
+/* It hangs where its code is from: what is stored there kills it. */
+static JitRegion *begin(Engine *engine, JitBlock *block, const RegionPlan *plan)
+{
+	JitRegion *region = ARENA_NEW(&engine->blocks, JitRegion);
+
+	if (!region)
+		return NULL;
+	*region = (JitRegion){.head = block, .context = block->context, .code = engine->used};
+	return take_ranges(engine, region, plan) && jit_region_hang(engine, region) ? region : NULL;
 }
 
 /* What region_form has translated may have had the view taken away. */
@@ -81,22 +98,151 @@ static void leave_rights_to_host(Engine *engine, const Vcpu *vcpu, SsaRegion *re
 	engine->hard = true;
 }
 
+static bool form(Engine *engine, Vcpu *vcpu, JitBlock *block, JitUnit *unit)
+{
+	block->promoted++;
+	if (!region_form(engine, vcpu, block, unit->arena, &unit->plan))
+		return false;
+	leave_rights_to_host(engine, vcpu, &unit->plan.region);
+	engine->spaces = vcpu->spaces;
+	return true;
+}
+
 static bool has_room(const Engine *engine)
 {
 	return engine->limit - engine->used >= JIT_REGION_BYTES && engine->exit_limit - engine->exit_count >= JIT_REGION_EXITS;
 }
 
+static void account(Engine *engine, u64 before)
+{
+	if (engine->env.code_bytes)
+		*engine->env.code_bytes += jit_bytes(engine) - before;
+	engine->counted += jit_bytes(engine) - before;
+}
+
+/* ---- At once ---- */
+
+static bool promote_now(Engine *engine, Vcpu *vcpu, JitBlock *block, u64 began)
+{
+	Watched watched = {engine, block->pc};
+	JitUnit unit = {.arena = &engine->regions, .settings = engine, .watch = jit_is_watched(engine) ? show : NULL,
+			.watch_ctx = &watched};
+	Status status = STATUS_UNSUPPORTED;
+	u64 before = jit_bytes(engine);
+	JitRegion *region;
+
+	arena_reset(&engine->regions);
+	jit_life_begin(engine);
+	if (form(engine, vcpu, block, &unit)) {
+		jit_unit_work(&unit);
+		region = unit.status ? NULL : begin(engine, block, &unit.plan);
+		status = unit.status ? unit.status : region ? finish(engine, region, &unit) : STATUS_NOMEM;
+		if (status && region)
+			region->dead = true;
+	}
+	arena_reset(&engine->regions);
+	account(engine, before);
+	if (status == STATUS_OK)
+		jit_life_made(engine, block, block->region->code_bytes, JIT_TIER_REGION, jit_life_now() - began);
+	return status == STATUS_OK;
+}
+
+/* ---- Beside the program ---- */
+
+/* The block goes on in the first tier, and looks again after as many rounds. */
+static bool promote_later(Engine *engine, Vcpu *vcpu, JitBlock *block, u64 began)
+{
+	JitJob *job = jit_background_claim(engine);
+	u64 before = jit_bytes(engine);
+	JitRegion *region = NULL;
+
+	*block->counter = engine->hot;
+	if (!job) {
+		jit_count(engine, ENGINE_BACKGROUND_FULL);
+		return true;
+	}
+	if (form(engine, vcpu, block, &job->unit))
+		region = begin(engine, block, &job->unit.plan);
+	account(engine, before);
+	engine->stats.counts[ENGINE_REGION_NS] += jit_life_now() - began;
+	if (!region) {
+		jit_background_free(job);
+		return false;
+	}
+	jit_count(engine, ENGINE_BACKGROUND);
+	jit_background_submit(engine, job, region);
+	return true;
+}
+
+/* Is the engine as it was when the plan was made? */
+static bool is_as_before(const Engine *engine, const Engine *then)
+{
+	return engine->slot_count == then->slot_count && engine->pin_count == then->pin_count &&
+	       !memcmp(engine->pinned, then->pinned, engine->pin_count * sizeof(u32)) &&
+	       engine->flags_slot == then->flags_slot && engine->hard == then->hard &&
+	       engine->lists_faults == then->lists_faults && !memcmp(engine->softly, then->softly, sizeof engine->softly);
+}
+
+static void attach_later(Engine *engine, const Vcpu *vcpu, const JitJob *job, JitRegion *region)
+{
+	JitBlock *head = jit_cache_find(engine, job->unit.plan.region.sources[0].pc, region->context);
+	u64 before = jit_bytes(engine), began = jit_life_now();
+	Status status;
+
+	engine->stats.counts[ENGINE_BACKGROUND_NS] += job->unit.ns;
+	if (region->dead || !head || head != region->head || head->region || head->cold || !is_as_before(engine, &job->settings)) {
+		region->dead = true;
+		jit_count(engine, ENGINE_BACKGROUND_LATE);
+		return;
+	}
+	engine->spaces = vcpu->spaces;
+	engine->plain_spaces = job->settings.plain_spaces;
+	status = finish(engine, region, &job->unit);
+	account(engine, before);
+	if (status) {
+		region->dead = true;
+		if (head->counter)
+			jit_cache_uncount(engine, head);
+		return;
+	}
+	jit_life_begin(engine);
+	for (const JitStage *stage = job->stages; stage; stage = stage->next)
+		jit_life_stage(engine, head->pc, stage->pass, NULL, stage->text);
+	jit_life_made(engine, head, region->code_bytes, JIT_TIER_REGION, jit_life_now() - began);
+}
+
+void jit_promote_finished(Engine *engine, Vcpu *vcpu)
+{
+	JitJob *job;
+
+	while (engine->pending && (job = jit_background_take(engine))) {
+		JitRegion *region = job->region;
+
+		if (!has_room(engine)) {
+			region->dead = true;
+			jit_evict_make_room(engine, JIT_REGION_BYTES);
+			jit_count(engine, ENGINE_BACKGROUND_LATE);
+		} else {
+			attach_later(engine, vcpu, job, region);
+		}
+		jit_background_free(job);
+	}
+}
+
 bool jit_promote(Engine *engine, Vcpu *vcpu, JitBlock *block)
 {
-	RegionPlan plan = {0};
-	u64 before, began = jit_life_now();
-	Status status = STATUS_UNSUPPORTED;
+	u64 began = jit_life_now();
+	bool later;
 
 	if (!may_promote(engine, block))
 		return false;
 	if (!engine->settled) {
 		jit_settle(engine);
 		jit_harden(engine, vcpu, true);
+		return true;
+	}
+	if (jit_background_covers(engine, block->pc, block->context)) {
+		*block->counter = engine->hot; /* see what comes of that first */
 		return true;
 	}
 	if (!has_room(engine)) {
@@ -106,20 +252,7 @@ bool jit_promote(Engine *engine, Vcpu *vcpu, JitBlock *block)
 		jit_evict_make_room(engine, JIT_REGION_BYTES);
 		return engine->half != half;
 	}
+	later = jit_background_is_there(engine);
 	jit_harden(engine, vcpu, true);
-	before = jit_bytes(engine);
-	block->promoted++;
-	arena_reset(&engine->regions);
-	jit_life_begin(engine);
-	if (region_form(engine, vcpu, block, &engine->regions, &plan)) {
-		leave_rights_to_host(engine, vcpu, &plan.region);
-		status = make(engine, block, &plan);
-	}
-	arena_reset(&engine->regions);
-	if (engine->env.code_bytes)
-		*engine->env.code_bytes += jit_bytes(engine) - before;
-	engine->counted += jit_bytes(engine) - before;
-	if (status == STATUS_OK)
-		jit_life_made(engine, block, block->region->code_bytes, JIT_TIER_REGION, jit_life_now() - began);
-	return status == STATUS_OK;
+	return later ? promote_later(engine, vcpu, block, began) : promote_now(engine, vcpu, block, began);
 }

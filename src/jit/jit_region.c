@@ -22,7 +22,7 @@ static void redirect(Engine *engine, JitBlock *block, u32 entry)
 		jump->code = engine->rx + entry;
 }
 
-static bool hang(Engine *engine, JitRegion *region, u64 number)
+static bool hang_on(Engine *engine, JitRegion *region, u64 number)
 {
 	JitPage *page = jit_page_make(engine, number);
 	JitRegionLink *link;
@@ -37,18 +37,23 @@ static bool hang(Engine *engine, JitRegion *region, u64 number)
 	return true;
 }
 
-bool jit_region_attach(Engine *engine, JitRegion *region)
+bool jit_region_hang(Engine *engine, JitRegion *region)
 {
 	for (u32 i = 0; i < region->range_count; i++) {
 		const struct JitRange *range = &region->ranges[i];
 		u64 last = (range->pc + (range->cells ? range->cells - 1 : 0)) >> JIT_PAGE_SHIFT;
 
 		for (u64 number = range->pc >> JIT_PAGE_SHIFT; number <= last; number++)
-			if (!hang(engine, region, number)) {
+			if (!hang_on(engine, region, number)) {
 				region->dead = true;
 				return false;
 			}
 	}
+	return true;
+}
+
+void jit_region_attach(Engine *engine, JitRegion *region)
+{
 	for (u32 i = 0; i < region->entry_count; i++) {
 		JitBlock *block = i ? jit_cache_find(engine, region->entries[i].pc, region->context) : region->head;
 
@@ -59,7 +64,6 @@ bool jit_region_attach(Engine *engine, JitRegion *region)
 		block->region = region;
 		redirect(engine, block, region->entries[i].at);
 	}
-	return true;
 }
 
 void jit_region_kill(Engine *engine, JitRegion *region)

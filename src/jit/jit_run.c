@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "jit/jit_background.h"
 #include "jit/jit_life.h"
 #include "jit/jit_store.h"
 
@@ -47,6 +48,7 @@ static void engine_destroy(Engine *engine)
 		return;
 	if (engine->cold)
 		engine->env.cold->destroy(engine->cold);
+	jit_background_drop(engine);
 	jit_cache_fini(engine);
 	free(engine->pin_of);
 	free(engine->slot_uses);
@@ -405,6 +407,8 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 		JitExit *exit;
 		u32 number;
 
+		if (engine->pending)
+			jit_promote_finished(engine, vcpu);
 		if (engine->chance.state)
 			jit_evict_by_chance(engine);
 		block = jit_cache_find(engine, pc, context);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "jit/jit_background.h"
 #include "jit/jit_life.h"
 
 enum {
@@ -48,6 +49,7 @@ struct EngineStore {
 	u64 epoch;          /* of the settings; 0: there are none */
 	Settings settings;
 	u32 engines;        /* that ever were: what runs alone shares nothing */
+	JitBackground *background; /* owned; NULL: nobody has asked yet */
 };
 
 EngineStore *jit_store_create(void)
@@ -63,9 +65,17 @@ void jit_store_destroy(EngineStore *store)
 {
 	if (!store)
 		return;
+	jit_background_destroy(store->background);
 	arena_fini(&store->arena);
 	free(store->hash);
 	free(store);
+}
+
+JitBackground *jit_store_background(EngineStore *store)
+{
+	if (!store->background)
+		store->background = jit_background_create();
+	return store->background;
 }
 
 static void forget(EngineStore *store)

@@ -33,6 +33,8 @@ typedef struct JitMove {
 
 EngineStore *jit_store_create(void);
 void jit_store_destroy(EngineStore *store);
+/* The machine's worker, made when it is asked for the first time; NULL: no memory. */
+JitBackground *jit_store_background(EngineStore *store);
 
 /* An engine begins, or settles: it takes over what registers are held, if others have settled that. False: it chooses by
  * itself. */

@@ -275,14 +275,13 @@ Status machine_create(const MachineConfig *config, Machine **out, DiagList *diag
 		machine->on_fault = find_handler(isa, ISA_ON_FAULT);
 		machine->on_reset = find_handler(isa, ISA_ON_RESET);
 		create_steps(machine);
+		if (machine->ops->store_create)
+			machine->env.store = machine->ops->store_create();
 		if (machine->paged_space == ISA_NONE) {
 			machine->engine = machine->ops->create(&machine->env);
 			status = machine->engine ? STATUS_OK : STATUS_NOMEM;
 		} else {
-			if (machine->ops->store_create) {
-				machine->env.store = machine->ops->store_create();
-				machine->env.has_code = machine_env_has_code;
-			}
+			machine->env.has_code = machine_env_has_code;
 			status = machine_init_pages(machine, config->address_bits);
 		}
 	}

@@ -98,7 +98,10 @@ static void code_pin(CodeBench *bench, unsigned pins)
 static void code_compile(CodeBench *bench, unsigned pins)
 {
 	Arena *arena = &bench->functions;
+	const JitTarget *target = bench->engine->target;
 	SsaFunc copy = *bench->func;
+	void *selected;
+	Status status;
 
 	code_pin(bench, pins);
 	/* The compiler changes what it gets. */
@@ -106,7 +109,9 @@ static void code_compile(CodeBench *bench, unsigned pins)
 	copy.blocks = memcpy(arena_alloc(arena, copy.block_cap * sizeof(SsaBlock)), copy.blocks, copy.block_count * sizeof(SsaBlock));
 	ssa_order(&copy);
 	bench->region = (JitRegion){ .head = &bench->block };
-	assert_int_equal(bench->engine->target->compile_region(bench->engine, &bench->region, &copy), STATUS_OK);
+	selected = target->select_region(bench->engine, &copy, &status);
+	assert_int_equal(status, STATUS_OK);
+	assert_int_equal(target->emit_region(bench->engine, &bench->region, selected), STATUS_OK);
 	bench->block.entry = bench->region.entries[0].at;
 	if (getenv("SSA_CODE_DUMP")) {
 		FILE *file = fopen(getenv("SSA_CODE_DUMP"), "wb");

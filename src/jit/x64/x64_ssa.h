@@ -181,7 +181,8 @@ void x64_ssa_late_back(X64Ssa *s); /* the one begun last comes back here */
 void x64_ssa_word(X64Ssa *s, u8 prefix, u32 opcode, u8 reg, u64 value); /* an operation with a number in memory */
 void x64_ssa_here(X64Ssa *s, u8 *site); /* the jump leads to what comes now */
 void x64_ssa_here_to(X64Ssa *s, u8 *site, const u8 *to);
-Status x64_compile_region(Engine *engine, JitRegion *region, SsaFunc *func);
+void *x64_select_region(Engine *engine, SsaFunc *func, Status *status);
+Status x64_emit_region(Engine *engine, JitRegion *region, void *selected);
 
 /* x64_ssa_float.c: moves between classes and memory */
 void x64_movq_to_xmm(X64Buf *x, unsigned width, u8 xmm, u8 reg);

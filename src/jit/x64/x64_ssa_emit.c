@@ -407,9 +407,9 @@ static bool emit_region(X64Ssa *s)
 	return !s->failed && !s->unsupported && !s->x.full && !s->arena->failed && x64_ssa_list_faults(s);
 }
 
-static Status compile(X64Ssa *s)
+static Status select_region(X64Ssa *s)
 {
-	Engine *engine = s->engine;
+	const Engine *engine = s->engine;
 	SsaAlloc *alloc = &s->alloc;
 
 	s->pin_reg = ARENA_ARRAY(s->arena, u8, s->func->slot_count);
@@ -434,8 +434,6 @@ static Status compile(X64Ssa *s)
 #ifdef HUSK_DEBUG
 	assert(ssa_alloc_verify(alloc, NULL));
 #endif
-	if (!emit_region(s)) /* without room for code or exits it may be tried again */
-		return s->arena->failed || engine->blocks.failed ? STATUS_NOMEM : STATUS_UNSUPPORTED;
 	return STATUS_OK;
 }
 
@@ -447,30 +445,40 @@ static bool has_lzcnt(void)
 	return __get_cpuid(0x80000001, &a, &b, &c, &d) && c & bit_LZCNT && __builtin_cpu_supports("bmi");
 }
 
-Status x64_compile_region(Engine *engine, JitRegion *region, SsaFunc *func)
+void *x64_select_region(Engine *engine, SsaFunc *func, Status *status)
 {
-	X64Ssa s = { .engine = engine, .region = region, .func = func, .arena = func->arena };
-	u32 faults = engine->faults.count, exits = engine->exit_count;
-	Status status;
+	X64Ssa *s = ARENA_NEW(func->arena, X64Ssa);
 
-	if (func->failed || func->slot_count != engine->slot_count)
-		return STATUS_UNSUPPORTED;
-	s.x = (X64Buf){ engine->rw + engine->used, engine->rw + engine->used, engine->rw + engine->limit, false };
-	s.has_bmi2 = __builtin_cpu_supports("bmi2");
-	s.has_lzcnt = has_lzcnt();
-	s.has_popcnt = __builtin_cpu_supports("popcnt");
+	*status = s ? STATUS_UNSUPPORTED : STATUS_NOMEM;
+	if (!s || func->failed || func->slot_count != engine->slot_count)
+		return NULL;
+	*s = (X64Ssa){ .engine = engine, .func = func, .arena = func->arena, .x = { .full = true } };
+	s->has_bmi2 = __builtin_cpu_supports("bmi2");
+	s->has_lzcnt = has_lzcnt();
+	s->has_popcnt = __builtin_cpu_supports("popcnt");
+	*status = select_region(s);
+	return *status ? NULL : s;
+}
+
+Status x64_emit_region(Engine *engine, JitRegion *region, void *selected)
+{
+	X64Ssa *s = selected;
+	u32 faults = engine->faults.count, exits = engine->exit_count;
+
+	s->engine = engine;
+	s->region = region;
+	s->x = (X64Buf){ engine->rw + engine->used, engine->rw + engine->used, engine->rw + engine->limit, false };
 	region->first_exit = exits;
 	region->entry_count = 0;
-	status = compile(&s);
-	if (status) {
+	if (!emit_region(s)) { /* without room for code or exits it may be tried again */
 		engine->faults.count = faults;
 		engine->exit_count = exits;
-		return status;
+		return s->arena->failed || engine->blocks.failed ? STATUS_NOMEM : STATUS_UNSUPPORTED;
 	}
 	region->exit_count = engine->exit_count - exits;
-	region->code_bytes = (u32)(s.x.at - engine->rw) - region->code;
-	region->guest_insns = func->guest_insns;
-	region->spills = s.alloc.spills;
-	engine->used = ((u32)(s.x.at - engine->rw) + 63u) & ~63u;
+	region->code_bytes = (u32)(s->x.at - engine->rw) - region->code;
+	region->guest_insns = s->func->guest_insns;
+	region->spills = s->alloc.spills;
+	engine->used = ((u32)(s->x.at - engine->rw) + 63u) & ~63u;
 	return STATUS_OK;
 }
