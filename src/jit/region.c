@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "jit/region_turn.h"
 #include "jit/ssa_shape.h"
 
 enum {
@@ -201,7 +202,7 @@ static u32 want(Former *f, u64 pc)
 
 /* An end of a source. */
 typedef struct Exit {
-	const IrIns *jump; /* GOTO */
+	const IrIns *jump; /* GOTO; NULL: it goes over to where another source begins */
 	u64 to;
 	bool known;
 	u64 behind;        /* the pc behind its instruction */
@@ -222,8 +223,8 @@ static bool begins(const Former *f, u64 pc, u32 copy)
 	return false;
 }
 
-/* All GOTOs that a source comes to before another one begins; the instructions on the way. False: somebody said so, or memory
- * is out. */
+/* All GOTOs that a source comes to before another one begins, and where one does; the instructions on the way. False: somebody
+ * said so, or memory is out. */
 static bool follow(Former *f, const SsaSource *source, Visit *visit, void *ctx, u32 *insns)
 {
 	const SsaShape *shape = source->shape;
@@ -247,8 +248,13 @@ static bool follow(Former *f, const SsaSource *source, Visit *visit, void *ctx, 
 		for (; at < end && reached[b]; at++) {
 			if (func->ins[at].op == IR_OP_INSN) {
 				ir_is_const(func, func->ins[at].a, &pc);
-				if (at != source->begin && begins(f, pc, source->copy))
+				if (at != source->begin && begins(f, pc, source->copy)) {
+					Exit exit = {NULL, pc, true, pc};
+
+					if (!visit(ctx, &exit))
+						return false;
 					break;
+				}
 				next = bits_trunc(pc + func->ins[at].aux, f->plan->region.pc_width);
 				++*insns;
 			}
@@ -287,6 +293,8 @@ static bool look_in_callee(void *ctx, const Exit *exit)
 	Former *f = callee->f;
 	Spot *spot;
 
+	if (!exit->jump)
+		return true;
 	if (exit->jump->aux == IR_FLOW_CALL)
 		return false;
 	if (!exit->known) {
@@ -358,6 +366,8 @@ static bool look_around(void *ctx, const Exit *exit)
 	SsaRegion *region = &f->plan->region;
 	u32 back, callee;
 
+	if (!exit->jump)
+		return true;
 	if (exit->jump->aux != IR_FLOW_CALL) {
 		if (exit->known)
 			want(f, exit->to);
@@ -385,6 +395,8 @@ static bool look_for_loop(void *ctx, const Exit *exit)
 {
 	Loop *loop = ctx;
 
+	if (!exit->jump)
+		return true;
 	loop->calls |= exit->jump->aux == IR_FLOW_CALL;
 	if (exit->known && exit->to == loop->pc) {
 		loop->back = true;
@@ -444,6 +456,60 @@ static void unroll(Former *f, u32 index)
 		source->links = &links[i];
 		source->link_count = 1;
 	}
+}
+
+/* ---- Ways into loops ---- */
+
+typedef struct Edges {
+	Former *f;
+	RegionEdge *list;
+	u32 count, cap, source;
+} Edges;
+
+static bool add_edge(void *ctx, const Exit *exit)
+{
+	Edges *edges = ctx;
+	Former *f = edges->f;
+	u32 to = exit->known ? spot_of(f, exit->to)->source : 0;
+
+	if (exit->jump && exit->jump->aux == IR_FLOW_CALL)
+		to = spot_of(f, exit->behind)->source;
+	if (!to)
+		return true;
+	if (!arena_grow(f->arena, (void **)&edges->list, &edges->cap, edges->count, sizeof(RegionEdge))) {
+		f->failed = true;
+		return false;
+	}
+	edges->list[edges->count++] = (RegionEdge){edges->source, to - 1};
+	return true;
+}
+
+static void turn(Former *f)
+{
+	SsaRegion *region = &f->plan->region;
+	u32 count = region->count, *insns = ARENA_ARRAY(f->arena, u32, count + 1);
+	RegionTurn turn = {.region = region, .room = REGION_SOURCES, .copies = f->copies, .insns = insns, .arena = f->arena};
+	Edges edges = {.f = f};
+
+	if (!insns) {
+		f->failed = true;
+		return;
+	}
+	for (u32 i = 0; i < count; i++) {
+		edges.source = i;
+		if (!region->sources[i].copy && !follow(f, &region->sources[i], add_edge, &edges, &insns[i]))
+			return;
+	}
+	turn.edges = edges.list;
+	turn.edge_count = edges.count;
+	if (!region_turn(&turn)) {
+		f->failed = true;
+		return;
+	}
+	f->copies = turn.copies;
+	for (u32 i = 0; i < count; i++)
+		if (turn.moved[i] != i)
+			spot_of(f, region->sources[i].pc)->source = turn.moved[i] + 1;
 }
 
 /* What passes over memory may know of the spaces. Sizes do not change while compiled code runs, those of wrapping ones never. */
@@ -511,6 +577,7 @@ bool region_form(Engine *engine, Vcpu *vcpu, const JitBlock *head, Arena *arena,
 		if (!region->sources[i].copy && !follow(&f, &region->sources[i], look_around, &around, &insns))
 			return false;
 	}
+	turn(&f);
 	for (u32 i = 0, count = region->count; i < count && !f.failed; i++)
 		unroll(&f, i);
 	return !f.failed;

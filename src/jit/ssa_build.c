@@ -171,7 +171,9 @@ static bool is_cut(Build *b, u32 p, u32 s, u32 at)
 	if (at == source->begin)
 		return false;
 	ir_is_const(source->func, ins->a, &pc);
-	to = find_source(b, pc, source->copy);
+	to = jump_target(b, s, pc, IR_FLOW_CALL);
+	if (to == NONE)
+		to = find_source(b, pc, source->copy);
 	if (to == NONE && (!source->keep || ins->b < source->keep))
 		return false;
 	if (to == NONE)

@@ -16,7 +16,7 @@
 #include "base/bits.h"
 #include "jit/ssa_fold.h"
 
-enum { DEPTH_MOST = 12, ALIKE_MOST = 8 };
+enum { DEPTH_MOST = 12, ALIKE_MOST = 8, HOMES_MOST = 6 };
 
 struct SsaKnownEntry {
 	u8 op, width;
@@ -418,6 +418,34 @@ static void fold_node(SsaFold *f, SsaRef ref)
 		ssa_remove(func, ref);
 }
 
+/* What a block has brought home to a slot, or fetched from it, is what the next one there fetches. */
+static void forward_homes(SsaFunc *func, u32 block)
+{
+	struct { u32 slot; SsaRef value; } near[HOMES_MOST] = {{0, 0}};
+	u32 oldest = 0;
+
+	for (SsaRef ref = func->blocks[block].first, next; ref; ref = next) {
+		const SsaNode *node = &func->nodes[ref];
+		u32 at = 0;
+
+		next = node->next;
+		if (node->op != SSA_FETCH && node->op != SSA_BRING)
+			continue;
+		while (at < HOMES_MOST && !(near[at].value && near[at].slot == node->aux))
+			at++;
+		if (node->op == SSA_FETCH && at < HOMES_MOST && ssa_width(func, near[at].value) == node->width) {
+			ssa_replace(func, ref, near[at].value);
+			continue;
+		}
+		if (at == HOMES_MOST) {
+			at = oldest;
+			oldest = (oldest + 1) % HOMES_MOST;
+		}
+		near[at].slot = node->aux;
+		near[at].value = node->op == SSA_FETCH ? ref : node->a;
+	}
+}
+
 static void fold_block(Walk *w, u32 block)
 {
 	SsaFold *f = &w->fold;
@@ -427,6 +455,7 @@ static void fold_block(Walk *w, u32 block)
 
 	while (func->nodes[other].op == SSA_PHI)
 		other = func->nodes[other].next;
+	forward_homes(func, block);
 	for (ref = here->first; ref && func->nodes[ref].op == SSA_PHI; ref = next) {
 		next = func->nodes[ref].next;
 		fold_phi(w, block, ref, other);

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A loop that is entered in several places (a switch that jumps into the middle of an unrolled loop) has no block that
+ * everything in it comes from: nothing can be moved in front of it, no pointer is known to step. So the part of its round
+ * between such a way in and the header is there a second time, for those who come from outside:
+ *
+ *       x   y                   x   y
+ *       |   |                   |   |
+ *   +-> h   |     becomes   +-> h   b'
+ *   |   |   |               |   |   |
+ *   |   b <-+               |   b   |
+ *   +---+                   +---+<--+  (b' goes on at h)
+ *
+ * Sets of sources that reach one another are found (Tarjan, SIAM J. Comput. 1, 1972); the header is the lowest that is jumped
+ * back to. Loops inside are those of the set without its header.
+ *
+ * Where control comes from outside the region to a source in the middle, the copy takes that source's place in the list, as who
+ * enters there knows the place; the one that is part of the loop moves to the copy's.
+ */
+#include "jit/region_turn.h"
+
+#include <string.h>
+
+enum { NONE = 0xFFFFFFFF, INSNS_MOST = 80, SOURCES_MOST = 24, DEPTH = 4 };
+enum { WAY_IN = 1, BACK = 2 };
+
+typedef struct Graph {
+	RegionTurn *turn;
+	u32 count;             /* sources that were there at the start */
+	u32 *first, *targets;  /* edges, by source */
+	u32 *set;              /* per source: the set it is looked at in; NONE: out of all */
+	u8 *rank;              /* per source of that set: WAY_IN, BACK */
+	u32 *number, *low, *stack, stack_count, next_number, next_set;
+	u32 *member, member_count; /* of the sets that were found: members, one set behind the other */
+	u32 *begin, set_count; /* where each begins */
+} Graph;
+
+static bool make_graph(Graph *g)
+{
+	RegionTurn *turn = g->turn;
+	u32 count = g->count;
+
+	g->first = ARENA_ARRAY(turn->arena, u32, count + 2);
+	g->targets = ARENA_ARRAY(turn->arena, u32, turn->edge_count + 1);
+	g->set = ARENA_ARRAY(turn->arena, u32, count + 1);
+	g->number = ARENA_ARRAY(turn->arena, u32, count + 1);
+	g->low = ARENA_ARRAY(turn->arena, u32, count + 1);
+	g->rank = ARENA_ARRAY(turn->arena, u8, count + 1);
+	g->stack = ARENA_ARRAY(turn->arena, u32, count + 1);
+	if (!g->first || !g->targets || !g->set || !g->number || !g->low || !g->rank || !g->stack)
+		return false;
+	for (u32 i = 0; i < turn->edge_count; i++)
+		g->first[turn->edges[i].from + 2]++;
+	for (u32 i = 0; i < count; i++)
+		g->first[i + 2] += g->first[i + 1];
+	for (u32 i = 0; i < turn->edge_count; i++)
+		g->targets[g->first[turn->edges[i].from + 1]++] = turn->edges[i].to;
+	return true;
+}
+
+/* ---- Sets ---- */
+
+static bool is_in(const Graph *g, u32 source, u32 set)
+{
+	return g->set[source] == set;
+}
+
+/* Tarjan's walk over what is in `set`. Recursion is as deep as there are sources: region.h bounds them. */
+static void walk(Graph *g, u32 at, u32 set)
+{
+	g->number[at] = g->low[at] = ++g->next_number;
+	g->stack[g->stack_count++] = at;
+	for (u32 i = g->first[at]; i < g->first[at + 1]; i++) {
+		u32 to = g->targets[i];
+
+		if (!is_in(g, to, set))
+			continue;
+		if (!g->number[to]) {
+			walk(g, to, set);
+			g->low[at] = g->low[to] < g->low[at] ? g->low[to] : g->low[at];
+		} else if (g->number[to] < g->low[at] && g->number[to] != NONE) {
+			g->low[at] = g->number[to];
+		}
+	}
+	if (g->low[at] != g->number[at])
+		return;
+	g->begin[g->set_count++] = g->member_count;
+	for (;;) {
+		u32 top = g->stack[--g->stack_count];
+
+		g->number[top] = NONE; /* done with */
+		g->member[g->member_count++] = top;
+		if (top == at)
+			return;
+	}
+}
+
+typedef struct Loop {
+	const u32 *members;
+	u32 count, set, header;
+	bool turns; /* it has several ways in */
+} Loop;
+
+static bool is_entered(const Graph *g, u32 source)
+{
+	return source == 0 || g->turn->region->sources[source].landing;
+}
+
+/* Of a set that reaches itself: the header. */
+static void look_at(const Graph *g, Loop *loop)
+{
+	const SsaSource *sources = g->turn->region->sources;
+	u32 ways = 0, best = 0;
+
+	for (u32 k = 0; k < loop->count; k++)
+		g->rank[loop->members[k]] = is_entered(g, loop->members[k]);
+	for (u32 i = 0; i < g->turn->edge_count; i++) {
+		u32 from = g->turn->edges[i].from, to = g->turn->edges[i].to;
+
+		if (!is_in(g, to, loop->set))
+			continue;
+		if (!is_in(g, from, loop->set))
+			g->rank[to] |= WAY_IN;
+		else if (sources[from].pc >= sources[to].pc)
+			g->rank[to] |= BACK;
+	}
+	loop->header = loop->members[0];
+	for (u32 k = 0; k < loop->count; k++) {
+		u32 source = loop->members[k], rank = g->rank[source] + 1u;
+
+		ways += g->rank[source] & WAY_IN;
+		if (rank > best || (rank == best && sources[source].pc < sources[loop->header].pc)) {
+			best = rank;
+			loop->header = source;
+		}
+	}
+	loop->turns = ways > 1;
+}
+
+/* ---- Copies ---- */
+
+static bool may_copy(const Graph *g, const Loop *loop)
+{
+	u32 insns = 0;
+
+	for (u32 k = 0; k < loop->count; k++) {
+		const SsaSource *source = &g->turn->region->sources[loop->members[k]];
+
+		if (!g->turn->insns[loop->members[k]] || source->copy || source->link_count || source->keep)
+			return false;
+		insns += g->turn->insns[loop->members[k]];
+	}
+	return insns <= INSNS_MOST && loop->count <= SOURCES_MOST && g->turn->region->count + loop->count <= g->turn->room;
+}
+
+static bool add_link(Graph *g, u32 from, u32 to_pc_of, u32 to)
+{
+	SsaSource *source = &g->turn->region->sources[from];
+	SsaLink *links = ARENA_ARRAY(g->turn->arena, SsaLink, source->link_count + 1);
+
+	if (!links)
+		return false;
+	if (source->link_count)
+		memcpy(links, source->links, source->link_count * sizeof(SsaLink));
+	for (u32 i = 0; i < source->link_count; i++)
+		if (links[i].pc == g->turn->region->sources[to_pc_of].pc)
+			return true;
+	links[source->link_count] = (SsaLink){g->turn->region->sources[to_pc_of].pc, to};
+	source->links = links;
+	source->link_count++;
+	return true;
+}
+
+/* Everything that may run from ways in on until the header: copy_of, NONE for what is not copied. */
+static void find_copied(const Graph *g, const Loop *loop, bool *copied)
+{
+	bool more = true;
+
+	for (u32 i = 0; i < g->turn->edge_count; i++) {
+		const RegionEdge *edge = &g->turn->edges[i];
+
+		if (is_in(g, edge->to, loop->set) && !is_in(g, edge->from, loop->set))
+			copied[edge->to] = true;
+	}
+	for (u32 k = 0; k < loop->count; k++)
+		copied[loop->members[k]] |= is_entered(g, loop->members[k]);
+	copied[loop->header] = false;
+	while (more) {
+		more = false;
+		for (u32 k = 0; k < loop->count; k++)
+			for (u32 i = g->first[loop->members[k]]; copied[loop->members[k]] && i < g->first[loop->members[k] + 1]; i++) {
+				u32 to = g->targets[i];
+
+				if (to == loop->header || !is_in(g, to, loop->set) || copied[to])
+					continue;
+				copied[to] = more = true;
+			}
+	}
+}
+
+static bool copy_part(Graph *g, const Loop *loop)
+{
+	SsaRegion *region = g->turn->region;
+	bool *copied = ARENA_ARRAY(g->turn->arena, bool, g->count + 1);
+	u32 *copy_of = ARENA_ARRAY(g->turn->arena, u32, g->count + 1);
+	SsaLink *links = ARENA_ARRAY(g->turn->arena, SsaLink, loop->count + g->turn->edge_count + 1);
+	u32 link_count = 1, copy = ++g->turn->copies;
+
+	if (!copied || !copy_of || !links)
+		return false;
+	find_copied(g, loop, copied);
+	/* Where copies go that is not among them: once each. */
+	links[0] = (SsaLink){region->sources[loop->header].pc, loop->header};
+	for (u32 i = 0; i < g->turn->edge_count; i++) {
+		u32 to = g->turn->edges[i].to;
+		bool known = !copied[g->turn->edges[i].from] || is_in(g, to, loop->set);
+
+		for (u32 k = 0; k < link_count && !known; k++)
+			known = links[k].pc == region->sources[to].pc;
+		if (!known)
+			links[link_count++] = (SsaLink){region->sources[to].pc, to};
+	}
+	for (u32 k = 0; k < loop->count; k++) {
+		u32 source = loop->members[k], at = region->count;
+		SsaSource *as_copy = &region->sources[at];
+
+		if (!copied[source])
+			continue;
+		region->count++;
+		copy_of[source] = at;
+		region->sources[at] = region->sources[source];
+		if (is_entered(g, source)) { /* who comes to this place comes to the copy */
+			region->sources[at].landing = false;
+			g->turn->moved[source] = at;
+			copy_of[source] = source;
+			as_copy = &region->sources[source];
+		}
+		as_copy->copy = copy;
+		as_copy->links = links;
+		as_copy->link_count = link_count;
+	}
+	for (u32 i = 0; i < g->turn->edge_count; i++) {
+		const RegionEdge *edge = &g->turn->edges[i];
+
+		if (is_in(g, edge->to, loop->set) && !is_in(g, edge->from, loop->set) && copied[edge->to] &&
+		    !add_link(g, g->turn->moved[edge->from], edge->to, copy_of[edge->to]))
+			return false;
+	}
+	return true;
+}
+
+/* The loops among these, and those inside them. */
+static bool turn_all(Graph *g, const u32 *sources, u32 count, u32 set, u32 depth)
+{
+	Arena *arena = g->turn->arena;
+	u32 *members = ARENA_ARRAY(arena, u32, count + 1), *begin = ARENA_ARRAY(arena, u32, count + 2), sets;
+
+	if (!members || !begin)
+		return false;
+	g->member = members;
+	g->begin = begin;
+	g->member_count = g->set_count = g->next_number = 0;
+	for (u32 i = 0; i < count; i++)
+		g->number[sources[i]] = 0;
+	for (u32 i = 0; i < count; i++)
+		if (!g->number[sources[i]])
+			walk(g, sources[i], set);
+	sets = g->set_count;
+	begin[sets] = g->member_count;
+	for (u32 s = 0; s < sets; s++) {
+		Loop loop = {.members = &members[begin[s]], .count = begin[s + 1] - begin[s], .set = ++g->next_set};
+
+		if (loop.count < 2)
+			continue;
+		for (u32 k = 0; k < loop.count; k++)
+			g->set[loop.members[k]] = loop.set;
+		look_at(g, &loop);
+		if (loop.turns) {
+			if (may_copy(g, &loop) && !copy_part(g, &loop))
+				return false;
+			continue;
+		}
+		g->set[loop.header] = NONE;
+		if (depth < DEPTH && loop.count > 2 && !turn_all(g, loop.members, loop.count, loop.set, depth + 1))
+			return false;
+	}
+	return true;
+}
+
+bool region_turn(RegionTurn *turn)
+{
+	Graph g = {.turn = turn, .count = turn->region->count};
+	u32 *all = ARENA_ARRAY(turn->arena, u32, g.count + 1), count = 0;
+
+	turn->moved = ARENA_ARRAY(turn->arena, u32, g.count + 1);
+	if (!all || !turn->moved || !make_graph(&g))
+		return false;
+	for (u32 i = 0; i < g.count; i++) {
+		turn->moved[i] = i;
+		g.set[i] = turn->region->sources[i].copy ? NONE : 0;
+		if (!turn->region->sources[i].copy)
+			all[count++] = i;
+	}
+	return turn_all(&g, all, count, 0, 0);
+}
