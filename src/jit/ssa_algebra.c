@@ -163,18 +163,27 @@ static SsaRef fold_and_const(SsaFold *f, SsaRef a, SsaRef b, u64 c, unsigned wid
 	return fold_nested(f, IR_OP_AND, a, c, width);
 }
 
-/* Bitwise operations of values widened alike happen before the widening. */
+/* Bitwise operations of values widened alike happen before the widening. What is ZX may be SX as well (the lower half of a rotation). */
 static SsaRef fold_widened(SsaFold *f, unsigned op, SsaRef a, SsaRef b, unsigned width)
 {
 	SsaNode x = def(f, a), y = def(f, b);
-	unsigned low;
+	unsigned low, wide;
 	u64 c;
 
+	if (x.op == IR_OP_ZX && y.op == IR_OP_SX) {
+		SsaNode swap = x;
+
+		x = y;
+		y = swap;
+	}
 	if (x.op != IR_OP_ZX && x.op != IR_OP_SX)
 		return 0;
 	low = ssa_width(f->func, x.a);
-	if (y.op == x.op && ssa_width(f->func, y.a) == low)
-		return ssa_fold_widen(f, x.op, ssa_fold_bin(f, op, x.a, y.a), width);
+	if ((y.op == IR_OP_ZX || y.op == IR_OP_SX) && ssa_width(f->func, y.a) == low) {
+		wide = y.op == x.op ? x.op : op == IR_OP_AND ? IR_OP_ZX
+			: ssa_may_be_one(f->func, y.a) >> (low - 1) ? (unsigned)IR_OP_COUNT : IR_OP_SX;
+		return wide == IR_OP_COUNT ? 0 : ssa_fold_widen(f, wide, ssa_fold_bin(f, op, x.a, y.a), width);
+	}
 	if (is_const(f, b, &c) && ir_eval((IrOp)x.op, width, low, 0, bits_trunc(c, low), 0, 0) == c)
 		return ssa_fold_widen(f, x.op, ssa_fold_bin(f, op, x.a, constant(f, low, c)), width);
 	return 0;

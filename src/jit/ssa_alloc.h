@@ -38,7 +38,8 @@
  *  3. A HOME whose slot is pinned is the result of a code at the start of every entry block it is used behind; one node per
  *     slot. Where it may be moved, way outs must know it: selection adds pinned slots that are at home to the
  *     snapshots (as HOME of the slot).
- *  4. A HOME in memory needs no code: like a constant it is made where it is needed.
+ *  4. A HOME in memory needs no code: like a constant it is made where it is needed. One whose imm is not 0 is used in its own
+ *     block only, and may be made no earlier than it is used: before, the home may hold something else.
  *  5. ssa_order was run. The allocator replaces refs of COPYs in uses and snapshots by what they stand for.
  */
 #ifndef JIT_SSA_ALLOC_H

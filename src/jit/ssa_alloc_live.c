@@ -37,6 +37,7 @@ static u32 id_of(Ra *ra, SsaRef ref)
 		value->kind = RA_CONST;
 	} else if (node->op == SSA_HOME && ra->alloc->pin_reg[node->aux] == RA_NO_REG) {
 		value->kind = RA_HOME;
+		value->local = node->imm != 0;
 	} else if (node->op == SSA_PHI) {
 		value->kind = RA_PHI;
 		if (node->aux != SSA_NO_SLOT && ra->alloc->pin_reg[node->aux] != RA_NO_REG && value->cls == SSA_GPR)
@@ -188,6 +189,8 @@ static void occurs(Scan *scan, u32 id, u32 distance)
 		return;
 	}
 	if (ra->values[id].kind == RA_CONST && (distance == ROW_IDLE || !ra_block_at(ra, scan->position)->depth))
+		return;
+	if (ra->values[id].local)
 		return;
 	scan->seen[id] = scan->position + 1;
 	if (ra->gen_count >= ra->gen_cap &&

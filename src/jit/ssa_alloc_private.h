@@ -39,6 +39,7 @@ typedef struct RaValue {
 	u8 wanted;     /* RA_BY_CODE, RA_BY_SNAP; through PHIs, too */
 	bool crosses;  /* lives across blocks */
 	bool in_memory; /* a PHI that its edges store */
+	bool local;    /* a HOME that is what it is in one block only */
 	bool many;     /* several codes define it: the HOME of a pinned slot where there are several entries */
 } RaValue;
 

@@ -46,7 +46,7 @@ typedef struct Piece {
 	u32 order;        /* position in build->order; NONE: cannot be reached */
 	u32 block;        /* of func */
 	u64 *written;     /* bits: slots it PUTs; for headers afterwards: that change in the loop */
-	SsaRef *state, *homes; /* at its end */
+	SsaRef *state, *homes, *near; /* at its end */
 	bool built;
 } Piece;
 
@@ -68,12 +68,13 @@ typedef struct Build {
 	u64 *region_written;
 	u32 *slots, slot_count; /* those that are written, ascending */
 	SsaWeights weights;
-	SsaRef *near;     /* per slot that stays at home: what it has, as far as the piece knows */
+	bool stay;        /* some slots stay at home */
 	SsaRef *single;   /* one entry: HOME per slot */
 	bool failed;
 	/* of the piece that is built */
 	u32 piece, block;
 	SsaRef *state, *homes;
+	SsaRef *near;     /* per slot that stays at home: what it has there, where that is known */
 	u64 pc;
 	u32 length;
 } Build;
@@ -511,8 +512,7 @@ static void choose_homes(Build *b)
 
 	b->weights = (SsaWeights){.count = count, .weights = ARENA_ARRAY(b->arena, u64, count), .floats = ARENA_ARRAY(b->arena, bool, count),
 		.stay = ARENA_ARRAY(b->arena, bool, count)};
-	b->near = ARENA_ARRAY(b->arena, SsaRef, count);
-	if (!b->weights.weights || !b->weights.floats || !b->weights.stay || !b->near) {
+	if (!b->weights.weights || !b->weights.floats || !b->weights.stay) {
 		b->failed = true;
 		return;
 	}
@@ -526,6 +526,7 @@ static void choose_homes(Build *b)
 	for (u32 i = 0; i < b->slot_count; i++)
 		if (!b->weights.stay[b->slots[i]])
 			b->slots[kept++] = b->slots[i];
+	b->stay = kept < b->slot_count;
 	b->slot_count = kept;
 }
 
@@ -914,6 +915,27 @@ static void meet_homes(Build *b, const Piece *piece)
 	}
 }
 
+/* What all predecessors know of homes. */
+static bool meet_near(Build *b, const Piece *piece)
+{
+	const SsaBlock *block = &b->func->blocks[b->block];
+	const Piece *from = block->pred_count && !piece->header ? &b->pieces[piece_of_block(b, block->preds[0])] : NULL;
+
+	b->near = ARENA_ARRAY(b->arena, SsaRef, b->region->slot_count + 1);
+	if (!b->near)
+		return false;
+	if (from)
+		memcpy(b->near, from->near, b->region->slot_count * sizeof(SsaRef));
+	for (u32 k = 1; k < block->pred_count && from; k++) {
+		const SsaRef *near = b->pieces[piece_of_block(b, block->preds[k])].near;
+
+		for (u32 slot = 0; slot < b->region->slot_count; slot++)
+			if (near[slot] != b->near[slot])
+				b->near[slot] = 0;
+	}
+	return true;
+}
+
 /* Parameters of the IR's blocks: control only goes forward there, so all predecessors are known. */
 static void take_params(Build *b, Piece *piece)
 {
@@ -961,8 +983,10 @@ static void enter_piece(Build *b, u32 p)
 	b->piece = p;
 	b->pc = piece->pc;
 	b->length = piece->length;
-	memset(b->near, 0, b->region->slot_count * sizeof(SsaRef));
-	if (piece->source == NONE)
+	if (b->stay && !meet_near(b, piece))
+		b->failed = true;
+	piece->near = b->near;
+	if (piece->source == NONE || b->failed)
 		return;
 	if (block->pred_count == 1 && !piece->header)
 		memcpy(b->state, b->pieces[piece_of_block(b, block->preds[0])].state, b->region->slot_count * sizeof(SsaRef));

@@ -52,6 +52,15 @@ static void need(Snaps *s, SsaRef ref)
 	}
 }
 
+/* What a home gets: the narrow number, if it is only widened for that. */
+static SsaRef brought(const SsaFunc *func, SsaRef ref)
+{
+	const SsaNode *node = &func->nodes[ref = ssa_value(func, ref)];
+	SsaRef a = ssa_value(func, node->a);
+
+	return node->op == IR_OP_SX && node->width == 64 && func->nodes[a].width == 32 && func->nodes[a].op != SSA_LOAD ? a : ref;
+}
+
 static void need_computed(Snaps *s)
 {
 	SsaFunc *func = s->func;
@@ -63,7 +72,7 @@ static void need_computed(Snaps *s)
 			if (node->op == SSA_PUT || (ssa_effects(node) & SSA_PURE))
 				continue;
 			for (unsigned k = ssa_operands(func, node); k-- > 0;)
-				need(s, *ssa_operand(func, node, k));
+				need(s, node->op == SSA_BRING ? brought(func, node->a) : *ssa_operand(func, node, k));
 		}
 }
 

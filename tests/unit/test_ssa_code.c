@@ -100,11 +100,66 @@ static void test_sum_of_flag(void **state)
 	}
 }
 
+/* do { old = home; home = sx(old + 3); sum += old; } while (++i != end), where the home is read early, or behind what comes to it. */
+static void test_home(void **state)
+{
+	(void)state;
+	for (unsigned late = 0; late < 2; late++) {
+		CodeBench bench;
+		SsaFunc *func;
+		SsaRef i, sum, end, next, total, old, more;
+		u32 head, loop, back, out;
+
+		code_open(&bench, 8);
+		func = bench.func;
+		head = ssa_block(func, PC);
+		loop = ssa_block(func, PC);
+		back = ssa_block(func, PC);
+		out = ssa_block(func, PC);
+		func->blocks[head].entry = true;
+		ssa_edge(func, head, loop);
+		ssa_edge(func, back, loop);
+		ssa_edge(func, loop, back);
+		ssa_edge(func, loop, out);
+		i = ssa_phi(func, loop, 64, SLOT_I);
+		sum = ssa_phi(func, loop, 64, SLOT_SUM);
+		end = code_add(&bench, head, SSA_HOME, 64, SLOT_END, 0, 0, 0, 0);
+		func->pool[func->nodes[i].a] = code_add(&bench, head, SSA_HOME, 64, SLOT_I, 0, 0, 0, 0);
+		func->pool[func->nodes[sum].a] = code_add(&bench, head, SSA_HOME, 64, SLOT_SUM, 0, 0, 0, 0);
+		code_add(&bench, head, SSA_JUMP, 0, 0, 0, 0, 0, 0);
+		code_state(&bench, (CodeState[]){ { SLOT_I, i }, { SLOT_SUM, sum } }, 2, PC, 0);
+		code_exit(&bench, code_add(&bench, loop, SSA_FUEL, 0, 0, 0, 0, 0, 2));
+		old = code_add(&bench, loop, SSA_FETCH, 64, 6, 0, 0, 0, 0);
+		total = late ? 0 : code_add(&bench, loop, IR_OP_ADD, 64, 0, sum, old, 0, 0);
+		more = code_add(&bench, loop, IR_OP_ADD, 32, 0, code_add(&bench, loop, IR_OP_EXTRACT, 32, 0, old, 0, 0, 0),
+				ssa_const(func, 32, 3), 0, 0);
+		more = code_add(&bench, loop, IR_OP_SX, 64, 0, more, 0, 0, 0);
+		code_add(&bench, loop, SSA_BRING, 64, 6, more, 0, 0, 0);
+		total = late ? code_add(&bench, loop, IR_OP_ADD, 64, 0, sum, old, 0, 0) : total;
+		next = code_add(&bench, loop, IR_OP_ADD, 64, 0, i, ssa_const(func, 64, 1), 0, 0);
+		code_add(&bench, loop, SSA_BRANCH, 0, 0, code_add(&bench, loop, IR_OP_NE, 1, 0, next, end, 0, 0), 0, 0, 0);
+		func->pool[func->nodes[i].a + 1] = next;
+		func->pool[func->nodes[sum].a + 1] = total;
+		code_add(&bench, back, SSA_JUMP, 0, 0, 0, 0, 0, 0);
+		code_state(&bench, (CodeState[]){ { SLOT_I, next }, { SLOT_SUM, total } }, 2, PC + 8, 0);
+		code_exit(&bench, code_add(&bench, out, SSA_LEAVE, 0, SSA_LEAVE_LINK, 0, 0, 0, PC + 8));
+		code_compile(&bench, 3);
+		bench.slots[SLOT_I] = bench.slots[SLOT_SUM] = 0;
+		bench.slots[SLOT_END] = 4;
+		bench.slots[6] = 0x7FFFFFF9;
+		assert_int_equal(code_run(&bench, 1000), JIT_EXIT_LINK);
+		assert_int_equal(bench.slots[SLOT_SUM], 0x7FFFFFF9ull + 0x7FFFFFFCull + 0x7FFFFFFFull + 0xFFFFFFFF80000002ull);
+		assert_int_equal(bench.slots[6], 0xFFFFFFFF80000005ull);
+		code_close(&bench);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_loop),
 		cmocka_unit_test(test_sum_of_flag),
+		cmocka_unit_test(test_home),
 	};
 
 	if (!jit_is_possible())

@@ -46,6 +46,33 @@ static void test_words(void **state)
 		     "  leave link 0x1000\n");
 }
 
+/* slliw a0, a1, 7; srliw a2, a1, 25; or a0, a0, a2: a rotation, whose upper half is its sign. */
+static void test_rotate(void **state)
+{
+	Toy toy;
+	SsaRef x, left, right;
+
+	(void)state;
+	toy_begin(&toy);
+	x = toy_node(&toy, IR_OP_EXTRACT, 32, 0, toy_home(&toy, 1), 0, 0, 0);
+	left = toy_node(&toy, IR_OP_SX, 64, 0, toy_bin(&toy, IR_OP_SHL, x, toy_const(&toy, 5, 7)), 0, 0, 0);
+	right = toy_node(&toy, IR_OP_ZX, 64, 0, toy_bin(&toy, IR_OP_SHR, x, toy_const(&toy, 5, 25)), 0, 0, 0);
+	toy_put(&toy, 1, toy_bin(&toy, IR_OP_OR, right, left));
+	toy_put(&toy, 3, toy_bin(&toy, IR_OP_AND, left, toy_node(&toy, IR_OP_ZX, 64, 0, x, 0, 0, 0)));
+	toy_leave(&toy);
+	expect(&toy, "b0 entry  pc 0x1000\n"
+		     "  %1 = home.64 s1\n"
+		     "  %2 = extract.32 %1\n"
+		     "  %4 = shl.32 %2, 7\n"
+		     "  %16 = rol.32 %2, 7\n"
+		     "  %17 = sx.64 %16\n"
+		     "  put s1, %17\n"
+		     "  %18 = and.32 %4, %2\n"
+		     "  %19 = zx.64 %18\n"
+		     "  put s3, %19\n"
+		     "  leave link 0x1000\n");
+}
+
 static void show(const SsaFunc *func)
 {
 	Buf text;
@@ -98,6 +125,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_rotate),
 		cmocka_unit_test(test_random),
 	};
 

@@ -549,8 +549,18 @@ static bool byte_swap(X64Ssa *s, const SsaNode *node)
 static void extract(X64Ssa *s, const SsaNode *node)
 {
 	X64Buf *x = &s->x;
+	X64Opd opd;
 	u8 from, to;
 
+	if (!node->aux && node->width == 32) {
+		opd = x64_arg_any(s, node->a, SSA_GPR, true);
+		to = x64_result(s, SSA_GPR);
+		if (s->emitting && opd.in_memory)
+			x64_load_zx(x, 32, to, opd.mem);
+		else if (s->emitting)
+			x64_mov(x, 32, to, opd.reg);
+		return;
+	}
 	from = x64_arg_reg(s, node->a, true);
 	to = x64_result(s, SSA_GPR);
 	if (!s->emitting)

@@ -309,6 +309,14 @@ void x64_ssa_bring(X64Ssa *s, const SsaNode *node)
 			x64_store_imm(&s->x, 64, home, imm);
 		return;
 	}
+	if (s->way[value] == X64_FOLDED) { /* SX of 32 bits */
+		from = x64_arg_reg(s, x64_ssa_low(s, s->func->nodes[value].a), false);
+		if (!s->emitting)
+			return;
+		x64_ssa_sx(s, 32, X64_SCRATCH, from);
+		x64_store(&s->x, 64, home, X64_SCRATCH);
+		return;
+	}
 	from = floats ? x64_arg_xmm(s, value, false) : x64_arg_reg(s, value, false);
 	if (!s->emitting)
 		return;

@@ -8,7 +8,8 @@
  *  3. Values are held zero-extended, so a ZX is its operand.
  *  4. What a way out, an access or a condition needs, and what that needs, is computed: nothing else.
  *  5. What a user does better itself is folded into it (X64Way).
- *  6. The class of each value: what makes and uses floats decides about loads, homes and PHIs.
+ *  6. What a slot that stays at home holds is read there, where it is needed, as long as nothing else comes to it: FETCH is HOME then.
+ *  7. The class of each value: what makes and uses floats decides about loads, homes and PHIs.
  */
 #include "jit/x64/x64_ssa.h"
 
@@ -364,6 +365,21 @@ static void fold_add(X64Ssa *s, const SsaNode *node)
 	s->way[a] = X64_FOLDED;
 }
 
+/* What comes to a home is extended on the way there, or added to what is there. */
+static void fold_bring(X64Ssa *s, const SsaNode *bring)
+{
+	SsaRef ref = ssa_value(s->func, bring->a), a;
+	const SsaNode *node = &s->func->nodes[ref];
+	const SsaNode *from;
+
+	if (!only_use(s, ref) || node->width != 64)
+		return;
+	a = ssa_value(s->func, node->a);
+	from = &s->func->nodes[a];
+	if (node->op == IR_OP_SX && from->width == 32 && from->op != SSA_CONST && !(from->op == SSA_LOAD && from->uses == 1))
+		s->way[ref] = X64_FOLDED;
+}
+
 static void fold(X64Ssa *s)
 {
 	SsaFunc *func = s->func;
@@ -376,10 +392,78 @@ static void fold(X64Ssa *s)
 				continue;
 			switch (node->op) {
 			case SSA_BRANCH: case SSA_GUARD: case IR_OP_SEL: fold_test(s, ref); break;
+			case SSA_BRING: fold_bring(s, node); break;
 			case IR_OP_SX: join_load(s, ref); break;
 			case IR_OP_ADD: fold_add(s, node); break;
 			default: break;
 			}
+		}
+}
+
+/* ---- Slots that stay at home ---- */
+
+typedef struct Fetches {
+	SsaRef *now;   /* per slot: the last FETCH of it, if nothing else has come there since */
+	bool *varies;  /* per node: a FETCH that is used where the home may hold something else */
+	u32 block;
+} Fetches;
+
+/* `ref` is used where the block has come to. What is folded into its user is computed here, too. */
+static void fetch_used(const X64Ssa *s, Fetches *f, SsaRef ref, unsigned depth)
+{
+	const SsaNode *node = &s->func->nodes[ref = ssa_value(s->func, ref)];
+
+	if (node->op == SSA_FETCH)
+		f->varies[ref] |= f->now[node->aux] != ref || node->block != f->block;
+	if ((s->way[ref] != X64_FOLDED && s->way[ref] != X64_LOOKED) || depth > 8)
+		return;
+	for (unsigned k = ssa_operands(s->func, node); k-- > 0;)
+		fetch_used(s, f, k == 0 ? node->a : k == 1 ? node->b : node->c, depth + 1);
+}
+
+static void find_fetches(X64Ssa *s, Fetches *f)
+{
+	SsaFunc *func = s->func;
+
+	for (u32 i = 0; i < func->rpo_count; i++) {
+		f->block = func->rpo[i];
+		memset(f->now, 0, func->slot_count * sizeof(SsaRef));
+		for (SsaRef ref = func->blocks[f->block].first; ref; ref = func->nodes[ref].next) {
+			SsaNode *node = &func->nodes[ref];
+			const SsaSnap *snap;
+
+			if (s->way[ref] == X64_DEAD && node->op < SSA_CHECK)
+				continue;
+			for (unsigned k = ssa_operands(func, node); k-- > 0;)
+				fetch_used(s, f, *ssa_operand(func, node, k), 0);
+			if (leaves(node)) {
+				snap = &func->snaps[node->snap];
+				for (u32 k = 0; k < snap->count + (is_hot_leave(node) ? s->engine->pin_count : 0); k++)
+					fetch_used(s, f, func->entries[snap->first + k].ref, 0);
+			}
+			if (node->op == SSA_FETCH || node->op == SSA_BRING)
+				f->now[node->aux] = node->op == SSA_FETCH ? ref : 0;
+		}
+	}
+}
+
+static void settle_fetches(X64Ssa *s)
+{
+	SsaFunc *func = s->func;
+	Fetches f = { .now = ARENA_ARRAY(s->arena, SsaRef, func->slot_count + 1), .varies = ARENA_ARRAY(s->arena, bool, func->node_count) };
+	bool any = false;
+
+	for (SsaRef ref = 1; ref < func->node_count; ref++)
+		any |= func->nodes[ref].op == SSA_FETCH && func->nodes[ref].block != SSA_NO_BLOCK;
+	if (!f.now || !f.varies)
+		s->failed = true;
+	if (!any || s->failed)
+		return;
+	find_fetches(s, &f);
+	for (SsaRef ref = 1; ref < func->node_count; ref++)
+		if (func->nodes[ref].op == SSA_FETCH && !f.varies[ref]) {
+			func->nodes[ref].op = SSA_HOME;
+			func->nodes[ref].imm = 1; /* not before it stands there */
 		}
 }
 
@@ -485,6 +569,7 @@ bool x64_ssa_prepare(X64Ssa *s)
 		return false;
 	look_through(s);
 	fold(s);
+	settle_fetches(s);
 	choose_classes(s);
 	return !s->failed;
 }

@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-enum { FETCH_FAR = 64 }; /* nodes */
-
 static SsaUse *arg(X64Ssa *s, SsaRef ref, u8 want, u8 reg, u8 cls, bool early)
 {
 	SsaUse *use;
@@ -46,41 +44,12 @@ u8 x64_arg_tied(X64Ssa *s, SsaRef ref, u8 cls)
 	return (u8)arg(s, ref, SSA_WANT_REG, 0, cls, true)->place.number;
 }
 
-/* The present code alone reads the FETCH, and the home is not written in between: it can read the home itself. */
+/* What the home holds is for one code alone: that reads it there. */
 bool x64_ssa_at_home(const X64Ssa *s, SsaRef ref)
 {
-	const SsaNode *nodes = s->func->nodes, *node;
-	SsaRef at, user;
+	const SsaNode *node = &s->func->nodes[ref = ssa_value(s->func, ref)];
 
-	ref = ssa_value(s->func, ref);
-	node = &nodes[ref];
-	if (node->op != SSA_FETCH)
-		return false;
-	if (s->emitting)
-		return s->way[ref] == X64_FOLDED;
-	user = s->refs[s->alloc.code_count - 1];
-	if (s->way[ref] != X64_CODE || node->uses != 1 || s->snap_uses[ref] || s->cls[ref] != SSA_GPR || !user ||
-	    node->block != nodes[user].block)
-		return false;
-	at = node->next;
-	for (unsigned i = 0; i < FETCH_FAR && at && at != user; i++) {
-		if (nodes[at].op == SSA_BRING && nodes[at].aux == node->aux)
-			return false;
-		at = nodes[at].next;
-	}
-	return at == user;
-}
-
-/* Its code was selected already: it becomes one that does nothing. */
-static void read_at_home(X64Ssa *s, SsaRef fetch)
-{
-	for (u32 i = s->alloc.code_count; i-- > 0;)
-		if (s->refs[i] == fetch) {
-			s->alloc.codes[i].result = false;
-			s->refs[i] = 0;
-			break;
-		}
-	s->way[fetch] = X64_FOLDED;
+	return node->op == SSA_HOME && node->imm && node->uses == 1 && !s->snap_uses[ref] && s->cls[ref] == SSA_GPR;
 }
 
 X64Opd x64_arg_any(X64Ssa *s, SsaRef ref, u8 cls, bool early)
@@ -88,11 +57,8 @@ X64Opd x64_arg_any(X64Ssa *s, SsaRef ref, u8 cls, bool early)
 	u8 want = x64_node(s, ref)->op == SSA_CONST ? SSA_WANT_REG : SSA_WANT_ANY;
 	const SsaUse *use;
 
-	if (cls == SSA_GPR && x64_ssa_at_home(s, ref)) {
-		if (!s->emitting)
-			read_at_home(s, ssa_value(s->func, ref));
+	if (cls == SSA_GPR && x64_ssa_at_home(s, ref))
 		return (X64Opd){ .in_memory = true, .mem = x64_at(X64_RBP, x64_slot(x64_node(s, ref)->aux)) };
-	}
 	use = arg(s, ref, want, 0, cls, early);
 	if (!s->emitting || use->place.kind == SSA_PLACE_REG)
 		return (X64Opd){ .reg = (u8)use->place.number };
