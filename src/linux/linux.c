@@ -286,6 +286,11 @@ static bool goes_to_terminal_group(int number)
 	       number == SIGWINCH;
 }
 
+bool linux_ask_to_end(Machine *machine)
+{
+	return linux_signal(machine, 15) == STATUS_OK; /* SIGTERM */
+}
+
 Status linux_signal(Machine *machine, int number)
 {
 	Kernel *kernel = kernel_of(machine);

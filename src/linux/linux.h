@@ -83,6 +83,8 @@ Status linux_configure(Machine *machine, const LinuxConfig *config, DiagList *di
 /* A signal from outside, to the foreground process group (SIGINT, SIGWINCH, SIGCONT) or the first process (the others).
  * STATUS_NOT_FOUND: nobody is left. */
 Status linux_signal(Machine *machine, int number);
+/* SIGTERM to the first process. False: nobody is left. */
+bool linux_ask_to_end(Machine *machine);
 /* Would the programs in the foreground do something of their own about SIGTSTP: handle it, ignore it, or stop and be
  * continued by a shell of theirs? If not, it is the driver itself that should stop. */
 bool linux_has_job_control(const Machine *machine);

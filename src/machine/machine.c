@@ -65,6 +65,23 @@ u64 machine_memory_bytes(const Machine *machine)
 	return total;
 }
 
+u64 machine_memory_used(const Machine *machine)
+{
+	return machine_memory_bytes(machine);
+}
+
+u64 machine_memory_most(const Machine *machine)
+{
+	bool grows = machine->table_count || machine->private_count;
+
+	for (u32 i = 0; i < machine->vcpu.space_count; i++) {
+		const Space *space = &machine->vcpu.spaces[i];
+
+		grows |= space->paged || space->max_cells > space->cells;
+	}
+	return grows ? machine->memory_limit : machine_memory_bytes(machine);
+}
+
 /* How many cells a space starts with; `left` bytes of the limit are still free. */
 static u64 initial_cells(const Machine *machine, const IsaSpace *space, u64 left)
 {

@@ -81,6 +81,7 @@ typedef struct GuestFile {
 } GuestFile;
 
 struct AsmProgram; /* asm/asm.h */
+struct pollfd;     /* <poll.h> */
 
 /* An object format the guest can write (husk asm -f NAME). The first is the default. */
 typedef struct GuestFormat {
@@ -213,6 +214,12 @@ struct Guest {
 	Status (*save)(const Machine *machine, Buf *out);
 	Status (*restore)(Machine *machine, const u8 *bytes, size_t len);
 	void (*fini)(Machine *machine);
+	/* Descriptors of the host that its programs wait for: how many there are, of which `cap` are written. After poll():
+	 * revents say what happened. Between runs of the machine. */
+	u32 (*outside)(const Machine *machine, struct pollfd *fds, u32 cap);
+	void (*outside_done)(Machine *machine, const struct pollfd *fds, u32 count);
+	/* Asks its programs to end, as SIGTERM does. False: nobody is left who could be asked. */
+	bool (*ask_to_end)(Machine *machine);
 	/* Text for the end of a session ("exit code of HALT"): maps a halt code to a process exit code; NULL = code. */
 	int (*exit_code)(const Machine *machine, u64 code);
 };
@@ -247,6 +254,9 @@ MachineStop machine_run(Machine *machine, u64 max_insns);
 /* For host functions that take long: the run stops behind this instruction, STOP_BUDGET, whatever is left of max_insns.
  * The program notices nothing. */
 void machine_break_soon(Machine *machine);
+/* The next run ends, as by machine_break_soon, when it is later than `until` by this clock: looked at after a number of
+ * things that take longer than instructions (host calls, devices, first touches, new code). NULL: never. */
+void machine_set_patience(Machine *machine, u64 (*clock)(void), u64 until);
 u64 machine_icount(const Machine *machine);
 /* What runs it: for those who chose it and know its insides. */
 const Engine *machine_engine(const Machine *machine);
@@ -301,6 +311,7 @@ void machine_deny_host(Machine *machine, u32 host);
  * is READY from now on: what it waited for is tried again, unless attend makes it do something else. A host function that
  * wants its own vCPU to go on elsewhere (execve) needs this, too: the instruction sets the pc when it ends. */
 void machine_want_attention(Machine *machine, u32 vcpu);
+void machine_set_seed(Machine *machine, u64 seed); /* of that generator; also at the next reset */
 u64 machine_random(Machine *machine); /* the next number of the generator that `host random` has */
 void machine_put(Machine *machine, const u8 *bytes, size_t len);        /* to the output */
 void machine_put_errors(Machine *machine, const u8 *bytes, size_t len); /* where machine_set_errors says, behind it */
@@ -372,5 +383,7 @@ void machine_stats(const Machine *machine, MachineStats *out);
 /* What its engines have counted, those of address spaces that are gone included. */
 void machine_engine_stats(const Machine *machine, EngineStats *out);
 u64 machine_memory_limit(const Machine *machine); /* bytes: config.memory_limit, or its default */
+u64 machine_memory_used(const Machine *machine);  /* bytes that count against it */
+u64 machine_memory_most(const Machine *machine);  /* what it can come to: the limit, where anything can grow */
 
 #endif

@@ -161,6 +161,7 @@ Status machine_env_translate(void *ctx, u64 pc, u64 context, u32 max_insns, Aren
 	Status status = isa_lift_block(&lift, pc, max_insns, arena, &lifted);
 
 	(void)context; /* made from the slots that the lifter reads itself */
+	machine_count_slow(machine);
 	if (status)
 		return status;
 	if (paged && lifted.no_code) {
@@ -356,6 +357,7 @@ AccessResult machine_env_read(void *ctx, Vcpu *vcpu, unsigned number, u64 addres
 	unsigned count = cells_of(space, width);
 	u64 missing, whole = 0;
 
+	machine_count_slow(machine);
 	count_slow(machine, space, address, ATTR_READ);
 	if (space->paged)
 		return machine_paged_read(machine, address, count, value);
@@ -422,6 +424,7 @@ AccessResult machine_env_write(void *ctx, Vcpu *vcpu, unsigned number, u64 addre
 	unsigned count = cells_of(space, width);
 	u64 missing;
 
+	machine_count_slow(machine);
 	count_slow(machine, space, address, ATTR_WRITE);
 	if (space->paged)
 		return machine_paged_write(machine, address, count, value);

@@ -170,6 +170,9 @@ struct Machine {
 	u32 own_step;             /* the first that looks at registers of the vCPU to run: behind `every` and frame */
 	u32 phase;
 	bool break_soon;          /* machine_break_soon */
+	u64 (*patience_clock)(void); /* machine_set_patience; or NULL */
+	u64 patience_until;
+	u32 slow_left;            /* slow things until it is looked at */
 	bool stirred;             /* a handler ran at this boundary: look again after one instruction */
 
 	u8 *input;                /* owned: bytes input_at .. input_len are waiting */
@@ -266,6 +269,14 @@ void machine_accept_time(Machine *machine, u64 ns);
 bool machine_pass_time(Machine *machine);
 /* Virtual time: how far the engine may go until the guest's next timer. */
 u64 machine_instructions_until_hour(Machine *machine);
+
+/* machine_run.c: something that takes longer than an instruction has been done. */
+void machine_lose_patience(Machine *machine);
+static inline void machine_count_slow(Machine *machine)
+{
+	if (machine->patience_clock && !machine->slow_left--)
+		machine_lose_patience(machine);
+}
 
 /* machine_memory.c: what the engine calls */
 Status machine_env_translate(void *ctx, u64 pc, u64 context, u32 max_insns, Arena *arena, Translation *out);

@@ -488,6 +488,22 @@ void machine_break_soon(Machine *machine)
 	machine->vcpu.event_pending = true;
 }
 
+enum { PATIENCE = 100 };
+
+void machine_set_patience(Machine *machine, u64 (*clock)(void), u64 until)
+{
+	machine->patience_clock = clock;
+	machine->patience_until = until;
+	machine->slow_left = PATIENCE;
+}
+
+void machine_lose_patience(Machine *machine)
+{
+	machine->slow_left = PATIENCE;
+	if (machine->inside && machine->patience_clock() >= machine->patience_until)
+		machine_break_soon(machine);
+}
+
 MachineStop machine_run(Machine *machine, u64 max_insns)
 {
 	u64 icount = machine->vcpu.icount, end = max_insns > ~(u64)0 - icount ? ~(u64)0 : icount + max_insns;
@@ -501,6 +517,7 @@ MachineStop machine_run(Machine *machine, u64 max_insns)
 	}
 	machine->stirred = true;
 	machine->idle_hit = machine->break_soon = false;
+	machine->slow_left = PATIENCE;
 	machine->vcpu.resumed = true;
 	machine_show_vcpu(machine, machine->running);
 	machine->inside = true;

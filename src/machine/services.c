@@ -73,6 +73,11 @@ static HostResult service_print_int(Machine *machine, const u64 *args, unsigned 
 	return HOST_OK;
 }
 
+void machine_set_seed(Machine *machine, u64 seed)
+{
+	machine->random_seed = machine->rng.state = seed;
+}
+
 u64 machine_random(Machine *machine)
 {
 	return rng_next(&machine->rng);
@@ -327,6 +332,7 @@ AccessResult machine_env_host(void *ctx, Vcpu *vcpu, unsigned host, const u64 *a
 	HostResult outcome = function ? function(machine, args, count, &value) : HOST_DENIED;
 
 	*result = 0;
+	machine_count_slow(machine);
 	if (outcome != HOST_WAIT)
 		machine->wants_channel = false;
 	switch (outcome) {

@@ -659,7 +659,7 @@ static void move_in(Machine *machine, Arrivals *arrivals)
 static Status read_body(Machine *machine, ByteReader *reader, u64 *sizes, Arrivals *arrivals, bool apply)
 {
 	SnapshotHead head;
-	u64 icount, rng, output_total, input_total, idle_polls, private_size, space_bytes, left;
+	u64 icount, rng, output_total, input_total, idle_polls, private_size, space_bytes = 0, left;
 	u32 phase;
 	u8 flags;
 	const u8 *private_bytes;

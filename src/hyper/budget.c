@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+#include "hyper/budget.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+
+/* One lock for a tree: whoever takes walks up to the root anyway. */
+typedef struct Tree {
+	pthread_mutex_t lock;
+	u32 nodes; /* guarded by lock */
+} Tree;
+
+struct Budget {
+	Tree *tree;
+	Budget *parent;           /* a reference; NULL: the root */
+	char *name;               /* owned */
+	u32 refs;                 /* guarded by tree->lock, as is what follows */
+	u64 limits[BUDGET_KINDS], used[BUDGET_KINDS];
+	u32 borrowers[BUDGET_KINDS];
+};
+
+static const char *const kind_names[] = {
+#define X(NAME, name, unit) name,
+#include "hyper/budget.def"
+#undef X
+};
+
+static const char *const kind_units[] = {
+#define X(NAME, name, unit) unit,
+#include "hyper/budget.def"
+#undef X
+};
+
+static void lock(const Budget *budget)
+{
+	pthread_mutex_lock(&budget->tree->lock);
+}
+
+static void unlock(const Budget *budget)
+{
+	pthread_mutex_unlock(&budget->tree->lock);
+}
+
+static Tree *create_tree(void)
+{
+	Tree *tree = calloc(1, sizeof *tree);
+
+	if (tree && pthread_mutex_init(&tree->lock, NULL)) {
+		free(tree);
+		return NULL;
+	}
+	return tree;
+}
+
+Budget *budget_create(Budget *parent, const char *name, const u64 *limits)
+{
+	Budget *budget = calloc(1, sizeof *budget);
+	char *copy = strdup(name);
+	Tree *tree = parent ? parent->tree : create_tree();
+
+	if (!budget || !copy || !tree) {
+		if (!parent && tree) {
+			pthread_mutex_destroy(&tree->lock);
+			free(tree);
+		}
+		free(copy);
+		free(budget);
+		return NULL;
+	}
+	*budget = (Budget){.tree = tree, .parent = parent, .name = copy, .refs = 1};
+	for (u32 i = 0; i < BUDGET_KINDS; i++)
+		budget->limits[i] = limits ? limits[i] : BUDGET_UNLIMITED;
+	lock(budget);
+	tree->nodes++;
+	if (parent)
+		parent->refs++;
+	unlock(budget);
+	return budget;
+}
+
+void budget_ref(Budget *budget)
+{
+	lock(budget);
+	budget->refs++;
+	unlock(budget);
+}
+
+void budget_unref(Budget *budget)
+{
+	while (budget) {
+		Budget *parent = budget->parent;
+		Tree *tree = budget->tree;
+		bool gone, last;
+
+		lock(budget);
+		gone = --budget->refs == 0;
+		last = gone && --tree->nodes == 0;
+		unlock(budget);
+		if (!gone)
+			return;
+		free(budget->name);
+		free(budget);
+		if (last) {
+			pthread_mutex_destroy(&tree->lock);
+			free(tree);
+		}
+		budget = parent;
+	}
+}
+
+const char *budget_name(const Budget *budget)
+{
+	return budget->name;
+}
+
+static u64 left_of(const Budget *budget, BudgetKind kind)
+{
+	u64 limit = budget->limits[kind], used = budget->used[kind];
+
+	if (limit == BUDGET_UNLIMITED)
+		return ~(u64)0 - used;
+	return used < limit ? limit - used : 0;
+}
+
+/* *who: the node that has least. */
+static u64 left_of_all(const Budget *budget, BudgetKind kind, const Budget **who)
+{
+	u64 least = left_of(budget, kind);
+
+	*who = budget;
+	for (budget = budget->parent; budget; budget = budget->parent) {
+		u64 left = left_of(budget, kind);
+
+		if (left < least) {
+			least = left;
+			*who = budget;
+		}
+	}
+	return least;
+}
+
+static u64 take(Budget *budget, BudgetKind kind, u64 least, u64 most, const Budget **breach)
+{
+	const Budget *who;
+	u64 amount;
+
+	lock(budget);
+	amount = left_of_all(budget, kind, &who);
+	amount = amount < least ? 0 : amount < most ? amount : most;
+	for (Budget *node = budget; node; node = node->parent)
+		node->used[kind] += amount;
+	unlock(budget);
+	if (!amount && breach)
+		*breach = who;
+	return amount;
+}
+
+u64 budget_take(Budget *budget, BudgetKind kind, u64 most, const Budget **breach)
+{
+	return take(budget, kind, 1, most, breach);
+}
+
+bool budget_take_all(Budget *budget, BudgetKind kind, u64 amount, const Budget **breach)
+{
+	return !amount || take(budget, kind, amount, amount, breach) == amount;
+}
+
+void budget_give(Budget *budget, BudgetKind kind, u64 amount)
+{
+	lock(budget);
+	for (Budget *node = budget; node; node = node->parent)
+		node->used[kind] -= amount < node->used[kind] ? amount : node->used[kind];
+	unlock(budget);
+}
+
+u64 budget_borrow(Budget *budget, BudgetKind kind, u64 most, const Budget **breach, bool *soon)
+{
+	const Budget *who;
+	u64 amount;
+
+	lock(budget);
+	amount = left_of_all(budget, kind, &who);
+	amount = amount < most ? amount : most;
+	*soon = !amount && who->borrowers[kind];
+	for (Budget *node = budget; amount && node; node = node->parent) {
+		node->used[kind] += amount;
+		node->borrowers[kind]++;
+	}
+	unlock(budget);
+	if (!amount)
+		*breach = who;
+	return amount;
+}
+
+void budget_settle(Budget *budget, BudgetKind kind, u64 unspent)
+{
+	lock(budget);
+	for (Budget *node = budget; node; node = node->parent) {
+		node->used[kind] -= unspent;
+		node->borrowers[kind]--;
+	}
+	unlock(budget);
+}
+
+u64 budget_used(const Budget *budget, BudgetKind kind)
+{
+	u64 used;
+
+	lock(budget);
+	used = budget->used[kind];
+	unlock(budget);
+	return used;
+}
+
+u64 budget_limit(const Budget *budget, BudgetKind kind)
+{
+	u64 limit;
+
+	lock(budget);
+	limit = budget->limits[kind];
+	unlock(budget);
+	return limit;
+}
+
+u64 budget_left(const Budget *budget, BudgetKind kind)
+{
+	const Budget *who;
+	u64 left;
+
+	lock(budget);
+	left = left_of_all(budget, kind, &who);
+	unlock(budget);
+	return left;
+}
+
+void budget_set_limit(Budget *budget, BudgetKind kind, u64 limit)
+{
+	lock(budget);
+	budget->limits[kind] = limit;
+	unlock(budget);
+}
+
+const char *budget_kind_name(BudgetKind kind)
+{
+	return kind_names[kind];
+}
+
+void budget_describe(const Budget *breach, BudgetKind kind, Buf *out)
+{
+	buf_printf(out, "the %s limit of %llu %s (%s)", kind_names[kind],
+		   (unsigned long long)budget_limit(breach, kind), kind_units[kind], breach->name);
+}

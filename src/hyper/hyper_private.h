@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The inside of a Hyper, shared by the files of this folder.
+ *
+ * One lock (hyper->lock) guards everything that is not said otherwise, for the time of a few pointer moves. A worker gives it
+ * up while it runs a slice; then the instance is *on a worker*, and what is marked (slice) belongs to that thread alone, as it
+ * does to whoever holds the instance, and to whoever has the lock while neither is the case.
+ *
+ * Time is in ns since the hypervisor was made.
+ */
+#ifndef HYPER_HYPER_PRIVATE_H
+#define HYPER_HYPER_PRIVATE_H
+
+#include <poll.h>
+#include <pthread.h>
+
+#include "hyper/heap.h"
+#include "hyper/hyper.h"
+
+enum {
+	SLICE_NS = 250000,
+	SLICE_INSNS = 10000,      /* deterministic, and the first ones of everybody */
+	SLICE_INSNS_MOST = 1 << 30,
+	CAP_WINDOW_NS = 20000000, /* a cap holds over so long */
+	OUTSIDE_FDS = 64,         /* looked at between slices, of an instance that runs */
+};
+
+#define NEVER (~(u64)0)
+
+struct Image {
+	MachineConfig config;
+	u8 *bytes;                /* owned: the snapshot */
+	size_t len;
+	u32 refs;                 /* atomic */
+};
+
+struct Hyper {
+	pthread_mutex_t lock;
+	pthread_cond_t work;      /* something is ready, or the next hour is earlier */
+	pthread_cond_t changed;   /* an instance has left a worker, or ended; hyper_run may have to return */
+	HyperConfig config;
+	Budget *root;             /* owned */
+	Instance **all;           /* owned; borrowed instances */
+	u32 count, cap;
+	u32 refs;                 /* 1 + count */
+	u64 next_number;
+	Heap queue;               /* READY, by what they have had */
+	Heap hours;               /* those with something to do at an hour */
+	u64 had_least;            /* nobody who is ready has had less: newcomers begin there */
+	Instance *untold;         /* have ended, and config.changed has not been called; a reference each */
+	u32 live;                 /* instances that can go on by themselves */
+	u32 running, idle;        /* instances on workers; workers that wait */
+	bool interrupted, closing;
+	pthread_t *threads;       /* owned */
+	u32 thread_count;
+	u64 started;              /* CLOCK_MONOTONIC */
+	u64 insns, skipped;       /* deterministic: the clock */
+	struct Outside *outside;  /* owned; NULL until needed (outside.c) */
+};
+
+struct Instance {
+	Hyper *hyper;             /* a reference */
+	Image *image;             /* a reference, or NULL */
+	MachineConfig config;
+	Machine *machine;         /* (slice) owned */
+	Budget *budget;           /* owned; set once */
+	char *name;               /* owned; set once */
+	InstanceOptions options;  /* set once, but for weight, priority, cap */
+	u64 number;
+	u32 index;                /* in hyper->all */
+	u32 refs;
+	InstanceState state;
+	InstanceState under;      /* PAUSED: what it goes back to */
+	InstanceWait waits;
+	InstanceEnd end;
+	int code;
+	bool on_worker;
+	bool live;                /* counted in hyper->live */
+	bool want_pause, want_kill;
+	bool stopping;            /* instance_stop was called */
+	bool ask_to_end;          /* ... and the machine has not been told */
+	u32 holds;
+	bool counted;             /* it has its place in BUDGET_INSTANCES */
+	u64 memory_held;          /* of BUDGET_MEMORY */
+
+	HeapItem place, hour;     /* in hyper->queue, hyper->hours */
+	u64 had;                  /* run time / weight: who has least goes first */
+	u64 wake;                 /* WAITING: until then at most */
+	u64 deadline, kill_at;    /* of its timeout, of instance_stop */
+	u64 window, window_used;  /* cap: which one, ns in it */
+	u64 woken;                /* WAITING -> READY: when; 0: it does not wait to be run */
+
+	Buf inbox;                /* input that the machine has not got yet */
+	bool inbox_end;
+
+	struct pollfd *fds;       /* owned: what it waits for outside */
+	u32 fd_count, fd_cap;
+	bool fds_ready;           /* revents are there */
+	u32 watch_at;             /* its place + 1 among those the host is polled for; 0: it is not */
+
+	u64 base;                 /* time of the hypervisor at machine time 0; NEVER: not started yet */
+	u64 slice;                /* (slice) instructions of the next one */
+	const Budget *breach;     /* (slice) output: whose limit it was; borrowed from the chain of budget */
+	u64 insns, cpu_ns, slices, wakes, late_ns;
+	u64 memory, output_bytes; /* as of its last slice */
+	Instance *next_untold;    /* hyper->untold */
+	u64 written;              /* (slice) bytes of output and errors */
+	char *kept;               /* (slice) owned: ring of options.output_kept bytes */
+	u64 kept_total;
+	MachineStop stop;
+	char text[240];
+};
+
+/* hyper.c */
+u64 hyper_now(const Hyper *hyper);
+static inline bool hyper_is_deterministic(const Hyper *hyper)
+{
+	return hyper->config.workers == 0;
+}
+void hyper_unref_locked(Hyper *hyper);
+
+/* ready.c: states. All with the lock. */
+void ready_set_state(Instance *instance, InstanceState state);
+/* hyper->live anew: the state, what it waits for or its hour have changed. */
+void ready_count(Instance *instance);
+/* To the queue, if nothing is in its way; from WAITING with `woken`. */
+void ready_wake(Instance *instance);
+void ready_end(Instance *instance, InstanceEnd end, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Its hour anew, from wake, deadline and kill_at. */
+void ready_set_hour(Instance *instance);
+/* Does what the hours that have come ask for. */
+void ready_pass_time(Hyper *hyper, u64 now);
+/* The instance to run next, on a worker from now on; NULL: none. */
+Instance *ready_take(Hyper *hyper, u64 now);
+
+/* slice.c: the instance is on this thread's worker, the lock is not held. */
+typedef struct SliceOutcome {
+	MachineStop stop;
+	u64 insns, ns;
+	const Budget *breach;
+	BudgetKind kind;
+	bool again; /* nothing was to be had of the fuel that others have borrowed */
+} SliceOutcome;
+void slice_run(Instance *instance, SliceOutcome *out);
+/* With the lock: what comes of it. */
+void slice_done(Instance *instance, const SliceOutcome *outcome);
+void slice_attach(Instance *instance);
+
+/* outside.c: descriptors of the host that instances wait for. With the lock. */
+bool outside_watch(Instance *instance);
+void outside_forget(Instance *instance);
+/* Deterministic: waits at most ns; true: somebody is woken. */
+bool outside_look(Hyper *hyper, u64 ns);
+/* Without the lock; hyper->closing is set. */
+void outside_close(Hyper *hyper);
+
+/* instance.c */
+/* Gives the lock up for good. */
+void instance_destroy_locked(Instance *instance);
+/* Off its worker: takes what was wanted meanwhile. */
+void instance_settle(Instance *instance);
+
+#endif

@@ -1,0 +1,650 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The life of instances: what callers from outside may do with them. What a worker does is in slice.c.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "hyper/hyper_private.h"
+#include "machine/vcpus.h"
+
+static const char *const state_names[] = {"created", "ready", "running", "waiting", "throttled", "paused", "ended"};
+static const char *const end_names[] = {"", "halted", "failed", "limit", "stopped", "killed", "error"};
+
+static void lock(const Instance *instance)
+{
+	pthread_mutex_lock(&instance->hyper->lock);
+}
+
+static void unlock(const Instance *instance)
+{
+	pthread_mutex_unlock(&instance->hyper->lock);
+}
+
+/* ---- Birth ---- */
+
+static u64 seed_of(const Instance *instance)
+{
+	const InstanceOptions *options = &instance->options;
+	struct timespec now;
+
+	if (options->seed)
+		return options->seed;
+	if (hyper_is_deterministic(instance->hyper))
+		return instance->number;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return ((u64)now.tv_sec * 1000000000 + (u64)now.tv_nsec) ^ instance->number << 48;
+}
+
+static void destroy(Instance *instance)
+{
+	if (instance->options.release)
+		instance->options.release(instance->options.ctx);
+	machine_destroy(instance->machine);
+	if (instance->budget && instance->memory_held)
+		budget_give(instance->budget, BUDGET_MEMORY, instance->memory_held);
+	if (instance->budget && instance->counted)
+		budget_give(instance->budget, BUDGET_INSTANCES, 1);
+	budget_unref(instance->budget);
+	image_unref(instance->image);
+	buf_fini(&instance->inbox);
+	free(instance->fds);
+	free(instance->kept);
+	free(instance->name);
+	free(instance);
+}
+
+/* Room for it in the tables of the hypervisor, so that nothing fails later. */
+static Status enlist(Hyper *hyper, Instance *instance)
+{
+	Status status = STATUS_OK;
+
+	pthread_mutex_lock(&hyper->lock);
+	if (hyper->closing) {
+		status = STATUS_INVALID;
+	} else if (!heap_reserve(&hyper->queue, hyper->count + 1) || !heap_reserve(&hyper->hours, hyper->count + 1)) {
+		status = STATUS_NOMEM;
+	} else if (hyper->count == hyper->cap) {
+		u32 cap = hyper->cap ? 2 * hyper->cap : 16;
+		Instance **all = realloc(hyper->all, cap * sizeof *all);
+
+		if (all) {
+			hyper->all = all;
+			hyper->cap = cap;
+		} else {
+			status = STATUS_NOMEM;
+		}
+	}
+	if (!status) {
+		instance->index = hyper->count;
+		hyper->all[hyper->count++] = instance;
+		hyper->refs++;
+		instance->number = ++hyper->next_number;
+	}
+	pthread_mutex_unlock(&hyper->lock);
+	return status;
+}
+
+static void delist_locked(Instance *instance)
+{
+	Hyper *hyper = instance->hyper;
+	Instance *last = hyper->all[--hyper->count];
+
+	hyper->all[instance->index] = last;
+	last->index = instance->index;
+}
+
+/* Everything but its machine. Its name may depend on its number. */
+static Status prepare(Hyper *hyper, const InstanceOptions *options, Instance **out)
+{
+	static const InstanceOptions plain = {.weight = 0};
+	Instance *instance = calloc(1, sizeof *instance);
+	char name[32];
+	Status status;
+
+	if (!instance)
+		return STATUS_NOMEM;
+	options = options ? options : &plain;
+	instance->hyper = hyper;
+	instance->options = *options;
+	instance->options.weight = options->weight ? options->weight : HYPER_WEIGHT;
+	instance->refs = 1;
+	instance->slice = hyper->config.slice_insns;
+	instance->base = instance->wake = instance->deadline = instance->kill_at = NEVER;
+	buf_init(&instance->inbox);
+	if (options->weight > HYPER_WEIGHT_MOST || options->priority > HYPER_PRIORITY_MOST) {
+		free(instance);
+		return STATUS_INVALID;
+	}
+	status = enlist(hyper, instance);
+	if (status) {
+		free(instance);
+		return status;
+	}
+	snprintf(name, sizeof name, "instance-%llu", (unsigned long long)instance->number);
+	instance->name = strdup(options->name ? options->name : name);
+	instance->options.name = NULL;
+	instance->options.limits = NULL;
+	if (instance->name)
+		instance->budget = budget_create(options->parent ? options->parent : hyper->root, instance->name, options->limits);
+	if (options->output_kept)
+		instance->kept = malloc(options->output_kept);
+	if (!instance->budget || (options->output_kept && !instance->kept))
+		status = STATUS_NOMEM;
+	else if (!budget_take_all(instance->budget, BUDGET_INSTANCES, 1, NULL))
+		status = STATUS_TOO_BIG;
+	else
+		instance->counted = true;
+	*out = instance;
+	return status;
+}
+
+/* Gone before anybody knew it. */
+static void undo(Instance *instance)
+{
+	Hyper *hyper = instance->hyper;
+
+	instance->options.release = NULL; /* what is the caller's stays so */
+	pthread_mutex_lock(&hyper->lock);
+	delist_locked(instance);
+	destroy(instance);
+	hyper_unref_locked(hyper);
+}
+
+/* What its machine may grow to is its own from now on. */
+static Status hold_memory(Instance *instance, u64 bytes)
+{
+	if (!budget_take_all(instance->budget, BUDGET_MEMORY, bytes, NULL))
+		return STATUS_TOO_BIG;
+	instance->memory_held = bytes;
+	return STATUS_OK;
+}
+
+static Status give_machine(Instance *instance, Machine *machine)
+{
+	Status status = hold_memory(instance, machine_memory_most(machine));
+
+	if (status)
+		return status;
+	instance->machine = machine;
+	slice_attach(instance);
+	return STATUS_OK;
+}
+
+/* A machine of this configuration in this state. */
+static Status make_machine(Instance *instance, const MachineConfig *config, const u8 *bytes, size_t len)
+{
+	u64 limit = budget_limit(instance->budget, BUDGET_MEMORY);
+	MachineConfig own = *config;
+	Machine *machine;
+	DiagList diags;
+	Status status;
+
+	if (limit < own.memory_limit || !own.memory_limit)
+		own.memory_limit = limit == BUDGET_UNLIMITED ? own.memory_limit : limit;
+	diag_init(&diags);
+	status = machine_create(&own, &machine, &diags);
+	diag_fini(&diags);
+	if (status)
+		return status;
+	status = machine_restore(machine, bytes, len);
+	if (!status)
+		status = give_machine(instance, machine);
+	if (status) {
+		machine_destroy(machine);
+		return status;
+	}
+	machine_set_seed(machine, seed_of(instance));
+	instance->config = own;
+	return STATUS_OK;
+}
+
+Status instance_create(Hyper *hyper, Image *image, const InstanceOptions *options, Instance **out)
+{
+	Instance *instance = NULL;
+	Status status = prepare(hyper, options, &instance);
+
+	*out = NULL;
+	if (!status)
+		status = make_machine(instance, &image->config, image->bytes, image->len);
+	if (status) {
+		if (instance)
+			undo(instance);
+		return status;
+	}
+	image_ref(image);
+	instance->image = image;
+	*out = instance;
+	return STATUS_OK;
+}
+
+Status instance_adopt(Hyper *hyper, const MachineConfig *config, Machine *machine, const InstanceOptions *options, Instance **out)
+{
+	Instance *instance = NULL;
+	Status status = prepare(hyper, options, &instance);
+
+	*out = NULL;
+	if (!status)
+		status = give_machine(instance, machine);
+	if (status) {
+		if (instance)
+			undo(instance);
+		return status;
+	}
+	instance->config = *config;
+	*out = instance;
+	return STATUS_OK;
+}
+
+Status instance_fork(Instance *instance, const InstanceOptions *options, Instance **out)
+{
+	Instance *twin = NULL;
+	Machine *machine = instance_hold(instance);
+	Status status;
+	Buf bytes;
+
+	*out = NULL;
+	buf_init(&bytes);
+	status = machine ? machine_snapshot(machine, &bytes) : STATUS_INVALID;
+	instance_release(instance);
+	if (!status)
+		status = prepare(instance->hyper, options, &twin);
+	if (!status)
+		status = make_machine(twin, &instance->config, bytes.data, bytes.len);
+	buf_fini(&bytes);
+	if (status) {
+		if (twin)
+			undo(twin);
+		return status;
+	}
+	if (instance->image)
+		image_ref(instance->image);
+	twin->image = instance->image;
+	*out = twin;
+	return STATUS_OK;
+}
+
+/* ---- References ---- */
+
+void instance_ref(Instance *instance)
+{
+	lock(instance);
+	instance->refs++;
+	unlock(instance);
+}
+
+void instance_destroy_locked(Instance *instance)
+{
+	Hyper *hyper = instance->hyper;
+
+	if (instance->state != INSTANCE_ENDED)
+		ready_end(instance, END_KILLED, "nobody refers to it any more");
+	delist_locked(instance);
+	pthread_mutex_unlock(&hyper->lock); /* a guest may have much to give back */
+	destroy(instance);
+	pthread_mutex_lock(&hyper->lock);
+	hyper_unref_locked(hyper);
+}
+
+void instance_unref(Instance *instance)
+{
+	if (!instance)
+		return;
+	lock(instance);
+	if (--instance->refs) {
+		unlock(instance);
+		return;
+	}
+	if (instance->on_worker) { /* it goes when its slice is over */
+		instance->want_kill = true;
+		unlock(instance);
+		return;
+	}
+	instance_destroy_locked(instance);
+}
+
+/* ---- What callers want ---- */
+
+void instance_settle(Instance *instance)
+{
+	Hyper *hyper = instance->hyper;
+	u64 now = hyper_now(hyper);
+
+	if (instance->state == INSTANCE_ENDED)
+		return;
+	if (instance->want_kill) {
+		if (instance->deadline <= now)
+			ready_end(instance, END_LIMIT, "reached the time limit of %g s", (double)instance->options.timeout / 1e9);
+		else if (instance->kill_at <= now)
+			ready_end(instance, END_KILLED, "did not end when it was asked to");
+		else
+			ready_end(instance, END_KILLED, "killed");
+		return;
+	}
+	if (instance->want_pause) {
+		instance->want_pause = false;
+		instance->under = instance->state == INSTANCE_RUNNING ? INSTANCE_READY : instance->state;
+		ready_set_state(instance, INSTANCE_PAUSED);
+		pthread_cond_broadcast(&hyper->changed);
+		return;
+	}
+	if (instance->state == INSTANCE_READY || instance->state == INSTANCE_RUNNING) {
+		instance->state = INSTANCE_READY;
+		ready_wake(instance);
+	}
+}
+
+Status instance_start(Instance *instance)
+{
+	Status status = STATUS_INVALID;
+	u64 now;
+
+	lock(instance);
+	if (instance->state == INSTANCE_CREATED && !instance->hyper->closing) {
+		now = hyper_now(instance->hyper);
+		instance->base = now > machine_time(instance->machine) ? now - machine_time(instance->machine) : 0;
+		if (instance->options.timeout && instance->options.timeout < NEVER - now)
+			instance->deadline = now + instance->options.timeout;
+		ready_wake(instance);
+		status = STATUS_OK;
+	}
+	unlock(instance);
+	return status;
+}
+
+Status instance_pause(Instance *instance)
+{
+	Status status = STATUS_OK;
+
+	lock(instance);
+	if (instance->state == INSTANCE_ENDED || instance->state == INSTANCE_CREATED) {
+		status = STATUS_INVALID;
+	} else if (instance->state != INSTANCE_PAUSED) {
+		instance->want_pause = true;
+		if (!instance->on_worker)
+			instance_settle(instance);
+	}
+	unlock(instance);
+	return status;
+}
+
+Status instance_resume(Instance *instance)
+{
+	Status status = STATUS_OK;
+
+	lock(instance);
+	if (instance->state == INSTANCE_PAUSED) {
+		ready_set_state(instance, INSTANCE_READY);
+		if (instance->under == INSTANCE_WAITING) /* it looks itself whether what it waits for is there */
+			instance->waits = WAIT_NOTHING;
+		ready_wake(instance);
+	} else if (instance->want_pause) {
+		instance->want_pause = false;
+	} else {
+		status = STATUS_INVALID;
+	}
+	unlock(instance);
+	return status;
+}
+
+Status instance_stop(Instance *instance, u64 ns)
+{
+	u64 now;
+
+	lock(instance);
+	if (instance->state == INSTANCE_ENDED) {
+		unlock(instance);
+		return STATUS_INVALID;
+	}
+	now = hyper_now(instance->hyper);
+	instance->stopping = instance->ask_to_end = true;
+	instance->kill_at = ns < NEVER - now ? now + ns : NEVER;
+	if (instance->state == INSTANCE_CREATED) {
+		ready_end(instance, END_STOPPED, "%s", "");
+	} else if (instance->state == INSTANCE_PAUSED) { /* it can't end by itself as long as it is */
+		ready_set_state(instance, INSTANCE_READY);
+		ready_wake(instance);
+	} else if (!instance->on_worker) {
+		ready_wake(instance);
+	}
+	ready_set_hour(instance);
+	unlock(instance);
+	return STATUS_OK;
+}
+
+Status instance_kill(Instance *instance)
+{
+	Status status = STATUS_INVALID;
+
+	lock(instance);
+	if (instance->state != INSTANCE_ENDED) {
+		instance->want_kill = true;
+		if (!instance->on_worker && !instance->holds)
+			instance_settle(instance);
+		status = STATUS_OK;
+	}
+	unlock(instance);
+	return status;
+}
+
+/* False: the hour has come. */
+static bool wait_changed(Hyper *hyper, u64 until)
+{
+	struct timespec at;
+
+	if (until == NEVER)
+		return pthread_cond_wait(&hyper->changed, &hyper->lock) == 0;
+	until += hyper->started;
+	at = (struct timespec){.tv_sec = (time_t)(until / 1000000000), .tv_nsec = (long)(until % 1000000000)};
+	return pthread_cond_timedwait(&hyper->changed, &hyper->lock, &at) == 0;
+}
+
+bool instance_wait(Instance *instance, u64 ns)
+{
+	Hyper *hyper = instance->hyper;
+	bool ended;
+	u64 now, until;
+
+	lock(instance);
+	now = hyper_now(hyper);
+	until = ns < NEVER - now ? now + ns : NEVER;
+	while (instance->state != INSTANCE_ENDED && !hyper_is_deterministic(hyper) && wait_changed(hyper, until))
+		;
+	ended = instance->state == INSTANCE_ENDED;
+	unlock(instance);
+	return ended;
+}
+
+void instance_input(Instance *instance, const u8 *bytes, size_t len)
+{
+	lock(instance);
+	if (instance->state != INSTANCE_ENDED)
+		buf_add(&instance->inbox, bytes, len);
+	if (!instance->on_worker && instance->state == INSTANCE_WAITING)
+		ready_wake(instance);
+	unlock(instance);
+}
+
+void instance_input_end(Instance *instance)
+{
+	lock(instance);
+	instance->inbox_end = true;
+	if (!instance->on_worker && instance->state == INSTANCE_WAITING)
+		ready_wake(instance);
+	unlock(instance);
+}
+
+Status instance_share(Instance *instance, u32 weight, u32 priority, u32 cap)
+{
+	if (!weight || weight > HYPER_WEIGHT_MOST || priority > HYPER_PRIORITY_MOST)
+		return STATUS_INVALID;
+	lock(instance);
+	instance->options.weight = weight;
+	instance->options.priority = priority;
+	instance->options.cap = cap;
+	unlock(instance);
+	return STATUS_OK;
+}
+
+Status instance_deny(Instance *instance, const char *group)
+{
+	Machine *machine = instance_hold(instance);
+	const Isa *isa = machine ? machine_isa(machine) : NULL;
+
+	for (u32 i = 0; isa && i < isa->host_count; i++)
+		if (strcmp(machine_host_group(machine, i), group) == 0)
+			machine_deny_host(machine, i);
+	instance_release(instance);
+	return machine ? STATUS_OK : STATUS_INVALID;
+}
+
+/* ---- Holding ---- */
+
+Machine *instance_hold(Instance *instance)
+{
+	Hyper *hyper = instance->hyper;
+	Machine *machine;
+
+	lock(instance);
+	instance->holds++;
+	heap_remove(&hyper->queue, &instance->place);
+	while (instance->on_worker)
+		pthread_cond_wait(&hyper->changed, &hyper->lock);
+	machine = instance->machine;
+	unlock(instance);
+	return machine;
+}
+
+void instance_release(Instance *instance)
+{
+	lock(instance);
+	if (!--instance->holds)
+		instance_settle(instance);
+	unlock(instance);
+}
+
+Status instance_snapshot(Instance *instance, Buf *out)
+{
+	Machine *machine = instance_hold(instance);
+	Status status = machine ? machine_snapshot(machine, out) : STATUS_INVALID;
+
+	instance_release(instance);
+	return status;
+}
+
+/* In another state of its machine: what it waited for is forgotten. */
+static Status put_in(Instance *instance, const u8 *bytes, size_t len, bool anew)
+{
+	Machine *machine = instance_hold(instance);
+	Hyper *hyper = instance->hyper;
+	Status status = STATUS_INVALID;
+	bool fits;
+
+	lock(instance);
+	fits = anew ? instance->state == INSTANCE_ENDED || instance->state == INSTANCE_CREATED : instance->state != INSTANCE_ENDED;
+	unlock(instance);
+	if (machine && fits)
+		status = machine_restore(machine, bytes, len);
+	lock(instance);
+	if (!status) {
+		u64 now = hyper_now(hyper);
+
+		instance->base = now > machine_time(machine) ? now - machine_time(machine) : 0;
+		buf_clear(&instance->inbox);
+		instance->inbox_end = false;
+		instance->fds_ready = false;
+		if (!anew && instance->state == INSTANCE_WAITING)
+			ready_wake(instance);
+	}
+	unlock(instance);
+	instance_release(instance);
+	return status;
+}
+
+Status instance_restore(Instance *instance, const u8 *bytes, size_t len)
+{
+	return put_in(instance, bytes, len, false);
+}
+
+Status instance_reset(Instance *instance)
+{
+	Status status;
+
+	if (!instance->image)
+		return STATUS_UNSUPPORTED;
+	status = put_in(instance, instance->image->bytes, instance->image->len, true);
+	if (status)
+		return status;
+	lock(instance);
+	if (!instance->counted && !budget_take_all(instance->budget, BUDGET_INSTANCES, 1, NULL)) {
+		status = STATUS_TOO_BIG;
+	} else {
+		instance->counted = true;
+		instance->end = END_NONE;
+		instance->text[0] = 0;
+		instance->breach = NULL;
+		instance->stopping = instance->ask_to_end = instance->want_kill = instance->want_pause = false;
+		ready_set_state(instance, INSTANCE_CREATED);
+	}
+	unlock(instance);
+	return status;
+}
+
+/* ---- Looking ---- */
+
+void instance_info(Instance *instance, InstanceInfo *out)
+{
+	lock(instance);
+	*out = (InstanceInfo){.number = instance->number, .name = instance->name, .state = instance->state,
+			      .waits = instance->state == INSTANCE_WAITING ? instance->waits : WAIT_NOTHING,
+			      .end = instance->end, .code = instance->code, .insns = instance->insns,
+			      .cpu_ns = instance->cpu_ns, .slices = instance->slices, .memory = instance->memory,
+			      .output_bytes = instance->output_bytes, .wakes = instance->wakes, .late_ns = instance->late_ns,
+			      .weight = instance->options.weight, .priority = instance->options.priority,
+			      .cap = instance->options.cap, .stop = instance->stop};
+	memcpy(out->text, instance->text, sizeof out->text);
+	unlock(instance);
+}
+
+const Budget *instance_budget(const Instance *instance)
+{
+	return instance->budget;
+}
+
+const char *instance_name(const Instance *instance)
+{
+	return instance->name;
+}
+
+void *instance_ctx(const Instance *instance)
+{
+	return instance->options.ctx;
+}
+
+void instance_output(Instance *instance, Buf *out)
+{
+	u32 size = instance->options.output_kept;
+
+	instance_hold(instance);
+	if (instance->kept && instance->kept_total <= size) {
+		buf_add(out, instance->kept, (size_t)instance->kept_total);
+	} else if (instance->kept) {
+		u32 at = (u32)(instance->kept_total % size);
+
+		buf_add(out, instance->kept + at, size - at);
+		buf_add(out, instance->kept, at);
+	}
+	instance_release(instance);
+}
+
+const char *instance_state_name(InstanceState state)
+{
+	return state_names[state];
+}
+
+const char *instance_end_name(InstanceEnd end)
+{
+	return end_names[end];
+}

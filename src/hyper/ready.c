@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * States of instances, who runs next, and what happens at which hour. Everything here is called with the lock.
+ *
+ * Every instance has had an amount of run time, divided by its weight. Who has had least goes first. Whoever becomes ready is
+ * brought up to what the least of those in the queue has had: what was not used while waiting is not kept.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "hyper/hyper_private.h"
+
+#define OF(item, field) ((Instance *)(void *)((char *)(item) - offsetof(Instance, field)))
+
+enum { WEIGHT_SHIFT = 10 };
+
+static bool is_live(const Instance *instance)
+{
+	switch (instance->state) {
+	case INSTANCE_READY:
+	case INSTANCE_RUNNING:
+	case INSTANCE_THROTTLED: return true;
+	case INSTANCE_WAITING: return instance->waits != WAIT_INPUT || instance->hour.at;
+	default: return instance->on_worker;
+	}
+}
+
+void ready_count(Instance *instance)
+{
+	Hyper *hyper = instance->hyper;
+	bool live = is_live(instance);
+
+	if (live == instance->live)
+		return;
+	instance->live = live;
+	hyper->live += live ? 1 : -1u;
+	if (!hyper->live)
+		pthread_cond_broadcast(&hyper->changed);
+}
+
+void ready_set_state(Instance *instance, InstanceState state)
+{
+	if (state != INSTANCE_READY)
+		heap_remove(&instance->hyper->queue, &instance->place);
+	if (state != INSTANCE_WAITING)
+		outside_forget(instance);
+	instance->state = state;
+	ready_count(instance);
+}
+
+/* One slice of an instance of usual weight, as `had` counts it. */
+static u64 slice_share(const Hyper *hyper)
+{
+	return (hyper_is_deterministic(hyper) ? hyper->config.slice_insns : hyper->config.slice_ns) << WEIGHT_SHIFT;
+}
+
+static void enqueue(Instance *instance)
+{
+	Hyper *hyper = instance->hyper;
+	u64 ahead = instance->options.priority * slice_share(hyper);
+
+	if (instance->had < hyper->had_least)
+		instance->had = hyper->had_least;
+	heap_add(&hyper->queue, &instance->place, instance->had > ahead ? instance->had - ahead : 0);
+	if (hyper->idle)
+		pthread_cond_signal(&hyper->work);
+}
+
+void ready_wake(Instance *instance)
+{
+	Hyper *hyper = instance->hyper;
+
+	switch (instance->state) {
+	case INSTANCE_PAUSED:
+		if (instance->under == INSTANCE_WAITING || instance->under == INSTANCE_CREATED)
+			instance->under = INSTANCE_READY;
+		return;
+	case INSTANCE_WAITING:
+		instance->woken = hyper_now(hyper);
+		instance->wake = NEVER;
+		break;
+	case INSTANCE_THROTTLED:
+	case INSTANCE_CREATED:
+	case INSTANCE_READY: break;
+	default: return;
+	}
+	ready_set_state(instance, INSTANCE_READY);
+	ready_set_hour(instance);
+	if (!instance->place.at && !instance->holds && !instance->on_worker)
+		enqueue(instance);
+}
+
+void ready_end(Instance *instance, InstanceEnd end, const char *format, ...)
+{
+	Hyper *hyper = instance->hyper;
+	va_list args;
+
+	instance->end = end;
+	va_start(args, format);
+	vsnprintf(instance->text, sizeof instance->text, format, args);
+	va_end(args);
+	instance->wake = instance->deadline = instance->kill_at = NEVER;
+	ready_set_hour(instance);
+	ready_set_state(instance, INSTANCE_ENDED);
+	instance->want_kill = instance->want_pause = false;
+	if (instance->counted)
+		budget_give(instance->budget, BUDGET_INSTANCES, 1);
+	instance->counted = false;
+	if (hyper->config.changed && instance->refs) {
+		instance->refs++;
+		instance->next_untold = hyper->untold;
+		hyper->untold = instance;
+		pthread_cond_signal(&hyper->work);
+	}
+	pthread_cond_broadcast(&hyper->changed);
+}
+
+void ready_set_hour(Instance *instance)
+{
+	Hyper *hyper = instance->hyper;
+	bool sleeps = instance->state == INSTANCE_WAITING || instance->state == INSTANCE_THROTTLED;
+	u64 hour = sleeps ? instance->wake : NEVER;
+
+	if (instance->deadline < hour)
+		hour = instance->deadline;
+	if (instance->kill_at < hour)
+		hour = instance->kill_at;
+	heap_remove(&hyper->hours, &instance->hour);
+	if (hour != NEVER) {
+		heap_add(&hyper->hours, &instance->hour, hour);
+		if (heap_first(&hyper->hours) == &instance->hour && hyper->idle)
+			pthread_cond_signal(&hyper->work);
+	}
+	ready_count(instance);
+}
+
+static void at_hour(Instance *instance, u64 now)
+{
+	bool over = instance->deadline <= now, kill = instance->kill_at <= now;
+
+	if (instance->state == INSTANCE_ENDED)
+		return;
+	if (over || kill) {
+		instance->want_kill = true;
+		if (!instance->on_worker)
+			instance_settle(instance);
+		return;
+	}
+	if (instance->wake <= now && (instance->state == INSTANCE_WAITING || instance->state == INSTANCE_THROTTLED))
+		ready_wake(instance);
+}
+
+void ready_pass_time(Hyper *hyper, u64 now)
+{
+	HeapItem *first;
+
+	while ((first = heap_first(&hyper->hours)) && first->key <= now) {
+		Instance *instance = OF(first, hour);
+
+		heap_remove(&hyper->hours, first);
+		at_hour(instance, now);
+	}
+}
+
+Instance *ready_take(Hyper *hyper, u64 now)
+{
+	HeapItem *first = heap_first(&hyper->queue);
+	Instance *instance;
+
+	if (!first)
+		return NULL;
+	instance = OF(first, place);
+	heap_remove(&hyper->queue, first);
+	if (first->key > hyper->had_least) /* nobody in the queue has had less */
+		hyper->had_least = first->key;
+	instance->on_worker = true;
+	instance->state = INSTANCE_RUNNING;
+	hyper->running++;
+	if (instance->woken) {
+		u64 late = now > instance->woken ? now - instance->woken : 0;
+
+		instance->late_ns = late > instance->late_ns ? late : instance->late_ns;
+		instance->wakes++;
+		instance->woken = 0;
+	}
+	return instance;
+}

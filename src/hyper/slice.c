@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One slice of an instance, on a worker: what came in meanwhile goes into the machine, the machine runs, what went out is
+ * counted; then, with the lock again, what comes of it.
+ *
+ * A slice is a number of instructions that take about slice_ns, by what the last ones took. A guest that suddenly becomes slow (host
+ * calls, devices) is held by the machine itself, which looks at the clock after some of these (machine_set_patience).
+ */
+#include "hyper/hyper_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "machine/vcpus.h"
+
+enum { WEIGHT_SHIFT = 10, GROWTH = 4, SLICE_INSNS_LEAST = 1000, LATE = 2 };
+
+static u64 host_now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (u64)time.tv_sec * 1000000000 + (u64)time.tv_nsec;
+}
+
+/* ---- What goes out ---- */
+
+static void keep(Instance *instance, const u8 *bytes, size_t len)
+{
+	u32 size = instance->options.output_kept;
+
+	if (len > size) {
+		instance->kept_total += len - size;
+		bytes += len - size;
+		len = size;
+	}
+	while (len) {
+		u32 at = (u32)(instance->kept_total % size);
+		size_t part = len < size - at ? len : size - at;
+
+		memcpy(instance->kept + at, bytes, part);
+		instance->kept_total += part;
+		bytes += part;
+		len -= part;
+	}
+}
+
+static void put_out(Instance *instance, MachineOutput output, const u8 *bytes, size_t len)
+{
+	size_t granted = instance->breach || !len ? 0 : (size_t)budget_take(instance->budget, BUDGET_OUTPUT, len, &instance->breach);
+
+	if (granted < len && !instance->breach)
+		budget_take(instance->budget, BUDGET_OUTPUT, 1, &instance->breach);
+	if (granted < len)
+		machine_break_soon(instance->machine);
+	if (!granted)
+		return;
+	instance->written += granted;
+	if (instance->kept)
+		keep(instance, bytes, granted);
+	if (output)
+		output(instance->options.ctx, bytes, granted);
+}
+
+static void on_output(void *ctx, const u8 *bytes, size_t len)
+{
+	Instance *instance = ctx;
+
+	put_out(instance, instance->options.output, bytes, len);
+}
+
+static void on_errors(void *ctx, const u8 *bytes, size_t len)
+{
+	Instance *instance = ctx;
+
+	put_out(instance, instance->options.errors ? instance->options.errors : instance->options.output, bytes, len);
+}
+
+static u64 machine_clock_now(void *ctx)
+{
+	const Instance *instance = ctx;
+
+	return hyper_now(instance->hyper) - instance->base;
+}
+
+void slice_attach(Instance *instance)
+{
+	machine_set_output(instance->machine, on_output, instance);
+	machine_set_errors(instance->machine, on_errors, instance);
+	if (!hyper_is_deterministic(instance->hyper) && !machine_time_is_virtual(instance->machine))
+		machine_set_clock(instance->machine, machine_clock_now, instance);
+}
+
+/* ---- What comes in ---- */
+
+/* With the lock for the time of taking it. */
+static void let_in(Instance *instance)
+{
+	Machine *machine = instance->machine;
+	const Guest *guest = machine_guest(machine);
+	Hyper *hyper = instance->hyper;
+	bool end, ask, ready;
+	Buf inbox;
+
+	pthread_mutex_lock(&hyper->lock);
+	inbox = instance->inbox;
+	buf_init(&instance->inbox);
+	end = instance->inbox_end;
+	ask = instance->ask_to_end;
+	ready = instance->fds_ready;
+	instance->inbox_end = instance->ask_to_end = instance->fds_ready = false;
+	pthread_mutex_unlock(&hyper->lock);
+
+	machine_set_time(machine, hyper_now(hyper) - instance->base);
+	if (ready && guest && guest->outside_done)
+		guest->outside_done(machine, instance->fds, instance->fd_count);
+	if (inbox.len)
+		machine_input(machine, inbox.data, inbox.len);
+	if (ask && !(guest && guest->ask_to_end && guest->ask_to_end(machine)))
+		end = true;
+	if (end)
+		machine_input_end(machine);
+	buf_fini(&inbox);
+}
+
+/* Descriptors that others of its processes wait for, while one runs. */
+static void look_outside(Instance *instance)
+{
+	const Guest *guest = machine_guest(instance->machine);
+	struct pollfd fds[OUTSIDE_FDS];
+	u32 count;
+
+	if (!guest || !guest->outside)
+		return;
+	count = guest->outside(instance->machine, fds, OUTSIDE_FDS);
+	if (count > OUTSIDE_FDS)
+		count = OUTSIDE_FDS;
+	if (count && poll(fds, count, 0) > 0)
+		guest->outside_done(instance->machine, fds, count);
+}
+
+/* ---- The slice ---- */
+
+/* So that the next one takes slice_ns. */
+static void adapt(Instance *instance, const SliceOutcome *outcome)
+{
+	u64 wanted = instance->hyper->config.slice_ns, most = instance->slice * GROWTH, next;
+
+	if (hyper_is_deterministic(instance->hyper) || !outcome->insns)
+		return;
+	next = (u64)((double)outcome->insns * (double)wanted / (double)(outcome->ns + 1));
+	if (outcome->insns < instance->slice && next > instance->slice) /* it had little to do: that says little */
+		return;
+	next = next < most ? next : most;
+	instance->slice = next < SLICE_INSNS_LEAST ? SLICE_INSNS_LEAST : next < SLICE_INSNS_MOST ? next : SLICE_INSNS_MOST;
+}
+
+void slice_run(Instance *instance, SliceOutcome *out)
+{
+	Machine *machine = instance->machine;
+	Hyper *hyper = instance->hyper;
+	u64 granted, before = machine_icount(machine), start = host_now();
+
+	*out = (SliceOutcome){.kind = BUDGET_FUEL};
+	granted = budget_borrow(instance->budget, BUDGET_FUEL, instance->slice, &out->breach, &out->again);
+	if (!granted)
+		return;
+	let_in(instance);
+	if (!hyper_is_deterministic(hyper))
+		machine_set_patience(machine, host_now, start + LATE * hyper->config.slice_ns);
+	out->stop = machine_run(machine, granted);
+	out->insns = machine_icount(machine) - before;
+	budget_settle(instance->budget, BUDGET_FUEL, granted - out->insns);
+	if (instance->breach) {
+		out->breach = instance->breach;
+		out->kind = BUDGET_OUTPUT;
+	}
+	if (out->stop.kind == STOP_BUDGET && !out->breach)
+		look_outside(instance);
+	out->ns = host_now() - start;
+	adapt(instance, out);
+}
+
+/* ---- What comes of it ---- */
+
+static void charge(Instance *instance, const SliceOutcome *outcome)
+{
+	Hyper *hyper = instance->hyper;
+	u64 cost = hyper_is_deterministic(hyper) ? outcome->insns : outcome->ns;
+
+	instance->insns += outcome->insns;
+	instance->cpu_ns += outcome->ns;
+	instance->slices++;
+	instance->had += ((cost ? cost : 1) << WEIGHT_SHIFT) * HYPER_WEIGHT / instance->options.weight;
+	hyper->insns += outcome->insns;
+}
+
+static void end_at_limit(Instance *instance, const Budget *breach, BudgetKind kind)
+{
+	Buf text;
+
+	buf_init(&text);
+	budget_describe(breach, kind, &text);
+	ready_end(instance, END_LIMIT, "reached %s", buf_text(&text));
+	buf_fini(&text);
+}
+
+static void end_halted(Instance *instance, const MachineStop *stop)
+{
+	const Guest *guest = machine_guest(instance->machine);
+
+	instance->code = guest && guest->exit_code ? guest->exit_code(instance->machine, stop->code)
+						   : (int)(stop->code > 255 ? 255 : stop->code);
+	ready_end(instance, instance->stopping ? END_STOPPED : END_HALTED, "%s",
+		  stop->reason && stop->code ? stop->reason : "");
+}
+
+/* In one line, for people; those who know the program's names can say more of it. */
+static void describe_stop(const Machine *machine, const MachineStop *stop, char *out, size_t cap)
+{
+	const Isa *isa = machine_isa(machine);
+	unsigned long long pc = stop->pc, address = stop->address, code = stop->code;
+
+	switch (stop->kind) {
+	case STOP_ILLEGAL: snprintf(out, cap, "illegal instruction at %#llx", pc); break;
+	case STOP_TRAP:
+		snprintf(out, cap, "unhandled exception %llu%s%s%s at %#llx", code, stop->reason ? " (" : "",
+			 stop->reason ? stop->reason : "", stop->reason ? ")" : "", pc);
+		break;
+	case STOP_FAULT:
+		snprintf(out, cap, "%s outside memory, %s[%#llx], at %#llx", stop->write ? "write" : "access",
+			 isa->spaces[stop->space].name, address, pc);
+		break;
+	case STOP_DENIED: snprintf(out, cap, "%s, at %#llx", stop->text ? stop->text : "a service it does not have", pc); break;
+	case STOP_INPUT_ENDED: snprintf(out, cap, "waits for input, which has ended, at %#llx", pc); break;
+	default: snprintf(out, cap, "%s", stop->text && *stop->text ? stop->text : "failed"); break;
+	}
+}
+
+static void wait_for(Instance *instance, InstanceWait what, u64 until)
+{
+	instance->waits = what;
+	instance->wake = until;
+	ready_set_state(instance, INSTANCE_WAITING);
+	if (outside_watch(instance) && what == WAIT_INPUT)
+		instance->waits = WAIT_OUTSIDE;
+	ready_set_hour(instance);
+	/* What came while it ran has not been seen. */
+	if (instance->inbox.len || instance->inbox_end || instance->ask_to_end || (until != NEVER && until <= hyper_now(instance->hyper)))
+		ready_wake(instance);
+}
+
+/* Its cap is used up: it goes on in the next window. True: it is. */
+static bool is_throttled(Instance *instance, u64 ns)
+{
+	u64 now = hyper_now(instance->hyper), window = now / CAP_WINDOW_NS;
+	u64 most = CAP_WINDOW_NS / 100 * instance->options.cap;
+
+	if (!instance->options.cap || hyper_is_deterministic(instance->hyper))
+		return false;
+	if (window != instance->window) { /* what was too much then counts now */
+		u64 passed = (window - instance->window) * most;
+
+		instance->window_used = instance->window_used > passed ? instance->window_used - passed : 0;
+		instance->window = window;
+	}
+	instance->window_used += ns;
+	if (instance->window_used < most)
+		return false;
+	instance->wake = (window + instance->window_used / most) * CAP_WINDOW_NS;
+	return true;
+}
+
+void slice_done(Instance *instance, const SliceOutcome *outcome)
+{
+	const MachineStop *stop = &outcome->stop;
+	char text[sizeof instance->text];
+
+	charge(instance, outcome);
+	if (outcome->breach && !outcome->again) {
+		end_at_limit(instance, outcome->breach, outcome->kind);
+		return;
+	}
+	if (outcome->again) {
+		ready_set_state(instance, INSTANCE_READY);
+		return;
+	}
+	instance->stop = *stop;
+	instance->stop.text = instance->stop.reason = NULL;
+	switch (stop->kind) {
+	case STOP_BUDGET:
+	case STOP_FRAME:
+	case STOP_BREAK:
+	case STOP_WATCH:
+		if (is_throttled(instance, outcome->ns)) {
+			ready_set_state(instance, INSTANCE_THROTTLED);
+			ready_set_hour(instance);
+		} else {
+			ready_set_state(instance, INSTANCE_READY);
+		}
+		break;
+	case STOP_WAIT:
+		if (machine_input_ended(instance->machine) && !machine_input_pending(instance->machine) && !instance->inbox.len)
+			ready_end(instance, END_FAILED, "waits for input, which has ended");
+		else
+			wait_for(instance, WAIT_INPUT, NEVER);
+		break;
+	case STOP_SLEEP:
+		if (stop->code == NEVER)
+			wait_for(instance, WAIT_INPUT, NEVER);
+		else
+			wait_for(instance, WAIT_TIME, stop->code > NEVER - instance->base ? NEVER : stop->code + instance->base);
+		break;
+	case STOP_HALT: end_halted(instance, stop); break;
+	case STOP_ERROR: ready_end(instance, END_ERROR, "%s", status_text(stop->status)); break;
+	default:
+		describe_stop(instance->machine, stop, text, sizeof text);
+		ready_end(instance, END_FAILED, "%s", text);
+		break;
+	}
+}
