@@ -103,7 +103,7 @@ static void *worker(void *arg)
 		instance = ready_take(hyper, now);
 		if (instance)
 			run_slice(instance);
-		else
+		else if (!hyper->closing) /* it may have come while somebody was told */
 			sleep_until(hyper, heap_first(&hyper->hours) ? heap_first(&hyper->hours)->key : NEVER);
 	}
 	pthread_mutex_unlock(&hyper->lock);
