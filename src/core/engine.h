@@ -176,6 +176,9 @@ typedef struct EngineEnv {
 	void (*drop_code)(void *ctx);
 	bool paged;          /* it is paged */
 	u64 pages;           /* then: how many pages it has */
+	u32 flags_slot;      /* where instructions gather the flags of floats, if that is known beforehand; or 0 */
+	const u32 *pins;     /* the slots that are used most, as the description believes; pin_count of them, perhaps 0 */
+	u32 pin_count;
 	const struct EngineOps *cold; /* for engines that do not do everything: the one that does */
 	const EngineOptions *options; /* NULL: all zero. Lives longer than the engine */
 	struct EngineStore *store; /* what the engines of a machine share of translated code; or NULL */

@@ -179,6 +179,8 @@ IrRef ir_float(IrFunc *func, IrOp op, IrRound round, unsigned width, IrRef a, Ir
 /* The flags (5 bits, IrFloatFlag) of what ir_float makes of the same arguments. */
 IrRef ir_float_flags(IrFunc *func, IrOp op, IrRound round, unsigned width, IrRef a, IrRef b, IrRef c);
 unsigned ir_float_operands(IrOp op); /* 1, 2 or 3; 0: not a float operation */
+/* put SLOT, or(get SLOT, flags): gives the operation for the flags and the GET, or 0. */
+u32 ir_noted_flags(const IrFunc *func, u32 put, u32 *get);
 bool ir_float_rounds(IrOp op, unsigned width); /* can its result, of that width, depend on the mode? */
 IrRef ir_load(IrFunc *func, unsigned space, unsigned width, IrRef address, bool raw);
 void ir_store(IrFunc *func, unsigned space, IrRef address, IrRef value, bool raw);

@@ -189,6 +189,25 @@ unsigned ir_float_operands(IrOp op)
 	}
 }
 
+u32 ir_noted_flags(const IrFunc *func, u32 put, u32 *get)
+{
+	const IrIns *ins = &func->ins[put], *either, *x;
+	u32 flags;
+
+	if (ins->op != IR_OP_PUT || (ins->a & IR_CONST_BIT) || func->ins[ins->a].op != IR_OP_OR)
+		return 0;
+	either = &func->ins[ins->a];
+	if ((either->a & IR_CONST_BIT) || (either->b & IR_CONST_BIT))
+		return 0;
+	*get = func->ins[either->a].op == IR_OP_GET ? either->a : either->b;
+	flags = *get == either->a ? either->b : either->a;
+	x = &func->ins[flags];
+	if (func->ins[*get].op != IR_OP_GET || func->ins[*get].aux != ins->aux || !ir_float_operands((IrOp)x->op) ||
+	    x->op == IR_OP_FCLASS || !(x->aux & IR_FLOAT_FLAGS))
+		return 0;
+	return flags;
+}
+
 bool ir_float_rounds(IrOp op, unsigned width)
 {
 	switch (ir_op_info[op].shape) {

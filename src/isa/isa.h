@@ -27,6 +27,7 @@ enum {
 	ISA_WORDS = 4,         /* an instruction has at most 256 bits */
 	ISA_MAX_FIELDS = 12,   /* fields of one instruction */
 	ISA_MAX_CHOICES = 16,
+	ISA_PINS = 32,         /* registers that `pin` names; more are not looked at */
 	ISA_MAX_COLUMNS = 8,   /* of a table */
 	ISA_MAX_SECTIONS = 16, /* of a dialect */
 	ISA_NONE = 0xFFFF,
@@ -383,6 +384,8 @@ struct Isa {
 	u32 slot_count;
 	u16 pc_reg;              /* index into regs; slot 0 */
 	u8 pc_width;
+	u32 *pins; u32 pin_count; /* slots that the file's `pin` names, the hottest first */
+	u32 flags_insn;          /* an instruction that computes flags of floats (isa_flags_slot), or insn_count */
 	u16 cycles_reg;          /* implicit register "cycles" (64 bits) when the file uses cost or charge; else ISA_NONE */
 	IsaView *views; u32 view_count;
 	IsaField *fields; u32 field_count;
@@ -509,5 +512,7 @@ typedef struct IsaFlow {
 	bool starts; /* starts a vCPU: its address operand is code */
 } IsaFlow;
 IsaFlow isa_flow(const Isa *isa, const IsaDecoded *decoded);
+/* The slot to which an instruction adds the flags of a float operation (fflags = fflags | f64.add_flags(..)); 0: none. */
+u32 isa_flags_slot(const Isa *isa);
 
 #endif

@@ -517,6 +517,57 @@ void parse_const_item(Parser *p)
 	take_doc(p);
 }
 
+/* A register by its own name, or as x10. */
+static bool find_pin(const Isa *isa, const char *name, u32 len, u32 *slot)
+{
+	u32 digits = len, number = 0;
+	u8 width;
+
+	if (isa_find_register(isa, name, len, false, slot, &width))
+		return true;
+	while (digits && name[digits - 1] >= '0' && name[digits - 1] <= '9')
+		digits--;
+	for (u32 i = digits; i < len && number < 100000; i++)
+		number = number * 10 + (u32)(name[i] - '0');
+	for (u32 i = 0; i < isa->reg_count && digits < len; i++)
+		if (isa->regs[i].array && text_is(name, digits, isa->regs[i].name) && number < isa->regs[i].count) {
+			*slot = isa->regs[i].slot + number;
+			return true;
+		}
+	return false;
+}
+
+/* pin sp ra a0-a5 s0: which registers are hot, the hottest first. Engines begin with that and count by themselves. */
+void parse_pin(Parser *p)
+{
+	Isa *isa = p->isa;
+	u32 last = 0, slot;
+	bool range = false;
+
+	while (!p->tok.line_start && p->tok.kind != TOK_END && !p->give_up) {
+		if (isa->pin_count && accept(p, "-")) {
+			range = true;
+			continue;
+		}
+		if (p->tok.kind != TOK_IDENT || !find_pin(isa, tok_text(p), p->tok.len, &slot)) {
+			parse_warn(p, p->tok.pos, p->tok.len ? p->tok.len : 1, "declare it before", "'pin' names registers");
+			lex_next(p);
+			continue;
+		}
+		for (last = range ? last + 1 : slot; last <= slot && isa->pin_count < ISA_PINS; last++) {
+			if (!arena_grow(p->arena, (void **)&isa->pins, &p->cap_pins, isa->pin_count, sizeof(u32))) {
+				p->give_up = true;
+				return;
+			}
+			isa->pins[isa->pin_count++] = last;
+		}
+		last = slot;
+		range = false;
+		lex_next(p);
+	}
+	take_doc(p);
+}
+
 void parse_view(Parser *p)
 {
 	Isa *isa = p->isa;

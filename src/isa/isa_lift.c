@@ -204,6 +204,30 @@ Status isa_lift_view(const Isa *isa, const IsaView *view, bool set, Arena *arena
 	return lift_handler_body(isa, set ? view->set : view->get, ISA_NONE, arena, out);
 }
 
+u32 isa_flags_slot(const Isa *isa)
+{
+	IsaDecoded decoded = {0};
+	Arena arena;
+	Lift l = {.isa = isa, .arena = &arena, .flow_only = true};
+	u32 slot = 0;
+
+	if (isa->flags_insn >= isa->insn_count)
+		return 0;
+	decoded.insn = &isa->insns[isa->flags_insn];
+	decoded.cells = decoded.looked = decoded.insn->bits / isa->parcel_bits * isa->parcel_cells;
+	memcpy(decoded.w, decoded.insn->match, sizeof decoded.w);
+	arena_init(&arena);
+	l.func = ir_func_create(&arena, IR_FUNC_BLOCK);
+	if (l.func) {
+		open_instruction(&l, &decoded, 0, 0);
+		lift_instruction(&l);
+		for (u32 i = 0, get; i < l.func->ins_count && !slot; i++)
+			slot = ir_noted_flags(l.func, i, &get) ? l.func->ins[i].aux : 0;
+	}
+	arena_fini(&arena);
+	return slot;
+}
+
 IsaFlow isa_flow(const Isa *isa, const IsaDecoded *decoded)
 {
 	Arena arena;

@@ -76,11 +76,9 @@ static void parse_item(Parser *p, const IsaChoice *choices, u32 choice_count)
 		parse_init(p);
 	else if (tok_word(p, "asm"))
 		parse_dialect(p);
-	else if (tok_word(p, "pin")) { /* a hint which registers are hot; engines here count by themselves */
-		do
-			lex_next(p);
-		while (!p->tok.line_start && p->tok.kind != TOK_END);
-	} else {
+	else if (accept_word(p, "pin"))
+		parse_pin(p);
+	else {
 		Nearest n = nearest_to(tok_text(p), p->tok.len);
 
 		for (int i = 0; item_words[i]; i++)
@@ -206,6 +204,7 @@ Isa *isa_load(const char *name, const char *text, size_t len, const IsaChoice *c
 	isa->text_len = len;
 	isa->pc_reg = isa->code_space = ISA_NONE;
 	isa->pc_width = 64;
+	isa->flags_insn = ~0u;
 	isa->slot_count = 1;
 	isa->parcel_bits = 8;
 	isa->parcel_cells = 1;

@@ -79,7 +79,7 @@ typedef struct Parser {
 	bool give_up;      /* too many errors or memory out */
 
 	u32 cap_options, cap_spaces, cap_regs, cap_views, cap_fields, cap_slices, cap_insns, cap_forms, cap_pseudos,
-		cap_hosts, cap_handlers, cap_dialects, cap_inits, cap_reasons;
+		cap_hosts, cap_handlers, cap_dialects, cap_inits, cap_reasons, cap_pins;
 	RtlFunc *funcs;
 	u32 func_count, cap_funcs;
 	PendingAlias *aliases;
@@ -183,6 +183,7 @@ void parse_space_item(Parser *p);
 void parse_code(Parser *p);
 void parse_fill(Parser *p);
 void parse_reg(Parser *p);
+void parse_pin(Parser *p);
 void parse_const_item(Parser *p);
 void parse_view(Parser *p);
 void parse_table_item(Parser *p);

@@ -140,6 +140,8 @@ RtlExpr *parse_float(Parser *p, unsigned bits, u32 pos)
 		e->b = NULL;
 	}
 	if (flags) {
+		if (p->insn && !p->insn->when && p->isa->flags_insn == ~0u)
+			p->isa->flags_insn = p->isa->insn_count;
 		e->index2 = 1;
 		e->value = e->width;
 		e->width = 5;

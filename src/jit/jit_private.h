@@ -353,7 +353,7 @@ bool jit_region_hang(Engine *engine, struct JitRegion *region);
 void jit_region_attach(Engine *engine, struct JitRegion *region);
 void jit_region_kill(Engine *engine, struct JitRegion *region);
 void jit_region_invalidate(Engine *engine, JitPage *page, u64 address, u64 count);
-/* jit_run.c: pins what is used most so far, for good; forgets all code. */
+/* jit_run.c: pins what is used most so far, for good; forgets all code unless that is pinned already. */
 void jit_settle(Engine *engine);
 /* jit_run.c: makes the space hard if it is time to. */
 void jit_harden(Engine *engine, Vcpu *vcpu, bool is_worth_it);

@@ -237,9 +237,13 @@ bool jit_promote(Engine *engine, Vcpu *vcpu, JitBlock *block)
 	if (!may_promote(engine, block))
 		return false;
 	if (!engine->settled) {
+		u64 generation = engine->generation;
+
 		jit_settle(engine);
-		jit_harden(engine, vcpu, true);
-		return true;
+		if (engine->generation != generation) { /* the block is gone */
+			jit_harden(engine, vcpu, true);
+			return true;
+		}
 	}
 	if (jit_background_covers(engine, block->pc, block->context)) {
 		*block->counter = engine->hot; /* see what comes of that first */

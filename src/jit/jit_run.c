@@ -34,6 +34,7 @@ static Engine *engine_create(const EngineEnv *env)
 	arena_init(&engine->regions);
 	engine->cold = env->cold->create(env);
 	engine->evaluator = evaluate;
+	engine->flags_slot = env->flags_slot;
 	engine->hot = env->options && env->options->hot ? env->options->hot : JIT_HOT;
 	if (!engine->cold || !jit_cache_init(engine)) {
 		jit_engine.destroy(engine);
@@ -86,24 +87,58 @@ static void start_code(Engine *engine)
 	jit_cache_clear_jumps(engine);
 }
 
-/* The most used slots so far. Slot 0 is the pc, which code knows anyway. */
-static void choose_pins(Engine *engine)
+static bool can_be_pinned(const Engine *engine, u32 slot)
+{
+	return slot && slot < engine->slot_count && slot != engine->flags_slot && engine->pin_of[slot] == JIT_NO_PIN;
+}
+
+static void pin(Engine *engine, u32 slot)
+{
+	engine->pin_of[slot] = (u8)engine->pin_count;
+	engine->pinned[engine->pin_count++] = slot;
+}
+
+/* Those of the description; without any, or when code has told more, the most used so far. Slot 0 is the pc, which code knows anyway. */
+static void choose_pins(Engine *engine, bool by_use)
 {
 	memset(engine->pin_of, JIT_NO_PIN, engine->slot_count);
 	engine->pin_count = 0;
+	for (u32 i = 0; i < engine->env.pin_count && !by_use && engine->pin_count < JIT_PINS; i++)
+		if (can_be_pinned(engine, engine->env.pins[i]))
+			pin(engine, engine->env.pins[i]);
 	while (engine->pin_count < JIT_PINS) {
 		u32 best = 0;
 
 		for (u32 slot = 1; slot < engine->slot_count; slot++)
-			if (engine->pin_of[slot] == JIT_NO_PIN && slot != engine->flags_slot &&
-			    (!best || engine->slot_uses[slot] > engine->slot_uses[best]))
+			if (can_be_pinned(engine, slot) && (!best || engine->slot_uses[slot] > engine->slot_uses[best]))
 				best = slot;
 		if (!best)
 			break;
-		engine->pin_of[best] = (u8)engine->pin_count;
-		engine->pinned[engine->pin_count++] = best;
+		pin(engine, best);
 	}
-	start_code(engine);
+}
+
+/* Are those that are pinned nearly as good as the most used ones? */
+static bool is_well_pinned(const Engine *engine)
+{
+	u64 pinned = 0, best = 0;
+	u64 last = ~(u64)0;
+
+	for (u32 i = 0; i < engine->pin_count; i++)
+		pinned += engine->slot_uses[engine->pinned[i]];
+	for (u32 i = 0; i < JIT_PINS; i++) { /* by uses, then by number: each slot once */
+		u64 most = 0;
+
+		for (u32 slot = 1; slot < engine->slot_count; slot++) {
+			u64 key = (u64)engine->slot_uses[slot] << 32 | slot;
+
+			if (slot != engine->flags_slot && key < last && key > most)
+				most = key;
+		}
+		best += most >> 32;
+		last = most;
+	}
+	return pinned * 8 >= best * 7;
 }
 
 static void make_tables(Engine *engine, u32 slot_count)
@@ -141,7 +176,8 @@ static void settle_pins(Engine *engine, const Vcpu *vcpu, const IrFunc *func)
 		if (engine->without)
 			return;
 		count_uses(engine, func);
-		choose_pins(engine);
+		choose_pins(engine, false);
+		start_code(engine);
 	} else if (!engine->settled) {
 		count_uses(engine, func);
 	}
@@ -150,11 +186,17 @@ static void settle_pins(Engine *engine, const Vcpu *vcpu, const IrFunc *func)
 void jit_settle(Engine *engine)
 {
 	engine->settled = true;
+	if (is_well_pinned(engine)) {
+		jit_store_settle(engine);
+		if (!engine->env.store || engine->store_epoch)
+			return;
+	}
 	jit_count(engine, ENGINE_FLUSHED_PINS);
 	jit_cache_flush(engine);
 	if (adopt_pins(engine, engine->slot_count))
 		return;
-	choose_pins(engine);
+	choose_pins(engine, true);
+	start_code(engine);
 	jit_store_settle(engine);
 }
 

@@ -438,7 +438,7 @@ static void bounded(void **state)
 		die(machine, first + i % PAGES * SPACE_PAGE);
 		machine->vcpu.icount += JIT_CALM / 4; /* it is compiled again and again */
 	}
-	assert_true(most < (size_t)65 << 20);
+	assert_true(most < ENGINE_CODE_BYTES);
 	machine_pages_drop(machine, 0, CODE, CODE_BYTES);
 	machine_destroy(machine);
 	isa_destroy(isa);

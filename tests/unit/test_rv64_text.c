@@ -270,9 +270,25 @@ static int remove_folder(void **state)
 	return system(command);
 }
 
+/* What engines are told beforehand: which registers are hot, and where the flags of floats are. */
+static void hints(void **state)
+{
+	Isa *isa = load_rv64();
+	u32 slot;
+	u8 width;
+
+	(void)state;
+	assert_int_equal(isa->pin_count, 7);
+	assert_true(isa_find_register(isa, "a5", 2, false, &slot, &width));
+	assert_int_equal(isa->pins[0], slot);
+	assert_true(isa_find_register(isa, "fflags", 6, false, &slot, &width));
+	assert_int_equal(isa_flags_slot(isa), slot);
+	isa_destroy(isa);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(gnu_assembler), cmocka_unit_test(gnu_disassembler)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(gnu_assembler), cmocka_unit_test(gnu_disassembler), cmocka_unit_test(hints)};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -83,26 +83,6 @@ static u32 value_of(const X64Code *c, u32 flags)
 	return 0;
 }
 
-/* put SLOT, or(get SLOT, flags): gives the operation for the flags, or 0. */
-static u32 noted_flags(const X64Code *c, u32 put, u32 *get)
-{
-	const IrIns *ins = &c->func->ins[put], *either, *x;
-	u32 flags;
-
-	if (ins->op != IR_OP_PUT || (ins->a & IR_CONST_BIT) || c->func->ins[ins->a].op != IR_OP_OR)
-		return 0;
-	either = &c->func->ins[ins->a];
-	if ((either->a & IR_CONST_BIT) || (either->b & IR_CONST_BIT))
-		return 0;
-	*get = c->func->ins[either->a].op == IR_OP_GET ? either->a : either->b;
-	flags = *get == either->a ? either->b : either->a;
-	x = &c->func->ins[flags];
-	if (c->func->ins[*get].op != IR_OP_GET || c->func->ins[*get].aux != ins->aux || !ir_float_operands((IrOp)x->op) ||
-	    x->op == IR_OP_FCLASS || !(x->aux & IR_FLOAT_FLAGS))
-		return 0;
-	return flags;
-}
-
 /* Of those at `from` and between it and `to`. */
 static u32 last_use(const X64Code *c, IrRef ref, u32 from, u32 to)
 {
@@ -132,7 +112,7 @@ static void keep_until(X64Code *c, u32 flags, u32 value)
 void x64_match_flags(X64Code *c)
 {
 	for (u32 i = 0; i < c->func->ins_count; i++) {
-		u32 get = 0, flags = noted_flags(c, i, &get), value;
+		u32 get = 0, flags = ir_noted_flags(c->func, i, &get), value;
 		IrRef either = c->func->ins[i].a;
 
 		if (!flags || c->values[either].uses != 1 || c->values[flags].uses != 1 || c->values[get].uses != 1)
@@ -158,11 +138,11 @@ static bool wants_flags(const X64Code *c, u32 at)
 	if (!c->engine->flags_slot || ins->aux != c->engine->flags_slot || c->values[at].skip)
 		return false;
 	if (ins->op == IR_OP_PUT)
-		return !noted_flags(c, at, &get);
+		return !ir_noted_flags(c->func, at, &get);
 	if (ins->op != IR_OP_GET)
 		return false;
 	for (u32 i = at + 1; c->values[at].uses == 1 && i < c->func->ins_count && c->func->ins[i].op != IR_OP_INSN; i++)
-		if (noted_flags(c, i, &get) && get == at && c->values[c->func->ins[i].a].uses == 1)
+		if (ir_noted_flags(c->func, i, &get) && get == at && c->values[c->func->ins[i].a].uses == 1)
 			return false;
 	return c->values[at].uses != 0;
 }
