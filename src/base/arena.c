@@ -12,23 +12,27 @@ struct ArenaChunk {
 	u8 bytes[];
 };
 
-enum { CHUNK_SIZE = 16 * 1024 - sizeof(ArenaChunk) - 16, ALIGN = 16 };
+enum { CHUNK_SIZE = 16 * 1024 - sizeof(ArenaChunk) - 16, ALIGN = 16, KEPT_MOST = 4 << 20 };
 
 void arena_init(Arena *arena)
 {
 	*arena = (Arena){0};
 }
 
-void arena_fini(Arena *arena)
+static void free_all(ArenaChunk *chunk)
 {
-	ArenaChunk *chunk = arena->chunks;
-
 	while (chunk) {
 		ArenaChunk *next = chunk->next;
 
 		free(chunk);
 		chunk = next;
 	}
+}
+
+void arena_fini(Arena *arena)
+{
+	free_all(arena->chunks);
+	free_all(arena->spare);
 	*arena = (Arena){0};
 }
 
@@ -37,25 +41,76 @@ static u8 *align_up(u8 *p)
 	return (u8 *)(((uintptr_t)p + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));
 }
 
+static void begin_chunk(Arena *arena, ArenaChunk *chunk)
+{
+	chunk->next = arena->chunks;
+	arena->chunks = chunk;
+	arena->at = align_up(chunk->bytes);
+	arena->end = chunk->bytes + chunk->size;
+}
+
 void arena_reset(Arena *arena)
 {
-	ArenaChunk *keep = arena->chunks;
+	ArenaChunk *all = arena->chunks, **last = &all;
+	size_t kept = 0;
 
 	arena->failed = false;
-	if (!keep)
+	if (!all)
 		return;
-	while (keep->next) {
-		ArenaChunk *next = keep->next->next;
+	while (*last)
+		last = &(*last)->next;
+	*last = arena->spare;
+	arena->chunks = arena->spare = NULL;
+	/* The newest is among the largest: it comes first again. */
+	last = &arena->spare;
+	while (all) {
+		ArenaChunk *chunk = all;
 
-		free(keep->next);
-		keep->next = next;
+		all = chunk->next;
+		kept += chunk->size;
+		if (kept > KEPT_MOST && arena->spare) {
+			free(chunk);
+			continue;
+		}
+		chunk->next = NULL;
+		*last = chunk;
+		last = &chunk->next;
 	}
-	arena->at = align_up(keep->bytes);
-	arena->end = keep->bytes + keep->size;
+	all = arena->spare;
+	arena->spare = all->next;
+	begin_chunk(arena, all);
 	arena->total = 0;
 }
 
-void *arena_alloc(Arena *arena, size_t size)
+/* A spare chunk with that much room, or a new one. */
+static bool more(Arena *arena, size_t size)
+{
+	/* Chunks double with use, so that a large file costs a few mallocs, not hundreds. */
+	size_t want = arena->total > CHUNK_SIZE ? arena->total : CHUNK_SIZE;
+	ArenaChunk *chunk;
+
+	for (ArenaChunk **at = &arena->spare; *at; at = &(*at)->next)
+		if ((*at)->size >= size + ALIGN) {
+			chunk = *at;
+			*at = chunk->next;
+			begin_chunk(arena, chunk);
+			return true;
+		}
+	if (want > (size_t)1 << 22)
+		want = (size_t)1 << 22;
+	if (want < size + ALIGN)
+		want = size + ALIGN;
+	chunk = malloc(sizeof(*chunk) + want);
+	if (!chunk) {
+		arena->failed = true;
+		return false;
+	}
+	chunk->size = want;
+	begin_chunk(arena, chunk);
+	return true;
+}
+
+void *arena_room(Arena *arena, size_t size)
 {
 	u8 *result;
 
@@ -64,30 +119,20 @@ void *arena_alloc(Arena *arena, size_t size)
 		return NULL;
 	}
 	size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
-	if (!arena->at || (size_t)(arena->end - arena->at) < size) {
-		/* Chunks double with use, so that a large file costs a few mallocs, not hundreds. */
-		size_t want = arena->total > CHUNK_SIZE ? arena->total : CHUNK_SIZE;
-		ArenaChunk *chunk;
-
-		if (want > (size_t)1 << 22)
-			want = (size_t)1 << 22;
-		if (want < size + ALIGN)
-			want = size + ALIGN;
-		chunk = malloc(sizeof(*chunk) + want);
-		if (!chunk) {
-			arena->failed = true;
-			return NULL;
-		}
-		chunk->size = want;
-		chunk->next = arena->chunks;
-		arena->chunks = chunk;
-		arena->at = align_up(chunk->bytes);
-		arena->end = chunk->bytes + want;
-	}
+	if ((!arena->at || (size_t)(arena->end - arena->at) < size) && !more(arena, size))
+		return NULL;
 	result = arena->at;
 	arena->at += size;
 	arena->total += size;
-	memset(result, 0, size);
+	return result;
+}
+
+void *arena_alloc(Arena *arena, size_t size)
+{
+	void *result = arena_room(arena, size);
+
+	if (result)
+		memset(result, 0, size);
 	return result;
 }
 
@@ -135,11 +180,12 @@ bool arena_grow(Arena *arena, void **items, u32 *cap, u32 used, size_t item_size
 	if (*cap >= (u32)1 << 30)
 		return false;
 	new_cap = *cap ? *cap * 2 : 8;
-	grown = arena_alloc(arena, new_cap * item_size);
+	grown = arena_room(arena, new_cap * item_size);
 	if (!grown)
 		return false;
 	if (used)
 		memcpy(grown, *items, used * item_size);
+	memset((u8 *)grown + used * item_size, 0, (new_cap - used) * item_size);
 	*items = grown;
 	*cap = new_cap;
 	return true;

@@ -14,6 +14,7 @@ typedef struct ArenaChunk ArenaChunk;
 
 typedef struct Arena {
 	ArenaChunk *chunks; /* owned, newest first */
+	ArenaChunk *spare;  /* owned: kept by arena_reset, for those to come */
 	u8 *at, *end;
 	size_t total; /* bytes handed out */
 	bool failed;
@@ -21,10 +22,13 @@ typedef struct Arena {
 
 void arena_init(Arena *arena);
 void arena_fini(Arena *arena);
-/* Forgets all allocations but keeps one chunk for reuse. */
+/* Forgets all allocations. Up to 4 MiB are kept for those to come, so that an arena that is filled again and again asks the
+ * host for nothing, and touches no new page. */
 void arena_reset(Arena *arena);
 
 void *arena_alloc(Arena *arena, size_t size);
+/* The same, not zeroed: for what is written whole before it is read. */
+void *arena_room(Arena *arena, size_t size);
 /* Copies len bytes and adds a NUL. */
 char *arena_strndup(Arena *arena, const char *text, size_t len);
 char *arena_strdup(Arena *arena, const char *text);
@@ -32,6 +36,7 @@ char *arena_printf(Arena *arena, const char *format, ...) __attribute__((format(
 
 #define ARENA_NEW(arena, Type) ((Type *)arena_alloc((arena), sizeof(Type)))
 #define ARENA_ARRAY(arena, Type, n) ((Type *)arena_alloc((arena), sizeof(Type) * (size_t)(n)))
+#define ARENA_ROOM(arena, Type, n) ((Type *)arena_room((arena), sizeof(Type) * (size_t)(n)))
 
 /* Grows an array that lives in an arena: *items has room for *cap, `used` are in use; afterwards at least used+1.
  * The old copy stays behind until arena_fini. Returns false when memory is out. */

@@ -6,12 +6,22 @@
 
 #include "base/array.h"
 
-u64 jit_life_now(void)
+static u64 read_clock(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return (u64)now.tv_sec * 1000000000u + (u64)now.tv_nsec;
+}
+
+u64 jit_life_now(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+u64 jit_life_spent(void)
+{
+	return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 void jit_life_begin(Engine *engine)

@@ -25,6 +25,8 @@ static inline bool jit_is_watched(const Engine *engine)
 
 /* Nanoseconds of a clock that does not go back. */
 u64 jit_life_now(void);
+/* Nanoseconds that this thread has run: a call of the kernel (0.3 us), for what takes long. */
+u64 jit_life_spent(void);
 /* From here (bytes behind the block's entry) on the code is of the guest instruction at pc. Ascending. */
 void jit_life_place(Engine *engine, u32 offset, u64 pc);
 /* Forgets the places: a block begins. */

@@ -52,13 +52,13 @@ static void show(void *ctx, const SsaFunc *func, const char *pass)
 
 void jit_unit_work(JitUnit *unit)
 {
-	u64 began = jit_life_now();
+	u64 began = jit_life_spent();
 
 	unit->status = STATUS_UNSUPPORTED;
 	unit->func = ssa_build(&unit->plan.region, unit->arena);
 	if (unit->func && ssa_optimize(unit->func, unit->watch, unit->watch_ctx))
 		unit->selected = unit->settings->target->select_region(unit->settings, unit->func, &unit->status);
-	unit->ns = jit_life_now() - began;
+	unit->ns = jit_life_spent() - began;
 }
 
 /* Its code, in its place. */
@@ -122,7 +122,7 @@ static void account(Engine *engine, u64 before)
 
 /* ---- At once ---- */
 
-static bool promote_now(Engine *engine, Vcpu *vcpu, JitBlock *block, u64 began)
+static bool promote_now(Engine *engine, Vcpu *vcpu, JitBlock *block)
 {
 	Watched watched = {engine, block->pc};
 	JitUnit unit = {.arena = &engine->regions, .settings = engine, .watch = jit_is_watched(engine) ? show : NULL,
@@ -143,14 +143,14 @@ static bool promote_now(Engine *engine, Vcpu *vcpu, JitBlock *block, u64 began)
 	arena_reset(&engine->regions);
 	account(engine, before);
 	if (status == STATUS_OK)
-		jit_life_made(engine, block, block->region->code_bytes, JIT_TIER_REGION, jit_life_now() - began);
+		jit_life_made(engine, block, block->region->code_bytes, JIT_TIER_REGION, 0);
 	return status == STATUS_OK;
 }
 
 /* ---- Beside the program ---- */
 
 /* The block goes on in the first tier, and looks again after as many rounds. */
-static bool promote_later(Engine *engine, Vcpu *vcpu, JitBlock *block, u64 began)
+static bool promote_later(Engine *engine, Vcpu *vcpu, JitBlock *block)
 {
 	JitJob *job = jit_background_claim(engine);
 	u64 before = jit_bytes(engine);
@@ -164,7 +164,6 @@ static bool promote_later(Engine *engine, Vcpu *vcpu, JitBlock *block, u64 began
 	if (form(engine, vcpu, block, &job->unit))
 		region = begin(engine, block, &job->unit.plan);
 	account(engine, before);
-	engine->stats.counts[ENGINE_REGION_NS] += jit_life_now() - began;
 	if (!region) {
 		jit_background_free(job);
 		return false;
@@ -186,7 +185,7 @@ static bool is_as_before(const Engine *engine, const Engine *then)
 static void attach_later(Engine *engine, const Vcpu *vcpu, const JitJob *job, JitRegion *region)
 {
 	JitBlock *head = jit_cache_find(engine, job->unit.plan.region.sources[0].pc, region->context);
-	u64 before = jit_bytes(engine), began = jit_life_now();
+	u64 before = jit_bytes(engine), began = jit_life_spent();
 	Status status;
 
 	engine->stats.counts[ENGINE_BACKGROUND_NS] += job->unit.ns;
@@ -208,7 +207,7 @@ static void attach_later(Engine *engine, const Vcpu *vcpu, const JitJob *job, Ji
 	jit_life_begin(engine);
 	for (const JitStage *stage = job->stages; stage; stage = stage->next)
 		jit_life_stage(engine, head->pc, stage->pass, NULL, stage->text);
-	jit_life_made(engine, head, region->code_bytes, JIT_TIER_REGION, jit_life_now() - began);
+	jit_life_made(engine, head, region->code_bytes, JIT_TIER_REGION, jit_life_spent() - began);
 }
 
 void jit_promote_finished(Engine *engine, Vcpu *vcpu)
@@ -231,8 +230,8 @@ void jit_promote_finished(Engine *engine, Vcpu *vcpu)
 
 bool jit_promote(Engine *engine, Vcpu *vcpu, JitBlock *block)
 {
-	u64 began = jit_life_now();
-	bool later;
+	u64 began;
+	bool later, made;
 
 	if (!may_promote(engine, block))
 		return false;
@@ -258,5 +257,8 @@ bool jit_promote(Engine *engine, Vcpu *vcpu, JitBlock *block)
 	}
 	later = jit_background_is_there(engine);
 	jit_harden(engine, vcpu, true);
-	return later ? promote_later(engine, vcpu, block, began) : promote_now(engine, vcpu, block, began);
+	began = jit_life_spent();
+	made = later ? promote_later(engine, vcpu, block) : promote_now(engine, vcpu, block);
+	engine->stats.counts[ENGINE_REGION_NS] += jit_life_spent() - began;
+	return made;
 }

@@ -23,7 +23,7 @@
 #include "jit/ssa_shape.h"
 
 enum {
-	SPOTS = 4096,        /* of the table of places; a power of two */
+	SPOTS = 256,         /* of the table of places, which doubles when it is half full */
 	INLINE_INSNS = 40,   /* of a function that is taken in; */
 	INLINE_SOURCES = 12,
 	INLINE_ALL = 400,    /* all of them together */
@@ -55,7 +55,7 @@ typedef struct Former {
 	u64 context;
 	u8 *slot_width;
 	Spot *spots;
-	u32 spot_count;
+	u32 spot_count, spot_cap;
 	Code *codes;
 	u32 code_count;
 	u32 inlined, copies; /* instructions taken in; copies so far */
@@ -67,11 +67,33 @@ typedef struct Former {
 
 static Spot *spot_of(const Former *f, u64 pc)
 {
-	u32 at = (u32)((pc * 0x9E3779B97F4A7C15u) >> 40) & (SPOTS - 1);
+	u32 at = (u32)((pc * 0x9E3779B97F4A7C15u) >> 40) & (f->spot_cap - 1);
 
 	while (f->spots[at].code && f->spots[at].pc != pc)
-		at = (at + 1) & (SPOTS - 1);
+		at = (at + 1) & (f->spot_cap - 1);
 	return &f->spots[at];
+}
+
+/* Room for so many more. No Spot is where it was. */
+static bool more_spots(Former *f, u32 count)
+{
+	const Spot *old = f->spots;
+	u32 old_cap = f->spot_cap, cap = old_cap ? old_cap : SPOTS;
+	Spot *spots;
+
+	while (cap < (f->spot_count + count) * 2)
+		cap *= 2;
+	if (cap == old_cap)
+		return true;
+	spots = ARENA_ARRAY(f->arena, Spot, cap);
+	if (!spots)
+		return false;
+	f->spots = spots;
+	f->spot_cap = cap;
+	for (u32 i = 0; i < old_cap; i++)
+		if (old[i].code)
+			*spot_of(f, old[i].pc) = old[i];
+	return true;
 }
 
 static bool is_warm(const Former *f, u64 pc)
@@ -91,9 +113,15 @@ static u64 heat_of(const Former *f, u64 pc)
 
 /* ---- Code ---- */
 
-static void learn_from(Former *f, const IrFunc *func)
+static void learn_from(Former *f, const Translation *translation)
 {
 	SsaRegion *region = &f->plan->region;
+	const IrFunc *func = translation->func;
+
+	if (!more_spots(f, translation->insns)) {
+		f->failed = true;
+		return;
+	}
 
 	for (u32 i = 0; i < func->ins_count; i++) {
 		const IrIns *ins = &func->ins[i];
@@ -110,17 +138,20 @@ static void learn_from(Former *f, const IrFunc *func)
 		if (ins->aux && ins->aux < f->shortest)
 			f->shortest = ins->aux;
 		spot = spot_of(f, pc);
-		if (!spot->code && f->spot_count < SPOTS / 2) {
+		if (!spot->code) {
 			*spot = (Spot){.pc = pc, .code = f->code_count + 1, .at = i};
 			f->spot_count++;
 		}
 	}
 }
 
-/* How many instructions there may be from pc to what is known. */
+/* How many instructions there may be from pc to what is known. Code is not longer than the first tier's block. */
 static u32 room_before(const Former *f, u64 pc)
 {
-	for (u32 ahead = 1; ahead < AHEAD; ahead++)
+	const JitBlock *block = jit_cache_find(f->engine, pc, f->context);
+	u32 most_ahead = block && block->cells < AHEAD ? (u32)block->cells : AHEAD;
+
+	for (u32 ahead = 1; ahead < most_ahead; ahead++)
 		if (spot_of(f, pc + ahead)->code) {
 			u32 most = ahead / f->shortest + 1;
 
@@ -150,7 +181,9 @@ static Spot *have_code(Former *f, u64 pc)
 	if (translation.no_code || translation.breakpoint || translation.code_cells > JIT_CODE_CELLS || pc >= space->cells ||
 	    translation.code_cells > space->cells - pc)
 		return NULL;
-	learn_from(f, translation.func);
+	learn_from(f, &translation);
+	if (f->failed)
+		return NULL;
 	f->plan->region.stored_spaces &= translation.plain_spaces;
 	translation.dirty = translation.dirty && !translation.only_host; /* that one leaves at the host's call */
 	all = (SsaSource){.pc = pc, .func = translation.func, .insns = translation.insns, .dirty = translation.dirty};
@@ -540,11 +573,10 @@ static bool prepare(Former *f, const JitBlock *head)
 	SsaRegion *region = &f->plan->region;
 
 	f->slot_width = ARENA_ARRAY(f->arena, u8, engine->slot_count);
-	f->spots = ARENA_ARRAY(f->arena, Spot, SPOTS);
-	f->codes = ARENA_ARRAY(f->arena, Code, REGION_SOURCES);
-	region->sources = ARENA_ARRAY(f->arena, SsaSource, REGION_SOURCES);
-	f->plan->ranges = ARENA_ARRAY(f->arena, struct JitRange, REGION_SOURCES);
-	if (!f->slot_width || !f->spots || !f->codes || !region->sources || !f->plan->ranges)
+	f->codes = ARENA_ROOM(f->arena, Code, REGION_SOURCES);
+	region->sources = ARENA_ROOM(f->arena, SsaSource, REGION_SOURCES);
+	f->plan->ranges = ARENA_ROOM(f->arena, struct JitRange, REGION_SOURCES);
+	if (!f->slot_width || !more_spots(f, 0) || !f->codes || !region->sources || !f->plan->ranges)
 		return false;
 	memset(f->slot_width, 64, engine->slot_count);
 	region->slot_count = engine->slot_count;

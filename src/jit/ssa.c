@@ -6,11 +6,45 @@
 
 #include "jit/ssa.h"
 
-static const SsaOpInfo infos[SSA_OP_COUNT - IR_OP_COUNT] = {
-#define INFO(op, name, effects, operands) [SSA_##op - IR_OP_COUNT] = { name, effects, operands }
+#define SHAPE_LEAF 0
+#define SHAPE_UN0 0
+#define SHAPE_BIN 2
+#define SHAPE_SHIFT 2
+#define SHAPE_UN 1
+#define SHAPE_CONV 1
+#define SHAPE_CAT 2
+#define SHAPE_CMP 2
+#define SHAPE_SEL 3
+#define SHAPE_LOAD 0
+#define SHAPE_STORE 0
+#define SHAPE_HOST 0
+#define SHAPE_MARK 0
+#define SHAPE_RMW 0
+#define SHAPE_CAS 0
+#define SHAPE_FENCE 0
+#define SHAPE_JMP 0
+#define SHAPE_BR 0
+#define SHAPE_NONE 0
+#define SHAPE_RET 0
+#define SHAPE_FUN (1 | FLOAT)
+#define SHAPE_FBIN (2 | FLOAT)
+#define SHAPE_FTRI (3 | FLOAT)
+#define SHAPE_FCMP (2 | FLOAT)
+#define SHAPE_FOFI (1 | FLOAT)
+#define SHAPE_FTOI (1 | FLOAT)
+#define SHAPE_FTOF (1 | FLOAT)
+#define SHAPE_FCLASS (1 | FLOAT)
+enum { FLOAT = 4 };
+
+/* Nothing else is asked as often. */
+const SsaOpInfo ssa_op_info[SSA_OP_COUNT] = {
+#define X(op, shape, effects, text) [IR_OP_##op] = { #op, SSA_PURE | (SHAPE_##shape & FLOAT ? SSA_MAY_RAISE : 0), SHAPE_##shape & 3 },
+#include "ir/ir_ops.def"
+#undef X
+#define INFO(op, name, effects, operands) [SSA_##op] = { name, effects, operands }
 	INFO(CONST, "const", SSA_PURE, 0),
 	INFO(COPY, "copy", SSA_PURE, 1),
-	INFO(PHI, "phi", SSA_PURE, 0),
+	INFO(PHI, "phi", SSA_PURE, SSA_OPERANDS_VARY),
 	INFO(HOME, "home", SSA_PURE, 0),
 	INFO(CANON, "canon", SSA_PURE, 1),
 	INFO(PUT, "put", SSA_KEEP, 1),
@@ -30,38 +64,9 @@ static const SsaOpInfo infos[SSA_OP_COUNT - IR_OP_COUNT] = {
 	INFO(BRING, "bring", SSA_KEEP, 1),
 	INFO(JUMP, "jump", SSA_END | SSA_KEEP, 0),
 	INFO(BRANCH, "branch", SSA_END | SSA_KEEP, 1),
-	INFO(LEAVE, "leave", SSA_END | SSA_KEEP, 0),
+	INFO(LEAVE, "leave", SSA_END | SSA_KEEP, SSA_OPERANDS_VARY),
 #undef INFO
 };
-
-static unsigned pure_operands(unsigned op)
-{
-	switch (ir_op_info[op].shape) {
-	case IR_SHAPE_BIN: case IR_SHAPE_SHIFT: case IR_SHAPE_CAT: case IR_SHAPE_CMP: case IR_SHAPE_FBIN: case IR_SHAPE_FCMP:
-		return 2;
-	case IR_SHAPE_SEL: case IR_SHAPE_FTRI:
-		return 3;
-	case IR_SHAPE_UN: case IR_SHAPE_CONV: case IR_SHAPE_FUN: case IR_SHAPE_FOFI: case IR_SHAPE_FTOI: case IR_SHAPE_FTOF:
-	case IR_SHAPE_FCLASS:
-		return 1;
-	default:
-		return 0;
-	}
-}
-
-SsaOpInfo ssa_info(unsigned op)
-{
-	if (op >= IR_OP_COUNT)
-		return infos[op - IR_OP_COUNT];
-	return (SsaOpInfo){ir_op_info[op].name, SSA_PURE, (u8)pure_operands(op)};
-}
-
-unsigned ssa_effects(const SsaNode *node)
-{
-	if (node->op >= IR_OP_COUNT)
-		return infos[node->op - IR_OP_COUNT].effects;
-	return ir_float_operands((IrOp)node->op) && node->aux & (SSA_FLOAT_RAISES | SSA_FLOAT_QUIET) ? SSA_KEEP : SSA_PURE;
-}
 
 /* ---- Room ---- */
 
@@ -69,7 +74,7 @@ unsigned ssa_effects(const SsaNode *node)
 static void *grown(SsaFunc *func, const void *old, u32 count, u32 *cap, size_t size)
 {
 	u32 more = *cap ? *cap * 2 : 64;
-	void *array = arena_alloc(func->arena, more * size);
+	void *array = arena_room(func->arena, more * size);
 
 	if (!array) {
 		func->failed = true;
@@ -77,7 +82,6 @@ static void *grown(SsaFunc *func, const void *old, u32 count, u32 *cap, size_t s
 	}
 	if (count)
 		memcpy(array, old, count * size);
-	memset((u8 *)array + count * size, 0, (more - count) * size);
 	*cap = more;
 	return array;
 }
@@ -89,10 +93,15 @@ SsaFunc *ssa_create(Arena *arena, u32 slot_count, const u8 *slot_width)
 	if (!func || slot_count > SSA_SLOTS_MOST)
 		return NULL;
 	*func = (SsaFunc){.arena = arena, .slot_count = slot_count, .slot_width = slot_width, .node_count = 1, .node_cap = 512};
-	func->nodes = arena_alloc(arena, func->node_cap * sizeof(SsaNode));
+	func->nodes = ARENA_ROOM(arena, SsaNode, func->node_cap);
 	if (!func->nodes)
 		return NULL;
-	memset(func->nodes, 0, func->node_cap * sizeof(SsaNode));
+	func->nodes[0] = (SsaNode){0};
+	func->elsewhere = ARENA_ROOM(arena, u32, slot_count + 1);
+	if (!func->elsewhere)
+		return NULL;
+	for (u32 slot = 0; slot < slot_count; slot++)
+		func->elsewhere[func->elsewhere_count++] = slot;
 	return func;
 }
 
@@ -129,7 +138,6 @@ static bool more_consts(SsaFunc *func)
 		func->failed = true;
 		return false;
 	}
-	memset(table, 0, cap * sizeof(u32));
 	func->const_cap = cap;
 	func->consts = table;
 	for (u32 i = 0; i < old_cap; i++) {
@@ -271,7 +279,6 @@ u32 ssa_block(SsaFunc *func, u64 pc)
 		func->failed = true;
 		return 0;
 	}
-	memset(block->state, 0, func->slot_count * sizeof(SsaRef));
 	return func->block_count++;
 }
 
@@ -284,7 +291,7 @@ void ssa_edge(SsaFunc *func, u32 from, u32 to)
 	block = &func->blocks[to];
 	if (block->pred_count == block->pred_cap) {
 		u32 cap = block->pred_cap ? block->pred_cap * 2 : 4;
-		u32 *preds = ARENA_ARRAY(func->arena, u32, cap);
+		u32 *preds = ARENA_ROOM(func->arena, u32, cap);
 
 		if (!preds) {
 			func->failed = true;
@@ -320,24 +327,6 @@ SsaRef ssa_phi(SsaFunc *func, u32 block, unsigned width, unsigned slot)
 }
 
 /* ---- Operands ---- */
-
-unsigned ssa_operands(const SsaFunc *func, const SsaNode *node)
-{
-	if (node->op == SSA_PHI)
-		return func->blocks[node->block].pred_count;
-	if (node->op == SSA_LEAVE)
-		return node->aux == SSA_LEAVE_JUMP || node->aux == SSA_LEAVE_CALLR || node->aux == SSA_LEAVE_RET;
-	if (node->op >= IR_OP_COUNT)
-		return infos[node->op - IR_OP_COUNT].operands;
-	return pure_operands(node->op);
-}
-
-SsaRef *ssa_operand(SsaFunc *func, SsaNode *node, unsigned index)
-{
-	if (node->op == SSA_PHI)
-		return &func->pool[node->a + index];
-	return index == 0 ? &node->a : index == 1 ? &node->b : &node->c;
-}
 
 void ssa_count_uses(SsaFunc *func)
 {

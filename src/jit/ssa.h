@@ -92,6 +92,7 @@ enum SsaEffect {
 	SSA_EXIT = 8,
 	SSA_END = 16,
 	SSA_KEEP = 32, /* stays though nobody uses it */
+	SSA_MAY_RAISE = 64, /* of what the table says alone: a float operation, which aux may make KEEP and not PURE */
 };
 
 /* aux of pure float operations: as in the IR, and: its IEEE flags are to be raised (the host keeps them: MXCSR). Such a node may
@@ -105,7 +106,10 @@ typedef struct SsaNode {
 	u8 op;      /* IrOp or SsaOp */
 	u8 width;   /* of the result (of the value for PUT and STORE); 0: none */
 	u16 aux;
-	SsaRef a, b, c;
+	union {
+		struct { SsaRef a, b, c; };
+		SsaRef operands[3];
+	};
 	u64 imm;
 	u32 block;
 	SsaRef prev, next; /* in its block; 0 at the ends, and for constants */
@@ -180,6 +184,7 @@ typedef struct SsaFunc {
 	u32 pool_count, pool_cap;
 	u32 slot_count;
 	const u8 *slot_width; /* borrowed: bits of each slot */
+	u32 *elsewhere, elsewhere_count; /* slots that may be elsewhere than at home, ascending: states and PUTs name no others */
 	u8 pc_width;
 	u64 context;
 	u64 hard_spaces;   /* bit n: accesses to space n fault by themselves: CHECK makes them safe */
@@ -203,14 +208,24 @@ typedef struct SsaFunc {
 
 typedef struct SsaOpInfo {
 	const char *name;
-	u8 effects, operands; /* how many of a, b, c are values */
+	u8 effects, operands; /* how many of a, b, c are values; SSA_OPERANDS_VARY: ask ssa_operands */
 } SsaOpInfo;
+
+enum { SSA_OPERANDS_VARY = 8 };
+extern const SsaOpInfo ssa_op_info[SSA_OP_COUNT];
 
 /* ---- ssa.c ---- */
 
 SsaFunc *ssa_create(Arena *arena, u32 slot_count, const u8 *slot_width); /* NULL: no memory */
-SsaOpInfo ssa_info(unsigned op);
-unsigned ssa_effects(const SsaNode *node); /* of this node: a float operation that raises has KEEP and is not PURE */
+/* Of this node: a float operation that raises has KEEP and is not PURE. */
+static inline unsigned ssa_effects(const SsaNode *node)
+{
+	unsigned effects = ssa_op_info[node->op].effects;
+
+	if (effects & SSA_MAY_RAISE)
+		return node->aux & (SSA_FLOAT_RAISES | SSA_FLOAT_QUIET) ? SSA_KEEP : SSA_PURE;
+	return effects;
+}
 u32 ssa_block(SsaFunc *func, u64 pc);      /* a new block */
 void ssa_edge(SsaFunc *func, u32 from, u32 to); /* appends to succ and preds; before PHIs of `to` get their arguments */
 SsaRef ssa_const(SsaFunc *func, unsigned width, u64 value);
@@ -244,8 +259,20 @@ static inline bool ssa_is_odd(const SsaFunc *func, SsaRef ref)
 	return func->odd && ref < func->odd_count && func->odd[ref];
 }
 /* Number of operands (PHI: predecessors), and where operand i stands. */
-unsigned ssa_operands(const SsaFunc *func, const SsaNode *node);
-SsaRef *ssa_operand(SsaFunc *func, SsaNode *node, unsigned index);
+static inline unsigned ssa_operands(const SsaFunc *func, const SsaNode *node)
+{
+	unsigned count = ssa_op_info[node->op].operands;
+
+	if (count != SSA_OPERANDS_VARY)
+		return count;
+	if (node->op == SSA_PHI)
+		return func->blocks[node->block].pred_count;
+	return node->aux == SSA_LEAVE_JUMP || node->aux == SSA_LEAVE_CALLR || node->aux == SSA_LEAVE_RET;
+}
+static inline SsaRef *ssa_operand(SsaFunc *func, SsaNode *node, unsigned index)
+{
+	return node->op == SSA_PHI ? &func->pool[node->a + index] : &node->operands[index];
+}
 /* rpo, preds of dead blocks gone (with their PHI arguments), idom, loops. After every change of edges. */
 void ssa_order(SsaFunc *func);
 bool ssa_dominates(const SsaFunc *func, u32 above, u32 below);

@@ -551,7 +551,7 @@ static SsaRef pure(Build *b, unsigned op, unsigned width, unsigned aux, SsaRef x
 	u64 values[3] = {0, 0, 0};
 	SsaRef refs[3] = {x, y, z};
 	bool known = !(ir_float_operands((IrOp)op) && aux & SSA_FLOAT_RAISES);
-	unsigned count = ssa_info(op).operands;
+	unsigned count = ssa_op_info[op].operands;
 
 	if (b->func->failed)
 		return 0;
@@ -753,7 +753,7 @@ static void emit_ins(Build *b, u32 s, u32 at)
 	default:
 		break;
 	}
-	count = ssa_info(ins->op).operands;
+	count = ssa_op_info[ins->op].operands;
 	if (ir_float_operands((IrOp)ins->op)) {
 		*out = emit_float(b, s, ins, ins->width, ins->aux | (shape->act[at] == SSA_ACT_RAISES ? SSA_FLOAT_RAISES : 0u));
 	} else if (count) {
@@ -1157,6 +1157,8 @@ static bool start(Build *b)
 	b->func->space_count = region->space_count;
 	b->func->stored_spaces = region->stored_spaces;
 	b->func->flags_slot = region->flags_slot;
+	b->func->elsewhere = b->slots;
+	b->func->elsewhere_count = b->slot_count;
 	if (b->entries == 1) {
 		b->single = ARENA_ARRAY(b->arena, SsaRef, region->slot_count + 1);
 		if (!b->single)

@@ -89,11 +89,13 @@ void ssa_dead(SsaFunc *func)
 		for (SsaRef ref = block->first; ref; ref = func->nodes[ref].next)
 			if (!(ssa_effects(&func->nodes[ref]) & SSA_PURE) && func->nodes[ref].op != SSA_FLAGS) /* it only reads */
 				need(&live, ref);
-		for (u32 slot = 0; slot < func->slot_count; slot++) {
-			if (!block->state[slot])
+		for (u32 k = 0; k < func->elsewhere_count; k++) {
+			SsaRef *value = &block->state[func->elsewhere[k]];
+
+			if (!*value)
 				continue;
-			block->state[slot] = ssa_value(func, block->state[slot]);
-			need(&live, block->state[slot]);
+			*value = ssa_value(func, *value);
+			need(&live, *value);
 		}
 	}
 	while (live.count)

@@ -49,7 +49,7 @@ static unsigned width_of(const Run *run, SsaRef ref)
 static void pure(Run *run, SsaRef ref)
 {
 	const SsaNode *node = &run->func->nodes[ref];
-	unsigned count = ssa_info(node->op).operands, aux = node->aux, from = width_of(run, node->a);
+	unsigned count = ssa_op_info[node->op].operands, aux = node->aux, from = width_of(run, node->a);
 	u64 a = value_of(run, node->a), b = count > 1 ? value_of(run, node->b) : 0, c = count > 2 ? value_of(run, node->c) : 0;
 
 	if (ir_float_operands((IrOp)node->op)) {

@@ -44,7 +44,7 @@ static void print_slot(const Print *p, unsigned slot)
 
 static void print_name(const Print *p, const SsaNode *node)
 {
-	for (const char *c = ssa_info(node->op).name; *c; c++)
+	for (const char *c = ssa_op_info[node->op].name; *c; c++)
 		buf_byte(p->out, (u8)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c));
 	if (node->width && node->op != SSA_PUT)
 		buf_printf(p->out, ".%u", node->width);

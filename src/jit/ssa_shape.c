@@ -79,7 +79,7 @@ static void learn_slot(Look *look, u16 slot, bool known, u64 value)
 static void evaluate(Look *look, u32 at)
 {
 	const IrIns *ins = &look->func->ins[at];
-	unsigned count = ssa_info(ins->op).operands;
+	unsigned count = ssa_op_info[ins->op].operands;
 	u64 values[3] = {0, 0, 0};
 	IrRef refs[3] = {ins->a, ins->b, ins->c};
 
@@ -329,7 +329,7 @@ static void count_uses(Look *look)
 
 	for (u32 at = 0; at < func->ins_count; at++) {
 		const IrIns *ins = &func->ins[at];
-		unsigned count = ssa_info(ins->op).operands;
+		unsigned count = ssa_op_info[ins->op].operands;
 
 		switch (ins->op) {
 		case IR_OP_PUT: case IR_OP_GOTO: case IR_OP_RAISE: case IR_OP_STOP: case IR_OP_BR: case IR_OP_LOAD: count = 1; break;

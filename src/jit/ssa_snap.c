@@ -20,7 +20,6 @@ typedef struct Snaps {
 	SsaFunc *func;
 	u8 *needed;      /* per node */
 	SsaRef *work;
-	u32 *slots, slot_count; /* those that may be elsewhere, ascending */
 	SsaRef *now;     /* per slot */
 	u32 *owed;       /* per block, at its start */
 	u32 first, count; /* entries of the state now; */
@@ -74,28 +73,6 @@ static void need_computed(Snaps *s)
 			for (unsigned k = ssa_operands(func, node); k-- > 0;)
 				need(s, node->op == SSA_BRING ? brought(func, node->a) : *ssa_operand(func, node, k));
 		}
-}
-
-static bool find_slots(Snaps *s)
-{
-	const SsaFunc *func = s->func;
-	bool *elsewhere = ARENA_ARRAY(func->arena, bool, func->slot_count + 1);
-
-	if (!elsewhere)
-		return false;
-	for (u32 i = 0; i < func->rpo_count; i++) {
-		const SsaBlock *block = &func->blocks[func->rpo[i]];
-
-		for (u32 slot = 0; slot < func->slot_count; slot++)
-			elsewhere[slot] |= block->state[slot] != 0;
-		for (SsaRef ref = block->first; ref; ref = func->nodes[ref].next)
-			if (func->nodes[ref].op == SSA_PUT)
-				elsewhere[func->nodes[ref].aux] = true;
-	}
-	for (u32 slot = 0; slot < func->slot_count; slot++)
-		if (elsewhere[slot])
-			s->slots[s->slot_count++] = slot;
-	return true;
 }
 
 /* ---- Entries ---- */
@@ -162,8 +139,8 @@ static void add_entries(Snaps *s)
 	SsaFunc *func = s->func;
 
 	s->first = func->entry_count;
-	for (u32 i = 0; i < s->slot_count; i++) {
-		u32 slot = s->slots[i];
+	for (u32 i = 0; i < func->elsewhere_count; i++) {
+		u32 slot = func->elsewhere[i];
 		SsaSnapEntry entry = {.ref = ssa_value(func, s->now[slot]), .slot = (u16)slot};
 
 		if (!entry.ref || (func->nodes[entry.ref].op == SSA_HOME && func->nodes[entry.ref].aux == slot))
@@ -210,8 +187,8 @@ static void snap_block(Snaps *s, u32 b)
 	u32 owed = s->owed[b];
 	u64 pc = block->pc;
 
-	for (u32 i = 0; i < s->slot_count; i++)
-		s->now[s->slots[i]] = block->state[s->slots[i]];
+	for (u32 i = 0; i < func->elsewhere_count; i++)
+		s->now[func->elsewhere[i]] = block->state[func->elsewhere[i]];
 	s->fresh = false;
 	for (SsaRef ref = block->first; ref && !func->failed; ref = func->nodes[ref].next) {
 		const SsaNode *node = &func->nodes[ref];
@@ -258,10 +235,9 @@ void ssa_snap(SsaFunc *func)
 	func->snap_count = func->entry_count = 0;
 	s.needed = ARENA_ARRAY(func->arena, u8, func->node_count);
 	s.work = ARENA_ARRAY(func->arena, SsaRef, func->node_count);
-	s.slots = ARENA_ARRAY(func->arena, u32, func->slot_count + 1);
 	s.now = ARENA_ARRAY(func->arena, SsaRef, func->slot_count + 1);
 	s.owed = ARENA_ARRAY(func->arena, u32, func->block_count);
-	if (!s.needed || !s.work || !s.slots || !s.now || !s.owed || !find_slots(&s)) {
+	if (!s.needed || !s.work || !s.now || !s.owed) {
 		func->failed = true;
 		return;
 	}

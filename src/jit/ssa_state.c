@@ -62,9 +62,12 @@ static void drop_unseen(State *s, u32 b)
 	}
 	if (s->checkpoint[b] && !fuel)
 		see_all(s, seen);
-	for (u32 slot = 0; slot < func->slot_count; slot++)
+	for (u32 k = 0; k < func->elsewhere_count; k++) {
+		u32 slot = func->elsewhere[k];
+
 		if (block->state[slot] && !(seen[slot / 64] >> slot % 64 & 1))
 			block->state[slot] = 0;
+	}
 }
 
 /* What is put where it is already. */
@@ -73,7 +76,8 @@ static void drop_same(State *s, u32 b)
 	SsaFunc *func = s->func;
 	const SsaBlock *block = &func->blocks[b];
 
-	memcpy(s->now, block->state, func->slot_count * sizeof(SsaRef));
+	for (u32 k = 0; k < func->elsewhere_count; k++)
+		s->now[func->elsewhere[k]] = block->state[func->elsewhere[k]];
 	for (SsaRef ref = block->first, next; ref; ref = next) {
 		const SsaNode *node = &func->nodes[ref];
 		SsaRef value = ssa_value(func, node->a), now;

@@ -182,7 +182,8 @@ static void make_ahead(SsaFunc *func, u32 header)
 	}
 	if (func->failed)
 		return;
-	for (u32 slot = 0; slot < func->slot_count; slot++) {
+	for (u32 k = 0; k < func->elsewhere_count; k++) {
+		u32 slot = func->elsewhere[k];
 		SsaRef value = ssa_value(func, front->state[slot]);
 
 		if (value && func->nodes[value].op == SSA_PHI && func->nodes[value].block == header)
