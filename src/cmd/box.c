@@ -222,23 +222,6 @@ static void set_rights(BoxRun *run, Member *member)
 		machine_input_end(machine);
 }
 
-/* Programs are named from where the description stands. */
-static const char *beside(Loaded *loaded, const char *path, const char *name)
-{
-	const char *slash = strrchr(path, '/');
-	size_t dir = slash ? (size_t)(slash - path) + 1 : 0, len = strlen(name);
-	char *joined;
-
-	if (name[0] == '/' || !dir)
-		return name;
-	joined = ARENA_ARRAY(&loaded->arena, char, dir + len + 1);
-	if (!joined)
-		return name;
-	memcpy(joined, path, dir);
-	memcpy(joined + dir, name, len + 1);
-	return joined;
-}
-
 static int load_member(BoxRun *run, Member *member, const BoxFileCore *core)
 {
 	LoadOptions options = {.isa = core->machine, .memory = core->memory};
@@ -252,9 +235,9 @@ static int load_member(BoxRun *run, Member *member, const BoxFileCore *core)
 	run->loaded++;
 	options.sets = (OptList){.items = (const char **)core->set, .count = core->set_count};
 	if (core->machine && strchr(core->machine, '/') == NULL && file_has_extension(core->machine, ".isa"))
-		options.isa = beside(&member->loaded, run->path, core->machine);
+		options.isa = load_beside(&member->loaded, run->path, core->machine);
 	for (u32 i = 0; i < core->program_count; i++)
-		names[i] = beside(&member->loaded, run->path, core->program[i]);
+		names[i] = load_beside(&member->loaded, run->path, core->program[i]);
 	code = load_all(&member->loaded, &options, names, core->program_count);
 	if (code) {
 		say_note("core '%s' of %s:", core->name, run->path);

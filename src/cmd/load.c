@@ -121,6 +121,22 @@ bool load_is_input(const Loaded *loaded, const char *path, const char *what)
 	return false;
 }
 
+const char *load_beside(Loaded *loaded, const char *path, const char *name)
+{
+	const char *slash = strrchr(path, '/');
+	size_t dir = slash ? (size_t)(slash - path) + 1 : 0, len = strlen(name);
+	char *joined;
+
+	if (name[0] == '/' || !dir)
+		return name;
+	joined = ARENA_ARRAY(&loaded->arena, char, dir + len + 1);
+	if (!joined)
+		return name;
+	memcpy(joined, path, dir);
+	memcpy(joined + dir, name, len + 1);
+	return joined;
+}
+
 /* ---- A machine of an .isa alone ---- */
 
 /* Makes sure a space has cells up to `end` and writes nothing. */
@@ -308,6 +324,7 @@ int load_create(Loaded *loaded, const LoadOptions *options)
 		config.quantum = config.quantum ? config.quantum : LINUX_QUANTUM;
 	}
 	status = machine_create(&config, &loaded->machine, &loaded->diags);
+	loaded->config = config;
 
 	if (status == STATUS_TOO_BIG)
 		return failed(loaded, EXIT_LIMIT, "%s needs more memory than --memory allows", loaded->isa->name);

@@ -86,6 +86,7 @@ typedef struct Loaded {
 	Isa *isa;             /* owned */
 	u16 dialect;          /* chosen by --dialect, else 0 */
 	Machine *machine;     /* owned; load_machine made it */
+	MachineConfig config; /* what it was made with */
 	LoadedFile *files;    /* owned */
 	u32 file_count;
 	LoadName *names, *lines; /* in the arena; load_names fills them */
@@ -112,6 +113,8 @@ int load_text(Loaded *loaded, const char *name, const void *text, size_t len);
 int load_isa(Loaded *loaded, const LoadOptions *options);
 int load_assemble(Loaded *loaded, const LoadOptions *options);
 int load_machine(Loaded *loaded, const LoadOptions *options);
+/* Files that a description names, from where the description `path` stands. NULL when memory is out. */
+const char *load_beside(Loaded *loaded, const char *path, const char *name);
 /* The two halves of load_machine: an empty machine; everything into it. */
 int load_create(Loaded *loaded, const LoadOptions *options);
 int load_put(Loaded *loaded);

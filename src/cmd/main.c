@@ -20,7 +20,7 @@ static const Verb *const verbs[] = {
 	&verb_compile,
 	&verb_dis,
 	&verb_isa,
-	&verb_box,
+	&verb_box, &verb_up,
 	&verb_lab,
 	&verb_completion,
 	&verb_help,

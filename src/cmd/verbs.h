@@ -15,6 +15,7 @@ extern const Verb verb_compile;    /* compile.c */
 extern const Verb verb_dis;        /* dis.c */
 extern const Verb verb_isa;        /* isa.c */
 extern const Verb verb_box;        /* box.c */
+extern const Verb verb_up;         /* up.c */
 extern const Verb verb_lab;        /* lab.c */
 extern const Verb verb_completion; /* completion.c */
 extern const Verb verb_version;    /* main.c */

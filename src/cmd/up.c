@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * husk up: programs of any machines side by side in one hypervisor, from a description.
+ *
+ * Each line that an instance prints stands behind its name, and is written when it is whole. What goes on is looked at every half
+ * second: the live table, and signals: the first Ctrl-C asks all to end, the second one kills.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/file.h"
+#include "cmd/linux_options.h"
+#include "cmd/say.h"
+#include "cmd/terminal.h"
+#include "cmd/up.h"
+#include "cmd/verbs.h"
+
+enum { LINE_MOST = 1 << 16, MEMBERS_MOST = 1000000, WORKERS_MOST = 64 };
+
+static const u64 look_ns = 100000000;
+
+typedef struct UpOptions {
+	u64 workers;
+	double grace, timeout;
+	const char *format, *report, *engine;
+	bool watch, quiet, deterministic, plain;
+} UpOptions;
+
+typedef struct Up {
+	const UpOptions *options;
+	const char *path;
+	UpFile *file;
+	Hyper *hyper;
+	UpMember *members; /* owned */
+	u32 count;
+	pthread_mutex_t out;  /* stdout, and table_rows */
+	bool colored, output_closed, watching;
+	u32 table_rows;       /* of the live table on the terminal */
+	u32 name_width;
+	double start;
+} Up;
+
+static int refuse(const Up *up, const char *who, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static int refuse(const Up *up, const char *who, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	say_error("%s: %s: %s", up->path, who, text);
+	return EXIT_NOT_RUNNABLE;
+}
+
+/* ---- Output ---- */
+
+static const u32 colors[] = {36, 33, 32, 35, 34, 31, 96, 93, 92, 95, 94, 91};
+
+/* With the lock. */
+static void clear_table(Up *up)
+{
+	Buf text;
+
+	if (!up->table_rows)
+		return;
+	buf_init(&text);
+	buf_printf(&text, "\033[%uA\033[J", up->table_rows);
+	say_write(STDERR_FILENO, text.data, text.len);
+	buf_fini(&text);
+	up->table_rows = 0;
+}
+
+/* There is at least a byte. */
+static void write_line(UpMember *member)
+{
+	Up *up = member->up;
+	Buf out;
+
+	buf_init(&out);
+	if (up->colored)
+		buf_printf(&out, "\033[%um%-*s |\033[0m ", member->color, (int)up->name_width, member->name);
+	else
+		buf_printf(&out, "%-*s | ", (int)up->name_width, member->name);
+	buf_add(&out, member->line.data, member->line.len);
+	if (member->line.data[member->line.len - 1] != '\n')
+		buf_byte(&out, '\n');
+	buf_clear(&member->line);
+	pthread_mutex_lock(&up->out);
+	clear_table(up);
+	if (!up->output_closed && !say_write(STDOUT_FILENO, out.data, out.len))
+		up->output_closed = true;
+	pthread_mutex_unlock(&up->out);
+	buf_fini(&out);
+}
+
+static void on_output(void *ctx, const u8 *bytes, size_t len)
+{
+	UpMember *member = ctx;
+
+	while (len) {
+		const u8 *end = memchr(bytes, '\n', len);
+		size_t part = end ? (size_t)(end - bytes) + 1 : len;
+
+		buf_add(&member->line, bytes, part);
+		bytes += part;
+		len -= part;
+		if (member->line.len && (end || member->line.len >= LINE_MOST))
+			write_line(member);
+	}
+}
+
+static void draw_table(Up *up)
+{
+	u32 columns = 80, rows = 24;
+	Buf text;
+
+	if (!up->watching)
+		return;
+	terminal_size(&columns, &rows);
+	buf_init(&text);
+	up_table(up->members, up->count, terminal_now() - up->start, false, rows > 8 ? rows / 2 : 4, &text);
+	pthread_mutex_lock(&up->out);
+	clear_table(up);
+	say_write(STDERR_FILENO, text.data, text.len);
+	for (size_t i = 0; i < text.len; i++)
+		up->table_rows += text.data[i] == '\n';
+	pthread_mutex_unlock(&up->out);
+	buf_fini(&text);
+}
+
+/* ---- From the description to instances ---- */
+
+static int load_linux(const UpMember *member, LoadOptions *how, LinuxConfig *config)
+{
+	const UpFileInstance *file = member->file;
+	Loaded *loaded = member->loaded;
+	LinuxOptions options = {
+		.root = NULL, .sysroot = file->root, .directory = file->directory, .net = file->net,
+		.folders = {.items = (const char **)file->folders, .count = file->folders_count},
+		.environment = {.items = (const char **)file->environment, .count = file->environment_count},
+	};
+	int code = linux_options_config(&options, loaded, config);
+	const char *program = file->root ? file->program[0] : load_beside(loaded, member->up->path, file->program[0]);
+
+	config->real_time = linux_options_time(member->up->options->deterministic);
+	config->slice_time = member->up->options->deterministic ? 0 : 250000; /* ns */
+	if (!code)
+		code = linux_options_program(program, (const char *const *)file->args, file->args_count, loaded, config);
+	how->system = config;
+	if (!code)
+		code = load_isa(loaded, how);
+	return code ? code : load_machine(loaded, how);
+}
+
+static int load_plain(const UpMember *member, const LoadOptions *how)
+{
+	const UpFileInstance *file = member->file;
+	Loaded *loaded = member->loaded;
+	const char **names = ARENA_ARRAY(&loaded->arena, const char *, file->program_count + 1);
+
+	for (u32 i = 0; names && i < file->program_count; i++)
+		names[i] = load_beside(loaded, member->up->path, file->program[i]);
+	if (!names)
+		return refuse(member->up, file->name, "out of memory");
+	if (file->args_count)
+		return refuse(member->up, file->name, "'args' are for Linux programs");
+	return load_all(loaded, how, names, file->program_count);
+}
+
+static int load_member(UpMember *member)
+{
+	const UpFileInstance *file = member->file;
+	const UpOptions *options = member->up->options;
+	LinuxConfig system = {.root = NULL};
+	LoadOptions how = {.isa = file->machine, .live = true, .compiles = true, .engine_name = options->engine};
+	LinuxOptions linux_of = {.sysroot = file->root};
+	u64 limits[BUDGET_KINDS], time;
+	int code = up_file_limits(file->limits, member->up->path, file->name, limits, &time);
+	bool is_program;
+	Loaded probe;
+
+	if (code)
+		return code;
+	how.memory = limits[BUDGET_MEMORY] == BUDGET_UNLIMITED ? 0 : limits[BUDGET_MEMORY];
+	how.sets.items = (const char **)file->set;
+	how.sets.count = file->set_count;
+	member->loaded = calloc(1, sizeof *member->loaded);
+	if (!member->loaded)
+		return refuse(member->up, file->name, "out of memory");
+	load_init(member->loaded);
+	member->owns_loaded = true;
+	load_init(&probe);
+	is_program = linux_options_is_program(&linux_of, file->root ? file->program[0]
+								   : load_beside(&probe, member->up->path, file->program[0]));
+	load_fini(&probe);
+	code = is_program ? load_linux(member, &how, &system) : load_plain(member, &how);
+	if (code) {
+		say_error("%s: %s: cannot be loaded:", member->up->path, file->name);
+		load_complain(member->loaded);
+	}
+	return code;
+}
+
+static bool may(const UpFileInstance *file, const char *what)
+{
+	for (u32 i = 0; i < file->may_count; i++)
+		if (strcmp(file->may[i], what) == 0)
+			return true;
+	return false;
+}
+
+static int check_rights(const UpMember *member)
+{
+	static const char *const all[] = {"output", "input", "random", "time", "vcpus", "services", NULL};
+	const UpFileInstance *file = member->file;
+
+	for (u32 i = 0; i < file->may_count; i++) {
+		bool found = false;
+
+		for (u32 k = 0; all[k]; k++)
+			found |= strcmp(all[k], file->may[i]) == 0;
+		if (found)
+			continue;
+		refuse(member->up, file->name, "may: there is no right '%s'", file->may[i]);
+		if (say_nearest(file->may[i], all))
+			say_hint("did you mean '%s'?", say_nearest(file->may[i], all));
+		else
+			say_hint("there are output, input, random, time, vcpus and services");
+		return EXIT_NOT_RUNNABLE;
+	}
+	return 0;
+}
+
+/* What its `may` does not name is taken away. A Linux program's kernel gives nothing by itself. */
+static void set_rights(UpMember *member)
+{
+	static const char *const groups[] = {"output", "input", "random", "time", "vcpus", "services"};
+	const Guest *guest = member->loaded->guest;
+
+	for (u32 i = 0; i < COUNT_OF(groups) && !(guest && guest->is_linux); i++)
+		if (!may(member->file, groups[i]))
+			instance_deny(member->instance, groups[i]);
+}
+
+static int give_input(UpMember *member)
+{
+	Buf data, why;
+	const char *path;
+	int code = 0;
+
+	buf_init(&data);
+	buf_init(&why);
+	if (member->file->input) {
+		path = load_beside(member->loaded, member->up->path, member->file->input);
+		code = path ? file_read(path, FILE_LIMIT, &data, &why) : EXIT_HUSK;
+	}
+	if (code)
+		refuse(member->up, member->file->name, "input: %s", buf_text(&why));
+	else if (data.len)
+		instance_input(member->instance, data.data, data.len);
+	instance_input_end(member->instance);
+	buf_fini(&data);
+	buf_fini(&why);
+	return code;
+}
+
+/* `image`: of the members of one entry; made by the first of them, where that is possible. */
+static int make_member(UpMember *member, Image **image, const UpMember *first)
+{
+	const UpFileInstance *file = member->file;
+	Up *up = member->up;
+	u64 limits[BUDGET_KINDS], time;
+	InstanceOptions options = {.name = member->name, .limits = limits, .weight = file->weight, .priority = file->priority,
+				   .cap = file->cap, .ctx = member};
+	Status status;
+	int code;
+
+	if (first->loaded && *image)
+		member->loaded = first->loaded;
+	else if ((code = load_member(member)))
+		return code;
+	up_file_limits(file->limits, up->path, file->name, limits, &time);
+	options.timeout = time;
+	if (may(file, "output"))
+		options.output = on_output;
+	if (!*image && image_create(&member->loaded->config, member->loaded->machine, image))
+		*image = NULL;
+	if (*image) {
+		status = instance_create(up->hyper, *image, &options, &member->instance);
+	} else {
+		status = instance_adopt(up->hyper, &member->loaded->config, member->loaded->machine, &options, &member->instance);
+		if (!status)
+			member->loaded->machine = NULL;
+	}
+	if (status == STATUS_TOO_BIG)
+		return refuse(up, member->name, "the limits of all leave no room for it (memory)");
+	if (status == STATUS_INVALID)
+		return refuse(up, member->name, "weight is 1 to %u, priority 0 to %u", HYPER_WEIGHT_MOST, HYPER_PRIORITY_MOST);
+	if (status)
+		return refuse(up, member->name, "%s", status_text(status));
+	set_rights(member);
+	return give_input(member);
+}
+
+static int count_members(Up *up)
+{
+	u64 total = 0;
+
+	for (u32 i = 0; i < up->file->instances_count; i++) {
+		UpFileInstance *file = &up->file->instances[i];
+
+		for (u32 k = 0; k < i; k++)
+			if (strcmp(up->file->instances[k].name, file->name) == 0)
+				return refuse(up, file->name, "there are two of this name");
+		file->count = file->count ? file->count : 1;
+		total += file->count;
+	}
+	if (total > MEMBERS_MOST)
+		return refuse(up, "instances", "%llu are too many (at most %u)", (unsigned long long)total, MEMBERS_MOST);
+	up->members = calloc(total, sizeof *up->members);
+	if (!up->members)
+		return refuse(up, "instances", "out of memory");
+	return 0;
+}
+
+static int make_all(Up *up)
+{
+	int code = count_members(up);
+
+	for (u32 i = 0; !code && i < up->file->instances_count; i++) {
+		UpFileInstance *file = &up->file->instances[i];
+		UpMember *first = &up->members[up->count];
+		Image *image = NULL;
+
+		for (u32 k = 0; !code && k < file->count; k++) {
+			UpMember *member = &up->members[up->count++];
+
+			*member = (UpMember){.file = file, .up = up, .color = colors[i % COUNT_OF(colors)]};
+			buf_init(&member->line);
+			if (file->count == 1)
+				snprintf(member->name, sizeof member->name, "%s", file->name);
+			else
+				snprintf(member->name, sizeof member->name, "%s-%u", file->name, k + 1);
+			if (strlen(member->name) > up->name_width)
+				up->name_width = (u32)strlen(member->name);
+			code = k == 0 ? check_rights(member) : 0;
+			if (!code)
+				code = make_member(member, &image, first);
+		}
+		image_unref(image);
+	}
+	return code;
+}
+
+/* ---- Running ---- */
+
+static void stop_all(Up *up, bool at_once)
+{
+	double grace = up->options->grace > 0 ? up->options->grace : 10;
+
+	for (u32 i = 0; i < up->count; i++) {
+		if (at_once)
+			instance_kill(up->members[i].instance);
+		else
+			instance_stop(up->members[i].instance, (u64)(grace * 1e9));
+	}
+}
+
+/* The signal that ended it, or 0. */
+static int run_all(Up *up)
+{
+	bool asked = false, timed_out = false;
+	int number = 0;
+
+	up->start = terminal_now();
+	for (u32 i = 0; i < up->count; i++)
+		instance_start(up->members[i].instance);
+	while (!hyper_run(up->hyper, look_ns)) {
+		u64 set = terminal_take_signals();
+
+		draw_table(up);
+		for (int n = 1; set; n++, set >>= 1) {
+			if (!(set & 1) || n == 20 || n == 28) /* SIGTSTP, SIGWINCH */
+				continue;
+			stop_all(up, asked);
+			asked = true;
+			number = n;
+			if (!up->options->quiet)
+				say_note("asked all to end; once more kills them");
+		}
+		if (up->output_closed && !asked) {
+			stop_all(up, true);
+			asked = true;
+			number = 13; /* SIGPIPE */
+		}
+		if (up->options->timeout > 0 && terminal_now() - up->start > up->options->timeout && !timed_out) {
+			stop_all(up, asked);
+			asked = timed_out = true;
+		}
+	}
+	return timed_out ? -1 : number;
+}
+
+static int summarize(Up *up, int number, double seconds)
+{
+	bool json = up->options->format && strcmp(up->options->format, "json") == 0, fine = true;
+	int code = 0;
+	Buf text;
+
+	pthread_mutex_lock(&up->out);
+	clear_table(up);
+	pthread_mutex_unlock(&up->out);
+	for (u32 i = 0; i < up->count; i++) {
+		if (up->members[i].line.len)
+			write_line(&up->members[i]);
+		fine &= up_is_fine(up->members[i].instance);
+	}
+	buf_init(&text);
+	if (json || up->options->report)
+		up_json(up->members, up->count, seconds, &text);
+	if (up->options->report)
+		code = say_output(&text, up->options->report);
+	if (!json) {
+		buf_clear(&text);
+		up_table(up->members, up->count, seconds, true, 0, &text);
+		buf_printf(&text, "%u instances, %.2f s\n", up->count, seconds);
+	}
+	if (!up->options->quiet)
+		say_write(STDERR_FILENO, text.data, text.len);
+	buf_fini(&text);
+	if (code)
+		return code;
+	if (number < 0)
+		return EXIT_TIMEOUT;
+	if (number)
+		return EXIT_SIGNAL + number;
+	return fine ? 0 : 1;
+}
+
+static void free_all(Up *up)
+{
+	for (u32 i = 0; i < up->count; i++) {
+		instance_unref(up->members[i].instance);
+		up->members[i].instance = NULL;
+	}
+	hyper_destroy(up->hyper);
+	for (u32 i = 0; i < up->count; i++) {
+		buf_fini(&up->members[i].line);
+		if (up->members[i].owns_loaded) {
+			load_fini(up->members[i].loaded);
+			free(up->members[i].loaded);
+		}
+	}
+	free(up->members);
+	up_file_free(up->file);
+	pthread_mutex_destroy(&up->out);
+}
+
+static u32 workers_of(const Up *up)
+{
+	u64 wanted = up->options->workers ? up->options->workers : up->file->workers;
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (up->options->deterministic)
+		return 0;
+	if (!wanted)
+		wanted = cores > 0 ? (u64)cores : 1;
+	return wanted > WORKERS_MOST ? WORKERS_MOST : (u32)wanted;
+}
+
+static int run_up(Command *command)
+{
+	Up up = {.options = command->options, .out = PTHREAD_MUTEX_INITIALIZER};
+	u64 limits[BUDGET_KINDS], time;
+	HyperConfig config = {.limits = limits};
+	int code;
+
+	up.path = command->operand_count ? command->operands[0] : "husk.yaml";
+	code = up_file_load(up.path, &up.file);
+	if (!code)
+		code = up_file_limits(up.file->limits, up.path, "limits", limits, &time);
+	if (!code) {
+		config.workers = workers_of(&up);
+		if (hyper_create(&config, &up.hyper))
+			code = refuse(&up, "workers", "cannot start %u of them", config.workers);
+	}
+	if (!code)
+		code = make_all(&up);
+	if (!code) {
+		int number;
+
+		up.colored = say_color(STDOUT_FILENO) && !up.options->plain;
+		up.watching = up.options->watch && isatty(STDERR_FILENO);
+		terminal_open_guest();
+		number = run_all(&up);
+		terminal_close();
+		code = summarize(&up, number, terminal_now() - up.start);
+	}
+	free_all(&up);
+	return code;
+}
+
+static const Opt up_options[] = {
+	{"workers", 'w', OPT_NUMBER, offsetof(UpOptions, workers), "N", "threads that run them (default: one per core)"},
+	{"watch", 0, OPT_FLAG, offsetof(UpOptions, watch), NULL, "a live table below the output, on a terminal"},
+	{"grace", 0, OPT_SECONDS, offsetof(UpOptions, grace), "SECONDS", "Ctrl-C asks all to end, and kills after this time (default 10)"},
+	{"timeout", 't', OPT_SECONDS, offsetof(UpOptions, timeout), "SECONDS", "ask all to end after this time; exit code 124"},
+	{"deterministic", 0, OPT_FLAG, offsetof(UpOptions, deterministic), NULL,
+	 "one after the other on one thread, by counts of instructions: the same\nrun every time"},
+	{"engine", 0, OPT_CHOICE, offsetof(UpOptions, engine), "interp|jit", "what runs the instructions (default: jit)"},
+	{"format", 0, OPT_CHOICE, offsetof(UpOptions, format), "text|json", "the summary as a table, or as JSON; on stderr"},
+	{"report", 0, OPT_TEXT, offsetof(UpOptions, report), "FILE", "the JSON into FILE"},
+	{"plain", 0, OPT_FLAG, offsetof(UpOptions, plain), NULL, "no colours"},
+	{"quiet", 'q', OPT_FLAG, offsetof(UpOptions, quiet), NULL, "no summary"},
+	{0},
+};
+
+const Verb verb_up = {
+	.name = "up",
+	.run = run_up,
+	.help = "run many programs side by side, as a description (husk.yaml) says",
+	.operands = "[FILE]",
+	.max_operands = 1,
+	.options = up_options,
+	.options_size = sizeof(UpOptions),
+	.text = "Each line of output stands behind the name of its instance. When all have ended, a table says how.\n"
+		"\n"
+		"exit codes: 0 all ended by themselves with code 0, 1 some did not, 124 --timeout, 125 husk failed,\n"
+		"126 something can't be run, 127 not found, 128+N ended by signal N.\n"
+		"\n"
+		"examples:\n"
+		"  husk up                      husk up --watch crowd.yaml\n"
+		"  husk up --deterministic --format json crowd.yaml\n",
+};

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Reading is yaml.c's; the schema is the tables below.
+ */
+#include "cmd/up_file.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "cmd/opt.h"
+#include "cmd/say.h"
+#include "cmd/yaml.h"
+
+#ifndef HAVE_LIBCYAML
+
+int up_file_load(const char *path, UpFile **out)
+{
+	(void)path;
+	*out = NULL;
+	return yaml_file_missing();
+}
+
+void up_file_free(UpFile *file)
+{
+	(void)file;
+}
+
+#else
+
+enum { NAME_MOST = 63, TEXT_MOST = 4096, LIST_MOST = 1000 };
+#define POINTER CYAML_FLAG_POINTER
+#define MAYBE (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
+
+static const cyaml_schema_value_t text_value = {CYAML_VALUE_STRING(POINTER, char, 0, TEXT_MOST)};
+
+static const cyaml_schema_field_t limit_fields[] = {
+	CYAML_FIELD_STRING_PTR("fuel", MAYBE, UpFileLimits, fuel, 1, NAME_MOST),
+	CYAML_FIELD_STRING_PTR("memory", MAYBE, UpFileLimits, memory, 1, NAME_MOST),
+	CYAML_FIELD_STRING_PTR("output", MAYBE, UpFileLimits, output, 1, NAME_MOST),
+	CYAML_FIELD_STRING_PTR("time", MAYBE, UpFileLimits, time, 1, NAME_MOST),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t instance_fields[] = {
+	CYAML_FIELD_STRING_PTR("name", POINTER, UpFileInstance, name, 1, NAME_MOST),
+	CYAML_FIELD_STRING_PTR("machine", MAYBE, UpFileInstance, machine, 1, TEXT_MOST),
+	CYAML_FIELD_SEQUENCE("program", POINTER, UpFileInstance, program, &text_value, 1, LIST_MOST),
+	CYAML_FIELD_SEQUENCE("args", MAYBE, UpFileInstance, args, &text_value, 0, LIST_MOST),
+	CYAML_FIELD_SEQUENCE("set", MAYBE, UpFileInstance, set, &text_value, 0, LIST_MOST),
+	CYAML_FIELD_UINT("count", CYAML_FLAG_OPTIONAL, UpFileInstance, count),
+	CYAML_FIELD_UINT("weight", CYAML_FLAG_OPTIONAL, UpFileInstance, weight),
+	CYAML_FIELD_UINT("priority", CYAML_FLAG_OPTIONAL, UpFileInstance, priority),
+	CYAML_FIELD_UINT("cap", CYAML_FLAG_OPTIONAL, UpFileInstance, cap),
+	CYAML_FIELD_MAPPING_PTR("limits", MAYBE, UpFileInstance, limits, limit_fields),
+	CYAML_FIELD_SEQUENCE("may", MAYBE, UpFileInstance, may, &text_value, 0, LIST_MOST),
+	CYAML_FIELD_STRING_PTR("input", MAYBE, UpFileInstance, input, 0, TEXT_MOST),
+	CYAML_FIELD_SEQUENCE("dirs", MAYBE, UpFileInstance, folders, &text_value, 0, LIST_MOST),
+	CYAML_FIELD_SEQUENCE("environment", MAYBE, UpFileInstance, environment, &text_value, 0, LIST_MOST),
+	CYAML_FIELD_STRING_PTR("cwd", MAYBE, UpFileInstance, directory, 1, TEXT_MOST),
+	CYAML_FIELD_STRING_PTR("root", MAYBE, UpFileInstance, root, 1, TEXT_MOST),
+	CYAML_FIELD_STRING_PTR("net", MAYBE, UpFileInstance, net, 1, NAME_MOST),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t instance_value = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, UpFileInstance, instance_fields)};
+
+static const cyaml_schema_field_t up_fields[] = {
+	CYAML_FIELD_STRING_PTR("name", MAYBE, UpFile, name, 1, NAME_MOST),
+	CYAML_FIELD_UINT("workers", CYAML_FLAG_OPTIONAL, UpFile, workers),
+	CYAML_FIELD_MAPPING_PTR("limits", MAYBE, UpFile, limits, limit_fields),
+	CYAML_FIELD_SEQUENCE("instances", POINTER, UpFile, instances, &instance_value, 1, LIST_MOST),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t up_value = {CYAML_VALUE_MAPPING(POINTER, UpFile, up_fields)};
+static const cyaml_schema_field_t *const all_fields[] = {up_fields, instance_fields, limit_fields, NULL};
+static const YamlValues no_values[] = {{NULL, 0}};
+static const YamlSchema schema = {&up_value, all_fields, no_values, "no instances are described there"};
+
+int up_file_load(const char *path, UpFile **out)
+{
+	return yaml_file_load(path, &schema, (void **)out);
+}
+
+void up_file_free(UpFile *file)
+{
+	yaml_file_free(&schema, file);
+}
+
+#endif
+
+static int set_limit(const char *text, unsigned kilo, const char *path, const char *who, BudgetKind kind, u64 *limits)
+{
+	if (!text || (opt_number(text, kilo, &limits[kind]) && limits[kind]))
+		return 0;
+	say_error("%s: %s: limits: %s: '%s' is no amount (examples: 1000, %s)", path, who, budget_kind_name(kind), text,
+		  kilo == 1000 ? "10M" : "64K");
+	return EXIT_NOT_RUNNABLE;
+}
+
+int up_file_limits(const UpFileLimits *from, const char *path, const char *who, u64 *limits, u64 *time)
+{
+	char *end;
+	double seconds;
+	int code;
+
+	for (u32 i = 0; i < BUDGET_KINDS; i++)
+		limits[i] = BUDGET_UNLIMITED;
+	*time = 0;
+	if (!from)
+		return 0;
+	code = set_limit(from->fuel, 1000, path, who, BUDGET_FUEL, limits);
+	if (!code)
+		code = set_limit(from->memory, 1024, path, who, BUDGET_MEMORY, limits);
+	if (!code)
+		code = set_limit(from->output, 1024, path, who, BUDGET_OUTPUT, limits);
+	if (code || !from->time)
+		return code;
+	seconds = strtod(from->time, &end);
+	if (end == from->time || *end || !(seconds > 0) || seconds > 1e9) {
+		say_error("%s: %s: limits: time: '%s' is no number of seconds (examples: 10, 0.5)", path, who, from->time);
+		return EXIT_NOT_RUNNABLE;
+	}
+	*time = (u64)(seconds * 1e9);
+	return 0;
+}

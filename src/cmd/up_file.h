@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What husk up reads (YAML): which programs run side by side, how many of each, what each may do and use. Everything that is not in
+ * the schema is an error. docs/hypervisor.md shows it.
+ */
+#ifndef CMD_UP_FILE_H
+#define CMD_UP_FILE_H
+
+#include "hyper/budget.h"
+
+/* As they are written: "10M", "64K", "2.5". */
+typedef struct UpFileLimits {
+	char *fuel, *memory, *output, *time;
+} UpFileLimits;
+
+typedef struct UpFileInstance {
+	char *name, *machine, *input, *directory, *root, *net;
+	char **program, **args, **set, **folders, **environment, **may;
+	unsigned program_count, args_count, set_count, folders_count, environment_count, may_count;
+	unsigned count, weight, priority, cap;
+	UpFileLimits *limits;
+} UpFileInstance;
+
+typedef struct UpFile {
+	char *name;
+	unsigned workers;
+	UpFileLimits *limits;
+	UpFileInstance *instances;
+	unsigned instances_count;
+} UpFile;
+
+/* 0 or an exit code; complains itself, with place. */
+int up_file_load(const char *path, UpFile **out);
+void up_file_free(UpFile *file);
+/* Amounts for a budget, and the time in ns (0: none). Complains itself: `who` is what they belong to. */
+int up_file_limits(const UpFileLimits *from, const char *path, const char *who, u64 *limits, u64 *time);
+
+#endif
