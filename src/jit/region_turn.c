@@ -11,6 +11,10 @@
  *   |   b <-+               |   b   |
  *   +---+                   +---+<--+  (b' goes on at h)
  *
+ * The head of a region is a way in, too: it may lie in the middle of an inner loop. Were that the header of all, the outer loop
+ * would go round inside the inner one. So if there is, without the head, a loop that begins before it and ends behind it,
+ * that one's header is the header.
+ *
  * Sets of sources that reach one another are found (Tarjan, SIAM J. Comput. 1, 1972); the header is the lowest that is jumped
  * back to. Loops inside are those of the set without its header.
  *
@@ -124,17 +128,20 @@ static void look_at(const Graph *g, Loop *loop)
 		else if (sources[from].pc >= sources[to].pc)
 			g->rank[to] |= BACK;
 	}
+	for (u32 k = 0; k < loop->count; k++)
+		ways += g->rank[loop->members[k]] & WAY_IN;
+	loop->turns = ways > 1;
 	loop->header = loop->members[0];
 	for (u32 k = 0; k < loop->count; k++) {
 		u32 source = loop->members[k], rank = g->rank[source] + 1u;
 
-		ways += g->rank[source] & WAY_IN;
+		if (!loop->turns && !(g->rank[source] & WAY_IN))
+			continue; /* it is the header, wherever one jumps back to */
 		if (rank > best || (rank == best && sources[source].pc < sources[loop->header].pc)) {
 			best = rank;
 			loop->header = source;
 		}
 	}
-	loop->turns = ways > 1;
 }
 
 /* ---- Copies ---- */
@@ -249,24 +256,62 @@ static bool copy_part(Graph *g, const Loop *loop)
 	return true;
 }
 
-/* The loops among these, and those inside them. */
-static bool turn_all(Graph *g, const u32 *sources, u32 count, u32 set, u32 depth)
+/* The sets among these, all of which are in `set`: g->member, g->begin, g->set_count. */
+static bool find_sets(Graph *g, const u32 *sources, u32 count, u32 set)
 {
-	Arena *arena = g->turn->arena;
-	u32 *members = ARENA_ARRAY(arena, u32, count + 1), *begin = ARENA_ARRAY(arena, u32, count + 2), sets;
-
-	if (!members || !begin)
+	g->member = ARENA_ARRAY(g->turn->arena, u32, count + 1);
+	g->begin = ARENA_ARRAY(g->turn->arena, u32, count + 2);
+	if (!g->member || !g->begin)
 		return false;
-	g->member = members;
-	g->begin = begin;
 	g->member_count = g->set_count = g->next_number = 0;
 	for (u32 i = 0; i < count; i++)
 		g->number[sources[i]] = 0;
 	for (u32 i = 0; i < count; i++)
-		if (!g->number[sources[i]])
+		if (is_in(g, sources[i], set) && !g->number[sources[i]])
 			walk(g, sources[i], set);
+	g->begin[g->set_count] = g->member_count;
+	return true;
+}
+
+/* The head is the only way in. Is there, without it, a loop around it? Then that one's header is the header. */
+static bool look_around_head(Graph *g, Loop *loop)
+{
+	const SsaSource *sources = g->turn->region->sources;
+
+	g->set[loop->header] = NONE;
+	if (!find_sets(g, loop->members, loop->count, loop->set))
+		return false;
+	g->set[loop->header] = loop->set;
+	for (u32 s = 0; s < g->set_count; s++) {
+		u32 best = NONE;
+		bool behind = false;
+
+		for (u32 k = g->begin[s]; k < g->begin[s + 1]; k++) {
+			u32 source = g->member[k];
+
+			behind |= sources[source].pc > sources[0].pc;
+			if (g->rank[source] & BACK && (best == NONE || sources[source].pc < sources[best].pc))
+				best = source;
+		}
+		if (behind && best != NONE && sources[best].pc < sources[0].pc) {
+			loop->header = best;
+			loop->turns = true;
+			break;
+		}
+	}
+	return true;
+}
+
+/* The loops among these, and those inside them. */
+static bool turn_all(Graph *g, const u32 *sources, u32 count, u32 set, u32 depth)
+{
+	u32 *members, *begin, sets;
+
+	if (!find_sets(g, sources, count, set))
+		return false;
+	members = g->member;
+	begin = g->begin;
 	sets = g->set_count;
-	begin[sets] = g->member_count;
 	for (u32 s = 0; s < sets; s++) {
 		Loop loop = {.members = &members[begin[s]], .count = begin[s + 1] - begin[s], .set = ++g->next_set};
 
@@ -275,6 +320,8 @@ static bool turn_all(Graph *g, const u32 *sources, u32 count, u32 set, u32 depth
 		for (u32 k = 0; k < loop.count; k++)
 			g->set[loop.members[k]] = loop.set;
 		look_at(g, &loop);
+		if (!loop.turns && loop.header == 0 && !look_around_head(g, &loop))
+			return false;
 		if (loop.turns) {
 			if (may_copy(g, &loop) && !copy_part(g, &loop))
 				return false;

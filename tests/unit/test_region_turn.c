@@ -130,6 +130,39 @@ static void test_nested(void **state)
 	arena_fini(&f.arena);
 }
 
+/* for (0) { for (2) { 3, which is the head, or 4 } 5 }: the head has a copy of the round, the others have the loops as they are. */
+static void test_head(void **state)
+{
+	static const u8 place[] = {3, 0, 1, 2, 4, 5}; /* of the source in the program */
+	Fixture f = {0};
+	u32 inner, at;
+
+	(void)state;
+	begin(&f, 6);
+	for (u32 i = 0; i < 6; i++)
+		f.sources[i].pc = 0x100 + 16 * place[i];
+	edge(&f, 1, 2); /* 0 -> 1 -> 2, by their places */
+	edge(&f, 2, 3);
+	edge(&f, 3, 0); /* 2 -> 3 | 4 */
+	edge(&f, 3, 4);
+	edge(&f, 0, 3); /* 3 -> 2 | 5 */
+	edge(&f, 0, 5);
+	edge(&f, 4, 3); /* 4 -> 2 | 5 */
+	edge(&f, 4, 5);
+	edge(&f, 5, 1); /* 5 -> 0 */
+	assert_true(region_turn(&f.turn));
+	inner = f.turn.moved[0];
+	assert_int_not_equal(inner, 0);
+	assert_int_not_equal(f.sources[0].copy, 0);
+	assert_int_equal(f.sources[inner].copy, 0);
+	assert_int_equal(goes_to(&f, 3, f.sources[0].pc), inner);
+	assert_int_equal(goes_to(&f, inner, f.sources[3].pc), 3);
+	at = goes_to(&f, 0, f.sources[5].pc); /* its own, until the header */
+	assert_int_not_equal(f.sources[at].copy, 0);
+	assert_int_equal(goes_to(&f, at, f.sources[1].pc), 1);
+	arena_fini(&f.arena);
+}
+
 /* Any graph: whoever walks goes by the same addresses as before, whichever sources they are. */
 static void test_random(void **state)
 {
@@ -137,14 +170,17 @@ static void test_random(void **state)
 	for (u64 seed = 0; seed < 3000; seed++) {
 		Fixture f = {0};
 		Rng rng;
-		u32 count, edges;
+		u32 count, edges, around;
 
 		rng = (Rng){seed};
 		count = 2 + (u32)rng_below(&rng, 14);
 		edges = 1 + (u32)rng_below(&rng, 3 * count);
 		begin(&f, count);
-		for (u32 i = 0; i < count; i++)
+		around = (u32)rng_below(&rng, count);
+		for (u32 i = 0; i < count; i++) {
 			f.sources[i].landing = rng_below(&rng, 12) == 0;
+			f.sources[i].pc = 0x100 + 16 * ((i + around) % count);
+		}
 		for (u32 i = 0; i < edges; i++)
 			edge(&f, (u32)rng_below(&rng, count), (u32)rng_below(&rng, count));
 		assert_true(region_turn(&f.turn));
@@ -153,7 +189,7 @@ static void test_random(void **state)
 			assert_true(f.sources[i].pc < 0x100 + 16 * count);
 			for (u32 e = 0; e < edges; e++)
 				if (f.sources[f.edges[e].from].pc == f.sources[i].pc) {
-					u64 pc = 0x100 + 16 * (u64)f.edges[e].to;
+					u64 pc = 0x100 + 16 * (u64)((f.edges[e].to + around) % count);
 
 					assert_int_equal(f.sources[goes_to(&f, i, pc)].pc, pc);
 				}
@@ -161,7 +197,7 @@ static void test_random(void **state)
 				assert_false(f.sources[i].pc == f.sources[k].pc && f.sources[i].copy == f.sources[k].copy);
 		}
 		for (u32 i = 0; i < count; i++)
-			assert_int_equal(f.sources[i].pc, 0x100 + 16 * i);
+			assert_int_equal(f.sources[i].pc, 0x100 + 16 * ((i + around) % count));
 		arena_fini(&f.arena);
 	}
 }
@@ -172,6 +208,7 @@ int main(void)
 		cmocka_unit_test(test_middle),
 		cmocka_unit_test(test_landing),
 		cmocka_unit_test(test_nested),
+		cmocka_unit_test(test_head),
 		cmocka_unit_test(test_random),
 	};
 
