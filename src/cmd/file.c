@@ -13,19 +13,20 @@
 #include "base/strmap.h"
 #include "cmd/say.h"
 
-static int read_all(int fd, const char *path, size_t limit, Buf *out, Buf *error)
+/* `expected`: its length, as far as is known; there may be more. */
+static int read_all(int fd, const char *path, size_t expected, size_t limit, Buf *out, Buf *error)
 {
 	enum { STEP = 64 * 1024 };
-	size_t start = out->len;
+	size_t start = out->len, step = expected + 1 > STEP ? expected + 1 : STEP;
 
-	for (;;) {
+	for (;; step = STEP) {
 		ssize_t n;
 
-		if (!buf_reserve(out, STEP)) {
+		if (!buf_reserve(out, step)) {
 			buf_printf(error, "%s: out of memory", path);
 			return EXIT_HUSK;
 		}
-		n = read(fd, out->data + out->len, STEP);
+		n = read(fd, out->data + out->len, step);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
@@ -54,7 +55,7 @@ int file_read_open(int fd, const char *path, size_t limit, Buf *out, Buf *error)
 	else if (S_ISREG(info.st_mode) && (u64)info.st_size > limit)
 		buf_printf(error, "%s is larger than %zu MiB", path, limit >> 20);
 	else
-		return read_all(fd, path, limit, out, error);
+		return read_all(fd, path, S_ISREG(info.st_mode) ? (size_t)info.st_size : 0, limit, out, error);
 	return EXIT_NOT_RUNNABLE;
 }
 
@@ -63,7 +64,7 @@ int file_read(const char *path, size_t limit, Buf *out, Buf *error)
 	int fd, code;
 
 	if (strcmp(path, "-") == 0)
-		return read_all(STDIN_FILENO, "standard input", limit, out, error);
+		return read_all(STDIN_FILENO, "standard input", 0, limit, out, error);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0) {
 		buf_printf(error, "cannot open %s: %s", path, strerror(errno));

@@ -102,8 +102,30 @@ static void report_overlap(Parser *p, const IsaInsn *a, const IsaInsn *b, const 
 			    "'%s' and '%s' (line %u) both match 0x%llx", a->name, b->name, b->line, (unsigned long long)word[0]);
 }
 
+/* What nearly every pair is told apart by, close together: the first word, where it is fixed inside the pattern. */
+typedef struct Head {
+	u64 mask, match;
+} Head;
+
+static Head *make_heads(const Parser *p)
+{
+	const Isa *isa = p->isa;
+	Head *heads = ARENA_ARRAY(p->arena, Head, isa->insn_count ? isa->insn_count : 1);
+
+	for (u32 i = 0; heads && i < isa->insn_count; i++) {
+		heads[i].mask = isa->insns[i].mask[0] & bits_mask(isa->insns[i].bits > 64 ? 64 : isa->insns[i].bits);
+		heads[i].match = isa->insns[i].match[0];
+	}
+	return heads;
+}
+
+static bool clash(Head a, Head b)
+{
+	return ((a.match ^ b.match) & a.mask & b.mask) != 0;
+}
+
 /* Is every word of `general` taken by the more specific ones? Tried over the bits they fix beyond it, when few. */
-static bool unreachable(const Isa *isa, u32 general)
+static bool unreachable(const Isa *isa, const Head *heads, u32 general)
 {
 	const IsaInsn *g = &isa->insns[general];
 	const IsaInsn *specific[64];
@@ -115,6 +137,8 @@ static bool unreachable(const Isa *isa, u32 general)
 	for (u32 i = 0; i < isa->insn_count && count < 64; i++) {
 		const IsaInsn *s = &isa->insns[i];
 
+		if (clash(heads[i], heads[general]))
+			continue;
 		if ((g->mask[0] & ~s->mask[0]) || i == general || s->bits != g->bits || s->when || !overlap(s, g) || !fixes_more(s, g))
 			continue;
 		specific[count++] = s;
@@ -141,12 +165,21 @@ static bool unreachable(const Isa *isa, u32 general)
 void check_encodings(Parser *p)
 {
 	Isa *isa = p->isa;
+	const Head *heads = make_heads(p);
 
+	if (!heads) {
+		p->give_up = true;
+		return;
+	}
 	for (u32 i = 0; i < isa->insn_count; i++)
 		for (u32 k = 0; k < i; k++) {
-			const IsaInsn *a = &isa->insns[i], *b = &isa->insns[k];
+			const IsaInsn *a, *b;
 			u64 word[ISA_WORDS] = {0};
 
+			if (clash(heads[i], heads[k]))
+				continue;
+			a = &isa->insns[i];
+			b = &isa->insns[k];
 			if (!overlap(a, b) || a->spelling || b->spelling)
 				continue;
 			if (a->bits == b->bits && (fixes_more(a, b) || fixes_more(b, a)))
@@ -158,7 +191,7 @@ void check_encodings(Parser *p)
 			}
 		}
 	for (u32 i = 0; i < isa->insn_count; i++)
-		if (!isa->insns[i].spelling && unreachable(isa, i))
+		if (!isa->insns[i].spelling && unreachable(isa, heads, i))
 			diag_report_file(p->diags, DIAG_ERROR, p->source.name, NULL,
 					 "'%s' (line %u) can never be decoded: more specific instructions take all its words",
 					 isa->insns[i].name, isa->insns[i].line);

@@ -534,7 +534,7 @@ void parse_insn(Parser *p)
 	Isa *isa = p->isa;
 	u32 pos = p->tok.pos, name_pos = 0, len, end, body_pos;
 	u64 holds;
-	Pattern t = {.p = p};
+	Pattern t; /* its pieces are filled as they are read: zeroing them would take as long as the rest */
 	IsaInsn *insn;
 	Scope scope;
 
@@ -544,6 +544,9 @@ void parse_insn(Parser *p)
 		error_here(p, NULL, "more than 4000 instructions");
 		return;
 	}
+	t.p = p;
+	t.count = t.bits = 0;
+	t.bad = false;
 	insn = &isa->insns[isa->insn_count];
 	*insn = (IsaInsn){.doc = take_doc(p), .cost = 1, .line = line_of(p, pos)};
 	if (!p->has_code)

@@ -73,8 +73,14 @@ u32 line_of(Parser *p, u32 pos)
 		p->line = 1;
 		p->line_pos = 0;
 	}
-	for (; p->line_pos < pos && p->line_pos < p->source.len; p->line_pos++)
-		p->line += p->source.text[p->line_pos] == '\n';
+	if (pos > p->source.len)
+		pos = (u32)p->source.len;
+	while (p->line_pos < pos) {
+		const char *from = p->source.text + p->line_pos, *end = memchr(from, '\n', pos - p->line_pos);
+
+		p->line += end != NULL;
+		p->line_pos = end ? p->line_pos + (u32)(end - from) + 1 : pos;
+	}
 	return p->line;
 }
 
