@@ -31,6 +31,7 @@
 
 enum {
 	JIT_BLOCK_INSNS = 64,
+	JIT_FIRST_RUNS = 2,          /* times that a block is evaluated before it is compiled (jit_first.c) */
 	JIT_CODE_CELLS = 4096,       /* at most, of a block: it lies on two pages */
 	JIT_CODE_BYTES = 64 << 20,   /* and no more than that of records; the last page stays empty */
 	JIT_BLOCK_BYTES = 64 << 10,  /* room for one block's code */
@@ -263,6 +264,9 @@ struct Engine {
 	EngineStats stats;
 	EnginePlace *places;     /* owned; of the block being compiled, when somebody looks on */
 	u32 place_count, place_cap;
+	struct JitFirst **firsts; /* owned, or NULL: blocks that were met but not compiled yet (jit_first.c) */
+	Arena first_arena;       /* of these */
+	u64 first_generation;    /* `generation` when they were kept */
 	u64 store_epoch;         /* of EngineEnv.store whose settings are ours; 0: we share nothing (jit_store.c) */
 	u8 cfi[48];              /* EnginePiece.cfi */
 	u32 cfi_size;
@@ -319,6 +323,17 @@ static inline void jit_memory_run(Engine *engine)
 	if (engine->switches && engine->writable)
 		jit_memory_allow(engine, false);
 }
+
+/* jit_first.c: evaluates the block at pc, of which there is no code, if it has not been met often. */
+typedef enum JitFirstResult {
+	JIT_FIRST_NOT,  /* nothing was done: compile it */
+	JIT_FIRST_DONE, /* on at slot 0 */
+	JIT_FIRST_LEFT, /* likewise, but the instruction there is the cold engine's */
+} JitFirstResult;
+JitFirstResult jit_first_run(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, u64 left);
+/* What was kept of it, which is still what stands there. False: nothing. */
+bool jit_first_take(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, Translation *out);
+void jit_first_fini(Engine *engine);
 
 /* jit_evict.c */
 /* The half that is filled first, empty. */

@@ -29,6 +29,7 @@ static Engine *engine_create(const EngineEnv *env)
 	engine->target = jit_host();
 	arena_init(&engine->arena);
 	arena_init(&engine->blocks);
+	arena_init(&engine->first_arena);
 	arena_init(&engine->other_blocks);
 	arena_init(&engine->page_records);
 	arena_init(&engine->regions);
@@ -51,6 +52,7 @@ static void engine_destroy(Engine *engine)
 		engine->env.cold->destroy(engine->cold);
 	jit_background_drop(engine);
 	jit_cache_fini(engine);
+	jit_first_fini(engine);
 	free(engine->pin_of);
 	free(engine->slot_uses);
 	free(engine->places);
@@ -279,17 +281,21 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool c
 		jit_life_taken(engine, block);
 		return add_block(engine, vcpu, block, before);
 	}
-	start = jit_life_now();
 	arena_reset(&engine->arena);
-	status = engine->env.translate(engine->env.ctx, pc, context, JIT_BLOCK_INSNS, &engine->arena, &translation);
-	translated = jit_life_now();
-	if (status)
-		return status;
-	if (translation.no_code) /* vcpu->exit says why */
-		return STATUS_OK;
-	jit_count(engine, ENGINE_TRANSLATIONS);
-	engine->stats.counts[ENGINE_TRANSLATED] += translation.insns;
-	engine->stats.counts[ENGINE_TRANSLATE_NS] += translated - start;
+	start = jit_life_now();
+	if (jit_first_take(engine, vcpu, pc, context, &translation)) {
+		translated = start;
+	} else {
+		status = engine->env.translate(engine->env.ctx, pc, context, JIT_BLOCK_INSNS, &engine->arena, &translation);
+		translated = jit_life_now();
+		if (status)
+			return status;
+		if (translation.no_code) /* vcpu->exit says why */
+			return STATUS_OK;
+		jit_count(engine, ENGINE_TRANSLATIONS);
+		engine->stats.counts[ENGINE_TRANSLATED] += translation.insns;
+		engine->stats.counts[ENGINE_TRANSLATE_NS] += translated - start;
+	}
 	/* What has no place in the tables of pages is the cold engine's: code across the end of a space, or very long. */
 	if (translation.code_cells > JIT_CODE_CELLS || pc >= space->cells || translation.code_cells > space->cells - pc) {
 		*out = leave_homeless(engine, pc, translation.insns, ENGINE_COLD_LONG);
@@ -464,8 +470,19 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 				return kind;
 			break;
 		}
-		if (!block)
+		if (!block) {
+			JitFirstResult first = jit_first_run(engine, vcpu, pc, context, limit - vcpu->icount);
+
+			if (first != JIT_FIRST_NOT) {
+				from = NULL;
+				counted = false;
+				kind = first == JIT_FIRST_LEFT ? run_cold(engine, vcpu, 1) : EXIT_BUDGET;
+				if (kind != EXIT_BUDGET)
+					return kind;
+				continue;
+			}
 			status = make_block(engine, vcpu, pc, context, counted, &block);
+		}
 		counted = false;
 		if (status) {
 			vcpu->exit = (VcpuExit){.kind = EXIT_ERROR, .status = status};

@@ -99,15 +99,23 @@ static Settings settings_of(const Engine *engine)
 	return settings;
 }
 
+bool jit_store_has_others(Engine *engine)
+{
+	EngineStore *store = engine->env.store;
+
+	if (store && !engine->joined)
+		store->engines++;
+	engine->joined = store != NULL;
+	return store && store->engines > 1;
+}
+
 bool jit_store_adopt(Engine *engine, u32 slot_count)
 {
 	EngineStore *store = engine->env.store;
 
 	if (!store)
 		return false;
-	if (!engine->joined)
-		store->engines++;
-	engine->joined = true;
+	jit_store_has_others(engine);
 	if (!store->epoch || store->settings.slot_count != slot_count ||
 	    (engine->flags_slot && engine->flags_slot != store->settings.flags_slot))
 		return false;

@@ -39,6 +39,8 @@ JitBackground *jit_store_background(EngineStore *store);
 /* An engine begins, or settles: it takes over what registers are held, if others have settled that. False: it chooses by
  * itself. */
 bool jit_store_adopt(Engine *engine, u32 slot_count);
+/* Is the engine one of several that share, or were there others? */
+bool jit_store_has_others(Engine *engine);
 /* The engine has settled them, or learned of flags: others may follow. */
 void jit_store_settle(Engine *engine);
 /* While a block is compiled: what has to be changed when it moves. */
