@@ -200,8 +200,13 @@ static SsaRef fold_consts(SsaFold *f, const SsaNode *node)
 			 ir_eval((IrOp)node->op, node->width, func->nodes[node->a].width, node->aux, value[0], value[1], value[2]));
 }
 
-/* A float operation that raises flags has them raised by an equal one that dominates it; and an equal one that does not
- * raise is the same number. */
+/* A float operation that raises flags has them raised by an equal one that dominates it, unless something may clear them in
+ * between; and an equal one that does not raise is the same number. */
+static bool may_share(const SsaFold *f, const SsaNode *node)
+{
+	return !f->sets_flags || node->op >= IR_OP_COUNT || !ir_float_operands((IrOp)node->op) || !(node->aux & SSA_FLOAT_RAISES);
+}
+
 static SsaRef look_up_raising(const SsaFold *f, const SsaKnownEntry *key)
 {
 	SsaKnownEntry raising = *key;
@@ -260,7 +265,7 @@ static void fold_operation(SsaFold *f, SsaRef ref)
 	same = ssa_effects(&node) & SSA_PURE ? simpler(f, &node) : 0;
 	if (!same) {
 		key = key_of(node.op, node.width, node.aux, node.a, node.b, node.c);
-		same = look_up(f, &key);
+		same = may_share(f, &node) ? look_up(f, &key) : 0;
 		if (!same)
 			same = look_up_raising(f, &key);
 		if (!same)
@@ -632,6 +637,8 @@ void ssa_fold(SsaFunc *func)
 	if (func->failed || !prepare(&w, func))
 		return;
 	count_all_uses(func);
+	for (u32 ref = 1; ref < func->node_count; ref++)
+		w.fold.sets_flags |= func->nodes[ref].op == SSA_SET_FLAGS;
 	for (u32 i = 0; i < func->rpo_count && !func->failed; i++) {
 		u32 block = func->rpo[i];
 

@@ -26,6 +26,7 @@ typedef struct SsaFold {
 	SsaRef *marked;
 	u32 mark_count, mark_cap;
 	bool edges;      /* edges have changed */
+	bool sets_flags; /* there is a SET_FLAGS */
 } SsaFold;
 
 /* ssa_fold.c */

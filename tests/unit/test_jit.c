@@ -305,6 +305,48 @@ static void counted(void **state)
 	free(text);
 }
 
+/* What is equal raises its flags again when they have been cleared; and only those that it should: a number from 2^64 on is
+ * invalid, and not inexact as well. */
+static void raised_again(void **state)
+{
+	static const u32 code[] = {
+		0xC23515D3, /* fcvt.lu.d a1, fa0, rtz */
+		0x00101673, /* csrrw a2, fflags, zero */
+		0xC23516D3, /* fcvt.lu.d a3, fa0, rtz */
+		0x00101773, /* csrrw a4, fflags, zero */
+		0xFF1FF06F, /* j -16 */
+	};
+	static const u64 numbers[] = {
+		0x7FF8000000000000, 0x791A446FF0D6B736, 0x43F0000000000000, 0x43EFFFFFFFFFFFFF, 0x43E0000000000000, 0x4004000000000000,
+		0xBFE0000000000000, 0xBFF0000000000000, 0xC3E0000000000000, 0x7FF0000000000000, 0x3FF0000000000000,
+	};
+	static const u8 flags[] = {16, 16, 16, 0, 0, 1, 1, 16, 16, 16, 0};
+	char *text = read_text("src/guests/rv64/rv64.isa");
+	Isa *isa = load("rv64.isa", text);
+	EngineOps eager = jit_engine;
+	const EngineOps *const engines[] = {&interp_engine, &jit_engine, &eager};
+
+	(void)state;
+	eager.create = create_eager;
+	for (u32 e = 0; e < COUNT_OF(engines); e++) {
+		Machine *machine = open_paged(isa, engines[e]);
+
+		for (u32 i = 0; i < COUNT_OF(code); i++)
+			put_word(machine, CODE + 4 * i, code[i]);
+		for (u32 i = 0; i < COUNT_OF(numbers); i++) {
+			machine_set_slot(machine, slot_named(machine, "fa0"), numbers[i]);
+			machine_set_pc(machine, CODE);
+			machine_run(machine, 200 * COUNT_OF(code));
+			assert_int_equal(machine_slot(machine, slot_named(machine, "a2")), flags[i]);
+			assert_int_equal(machine_slot(machine, slot_named(machine, "a4")), flags[i]);
+			assert_int_equal(machine_slot(machine, slot_named(machine, "a1")), machine_slot(machine, slot_named(machine, "a3")));
+		}
+		machine_destroy(machine);
+	}
+	isa_destroy(isa);
+	free(text);
+}
+
 /* The guest's own store: a page of code that stores into CODE. */
 static void store_by_guest(Machine *machine, u64 address, u32 word)
 {
@@ -632,6 +674,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(shared),
 		cmocka_unit_test(versions),
 		cmocka_unit_test(counted),
+		cmocka_unit_test(raised_again),
 		cmocka_unit_test(doors),
 		cmocka_unit_test(every_stop),
 		cmocka_unit_test(bounded),

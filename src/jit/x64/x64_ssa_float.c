@@ -290,20 +290,20 @@ static void late_unsigned(X64Ssa *s, const X64Late *late)
 {
 	unsigned from = late->from;
 	u8 prefix = from == 64 ? 0xF2 : 0xF3, *nan, *negative, *done[3];
-	u64 top = from == 64 ? 0x43E0000000000000u : 0x5F000000u;
+	u64 top = from == 64 ? 0x43E0000000000000u : 0x5F000000u, beyond = from == 64 ? 0x43F0000000000000u : 0x5F800000u;
 	X64Buf *x = &s->x;
 
 	x64_reg_reg(x, 0, false, 0x0F57, X64_XMM_SCRATCH, X64_XMM_SCRATCH, false);
 	x64_float_compare(x, from, 0x0F2E, late->xmm, X64_XMM_SCRATCH);
 	nan = x64_jcc(x, X64_P);
 	negative = x64_jcc(x, X64_BE);
-	if (late->width == 64) { /* 2^63 ..: the rest, and the top bit */
-		x64_reg_reg(x, 0, false, 0x0F28, X64_XMM_SCRATCH, late->xmm, false);
-		x64_ssa_word(s, prefix, 0x0F5C, X64_XMM_SCRATCH, top);
-		x64_movq_from_xmm(x, from, X64_SCRATCH, X64_XMM_SCRATCH);
-		x64_mov_imm(x, late->temp, top);
+	if (late->width == 64) { /* 2^63 ..: the rest, and the top bit. From 2^64 on the difference would be inexact, too */
+		x64_movq_from_xmm(x, from, X64_SCRATCH, late->xmm);
+		x64_mov_imm(x, late->temp, beyond);
 		x64_alu(x, X64_CMP, 64, X64_SCRATCH, late->temp);
 		done[0] = x64_jcc(x, X64_AE);
+		x64_reg_reg(x, 0, false, 0x0F28, X64_XMM_SCRATCH, late->xmm, false);
+		x64_ssa_word(s, prefix, 0x0F5C, X64_XMM_SCRATCH, top);
 		x64_reg_reg(x, prefix, true, 0x0F2C, late->reg, X64_XMM_SCRATCH, false);
 		x64_mov_imm(x, X64_SCRATCH, (u64)1 << 63);
 		x64_alu(x, X64_XOR, 64, late->reg, X64_SCRATCH);
