@@ -106,7 +106,11 @@ static int set_word(JitSetup *setup, const char *word, size_t len)
 		options->hot = (u32)number;
 		return 0;
 	}
-	return failed(setup, "--jit %.*s: there are perf, jitdump, gdb, wx=switch, cache=SIZE, evict=N, hot=N, soft, hard=N, background", (int)len, word);
+	if (equals && is_word(word, name, "region") && opt_number(value, 1000, &number) && number && number <= 0xFFFFFFFF) {
+		options->region = (u32)number;
+		return 0;
+	}
+	return failed(setup, "--jit %.*s: there are perf, jitdump, gdb, wx=switch, cache=SIZE, evict=N, hot=N, region=N, soft, hard=N, background", (int)len, word);
 }
 
 int jit_setup_open(JitSetup *setup, const JitOptions *options, Loaded *loaded)

@@ -150,6 +150,7 @@ typedef struct EngineOptions {
 	u32 evict;          /* for tests: about one in so many looks for a block drops something at random; 0: none */
 	bool background;    /* what is hot is compiled on a thread beside the program */
 	u32 hot;            /* entries of a counted block before it is worth the optimizer; 0: as many as usual. For tests */
+	u32 region;         /* stretches of code in a region at most; 0: as many as usual. For tests */
 	u64 hard_after;     /* instructions run in a space that can be made hard (core/space.h) before it is; ~0: never */
 	const EngineWatcher *watchers; /* borrowed */
 	u32 watcher_count;

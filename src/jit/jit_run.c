@@ -528,6 +528,8 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 				.memory_bytes = memory->cells, .faults = &engine->faults, .other_faults = &engine->other_faults,
 				.outer = run->outer};
 		jit_count(engine, ENGINE_ENTERED);
+		if (block->region)
+			jit_count(engine, ENGINE_REGION_ENTERED);
 		jit_memory_run(engine);
 		if (engine->without)
 			return run_cold(engine, vcpu, limit - vcpu->icount);

@@ -59,6 +59,7 @@ typedef struct Former {
 	Code *codes;
 	u32 code_count;
 	u32 inlined, copies; /* instructions taken in; copies so far */
+	u32 most;            /* sources */
 	u32 shortest;        /* cells of the shortest instruction seen */
 	bool failed;
 } Former;
@@ -206,7 +207,7 @@ static u32 add_source(Former *f, const Spot *spot, u32 copy)
 	SsaRegion *region = &f->plan->region;
 	const Code *code = &f->codes[spot->code - 1];
 
-	if (region->count == REGION_SOURCES)
+	if (region->count >= f->most)
 		return 0;
 	region->sources[region->count] = (SsaSource){
 		.pc = spot->pc, .copy = copy, .func = code->func, .shape = code->shape, .begin = spot->at, .insns = code->insns,
@@ -222,7 +223,7 @@ static u32 want(Former *f, u64 pc)
 
 	if (spot->code && spot->source)
 		return spot->source;
-	if (f->plan->region.count == REGION_SOURCES || !is_warm(f, pc))
+	if (f->plan->region.count >= f->most || !is_warm(f, pc))
 		return 0;
 	spot = have_code(f, pc);
 	if (!spot || !spot->code)
@@ -467,7 +468,7 @@ static void unroll(Former *f, u32 index)
 		return;
 	copies = insns > UNROLL_INSNS / 2 ? 1 : 3;
 	links = ARENA_ARRAY(f->arena, SsaLink, copies + 1);
-	if (!links || region->count + copies + 1 > REGION_SOURCES) {
+	if (!links || region->count + copies + 1 > f->most) {
 		f->failed = f->failed || !links;
 		return;
 	}
@@ -601,6 +602,9 @@ bool region_form(Engine *engine, Vcpu *vcpu, const JitBlock *head, Arena *arena,
 	u32 insns = 0;
 
 	*out = (RegionPlan){0};
+	f.most = engine->env.options && engine->env.options->region ? engine->env.options->region : REGION_SOURCES;
+	if (f.most > REGION_SOURCES)
+		f.most = REGION_SOURCES;
 	if (engine->slot_count > SSA_SLOTS_MOST || !prepare(&f, head) || !want(&f, head->pc))
 		return false;
 	for (u32 i = 0; i < region->count; i++) {
