@@ -63,7 +63,9 @@ static bool is_ours(const siginfo_t *info, void *context)
 		fault = find(run->other_faults, (u32)offset);
 	if (!fault)
 		return false;
-	*pc = (u64)(uintptr_t)(run->code + fault->to);
+	*pc = (u64)(uintptr_t)(run->code + (fault->to & ~JIT_FAULT_STAYS));
+	if (fault->to & JIT_FAULT_STAYS)
+		return true;
 	run->page = address >> SPACE_PAGE_SHIFT;
 	run->faulted = true;
 	return true;

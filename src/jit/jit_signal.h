@@ -30,8 +30,11 @@
 #include "base/types.h"
 
 typedef struct JitFault {
-	u32 at, to;
+	u32 at, to; /* to: may hold JIT_FAULT_STAYS */
 } JitFault;
+
+/* Nobody needs to know of this fault: compiled code goes on. */
+#define JIT_FAULT_STAYS 0x80000000u
 
 typedef struct JitFaults {
 	JitFault *list; /* owned */

@@ -588,6 +588,7 @@ static bool prepare(Former *f, const JitBlock *head)
 	region->values_most[0] = engine->target->values_most[0];
 	region->values_most[1] = engine->target->values_most[1];
 	region->fma = engine->has_fma;
+	region->wide = engine->has_wide;
 	region->flag_moves = engine->target->flag_moves && engine->flags_slot && engine->pin_of[engine->flags_slot] == JIT_NO_PIN;
 	region->atomics = engine->target->atomics;
 	if (engine->hard && engine->env.code_space < 64)

@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "jit/ssa.h"
+#include "jit/ssa_wide.h"
 
 #define SHAPE_LEAF 0
 #define SHAPE_UN0 0
@@ -62,6 +62,8 @@ const SsaOpInfo ssa_op_info[SSA_OP_COUNT] = {
 	INFO(SET_FLAGS, "set_flags", SSA_KEEP, 1),
 	INFO(FETCH, "fetch", 0, 0),
 	INFO(BRING, "bring", SSA_KEEP, 1),
+	INFO(WIDE, "wide", SSA_READ | SSA_WRITE | SSA_KEEP, SSA_OPERANDS_VARY),
+	INFO(LANE, "lane", 0, 1),
 	INFO(JUMP, "jump", SSA_END | SSA_KEEP, 0),
 	INFO(BRANCH, "branch", SSA_END | SSA_KEEP, 1),
 	INFO(LEAVE, "leave", SSA_END | SSA_KEEP, SSA_OPERANDS_VARY),
@@ -306,17 +308,39 @@ void ssa_edge(SsaFunc *func, u32 from, u32 to)
 	func->blocks[from].succ[func->blocks[from].succ_count++] = to;
 }
 
-SsaRef ssa_phi(SsaFunc *func, u32 block, unsigned width, unsigned slot)
+/* In the pool, for so many. */
+static void make_room(SsaFunc *func, u32 count)
 {
-	u32 count = func->blocks[block].pred_count;
-	SsaRef ref;
-
 	while (!func->failed && func->pool_count + count > func->pool_cap) {
 		SsaRef *pool = grown(func, func->pool, func->pool_count, &func->pool_cap, sizeof(SsaRef));
 
 		if (pool)
 			func->pool = pool;
 	}
+}
+
+SsaRef ssa_wide_node(SsaFunc *func, SsaWide *wide, const SsaRef *operands)
+{
+	SsaRef ref;
+
+	make_room(func, wide->operand_count);
+	if (func->failed || !arena_grow(func->arena, (void **)&func->wides, &func->wide_cap, func->wide_count, sizeof(SsaWide *))) {
+		func->failed = true;
+		return 0;
+	}
+	ref = ssa_node(func, SSA_WIDE, 64, wide->operand_count, func->pool_count, 0, 0, func->wide_count);
+	func->wides[func->wide_count++] = wide;
+	for (u32 i = 0; i < wide->operand_count; i++)
+		func->pool[func->pool_count++] = operands[i];
+	return ref;
+}
+
+SsaRef ssa_phi(SsaFunc *func, u32 block, unsigned width, unsigned slot)
+{
+	u32 count = func->blocks[block].pred_count;
+	SsaRef ref;
+
+	make_room(func, count);
 	ref = ssa_node(func, SSA_PHI, width, slot, func->pool_count, 0, 0, 0);
 	if (func->failed)
 		return 0;

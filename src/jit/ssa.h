@@ -68,6 +68,9 @@ typedef enum SsaOp {
 	SSA_SET_FLAGS, /* they are a from here on: at home, and the host holds none */
 	SSA_FETCH,  /* what lies in the home of slot aux now; for slots that stay at home */
 	SSA_BRING,  /* a comes to the home of slot aux, which is one that stays at home */
+	SSA_WIDE,   /* func->wides[imm] (ssa_wide.h): many rounds of the loop that comes behind; how many times it went round. aux
+	               operands: pool[a + i] */
+	SSA_LANE,   /* lane aux of what the WIDE a, which stands in front of it, has put out as imm */
 	/* Ends of blocks */
 	SSA_JUMP,   /* to succ[0] */
 	SSA_BRANCH, /* a (width 1) ? succ[0] : succ[1] */
@@ -202,6 +205,9 @@ typedef struct SsaFunc {
 	u32 snap_count, snap_cap;
 	SsaSnapEntry *entries;
 	u32 entry_count, entry_cap;
+	bool has_wide;     /* the target does WIDE */
+	struct SsaWide **wides;
+	u32 wide_count, wide_cap;
 	u32 guest_insns;   /* INSNs at building: the measure of compile cost */
 	bool failed;       /* memory ran out, or too large: unusable */
 } SsaFunc;
@@ -258,6 +264,8 @@ static inline bool ssa_is_odd(const SsaFunc *func, SsaRef ref)
 	ref = ssa_value(func, ref);
 	return func->odd && ref < func->odd_count && func->odd[ref];
 }
+/* A WIDE in no list. */
+SsaRef ssa_wide_node(SsaFunc *func, struct SsaWide *wide, const SsaRef *operands);
 /* Number of operands (PHI: predecessors), and where operand i stands. */
 static inline unsigned ssa_operands(const SsaFunc *func, const SsaNode *node)
 {
@@ -267,11 +275,13 @@ static inline unsigned ssa_operands(const SsaFunc *func, const SsaNode *node)
 		return count;
 	if (node->op == SSA_PHI)
 		return func->blocks[node->block].pred_count;
+	if (node->op == SSA_WIDE)
+		return node->aux;
 	return node->aux == SSA_LEAVE_JUMP || node->aux == SSA_LEAVE_CALLR || node->aux == SSA_LEAVE_RET;
 }
 static inline SsaRef *ssa_operand(SsaFunc *func, SsaNode *node, unsigned index)
 {
-	return node->op == SSA_PHI ? &func->pool[node->a + index] : &node->operands[index];
+	return node->op == SSA_PHI || node->op == SSA_WIDE ? &func->pool[node->a + index] : &node->operands[index];
 }
 /* rpo, preds of dead blocks gone (with their PHI arguments), idom, loops. After every change of edges. */
 void ssa_order(SsaFunc *func);
@@ -325,6 +335,7 @@ typedef struct SsaRegion {
 	                     cold engine's */
 	const u8 *pin_of;    /* per slot: JIT_NO_PIN, or its home is a register; NULL: all are in memory */
 	u32 values_most[2];  /* so many written slots become values, of those without and with floats in them; 0: all */
+	bool wide;           /* the target does WIDE */
 	bool atomics;        /* the target does RMW and CAS; else they are the cold engine's */
 } SsaRegion;
 
@@ -353,6 +364,7 @@ void ssa_address(SsaFunc *func); /* constants of addresses into displacements */
 void ssa_check(SsaFunc *func);   /* CHECKs: those that follow from others, from induction, out of loops */
 void ssa_memory(SsaFunc *func);  /* stores forwarded to loads, loads shared */
 void ssa_hoist(SsaFunc *func);   /* loop-invariant code */
+void ssa_wide(SsaFunc *func);    /* loops over numbers in a row, four at a time */
 void ssa_flags(SsaFunc *func);   /* float flags that are saved, and restored behind a compare: it is a quiet one */
 void ssa_float(SsaFunc *func);   /* CANONs where NaNs leave arithmetic, and no others */
 void ssa_dead(SsaFunc *func);    /* what nobody uses */

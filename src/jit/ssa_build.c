@@ -1153,6 +1153,7 @@ static bool start(Build *b)
 	b->func->pc_width = region->pc_width;
 	b->func->context = region->context;
 	b->func->hard_spaces = region->hard_spaces;
+	b->func->has_wide = region->wide;
 	b->func->spaces = region->spaces;
 	b->func->space_count = region->space_count;
 	b->func->stored_spaces = region->stored_spaces;

@@ -6,6 +6,7 @@
  * the snapshot's refund have to come to the same.
  */
 #include "jit/ssa_eval.h"
+#include "jit/ssa_wide.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,9 @@ typedef struct Run {
 	SsaRef *now;    /* per slot: by block->state */
 	u64 *fetched;   /* arguments of PHIs */
 	bool has_fuel, in_insn;
+	bool went_wide; /* since the last block that is not `ahead`: what its PUTs would have been is what the state says there */
 	u64 pc, done, charged;
+	u64 outs[SSA_WIDE_OUTS_MOST * SSA_WIDE_LANES]; /* of the last WIDE */
 	unsigned raised;
 } Run;
 
@@ -154,6 +157,21 @@ static SsaEvalEnd leave(Run *run, SsaRef ref)
 
 /* ---- Nodes ---- */
 
+/* It charges what it does. */
+static u64 go_wide(Run *run, const SsaNode *node)
+{
+	const SsaWide *wide = run->func->wides[node->imm];
+	u64 operands[SSA_WIDE_OPERANDS_MOST], left = run->eval->left - (run->has_fuel ? run->charged : run->done), times;
+
+	for (u32 i = 0; i < wide->operand_count; i++)
+		operands[i] = value_of(run, run->func->pool[node->a + i]);
+	times = ssa_wide_eval(wide, operands, left / wide->cost, run->memory, run->outs);
+	run->done += times * wide->cost;
+	run->charged += run->has_fuel ? times * wide->cost : 0;
+	run->went_wide = times;
+	return times;
+}
+
 /* False: it is a way out, or (*end) something is wrong. */
 static bool step(Run *run, SsaRef ref, SsaEvalEnd *end)
 {
@@ -170,6 +188,12 @@ static bool step(Run *run, SsaRef ref, SsaEvalEnd *end)
 		? bits_trunc(value_of(run, node->a) + node->imm, width_of(run, node->a)) : 0;
 	*end = SSA_EVAL_COLD;
 	switch (node->op) {
+	case SSA_WIDE:
+		run->values[ref] = go_wide(run, node);
+		return true;
+	case SSA_LANE:
+		run->values[ref] = run->outs[node->imm * SSA_WIDE_LANES + node->aux];
+		return true;
 	case SSA_BRING:
 		run->eval->slots[node->aux] = value_of(run, node->a);
 		return true;
@@ -256,6 +280,12 @@ static void enter_block(Run *run, u32 from, u32 to)
 	count = 0;
 	for (SsaRef ref = block->first; ref && run->func->nodes[ref].op == SSA_PHI; ref = run->func->nodes[ref].next)
 		run->values[ref] = run->fetched[count++];
+	for (u32 slot = 1; slot < run->func->slot_count && run->went_wide && !block->ahead; slot++)
+		if (block->state[slot]) {
+			run->wanted[slot] = value_of(run, block->state[slot]);
+			run->changed[slot] = true;
+		}
+	run->went_wide = run->went_wide && block->ahead;
 }
 
 /* Of a way out. */

@@ -17,6 +17,7 @@ static const SsaPass passes[] = {
 	{"memory", ssa_memory},
 	{"check", ssa_check},
 	{"hoist", ssa_hoist},
+	{"wide", ssa_wide},
 	{"flags", ssa_flags},
 	{"float", ssa_float},
 	{"fuel", ssa_fuel},

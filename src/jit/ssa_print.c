@@ -8,7 +8,7 @@
  *       put a0, %9
  *       branch %11 -> b4, b5
  */
-#include "jit/ssa.h"
+#include "jit/ssa_wide.h"
 
 typedef struct Print {
 	const SsaFunc *func;
@@ -68,11 +68,56 @@ static void print_snap(const Print *p, const SsaNode *node)
 	buf_byte(p->out, '}');
 }
 
+static void print_wide_op(const Print *p, const SsaWideOp *op)
+{
+	static const char *const names[] = { "splat", "const", "lane", "load", "and", "or", "xor", "add", "sub", "eq", "shl", "shr",
+		"splice", "test", "touch", "store", "keep" };
+
+	buf_printf(p->out, "\n    %s", names[op->kind]);
+	switch (op->kind) {
+	case SSA_WIDE_CONST: buf_printf(p->out, " v%u = 0x%llx", op->to, (unsigned long long)op->imm); break;
+	case SSA_WIDE_SPLAT: buf_printf(p->out, " v%u = operand %u", op->to, op->a); break;
+	case SSA_WIDE_LANE: buf_printf(p->out, " v%u.%u = operand %u", op->to, op->lane, op->a); break;
+	case SSA_WIDE_LOAD: buf_printf(p->out, " v%u = p%u %+lld", op->to, op->a, (long long)op->imm); break;
+	case SSA_WIDE_TOUCH: buf_printf(p->out, " p%u %+lld", op->a, (long long)op->imm); break;
+	case SSA_WIDE_STORE: buf_printf(p->out, " p%u %+lld = v%u", op->a, (long long)op->imm, op->b); break;
+	case SSA_WIDE_TEST: buf_printf(p->out, " v%u", op->a); break;
+	case SSA_WIDE_KEEP: buf_printf(p->out, " v%u = v%u", op->to, op->a); break;
+	default:
+		buf_printf(p->out, " v%u = v%u, v%u", op->to, op->a, op->b);
+		if (op->kind == SSA_WIDE_SPLICE)
+			buf_printf(p->out, " from %u", op->lane);
+	}
+}
+
+static void print_wide(const Print *p, const SsaNode *node)
+{
+	const SsaWide *wide = p->func->wides[node->imm];
+
+	buf_printf(p->out, " cost %u ", wide->cost);
+	for (u32 i = 0; i < wide->operand_count; i++) {
+		buf_str(p->out, i ? ", " : wide->counted ? "times " : "any times ");
+		print_value(p, p->func->pool[node->a + i]);
+		if (i && i <= wide->pointer_count)
+			buf_printf(p->out, " by %d", wide->step[i - 1]);
+	}
+	for (u32 i = 0; i < wide->prepare_count; i++)
+		print_wide_op(p, &wide->prepare[i]);
+	for (u32 i = 0; i < wide->round_count; i++)
+		print_wide_op(p, &wide->round[i]);
+}
+
 static void print_special(const Print *p, const SsaNode *node, const SsaBlock *block)
 {
 	unsigned count = ssa_operands(p->func, node);
 
 	switch (node->op) {
+	case SSA_WIDE:
+		print_wide(p, node);
+		return;
+	case SSA_LANE:
+		buf_printf(p->out, " %u of %llu", node->aux, (unsigned long long)node->imm);
+		break;
 	case SSA_PHI:
 		if (node->aux != SSA_NO_SLOT) {
 			buf_byte(p->out, ' ');

@@ -149,7 +149,7 @@ static void verify_block(Verify *v, u32 b)
 			if (node->op == SSA_PHI)
 				verify_use(v, block->preds[i], 0, func->pool[node->a + i]);
 			else
-				verify_use(v, b, ref, i == 0 ? node->a : i == 1 ? node->b : node->c);
+				verify_use(v, b, ref, node->op == SSA_WIDE ? func->pool[node->a + i] : i == 0 ? node->a : i == 1 ? node->b : node->c);
 		if (v->good)
 			verify_widths(v, b, ref);
 	}

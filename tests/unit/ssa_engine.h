@@ -36,7 +36,7 @@ static bool (*ssa_test_passes)(SsaFunc *func);
 static unsigned ssa_test_shy;      /* of 1000 accesses, so many are left to the cold engine for no reason */
 static bool ssa_test_hard;         /* the paged space is a hard one */
 static u64 ssa_test_most = 64;     /* instructions of a source */
-static u64 ssa_test_regions, ssa_test_done, ssa_test_cold;
+static u64 ssa_test_regions, ssa_test_done, ssa_test_cold, ssa_test_wides;
 
 static inline void ssa_test_show(const SsaFunc *func)
 {
@@ -238,7 +238,7 @@ static inline TestRegion *find_region(Engine *engine, u64 pc, u64 context)
 	SsaRegion region = {
 		.sources = sources, .slot_count = engine->vcpu->slot_count, .slot_width = ssa_test_widths, .context = context,
 		.values_most = { rng_below(&engine->rng, 12), rng_below(&engine->rng, 6) },
-		.fma = true, .pc_width = 64, .atomics = rng_below(&engine->rng, 2), .flag_moves = rng_below(&engine->rng, 2),
+		.fma = true, .wide = true, .pc_width = 64, .atomics = rng_below(&engine->rng, 2), .flag_moves = rng_below(&engine->rng, 2),
 	};
 	u32 slot;
 	u8 width;
@@ -270,6 +270,7 @@ static inline TestRegion *find_region(Engine *engine, u64 pc, u64 context)
 	assert_true(ssa_test_verify(found->func));
 	engine->built++;
 	ssa_test_regions++;
+	ssa_test_wides += found->func->wide_count;
 	engine->insns += found->func->guest_insns;
 	return found;
 }

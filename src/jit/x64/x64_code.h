@@ -26,6 +26,7 @@ enum {
 	X64_AT_STACK = 40,     /* rsp when nothing is on it but what enter put there */
 	X64_AT_DEEP = 48,      /* below this there are enough of them */
 	X64_AT_LIMIT = 56,     /* the first address behind the paged space */
+	X64_WIDE = 560,        /* likewise: first of those where a WIDE puts out what it has, behind all spills */
 	X64_FRAME = 600,       /* first of the entries behind the slots where this lies */
 	X64_HINTS = 1024,      /* places for return addresses */
 	X64_MXCSR = 0x1F80,    /* all exceptions masked, to nearest, no flags */

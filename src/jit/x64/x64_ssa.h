@@ -5,7 +5,7 @@
  *     x64_ssa_prepare.c   states of the ways out; what is needed at all; which nodes are done by their users; classes
  *     x64_ssa_layout.c    in which order blocks come
  *     x64_ssa_select.c    a SsaCode per node that makes code -> ssa_allocate -> the same functions emit
- *     x64_ssa_int.c, x64_ssa_cond.c, x64_ssa_memory.c, x64_ssa_atomic.c, x64_ssa_float.c    nodes
+ *     x64_ssa_int.c, x64_ssa_cond.c, x64_ssa_memory.c, x64_ssa_atomic.c, x64_ssa_wide.c, x64_ssa_float.c    nodes
  *     x64_ssa_leave.c     ways out, and their maps
  *     x64_ssa_emit.c      blocks, moves, jumps
  *
@@ -78,7 +78,8 @@ typedef struct X64Ssa {
 	u32 fix_count, fix_cap;
 	struct X64Stub { u8 *site; JitExit *exit; } *stubs;
 	u32 stub_count, stub_cap;
-	struct X64Risk { const u8 *at; const JitExit *exit; } *risks; /* accesses that the host may refuse; ascending */
+	struct X64Risk { const u8 *at, *to; const JitExit *exit; } *risks; /* accesses that the host may refuse; ascending. to: where to
+	                                              go on, else the way out */
 	u32 risk_count, risk_cap;
 	X64Late *lates;    /* code aside, not emitted yet */
 	struct X64Word { u8 *site; u64 value; } *words; /* numbers behind the code; site: displacement from rip */
@@ -151,6 +152,8 @@ bool x64_ssa_rmw(X64Ssa *s, SsaRef ref); /* false: not known */
 bool x64_ssa_cas(X64Ssa *s, const SsaNode *node);
 void x64_ssa_fetch(X64Ssa *s, SsaRef ref);
 void x64_ssa_bring(X64Ssa *s, const SsaNode *node);
+void x64_ssa_wide(X64Ssa *s, const SsaNode *node);
+void x64_ssa_lane(X64Ssa *s, const SsaNode *node);
 bool x64_ssa_flags(X64Ssa *s);
 bool x64_ssa_set_flags(X64Ssa *s, const SsaNode *node);
 void x64_ssa_late_crossing(X64Ssa *s, const X64Late *late);

@@ -140,9 +140,13 @@ void x64_ssa_stubs(X64Ssa *s)
 
 bool x64_ssa_list_faults(X64Ssa *s)
 {
-	for (u32 i = 0; i < s->risk_count; i++)
-		if (!jit_faults_add(&s->engine->faults, (u32)(s->risks[i].at - s->engine->rw), s->risks[i].exit->stub))
+	for (u32 i = 0; i < s->risk_count; i++) {
+		const struct X64Risk *risk = &s->risks[i];
+		u32 to = risk->to ? (u32)(risk->to - s->engine->rw) | JIT_FAULT_STAYS : risk->exit->stub;
+
+		if (!jit_faults_add(&s->engine->faults, (u32)(risk->at - s->engine->rw), to))
 			return false;
+	}
 	return true;
 }
 

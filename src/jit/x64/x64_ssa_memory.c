@@ -37,7 +37,7 @@ void x64_ssa_risk(X64Ssa *s)
 	if (!arena_grow(s->arena, (void **)&s->risks, &s->risk_cap, s->risk_count, sizeof(*s->risks)))
 		s->failed = true;
 	else
-		s->risks[s->risk_count++] = (struct X64Risk){ s->x.at, exit };
+		s->risks[s->risk_count++] = (struct X64Risk){ s->x.at, NULL, exit };
 }
 
 /* base + imm in a register: its own, or scratch. */

@@ -167,6 +167,8 @@ void x64_ssa_node(X64Ssa *s, SsaRef ref)
 	case SSA_CAS: s->unsupported |= !x64_ssa_cas(s, node); break;
 	case SSA_FLAGS: s->unsupported |= !x64_ssa_flags(s); break;
 	case SSA_SET_FLAGS: s->unsupported |= !x64_ssa_set_flags(s, node); break;
+	case SSA_WIDE: x64_ssa_wide(s, node); break;
+	case SSA_LANE: x64_ssa_lane(s, node); break;
 	case SSA_FETCH: x64_ssa_fetch(s, ref); break;
 	case SSA_BRING: x64_ssa_bring(s, node); break;
 	case SSA_FENCE: /* one host thread at a time runs a machine */ break;

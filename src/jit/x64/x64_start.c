@@ -176,6 +176,7 @@ bool x64_start(Engine *engine)
 	X64Buf x = { engine->rw, engine->rw, engine->rw + 4096, false };
 
 	engine->has_fma = __builtin_cpu_supports("fma");
+	engine->has_wide = __builtin_cpu_supports("avx2");
 	describe_frame(engine);
 	emit_leave(engine, &x);
 	engine->miss = emit_miss(engine, &x, JIT_MISSED);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Wide rounds. SSA_WIDE is a whole loop in one node: it does as many rounds as it may of a loop that comes behind it, several
+ * at a time, on vectors of four numbers of 64 bits, and says how many times it went round. ssa_wide.c finds such
+ * loops and writes what follows from the number; the loop itself stays as it is and does the rest.
+ *
+ *     operand 0           how often to go round, at the most
+ *     1 .. pointer_count  addresses; each goes on by its step
+ *     behind them         what `prepare` takes
+ *
+ * One time round: `round` from the first operation to the last. It is done wholly or not at all:
+ *
+ *   - loads come first, then tests; where one says no, it ends before this time;
+ *   - whatever the host refuses ends it, too. TOUCH asks the host for the right to store before anything is stored, so that
+ *     nothing is stored of a time that ends; the first store needs none;
+ *   - it takes `cost` from the budget; where there is less left, it ends.
+ *
+ * Who comes behind begins where it ended, one thing at a time, and finds out what was in the way. So WIDE is not a way out.
+ * Each pointer is below the limit of the space before anything is done, and each time round touches what is near it: it can't
+ * pass over a guard zone.
+ */
+#ifndef JIT_SSA_WIDE_H
+#define JIT_SSA_WIDE_H
+
+#include "jit/ssa.h"
+
+enum {
+	SSA_WIDE_LANES = 4, SSA_WIDE_REGS = 15,
+	SSA_WIDE_OPS_MOST = 64, SSA_WIDE_POINTERS_MOST = 4, SSA_WIDE_OPERANDS_MOST = 10, SSA_WIDE_OUTS_MOST = 4,
+};
+
+typedef enum SsaWideKind {
+	/* prepare */
+	SSA_WIDE_SPLAT,  /* to = operand a in all lanes */
+	SSA_WIDE_CONST,  /* to = imm in all lanes */
+	SSA_WIDE_LANE,   /* lane `lane` of `to` = operand a; ones for a register stand one behind the other */
+	/* round */
+	SSA_WIDE_LOAD,   /* to = what lies at pointer a + imm */
+	SSA_WIDE_AND, SSA_WIDE_OR, SSA_WIDE_XOR, SSA_WIDE_ADD, SSA_WIDE_SUB, SSA_WIDE_EQ, /* EQ: ones or 0 */
+	SSA_WIDE_SHL, SSA_WIDE_SHR, /* lane by lane; 0 for counts beyond 63 */
+	SSA_WIDE_SPLICE, /* to = lanes a[lane] .. a[3] b[0] .. b[lane - 1] */
+	SSA_WIDE_TEST,   /* ends unless all of a is 0 */
+	SSA_WIDE_TOUCH,  /* the byte at pointer a + imm may be stored to, or it ends */
+	SSA_WIDE_STORE,  /* b goes to pointer a + imm */
+	SSA_WIDE_KEEP,   /* to = a; at the end of the round */
+} SsaWideKind;
+
+typedef struct SsaWideOp {
+	u8 kind, to, a, b, lane;
+	u64 imm;
+} SsaWideOp;
+
+typedef struct SsaWide {
+	u32 operand_count, pointer_count;
+	i32 step[SSA_WIDE_POINTERS_MOST];
+	u32 space, cost;         /* instructions of one time round */
+	bool counted;            /* operand 0 says something */
+	SsaWideOp *prepare, *round;
+	u32 prepare_count, round_count;
+	u8 outs[SSA_WIDE_OUTS_MOST]; /* registers whose last content LANE nodes read: those that KEEP writes */
+	u32 out_count;
+	u32 regs;                /* so many are used */
+} SsaWide;
+
+/* What lies in a space: ssa_eval.c's own. */
+struct SsaMemory;
+/* Goes round `most` times at the most; outs: SSA_WIDE_LANES numbers for each. The number of times. */
+u64 ssa_wide_eval(const SsaWide *wide, const u64 *operands, u64 most, const struct SsaMemory *memory, u64 *outs);
+
+#endif

@@ -1,0 +1,649 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a trace becomes on vectors: its accesses of all copies, by address, in packs of four; from what is tested and stored
+ * back to loads, four values that are made alike at a time.
+ *
+ * Values that a PHI brings from the round before were loaded there, so they have an address as well: four that lie in a row
+ * are a window over two packs, of which one may be of the time before (KEEP).
+ *
+ * Loads come before all stores of their time. So where in the loop a store comes before a load, the two must be apart: either
+ * it follows from their displacements, or the difference of their pointers (which does not change) is looked at first.
+ */
+#include <string.h>
+
+#include "base/bits.h"
+#include "jit/ssa_wide_private.h"
+
+typedef struct Value {
+	SsaRef ref;
+	u32 copy;
+} Value;
+
+/* ---- Accesses ---- */
+
+static u32 find_pointer(WidePlan *p, const WideLinear *at)
+{
+	const WidePhi *phi = wide_phi(p->trace, at->phi);
+	i64 step;
+
+	if (!phi || !phi->steps || p->trace->func->nodes[at->phi].width != 64)
+		return SSA_WIDE_POINTERS_MOST;
+	step = (i64)(phi->step << at->shift) * (i64)p->copies;
+	if (!step || step < -WIDE_FAR || step > WIDE_FAR)
+		return SSA_WIDE_POINTERS_MOST;
+	for (u32 i = 0; i < p->pointer_count; i++)
+		if (p->pointers[i].phi == at->phi && p->pointers[i].base == at->base && p->pointers[i].shift == at->shift)
+			return i;
+	if (p->pointer_count == SSA_WIDE_POINTERS_MOST)
+		return SSA_WIDE_POINTERS_MOST;
+	p->pointers[p->pointer_count] = (WidePointer){at->phi, at->base, at->shift, step};
+	return p->pointer_count++;
+}
+
+static bool collect(WidePlan *p)
+{
+	const WideTrace *t = p->trace;
+
+	for (u32 copy = 0; copy < p->copies; copy++)
+		for (u32 i = 0; i < t->access_count; i++) {
+			const SsaNode *node = &t->func->nodes[t->accesses[i]];
+			WideAccess *access = &p->all[p->all_count];
+			WideLinear at;
+
+			if (node->width != 64 || p->all_count == WIDE_ALL_MOST || !wide_linear(t, node->a, copy, &at) || !at.phi)
+				return false;
+			*access = (WideAccess){t->accesses[i], copy, find_pointer(p, &at), copy * t->length + t->positions[i],
+				(i64)(at.off + node->imm), node->op == SSA_STORE};
+			if (access->pointer == SSA_WIDE_POINTERS_MOST || access->off < -WIDE_FAR || access->off > WIDE_FAR)
+				return false;
+			p->all_count++;
+		}
+	return p->all_count;
+}
+
+static bool goes_before(const WideAccess *a, const WideAccess *b)
+{
+	if (a->store != b->store)
+		return b->store;
+	return a->pointer != b->pointer ? a->pointer < b->pointer : a->off < b->off;
+}
+
+static bool pack(WidePlan *p)
+{
+	for (u32 i = 1; i < p->all_count; i++) {
+		WideAccess access = p->all[i];
+		u32 at = i;
+
+		for (; at && goes_before(&access, &p->all[at - 1]); at--)
+			p->all[at] = p->all[at - 1];
+		p->all[at] = access;
+	}
+	if (p->all_count % SSA_WIDE_LANES || p->all_count > WIDE_PACKS_MOST * SSA_WIDE_LANES)
+		return false;
+	for (u32 i = 0; i < p->all_count; i += SSA_WIDE_LANES) {
+		const WideAccess *first = &p->all[i];
+
+		for (u32 k = 1; k < SSA_WIDE_LANES; k++)
+			if (first[k].store != first->store || first[k].pointer != first->pointer || first[k].off != first->off + 8 * k)
+				return false;
+		if (p->pack_count && p->packs[p->pack_count - 1].pointer == first->pointer &&
+		    p->packs[p->pack_count - 1].store == first->store && first->off < p->packs[p->pack_count - 1].off + 32)
+			return false;
+		p->packs[p->pack_count++] = (WidePack){.pointer = first->pointer, .off = first->off, .store = first->store, .first = i,
+			.value = WIDE_NO_REG, .prev = WIDE_NO_REG};
+	}
+	return true;
+}
+
+/* Of a and b, of which b is a store and the order changes: they are apart. */
+static bool keep_apart(WidePlan *p, const WideAccess *a, const WideAccess *b)
+{
+	i64 low = a->off - b->off - 8, high = a->off - b->off + 8;
+
+	if (a->pointer == b->pointer)
+		return low >= 0 || high <= 0;
+	if (p->pointers[a->pointer].step != p->pointers[b->pointer].step)
+		return false;
+	for (u32 i = 0; i < p->apart_count; i++) {
+		WideApart *apart = &p->aparts[i];
+
+		if (apart->a != a->pointer || apart->b != b->pointer)
+			continue;
+		apart->low = low < apart->low ? low : apart->low;
+		apart->high = high > apart->high ? high : apart->high;
+		return true;
+	}
+	if (p->apart_count == WIDE_APARTS_MOST)
+		return false;
+	p->aparts[p->apart_count++] = (WideApart){a->pointer, b->pointer, low, high};
+	return true;
+}
+
+static bool order_holds(WidePlan *p)
+{
+	for (u32 i = 0; i < p->all_count; i++)
+		for (u32 k = 0; k < p->all_count; k++) {
+			const WideAccess *a = &p->all[i], *b = &p->all[k];
+			bool changes = b->store && (a->store ? i < k : b->position < a->position);
+
+			if (changes && !keep_apart(p, a, b))
+				return false;
+		}
+	return true;
+}
+
+/* ---- Values ---- */
+
+static u32 new_reg(WidePlan *p)
+{
+	if (p->regs == WIDE_NO_REG)
+		p->bad = true;
+	else
+		p->regs++;
+	return p->regs - 1;
+}
+
+static void add_prepare(WidePlan *p, SsaWideOp op)
+{
+	if (p->prepare_count == SSA_WIDE_OPS_MOST)
+		p->bad = true;
+	else
+		p->prepare[p->prepare_count++] = op;
+}
+
+static void add_round(WidePlan *p, SsaWideOp op)
+{
+	if (p->round_count == SSA_WIDE_OPS_MOST)
+		p->bad = true;
+	else
+		p->round[p->round_count++] = op;
+}
+
+static u8 operand(WidePlan *p, SsaRef ref)
+{
+	u32 at = 0;
+
+	while (at < p->operand_count && p->operands[at] != ref)
+		at++;
+	if (at + 1 + SSA_WIDE_POINTERS_MOST >= SSA_WIDE_OPERANDS_MOST) {
+		p->bad = true;
+		return 0;
+	}
+	if (at == p->operand_count)
+		p->operands[p->operand_count++] = ref;
+	return (u8)at;
+}
+
+static u32 splat(WidePlan *p, SsaRef ref)
+{
+	const SsaFunc *func = p->trace->func;
+	u32 reg = new_reg(p);
+	u64 value;
+
+	if (ssa_is_const(func, ref, &value))
+		add_prepare(p, (SsaWideOp){.kind = SSA_WIDE_CONST, .to = (u8)reg, .imm = value});
+	else
+		add_prepare(p, (SsaWideOp){.kind = SSA_WIDE_SPLAT, .to = (u8)reg, .a = operand(p, ref)});
+	return reg;
+}
+
+static const WideAccess *find_load(const WidePlan *p, SsaRef ref, u32 copy)
+{
+	for (u32 i = 0; i < p->all_count; i++)
+		if (p->all[i].ref == ref && p->all[i].copy == copy && !p->all[i].store)
+			return &p->all[i];
+	return NULL;
+}
+
+/* Where the value lies or lay, as if the pointer had been there all the time. */
+static bool find_place(const WidePlan *p, Value value, u32 *pointer, i64 *off)
+{
+	const SsaNode *node = &p->trace->func->nodes[value.ref];
+	const WideAccess *access = NULL;
+	u32 copy = p->copies - 1;
+
+	if (node->op == SSA_LOAD) {
+		access = find_load(p, value.ref, value.copy);
+		if (access)
+			*off = access->off;
+	} else if (node->op == SSA_PHI || node->op == SSA_FETCH) {
+		const WidePhi *phi = wide_phi(p->trace, value.ref);
+		SsaRef back = phi ? wide_resolve(p->trace, phi->back, &copy) : 0;
+
+		access = back && p->trace->func->nodes[back].op == SSA_LOAD ? find_load(p, back, copy) : NULL;
+		if (access)
+			*off = access->off - p->pointers[access->pointer].step;
+	}
+	if (access)
+		*pointer = access->pointer;
+	return access;
+}
+
+/* The pack of loads there, of this time or (*prev) the one before. */
+static WidePack *pack_at(WidePlan *p, u32 pointer, i64 off, bool *prev)
+{
+	for (u32 i = 0; i < p->pack_count; i++) {
+		WidePack *at = &p->packs[i];
+
+		if (at->store || at->pointer != pointer)
+			continue;
+		*prev = at->off != off;
+		if (at->off == off || at->off - p->pointers[pointer].step == off)
+			return at;
+	}
+	return NULL;
+}
+
+static u32 part_of(WidePlan *p, WidePack *pack, bool prev)
+{
+	if (!prev)
+		return pack->value;
+	if (pack->prev == WIDE_NO_REG)
+		pack->prev = new_reg(p);
+	return pack->prev;
+}
+
+/* What PHIs begin with is what lay in the pack before. */
+static void add_init(WidePlan *p, u32 reg, u32 lane, SsaRef phi)
+{
+	const WidePhi *known = wide_phi(p->trace, phi);
+
+	for (u32 i = 0; i < p->prepare_count; i++)
+		if (p->prepare[i].kind == SSA_WIDE_LANE && p->prepare[i].to == reg && p->prepare[i].lane == lane) {
+			p->bad |= p->prepare[i].imm != phi;
+			return;
+		}
+	add_prepare(p, (SsaWideOp){.kind = SSA_WIDE_LANE, .to = (u8)reg, .lane = (u8)lane, .a = operand(p, known->init), .imm = phi});
+}
+
+/* Four that lie in a row. */
+static u32 window(WidePlan *p, const Value *values)
+{
+	u32 pointer, other, reg, shift;
+	i64 off, next;
+	bool prev[2] = {false, false};
+	WidePack *packs[2] = {NULL, NULL};
+
+	if (!find_place(p, values[0], &pointer, &off))
+		return WIDE_NO_REG;
+	for (u32 k = 1; k < SSA_WIDE_LANES; k++)
+		if (!find_place(p, values[k], &other, &next) || other != pointer || next != off + 8 * k)
+			return WIDE_NO_REG;
+	for (shift = 0; shift < SSA_WIDE_LANES && !packs[0]; shift++)
+		packs[0] = pack_at(p, pointer, off - 8 * (i64)shift, &prev[0]);
+	if (!packs[0])
+		return WIDE_NO_REG;
+	if (--shift == 0 && !prev[0])
+		return packs[0]->value;
+	packs[1] = shift ? pack_at(p, pointer, off - 8 * (i64)shift + 32, &prev[1]) : packs[0];
+	if (!packs[1])
+		return WIDE_NO_REG;
+	prev[1] = shift ? prev[1] : prev[0];
+	reg = shift ? new_reg(p) : part_of(p, packs[0], prev[0]);
+	for (u32 k = 0; k < SSA_WIDE_LANES; k++) {
+		u32 side = k + shift >= SSA_WIDE_LANES;
+
+		if (prev[side] != (p->trace->func->nodes[values[k].ref].op != SSA_LOAD))
+			return WIDE_NO_REG;
+		if (prev[side])
+			add_init(p, part_of(p, packs[side], true), (k + shift) % SSA_WIDE_LANES, values[k].ref);
+	}
+	if (shift)
+		add_round(p, (SsaWideOp){.kind = SSA_WIDE_SPLICE, .to = (u8)reg, .a = (u8)part_of(p, packs[0], prev[0]),
+			.b = (u8)part_of(p, packs[1], prev[1]), .lane = (u8)shift});
+	return reg;
+}
+
+static u8 kind_of(unsigned op)
+{
+	switch (op) {
+	case IR_OP_AND: return SSA_WIDE_AND;
+	case IR_OP_OR: return SSA_WIDE_OR;
+	case IR_OP_XOR: return SSA_WIDE_XOR;
+	case IR_OP_ADD: return SSA_WIDE_ADD;
+	case IR_OP_SUB: return SSA_WIDE_SUB;
+	case IR_OP_SHL: return SSA_WIDE_SHL;
+	case IR_OP_SHR: return SSA_WIDE_SHR;
+	default: return 0;
+	}
+}
+
+/* What kind of thing it is; loads of this time and the one before are one. */
+static unsigned sort_of(const WidePlan *p, Value value)
+{
+	unsigned op = p->trace->func->nodes[wide_resolve(p->trace, value.ref, &value.copy)].op;
+
+	return op == SSA_PHI || op == SSA_FETCH ? SSA_LOAD : op;
+}
+
+static u32 make(WidePlan *p, const Value *asked, u32 depth);
+
+static u32 make_operation(WidePlan *p, const Value *values, u32 depth)
+{
+	const SsaFunc *func = p->trace->func;
+	const SsaNode *node = &func->nodes[values[0].ref];
+	u8 kind = node->op < IR_OP_COUNT && node->width == 64 ? kind_of(node->op) : 0;
+	Value parts[2][SSA_WIDE_LANES];
+	u32 regs[2], reg;
+
+	if (!kind)
+		return WIDE_NO_REG;
+	for (u32 k = 0; k < SSA_WIDE_LANES; k++) {
+		const SsaNode *other = &func->nodes[values[k].ref];
+
+		if (other->op != node->op || other->width != 64)
+			return WIDE_NO_REG;
+		parts[0][k] = (Value){other->a, values[k].copy};
+		parts[1][k] = (Value){other->b, values[k].copy};
+		if (kind <= SSA_WIDE_ADD && sort_of(p, parts[0][k]) != sort_of(p, parts[0][0]) &&
+		    sort_of(p, parts[1][k]) == sort_of(p, parts[0][0])) {
+			parts[0][k].ref = other->b;
+			parts[1][k].ref = other->a;
+		}
+	}
+	for (u32 i = 0; i < 2; i++) {
+		regs[i] = make(p, parts[i], depth - 1);
+		if (regs[i] == WIDE_NO_REG)
+			return WIDE_NO_REG;
+	}
+	reg = new_reg(p);
+	add_round(p, (SsaWideOp){.kind = kind, .to = (u8)reg, .a = (u8)regs[0], .b = (u8)regs[1]});
+	return reg;
+}
+
+/* A register with these four in its lanes; WIDE_NO_REG: they are not alike. */
+static u32 make(WidePlan *p, const Value *asked, u32 depth)
+{
+	Value values[SSA_WIDE_LANES];
+	bool same = true, outside = true;
+	u32 reg;
+
+	if (!depth || p->bad)
+		return WIDE_NO_REG;
+	for (u32 k = 0; k < SSA_WIDE_LANES; k++) {
+		values[k] = asked[k];
+		values[k].ref = wide_resolve(p->trace, asked[k].ref, &values[k].copy);
+		values[k].ref = wide_move(p->trace, values[k].ref, values[k].copy);
+		outside = outside && !wide_inside(p->trace, values[k].ref);
+		same = same && values[k].ref == values[0].ref;
+		if (outside)
+			values[k].copy = 0;
+	}
+	for (u32 i = 0; i < p->known_count; i++) {
+		bool equal = true;
+
+		for (u32 k = 0; k < SSA_WIDE_LANES; k++)
+			equal = equal && p->known[i].ref[k] == values[k].ref && p->known[i].copy[k] == values[k].copy;
+		if (equal)
+			return p->known[i].reg;
+	}
+	if (outside)
+		reg = same ? splat(p, values[0].ref) : WIDE_NO_REG;
+	else if (sort_of(p, values[0]) == SSA_LOAD)
+		reg = window(p, values);
+	else
+		reg = make_operation(p, values, depth);
+	if (reg == WIDE_NO_REG || p->bad || p->known_count == SSA_WIDE_OPS_MOST)
+		return WIDE_NO_REG;
+	for (u32 k = 0; k < SSA_WIDE_LANES; k++) {
+		p->known[p->known_count].ref[k] = values[k].ref;
+		p->known[p->known_count].copy[k] = (u8)values[k].copy;
+	}
+	p->known[p->known_count++].reg = (u8)reg;
+	return reg;
+}
+
+/* ---- The round ---- */
+
+static void add_loads(WidePlan *p)
+{
+	for (u32 i = 0; i < p->pack_count; i++)
+		if (!p->packs[i].store) {
+			p->packs[i].value = new_reg(p);
+			add_round(p, (SsaWideOp){.kind = SSA_WIDE_LOAD, .to = (u8)p->packs[i].value, .a = (u8)p->packs[i].pointer,
+				.imm = (u64)p->packs[i].off});
+		}
+}
+
+/* Four conditions that are to be as they are on the trace: a register that is 0 then. */
+static u32 make_test(WidePlan *p, const WideBranch *const *branches, const u32 *copies)
+{
+	const SsaFunc *func = p->trace->func;
+	Value parts[2][SSA_WIDE_LANES];
+	bool equal = false, zero = true;
+	u32 a, b, reg;
+	u64 value;
+
+	for (u32 k = 0; k < SSA_WIDE_LANES; k++) {
+		u32 copy = copies[k];
+		const SsaNode *node = &func->nodes[wide_resolve(p->trace, func->nodes[branches[k]->ref].a, &copy)];
+		bool wants = (node->op == IR_OP_EQ) == branches[k]->stay;
+
+		if ((node->op != IR_OP_EQ && node->op != IR_OP_NE) || (k && wants != equal) ||
+		    func->nodes[ssa_value(func, node->a)].width != 64)
+			return WIDE_NO_REG;
+		equal = wants;
+		parts[0][k] = (Value){node->a, copy};
+		parts[1][k] = (Value){node->b, copy};
+		zero = zero && ssa_is_const(func, node->b, &value) && value == 0;
+	}
+	a = make(p, parts[0], WIDE_DEPTH);
+	if (a == WIDE_NO_REG || (equal && zero))
+		return a;
+	b = make(p, parts[1], WIDE_DEPTH);
+	if (b == WIDE_NO_REG)
+		return b;
+	reg = new_reg(p);
+	add_round(p, (SsaWideOp){.kind = equal ? SSA_WIDE_XOR : SSA_WIDE_EQ, .to = (u8)reg, .a = (u8)a, .b = (u8)b});
+	return reg;
+}
+
+static bool add_tests(WidePlan *p)
+{
+	const WideTrace *t = p->trace;
+	const WideBranch *branches[SSA_WIDE_LANES];
+	u32 copies[SSA_WIDE_LANES], count = 0, all = WIDE_NO_REG;
+
+	for (u32 copy = 0; copy < p->copies; copy++)
+		for (u32 i = 0; i < t->branch_count; i++) {
+			u32 reg;
+
+			if (t->branches[i].counted)
+				continue;
+			branches[count] = &t->branches[i];
+			copies[count++] = copy;
+			if (count < SSA_WIDE_LANES)
+				continue;
+			count = 0;
+			reg = make_test(p, branches, copies);
+			if (reg == WIDE_NO_REG)
+				return false;
+			if (all != WIDE_NO_REG) {
+				u32 both = new_reg(p);
+
+				add_round(p, (SsaWideOp){.kind = SSA_WIDE_OR, .to = (u8)both, .a = (u8)all, .b = (u8)reg});
+				reg = both;
+			}
+			all = reg;
+		}
+	if (all != WIDE_NO_REG)
+		add_round(p, (SsaWideOp){.kind = SSA_WIDE_TEST, .a = (u8)all});
+	return !count;
+}
+
+static bool add_stores(WidePlan *p)
+{
+	u8 regs[WIDE_PACKS_MOST];
+	bool first = true;
+
+	for (u32 i = 0; i < p->pack_count; i++) {
+		Value values[SSA_WIDE_LANES];
+
+		if (!p->packs[i].store)
+			continue;
+		for (u32 k = 0; k < SSA_WIDE_LANES; k++) {
+			const WideAccess *access = &p->all[p->packs[i].first + k];
+
+			values[k] = (Value){p->trace->func->nodes[access->ref].b, access->copy};
+		}
+		regs[i] = (u8)make(p, values, WIDE_DEPTH);
+		if (regs[i] == WIDE_NO_REG)
+			return false;
+	}
+	/* Of each pointer, where its stores begin and where they end: no page is between. */
+	for (u32 i = 0; i < p->pack_count; i++) {
+		const WidePack *at = &p->packs[i];
+		bool begins = i == 0 || !p->packs[i - 1].store || p->packs[i - 1].pointer != at->pointer;
+		bool ends = i + 1 == p->pack_count || p->packs[i + 1].pointer != at->pointer;
+
+		if (!at->store)
+			continue;
+		if (begins && !first)
+			add_round(p, (SsaWideOp){.kind = SSA_WIDE_TOUCH, .a = (u8)at->pointer, .imm = (u64)at->off});
+		if (ends && !(begins && first))
+			add_round(p, (SsaWideOp){.kind = SSA_WIDE_TOUCH, .a = (u8)at->pointer, .imm = (u64)(at->off + 31)});
+		first = false;
+	}
+	for (u32 i = 0; i < p->pack_count; i++)
+		if (p->packs[i].store)
+			add_round(p, (SsaWideOp){.kind = SSA_WIDE_STORE, .a = (u8)p->packs[i].pointer, .b = regs[i],
+				.imm = (u64)p->packs[i].off});
+	return true;
+}
+
+bool wide_plan(WidePlan *plan, WideTrace *trace, u32 copies)
+{
+	memset(plan, 0, sizeof(*plan));
+	plan->trace = trace;
+	plan->copies = copies;
+	if (!collect(plan) || !pack(plan) || !order_holds(plan))
+		return false;
+	add_loads(plan);
+	return add_tests(plan) && add_stores(plan) && !plan->bad;
+}
+
+WidePack *wide_output(WidePlan *plan, SsaRef load, u32 copy, u32 *lane)
+{
+	for (u32 i = 0; i < plan->pack_count; i++)
+		for (u32 k = 0; k < SSA_WIDE_LANES; k++) {
+			const WideAccess *access = &plan->all[plan->packs[i].first + k];
+
+			if (plan->packs[i].store || access->ref != load || access->copy != copy)
+				continue;
+			if (plan->packs[i].prev == WIDE_NO_REG)
+				plan->packs[i].prev = new_reg(plan);
+			plan->packs[i].out = true;
+			*lane = k;
+			return &plan->packs[i];
+		}
+	return NULL;
+}
+
+/* ---- Registers ---- */
+
+static void uses_of(const SsaWideOp *op, u8 *uses, u32 *count)
+{
+	*count = 0;
+	if (op->kind == SSA_WIDE_LOAD || op->kind == SSA_WIDE_TOUCH)
+		return;
+	if (op->kind != SSA_WIDE_STORE)
+		uses[(*count)++] = op->a;
+	if (op->kind != SSA_WIDE_TEST && op->kind != SSA_WIDE_KEEP)
+		uses[(*count)++] = op->b;
+}
+
+/* Registers in the order they are needed: those of `prepare` and of the time before for good, others until their last use. */
+static bool assign(WidePlan *p, u8 *real, u32 *used)
+{
+	i32 last[256];
+	u8 uses[2];
+	u32 count, busy = 0;
+
+	memset(real, WIDE_NO_REG, 256);
+	for (u32 i = 0; i < 256; i++)
+		last[i] = -1;
+	*used = 0;
+	for (u32 i = 0; i < p->prepare_count; i++)
+		if (real[p->prepare[i].to] == WIDE_NO_REG)
+			real[p->prepare[i].to] = (u8)(*used)++;
+	for (u32 i = 0; i < p->pack_count; i++)
+		if (p->packs[i].prev != WIDE_NO_REG && real[p->packs[i].prev] == WIDE_NO_REG)
+			real[p->packs[i].prev] = (u8)(*used)++;
+	if (*used > SSA_WIDE_REGS)
+		return false;
+	busy = (1u << *used) - 1;
+	for (u32 i = 0; i < p->round_count; i++) {
+		uses_of(&p->round[i], uses, &count);
+		for (u32 k = 0; k < count; k++)
+			last[uses[k]] = (i32)i;
+	}
+	for (u32 i = 0; i < p->round_count; i++) {
+		const SsaWideOp *op = &p->round[i];
+		bool makes = op->kind != SSA_WIDE_TEST && op->kind != SSA_WIDE_TOUCH && op->kind != SSA_WIDE_STORE &&
+			op->kind != SSA_WIDE_KEEP;
+
+		uses_of(op, uses, &count);
+		for (u32 k = 0; k < count; k++)
+			if (last[uses[k]] == (i32)i && real[uses[k]] >= *used && real[uses[k]] != WIDE_NO_REG)
+				busy &= ~(1u << real[uses[k]]);
+		if (!makes)
+			continue;
+		for (u32 reg = *used; reg < SSA_WIDE_REGS && real[op->to] == WIDE_NO_REG; reg++)
+			if (!(busy >> reg & 1))
+				real[op->to] = (u8)reg;
+		if (real[op->to] == WIDE_NO_REG)
+			return false;
+		if (last[op->to] >= 0)
+			busy |= 1u << real[op->to];
+	}
+	return true;
+}
+
+bool wide_finish(WidePlan *plan, SsaWide *out, Arena *arena)
+{
+	u8 real[256];
+	u32 fixed;
+
+	for (u32 i = 0; i < plan->pack_count; i++)
+		if (plan->packs[i].prev != WIDE_NO_REG)
+			add_round(plan, (SsaWideOp){.kind = SSA_WIDE_KEEP, .to = (u8)plan->packs[i].prev, .a = (u8)plan->packs[i].value});
+	if (plan->bad || !assign(plan, real, &fixed))
+		return false;
+	out->prepare = ARENA_ARRAY(arena, SsaWideOp, plan->prepare_count + 1);
+	out->round = ARENA_ARRAY(arena, SsaWideOp, plan->round_count + 1);
+	if (!out->prepare || !out->round)
+		return false;
+	out->pointer_count = plan->pointer_count;
+	for (u32 i = 0; i < plan->pointer_count; i++)
+		out->step[i] = (i32)plan->pointers[i].step;
+	for (u32 i = 0; i < plan->prepare_count; i++) {
+		out->prepare[i] = plan->prepare[i];
+		out->prepare[i].to = real[plan->prepare[i].to];
+		out->prepare[i].a = (u8)(plan->prepare[i].a + 1 + plan->pointer_count);
+	}
+	for (u32 i = 0; i < plan->round_count; i++) {
+		SsaWideOp *op = &out->round[i];
+		bool at_pointer = plan->round[i].kind == SSA_WIDE_LOAD || plan->round[i].kind == SSA_WIDE_TOUCH ||
+			plan->round[i].kind == SSA_WIDE_STORE;
+
+		*op = plan->round[i];
+		op->to = op->kind == SSA_WIDE_TEST || op->kind == SSA_WIDE_TOUCH || op->kind == SSA_WIDE_STORE ? 0 : real[op->to];
+		op->a = at_pointer ? op->a : real[op->a];
+		op->b = op->kind == SSA_WIDE_LOAD || op->kind == SSA_WIDE_TOUCH || op->kind == SSA_WIDE_TEST || op->kind == SSA_WIDE_KEEP
+			? 0 : real[op->b];
+	}
+	out->prepare_count = plan->prepare_count;
+	out->round_count = plan->round_count;
+	out->regs = 0;
+	for (u32 i = 0; i < plan->regs; i++)
+		if (real[i] != WIDE_NO_REG && real[i] >= out->regs)
+			out->regs = real[i] + 1u;
+	for (u32 i = 0; i < plan->pack_count; i++)
+		if (plan->packs[i].out) {
+			if (out->out_count == SSA_WIDE_OUTS_MOST)
+				return false;
+			plan->packs[i].value = out->out_count; /* its number from now on */
+			out->outs[out->out_count++] = real[plan->packs[i].prev];
+		}
+	return true;
+}
