@@ -58,7 +58,8 @@ $(BUILD)/src/cmd/jit_dump_host.o: ALL_CFLAGS += -DHAVE_ZYDIS
 endif
 
 ALL_CFLAGS = $(BASE_CFLAGS) $(JIT_CFLAGS) $(CFLAGS_$(MODE)) $(EDIT_CFLAGS) $(CYAML_CFLAGS) $(CFLAGS)
-ALL_LDFLAGS = $(LDFLAGS_$(MODE)) $(LDFLAGS)
+# Code that is kept on disk is of this build (src/jit/jit_disk.h).
+ALL_LDFLAGS = -Wl,--build-id=sha1 $(LDFLAGS_$(MODE)) $(LDFLAGS)
 
 # Objects depend on this file, and it changes when the compiler or its flags do (libedit was installed, CC=clang).
 FLAGS := $(BUILD)/flags

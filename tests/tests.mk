@@ -25,6 +25,8 @@ LDFLAGS_test_nomem := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc fre
 # Lets there be no files of shared memory.
 LDFLAGS_test_jit_life := -Wl$(comma)--wrap=memfd_create
 
+LDFLAGS_test_jit_disk := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc mmap write)
+
 # Holds a thread up, lets it have no memory, or refuses it.
 LDFLAGS_test_jit_background := $(patsubst %,-Wl$(comma)--wrap=%,sem_wait malloc pthread_create)
 

@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cmd/jit_dump.h"
 #include "cmd/say.h"
+#include "jit/jit_disk.h"
 #include "jit/jit_gdb.h"
 #include "jit/jit_perf.h"
 
@@ -50,6 +52,39 @@ static int open_perf(JitSetup *setup, bool dump)
 	return 0;
 }
 
+/* DIR, or where caches are. */
+static int note_disk(JitSetup *setup, const char *dir, size_t len)
+{
+	const char *home = getenv("XDG_CACHE_HOME");
+	bool given = home && *home == '/';
+
+	if (!len && !given)
+		home = getenv("HOME");
+	if (len)
+		len = (size_t)snprintf(setup->directory, sizeof setup->directory, "%.*s", (int)(len > 4096 ? 4096 : len), dir);
+	else if (home && *home)
+		len = (size_t)snprintf(setup->directory, sizeof setup->directory, "%s%s/husk", home, given ? "" : "/.cache");
+	if (!len || len >= sizeof setup->directory)
+		return failed(setup, "--jit disk: %s", len ? "too long" : "which folder? (disk=DIR; neither XDG_CACHE_HOME nor HOME is set)");
+	return 0;
+}
+
+/* Of each program, its own file. */
+static int open_disk(JitSetup *setup, const char *program)
+{
+	char *path = program ? realpath(program, NULL) : NULL;
+	Buf why;
+	int code = 0;
+
+	buf_init(&why);
+	if (jit_disk_open(setup->directory, path ? path : program ? program : "", setup->disk_limit, &setup->disk, &why))
+		code = failed(setup, "--jit disk: %s", buf_text(&why));
+	setup->options.disk = setup->disk;
+	buf_fini(&why);
+	free(path);
+	return code;
+}
+
 static bool is_word(const char *text, size_t len, const char *word)
 {
 	return strlen(word) == len && memcmp(text, word, len) == 0;
@@ -84,6 +119,10 @@ static int set_word(JitSetup *setup, const char *word, size_t len)
 		options->switch_rights = word[3] == 's';
 		return 0;
 	}
+	if (is_word(word, name, "disk"))
+		return note_disk(setup, equals ? equals + 1 : "", equals ? len - name - 1 : 0);
+	if (equals && is_word(word, name, "disk-limit") && opt_number(value, 1024, &setup->disk_limit) && setup->disk_limit)
+		return 0;
 	if (is_word(word, len, "background")) {
 		options->background = true;
 		return 0;
@@ -110,10 +149,10 @@ static int set_word(JitSetup *setup, const char *word, size_t len)
 		options->region = (u32)number;
 		return 0;
 	}
-	return failed(setup, "--jit %.*s: there are perf, jitdump, gdb, wx=switch, cache=SIZE, evict=N, hot=N, region=N, soft, hard=N, background", (int)len, word);
+	return failed(setup, "--jit %.*s: there are perf, jitdump, gdb, wx=switch, cache=SIZE, evict=N, hot=N, region=N, soft, hard=N, background, disk=DIR, disk-limit=SIZE", (int)len, word);
 }
 
-int jit_setup_open(JitSetup *setup, const JitOptions *options, Loaded *loaded)
+int jit_setup_open(JitSetup *setup, const JitOptions *options, const char *program, Loaded *loaded)
 {
 	int code = 0;
 
@@ -128,6 +167,8 @@ int jit_setup_open(JitSetup *setup, const JitOptions *options, Loaded *loaded)
 				code = set_word(setup, word, len);
 			word += len + (word[len] == ',');
 		}
+	if (!code && *setup->directory)
+		code = open_disk(setup, program);
 	if (!code && options->dump_pc && !options->dump)
 		return failed(setup, "--dump-jit-pc without --dump-jit");
 	if (!code && options->dump) {
@@ -141,6 +182,7 @@ int jit_setup_open(JitSetup *setup, const JitOptions *options, Loaded *loaded)
 
 void jit_setup_close(JitSetup *setup)
 {
+	jit_disk_close(setup->disk);
 	jit_perf_close(setup->perf);
 	jit_perf_close(setup->dump);
 	jit_dump_close(setup->listing);

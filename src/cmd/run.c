@@ -329,7 +329,7 @@ static int run_run(Command *command)
 	how.jitter_seed = how.live ? (u64)(terminal_now() * 1e9) ^ (u64)getpid() << 40 : 0;
 	if (how.live && getrandom(&how.random_seed, sizeof how.random_seed, GRND_NONBLOCK) < 0)
 		how.random_seed = how.jitter_seed;
-	code = jit_setup_open(&run.jit, &run.options->jit, &run.loaded);
+	code = jit_setup_open(&run.jit, &run.options->jit, command->operand_count ? command->operands[0] : NULL, &run.loaded);
 	if (code)
 		buf_str(&run.loaded.error, buf_text(&run.jit.error));
 	else

@@ -152,6 +152,7 @@ typedef struct EngineOptions {
 	u32 hot;            /* entries of a counted block before it is worth the optimizer; 0: as many as usual. For tests */
 	u32 region;         /* stretches of code in a region at most; 0: as many as usual. For tests */
 	u64 hard_after;     /* instructions run in a space that can be made hard (core/space.h) before it is; ~0: never */
+	struct JitDisk *disk; /* borrowed: compiled code that is kept from run to run, of one machine (jit/jit_disk.h); or NULL */
 	const EngineWatcher *watchers; /* borrowed */
 	u32 watcher_count;
 } EngineOptions;
@@ -170,6 +171,8 @@ typedef struct EngineEnv {
 	/* Cells of the code space were written past `write` (raw accesses of handlers): what engine->invalidate is called for.
 	 * NULL: the engine is the only one. */
 	void (*code_changed)(void *ctx, Vcpu *vcpu, u64 address, u64 count);
+	u64 code_key;        /* what the meaning of code depends on: two machines with the same number translate alike */
+	u32 space_count;
 	unsigned code_space; /* number of the space instructions come from */
 	/* Engines of one machine (an address space each) share a limit for what they keep of translated code: they count it
 	 * here, and when it is too much `drop_code` flushes them all, the one that asks, too. NULL: each for itself. */

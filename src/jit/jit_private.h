@@ -204,6 +204,7 @@ typedef struct JitFrame {
 
 typedef struct JitTarget JitTarget;
 typedef struct JitBackground JitBackground;
+typedef struct JitDisk JitDisk;
 struct SsaFunc;
 
 struct Engine {
@@ -286,6 +287,8 @@ struct JitTarget {
 	u8 return_column;   /* DWARF: where the return address is */
 	/* The program counter in what a signal handler is given. */
 	u64 *(*fault_pc)(void *context);
+	const void *constants; /* whose address code may hold (jit_store.h, JIT_MOVE_CONSTANTS) */
+	u64 (*features)(void); /* of this processor, as a number: code for one may not do on another */
 	u32 values_most[2]; /* SsaRegion: how many slots of a region are worth a register */
 	bool flag_moves, atomics; /* what select_region knows: SsaRegion */
 	/* Common code at the start of the cache. False: not on this host. */

@@ -165,6 +165,7 @@ static bool adopt_pins(Engine *engine, u32 slot_count)
 		engine->pin_of[engine->pinned[i]] = (u8)i;
 	engine->settled = true;
 	start_code(engine);
+	jit_store_adopted(engine);
 	return true;
 }
 

@@ -6,58 +6,38 @@
 
 #include "base/array.h"
 #include "jit/jit_background.h"
+#include "jit/jit_disk.h"
 #include "jit/jit_life.h"
 
 enum {
 	STORE_BYTES = 32 << 20, /* of templates; more, and all are forgotten */
+	STORE_DISK_BYTES = 64 << 20, /* if they come on disk */
 	FIRST_HASH = 1 << 12,
 	VERSIONS = 6,           /* of the code at one pc, */
 	LONGEST = 40,           /* and of all that meet in one place of the table: a guest may write code without end */
 };
-
-typedef struct StoredExit {
-	u64 pc;
-	u32 site, stub; /* behind the entry; 0: none */
-	u32 refund;
-	u8 kind, back, why, op;
-} StoredExit;
-
-/* Behind it: exits, faults, moves, guest's bytes, host's bytes. */
-typedef struct JitTemplate {
-	struct JitTemplate *next;
-	u64 pc, context;
-	u32 cells, insns, size, body; /* body: behind the entry */
-	u16 exit_count, fault_count, move_count;
-	bool counted, has_counter, hard, lists_faults, cold, dirty;
-	u8 why, op;
-	StoredExit *exits;
-	JitFault *faults;
-	JitMove *moves;
-	u8 *guest, *host;
-} JitTemplate;
-
-/* What code depends on besides its own bytes. */
-typedef struct Settings {
-	u32 slot_count, pin_count, pinned[JIT_PINS], flags_slot;
-	u32 leave, miss, miss_call, lookup, evaluate, start; /* where the common code is: the same for the same registers */
-} Settings;
 
 struct EngineStore {
 	Arena arena;
 	JitTemplate **hash; /* owned */
 	u32 hash_cap, count;
 	u64 epoch;          /* of the settings; 0: there are none */
-	Settings settings;
+	JitStoreSettings settings;
 	u32 engines;        /* that ever were: what runs alone shares nothing */
+	JitTemplate *oldest, **newest; /* those made here, in order */
 	JitBackground *background; /* owned; NULL: nobody has asked yet */
+	JitDisk *disk;             /* borrowed from the options; NULL: none */
+	bool looked;               /* for it */
 };
 
 EngineStore *jit_store_create(void)
 {
 	EngineStore *store = calloc(1, sizeof(*store));
 
-	if (store)
+	if (store) {
 		arena_init(&store->arena);
+		store->newest = &store->oldest;
+	}
 	return store;
 }
 
@@ -66,6 +46,8 @@ void jit_store_destroy(EngineStore *store)
 	if (!store)
 		return;
 	jit_background_destroy(store->background);
+	if (store->disk && store->epoch)
+		jit_disk_save(store->disk, &store->settings, store->oldest);
 	arena_fini(&store->arena);
 	free(store->hash);
 	free(store);
@@ -85,13 +67,15 @@ static void forget(EngineStore *store)
 	if (store->hash)
 		memset(store->hash, 0, store->hash_cap * sizeof(JitTemplate *));
 	store->count = 0;
+	store->oldest = NULL;
+	store->newest = &store->oldest;
 }
 
 /* ---- Settings ---- */
 
-static Settings settings_of(const Engine *engine)
+static JitStoreSettings settings_of(const Engine *engine)
 {
-	Settings settings = { .slot_count = engine->slot_count, .pin_count = engine->pin_count, .flags_slot = engine->flags_slot,
+	JitStoreSettings settings = { .slot_count = engine->slot_count, .pin_count = engine->pin_count, .flags_slot = engine->flags_slot,
 			      .leave = engine->leave, .miss = engine->miss, .miss_call = engine->miss_call,
 			      .lookup = engine->lookup, .evaluate = engine->evaluate, .start = engine->start };
 
@@ -106,7 +90,21 @@ bool jit_store_has_others(Engine *engine)
 	if (store && !engine->joined)
 		store->engines++;
 	engine->joined = store != NULL;
-	return store && store->engines > 1;
+	return store && (store->engines > 1 || (engine->env.options && engine->env.options->disk));
+}
+
+/* What an earlier run left: its choice of registers is taken over, and its blocks are there. */
+static void look_for_disk(EngineStore *store, const Engine *engine, u32 slot_count)
+{
+	JitDisk *disk = engine->env.options ? engine->env.options->disk : NULL;
+
+	store->looked = true;
+	/* What is compiled may depend on the shapes of other spaces. */
+	if (!disk || !engine->env.has_code || engine->env.space_count != 1)
+		return;
+	store->disk = disk;
+	if (jit_disk_load(disk, engine, slot_count, &store->settings))
+		store->epoch = 1;
 }
 
 bool jit_store_adopt(Engine *engine, u32 slot_count)
@@ -115,6 +113,8 @@ bool jit_store_adopt(Engine *engine, u32 slot_count)
 
 	if (!store)
 		return false;
+	if (!store->looked)
+		look_for_disk(store, engine, slot_count);
 	jit_store_has_others(engine);
 	if (!store->epoch || store->settings.slot_count != slot_count ||
 	    (engine->flags_slot && engine->flags_slot != store->settings.flags_slot))
@@ -126,10 +126,26 @@ bool jit_store_adopt(Engine *engine, u32 slot_count)
 	return true;
 }
 
+void jit_store_adopted(Engine *engine)
+{
+	EngineStore *store = engine->env.store;
+	JitStoreSettings settings = settings_of(engine);
+
+	if (engine->without || !memcmp(&settings, &store->settings, sizeof settings))
+		return;
+	/* The common code is not what it was. */
+	engine->store_epoch = 0;
+	if (store->disk && store->engines <= 1) {
+		jit_disk_forget(store->disk);
+		store->epoch = 0;
+		jit_store_settle(engine);
+	}
+}
+
 void jit_store_settle(Engine *engine)
 {
 	EngineStore *store = engine->env.store;
-	Settings settings = settings_of(engine);
+	JitStoreSettings settings = settings_of(engine);
 
 	engine->store_epoch = 0;
 	if (!store || !engine->settled || engine->without)
@@ -137,6 +153,8 @@ void jit_store_settle(Engine *engine)
 	/* Whoever knows where the flags are knows more. */
 	if (!store->epoch || (!store->settings.flags_slot && settings.flags_slot)) {
 		forget(store);
+		if (store->disk)
+			jit_disk_forget(store->disk);
 		store->settings = settings;
 		store->epoch++;
 	}
@@ -144,21 +162,25 @@ void jit_store_settle(Engine *engine)
 		engine->store_epoch = store->epoch;
 }
 
-/* Watchers want to see how a piece came about; an instruction that asks softly was compiled anew for that. */
+/* Watchers want to see how a piece came about. */
 static bool shares(const Engine *engine)
 {
 	const EngineStore *store = engine->env.store;
 
-	return store && store->engines > 1 && engine->store_epoch && engine->store_epoch == store->epoch && !engine->without &&
-	       !engine->has_softly && !jit_is_watched(engine) && engine->env.has_code;
+	return store && (store->engines > 1 || store->disk) && engine->store_epoch && engine->store_epoch == store->epoch &&
+	       !engine->without && !jit_is_watched(engine) && engine->env.has_code;
+}
+
+/* Code with an instruction that asks softly was compiled anew for that. */
+static bool asks_softly(const Engine *engine, u64 pc, u64 cells)
+{
+	for (u64 i = 0; engine->has_softly && i < cells; i++)
+		if (engine->softly[jit_soft_hash(pc + i) / 64] >> jit_soft_hash(pc + i) % 64 & 1)
+			return true;
+	return false;
 }
 
 /* ---- Templates ---- */
-
-static u32 hash_of(u64 pc, u64 context, bool counted)
-{
-	return (u32)(((pc * 2 + counted) ^ context << 40) * 0x9E3779B97F4A7C15u >> 32);
-}
 
 /* A table that can't grow only gets slower. */
 static bool make_place(EngineStore *store)
@@ -173,7 +195,7 @@ static bool make_place(EngineStore *store)
 		return store->hash != NULL;
 	for (u32 i = 0; i < store->hash_cap; i++)
 		for (JitTemplate *t = store->hash[i], *next; t; t = next) {
-			u32 at = hash_of(t->pc, t->context, t->counted) & (cap - 1);
+			u32 at = jit_template_hash(t->pc, t->context, t->counted) & (cap - 1);
 
 			next = t->next;
 			t->next = hash[at];
@@ -212,6 +234,7 @@ static void cut(EngineStore *store, JitTemplate **at, const JitTemplate *like)
 
 		length++;
 		if ((same && ++versions >= VERSIONS) || length >= LONGEST) {
+			(*at)->dropped = true;
 			*at = (*at)->next;
 			store->count--;
 		} else {
@@ -222,23 +245,19 @@ static void cut(EngineStore *store, JitTemplate **at, const JitTemplate *like)
 
 static JitTemplate *new_template(EngineStore *store, const JitBlock *block, u32 exits, u32 faults, u32 moves)
 {
-	size_t bytes = sizeof(JitTemplate) + exits * sizeof(StoredExit) + faults * sizeof(JitFault) + moves * sizeof(JitMove) +
+	size_t bytes = sizeof(JitTemplate) + exits * sizeof(JitStoredExit) + faults * sizeof(JitFault) + moves * sizeof(JitMove) +
 		       block->cells + block->size;
-	u8 *at;
 	JitTemplate *t;
 
-	if (store->arena.total + bytes > STORE_BYTES)
+	bytes = (bytes + 15) & ~(size_t)15;
+	if (store->disk && store->arena.total + bytes > STORE_DISK_BYTES)
+		return NULL; /* what was met first is worth keeping */
+	if (!store->disk && store->arena.total + bytes > STORE_BYTES)
 		forget(store);
-	at = make_place(store) ? arena_alloc(&store->arena, bytes) : NULL;
-	if (!at)
-		return NULL;
-	t = (JitTemplate *)(void *)at;
-	*t = (JitTemplate){ .exit_count = (u16)exits, .fault_count = (u16)faults, .move_count = (u16)moves };
-	t->exits = (StoredExit *)(void *)(at += sizeof(JitTemplate));
-	t->faults = (JitFault *)(void *)(at += exits * sizeof(StoredExit));
-	t->moves = (JitMove *)(void *)(at += faults * sizeof(JitFault));
-	t->guest = at += moves * sizeof(JitMove);
-	t->host = at + block->cells;
+	t = make_place(store) ? arena_alloc(&store->arena, bytes) : NULL;
+	if (t)
+		*t = (JitTemplate){ .bytes = (u32)bytes, .exit_count = (u16)exits, .fault_count = (u16)faults,
+				    .move_count = (u16)moves };
 	return t;
 }
 
@@ -250,7 +269,7 @@ void jit_store_put(Engine *engine, const Vcpu *vcpu, const JitBlock *block, bool
 	u32 moves = block->cold ? 0 : engine->move_count, at;
 	JitTemplate *t;
 
-	if (!shares(engine) || engine->moves_failed || exits > 0xFFFF || listed > 0xFFFF ||
+	if (!shares(engine) || asks_softly(engine, block->pc, block->cells) || engine->moves_failed || exits > 0xFFFF || listed > 0xFFFF ||
 	    !engine->env.has_code(engine->env.ctx, block->pc, space->base + block->pc, block->cells))
 		return;
 	t = new_template(store, block, exits, listed, moves);
@@ -273,29 +292,32 @@ void jit_store_put(Engine *engine, const Vcpu *vcpu, const JitBlock *block, bool
 	for (u32 i = 0; i < exits; i++) {
 		const JitExit *exit = engine->exits[block->first_exit + i];
 
-		t->exits[i] = (StoredExit){ .pc = exit->pc, .site = exit->site ? exit->site - block->entry : 0,
+		jit_template_exits(t)[i] = (JitStoredExit){ .pc = exit->pc, .site = exit->site ? exit->site - block->entry : 0,
 					    .stub = exit->stub ? exit->stub - block->entry : 0, .refund = exit->refund,
 					    .kind = exit->kind, .back = exit->back, .why = exit->why, .op = exit->op };
 	}
 	for (u32 i = 0; i < listed; i++)
-		t->faults[i] = (JitFault){ engine->faults.list[faults + i].at - block->entry,
+		jit_template_faults(t)[i] = (JitFault){ engine->faults.list[faults + i].at - block->entry,
 					   engine->faults.list[faults + i].to - block->entry };
 	if (moves)
-		memcpy(t->moves, engine->moves, moves * sizeof(JitMove));
-	memcpy(t->guest, space->base + block->pc, block->cells);
+		memcpy(jit_template_moves(t), engine->moves, moves * sizeof(JitMove));
+	memcpy(jit_template_guest(t), space->base + block->pc, block->cells);
 	if (block->size)
-		memcpy(t->host, engine->rw + block->entry, block->size);
+		memcpy(jit_template_host(t), engine->rw + block->entry, block->size);
 	/* The displacements to common code become those from offset 0. */
 	for (u32 i = 0; i < moves; i++) {
+		u8 *site = jit_template_host(t) + engine->moves[i].at;
 		u32 value;
 
-		if (t->moves[i].kind != JIT_MOVE_OUT)
+		if (engine->moves[i].kind != JIT_MOVE_OUT)
 			continue;
-		memcpy(&value, t->host + t->moves[i].at, 4);
+		memcpy(&value, site, 4);
 		value += block->entry;
-		memcpy(t->host + t->moves[i].at, &value, 4);
+		memcpy(site, &value, 4);
 	}
-	at = hash_of(t->pc, t->context, counted) & (store->hash_cap - 1);
+	*store->newest = t;
+	store->newest = &t->newer;
+	at = jit_template_hash(t->pc, t->context, counted) & (store->hash_cap - 1);
 	cut(store, &store->hash[at], t);
 	t->next = store->hash[at];
 	store->hash[at] = t;
@@ -304,8 +326,10 @@ void jit_store_put(Engine *engine, const Vcpu *vcpu, const JitBlock *block, bool
 
 static void move(Engine *engine, const JitBlock *block, const JitTemplate *t)
 {
+	const void *constants = engine->target->constants;
+
 	for (u32 i = 0; i < t->move_count; i++) {
-		const JitMove *m = &t->moves[i];
+		const JitMove *m = &jit_template_moves(t)[i];
 		u8 *at = engine->rw + block->entry + m->at;
 		u32 value;
 
@@ -317,7 +341,10 @@ static void move(Engine *engine, const JitBlock *block, const JitTemplate *t)
 		case JIT_MOVE_EXIT:
 			value = block->first_exit + m->index;
 			break;
-		case JIT_MOVE_COUNTER:
+		case JIT_MOVE_CONSTANTS:
+			memcpy(at, &constants, 8);
+			continue;
+		case JIT_MOVE_COUNTER: case JIT_MOVES:
 		default:
 			value = JIT_CODE_BYTES + (u32)(block->counter - engine->counters) * 4 - (block->entry + m->at + 4);
 		}
@@ -325,15 +352,28 @@ static void move(Engine *engine, const JitBlock *block, const JitTemplate *t)
 	}
 }
 
+static bool fits(const Engine *engine, const JitTemplate *t)
+{
+	return t->hard == engine->hard && t->lists_faults == engine->lists_faults && !asks_softly(engine, t->pc, t->cells) &&
+	       engine->env.has_code(engine->env.ctx, t->pc, jit_template_guest(t), t->cells);
+}
+
 static const JitTemplate *find(Engine *engine, u64 pc, u64 context, bool counted)
 {
 	const EngineStore *store = engine->env.store;
-	const JitTemplate *t = store->hash ? store->hash[hash_of(pc, context, counted) & (store->hash_cap - 1)] : NULL;
+	const JitTemplate *t = store->hash ? store->hash[jit_template_hash(pc, context, counted) & (store->hash_cap - 1)] : NULL;
 
 	for (; t; t = t->next)
-		if (t->pc == pc && t->context == context && t->counted == counted && t->hard == engine->hard &&
-		    t->lists_faults == engine->lists_faults && engine->env.has_code(engine->env.ctx, pc, t->guest, t->cells))
+		if (t->pc == pc && t->context == context && t->counted == counted && fits(engine, t))
 			return t;
+	if (!store->disk)
+		return NULL;
+	for (JitTemplate *d = NULL; (d = jit_disk_find(store->disk, pc, context, counted, d));)
+		if (fits(engine, d)) {
+			d->age = 0;
+			jit_count(engine, ENGINE_DISK_BLOCKS);
+			return d;
+		}
 	return NULL;
 }
 
@@ -341,7 +381,7 @@ static const JitTemplate *find(Engine *engine, u64 pc, u64 context, bool counted
 static bool make(Engine *engine, JitBlock *block, const JitTemplate *t)
 {
 	for (u32 i = 0; i < t->exit_count; i++) {
-		const StoredExit *from = &t->exits[i];
+		const JitStoredExit *from = &jit_template_exits(t)[i];
 		JitExit *exit = jit_exit_create(engine, block, (JitExitKind)from->kind, from->pc, from->refund);
 
 		if (!exit)
@@ -353,13 +393,16 @@ static bool make(Engine *engine, JitBlock *block, const JitTemplate *t)
 		exit->op = from->op;
 	}
 	block->exit_count = t->exit_count;
-	for (u32 i = 0; i < t->fault_count; i++)
-		if (!jit_faults_add(&engine->faults, t->faults[i].at + block->entry, t->faults[i].to + block->entry))
+	for (u32 i = 0; i < t->fault_count; i++) {
+		const JitFault *fault = &jit_template_faults(t)[i];
+
+		if (!jit_faults_add(&engine->faults, fault->at + block->entry, fault->to + block->entry))
 			return false;
+	}
 	if (!t->size)
 		return true;
 	jit_memory_write(engine);
-	memcpy(engine->rw + block->entry, t->host, t->size);
+	memcpy(engine->rw + block->entry, jit_template_host(t), t->size);
 	move(engine, block, t);
 	engine->used += (t->size + 15) & ~15u;
 	return true;

@@ -271,7 +271,7 @@ Status machine_create(const MachineConfig *config, Machine **out, DiagList *diag
 	machine->ops = config->engine ? config->engine : &interp_engine;
 	machine->env = (EngineEnv){ .ctx = machine, .translate = machine_env_translate, .context = machine_env_context,
 				    .read = machine_env_read, .write = machine_env_write, .host = machine_env_host,
-				    .code_changed = machine_env_code_changed, .code_space = isa->code_space,
+				    .code_changed = machine_env_code_changed, .code_space = isa->code_space, .code_key = isa->hash, .space_count = isa->space_count,
 				    .code_bytes = &machine->code_bytes, .drop_code = machine_env_drop_code,
 				    .flags_slot = isa_flags_slot(isa), .pins = isa->pins, .pin_count = isa->pin_count,
 				    .cold = &interp_engine, .options = config->engine_options, .slow = machine->slow };

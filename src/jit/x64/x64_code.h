@@ -195,7 +195,8 @@ void x64_emit_is_pc(X64Buf *x, u64 pc);                /* compares rax; rcx is l
 void x64_emit_room(const Engine *engine, X64Buf *x);   /* on the stack, for a call */
 
 extern const JitTarget x64_target;
-extern const u8 x64_flags_of_mxcsr[64];
+extern const u8 x64_flags_of_mxcsr[64]; /* JitTarget.constants */
+u64 x64_features(void);
 
 extern const u8 x64_temp_regs[X64_TEMPS];
 extern const u8 x64_pin_regs[JIT_PINS];

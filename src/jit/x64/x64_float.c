@@ -16,6 +16,7 @@
  *
  * An operation without the pattern is done here only if it raises nothing, or if the machine keeps no flags at all.
  */
+#include "jit/jit_store.h"
 #include "jit/x64/x64_code.h"
 
 #include "ir/ir_float.h"
@@ -157,6 +158,7 @@ const u8 x64_flags_of_mxcsr[64] = { FLAGS16(0), FLAGS16(16), FLAGS16(32), FLAGS1
 void x64_gather_flags(X64Code *c, u32 insn)
 {
 	X64Mem word = x64_frame(c->engine, X64_AT_OPERATION);
+	const u8 *table = x64_flags_of_mxcsr;
 	X64Buf *x = &c->x;
 	bool wanted = false;
 	u8 pin;
@@ -169,7 +171,10 @@ void x64_gather_flags(X64Code *c, u32 insn)
 	x64_reg_mem(x, 0, false, 0x0FAE, 3, word, false); /* stmxcsr */
 	x64_load(x, 32, X64_RCX, word);
 	x64_alu_imm(x, X64_AND, 32, X64_RCX, 0x3F);
-	x64_mov_imm(x, X64_RDX, (u64)(uintptr_t)x64_flags_of_mxcsr);
+	x64_byte(x, 0x48); /* mov rdx, imm64 */
+	x64_byte(x, 0xBA);
+	jit_store_move(c->engine, (u32)(x->at - x->start), JIT_MOVE_CONSTANTS, 0);
+	x64_bytes(x, &table, 8);
 	x64_load_zx(x, 8, X64_RCX, x64_at_index(X64_RDX, X64_RCX, 0, 0));
 	if (pin != JIT_NO_PIN)
 		x64_alu(x, X64_OR, 64, x64_pin_regs[pin], X64_RCX);

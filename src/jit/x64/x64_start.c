@@ -10,7 +10,10 @@
  */
 #include "jit/x64/x64_code.h"
 
+#include <cpuid.h>
 #include <string.h>
+
+#include "base/hash.h"
 
 /* rax: the pc of a computed jump that the table does not know. */
 static u32 emit_miss(const Engine *engine, X64Buf *x, u32 number)
@@ -169,6 +172,23 @@ static void describe_frame(Engine *engine)
 		*at++ = (u8)(i + 2);
 	}
 	engine->cfi_size = (u32)(at - engine->cfi);
+}
+
+u64 x64_features(void)
+{
+	static const u32 leaves[] = { 1, 7, 0x80000001 };
+	u64 hash = HASH_START;
+
+	for (unsigned i = 0; i < 3; i++) {
+		u32 a = 0, b = 0, c = 0, d = 0, words[3];
+
+		__get_cpuid_count(leaves[i], 0, &a, &b, &c, &d);
+		words[0] = leaves[i] == 7 ? b : 0; /* of the others: which core this is */
+		words[1] = c;
+		words[2] = d;
+		hash = hash_bytes(hash, words, sizeof words);
+	}
+	return hash;
 }
 
 bool x64_start(Engine *engine)
