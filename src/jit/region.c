@@ -590,6 +590,7 @@ static bool prepare(Former *f, const JitBlock *head)
 	region->fma = engine->has_fma;
 	region->wide = engine->has_wide;
 	region->flag_moves = engine->target->flag_moves && engine->flags_slot && engine->pin_of[engine->flags_slot] == JIT_NO_PIN;
+	region->heat_most = engine->hot;
 	region->atomics = engine->target->atomics;
 	if (engine->hard && engine->env.code_space < 64)
 		region->hard_spaces = (u64)1 << engine->env.code_space;

@@ -314,7 +314,7 @@ typedef struct SsaSource {
 	u32 keep;
 	bool dirty;    /* the last one is the cold engine's */
 	bool landing;  /* a call comes back to it: it is an entry, too */
-	u64 heat;
+	u64 heat;      /* how often it ran, up to heat_most; 0: nobody counted */
 } SsaSource;
 
 typedef struct SsaRegion {
@@ -336,6 +336,7 @@ typedef struct SsaRegion {
 	const u8 *pin_of;    /* per slot: JIT_NO_PIN, or its home is a register; NULL: all are in memory */
 	u32 values_most[2];  /* so many written slots become values, of those without and with floats in them; 0: all */
 	bool wide;           /* the target does WIDE */
+	u64 heat_most;
 	bool atomics;        /* the target does RMW and CAS; else they are the cold engine's */
 } SsaRegion;
 

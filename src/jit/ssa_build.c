@@ -37,7 +37,9 @@ typedef struct Piece {
 	u32 start, end;   /* its operations */
 	u8 how;           /* PieceEnd */
 	bool header;      /* somebody jumps back to it */
-	u32 depth;        /* loops around it */
+	u32 loop;         /* header of the innermost loop around it (its own, if it is one); NONE: none */
+	u32 outer;        /* of a header: that of the loop around */
+	u64 weight;       /* of a header: how often its loop goes round, by estimate, in units of SSA_ONCE */
 	u64 pc;           /* of the instruction that it begins in */
 	u64 target;
 	u32 length;       /* of that instruction, in cells */
@@ -143,7 +145,7 @@ static u32 add_piece(Build *b, u32 source, u32 ir, u64 pc)
 		return 0;
 	}
 	piece = &b->pieces[b->piece_count];
-	*piece = (Piece){.source = source, .ir = ir, .pc = pc, .order = NONE};
+	*piece = (Piece){.source = source, .ir = ir, .pc = pc, .order = NONE, .loop = NONE, .outer = NONE};
 	if (source != NONE) {
 		piece->start = b->shapes[source]->func->blocks[ir].start;
 		piece->end = b->shapes[source]->func->blocks[ir].end;
@@ -459,7 +461,7 @@ static void find_loop(Build *b, u32 header, u32 *stack, u32 *stamp, u32 *steps)
 		return;
 	}
 	memcpy(written, top->written, b->words * sizeof(u64));
-	top->depth++;
+	top->loop = header;
 	stamp[header] = header + 1;
 	for (u32 i = 0; i < top->pred_count; i++)
 		if (b->pieces[top->preds[i]].order >= top->order && stamp[top->preds[i]] != header + 1) {
@@ -469,7 +471,10 @@ static void find_loop(Build *b, u32 header, u32 *stack, u32 *stamp, u32 *steps)
 	while (count && !all) {
 		Piece *piece = &b->pieces[stack[--count]];
 
-		piece->depth++;
+		if (piece->loop == NONE)
+			piece->loop = header;
+		else if (piece->loop == (u32)(piece - b->pieces) && piece->outer == NONE)
+			piece->outer = header;
 		all = piece->source == NONE || ++*steps > LOOP_STEPS;
 		for (u32 w = 0; w < b->words; w++)
 			written[w] |= piece->written[w];
@@ -505,6 +510,42 @@ static void find_written(Build *b)
 			find_loop(b, b->order[i], stack, stamp, &steps);
 }
 
+/* How often the piece runs, for one time that the region does. Heat tells how much more often a loop goes round than what is
+ * around it, where both are counted and did not reach the limit; else ten times is assumed. */
+static u64 weight_of(const Build *b, u32 p)
+{
+	const Piece *piece = &b->pieces[p];
+
+	return piece->loop == NONE || !b->pieces[piece->loop].weight ? SSA_ONCE : b->pieces[piece->loop].weight;
+}
+
+static u64 heat_of(const Build *b, u32 p)
+{
+	const Piece *piece = &b->pieces[p];
+
+	return b->region->sources[piece->source == NONE ? piece->ir : piece->source].heat;
+}
+
+static void weigh_loops(Build *b)
+{
+	for (u32 i = 0; i < b->order_count; i++) {
+		Piece *piece = &b->pieces[b->order[i]];
+		u64 around, inside, once;
+
+		if (piece->loop != b->order[i])
+			continue;
+		once = piece->outer == NONE ? SSA_ONCE : weight_of(b, piece->outer);
+		around = piece->outer == NONE ? b->region->sources[0].heat : heat_of(b, piece->outer);
+		inside = heat_of(b, b->order[i]);
+		if (!inside || !around || inside >= b->region->heat_most)
+			piece->weight = once * 10;
+		else
+			piece->weight = inside <= around ? once : inside >= around * 10 ? once * 10 : once * inside / around;
+		if (piece->weight > SSA_OFTEN)
+			piece->weight = SSA_OFTEN;
+	}
+}
+
 /* Those that stay at home are written no more, as far as states go. */
 static void choose_homes(Build *b)
 {
@@ -516,11 +557,12 @@ static void choose_homes(Build *b)
 		b->failed = true;
 		return;
 	}
+	weigh_loops(b);
 	for (u32 i = 0; i < b->order_count; i++) {
 		const Piece *piece = &b->pieces[b->order[i]];
 
 		if (piece->source != NONE)
-			ssa_weigh(&b->weights, b->shapes[piece->source]->func, piece->start, piece->end, piece->depth);
+			ssa_weigh(&b->weights, b->shapes[piece->source]->func, piece->start, piece->end, weight_of(b, b->order[i]));
 	}
 	ssa_choose_homes(&b->weights, b->region_written, b->region->pin_of, b->region->values_most);
 	for (u32 i = 0; i < b->slot_count; i++)

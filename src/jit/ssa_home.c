@@ -4,7 +4,7 @@
  *
  * A value that finds no register lies in memory, and where ways meet it is copied to where the PHI lies: for a slot
  * that is mostly not used that is worse than having it where it is at home. So the written slots are weighed by how often
- * they are named, ten times as much for each loop around; the heaviest become values, as many as there are registers for.
+ * they are named, times how often that runs, as far as one knows; the heaviest become values, as many as there are registers for.
  * Pinned slots always do: their home is a register.
  */
 #include <string.h>
@@ -32,16 +32,13 @@ static void look_at(SsaWeights *w, const IrFunc *func, IrRef ref)
 	}
 }
 
-void ssa_weigh(SsaWeights *w, const IrFunc *func, u32 start, u32 end, u32 depth)
+void ssa_weigh(SsaWeights *w, const IrFunc *func, u32 start, u32 end, u64 weight)
 {
-	static const u32 factors[] = { 1, 10, 100, 1000, 10000 };
-	u32 factor = factors[depth < COUNT_OF(factors) ? depth : COUNT_OF(factors) - 1];
-
 	for (u32 at = start; at < end; at++) {
 		const IrIns *ins = &func->ins[at];
 
 		if ((ins->op == IR_OP_GET || ins->op == IR_OP_PUT) && ins->aux < w->count)
-			w->weights[ins->aux] += factor;
+			w->weights[ins->aux] += weight;
 		if (is_float(ins)) {
 			look_at(w, func, ins->a);
 			if (ir_float_operands((IrOp)ins->op) > 1)

@@ -14,8 +14,10 @@ typedef struct SsaWeights {
 	bool *stay;   /* out: it stays at home */
 } SsaWeights;
 
-/* Counts operations start .. end - 1 of func, that stand in `depth` loops. */
-void ssa_weigh(SsaWeights *w, const IrFunc *func, u32 start, u32 end, u32 depth);
+enum { SSA_ONCE = 16, SSA_OFTEN = 10000 * SSA_ONCE };
+
+/* Counts operations start .. end - 1 of func, each `weight` times. */
+void ssa_weigh(SsaWeights *w, const IrFunc *func, u32 start, u32 end, u64 weight);
 /* most: SsaRegion.values_most. */
 void ssa_choose_homes(SsaWeights *w, const u64 *written, const u8 *pin_of, const u32 most[2]);
 
