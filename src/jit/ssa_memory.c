@@ -6,13 +6,16 @@
  * any way between the two may change (a loop's header: those of the whole loop). Two accesses are of different cells if
  * they have one root and displacements that far apart, or constant addresses; all others may be of the same.
  *
+ * Homes of slots that stay there are cells, too, of which all is known: where a BRING gives one what it has (a function has
+ * restored a register that it never changed), it goes.
+ *
  * A load that is gone can't leave: the one before it did not, and what memory allows changes only outside regions. A store tells what
  * a load finds if no device can answer the load (func->stored_spaces).
  */
 #include "base/bits.h"
 #include "jit/ssa_tree.h"
 
-enum { KNOWN_MOST = 32, WALK_MOST = 48, STORES_MOST = 64 };
+enum { KNOWN_MOST = 32, WALK_MOST = 48, STORES_MOST = 64, HOMES_MOST = 64 };
 
 typedef struct Cells {
 	SsaRef root; /* 0: none, a constant address */
@@ -25,9 +28,16 @@ typedef struct Known {
 	SsaRef value;
 } Known;
 
+typedef struct Home {
+	u32 slot;
+	SsaRef value;
+} Home;
+
 typedef struct Contents {
 	Known *known;
 	u32 count;
+	Home *homes;
+	u32 home_count;
 } Contents;
 
 typedef struct Memory {
@@ -39,6 +49,10 @@ typedef struct Memory {
 	u32 *stamp, *stack; /* of walks */
 	Known now[KNOWN_MOST];
 	u32 count;
+	u32 words;          /* of a set of slots; 0: none stays at home */
+	u64 *brought;       /* per block: the slots it has BRINGs of */
+	Home homes[HOMES_MOST];
+	u32 home_count;
 } Memory;
 
 /* Behind it nothing is known of memory: a fence, or an atomic access, which stores. */
@@ -149,6 +163,47 @@ static SsaRef find(Memory *m, const Cells *at, SsaRef load)
 	return 0;
 }
 
+/* ---- Homes ---- */
+
+static Home *home_of(Memory *m, u32 slot)
+{
+	for (u32 i = 0; i < m->home_count; i++)
+		if (m->homes[i].slot == slot)
+			return &m->homes[i];
+	if (m->home_count == HOMES_MOST)
+		return NULL;
+	m->homes[m->home_count] = (Home){slot, 0};
+	return &m->homes[m->home_count++];
+}
+
+static void visit_home(Memory *m, SsaRef ref)
+{
+	const SsaNode *node = &m->func->nodes[ref];
+	Home *home = home_of(m, node->aux);
+
+	if (!home)
+		return;
+	if (node->op == SSA_FETCH) {
+		home->value = home->value ? home->value : ref;
+		return;
+	}
+	if (home->value == ssa_value(m->func, node->a))
+		ssa_remove(m->func, ref);
+	else
+		home->value = ssa_value(m->func, node->a);
+}
+
+static void forget_homes(Memory *m, u32 block)
+{
+	const u64 *brought = &m->brought[(size_t)block * m->words];
+	u32 kept = 0;
+
+	for (u32 i = 0; i < m->home_count; i++)
+		if (!(brought[m->homes[i].slot / 64] >> m->homes[i].slot % 64 & 1))
+			m->homes[kept++] = m->homes[i];
+	m->home_count = kept;
+}
+
 /* ---- Between a block and its dominator ---- */
 
 static void forget_stores(Memory *m, u32 block)
@@ -176,7 +231,7 @@ static void forget_between(Memory *m, u32 block, u32 above)
 	u32 count = 0, walked = 0;
 
 	m->stack[count++] = block;
-	while (count && m->count) {
+	while (count && (m->count || m->home_count)) {
 		const SsaBlock *at = &func->blocks[m->stack[--count]];
 
 		for (u32 p = 0; p < at->pred_count; p++) {
@@ -185,11 +240,13 @@ static void forget_between(Memory *m, u32 block, u32 above)
 			if (pred == above || m->stamp[pred] == block + 1)
 				continue;
 			if (++walked > WALK_MOST) {
-				m->count = 0;
+				m->count = m->home_count = 0;
 				return;
 			}
 			m->stamp[pred] = block + 1;
 			forget_stores(m, pred);
+			if (m->home_count)
+				forget_homes(m, pred);
 			m->stack[count++] = pred;
 		}
 	}
@@ -206,6 +263,8 @@ static void visit_node(Memory *m, SsaRef ref)
 
 	if (is_barrier(node))
 		m->count = 0;
+	if (node->op == SSA_FETCH || node->op == SSA_BRING)
+		visit_home(m, ref);
 	if (node->op != SSA_LOAD && node->op != SSA_STORE)
 		return;
 	at = cells_of(func, node);
@@ -229,28 +288,54 @@ static void visit(Memory *m, u32 block)
 	const SsaBlock *here = &func->blocks[block];
 	u32 above = here->idom;
 
-	m->count = 0;
+	m->count = m->home_count = 0;
 	if (above != block && above != SSA_NO_BLOCK) {
 		m->count = m->end[above].count;
 		for (u32 i = 0; i < m->count; i++)
 			m->now[i] = m->end[above].known[i];
-		if (m->count && !(here->pred_count == 1 && here->preds[0] == above))
+		m->home_count = m->end[above].home_count;
+		for (u32 i = 0; i < m->home_count; i++)
+			m->homes[i] = m->end[above].homes[i];
+		if ((m->count || m->home_count) && !(here->pred_count == 1 && here->preds[0] == above))
 			forget_between(m, block, above);
 	}
 	for (SsaRef ref = here->first, next; ref && !func->failed; ref = next) {
 		next = func->nodes[ref].next;
 		visit_node(m, ref);
 	}
-	if (!m->count)
+	if (!m->count && !m->home_count)
 		return;
-	m->end[block].known = ARENA_ARRAY(func->arena, Known, m->count);
-	if (!m->end[block].known) {
+	m->end[block].known = ARENA_ARRAY(func->arena, Known, m->count + 1);
+	m->end[block].homes = ARENA_ARRAY(func->arena, Home, m->home_count + 1);
+	if (!m->end[block].known || !m->end[block].homes) {
 		func->failed = true;
 		return;
 	}
+	m->end[block].home_count = m->home_count;
+	for (u32 i = 0; i < m->home_count; i++)
+		m->end[block].homes[i] = m->homes[i];
 	m->end[block].count = m->count;
 	for (u32 i = 0; i < m->count; i++)
 		m->end[block].known[i] = m->now[i];
+}
+
+static bool find_brought(Memory *m)
+{
+	SsaFunc *func = m->func;
+	u32 words = (func->slot_count + 63) / 64;
+
+	m->brought = ARENA_ARRAY(func->arena, u64, (size_t)words * func->block_count);
+	if (!m->brought)
+		return false;
+	for (u32 i = 0; i < func->rpo_count; i++)
+		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next)
+			if (func->nodes[ref].op == SSA_BRING) {
+				u32 slot = func->nodes[ref].aux;
+
+				m->words = words;
+				m->brought[func->rpo[i] * words + slot / 64] |= (u64)1 << slot % 64;
+			}
+	return true;
 }
 
 static bool prepare(Memory *m)
@@ -271,7 +356,7 @@ static bool prepare(Memory *m)
 	m->store_count = ARENA_ARRAY(func->arena, u32, blocks);
 	m->stamp = ARENA_ARRAY(func->arena, u32, blocks);
 	m->stack = ARENA_ARRAY(func->arena, u32, blocks + 1);
-	if (!m->end || !m->stores || !m->first_store || !m->store_count || !m->stamp || !m->stack || !ssa_tree(func, &m->tree)) {
+	if (!m->end || !m->stores || !m->first_store || !m->store_count || !m->stamp || !m->stack || !find_brought(m) || !ssa_tree(func, &m->tree)) {
 		func->failed = true;
 		return false;
 	}
