@@ -179,7 +179,8 @@ static bool is_cut(Build *b, u32 p, u32 s, u32 at)
 		to = find_source(b, pc, source->copy);
 	if (to == NONE && (!source->keep || ins->b < source->keep))
 		return false;
-	to = jump_target(b, s, pc, IR_FLOW_NEXT);
+	if (to == NONE)
+		to = jump_target(b, s, pc, IR_FLOW_NEXT);
 	piece->end = at;
 	piece->how = to == NONE ? END_LINK : END_GO;
 	piece->target = pc;

@@ -184,7 +184,10 @@ static void visit_home(Memory *m, SsaRef ref)
 	if (!home)
 		return;
 	if (node->op == SSA_FETCH) {
-		home->value = home->value ? home->value : ref;
+		if (home->value && ssa_is_const(m->func, home->value, NULL))
+			ssa_replace(m->func, ref, home->value);
+		else if (!home->value)
+			home->value = ref;
 		return;
 	}
 	if (home->value == ssa_value(m->func, node->a))
