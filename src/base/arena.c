@@ -6,13 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/prefault.h"
+
 struct ArenaChunk {
 	ArenaChunk *next;
 	size_t size;
 	u8 bytes[];
 };
 
-enum { CHUNK_SIZE = 16 * 1024 - sizeof(ArenaChunk) - 16, ALIGN = 16, KEPT_MOST = 4 << 20 };
+enum { CHUNK_SIZE = 16 * 1024 - sizeof(ArenaChunk) - 16, ALIGN = 16, KEPT_MOST = 4 << 20,
+       PREFAULT_LEAST = 48 << 10, PREFAULT_MOST = 512 << 10 /* of a chunk */ };
 
 void arena_init(Arena *arena)
 {
@@ -106,6 +109,8 @@ static bool more(Arena *arena, size_t size)
 		return false;
 	}
 	chunk->size = want;
+	if (want >= PREFAULT_LEAST)
+		prefault(chunk->bytes, want < PREFAULT_MOST ? want : PREFAULT_MOST);
 	begin_chunk(arena, chunk);
 	return true;
 }

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/prefault.h"
 #include "base/strmap.h"
 #include "cmd/say.h"
 
@@ -26,6 +27,8 @@ static int read_all(int fd, const char *path, size_t expected, size_t limit, Buf
 			buf_printf(error, "%s: out of memory", path);
 			return EXIT_HUSK;
 		}
+		prefault(out->data + out->len, expected < step ? expected : step); /* small ones: nothing */
+		expected = 0;
 		n = read(fd, out->data + out->len, step);
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -25,6 +25,7 @@ const IrOpInfo ir_op_info[IR_OP_COUNT] = {
 
 enum {
 	MAX_ITEMS = 1 << 24,   /* instructions, pool entries, constants: far above what any description makes */
+	FIRST_INS = 48,
 	SHARE_WINDOW = 64,     /* how far back ir_share looks: keeps building linear */
 };
 
@@ -37,6 +38,9 @@ IrFunc *ir_func_create(Arena *arena, IrFuncKind kind)
 	func->arena = arena;
 	func->kind = kind;
 	func->current = IR_NONE;
+	/* Room for a short block at once, instead of by doubling. */
+	func->ins = arena_room(arena, FIRST_INS * sizeof(IrIns));
+	func->ins_cap = func->ins ? FIRST_INS : 0;
 	ir_block_create(func);
 	if (func->failed)
 		return NULL;

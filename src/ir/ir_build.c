@@ -279,6 +279,7 @@ void ir_insn(IrFunc *func, u64 pc, unsigned length, unsigned number)
 
 	assert(func->kind == IR_FUNC_BLOCK);
 	ir_emit(func, IR_OP_INSN, 0, length, at, number, 0);
+	func->cse_floor = func->ins_count; /* registers are read anew, so nothing before it is the same as anything behind */
 }
 
 void ir_jmp(IrFunc *func, u32 block, const IrRef *args, unsigned count)

@@ -204,7 +204,7 @@ static bool word_matches(const IsaInsn *insn, const u64 *w)
 {
 	u64 wrong = 0;
 
-	for (int i = 0; i < ISA_WORDS; i++)
+	for (u32 i = 0; i * 64 < insn->bits; i++)
 		wrong |= (w[i] & insn->mask[i]) ^ insn->match[i];
 	return wrong == 0;
 }
@@ -216,6 +216,7 @@ static bool fields_valid(const Isa *isa, const IsaDecoded *d)
 		const IsaField *field = &isa->fields[d->insn->fields[f].field];
 
 		if (field->kind == ISA_FIELD_REG &&
+		    bits_mask(d->insn->fields[f].width) + field->reg_from >= isa->regs[field->reg].count &&
 		    isa_field_value(isa, d, f) + field->reg_from >= isa->regs[field->reg].count)
 			return false;
 	}

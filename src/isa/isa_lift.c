@@ -28,7 +28,7 @@ static bool env_start(Lift *l, const RtlBody *body)
 	l->env = (Env){.jump = IR_NONE, .var_count = body->var_count};
 	l->env.vars = ARENA_ARRAY(l->arena, IrRef, body->var_count ? body->var_count : 1);
 	if (!l->pending_room)
-		l->pending_room = ARENA_ARRAY(l->arena, Pending, PENDING_MAX);
+		l->pending_room = arena_room(l->arena, PENDING_MAX * sizeof(Pending)); /* filled as it is used */
 	l->env.pending = l->pending_room;
 	if (!l->env.vars || !l->env.pending)
 		return false;

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/prefault.h"
 #include "linux/mm_private.h"
 #include "linux/signal.h"
 
@@ -116,6 +117,7 @@ static bool read_file(Mm *mm, const Area *area, Window window)
 		/* As long as the host has them side by side. */
 		while (at + len < window.end && machine_page_bytes(machine_of(mm), mm->aspace, at + len) == bytes + len)
 			len += PAGE;
+		prefault(bytes, len);
 		while (done < len) {
 			i64 got = area->file->ops->read(area->file, task_current(mm->kernel), bytes + done, len - done, &offset);
 

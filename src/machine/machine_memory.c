@@ -48,6 +48,13 @@ static bool fetch_parcel(void *ctx, unsigned index, u64 *parcel)
 	const Space *space = &fetch->machine->vcpu.spaces[isa->code_space];
 	u64 at = fetch->address + (u64)index * isa->parcel_cells, value = 0;
 
+	/* Nearly always: two bytes of a page that may be executed, and no window anywhere. */
+	if (space->paged && isa->parcel_cells == 2 && !space->big && !fetch->machine->window_count && at < space->cells &&
+	    at % SPACE_PAGE != SPACE_PAGE - 1 &&
+	    (machine_page_attr(fetch->machine, fetch->machine->mapped, at) & ATTR_EXEC)) {
+		*parcel = space->base[at] | (u64)space->base[at + 1] << 8;
+		return true;
+	}
 	for (unsigned i = 0; i < isa->parcel_cells; i++) {
 		u64 cell;
 

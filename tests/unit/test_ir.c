@@ -446,7 +446,7 @@ static void sharing(void **state)
 	ir_put(f.func, 1, sum);
 	ir_insn(f.func, 0x3001, 1, 1);
 	assert_int_not_equal(ir_get(f.func, 1, 16), old);
-	assert_int_equal(BIN(ADD, f.x, f.y), sum);
+	assert_int_not_equal(BIN(ADD, f.x, f.y), sum); /* an instruction is built without a look at those before */
 	arena_fini(&f.arena);
 }
 
