@@ -53,6 +53,7 @@ static void vex_mem(X64Buf *x, Vex v, u8 reg, X64Mem mem)
 }
 
 static const Vex load = { MAP_0F, PP_F3, 0x6F, false, false }, store = { MAP_0F, PP_F3, 0x7F, false, false };
+static const Vex move = { MAP_0F, PP_66, 0x6F, false, false };
 
 static X64Mem out_place(const X64Ssa *s, u32 number)
 {
@@ -70,14 +71,43 @@ static void broadcast(X64Buf *x, u8 to, u8 reg)
 	vex_reg(x, (Vex){ MAP_0F38, PP_66, 0x59, false, false }, to, 0, to);
 }
 
-static void splice(X64Buf *x, const SsaWideOp *op)
+/* Between round[at] and the next (or, back, the last) splice of the same two, is neither written to? Then what is made of them on
+ * the way is still in the scratch register. */
+static bool shares(const SsaWide *wide, u32 at, bool back)
 {
-	u8 middle = op->lane == 2 ? op->to : X64_XMM_SCRATCH;
+	const SsaWideOp *op = &wide->round[at];
 
-	vex_reg(x, (Vex){ MAP_0F3A, PP_66, 0x46, false, false }, middle, op->a, op->b); /* a[2] a[3] b[0] b[1] */
-	x64_byte(x, 0x21);
-	if (op->lane == 2)
+	for (u32 i = back ? at - 1 : at; i < wide->round_count; i += back ? ~(u32)0 : 1) {
+		const SsaWideOp *other = &wide->round[i];
+		bool writes = other->kind != SSA_WIDE_TEST && other->kind != SSA_WIDE_TOUCH && other->kind != SSA_WIDE_STORE &&
+			(other->to == op->a || other->to == op->b);
+
+		if (i != at && other->kind == SSA_WIDE_SPLICE) /* going back, its result may be one of the two */
+			return other->a == op->a && other->b == op->b && !(back && writes);
+		if (writes)
+			return false;
+	}
+	return false;
+}
+
+static void splice(X64Buf *x, const SsaWide *wide, u32 at)
+{
+	const SsaWideOp *op = &wide->round[at];
+	bool shared = shares(wide, at, false);
+	u8 middle = op->lane == 2 && !shared ? op->to : X64_XMM_SCRATCH;
+
+	/* a[2] a[3] b[0] b[1]; it is there if the splice before was of them, too. */
+	if (shares(wide, at, true)) {
+		middle = X64_XMM_SCRATCH;
+	} else {
+		vex_reg(x, (Vex){ MAP_0F3A, PP_66, 0x46, false, false }, middle, op->a, op->b);
+		x64_byte(x, 0x21);
+	}
+	if (op->lane == 2) {
+		if (middle != op->to)
+			vex_reg(x, move, op->to, 0, middle);
 		return;
+	}
 	vex_reg(x, (Vex){ MAP_0F3A, PP_66, 0x0F, false, false }, op->to, op->lane == 1 ? middle : op->b,
 		op->lane == 1 ? op->a : middle);
 	x64_byte(x, 8);
@@ -91,7 +121,7 @@ static void risk(X64Ssa *s)
 		s->risks[s->risk_count++] = (struct X64Risk){ s->x.at, NULL, NULL };
 }
 
-static void emit_op(X64Ssa *s, const SsaWideOp *op)
+static void emit_op(X64Ssa *s, const SsaWide *wide, u32 at)
 {
 	static const Vex plain[] = {
 		[SSA_WIDE_AND] = { MAP_0F, PP_66, 0xDB, false, false },
@@ -103,6 +133,7 @@ static void emit_op(X64Ssa *s, const SsaWideOp *op)
 		[SSA_WIDE_SHL] = { MAP_0F38, PP_66, 0x47, true, false },
 		[SSA_WIDE_SHR] = { MAP_0F38, PP_66, 0x45, true, false },
 	};
+	const SsaWideOp *op = &wide->round[at];
 	X64Buf *x = &s->x;
 
 	switch (op->kind) {
@@ -120,10 +151,10 @@ static void emit_op(X64Ssa *s, const SsaWideOp *op)
 		x64_byte(x, 0);
 		return;
 	case SSA_WIDE_SPLICE:
-		splice(x, op);
+		splice(x, wide, at);
 		return;
 	case SSA_WIDE_KEEP:
-		vex_reg(x, (Vex){ MAP_0F, PP_66, 0x6F, false, false }, op->to, 0, op->a);
+		vex_reg(x, move, op->to, 0, op->a);
 		return;
 	default:
 		vex_reg(x, plain[op->kind], op->to, op->a, op->b);
@@ -186,7 +217,7 @@ static void emit(X64Ssa *s, const SsaWide *wide, const u8 *regs)
 	undos[undo_count++] = x64_jcc(x, X64_B);
 	for (u32 i = 0; i < wide->round_count; i++) {
 		if (wide->round[i].kind != SSA_WIDE_TEST) {
-			emit_op(s, &wide->round[i]);
+			emit_op(s, wide, i);
 			continue;
 		}
 		vex_reg(x, (Vex){ MAP_0F38, PP_66, 0x17, false, false }, wide->round[i].a, 0, wide->round[i].a);
