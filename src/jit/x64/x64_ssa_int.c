@@ -38,10 +38,10 @@ void x64_ssa_sx(X64Ssa *s, unsigned width, u8 to, u8 from)
 	}
 }
 
-/* The operand, looked through where its low 32 bits are all that counts. */
+/* The operand, looked through where its low bits are all that counts. */
 static SsaRef low(const X64Ssa *s, SsaRef ref, unsigned width)
 {
-	return width == 32 ? x64_ssa_low(s, ref) : ssa_value(s->func, ref);
+	return width == 8 || width == 16 || width == 32 ? x64_ssa_low(s, ref) : ssa_value(s->func, ref);
 }
 
 static void add(X64Ssa *s, const SsaNode *node)

@@ -197,7 +197,9 @@ bool x64_ssa_is_compare(const SsaNode *node)
 static bool takes_low(const X64Ssa *s, const SsaNode *user, unsigned index, unsigned width)
 {
 	switch (user->op) {
-	case IR_OP_ADD: case IR_OP_SUB: case IR_OP_MUL: case IR_OP_AND: case IR_OP_OR: case IR_OP_XOR:
+	case IR_OP_ADD: case IR_OP_SUB: case IR_OP_MUL: case IR_OP_XOR:
+		return width == user->width && (width == 8 || width == 16 || width == 32); /* what is above is cut off behind them */
+	case IR_OP_AND: case IR_OP_OR:
 		return width == 32 && user->width == 32;
 	case IR_OP_SHL: case IR_OP_SHR: case IR_OP_SAR: case IR_OP_ROL: case IR_OP_ROR:
 		if (index == 1)
