@@ -174,6 +174,24 @@ static bool is_sign_change(const Floats *f, SsaRef ref)
 	       ssa_is_const(f->func, node->b, &c) && c == (node->op == IR_OP_XOR ? sign : sign - 1);
 }
 
+/* It is made canonical where it is computed: then all its users may have that. */
+static SsaRef settle(Floats *f, SsaRef ref)
+{
+	SsaFunc *func = f->func;
+	SsaNode node = func->nodes[ref];
+	SsaRef raw = ssa_node(func, node.op, node.width, node.aux, node.a, node.b, node.c, node.imm);
+
+	if (!raw)
+		return ref;
+	ssa_insert_before(func, ref, raw);
+	func->nodes[ref].op = SSA_CANON;
+	func->nodes[ref].aux = 0;
+	func->nodes[ref].a = raw;
+	func->nodes[ref].b = func->nodes[ref].c = 0;
+	f->what[ref] &= (u8)~ODD;
+	return ref;
+}
+
 /* A CANON of ref in front of `at`. */
 static SsaRef make_canon(Floats *f, SsaRef ref, SsaRef at)
 {
@@ -183,6 +201,8 @@ static SsaRef make_canon(Floats *f, SsaRef ref, SsaRef at)
 
 	if (canon && ssa_dominates(func, func->nodes[canon].block, block))
 		return canon;
+	if (func->nodes[ref].block == block && makes_odd(&func->nodes[ref]))
+		return settle(f, ref);
 	canon = ssa_node(func, SSA_CANON, func->nodes[ref].width, 0, ref, 0, 0, 0);
 	if (!canon)
 		return ref;
