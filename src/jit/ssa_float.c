@@ -13,6 +13,9 @@
  * change them. So a PHI or SEL may be odd if all that comes into it has one NaN; if not, what is odd gets its CANON
  * before it comes in.
  *
+ * What a loop's PHI has from the home at the start is any number; but mostly it is no strange NaN. So a GUARD ahead of the loop says
+ * that it is not, and the PHI may be odd: else each round would pay for the CANON of what comes round.
+ *
  * Clearing or flipping the sign of what is odd wants no CANON if only arithmetic sees the result. The host's code for FMIN, FMAX,
  * FCLASS and those operations that it computes by ir_eval has to take any NaN, and gives the right bits.
  */
@@ -29,6 +32,7 @@ typedef struct Floats {
 	SsaRef *canon;  /* per node: a CANON of it */
 	SsaRef *mixed;  /* PHIs and SELs of 32 or 64 bits, in order */
 	u32 mixed_count;
+	bool *relied;   /* per node: a PHI that has one NaN if the home does, and somebody relies on that */
 } Floats;
 
 static bool is_wide(const SsaNode *node)
@@ -79,6 +83,67 @@ static unsigned given(const SsaFunc *func, const SsaNode *node, unsigned *first)
 	return ssa_operands(func, node);
 }
 
+/* Which operand of a PHI is the home, ahead of its loop; ~0: none. */
+static u32 home_ahead(const SsaFunc *func, SsaRef ref)
+{
+	const SsaNode *node = &func->nodes[ref];
+	const SsaBlock *block = &func->blocks[node->block];
+
+	if (node->op != SSA_PHI || !block->header || block->before == SSA_NO_BLOCK || !func->blocks[block->before].ahead)
+		return ~(u32)0;
+	for (u32 p = 0; p < block->pred_count; p++)
+		if (block->preds[p] == block->before && func->nodes[ssa_value(func, func->pool[node->a + p])].op == SSA_HOME)
+			return p;
+	return ~(u32)0;
+}
+
+/* PHIs that are odd rely on what comes into them, and so on. */
+static void find_relied(Floats *f)
+{
+	SsaFunc *func = f->func;
+	bool changed = true;
+
+	for (u32 i = 0; i < f->mixed_count; i++)
+		f->relied[f->mixed[i]] = (f->what[f->mixed[i]] & ODD) != 0;
+	while (changed) {
+		changed = false;
+		for (u32 i = 0; i < f->mixed_count; i++) {
+			SsaNode *node = &func->nodes[f->mixed[i]];
+			unsigned k, count = given(func, node, &k);
+
+			for (; f->relied[f->mixed[i]] && k < count; k++) {
+				SsaRef value = ssa_value(func, *ssa_operand(func, node, k));
+
+				if ((func->nodes[value].op == SSA_PHI || func->nodes[value].op == IR_OP_SEL) && is_wide(&func->nodes[value]) &&
+				    !f->relied[value])
+					f->relied[value] = changed = true;
+			}
+		}
+	}
+}
+
+/* The home that comes into a PHI has one NaN, or the loop is not entered here. */
+static void guard_home(Floats *f, SsaRef phi)
+{
+	SsaFunc *func = f->func;
+	u32 p = home_ahead(func, phi), before;
+	SsaRef home, canon, same, guard;
+
+	if (p == ~(u32)0 || !f->relied[phi])
+		return;
+	before = func->blocks[func->nodes[phi].block].before;
+	home = ssa_value(func, func->pool[func->nodes[phi].a + p]);
+	canon = ssa_node(func, SSA_CANON, func->nodes[home].width, 0, home, 0, 0, 0);
+	same = ssa_node(func, IR_OP_EQ, 1, 0, canon, home, 0, 0);
+	guard = ssa_node(func, SSA_GUARD, 0, 0, same, 0, 0, 0);
+	if (func->failed)
+		return;
+	ssa_insert_before(func, func->blocks[before].last, canon);
+	ssa_insert_before(func, func->blocks[before].last, same);
+	ssa_insert_before(func, func->blocks[before].last, guard);
+	func->pool[func->nodes[phi].a + p] = canon;
+}
+
 static void classify(Floats *f)
 {
 	SsaFunc *func = f->func;
@@ -96,8 +161,10 @@ static void classify(Floats *f)
 			SsaNode *node = &func->nodes[f->mixed[i]];
 			unsigned k, count = given(func, node, &k);
 
+			u32 home = home_ahead(func, f->mixed[i]);
+
 			for (; (f->what[f->mixed[i]] & ONE_NAN) && k < count; k++)
-				if (!(what(f, *ssa_operand(func, node, k)) & ONE_NAN)) {
+				if (k != home && !(what(f, *ssa_operand(func, node, k)) & ONE_NAN)) {
 					f->what[f->mixed[i]] = 0;
 					changed = true;
 				}
@@ -128,7 +195,8 @@ static bool find_floats(Floats *f)
 	f->mixed = ARENA_ARRAY(func->arena, SsaRef, f->count);
 	f->what = ARENA_ARRAY(func->arena, u8, f->count);
 	f->canon = ARENA_ARRAY(func->arena, SsaRef, f->count);
-	if (!f->mixed || !f->what || !f->canon) {
+	f->relied = ARENA_ARRAY(func->arena, bool, f->count);
+	if (!f->mixed || !f->what || !f->canon || !f->relied) {
 		func->failed = true;
 		return false;
 	}
@@ -253,6 +321,9 @@ void ssa_float(SsaFunc *func)
 	if (func->failed || !find_floats(&f) || func->failed)
 		return;
 	classify(&f);
+	find_relied(&f);
+	for (u32 i = 0; i < f.mixed_count && !func->failed; i++)
+		guard_home(&f, f.mixed[i]);
 	find_seen(&f);
 	for (u32 i = 0; i < func->rpo_count && !func->failed; i++)
 		for (SsaRef ref = func->blocks[func->rpo[i]].first, next; ref && !func->failed; ref = next) {

@@ -138,11 +138,58 @@ static void test_narrow(void **state)
 	toy_end(&toy);
 }
 
+/* s1 += s3 (floats) in a loop: the home is looked at once, ahead of it, and what comes round is not. */
+static void test_sum(void **state)
+{
+	Toy toy;
+	SsaRef phi, sum;
+	u32 header, latch, behind, guards = 0;
+
+	(void)state;
+	toy_begin(&toy);
+	toy_insn(&toy);
+	header = toy_block(&toy);
+	sum = toy_home(&toy, 1);
+	toy_jump(&toy, header);
+	toy.func->blocks[header].pred_count = 2;
+	phi = ssa_phi(toy.func, header, 64, 1);
+	toy.func->blocks[header].pred_count = 1;
+	toy.func->pool[toy.func->nodes[phi].a] = sum;
+	toy.state[1] = toy.func->blocks[header].state[1] = phi;
+	toy.block = header;
+	toy_insn(&toy);
+	sum = toy_bin(&toy, IR_OP_FADD, phi, toy_home(&toy, 3));
+	toy_put(&toy, 1, sum);
+	latch = toy_block(&toy);
+	behind = toy_block(&toy);
+	toy_branch(&toy, toy_bin(&toy, IR_OP_FLT, sum, toy_home(&toy, 5)), latch, behind);
+	toy.block = latch;
+	toy_jump(&toy, header);
+	toy.func->pool[toy.func->nodes[phi].a + 1] = sum;
+	toy.block = behind;
+	toy_leave(&toy);
+	ssa_order(toy.func);
+	for (unsigned i = 0; i < COUNT_OF(all); i++)
+		all[i](toy.func);
+	toy_verify(&toy);
+	for (u32 i = 0; i < toy.func->rpo_count; i++) {
+		const SsaBlock *block = &toy.func->blocks[toy.func->rpo[i]];
+
+		for (SsaRef ref = block->first; ref; ref = toy.func->nodes[ref].next) {
+			assert_true(block->ahead || toy.func->nodes[ref].op != SSA_CANON);
+			guards += toy.func->nodes[ref].op == SSA_GUARD;
+		}
+	}
+	assert_int_equal(guards, 1);
+	toy_end(&toy);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_brings),
 		cmocka_unit_test(test_narrow),
+		cmocka_unit_test(test_sum),
 		cmocka_unit_test(test_random),
 	};
 
