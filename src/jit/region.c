@@ -703,6 +703,8 @@ static bool describe_spaces(Former *f)
 		const Space *space = &f->vcpu->spaces[i];
 
 		spaces[i] = (SsaSpace){.cell_bits = space->cell_bits, .address_bits = 64};
+		if (f->engine->env.paged && i == f->engine->env.code_space)
+			spaces[i].limit = f->engine->env.pages << SPACE_PAGE_SHIFT;
 		if (space->wraps)
 			for (spaces[i].address_bits = 0; (u64)1 << spaces[i].address_bits < space->cells;)
 				spaces[i].address_bits++;

@@ -175,6 +175,7 @@ typedef struct SsaSnap {
 typedef struct SsaSpace {
 	u8 cell_bits;
 	u8 address_bits; /* addresses are taken modulo 2^address_bits; 64: they are not */
+	u64 limit;       /* of a hard space: addresses below it pass CHECKs. 0: not known */
 } SsaSpace;
 
 typedef struct SsaFunc {

@@ -8,7 +8,8 @@
  *     near p, that access faults as soon as p is beyond the end by more than the access's displacement, and the round does
  *     not end. So p never gets farther than a step and a displacement, which the guard zones hold, and the CHECK of p is one of
  *     p0, ahead of the loop. Roots that are base + (p << k) likewise;
- *   - where another of the same root dominates it; of constants, one that is not much smaller.
+ *   - where another of the same root dominates it; of constants, one that is not much smaller;
+ *   - where it is one of a constant below the limit.
  */
 #include "jit/ssa_address.h"
 #include "jit/ssa_tree.h"
@@ -288,6 +289,7 @@ static void drop_dominated(Checks *c)
 			next = node->next;
 			if (node->op != SSA_CHECK)
 				continue;
+			found = !root && node->aux < func->space_count && func->nodes[value].imm < func->spaces[node->aux].limit;
 			for (u32 at = last[root]; at && !found && tries < CHECKS_MOST; at = before[at], tries++)
 				found = func->nodes[at].aux == node->aux && ssa_above(&c->tree, func->nodes[at].block, node->block) &&
 					(root || covers(c, at, value));

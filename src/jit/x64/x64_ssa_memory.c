@@ -8,7 +8,7 @@
  */
 #include "jit/x64/x64_ssa.h"
 
-enum { GUARDED = SPACE_GUARD - 64 };
+enum { GUARDED = SPACE_GUARD - 64, FIXED_MOST = 1 << 30 };
 
 static bool is_paged(const X64Ssa *s, u32 space)
 {
@@ -98,9 +98,15 @@ void x64_ssa_late_crossing(X64Ssa *s, const X64Late *late)
 /* Where the access goes, after all checks; asks for the address and what the checks need. */
 static X64Mem paged_cell(X64Ssa *s, const SsaNode *node, unsigned bytes, u8 mask, u8 want, bool early)
 {
-	u8 base = x64_arg_reg(s, node->a, early), temp = 0, address;
 	unsigned width = s->func->nodes[node->a].width;
+	u8 base, temp = 0, address;
+	u64 fixed;
 
+	/* What is in a program's image is at constant addresses: CHECKs have seen to them, so the sum is near the space or in it. */
+	if ((node->op == SSA_LOAD || node->op == SSA_STORE) && is_hard(s, node) && ssa_is_const(s->func, node->a, &fixed) &&
+	    width == 64 && fixed < FIXED_MOST && node->imm + GUARDED < 2 * (u64)GUARDED)
+		return x64_at(X64_RBX, (i32)(i64)(fixed + node->imm));
+	base = x64_arg_reg(s, node->a, early);
 	if (is_hard(s, node)) {
 		/* The address is below the limit; with what is added it must end in a guard, at the worst. */
 		if (width != 64 || node->imm + GUARDED >= 2 * (u64)GUARDED)
