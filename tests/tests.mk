@@ -1,6 +1,7 @@
 # `make test`                all of it (tests/run says what); the last line is "N passed, N failed"
 # `make test T=pattern`      the tests whose name holds the pattern: T=unit/test_buf, T=cli, T=asan
 # `make test V=1`            with the output of passing tests
+# `make soak-jit`            compiled code against the interpreter, a billion random instructions; N= SEED= choose
 # `make fuzz`                every fuzz target for ten minutes; T= and FUZZ_SECONDS= choose
 #
 # A test is a file, found by its name:
@@ -21,6 +22,8 @@ TOOL_SRC := $(wildcard tools/*.c)
 
 # Lets allocations fail.
 LDFLAGS_test_nomem := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc free mmap munmap)
+
+LDFLAGS_test_soak := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc mmap)
 
 # Lets there be no files of shared memory.
 LDFLAGS_test_jit_life := -Wl$(comma)--wrap=memfd_create
@@ -59,6 +62,13 @@ test:
 debian: husk
 	@tools/deps test
 	@HUSK=$(CURDIR)/husk tests/debian/run $(if $(K),-k '$(K)')
+
+# A program that differs is said with its number: `make soak-jit N=1 SEED=number` runs that one alone.
+.PHONY: soak-jit
+N ?= 1000000000
+SEED ?= 1
+soak-jit: $(BUILD)/tests/unit/test_soak
+	$< $(N) $(SEED)
 
 fuzz:
 	@tools/deps test

@@ -85,14 +85,15 @@ static inline Isa *load(const char *name, const char *text)
 /* When compiled code leaves rights of pages to the host (MachineConfig). */
 static u64 hard_after = 1;
 static const EngineOptions *engine_options; /* of machines made from now on */
+static bool virtual_time;                   /* likewise */
 
-static inline Machine *create(const Isa *isa, const EngineOps *engine)
+static inline Machine *create_for(const Isa *isa, const EngineOps *engine, const Guest *its_guest)
 {
 	static EngineOptions made[256]; /* more machines than there are at any time */
 	static u32 next;
 	EngineOptions *options = &made[__atomic_fetch_add(&next, 1, __ATOMIC_RELAXED) % COUNT_OF(made)];
-	MachineConfig config = {.isa = isa, .guest = &guest, .size_program = 2048, .random_seed = 5, .engine = engine,
-				.host_rights = true, .engine_options = options};
+	MachineConfig config = {.isa = isa, .guest = its_guest, .size_program = 2048, .random_seed = 5, .engine = engine,
+				.host_rights = true, .engine_options = options, .virtual_time = virtual_time};
 	Machine *machine = NULL;
 	DiagList diags;
 
@@ -105,6 +106,11 @@ static inline Machine *create(const Isa *isa, const EngineOps *engine)
 	diag_fini(&diags);
 	machine_reset(machine, false);
 	return machine;
+}
+
+static inline Machine *create(const Isa *isa, const EngineOps *engine)
+{
+	return create_for(isa, engine, &guest);
 }
 
 static inline void compare_machines(Machine *const *machines, const EngineOps *const *engines, const MachineStop *stops,
