@@ -582,8 +582,8 @@ static void soak(void **state)
 		show(&all[i]);
 		regions += all[i].stats.counts[ENGINE_REGION_BLOCKS];
 		entered += all[i].stats.counts[ENGINE_REGION_ENTERED];
-		/* Compilers were not spared: there were regions, and they ran. */
-		if (all[i].trials >= 30 && !all[i].stats.counts[ENGINE_REGION_ENTERED])
+		/* The compiler was not spared: there were regions, and they ran. (Some machines' random programs end too soon.) */
+		if (all[i].shaped && all[i].trials >= 10 && !all[i].stats.counts[ENGINE_REGION_ENTERED])
 			fail_msg("%s: no region ever ran", all[i].path);
 		isa_destroy(all[i].isa);
 		free(all[i].path);
