@@ -193,6 +193,8 @@ static void charge(Instance *instance, const SliceOutcome *outcome)
 	instance->insns += outcome->insns;
 	instance->cpu_ns += outcome->ns;
 	instance->slices++;
+	if (outcome->again) /* not again at once: others have to come to the end of theirs */
+		cost = hyper_is_deterministic(hyper) ? hyper->config.slice_insns : hyper->config.slice_ns / 4;
 	instance->had += ((cost ? cost : 1) << WEIGHT_SHIFT) * HYPER_WEIGHT / instance->options.weight;
 	hyper->insns += outcome->insns;
 }

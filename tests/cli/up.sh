@@ -26,16 +26,13 @@ expect 1 timeout 60 "$HUSK" up --deterministic -q examples/up/husk.yaml
 cat >loop.s <<'S'
 _start: j _start
 S
-cat >fuel.yaml <<'Y'
-limits: {fuel: 1000003}
-instances:
-  - {name: loop, program: [loop.s], count: 3}
-  - {name: short, program: [loop.s], limits: {fuel: 777}}
-Y
+printf 'limits: {fuel: 1000003}\ninstances:\n  - {name: loop, program: [loop.s], count: 3}\n' >fuel.yaml
 expect 1 "$HUSK" up --format json --engine interp fuel.yaml
 [ "$(grep -o '"instructions": [0-9]*' <<<"$err" | awk '{ s += $2 } END { print s }')" = 1000003 ] || fail "fuel is not exact"
-has "$err" '"name": "short".*"instructions": 777,.*the fuel limit of 777 instructions \(short\)'
 has "$err" '"name": "loop-1".*the fuel limit of 1000003 instructions \(all\)'
+printf 'instances:\n  - {name: short, program: [loop.s], limits: {fuel: 777}}\n' >fuel.yaml
+expect 1 "$HUSK" up --format json fuel.yaml
+has "$err" '"name": "short".*"instructions": 777,.*the fuel limit of 777 instructions \(short\)'
 
 # Time; and who may not print does not.
 cat >time.yaml <<'Y'
