@@ -337,7 +337,7 @@ typedef struct SsaRegion {
 	const u8 *pin_of;    /* per slot: JIT_NO_PIN, or its home is a register; NULL: all are in memory */
 	u32 values_most[2];  /* so many written slots become values, of those without and with floats in them; 0: all */
 	bool wide;           /* the target does WIDE */
-	u64 heat_most;
+	u64 heat_most;       /* what SsaSource.heat ends at; 0: nobody counted */
 	bool atomics;        /* the target does RMW and CAS; else they are the cold engine's */
 } SsaRegion;
 

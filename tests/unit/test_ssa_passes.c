@@ -94,6 +94,41 @@ static void test_brings(void **state)
 	}
 }
 
+/* A function saves a register that stays at home, and restores it: it never was away, unless it was changed in between. */
+static void test_restored(void **state)
+{
+	(void)state;
+	for (unsigned changed = 0; changed < 2; changed++) {
+		SsaRef sp, saved, loaded, restored;
+		bool kept = false;
+		Toy toy;
+
+		toy_begin(&toy);
+		toy.func->hard_spaces = 1;
+		toy_insn(&toy);
+		sp = toy_home(&toy, 1);
+		toy_node(&toy, SSA_CHECK, 0, 0, sp, 0, 0, 0);
+		saved = toy_node(&toy, SSA_FETCH, 64, 3, 0, 0, 0, 0);
+		toy_node(&toy, SSA_STORE, 64, 0, sp, saved, 0, (u64)-8);
+		toy_insn(&toy);
+		if (changed)
+			toy_node(&toy, SSA_BRING, 64, 3, toy_const(&toy, 64, 7), 0, 0, 0);
+		toy_insn(&toy);
+		loaded = toy_node(&toy, SSA_LOAD, 64, 0, sp, 0, 0, (u64)-8);
+		restored = toy_node(&toy, SSA_BRING, 64, 3, loaded, 0, 0, 0);
+		toy_insn(&toy);
+		toy_leave(&toy);
+		ssa_order(toy.func);
+		ssa_memory(toy.func);
+		toy_verify(&toy);
+		assert_int_equal(ssa_value(toy.func, loaded), saved);
+		for (SsaRef ref = toy.func->blocks[0].first; ref; ref = toy.func->nodes[ref].next)
+			kept |= ref == restored;
+		assert_int_equal(kept, changed);
+		toy_end(&toy);
+	}
+}
+
 /* s1 = (i32)(s1 * 3): one PHI, of 32 bits. */
 static void test_narrow(void **state)
 {
@@ -188,6 +223,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_brings),
+		cmocka_unit_test(test_restored),
 		cmocka_unit_test(test_narrow),
 		cmocka_unit_test(test_sum),
 		cmocka_unit_test(test_random),
