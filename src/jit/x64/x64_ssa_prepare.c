@@ -7,6 +7,7 @@
  *     operand there.
  *  3. Values are held zero-extended, so a ZX is its operand.
  *  4. What a way out, an access or a condition needs, and what that needs, is computed: nothing else.
+ *     What is only needed behind a loop is computed there.
  *  5. What a user does better itself is folded into it (X64Way).
  *  6. What a slot that stays at home holds is read there, where it is needed, as long as nothing else comes to it: FETCH is HOME then.
  *  7. The class of each value: what makes and uses floats decides about loads, homes and PHIs.
@@ -182,6 +183,83 @@ static void find_needed(X64Ssa *s)
 
 			func->nodes[value].uses++;
 			need(s, &work, value);
+		}
+	}
+}
+
+/* ---- Out of loops, downward ---- */
+
+enum { SEVERAL = 0xFFFFFFFF };
+
+static void used_in(const X64Ssa *s, u32 *where, SsaRef ref, u32 block)
+{
+	ref = ssa_value(s->func, ref);
+	where[ref] = !where[ref] || where[ref] == block + 1 ? block + 1 : SEVERAL;
+}
+
+/* Per node: the only block it is used in, + 1. */
+static void find_users(const X64Ssa *s, u32 *where)
+{
+	SsaFunc *func = s->func;
+
+	for (u32 i = 0; i < func->rpo_count; i++) {
+		u32 b = func->rpo[i];
+
+		for (SsaRef ref = func->blocks[b].first; ref; ref = func->nodes[ref].next) {
+			SsaNode *node = &func->nodes[ref];
+
+			if (s->way[ref] == X64_DEAD && (node->op == SSA_PUT || node->op == SSA_INSN || (ssa_effects(node) & SSA_PURE)))
+				continue;
+			for (unsigned k = ssa_operands(func, node); k-- > 0;)
+				used_in(s, where, *ssa_operand(func, node, k), node->op == SSA_PHI ? func->blocks[b].preds[k] : b);
+			if (!leaves(node))
+				continue;
+			for (u32 k = 0; k < func->snaps[node->snap].count + (is_hot_leave(node) ? s->engine->pin_count : 0); k++)
+				used_in(s, where, func->entries[func->snaps[node->snap].first + k].ref, b);
+		}
+	}
+}
+
+/* An operation on one value and constants: that one lives on instead. */
+static bool may_sink(const X64Ssa *s, SsaRef ref)
+{
+	const SsaFunc *func = s->func;
+	const SsaNode *node = &func->nodes[ref];
+	SsaRef a = ssa_value(func, node->a);
+
+	switch (node->op) {
+	case IR_OP_ADD: case IR_OP_AND: case IR_OP_OR: case IR_OP_XOR: case IR_OP_SHL: case IR_OP_SHR: case IR_OP_SAR:
+		return s->way[ref] == X64_CODE && ssa_is_const(func, node->b, NULL) && func->nodes[a].op != SSA_CONST;
+	case IR_OP_SX: case IR_OP_EXTRACT:
+		return s->way[ref] == X64_CODE && func->nodes[a].op != SSA_CONST && func->nodes[a].op != SSA_LOAD;
+	default:
+		return false;
+	}
+}
+
+/* What only those need who come out of a loop is computed behind it. */
+static void sink(X64Ssa *s)
+{
+	SsaFunc *func = s->func;
+	u32 *where = ARENA_ARRAY(s->arena, u32, func->node_count);
+
+	if (!where) {
+		s->failed = true;
+		return;
+	}
+	find_users(s, where);
+	for (u32 i = func->rpo_count; i-- > 0;) {
+		u32 b = func->rpo[i];
+
+		for (SsaRef ref = func->blocks[b].depth ? func->blocks[b].last : 0, prev; ref; ref = prev) {
+			u32 to = where[ref] - 1;
+
+			prev = func->nodes[ref].prev;
+			if (!where[ref] || where[ref] == SEVERAL || to == b || func->blocks[to].depth >= func->blocks[b].depth ||
+			    func->blocks[to].header || !may_sink(s, ref) || !ssa_dominates(func, b, to))
+				continue;
+			ssa_remove(func, ref);
+			ssa_insert_after_phis(func, to, ref);
 		}
 	}
 }
@@ -569,6 +647,7 @@ bool x64_ssa_prepare(X64Ssa *s)
 	find_needed(s);
 	if (s->failed)
 		return false;
+	sink(s);
 	look_through(s);
 	fold(s);
 	settle_fetches(s);
