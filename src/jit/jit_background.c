@@ -197,21 +197,24 @@ static void drop(JitJob *job)
 JitJob *jit_background_claim(Engine *engine)
 {
 	JitBackground *background = engine->background;
-	JitJob *found = NULL;
+	JitJob *found = NULL, *oldest = NULL;
 
 	for (u32 i = 0; i < JIT_JOBS; i++) {
 		JitJob *job = &background->jobs[i];
 
-		/* What other address spaces have not fetched yet must not keep this one from going on. */
-		if (state_of(job) == DONE && job->engine != engine) {
-			if (job->engine) {
-				job->region->head->promoted--; /* not its fault */
-				drop(job);
-			}
+		if (state_of(job) == DONE && !job->engine)
 			jit_background_free(job);
-		}
 		if (state_of(job) == FREE)
 			found = job;
+		else if (state_of(job) == DONE && job->engine != engine && (!oldest || job->order < oldest->order))
+			oldest = job;
+	}
+	/* What another address space has not fetched yet must not keep this one from going on. */
+	if (!found && oldest) {
+		oldest->region->head->promoted--; /* not its fault */
+		drop(oldest);
+		jit_background_free(oldest);
+		found = oldest;
 	}
 	if (!found)
 		return NULL;

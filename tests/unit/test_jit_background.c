@@ -232,6 +232,35 @@ static void stores_into_itself(void **state)
 	close_both(machines);
 }
 
+/* The block that was hot stays as it is; another one of the region changes. */
+static void another_block_changes(void **state)
+{
+	Machine *machines[2];
+
+	(void)state;
+	atomic_store(&held, true);
+	open_loop(machines);
+	for (u32 m = 0; m < 2; m++) {
+		put_word(machines[m], CODE + 8, 0x0F80006F);     /* j CODE + 0x100 */
+		put_word(machines[m], CODE + 0x100, 0x00A60633); /* add a2, a2, a0 */
+		put_word(machines[m], CODE + 0x104, 0xEED51EE3); /* bne a0, a3, loop */
+		put_word(machines[m], CODE + 0x108, 0x0000006F); /* j itself */
+	}
+	run_both(machines, 4000);
+	assert_int_equal(machines[1]->engine->pending, 1);
+	for (u32 m = 0; m < 2; m++)
+		put_word(machines[m], CODE + 0x100, 0x40A60633); /* sub a2, a2, a0 */
+	let_go(machines);
+	assert_int_equal(count_of(machines[1], ENGINE_BACKGROUND_LATE), 1);
+	assert_int_equal(count_of(machines[1], ENGINE_REGION_BLOCKS), 0);
+	for (u32 i = 0; i < 10; i++)
+		run_both(machines, 3000);
+	wait_for(machines[1]);
+	assert_int_equal(count_of(machines[1], ENGINE_REGION_BLOCKS), 1);
+	run_both(machines, 5 * ROUNDS);
+	close_both(machines);
+}
+
 static void flushes_and_breakpoints(void **state)
 {
 	Machine *machines[2];
@@ -417,8 +446,8 @@ static void many_spaces(void **state)
 			begin_loop(machines[m]);
 		}
 		run_both(machines, 4000);
-		if (i % 7 == 0)
-			usleep(500);
+		if (i % SPACES == 0)
+			usleep(2000);
 		made = count_of(machines[1], ENGINE_REGION_BLOCKS);
 	}
 	assert_true(made >= SPACES);
@@ -430,6 +459,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(comes_later),        cmocka_unit_test(comes_at_once),
 		cmocka_unit_test(code_changes),       cmocka_unit_test(stores_into_itself),
+		cmocka_unit_test(another_block_changes),
 		cmocka_unit_test(flushes_and_breakpoints), cmocka_unit_test(turns),
 		cmocka_unit_test(ends_at_any_time),   cmocka_unit_test(forks),
 		cmocka_unit_test(without_a_thread),   cmocka_unit_test(without_memory),
