@@ -345,6 +345,42 @@ static bool look_in_callee(void *ctx, const Exit *exit)
 	return callee->count <= INLINE_SOURCES && add_source(f, spot, callee->copy);
 }
 
+/* Before anything of it is translated: as far as the first tier's blocks and their exits say, may the function be taken in?
+ * Most can't, and translating is a good part of what a region costs. */
+static bool may_take_in(const Former *f, u64 pc)
+{
+	const JitBlock *blocks[INLINE_SOURCES];
+	u32 count = 0, insns = 0;
+
+	blocks[count++] = jit_cache_find(f->engine, pc, f->context);
+	for (u32 i = 0; i < count; i++) {
+		const JitBlock *block = blocks[i];
+
+		insns += block->insns;
+		if (insns > INLINE_INSNS)
+			return false;
+		for (u32 k = 0; k < block->exit_count; k++) {
+			const JitExit *exit = f->engine->exits[block->first_exit + k];
+			const JitBlock *to;
+			u32 known = 0;
+
+			if (exit->kind != JIT_EXIT_LINK)
+				continue;
+			if (exit->back && exit->pc >= block->pc + block->cells)
+				return false; /* a call */
+			to = jit_cache_find(f->engine, exit->pc, f->context);
+			while (known < count && blocks[known] != to)
+				known++;
+			if (!to || to->cold || known < count)
+				continue;
+			if (count == INLINE_SOURCES)
+				return false;
+			blocks[count++] = to;
+		}
+	}
+	return true;
+}
+
 /* The call's own copy of the function at pc: index + 1 of its first source, or 0. */
 static u32 take_in(Former *f, u64 pc, u32 back)
 {
@@ -353,7 +389,7 @@ static u32 take_in(Former *f, u64 pc, u32 back)
 	u32 insns = 0;
 	Spot *spot;
 
-	if (f->inlined >= INLINE_ALL || !is_warm(f, pc))
+	if (f->inlined >= INLINE_ALL || !is_warm(f, pc) || !may_take_in(f, pc))
 		return 0;
 	spot = have_code(f, pc);
 	if (!spot || !add_source(f, spot, callee.copy))
