@@ -45,7 +45,8 @@ enum {
 	JIT_RESTLESS = 12,           /* deaths of a page's code lately: what is there is not compiled for now */
 	JIT_CALM = 20000,
 	JIT_RESTLESS_INSNS = 500,    /* the cold engine runs so many there at a time */
-	JIT_HOT = 1000,              /* so many entries of a block that is counted: JIT_EXIT_HOT */
+	JIT_HOT = 16000,             /* so many entries of a block that is counted: JIT_EXIT_HOT. A region costs some 0.2 ms
+	                                (50 instructions), and gains 5 to 20 ns an entry */
 	JIT_NEVER = 0x7FFFFFFF,      /* so large a counter is as good as none */
 	JIT_COUNTERS = 1 << 18,      /* half of them for either generation; exits likewise */
 	JIT_EXITS = 1 << 20,

@@ -112,11 +112,18 @@ static void list_phis(Ra *ra, u32 position)
 	out->phi_count = ra->phi_count - out->phi_first;
 }
 
+/* Snapshots with the same entries, one behind the other in a block, say nothing new. */
+static u64 entries_of(const SsaSnap *snap)
+{
+	return (u64)snap->first << 32 | snap->count;
+}
+
 /* All values. COPYs are looked through once and for all. */
 static void find_values(Ra *ra)
 {
 	SsaFunc *func = ra->func;
 	u32 places = 0;
+	u64 wanted = 0;
 
 	ra->value_cap = ra->alloc->code_count + ra->alloc->code_count / 2 + 64;
 	ra->values = ARENA_ARRAY(ra->arena, RaValue, ra->value_cap);
@@ -140,12 +147,13 @@ static void find_values(Ra *ra)
 		if (code->snap != ~(u32)0) {
 			const SsaSnap *snap = &func->snaps[code->snap];
 
-			for (u32 i = 0; i < snap->count; i++) {
+			for (u32 i = 0; i < snap->count && entries_of(snap) != wanted; i++) {
 				SsaSnapEntry *entry = &func->entries[snap->first + i];
 
 				entry->ref = ssa_value(func, entry->ref);
 				want(ra, entry->ref, RA_BY_SNAP);
 			}
+			wanted = entries_of(snap);
 			places += snap->count;
 		}
 	}
@@ -232,6 +240,7 @@ static void scan_block(Scan *scan)
 	const SsaBlock *block = &func->blocks[b];
 	RaBlock *out = &ra->blocks[scan->position];
 	u32 uses = 0, entries = 0;
+	u64 seen = 0;
 
 	out->gen_first = ra->gen_count;
 	for (u32 k = 0; k < out->phi_count; k++)
@@ -249,8 +258,9 @@ static void scan_block(Scan *scan)
 		if (code->snap != ~(u32)0) {
 			const SsaSnap *snap = &func->snaps[code->snap];
 
-			for (u32 k = 0; k < snap->count; k++)
+			for (u32 k = 0; k < snap->count && entries_of(snap) != seen; k++)
 				occurs(scan, ra->id[func->entries[snap->first + k].ref], ROW_IDLE);
+			seen = entries_of(snap);
 			entries += snap->count;
 		}
 		uses += code->use_count;
@@ -526,6 +536,7 @@ void ra_annotate(Ra *ra, u32 position)
 	SsaFunc *func = ra->func;
 	u32 b = func->rpo[position], first = ra->alloc->block_first[b], count = ra->alloc->block_codes[b];
 	u32 uses = ra->after_cap, leaving = 0;
+	u64 seen = 0;
 
 	look_behind(ra, position);
 	for (u32 k = 0; k < ra->behind_count; k++) {
@@ -548,7 +559,7 @@ void ra_annotate(Ra *ra, u32 position)
 		if (code->snap != ~(u32)0) {
 			const SsaSnap *snap = &func->snaps[code->snap];
 
-			for (u32 k = 0; k < snap->count; k++) {
+			for (u32 k = 0; k < snap->count && entries_of(snap) != seen; k++) {
 				u32 id = ra->id[func->entries[snap->first + k].ref];
 
 				if (ra->next[id] != RA_DEAD || ra->values[id].kind == RA_CONST)
@@ -556,6 +567,7 @@ void ra_annotate(Ra *ra, u32 position)
 				ra->next[id] = RA_LEAVING;
 				ra->leaving[leaving++] = id;
 			}
+			seen = entries_of(snap);
 		}
 		uses -= code->use_count;
 		for (unsigned u = 0; u < code->use_count; u++)

@@ -293,7 +293,7 @@ static void counted(void **state)
 	assert_true(head && head->counter && callee && callee->counter && back && !back->counter);
 	assert_in_range(*head->counter, JIT_HOT - 500, JIT_HOT - 490);
 	assert_in_range(*callee->counter, JIT_HOT - 500, JIT_HOT - 490);
-	machine_run(machine, 3000 * ROUND); /* now there are regions for them, or there is nothing better */
+	machine_run(machine, 3 * JIT_HOT * ROUND); /* now there are regions for them, or there is nothing better */
 	head = jit_cache_find(engine, CODE, engine->context);
 	callee = jit_cache_find(engine, CODE + 12, engine->context);
 	assert_true(head->region || *head->counter == JIT_NEVER);

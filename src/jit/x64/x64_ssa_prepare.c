@@ -83,13 +83,13 @@ static void complete_snap(X64Ssa *s, const SsaNode *node, SsaSnapEntry *entries,
 	snap->count = *count - first - (is_hot_leave(node) ? engine->pin_count : 0);
 }
 
-/* Each way out gets a snapshot of its own, complete. */
+/* Each way out gets a snapshot of its own, complete. Neighbours with the same entries still share them. */
 static void complete_snaps(X64Ssa *s)
 {
 	SsaFunc *func = s->func;
 	u32 total = 0, count = 0, snaps = 0, made = 0;
 	SsaSnapEntry *entries;
-	SsaSnap *copies;
+	SsaSnap *copies, was = { .count = ~(u32)0 }, is = { 0 };
 
 	for (u32 i = 0; i < func->rpo_count; i++)
 		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next)
@@ -117,8 +117,20 @@ static void complete_snaps(X64Ssa *s)
 	func->snap_count = func->snap_cap = snaps;
 	for (u32 i = 0; i < func->rpo_count; i++)
 		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next)
-			if (leaves(&func->nodes[ref]))
+			if (leaves(&func->nodes[ref])) {
+				SsaSnap *snap = &func->snaps[func->nodes[ref].snap];
+
+				if (!is_hot_leave(&func->nodes[ref]) && snap->first == was.first && snap->count == was.count) {
+					snap->first = is.first;
+					snap->count = is.count;
+					continue;
+				}
+				was = *snap;
 				complete_snap(s, &func->nodes[ref], entries, &count);
+				is = *snap;
+				if (is_hot_leave(&func->nodes[ref]))
+					was.count = ~(u32)0;
+			}
 	func->entries = entries;
 	func->entry_count = func->entry_cap = count;
 }
