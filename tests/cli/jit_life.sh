@@ -19,7 +19,10 @@ __attribute__((noinline)) unsigned long sum_them(unsigned long n)
 }
 int main(void)
 {
-	__atomic_fetch_add(&cells[3], 1, __ATOMIC_SEQ_CST);
+	for (int i = 0; i < 20; i++) { /* often enough to be compiled */
+		__atomic_fetch_add(&cells[3], 1, __ATOMIC_SEQ_CST);
+		getppid();
+	}
 	printf("%d %lu\n", (int)getpid(), sum_them(30000));
 	return 0;
 }
