@@ -347,6 +347,61 @@ static void raised_again(void **state)
 	free(text);
 }
 
+/* A loop that is entered at its top and in its middle, with sums that one entry alone has computed before; left, and cut, at every
+ * instruction: what a region has moved out of it, and what its charges say, are there at each stop. */
+static void two_entries(void **state)
+{
+	static const u32 code[] = {
+		0x00187293, /* 0: andi t0, a6, 1 */
+		0x00500513, /* 4: li a0, 5 */
+		0x00028663, /* 8: beqz t0, 20 */
+		0x02F78733, /* 12: mul a4, a5, a5 */
+		0x00E686B3, /* 16: add a3, a3, a4 */
+		0x00063583, /* 20: ld a1, 0(a2) */
+		0x02B788B3, /* 24: mul a7, a5, a1 */
+		0x011686B3, /* 28: add a3, a3, a7 */
+		0x00D63423, /* 32: sd a3, 8(a2) */
+		0xFFF50513, /* 36: addi a0, a0, -1 */
+		0xFE0512E3, /* 40: bnez a0, 12 */
+		0x00180813, /* 44: addi a6, a6, 1 */
+		0x00D7C7B3, /* 48: xor a5, a5, a3 */
+		0xFCDFF06F, /* 52: j 0 */
+	};
+	char *text = read_text("src/guests/rv64/rv64.isa");
+	Isa *isa = load("rv64.isa", text);
+	EngineOps eager = jit_engine;
+	Machine *machines[2];
+	MachineStop stops[2];
+	EngineStats stats;
+
+	(void)state;
+	eager.create = create_eager;
+	for (u32 i = 0; i < 2; i++) {
+		machines[i] = open_paged(isa, i ? &eager : &interp_engine);
+		for (u32 k = 0; k < COUNT_OF(code); k++)
+			put_word(machines[i], CODE + 4 * k, code[k]);
+		machine_set_slot(machines[i], slot_named(machines[i], "a2"), DATA);
+		machine_set_pc(machines[i], CODE);
+		stops[i] = machine_run(machines[i], 3000);
+	}
+	compare_state(machines, stops, isa, 0, 0);
+	for (u64 cut = 1; cut <= 600; cut++) {
+		for (u32 i = 0; i < 2; i++) {
+			machine_set_slot(machines[i], slot_named(machines[i], "a5"), cut * 0x9E3779B97F4A7C15u);
+			machine_set_slot(machines[i], slot_named(machines[i], "a6"), cut / 300);
+			machine_set_pc(machines[i], CODE + (cut % 5 ? 0 : 4 * (cut % COUNT_OF(code))));
+			stops[i] = machine_run(machines[i], cut % 300 + 1);
+		}
+		compare_state(machines, stops, isa, 1, (u32)cut);
+	}
+	machine_engine_stats(machines[1], &stats);
+	assert_true(stats.counts[ENGINE_REGION_ENTERED] > 100);
+	machine_destroy(machines[0]);
+	machine_destroy(machines[1]);
+	isa_destroy(isa);
+	free(text);
+}
+
 /* The guest's own store: a page of code that stores into CODE. */
 static void store_by_guest(Machine *machine, u64 address, u32 word)
 {
@@ -675,6 +730,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(versions),
 		cmocka_unit_test(counted),
 		cmocka_unit_test(raised_again),
+		cmocka_unit_test(two_entries),
 		cmocka_unit_test(doors),
 		cmocka_unit_test(every_stop),
 		cmocka_unit_test(bounded),
