@@ -209,8 +209,11 @@ JitJob *jit_background_claim(Engine *engine)
 		else if (state_of(job) == DONE && job->engine != engine && (!oldest || job->order < oldest->order))
 			oldest = job;
 	}
-	/* What another address space has not fetched yet must not keep this one from going on. */
-	if (!found && oldest) {
+	/*
+	 * What a sleeping address space does not fetch must not keep this one from going on. But those that take turns come for
+	 * theirs: who took it at once from them would leave all with nothing.
+	 */
+	if (!found && oldest && ++oldest->passed > JIT_JOB_PATIENCE) {
 		oldest->region->head->promoted--; /* not its fault */
 		drop(oldest);
 		jit_background_free(oldest);
@@ -223,6 +226,7 @@ JitJob *jit_background_claim(Engine *engine)
 	arena_init(&found->arena);
 	found->engine = NULL;
 	found->region = NULL;
+	found->passed = 0;
 	found->stages = NULL;
 	found->last_stage = &found->stages;
 	found->watched = jit_is_watched(engine);

@@ -29,7 +29,10 @@
 
 #include "jit/jit_unit.h"
 
-enum { JIT_JOBS = 8 };
+enum {
+	JIT_JOBS = 8,
+	JIT_JOB_PATIENCE = 256, /* times that others go without for a finished job that its address space does not fetch */
+};
 
 typedef struct JitStage {
 	struct JitStage *next;
@@ -43,6 +46,7 @@ typedef struct JitJob {
 	/* The running thread's: */
 	Engine *engine;         /* NULL: dropped */
 	JitRegion *region;      /* in engine->blocks */
+	u32 passed;             /* times that others went without, since it is done */
 	/* Whose turn it is: */
 	Arena arena;
 	Engine settings;

@@ -412,8 +412,11 @@ static void random_code(void **state)
 				stops[i] = machine_run(machines[i], insns);
 			}
 			compare_state(machines, stops, isa, round, step);
-			if (machines[1]->engine->pending && rng_below(&rng, 4) == 0)
-				usleep((u32)rng_below(&rng, 500));
+			switch (machines[1]->engine->pending ? rng_below(&rng, 8) : 8) {
+			case 0: usleep((u32)rng_below(&rng, 500)); break;
+			case 1: wait_for(machines[1]); break;
+			default: break;
+			}
 		}
 		made += count_of(machines[1], ENGINE_REGION_BLOCKS);
 		late += count_of(machines[1], ENGINE_BACKGROUND_LATE);
@@ -447,7 +450,7 @@ static void many_spaces(void **state)
 		}
 		run_both(machines, 4000);
 		if (i % SPACES == 0)
-			usleep(2000);
+			wait_for(machines[1]);
 		made = count_of(machines[1], ENGINE_REGION_BLOCKS);
 	}
 	assert_true(made >= SPACES);
