@@ -277,6 +277,7 @@ Status machine_create(const MachineConfig *config, Machine **out, DiagList *diag
 				    .cold = &interp_engine, .options = config->engine_options, .slow = machine->slow };
 	arena_init(&machine->arena);
 	buf_init(&machine->output);
+	buf_init(&machine->packing);
 	if (machine_init_vcpus(machine, config) || !allocate(machine) || !buf_reserve(&machine->output, MACHINE_OUTPUT_CHUNK)) { /* output is never lost */
 		machine_destroy(machine);
 		return STATUS_NOMEM;
@@ -342,6 +343,7 @@ void machine_destroy(Machine *machine)
 	machine_log_truncate(machine, 0);
 	arena_fini(&machine->arena);
 	buf_fini(&machine->output);
+	buf_fini(&machine->packing);
 	free(machine->vcpu.spaces);
 	free(machine->first_cells);
 	free(machine->saved_slots);

@@ -214,6 +214,9 @@ struct Machine {
 	char text[200];
 	char reason[120], said[120]; /* machine_explain: not given out yet; of the last stop */
 	Buf story;                /* texts that are longer */
+
+	Buf packing;              /* park.c: the words of the present delta */
+	u64 recoded;              /* cells of code that unpacking and unwinding changed */
 };
 
 enum { NO_HANDLER = 0xFFFFFFFFu, ASPACE_NONE = 0xFFFFFFFFu };

@@ -1,0 +1,805 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Packing and unpacking (park.h). What snapshot.c writes is here twice: as *words*, and as memory.
+ *
+ *     words     everything small, as numbers of 64 bits in a fixed order: counts, time, generators, who runs when, sizes,
+ *               the guest's private bytes, registers, tables, input that waits. A delta has those words that are not the
+ *               base's, in runs.
+ *     memory    of each space the pieces of PIECE bytes that are not the base's, in runs. Blocks of BLOCK bytes are
+ *               compared first, as most of them are equal; what is zero in the base is compared with one block of zeros, so
+ *               the base need not be read.
+ *
+ *     delta     length of words | runs of words: (skip, count, words...)* 0 0 | per space: (skip, count, pieces...)* 0 0
+ *
+ * Numbers in a delta are written in groups of seven bits, the lowest first. The spaces come in the order of `spaces_of`: the shared ones,
+ * then the private ones of each vCPU that is in use.
+ *
+ * Code: memory changes under the engine here, as by a store of the program. Cells that code was made from and that really
+ * change are reported to the engine one by one; cells beside them are not, so variables between instructions cost nothing.
+ */
+#include "machine/park.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "machine/machine_private.h"
+
+enum {
+	PIECE = 32,
+	BLOCK = 4096,
+	FLAG_JITTER = 1,
+	FLAG_VIRTUAL = 2,
+	FLAG_ALONE = 4,
+	FLAG_MOVED = 8,
+	FLAG_INPUT_ENDED = 16,
+	FLAG_PAUSED = 1, /* of a vCPU */
+	FLAG_ATTENTION = 2,
+};
+
+static const u8 zeros[BLOCK];
+
+typedef struct BaseSpace {
+	u64 cells;
+	bool there;  /* its vCPU is in use */
+	u8 *bytes;   /* owned (mmap), or NULL: all zero */
+	size_t size; /* bytes, whole blocks */
+	u8 *blank;   /* owned: per block, 1 = all zero */
+} BaseSpace;
+
+struct MachineBase {
+	u64 *words;        /* owned */
+	u32 word_count;
+	BaseSpace *spaces; /* owned */
+	u32 space_count;   /* the shared ones, then the private ones of each vCPU */
+	HostFunction *hosts; /* owned: what its origin was allowed */
+	u64 time, bytes;
+};
+
+/* ---- The words ---- */
+
+static void put(Buf *out, u64 word)
+{
+	buf_add(out, &word, sizeof word);
+}
+
+static void put_bytes(Buf *out, const void *bytes, size_t len)
+{
+	static const u8 padding[8];
+
+	buf_add(out, bytes, len);
+	buf_add(out, padding, -len & 7);
+}
+
+static u64 flags_of(const Machine *machine)
+{
+	return (machine->jitter ? FLAG_JITTER : 0) | (machine->virtual_time ? FLAG_VIRTUAL : 0) | (machine->alone ? FLAG_ALONE : 0) |
+	       (machine->time_moved ? FLAG_MOVED : 0) | (machine->input_ended ? FLAG_INPUT_ENDED : 0);
+}
+
+static void write_record(const Machine *machine, u32 number, Buf *out)
+{
+	const VcpuRecord *record = &machine->vcpus[number];
+
+	put(out, (u64)record->state << 2 | (record->paused ? FLAG_PAUSED : 0) | (record->attention ? FLAG_ATTENTION : 0));
+	put(out, record->channel);
+	put(out, record->wake_at);
+	put(out, record->code);
+	put(out, record->serial);
+	put(out, record->icount);
+	put(out, record->aspace);
+	buf_add(out, record->slots, machine->vcpu.slot_count * sizeof(u64));
+	for (u32 i = 0; i < machine->private_count; i++)
+		put(out, record->state == VCPU_FREE ? 0 : machine_space_of(machine, number, machine->private_spaces[i])->cells);
+}
+
+static u64 denied_of(const Machine *machine, u32 word)
+{
+	u64 denied = 0;
+
+	for (u32 i = word * 64; i < machine->isa->host_count && i < word * 64 + 64; i++)
+		denied |= (u64)!machine->hosts[i] << i % 64;
+	return denied;
+}
+
+static void write_words(const Machine *machine, Buf *out)
+{
+	const Vcpu *vcpu = &machine->vcpu;
+	size_t waiting = machine->input_len - machine->input_at;
+
+	put(out, machine->vcpu_count);
+	put(out, waiting);
+	put(out, flags_of(machine));
+	put(out, vcpu->icount);
+	put(out, machine->phase);
+	put(out, machine->turns);
+	put(out, machine->running);
+	put(out, machine->shown);
+	put(out, machine->came_up);
+	put(out, machine->quantum);
+	put(out, machine->alone ? 0 : machine->quantum_end);
+	put(out, machine->instruction_ns);
+	put(out, machine->time);
+	put(out, machine->next_serial);
+	put(out, machine->last_code);
+	put(out, machine->jitter_rng.state);
+	put(out, machine->rng.state);
+	put(out, machine->random_seed);
+	put(out, machine->output_total);
+	put(out, machine->input_total);
+	put(out, machine->idle_polls);
+	put(out, machine->key_polls);
+	put(out, machine->interrupts);
+	for (u32 i = 0; i * 64 < machine->isa->host_count; i++)
+		put(out, denied_of(machine, i));
+	for (u32 i = 0; i < vcpu->space_count; i++)
+		put(out, machine_private_index(machine, (u16)i) < machine->private_count ? 0 : vcpu->spaces[i].cells);
+	for (u32 i = 0; i < machine->table_count; i++)
+		put(out, machine->tables[i].rows);
+	put_bytes(out, machine->private_bytes, machine->private_size);
+	for (u32 n = 0; n < machine->vcpu_count; n++)
+		write_record(machine, n, out);
+	for (u32 i = 0; i < machine->table_count; i++)
+		buf_add(out, machine->tables[i].cells,
+			machine->tables[i].rows * machine->isa->tables[i].column_count * sizeof(u64));
+	if (waiting)
+		put_bytes(out, machine->input + machine->input_at, waiting);
+}
+
+typedef struct Words {
+	const u64 *at;
+} Words;
+
+static u64 get(Words *words)
+{
+	return *words->at++;
+}
+
+static const void *get_bytes(Words *words, size_t len)
+{
+	const void *bytes = words->at;
+
+	words->at += (len + 7) / 8;
+	return bytes;
+}
+
+static void free_record(const Machine *machine, VcpuRecord *record)
+{
+	for (u32 i = 0; record->spaces && i < machine->private_count; i++)
+		space_fini(&record->spaces[i]);
+	free(record->spaces);
+	free(record->slots);
+}
+
+/* Records 0 .. count-1 are there with all their spaces, and no others. Number 0 is shown. */
+static Status make_records(Machine *machine, u32 count)
+{
+	Status status = STATUS_OK;
+
+	machine_show_vcpu(machine, 0);
+	while (machine->vcpu_count > count)
+		free_record(machine, &machine->vcpus[--machine->vcpu_count]);
+	if (count > machine->vcpu_cap) {
+		VcpuRecord *grown = realloc(machine->vcpus, count * sizeof *grown);
+
+		if (!grown)
+			return STATUS_NOMEM;
+		machine->vcpus = grown;
+		machine->vcpu_cap = count;
+	}
+	for (u32 n = 1; n < count && !status; n++) {
+		VcpuRecord *record = &machine->vcpus[n];
+
+		if (n == machine->vcpu_count)
+			*record = (VcpuRecord){ .state = VCPU_FREE };
+		status = machine_make_record(machine, record);
+		if (n < machine->vcpu_count)
+			continue;
+		if (status)
+			free_record(machine, record);
+		else
+			machine->vcpu_count++;
+	}
+	return status;
+}
+
+static Status set_size(Machine *machine, Space *space, u16 number, u64 cells)
+{
+	Status status;
+
+	if (cells == space->cells)
+		return STATUS_OK;
+	status = space_resize(space, cells);
+	if (number == machine->isa->code_space)
+		machine_flush_engines(machine);
+	return status;
+}
+
+static Status read_record(Machine *machine, u32 number, Words *words)
+{
+	VcpuRecord *record = &machine->vcpus[number];
+	u64 flags = get(words);
+
+	record->state = (VcpuState)(flags >> 2);
+	record->paused = flags & FLAG_PAUSED;
+	record->attention = flags & FLAG_ATTENTION;
+	record->channel = get(words);
+	record->wake_at = get(words);
+	record->code = get(words);
+	record->serial = get(words);
+	record->icount = get(words);
+	record->aspace = (u32)get(words);
+	memcpy(record->slots, get_bytes(words, machine->vcpu.slot_count * sizeof(u64)), machine->vcpu.slot_count * sizeof(u64));
+	for (u32 i = 0; i < machine->private_count; i++) {
+		u64 cells = get(words);
+		Space *space = machine_space_of(machine, number, machine->private_spaces[i]);
+		Status status = record->state == VCPU_FREE ? STATUS_OK : set_size(machine, space, machine->private_spaces[i], cells);
+
+		if (status)
+			return status;
+	}
+	return STATUS_OK;
+}
+
+/* Code has the values of tables in it. */
+static Status read_tables(Machine *machine, const u64 *rows, Words *words)
+{
+	bool changed = false;
+
+	for (u32 i = 0; i < machine->table_count; i++) {
+		MachineTable *table = &machine->tables[i];
+		size_t len = rows[i] * machine->isa->tables[i].column_count * sizeof(u64);
+		const void *cells = get_bytes(words, len);
+
+		if (table->rows == rows[i] && (!len || memcmp(table->cells, cells, len) == 0))
+			continue;
+		if (machine_table_reserve(machine, (u16)i, rows[i]))
+			return STATUS_NOMEM;
+		machine_table_resize(machine, (u16)i, rows[i]);
+		memcpy(table->cells, cells, len);
+		changed = true;
+	}
+	if (changed)
+		machine_flush_engines(machine);
+	return STATUS_OK;
+}
+
+static Status read_input(Machine *machine, const u8 *bytes, size_t len)
+{
+	machine->input_at = machine->input_len = 0;
+	if (!len)
+		return STATUS_OK;
+	if (!machine_input_room(machine, len))
+		return STATUS_NOMEM;
+	memcpy(machine->input, bytes, len);
+	machine->input_len = len;
+	return STATUS_OK;
+}
+
+/* Sizes, too; what is in the spaces stays, and what is new is zero. */
+static Status read_words(Machine *machine, const MachineBase *base, const u64 *at)
+{
+	Words words = { at };
+	u32 count = (u32)get(&words), running, shown;
+	size_t waiting = (size_t)get(&words);
+	u64 flags = get(&words), cells;
+	const u64 *rows;
+	Status status = STATUS_OK;
+
+	if (machine->vcpu_count != count || machine->private_count)
+		status = make_records(machine, count);
+	machine->vcpu.icount = get(&words);
+	machine->phase = (u32)get(&words);
+	machine->turns = (u32)get(&words);
+	running = (u32)get(&words);
+	shown = (u32)get(&words);
+	machine->came_up = get(&words);
+	machine->quantum = get(&words);
+	machine->quantum_end = get(&words);
+	machine->instruction_ns = get(&words);
+	machine->time = get(&words);
+	machine->next_serial = get(&words);
+	machine->last_code = get(&words);
+	machine->jitter_rng.state = get(&words);
+	machine->rng.state = get(&words);
+	machine->random_seed = get(&words);
+	machine->output_total = get(&words);
+	machine->input_total = get(&words);
+	machine->idle_polls = get(&words);
+	machine->key_polls = get(&words);
+	machine->interrupts = get(&words);
+	for (u32 i = 0; i < machine->isa->host_count; i++) {
+		u64 denied = words.at[i / 64] >> i % 64 & 1;
+
+		machine->hosts[i] = denied ? NULL : base->hosts[i];
+	}
+	words.at += (machine->isa->host_count + 63) / 64;
+	if (status)
+		return status;
+	machine->running = running;
+	for (u32 i = 0; i < machine->vcpu.space_count; i++) {
+		bool shared = machine_private_index(machine, (u16)i) == machine->private_count;
+
+		cells = get(&words);
+		status = shared ? set_size(machine, &machine->vcpu.spaces[i], (u16)i, cells) : STATUS_OK;
+		if (status)
+			return status;
+	}
+	rows = get_bytes(&words, machine->table_count * sizeof(u64));
+	memcpy(machine->private_bytes, get_bytes(&words, machine->private_size), machine->private_size);
+	for (u32 n = 0; n < count && !status; n++)
+		status = read_record(machine, n, &words);
+	if (!status)
+		status = read_tables(machine, rows, &words);
+	if (!status)
+		status = read_input(machine, get_bytes(&words, waiting), waiting);
+	if (status)
+		return status;
+	machine->jitter = flags & FLAG_JITTER;
+	machine->virtual_time = flags & FLAG_VIRTUAL;
+	machine->time_moved = flags & FLAG_MOVED;
+	machine->input_ended = flags & FLAG_INPUT_ENDED;
+	machine_count_vcpus(machine);
+	machine_show_vcpu(machine, shown);
+	machine->alone = flags & FLAG_ALONE;
+	machine->wants_channel = machine->undone = machine->skip_break = machine->idle_hit = false;
+	machine->vcpu.pending.kind = EXIT_BUDGET;
+	machine->vcpu.event_pending = false;
+	machine->failure.kind = STOP_BUDGET;
+	machine->replay_at = machine->log_count;
+	return STATUS_OK;
+}
+
+/* ---- Numbers and runs ---- */
+
+static void put_number(Buf *out, u64 number)
+{
+	u8 bytes[10];
+	unsigned len = 0;
+
+	for (; number >= 0x80; number >>= 7)
+		bytes[len++] = (u8)(number | 0x80);
+	bytes[len++] = (u8)number;
+	buf_add(out, bytes, len);
+}
+
+static u64 get_number(const u8 **at)
+{
+	u64 number = 0;
+	unsigned shift = 0;
+
+	for (; **at & 0x80; shift += 7)
+		number |= (u64)(*(*at)++ & 0x7F) << shift;
+	return number | (u64)*(*at)++ << shift;
+}
+
+static void write_word_runs(const u64 *words, u32 count, const MachineBase *base, Buf *out)
+{
+	u32 at = 0, done = 0;
+
+	put_number(out, count);
+	for (;;) {
+		u32 end;
+
+		while (at < count && words[at] == (at < base->word_count ? base->words[at] : 0))
+			at++;
+		if (at == count)
+			break;
+		for (end = at; end < count && words[end] != (end < base->word_count ? base->words[end] : 0);)
+			end++;
+		put_number(out, at - done);
+		put_number(out, end - at);
+		for (; at < end; at++)
+			put_number(out, words[at]);
+		done = at;
+	}
+	put_number(out, 0);
+	put_number(out, 0);
+}
+
+/* Into `out`, which is cleared. */
+static bool read_word_runs(const u8 **at, const MachineBase *base, Buf *out)
+{
+	u64 count = get_number(at), place = 0;
+	u64 *words;
+
+	buf_clear(out);
+	buf_fill(out, 0, (size_t)count * sizeof(u64));
+	if (out->failed)
+		return false;
+	words = (u64 *)(void *)out->data;
+	memcpy(words, base->words, (size_t)(count < base->word_count ? count : base->word_count) * sizeof(u64));
+	for (;;) {
+		u64 skip = get_number(at), run = get_number(at);
+
+		if (!skip && !run)
+			return true;
+		for (place += skip; run; run--)
+			words[place++] = get_number(at);
+	}
+}
+
+static void skip_word_runs(const u8 **at)
+{
+	get_number(at);
+	for (;;) {
+		u64 skip = get_number(at), run = get_number(at);
+
+		if (!skip && !run)
+			return;
+		while (run--)
+			get_number(at);
+	}
+}
+
+/* ---- Memory ---- */
+
+static size_t size_of(const Space *space)
+{
+	return (((size_t)space->cells << space->cell_shift) + PIECE - 1) & ~(size_t)(PIECE - 1);
+}
+
+/* What the base has there, to the end of the block. */
+static const u8 *base_at(const BaseSpace *base, size_t at)
+{
+	return !base || at >= base->size || base->blank[at / BLOCK] ? zeros : base->bytes + at;
+}
+
+static bool piece_differs(const u8 *a, const u8 *b)
+{
+	u64 x[PIECE / 8], y[PIECE / 8], differs = 0;
+
+	memcpy(x, a, PIECE);
+	memcpy(y, b, PIECE);
+	for (unsigned i = 0; i < PIECE / 8; i++)
+		differs |= x[i] ^ y[i];
+	return differs;
+}
+
+/* The next run of pieces that differ, from *at on; false: there is none. *end: behind it, in the same block. */
+static bool find_run(const Space *space, const BaseSpace *base, size_t len, size_t *at, size_t *end)
+{
+	size_t here = *at;
+
+	while (here < len) {
+		size_t first = here & ~(size_t)(BLOCK - 1), stop = first + BLOCK < len ? first + BLOCK : len;
+		const u8 *block = base_at(base, first);
+
+		if (here == first && memcmp(space->base + first, block, stop - first) == 0) {
+			here = stop;
+			continue;
+		}
+		while (here < stop && !piece_differs(space->base + here, block + (here - first)))
+			here += PIECE;
+		if (here == stop)
+			continue;
+		*at = here;
+		while (here < stop && piece_differs(space->base + here, block + (here - first)))
+			here += PIECE;
+		*end = here;
+		return true;
+	}
+	return false;
+}
+
+static void write_memory(const Space *space, const BaseSpace *base, Buf *out)
+{
+	size_t len = size_of(space), at = 0, end = 0, done = 0;
+
+	while (find_run(space, base, len, &at, &end)) {
+		put_number(out, (at - done) / PIECE);
+		put_number(out, (end - at) / PIECE);
+		buf_add(out, space->base + at, end - at);
+		at = done = end;
+	}
+	put_number(out, 0);
+	put_number(out, 0);
+}
+
+/* Bytes of the code space are about to change: the engine hears of the cells that do. */
+static void report_code(Machine *machine, const Space *space, size_t at, size_t len, const u8 *bytes)
+{
+	unsigned unit = 1u << space->cell_shift;
+
+	for (size_t i = 0; i < len; i += unit) {
+		u64 cell = (at + i) >> space->cell_shift;
+
+		if (cell >= space->cells || !(space->attr[cell >> space->attr_shift] & ATTR_CODE) ||
+		    memcmp(space->base + at + i, bytes + i, unit) == 0)
+			continue;
+		machine->recoded++;
+		machine->ops->invalidate(machine->engine, &machine->vcpu, cell, 1);
+	}
+}
+
+static void set_bytes(Machine *machine, Space *space, bool code, size_t at, const u8 *bytes, size_t len)
+{
+	if (code)
+		report_code(machine, space, at, len, bytes);
+	memcpy(space->base + at, bytes, len);
+}
+
+static bool is_code(const Machine *machine, u16 number)
+{
+	return number == machine->isa->code_space;
+}
+
+/* What was packed comes in; or, if `back`, what is of the base there instead. */
+static void read_memory(Machine *machine, Space *space, const BaseSpace *base, bool code, bool back, const u8 **at)
+{
+	size_t place = 0;
+
+	for (;;) {
+		u64 skip = get_number(at), count = get_number(at);
+
+		if (!skip && !count)
+			return;
+		place += skip * PIECE;
+		set_bytes(machine, space, code, place, back ? base_at(base, place) : *at, (size_t)count * PIECE);
+		*at += count * PIECE;
+		place += count * PIECE;
+	}
+}
+
+/* As the base again. */
+static void restore_memory(Machine *machine, Space *space, const BaseSpace *base, bool code)
+{
+	size_t len = size_of(space), at = 0, end = 0;
+
+	while (find_run(space, base, len, &at, &end)) {
+		set_bytes(machine, space, code, at, base_at(base, at), end - at);
+		at = end;
+	}
+}
+
+/* One space after the other, in the order that deltas and bases have. */
+typedef struct Walk {
+	const Machine *machine;
+	u32 next, vcpu; /* what comes next: a space, or a private one of this vCPU */
+	u32 index;      /* of the space that was given, among those of the base */
+	u16 number;     /* the space */
+} Walk;
+
+static Space *walk(Walk *w)
+{
+	const Machine *machine = w->machine;
+
+	for (; w->next < machine->vcpu.space_count; w->next++) {
+		if (machine_private_index(machine, (u16)w->next) < machine->private_count)
+			continue;
+		w->number = (u16)w->next++;
+		w->index = w->number;
+		return &machine->vcpu.spaces[w->number];
+	}
+	for (; machine->private_count && w->vcpu < machine->vcpu_count; w->vcpu++, w->next = machine->vcpu.space_count) {
+		u32 own = w->next - machine->vcpu.space_count;
+
+		if (machine->vcpus[w->vcpu].state == VCPU_FREE || own == machine->private_count)
+			continue;
+		w->next++;
+		w->number = machine->private_spaces[own];
+		w->index = machine->vcpu.space_count + w->vcpu * machine->private_count + own;
+		return machine_space_of(machine, w->vcpu, w->number);
+	}
+	return NULL;
+}
+
+static const BaseSpace *base_of(const MachineBase *base, u32 index)
+{
+	return index < base->space_count && base->spaces[index].there ? &base->spaces[index] : NULL;
+}
+
+/* ---- Bases ---- */
+
+void machine_base_destroy(MachineBase *base)
+{
+	if (!base)
+		return;
+	for (u32 i = 0; base->spaces && i < base->space_count; i++) {
+		if (base->spaces[i].bytes)
+			munmap(base->spaces[i].bytes, base->spaces[i].size);
+		free(base->spaces[i].blank);
+	}
+	free(base->spaces);
+	free(base->words);
+	free(base->hosts);
+	free(base);
+}
+
+static Status freeze_space(const Space *space, BaseSpace *out, u64 *bytes)
+{
+	size_t len = size_of(space), size = (len + BLOCK - 1) & ~(size_t)(BLOCK - 1);
+	void *memory;
+
+	out->there = true;
+	out->cells = space->cells;
+	if (!size)
+		return STATUS_OK;
+	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (memory == MAP_FAILED)
+		return STATUS_NOMEM;
+	out->bytes = memory;
+	out->size = size;
+	out->blank = calloc(size / BLOCK, 1);
+	if (!out->blank)
+		return STATUS_NOMEM;
+	for (size_t at = 0; at < len; at += BLOCK) {
+		size_t part = len - at < BLOCK ? len - at : BLOCK;
+
+		out->blank[at / BLOCK] = memcmp(space->base + at, zeros, part) == 0;
+		if (out->blank[at / BLOCK])
+			continue;
+		memcpy(out->bytes + at, space->base + at, part);
+		*bytes += BLOCK;
+	}
+	return STATUS_OK;
+}
+
+bool machine_can_park(const Machine *machine)
+{
+	const Guest *guest = machine->guest;
+
+	return machine->paged_space == ISA_NONE && !(guest && (guest->fini || guest->save)) && !machine->window_count &&
+	       !machine->break_count && !machine->watch_count && !machine->recording && !machine->log_count &&
+	       !machine->notes_function;
+}
+
+Status machine_freeze(const Machine *machine, MachineBase **out)
+{
+	MachineBase *base;
+	Walk w = { .machine = machine };
+	const Space *space;
+	Status status = STATUS_OK;
+	Buf words;
+
+	*out = NULL;
+	if (!machine_can_park(machine))
+		return STATUS_UNSUPPORTED;
+	base = calloc(1, sizeof *base);
+	if (!base)
+		return STATUS_NOMEM;
+	buf_init(&words);
+	write_words(machine, &words);
+	base->space_count = machine->vcpu.space_count + machine->vcpu_count * machine->private_count;
+	base->spaces = calloc(base->space_count + 1, sizeof *base->spaces);
+	base->hosts = malloc((machine->isa->host_count + 1) * sizeof *base->hosts);
+	if (!words.failed) {
+		base->words = (u64 *)(void *)words.data;
+		base->word_count = (u32)(words.len / sizeof(u64));
+	}
+	if (words.failed || !base->spaces || !base->hosts)
+		status = STATUS_NOMEM;
+	else
+		memcpy(base->hosts, machine->hosts, machine->isa->host_count * sizeof *base->hosts);
+	while (!status && (space = walk(&w)))
+		status = freeze_space(space, &base->spaces[w.index], &base->bytes);
+	base->bytes += sizeof *base + words.len;
+	base->time = machine_time(machine);
+	if (status) {
+		if (words.failed)
+			buf_fini(&words);
+		machine_base_destroy(base);
+		return status;
+	}
+	*out = base;
+	return STATUS_OK;
+}
+
+u64 machine_base_bytes(const MachineBase *base)
+{
+	return base->bytes;
+}
+
+u64 machine_base_time(const MachineBase *base)
+{
+	return base->time;
+}
+
+/* ---- The machine ---- */
+
+/* Devices of spaces that have grown, or are new. */
+static void mark_spaces(Machine *machine)
+{
+	for (u32 i = 0; i < machine->vcpu.space_count; i++)
+		if (machine->isa->spaces[i].has_handlers)
+			machine_mark_space(machine, (u16)i);
+}
+
+/* Has it the same spaces, as large? Then a delta names all places where memory differs. */
+static bool has_shape_of(const Machine *machine, const MachineBase *base)
+{
+	Walk w = { .machine = machine };
+	const Space *space;
+	u32 there = 0, count = 0;
+
+	while ((space = walk(&w))) {
+		const BaseSpace *was = base_of(base, w.index);
+
+		if (!was || was->cells != space->cells)
+			return false;
+		count++;
+	}
+	for (u32 i = 0; i < base->space_count; i++)
+		there += base->spaces[i].there;
+	return count == there;
+}
+
+Status machine_pack(Machine *machine, const MachineBase *base, Buf *out)
+{
+	Walk w = { .machine = machine };
+	Buf *words = &machine->packing;
+	const Space *space;
+
+	if (!machine_can_park(machine))
+		return STATUS_UNSUPPORTED;
+	machine_flush_output(machine);
+	buf_clear(words);
+	write_words(machine, words);
+	if (words->failed) {
+		buf_fini(words);
+		buf_init(words);
+		return STATUS_NOMEM;
+	}
+	write_word_runs((const u64 *)(void *)words->data, (u32)(words->len / sizeof(u64)), base, out);
+	while ((space = walk(&w)))
+		write_memory(space, base_of(base, w.index), out);
+	return out->failed ? STATUS_NOMEM : STATUS_OK;
+}
+
+Status machine_unwind(Machine *machine, const MachineBase *base, const u8 *delta)
+{
+	bool same = has_shape_of(machine, base);
+	const u8 *at = delta;
+	Walk w = { .machine = machine };
+	Space *space;
+	Status status;
+
+	machine_flush_output(machine);
+	status = read_words(machine, base, base->words);
+	if (status)
+		return status;
+	if (same && delta)
+		skip_word_runs(&at);
+	while ((space = walk(&w))) {
+		if (same && delta)
+			read_memory(machine, space, base_of(base, w.index), is_code(machine, w.number), true, &at);
+		else
+			restore_memory(machine, space, base_of(base, w.index), is_code(machine, w.number));
+	}
+	if (!same)
+		mark_spaces(machine);
+	return STATUS_OK;
+}
+
+Status machine_become(Machine *machine, const MachineBase *base)
+{
+	Status status = machine_unwind(machine, base, NULL);
+
+	machine_flush_engines(machine);
+	return status;
+}
+
+Status machine_unpack(Machine *machine, const MachineBase *base, const u8 *delta)
+{
+	Walk w = { .machine = machine };
+	const u8 *at = delta;
+	Status status;
+	Space *space;
+
+	if (!read_word_runs(&at, base, &machine->packing)) {
+		buf_fini(&machine->packing);
+		buf_init(&machine->packing);
+		return STATUS_NOMEM;
+	}
+	status = read_words(machine, base, (const u64 *)(void *)machine->packing.data);
+	while (!status && (space = walk(&w)))
+		read_memory(machine, space, base_of(base, w.index), is_code(machine, w.number), false, &at);
+	if (!status && !has_shape_of(machine, base))
+		mark_spaces(machine);
+	return status;
+}
+
+u64 machine_park_recoded(const Machine *machine)
+{
+	return machine->recoded;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Parking: many machines of one origin take turns in one Machine. A *base* is the frozen state of a machine; a *delta* is
+ * what another one, that came from it, has changed since: registers, counts, pieces of memory. A machine that waits is then
+ * a few hundred bytes, and a Machine with its engine and its compiled code serves thousands of them, one after the other
+ * (docs/decisions/0017-parked-instances.md).
+ *
+ *     machine_freeze(origin) --> base
+ *     machine is as base --machine_unpack(delta)--> it is that one --machine_run ...--> machine_pack --> delta
+ *           ^                                                                    |
+ *           +------------------------ machine_unwind <--------------------------+
+ *
+ * Deltas are no snapshots: they are of this process and of this base, and are not checked.
+ *
+ * A base never changes; any number of threads may use one at a time.
+ */
+#ifndef MACHINE_PARK_H
+#define MACHINE_PARK_H
+
+#include "machine/machine.h"
+
+typedef struct MachineBase MachineBase;
+
+/* STATUS_UNSUPPORTED: there is more to it than what can be packed (machine_can_park). */
+Status machine_freeze(const Machine *machine, MachineBase **out);
+void machine_base_destroy(MachineBase *base);
+u64 machine_base_bytes(const MachineBase *base); /* what it takes of the host */
+u64 machine_base_time(const MachineBase *base);  /* machine_time of a machine that is as it */
+
+/* Is its whole state such that it can be packed now? Not while somebody debugs or records it, or cells of it are elsewhere
+ * (shared memory, an operating system of its own). */
+bool machine_can_park(const Machine *machine);
+/* A machine made with the configuration of the base's origin becomes as it. On failure it is of no more use. */
+Status machine_become(Machine *machine, const MachineBase *base);
+/* Appends to `out` what is different in a machine that was as the base once. The machine stays as it is. */
+Status machine_pack(Machine *machine, const MachineBase *base, Buf *out);
+/* The machine, which was as the base once, is so again. `delta`: what machine_pack just gave of it, or NULL (it takes longer then). On
+ * failure it is of no more use. */
+Status machine_unwind(Machine *machine, const MachineBase *base, const u8 *delta);
+/* The machine, which is as the base, becomes what was packed. On failure it is of no more use. */
+Status machine_unpack(Machine *machine, const MachineBase *base, const u8 *delta);
+/* How many cells were changed by all this that were code, and the engine had to forget it. */
+u64 machine_park_recoded(const Machine *machine);
+
+#endif
