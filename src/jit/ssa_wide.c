@@ -116,6 +116,12 @@ static bool linear(const WideTrace *t, SsaRef ref, u32 copy, unsigned depth, Wid
 		}
 		if (copy && !phi->steps)
 			return linear(t, phi->back, copy - 1, depth - 1, out);
+		if (phi->like) {
+			out->twin = ref;
+			out->phi = phi->like;
+			out->off = phi->off;
+			return true;
+		}
 		out->phi = ref;
 		out->off = bits_trunc(copy * phi->step, node->width);
 		return true;
@@ -124,6 +130,7 @@ static bool linear(const WideTrace *t, SsaRef ref, u32 copy, unsigned depth, Wid
 		    (out->base && b.base))
 			return false;
 		out->shift = out->phi ? out->shift : b.shift;
+		out->twin = out->phi ? out->twin : b.twin;
 		out->phi = out->phi ? out->phi : b.phi;
 		out->base = out->base ? out->base : b.base;
 		out->off = bits_trunc(out->off + b.off, node->width);
@@ -323,6 +330,19 @@ static bool take_phis(WideTrace *t)
 		phi->steps = true;
 		phi->step = (u64)bits_signed(at.off, func->nodes[phi->ref].width);
 	}
+	for (u32 i = 0; i < t->phi_count; i++) {
+		WidePhi *phi = &t->phis[i];
+		const WidePhi *like;
+		WideLinear at;
+
+		if (phi->steps || phi->home || !wide_linear(t, phi->back, 0, &at) || !at.phi || at.twin || at.base || at.shift)
+			continue;
+		like = wide_phi(t, at.phi);
+		if (!like || !like->steps || like->home || func->nodes[like->ref].width != func->nodes[phi->ref].width)
+			continue;
+		phi->like = like->ref;
+		phi->off = bits_trunc(at.off - like->step, func->nodes[phi->ref].width);
+	}
 	return true;
 }
 
@@ -409,7 +429,7 @@ static bool find_bound(const WideTrace *t, const WideBranch *branch, Bound *out)
 	    !a.phi == !b.phi)
 		return false;
 	*out = (Bound){.steps = a.phi ? a : b, .end = ssa_value(func, a.phi ? node->b : node->a)};
-	if (wide_inside(t, out->end) || out->steps.shift)
+	if (wide_inside(t, out->end) || out->steps.shift || out->steps.twin)
 		return false;
 	phi = wide_phi(t, out->steps.phi);
 	if (!phi || !phi->steps)
@@ -503,7 +523,7 @@ static SsaRef last_value(After *a, SsaRef ref, u32 copy, unsigned depth)
 
 	if (!depth || ++a->made > 200)
 		return 0;
-	if (wide_linear(a->t, ref, copy, &at) && at.phi) {
+	if (wide_linear(a->t, ref, copy, &at) && at.phi && !at.twin) {
 		const WidePhi *phi = wide_phi(a->t, at.phi);
 		unsigned width = func->nodes[ssa_value(func, ref)].width;
 		SsaRef value;
@@ -593,17 +613,40 @@ static SsaRef add_end(SsaFunc *func, u32 block, unsigned op, SsaRef a)
 	return ref;
 }
 
+static SsaRef widened(Maker *m, SsaRef ref)
+{
+	unsigned width = m->func->nodes[ssa_value(m->func, ref)].width;
+
+	return width < 64 ? make(m, IR_OP_ZX, 64, ref, 0, 0) : ref;
+}
+
 static SsaRef pointer_start(Maker *m, const WideTrace *t, const WidePointer *pointer)
 {
 	SsaRef value = wide_phi(t, pointer->phi)->init;
 
 	if (pointer->shift)
 		value = make(m, IR_OP_SHL, 64, value, ssa_const(m->func, 8, pointer->shift), 0);
-	return pointer->base ? make(m, IR_OP_ADD, 64, value, pointer->base, 0) : value;
+	if (pointer->base)
+		value = make(m, IR_OP_ADD, 64, value, pointer->base, 0);
+	if (pointer->skew)
+		value = make(m, IR_OP_ADD, 64, value, make(m, IR_OP_SHR, 64, widened(m, pointer->skew), ssa_const(m->func, 8, 3), 0), 0);
+	return value;
+}
+
+/* Are these whole bytes, and a word together? */
+static SsaRef make_merge(Maker *m, const WideMerge *merge)
+{
+	SsaFunc *func = m->func;
+	SsaRef right = widened(m, merge->right), all;
+
+	all = make(m, IR_OP_EQ, 1, make(m, IR_OP_SUB, 64, ssa_const(func, 64, 64), right, 0), widened(m, merge->left), 0);
+	all = make(m, IR_OP_AND, 1, all, make(m, IR_OP_EQ, 1, make(m, IR_OP_AND, 64, right, ssa_const(func, 64, 7), 0),
+		ssa_const(func, 64, 0), 0), 0);
+	return make(m, IR_OP_AND, 1, all, make(m, IR_OP_LEU, 1, right, ssa_const(func, 64, 64), 0), 0);
 }
 
 /* Whether to try at all: 0 if nothing speaks against it. */
-static SsaRef make_question(Maker *m, const WidePlan *plan, const SsaRef *pointers, SsaRef times)
+static SsaRef make_question(Maker *m, const WideTrace *t, const WidePlan *plan, const SsaRef *pointers, SsaRef times)
 {
 	SsaFunc *func = m->func;
 	SsaRef all = times ? make(m, IR_OP_LEU, 1, ssa_const(func, 64, LEAST), times, 0) : 0;
@@ -615,6 +658,20 @@ static SsaRef make_question(Maker *m, const WidePlan *plan, const SsaRef *pointe
 		far = plus(m, far, 0 - (u64)(apart->low + 1));
 		far = make(m, IR_OP_LEU, 1, ssa_const(func, 64, (u64)(apart->high - apart->low - 1)), far, 0);
 		all = all ? make(m, IR_OP_AND, 1, all, far, 0) : far;
+	}
+	for (u32 i = 0; i < plan->merge_count; i++) {
+		SsaRef fits = make_merge(m, &plan->merges[i]);
+
+		all = all ? make(m, IR_OP_AND, 1, all, fits, 0) : fits;
+	}
+	for (u32 i = 0; i < t->phi_count; i++) {
+		const WidePhi *phi = &t->phis[i];
+		SsaRef same;
+
+		if (!phi->asked)
+			continue;
+		same = make(m, IR_OP_EQ, 1, phi->init, plus(m, wide_phi(t, phi->like)->init, phi->off), 0);
+		all = all ? make(m, IR_OP_AND, 1, all, same, 0) : same;
 	}
 	return all;
 }
@@ -638,7 +695,7 @@ static void rewrite(WideTrace *t, WidePlan *plan, SsaWide *wide)
 	}
 	for (u32 i = 0; i < plan->pointer_count; i++)
 		pointers[i] = pointer_start(&maker, t, &plan->pointers[i]);
-	ask = make_question(&maker, plan, pointers, times);
+	ask = make_question(&maker, t, plan, pointers, times);
 	wide->counted = times;
 	operands[count++] = times ? times : ssa_const(func, 64, ~(u64)0);
 	for (u32 i = 0; i < plan->pointer_count; i++)

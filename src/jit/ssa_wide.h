@@ -34,6 +34,7 @@ typedef enum SsaWideKind {
 	SSA_WIDE_SPLAT,  /* to = operand a in all lanes */
 	SSA_WIDE_CONST,  /* to = imm in all lanes */
 	SSA_WIDE_LANE,   /* lane `lane` of `to` = operand a; ones for a register stand one behind the other */
+	SSA_WIDE_EXPECT, /* nothing is done unless operand a is what lies at pointer b + imm */
 	/* round */
 	SSA_WIDE_LOAD,   /* to = what lies at pointer a + imm */
 	SSA_WIDE_AND, SSA_WIDE_OR, SSA_WIDE_XOR, SSA_WIDE_ADD, SSA_WIDE_SUB, SSA_WIDE_EQ, /* EQ: ones or 0 */

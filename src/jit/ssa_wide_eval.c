@@ -101,7 +101,13 @@ u64 ssa_wide_eval(const SsaWide *wide, const u64 *operands, u64 most, const SsaM
 	}
 	for (u32 i = 0; i < wide->prepare_count; i++) {
 		const SsaWideOp *op = &wide->prepare[i];
+		u64 there;
 
+		if (op->kind == SSA_WIDE_EXPECT) {
+			if (!memory->read(memory->ctx, wide->space, v.pointers[op->b] + op->imm, 64, &there) || there != operands[op->a])
+				return 0;
+			continue;
+		}
 		for (u32 k = 0; k < SSA_WIDE_LANES; k++)
 			if (op->kind != SSA_WIDE_LANE || k == op->lane)
 				v.regs[op->to][k] = op->kind == SSA_WIDE_CONST ? op->imm : operands[op->a];

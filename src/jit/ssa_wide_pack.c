@@ -6,6 +6,11 @@
  * Values that a PHI brings from the round before were loaded there, so they have an address as well: four that lie in a row
  * are a window over two packs, of which one may be of the time before (KEEP).
  *
+ * Words that are merged from two that lie in a row, the end of the one and the beginning of the next, lie in a row themselves, if
+ * what is cut off is whole bytes: one load, from between. Its words are loaded as before, too, so nothing is touched that
+ * the loop would not touch; those of the time before are loaded once more, so stores of that time must be apart from them,
+ * and what their PHIs begin with must lie there (EXPECT).
+ *
  * Loads come before all stores of their time. So where in the loop a store comes before a load, the two must be apart: either
  * it follows from their displacements, or the difference of their pointers (which does not change) is looked at first.
  */
@@ -36,13 +41,16 @@ static u32 find_pointer(WidePlan *p, const WideLinear *at)
 			return i;
 	if (p->pointer_count == SSA_WIDE_POINTERS_MOST)
 		return SSA_WIDE_POINTERS_MOST;
-	p->pointers[p->pointer_count] = (WidePointer){at->phi, at->base, at->shift, step};
+	p->pointers[p->pointer_count] = (WidePointer){at->phi, at->base, at->shift, step, 0};
 	return p->pointer_count++;
 }
 
 static bool collect(WidePlan *p)
 {
-	const WideTrace *t = p->trace;
+	WideTrace *t = p->trace;
+
+	for (u32 i = 0; i < t->phi_count; i++)
+		t->phis[i].asked = false;
 
 	for (u32 copy = 0; copy < p->copies; copy++)
 		for (u32 i = 0; i < t->access_count; i++) {
@@ -57,6 +65,8 @@ static bool collect(WidePlan *p)
 			if (access->pointer == SSA_WIDE_POINTERS_MOST || access->off < -WIDE_FAR || access->off > WIDE_FAR)
 				return false;
 			p->all_count++;
+			for (u32 k = 0; k < t->phi_count; k++)
+				t->phis[k].asked |= t->phis[k].ref == at.twin;
 		}
 	return p->all_count;
 }
@@ -294,6 +304,117 @@ static u32 window(WidePlan *p, const Value *values)
 	return reg;
 }
 
+/* ---- Merged words ---- */
+
+static u32 skewed_pointer(WidePlan *p, u32 pointer, SsaRef right, SsaRef left)
+{
+	WidePointer at = p->pointers[pointer];
+
+	for (u32 i = 0; i < p->pointer_count; i++)
+		if (p->pointers[i].phi == at.phi && p->pointers[i].base == at.base && p->pointers[i].shift == at.shift &&
+		    p->pointers[i].skew == right)
+			return i;
+	if (p->pointer_count == SSA_WIDE_POINTERS_MOST)
+		return SSA_WIDE_POINTERS_MOST;
+	at.skew = right;
+	p->merges[p->merge_count++] = (WideMerge){right, left};
+	p->pointers[p->pointer_count] = at;
+	return p->pointer_count++;
+}
+
+/* The word there was loaded the time before; it is loaded once more: no store of that time has changed it. */
+static bool still_there(WidePlan *p, u32 pointer, i64 off)
+{
+	const WideAccess word = {.pointer = pointer, .off = off};
+
+	for (u32 i = 0; i < p->all_count; i++) {
+		WideAccess store = p->all[i];
+
+		store.off -= p->pointers[store.pointer].step;
+		if (store.store && !keep_apart(p, &word, &store))
+			return false;
+	}
+	return true;
+}
+
+static void expect(WidePlan *p, u32 pointer, i64 off, SsaRef phi)
+{
+	SsaWideOp op = {.kind = SSA_WIDE_EXPECT, .a = operand(p, wide_phi(p->trace, phi)->init), .b = (u8)pointer, .imm = (u64)off};
+
+	for (u32 i = 0; i < p->prepare_count; i++)
+		if (p->prepare[i].kind == SSA_WIDE_EXPECT && p->prepare[i].a == op.a && p->prepare[i].b == op.b &&
+		    p->prepare[i].imm == op.imm)
+			return;
+	add_prepare(p, op);
+}
+
+/* OR(SHR(word, right), SHL(next word, left)): the two words and counts. */
+static bool is_merge(WidePlan *p, Value value, Value words[2], WideMerge *out)
+{
+	const SsaFunc *func = p->trace->func;
+	const SsaNode *node = &func->nodes[value.ref];
+	SsaRef counts[2] = {0, 0};
+
+	for (u32 i = 0; i < 2 && node->op == IR_OP_OR; i++) {
+		u32 copy = value.copy;
+		const SsaNode *part = &func->nodes[wide_resolve(p->trace, i ? node->b : node->a, &copy)];
+		u32 left = part->op == IR_OP_SHL, at = copy;
+
+		if ((part->op != IR_OP_SHL && part->op != IR_OP_SHR) || part->width != 64)
+			return false;
+		counts[left] = wide_resolve(p->trace, part->b, &at);
+		counts[left] = wide_move(p->trace, counts[left], at);
+		words[left] = (Value){wide_resolve(p->trace, part->a, &copy), 0};
+		words[left].copy = copy;
+		if (wide_inside(p->trace, counts[left]))
+			return false;
+	}
+	*out = (WideMerge){counts[0], counts[1]};
+	return counts[0] && counts[1];
+}
+
+static u32 merged(WidePlan *p, const Value *values)
+{
+	Value words[SSA_WIDE_LANES][2];
+	WideMerge merge = {0, 0}, other;
+	u32 pointer = 0, at, skewed, reg;
+	i64 off = 0, place;
+
+	if (p->whole_words)
+		return WIDE_NO_REG;
+	for (u32 k = 0; k < SSA_WIDE_LANES; k++) {
+		if (!is_merge(p, values[k], words[k], &other) || (k && (other.right != merge.right || other.left != merge.left)))
+			return WIDE_NO_REG;
+		merge = other;
+		for (u32 i = 0; i < 2; i++) {
+			if (!find_place(p, words[k][i], &at, &place))
+				return WIDE_NO_REG;
+			if (!k && !i) {
+				pointer = at;
+				off = place;
+			}
+			if (at != pointer || place != off + 8 * (i64)(k + i))
+				return WIDE_NO_REG;
+		}
+	}
+	for (u32 k = 0; k < SSA_WIDE_LANES; k++)
+		for (u32 i = 0; i < 2; i++)
+			if (p->trace->func->nodes[words[k][i].ref].op != SSA_LOAD && !still_there(p, pointer, off + 8 * (i64)(k + i)))
+				return WIDE_NO_REG;
+	skewed = skewed_pointer(p, pointer, merge.right, merge.left);
+	if (skewed == SSA_WIDE_POINTERS_MOST)
+		return WIDE_NO_REG;
+	for (u32 k = 0; k < SSA_WIDE_LANES; k++)
+		for (u32 i = 0; i < 2; i++)
+			if (p->trace->func->nodes[words[k][i].ref].op != SSA_LOAD)
+				expect(p, pointer, off + 8 * (i64)(k + i), words[k][i].ref);
+	reg = new_reg(p);
+	add_round(p, (SsaWideOp){.kind = SSA_WIDE_LOAD, .to = (u8)reg, .a = (u8)skewed, .imm = (u64)off});
+	return reg;
+}
+
+/* ---- Operations ---- */
+
 static u8 kind_of(unsigned op)
 {
 	switch (op) {
@@ -381,7 +502,7 @@ static u32 make(WidePlan *p, const Value *asked, u32 depth)
 		reg = same ? splat(p, values[0].ref) : WIDE_NO_REG;
 	else if (sort_of(p, values[0]) == SSA_LOAD)
 		reg = window(p, values);
-	else
+	else if ((reg = merged(p, values)) == WIDE_NO_REG)
 		reg = make_operation(p, values, depth);
 	if (reg == WIDE_NO_REG || p->bad || p->known_count == SSA_WIDE_OPS_MOST)
 		return WIDE_NO_REG;
@@ -513,7 +634,10 @@ static bool add_stores(WidePlan *p)
 
 bool wide_plan(WidePlan *plan, WideTrace *trace, u32 copies)
 {
+	bool whole_words = plan->whole_words;
+
 	memset(plan, 0, sizeof(*plan));
+	plan->whole_words = whole_words;
 	plan->trace = trace;
 	plan->copies = copies;
 	if (!collect(plan) || !pack(plan) || !order_holds(plan))
@@ -564,7 +688,7 @@ static bool assign(WidePlan *p, u8 *real, u32 *used)
 		last[i] = -1;
 	*used = 0;
 	for (u32 i = 0; i < p->prepare_count; i++)
-		if (real[p->prepare[i].to] == WIDE_NO_REG)
+		if (p->prepare[i].kind != SSA_WIDE_EXPECT && real[p->prepare[i].to] == WIDE_NO_REG)
 			real[p->prepare[i].to] = (u8)(*used)++;
 	for (u32 i = 0; i < p->pack_count; i++)
 		if (p->packs[i].prev != WIDE_NO_REG && real[p->packs[i].prev] == WIDE_NO_REG)
@@ -618,7 +742,7 @@ bool wide_finish(WidePlan *plan, SsaWide *out, Arena *arena)
 		out->step[i] = (i32)plan->pointers[i].step;
 	for (u32 i = 0; i < plan->prepare_count; i++) {
 		out->prepare[i] = plan->prepare[i];
-		out->prepare[i].to = real[plan->prepare[i].to];
+		out->prepare[i].to = plan->prepare[i].kind == SSA_WIDE_EXPECT ? 0 : real[plan->prepare[i].to];
 		out->prepare[i].a = (u8)(plan->prepare[i].a + 1 + plan->pointer_count);
 	}
 	for (u32 i = 0; i < plan->round_count; i++) {

@@ -16,9 +16,9 @@ enum {
 	WIDE_COPIES_MOST = 8, WIDE_INSNS_MOST = 100, WIDE_DEPTH = 12, WIDE_FAR = 1 << 16,
 };
 
-/* (phi << shift) + base + off, each 0 if it is not there. */
+/* (phi << shift) + base + off, each 0 if it is not there. twin: if that one begins as is said there. */
 typedef struct WideLinear {
-	SsaRef phi, base;
+	SsaRef phi, base, twin;
 	unsigned shift;
 	u64 off;
 } WideLinear;
@@ -28,6 +28,9 @@ typedef struct WidePhi {
 	bool home;  /* no PHI: the FETCH of a slot that stays at home, which the trace brings something to behind it */
 	bool steps; /* back is ref + step */
 	u64 step;
+	SsaRef like; /* it doesn't, but from the second round on it is this one, which does, + off */
+	u64 off;
+	bool asked;  /* to be so from the first round on */
 } WidePhi;
 
 typedef struct WideBranch {
@@ -70,7 +73,13 @@ typedef struct WidePointer {
 	SsaRef phi, base;
 	unsigned shift;
 	i64 step;      /* of all copies */
+	SsaRef skew;   /* 0, or a number of bits: it is so far ahead */
 } WidePointer;
+
+/* One word of 64 bits that begins `right` bits into a word and ends in the next: right + left is 64, and right whole bytes. */
+typedef struct WideMerge {
+	SsaRef right, left;
+} WideMerge;
 
 typedef struct WideAccess {
 	SsaRef ref;
@@ -109,6 +118,8 @@ typedef struct WidePlan {
 	u32 pack_count;
 	WideApart aparts[WIDE_APARTS_MOST];
 	u32 apart_count;
+	WideMerge merges[SSA_WIDE_POINTERS_MOST]; /* what is to be so */
+	u32 merge_count;
 	SsaRef operands[SSA_WIDE_OPERANDS_MOST]; /* behind the pointers */
 	u32 operand_count;
 	SsaWideOp prepare[SSA_WIDE_OPS_MOST], round[SSA_WIDE_OPS_MOST];
@@ -117,9 +128,10 @@ typedef struct WidePlan {
 	u32 known_count;
 	u32 regs;       /* virtual */
 	bool bad;       /* it does not work out */
+	bool whole_words; /* given: merged words are computed, not loaded */
 } WidePlan;
 
-/* With so many copies. False: it does not work out. */
+/* With so many copies; keeps whole_words alone. False: it does not work out. */
 bool wide_plan(WidePlan *plan, WideTrace *trace, u32 copies);
 /* The pack that a LOAD is in, and its lane; it is an output from now on. NULL: none. */
 WidePack *wide_output(WidePlan *plan, SsaRef load, u32 copy, u32 *lane);

@@ -100,7 +100,7 @@ static void end_round(Code *c, Rng *rng, u32 top, i32 step, u32 pointer)
 static void make_loop(Code *c, Rng *rng)
 {
 	i32 words = 1 << rng_below(rng, 4), step = 8 * words, sign = 1;
-	u32 kind = (u32)rng_below(rng, 9), top, out[16], outs = 0, second = rng_below(rng, 4) ? A1 : A0;
+	u32 kind = (u32)rng_below(rng, 9), top, out[16], outs = 0, second = rng_below(rng, 4) ? A1 : A0, to = A0;
 
 	c->count = 0;
 	addi(c, A0, S4, 0);
@@ -118,19 +118,24 @@ static void make_loop(Code *c, Rng *rng)
 		step = 8 * (words = 4);
 	ld(c, T4, A1, sign > 0 ? 0 : -8);
 	ld(c, T5, A1, sign > 0 ? 8 : -16);
+	/* A second pointer that follows the first, and mostly begins there. */
+	if (kind < 5 && rng_below(rng, 2)) {
+		to = A6;
+		addi(c, A6, A0, rng_below(rng, 4) ? 0 : 8 * ((i32)rng_below(rng, 5) - 2));
+	}
 	top = c->count;
 	for (i32 k = 0; k < words; k++) {
 		i32 at = sign > 0 ? 8 * k : -8 * (k + 1);
 
 		switch (kind) {
 		case 0: /* fill */
-			sd(c, A4, A0, at);
+			sd(c, A4, k ? A0 : to, at);
 			break;
 		case 1: case 2: /* copy, with something done to it */
 			ld(c, T0, second, at);
 			if (rng_below(rng, 2))
 				compute(c, rng, T0, T0, A4);
-			sd(c, T0, A0, at);
+			sd(c, T0, k ? A0 : to, at);
 			break;
 		case 3: case 4: /* merge of two words, of which one stays until the next */
 			reg3(c, F_SRL, T0, k & 1 ? T5 : T4, T1);
@@ -143,7 +148,7 @@ static void make_loop(Code *c, Rng *rng)
 				ld(c, k & 1 ? T5 : T4, A1, sign > 0 ? at + 16 : at - 16);
 			}
 			reg3(c, F_OR, T0, T0, T3);
-			sd(c, T0, A0, at);
+			sd(c, T0, k ? A0 : to, at);
 			break;
 		case 5: /* search: the first that has something to do with A4 and A5 */
 			ld(c, T0, A0, at);
@@ -169,6 +174,8 @@ static void make_loop(Code *c, Rng *rng)
 	}
 	addi(c, A0, A0, sign * step);
 	addi(c, A1, A1, sign * step);
+	if (to != A0)
+		addi(c, A6, A0, 0);
 	if (kind == 5 && rng_below(rng, 2))
 		jump(c, top);
 	else
@@ -294,12 +301,13 @@ static void evaluated(void **state)
 	(void)state;
 	ssa_test_passes = all_passes;
 	ssa_test_hard = true;
-	ssa_test_wides = 0;
+	ssa_test_wides = ssa_test_expects = 0;
 	for (unsigned i = 0; i < 2; i++) {
 		ssa_test_shy = i ? 10 : 0;
 		side_by_side(&ssa_test_engine, first_seed + i * wanted_rounds, wanted_rounds);
 	}
 	assert_true(ssa_test_wides > wanted_rounds / 2);
+	assert_true(ssa_test_expects);
 }
 
 static void compiled(void **state)

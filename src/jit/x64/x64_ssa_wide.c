@@ -3,12 +3,13 @@
  * Wide rounds (jit/ssa_wide.h) with AVX2: a loop within one code.
  *
  *     prepare     numbers into all lanes, and what PHIs begin with by way of memory
- *                 pointers are compared with the limit of the space
- *     loop:       budget; loads; tests; touches; stores; what is kept; pointers go on
- *     undo:       what this time took of the budget is given back: tests lead here, and what the host refuses
+ *                 pointers are compared with the limit of the space, what is expected with what is there
+ *     two:        budget for two times; loads; tests; touches; stores; what is kept; all of it once more; pointers go on
+ *     one:        where only one time is left, or paid for
+ *     undo:       what a time took of the budget is given back: tests lead here, and what the host refuses
  *     done:       what is put out is written behind the spills, where LANEs read it
  *
- * Pointers and the number of times are in fixed registers, which are spent. ymm15 is scratch. The upper halves of all vector
+ * Pointers and the number of times are in fixed registers, which are spent. r15 and ymm15 are scratch. The upper halves of all vector
  * registers are 0 afterwards: other code is of the old encoding, which waits for them.
  */
 #include "jit/ssa_wide.h"
@@ -60,9 +61,9 @@ static X64Mem out_place(const X64Ssa *s, u32 number)
 	return x64_at(X64_RBP, x64_slot(s->engine->slot_count + X64_WIDE + number));
 }
 
-static X64Mem cell(const SsaWideOp *op)
+static X64Mem cell(const SsaWide *wide, const SsaWideOp *op, u32 ahead)
 {
-	return x64_at_index(X64_RBX, pointer_regs[op->a], 0, (i32)(i64)op->imm);
+	return x64_at_index(X64_RBX, pointer_regs[op->a], 0, (i32)(i64)op->imm + (i32)ahead * wide->step[op->a]);
 }
 
 static void broadcast(X64Buf *x, u8 to, u8 reg)
@@ -121,7 +122,7 @@ static void risk(X64Ssa *s)
 		s->risks[s->risk_count++] = (struct X64Risk){ s->x.at, NULL, NULL };
 }
 
-static void emit_op(X64Ssa *s, const SsaWide *wide, u32 at)
+static void emit_op(X64Ssa *s, const SsaWide *wide, u32 at, u32 ahead)
 {
 	static const Vex plain[] = {
 		[SSA_WIDE_AND] = { MAP_0F, PP_66, 0xDB, false, false },
@@ -139,15 +140,15 @@ static void emit_op(X64Ssa *s, const SsaWide *wide, u32 at)
 	switch (op->kind) {
 	case SSA_WIDE_LOAD:
 		risk(s);
-		vex_mem(x, load, op->to, cell(op));
+		vex_mem(x, load, op->to, cell(wide, op, ahead));
 		return;
 	case SSA_WIDE_STORE:
 		risk(s);
-		vex_mem(x, store, op->b, cell(op));
+		vex_mem(x, store, op->b, cell(wide, op, ahead));
 		return;
 	case SSA_WIDE_TOUCH: /* or byte [..], 0 */
 		risk(s);
-		x64_reg_mem(x, 0, false, 0x80, X64_OR, cell(op), false);
+		x64_reg_mem(x, 0, false, 0x80, X64_OR, cell(wide, op, ahead), false);
 		x64_byte(x, 0);
 		return;
 	case SSA_WIDE_SPLICE:
@@ -170,7 +171,7 @@ static void prepare(X64Ssa *s, const SsaWide *wide, const u8 *regs)
 	for (u32 i = 0; i < wide->prepare_count; i++) {
 		const SsaWideOp *op = &wide->prepare[i];
 
-		if (op->kind == SSA_WIDE_LANE)
+		if (op->kind == SSA_WIDE_LANE || op->kind == SSA_WIDE_EXPECT)
 			continue;
 		if (op->kind == SSA_WIDE_CONST)
 			x64_mov_imm(x, X64_SCRATCH, op->imm);
@@ -195,52 +196,140 @@ static void patch_here(X64Ssa *s, u8 *site)
 		x64_patch(site, s->x.at);
 }
 
+/* Jumps that all go to one place. */
+typedef struct Jumps {
+	u8 *sites[SSA_WIDE_OPS_MOST + SSA_WIDE_POINTERS_MOST + 4];
+	u32 count;
+} Jumps;
+
+static void jumps_add(Jumps *jumps, u8 *site)
+{
+	jumps->sites[jumps->count++] = site;
+}
+
+static void jumps_land(X64Ssa *s, const Jumps *jumps)
+{
+	for (u32 i = 0; i < jumps->count; i++)
+		patch_here(s, jumps->sites[i]);
+}
+
+static void risks_land(X64Ssa *s, u32 first, u32 last)
+{
+	for (u32 i = first; i < last && !s->failed; i++)
+		s->risks[i].to = s->x.at;
+}
+
+/* What was made of this memory is where it was. */
+static void expect(X64Ssa *s, const SsaWide *wide, const u8 *regs, Jumps *nones)
+{
+	for (u32 i = 0; i < wide->prepare_count; i++) {
+		const SsaWideOp *op = &wide->prepare[i];
+
+		if (op->kind != SSA_WIDE_EXPECT)
+			continue;
+		risk(s);
+		x64_alu_mem(&s->x, X64_CMP, 64, regs[op->a], x64_at_index(X64_RBX, pointer_regs[op->b], 0, (i32)(i64)op->imm));
+		jumps_add(nones, x64_jcc(&s->x, X64_NE));
+	}
+}
+
+/* One time, `ahead` times further on. */
+static void once(X64Ssa *s, const SsaWide *wide, u32 ahead, Jumps *undos)
+{
+	for (u32 i = 0; i < wide->round_count; i++) {
+		if (wide->round[i].kind != SSA_WIDE_TEST) {
+			emit_op(s, wide, i, ahead);
+			continue;
+		}
+		vex_reg(&s->x, (Vex){ MAP_0F38, PP_66, 0x17, false, false }, wide->round[i].a, 0, wide->round[i].a);
+		jumps_add(undos, x64_jcc(&s->x, X64_NE));
+	}
+}
+
+static void charge(X64Ssa *s, const SsaWide *wide, u32 times, Jumps *poor)
+{
+	x64_alu_imm(&s->x, X64_SUB, 64, X64_R14, (i32)(times * wide->cost));
+	jumps_add(poor, x64_jcc(&s->x, X64_B));
+}
+
+/* Two at a time, until there is but one more, or the end. */
+static void emit_two(X64Ssa *s, const SsaWide *wide, Jumps *ends)
+{
+	X64Buf *x = &s->x;
+	Jumps ones = { .count = 0 }, poor = { .count = 0 }, first = { .count = 0 }, second = { .count = 0 };
+	u32 risks[3];
+	u8 *loop, *back;
+
+	if (wide->counted) {
+		x64_mov(x, 64, X64_SCRATCH, X64_RCX);
+		x64_alu_imm(x, X64_SUB, 64, X64_SCRATCH, 1);
+		jumps_add(&ones, x64_jcc(x, X64_E));
+	}
+	loop = x->at;
+	charge(s, wide, 2, &poor);
+	risks[0] = s->risk_count;
+	once(s, wide, 0, &first);
+	risks[1] = s->risk_count;
+	once(s, wide, 1, &second);
+	risks[2] = s->risk_count;
+	for (u32 i = 0; i < wide->pointer_count; i++)
+		x64_alu_imm(x, X64_ADD, 64, pointer_regs[i], 2 * wide->step[i]);
+	x64_alu_imm(x, X64_ADD, 64, X64_RAX, 2);
+	if (wide->counted)
+		x64_alu(x, X64_CMP, 64, X64_RAX, X64_SCRATCH);
+	back = wide->counted ? x64_jcc(x, X64_B) : x64_jmp(x);
+	if (!x->full)
+		x64_patch(back, loop);
+	if (wide->counted) {
+		jumps_add(&ones, x64_jcc(x, X64_E));
+		jumps_add(ends, x64_jmp(x));
+	}
+	jumps_land(s, &second);
+	risks_land(s, risks[1], risks[2]);
+	x64_alu_imm(x, X64_ADD, 64, X64_RAX, 1);
+	x64_alu_imm(x, X64_ADD, 64, X64_R14, (i32)wide->cost);
+	jumps_add(ends, x64_jmp(x));
+	jumps_land(s, &first);
+	risks_land(s, risks[0], risks[1]);
+	x64_alu_imm(x, X64_ADD, 64, X64_R14, (i32)(2 * wide->cost));
+	jumps_add(ends, x64_jmp(x));
+	jumps_land(s, &poor);
+	x64_alu_imm(x, X64_ADD, 64, X64_R14, (i32)(2 * wide->cost));
+	jumps_land(s, &ones);
+}
+
 static void emit(X64Ssa *s, const SsaWide *wide, const u8 *regs)
 {
 	X64Buf *x = &s->x;
-	u8 *ends[SSA_WIDE_POINTERS_MOST + 2], *undos[SSA_WIDE_OPS_MOST], *loop, *undo;
-	u32 end_count = 0, undo_count = 0, first_risk;
+	Jumps nones = { .count = 0 }, ends = { .count = 0 }, undos = { .count = 0 };
+	u32 first_risk = s->risk_count, expected, begun;
 
 	prepare(s, wide, regs);
-	x64_mov_imm(x, X64_RAX, 0);
 	if (wide->counted) {
 		x64_test(x, 64, X64_RCX, X64_RCX);
-		ends[end_count++] = x64_jcc(x, X64_E);
+		jumps_add(&nones, x64_jcc(x, X64_E));
 	}
 	for (u32 i = 0; i < wide->pointer_count; i++) {
 		x64_alu_mem(x, X64_CMP, 64, pointer_regs[i], x64_frame(s->engine, X64_AT_LIMIT));
-		ends[end_count++] = x64_jcc(x, X64_AE);
+		jumps_add(&nones, x64_jcc(x, X64_AE));
 	}
-	first_risk = s->risk_count;
-	loop = x->at;
-	x64_alu_imm(x, X64_SUB, 64, X64_R14, (i32)wide->cost);
-	undos[undo_count++] = x64_jcc(x, X64_B);
-	for (u32 i = 0; i < wide->round_count; i++) {
-		if (wide->round[i].kind != SSA_WIDE_TEST) {
-			emit_op(s, wide, i);
-			continue;
-		}
-		vex_reg(x, (Vex){ MAP_0F38, PP_66, 0x17, false, false }, wide->round[i].a, 0, wide->round[i].a);
-		undos[undo_count++] = x64_jcc(x, X64_NE);
-	}
-	for (u32 i = 0; i < wide->pointer_count; i++)
-		x64_alu_imm(x, X64_ADD, 64, pointer_regs[i], wide->step[i]);
+	expect(s, wide, regs, &nones);
+	x64_mov_imm(x, X64_RAX, 0);
+	expected = s->risk_count;
+	emit_two(s, wide, &ends);
+	begun = s->risk_count;
+	charge(s, wide, 1, &undos);
+	once(s, wide, 0, &undos);
 	x64_alu_imm(x, X64_ADD, 64, X64_RAX, 1);
-	if (wide->counted)
-		x64_alu(x, X64_CMP, 64, X64_RAX, X64_RCX);
-	undo = wide->counted ? x64_jcc(x, X64_B) : x64_jmp(x);
-	if (!x->full)
-		x64_patch(undo, loop);
-	if (wide->counted)
-		ends[end_count++] = x64_jmp(x);
-	undo = x->at;
-	for (u32 i = 0; i < undo_count; i++)
-		patch_here(s, undos[i]);
-	for (u32 i = first_risk; i < s->risk_count; i++)
-		s->risks[i].to = undo;
+	jumps_add(&ends, x64_jmp(x));
+	jumps_land(s, &undos);
+	risks_land(s, begun, s->risk_count);
 	x64_alu_imm(x, X64_ADD, 64, X64_R14, (i32)wide->cost);
-	for (u32 i = 0; i < end_count; i++)
-		patch_here(s, ends[i]);
+	jumps_add(&ends, x64_jmp(x));
+	jumps_land(s, &nones);
+	risks_land(s, first_risk, expected);
+	x64_mov_imm(x, X64_RAX, 0);
+	jumps_land(s, &ends);
 	for (u32 i = 0; i < wide->out_count; i++)
 		vex_mem(x, store, wide->outs[i], out_place(s, i * SSA_WIDE_LANES));
 	x64_byte(x, 0xC5); /* vzeroupper */
