@@ -178,8 +178,8 @@ static int load_member(UpMember *member)
 	LinuxConfig system = {.root = NULL};
 	LoadOptions how = {.isa = file->machine, .live = true, .compiles = true, .engine_name = options->engine};
 	LinuxOptions linux_of = {.sysroot = file->root};
-	u64 limits[BUDGET_KINDS], time;
-	int code = up_file_limits(file->limits, member->up->path, file->name, limits, &time);
+	u64 limits[BUDGET_KINDS];
+	int code = up_file_limits(file->limits, member->up->path, file->name, limits);
 	bool is_program;
 	Loaded probe;
 
@@ -205,45 +205,40 @@ static int load_member(UpMember *member)
 	return code;
 }
 
-static bool may(const UpFileInstance *file, const char *what)
+/* What its `may` names; all else is denied. */
+static int find_rights(const UpMember *member, u32 *rights)
 {
-	for (u32 i = 0; i < file->may_count; i++)
-		if (strcmp(file->may[i], what) == 0)
-			return true;
-	return false;
-}
-
-static int check_rights(const UpMember *member)
-{
-	static const char *const all[] = {"output", "input", "random", "time", "vcpus", "services", NULL};
 	const UpFileInstance *file = member->file;
+	const char *names[RIGHT_COUNT + 1] = {NULL};
+	Buf all;
 
+	*rights = 0;
+	for (u32 i = 0; i < RIGHT_COUNT; i++)
+		names[i] = right_name(i);
 	for (u32 i = 0; i < file->may_count; i++) {
-		bool found = false;
+		Right right = right_find(file->may[i]);
 
-		for (u32 k = 0; all[k]; k++)
-			found |= strcmp(all[k], file->may[i]) == 0;
-		if (found)
+		if (right < RIGHT_COUNT) {
+			*rights |= 1u << right;
 			continue;
+		}
 		refuse(member->up, file->name, "may: there is no right '%s'", file->may[i]);
-		if (say_nearest(file->may[i], all))
-			say_hint("did you mean '%s'?", say_nearest(file->may[i], all));
+		buf_init(&all);
+		for (u32 k = 0; k < RIGHT_COUNT; k++)
+			buf_printf(&all, "%s%s", k == 0 ? "" : k + 1 == RIGHT_COUNT ? " and " : ", ", names[k]);
+		if (say_nearest(file->may[i], names))
+			say_hint("did you mean '%s'?", say_nearest(file->may[i], names));
 		else
-			say_hint("there are output, input, random, time, vcpus and services");
+			say_hint("there are %s", buf_text(&all));
+		buf_fini(&all);
 		return EXIT_NOT_RUNNABLE;
 	}
+	if ((file->folders_count || file->root) && !(*rights & MAY_FILES))
+		return refuse(member->up, file->name, "'%s' is of no use without the right: may: [files]",
+			      file->root ? "root" : "dirs");
+	if (file->net && !(*rights & MAY_NET))
+		return refuse(member->up, file->name, "'net' is of no use without the right: may: [net]");
 	return 0;
-}
-
-/* What its `may` does not name is taken away. A Linux program's kernel gives nothing by itself. */
-static void set_rights(UpMember *member)
-{
-	static const char *const groups[] = {"output", "input", "random", "time", "vcpus", "services"};
-	const Guest *guest = member->loaded->guest;
-
-	for (u32 i = 0; i < COUNT_OF(groups) && !(guest && guest->is_linux); i++)
-		if (!may(member->file, groups[i]))
-			instance_deny(member->instance, groups[i]);
 }
 
 static int give_input(UpMember *member)
@@ -273,20 +268,21 @@ static int make_member(UpMember *member, Image **image, const UpMember *first)
 {
 	const UpFileInstance *file = member->file;
 	Up *up = member->up;
-	u64 limits[BUDGET_KINDS], time;
-	InstanceOptions options = {.name = member->name, .limits = limits, .weight = file->weight, .priority = file->priority,
+	u64 limits[BUDGET_KINDS];
+	u32 rights;
+	InstanceOptions options = {.name = member->name, .limits = limits, .rights = &rights, .weight = file->weight, .priority = file->priority,
 				   .cap = file->cap, .ctx = member};
 	Status status;
-	int code;
+	int code = find_rights(member, &rights);
 
+	if (code)
+		return code;
 	if (first->loaded && *image)
 		member->loaded = first->loaded;
 	else if ((code = load_member(member)))
 		return code;
-	up_file_limits(file->limits, up->path, file->name, limits, &time);
-	options.timeout = time;
-	if (may(file, "output"))
-		options.output = on_output;
+	up_file_limits(file->limits, up->path, file->name, limits);
+	options.output = on_output;
 	if (!*image && image_create(&member->loaded->config, member->loaded->machine, image))
 		*image = NULL;
 	if (*image) {
@@ -302,7 +298,6 @@ static int make_member(UpMember *member, Image **image, const UpMember *first)
 		return refuse(up, member->name, "weight is 1 to %u, priority 0 to %u", HYPER_WEIGHT_MOST, HYPER_PRIORITY_MOST);
 	if (status)
 		return refuse(up, member->name, "%s", status_text(status));
-	set_rights(member);
 	return give_input(member);
 }
 
@@ -347,9 +342,7 @@ static int make_all(Up *up)
 				snprintf(member->name, sizeof member->name, "%s-%u", file->name, k + 1);
 			if (strlen(member->name) > up->name_width)
 				up->name_width = (u32)strlen(member->name);
-			code = k == 0 ? check_rights(member) : 0;
-			if (!code)
-				code = make_member(member, &image, first);
+			code = make_member(member, &image, first);
 		}
 		image_unref(image);
 	}
@@ -475,14 +468,14 @@ static u32 workers_of(const Up *up)
 static int run_up(Command *command)
 {
 	Up up = {.options = command->options, .out = PTHREAD_MUTEX_INITIALIZER};
-	u64 limits[BUDGET_KINDS], time;
+	u64 limits[BUDGET_KINDS];
 	HyperConfig config = {.limits = limits};
 	int code;
 
 	up.path = command->operand_count ? command->operands[0] : "husk.yaml";
 	code = up_file_load(up.path, &up.file);
 	if (!code)
-		code = up_file_limits(up.file->limits, up.path, "limits", limits, &time);
+		code = up_file_limits(up.file->limits, up.path, "limits", limits);
 	if (!code) {
 		config.workers = workers_of(&up);
 		if (hyper_create(&config, &up.hyper))

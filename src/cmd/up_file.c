@@ -38,6 +38,9 @@ static const cyaml_schema_field_t limit_fields[] = {
 	CYAML_FIELD_STRING_PTR("memory", MAYBE, UpFileLimits, memory, 1, NAME_MOST),
 	CYAML_FIELD_STRING_PTR("output", MAYBE, UpFileLimits, output, 1, NAME_MOST),
 	CYAML_FIELD_STRING_PTR("time", MAYBE, UpFileLimits, time, 1, NAME_MOST),
+	CYAML_FIELD_STRING_PTR("files", MAYBE, UpFileLimits, files, 1, NAME_MOST),
+	CYAML_FIELD_STRING_PTR("messages", MAYBE, UpFileLimits, messages, 1, NAME_MOST),
+	CYAML_FIELD_STRING_PTR("instances", MAYBE, UpFileLimits, instances, 1, NAME_MOST),
 	CYAML_FIELD_END,
 };
 
@@ -97,29 +100,38 @@ static int set_limit(const char *text, unsigned kilo, const char *path, const ch
 	return EXIT_NOT_RUNNABLE;
 }
 
-int up_file_limits(const UpFileLimits *from, const char *path, const char *who, u64 *limits, u64 *time)
+static int set_time(const char *text, const char *path, const char *who, u64 *limits)
 {
-	char *end;
 	double seconds;
-	int code;
+	char *end;
+
+	if (!text)
+		return 0;
+	seconds = strtod(text, &end);
+	if (end == text || *end || !(seconds > 0) || seconds > 1e9) {
+		say_error("%s: %s: limits: time: '%s' is no number of seconds (examples: 10, 0.5)", path, who, text);
+		return EXIT_NOT_RUNNABLE;
+	}
+	limits[BUDGET_TIME] = (u64)(seconds * 1e9);
+	return 0;
+}
+
+int up_file_limits(const UpFileLimits *from, const char *path, const char *who, u64 *limits)
+{
+	const struct {
+		const char *text;
+		unsigned kilo;
+		BudgetKind kind;
+	} amounts[] = {
+		{from ? from->fuel : NULL, 1000, BUDGET_FUEL},     {from ? from->memory : NULL, 1024, BUDGET_MEMORY},
+		{from ? from->output : NULL, 1024, BUDGET_OUTPUT}, {from ? from->files : NULL, 1000, BUDGET_FILES},
+		{from ? from->messages : NULL, 1000, BUDGET_MESSAGES}, {from ? from->instances : NULL, 1000, BUDGET_INSTANCES},
+	};
+	int code = 0;
 
 	for (u32 i = 0; i < BUDGET_KINDS; i++)
 		limits[i] = BUDGET_UNLIMITED;
-	*time = 0;
-	if (!from)
-		return 0;
-	code = set_limit(from->fuel, 1000, path, who, BUDGET_FUEL, limits);
-	if (!code)
-		code = set_limit(from->memory, 1024, path, who, BUDGET_MEMORY, limits);
-	if (!code)
-		code = set_limit(from->output, 1024, path, who, BUDGET_OUTPUT, limits);
-	if (code || !from->time)
-		return code;
-	seconds = strtod(from->time, &end);
-	if (end == from->time || *end || !(seconds > 0) || seconds > 1e9) {
-		say_error("%s: %s: limits: time: '%s' is no number of seconds (examples: 10, 0.5)", path, who, from->time);
-		return EXIT_NOT_RUNNABLE;
-	}
-	*time = (u64)(seconds * 1e9);
-	return 0;
+	for (u32 i = 0; !code && i < COUNT_OF(amounts); i++)
+		code = set_limit(amounts[i].text, amounts[i].kilo, path, who, amounts[i].kind, limits);
+	return code || !from ? code : set_time(from->time, path, who, limits);
 }

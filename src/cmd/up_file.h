@@ -10,7 +10,7 @@
 
 /* As they are written: "10M", "64K", "2.5". */
 typedef struct UpFileLimits {
-	char *fuel, *memory, *output, *time;
+	char *fuel, *memory, *output, *time, *files, *messages, *instances;
 } UpFileLimits;
 
 typedef struct UpFileInstance {
@@ -32,7 +32,7 @@ typedef struct UpFile {
 /* 0 or an exit code; complains itself, with place. */
 int up_file_load(const char *path, UpFile **out);
 void up_file_free(UpFile *file);
-/* Amounts for a budget, and the time in ns (0: none). Complains itself: `who` is what they belong to. */
-int up_file_limits(const UpFileLimits *from, const char *path, const char *who, u64 *limits, u64 *time);
+/* Amounts for a budget. Complains itself: `who` is what they belong to. */
+int up_file_limits(const UpFileLimits *from, const char *path, const char *who, u64 *limits);
 
 #endif

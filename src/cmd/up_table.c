@@ -78,6 +78,8 @@ void up_table(UpMember *members, u32 count, double seconds, bool ended, u32 rows
 			buf_str(out, "  ");
 			why(&members[i], &info, out);
 		}
+		if (ended && info.refused[0])
+			buf_printf(out, "  (ran into %s)", info.refused);
 		buf_byte(out, '\n');
 	}
 	if (shown < count)
@@ -106,9 +108,12 @@ void up_json(UpMember *members, u32 count, double seconds, Buf *out)
 			buf_printf(out, "%d", info.code);
 		else
 			buf_str(out, "null");
-		buf_printf(out, ", \"instructions\": %llu, \"cpu\": %.6f, \"memory\": %llu, \"output\": %llu, \"slices\": %llu, \"reason\": ",
+		buf_printf(out, ", \"instructions\": %llu, \"cpu\": %.6f, \"memory\": %llu, \"output\": %llu, \"slices\": %llu, \"time\": %.6f, \"files\": %llu, \"messages\": %llu, \"refused\": ",
 			   (unsigned long long)info.insns, (double)info.cpu_ns / 1e9, (unsigned long long)info.memory,
-			   (unsigned long long)info.output_bytes, (unsigned long long)info.slices);
+			   (unsigned long long)info.output_bytes, (unsigned long long)info.slices, (double)info.time_ns / 1e9,
+			   (unsigned long long)info.files, (unsigned long long)info.messages);
+		buf_json_string(out, info.refused, strlen(info.refused));
+		buf_str(out, ", \"reason\": ");
 		buf_json_string(out, buf_text(&text), text.len);
 		buf_byte(out, '}');
 		buf_fini(&text);

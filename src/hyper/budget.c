@@ -20,6 +20,9 @@ struct Budget {
 	u32 refs;                 /* guarded by tree->lock, as is what follows */
 	u64 limits[BUDGET_KINDS], used[BUDGET_KINDS];
 	u32 borrowers[BUDGET_KINDS];
+	u32 alive;                /* clocks of those below, and its own */
+	u64 since;                /* alive: its clock was started then */
+	u32 rights;
 };
 
 static const char *const kind_names[] = {
@@ -70,7 +73,7 @@ Budget *budget_create(Budget *parent, const char *name, const u64 *limits)
 		free(budget);
 		return NULL;
 	}
-	*budget = (Budget){.tree = tree, .parent = parent, .name = copy, .refs = 1};
+	*budget = (Budget){.tree = tree, .parent = parent, .name = copy, .refs = 1, .rights = ~0u};
 	for (u32 i = 0; i < BUDGET_KINDS; i++)
 		budget->limits[i] = limits ? limits[i] : BUDGET_UNLIMITED;
 	lock(budget);
@@ -205,6 +208,91 @@ void budget_settle(Budget *budget, BudgetKind kind, u64 unspent)
 	unlock(budget);
 }
 
+/* ---- Time ---- */
+
+void budget_clock_start(Budget *budget, u64 now)
+{
+	lock(budget);
+	for (Budget *node = budget; node; node = node->parent)
+		if (!node->alive++)
+			node->since = now;
+	unlock(budget);
+}
+
+void budget_clock_stop(Budget *budget, u64 now)
+{
+	lock(budget);
+	for (Budget *node = budget; node; node = node->parent)
+		if (!--node->alive && now > node->since)
+			node->used[BUDGET_TIME] += now - node->since;
+	unlock(budget);
+}
+
+static u64 time_of(const Budget *budget, u64 now)
+{
+	return budget->used[BUDGET_TIME] + (budget->alive && now > budget->since ? now - budget->since : 0);
+}
+
+u64 budget_time_over(const Budget *budget, u64 now, const Budget **breach)
+{
+	u64 first = BUDGET_UNLIMITED;
+
+	lock(budget);
+	for (const Budget *node = budget; node; node = node->parent) {
+		u64 limit = node->limits[BUDGET_TIME], used = time_of(node, now), hour;
+
+		if (limit == BUDGET_UNLIMITED)
+			continue;
+		hour = used >= limit ? now : limit - used < BUDGET_UNLIMITED - now ? now + (limit - used) : BUDGET_UNLIMITED;
+		if (hour < first) {
+			first = hour;
+			if (breach)
+				*breach = node;
+		}
+	}
+	unlock(budget);
+	return first;
+}
+
+u64 budget_time_used(const Budget *budget, u64 now)
+{
+	u64 used;
+
+	lock(budget);
+	used = time_of(budget, now);
+	unlock(budget);
+	return used;
+}
+
+/* ---- Rights ---- */
+
+u32 budget_rights(const Budget *budget)
+{
+	u32 rights = ~0u;
+
+	lock(budget);
+	for (const Budget *node = budget; node; node = node->parent)
+		rights &= node->rights;
+	unlock(budget);
+	return rights;
+}
+
+void budget_set_rights(Budget *budget, u32 set, u32 clear)
+{
+	lock(budget);
+	budget->rights = (budget->rights | set) & ~clear;
+	unlock(budget);
+}
+
+bool budget_is_in(const Budget *budget, const Budget *above)
+{
+	while (budget && budget != above)
+		budget = budget->parent;
+	return budget != NULL;
+}
+
+/* ---- Looking ---- */
+
 u64 budget_used(const Budget *budget, BudgetKind kind)
 {
 	u64 used;
@@ -250,6 +338,11 @@ const char *budget_kind_name(BudgetKind kind)
 
 void budget_describe(const Budget *breach, BudgetKind kind, Buf *out)
 {
-	buf_printf(out, "the %s limit of %llu %s (%s)", kind_names[kind],
-		   (unsigned long long)budget_limit(breach, kind), kind_units[kind], breach->name);
+	u64 limit = budget_limit(breach, kind);
+
+	if (kind == BUDGET_TIME)
+		buf_printf(out, "the time limit of %g s (%s)", (double)limit / 1e9, breach->name);
+	else
+		buf_printf(out, "the %s limit of %llu %s (%s)", kind_names[kind], (unsigned long long)limit, kind_units[kind],
+			   breach->name);
 }

@@ -8,8 +8,13 @@
  *          +- guest   fuel -       memory 256 MiB               used: 3 G, 256 MiB
  *          +- guest   fuel 1 M     memory 256 MiB               used: 1 M, 144 MiB
  *
- * Two kinds of amounts. What is *spent* (fuel, output, messages) never comes back; what is *held* (memory, instances, files) is
- * given back when it is not needed any more. Both are the same here: budget_give is for what was taken too much as well.
+ * Two kinds of amounts. What is *spent* (fuel, output, messages, time) never comes back; what is *held* (memory, instances, files)
+ * is given back when it is not needed any more. Both are the same here: budget_give is for what was taken too much as well.
+ *
+ * Time is taken by a clock: that of a node runs while somebody in it lives. So it is the wall time of the whole subtree, and two
+ * who live side by side do not use it up twice as fast.
+ *
+ * A node also says what those in it may do (machine/rights.h): what it and all above it allow.
  *
  * Limits may be changed at any time, also to less than is used: then nothing more is to be had.
  * All functions may be called from any thread; a tree has one lock, innermost of all.
@@ -49,6 +54,20 @@ void budget_give(Budget *budget, BudgetKind kind, u64 amount);
 u64 budget_borrow(Budget *budget, BudgetKind kind, u64 most, const Budget **breach, bool *soon);
 void budget_settle(Budget *budget, BudgetKind kind, u64 unspent);
 
+/* Somebody in the node begins, or ceases, to live; `now` in ns never goes back. */
+void budget_clock_start(Budget *budget, u64 now);
+void budget_clock_stop(Budget *budget, u64 now);
+/* When the first limit of time is reached, if the node's clock goes on; BUDGET_UNLIMITED: never. *breach (may be NULL): whose. */
+u64 budget_time_over(const Budget *budget, u64 now, const Budget **breach);
+u64 budget_time_used(const Budget *budget, u64 now);
+
+/* What those in the node may do. A new node forbids nothing. */
+u32 budget_rights(const Budget *budget);
+void budget_set_rights(Budget *budget, u32 set, u32 clear);
+/* Is it `above`, or does it stand below it? */
+bool budget_is_in(const Budget *budget, const Budget *above);
+
+/* TIME: until its clock was stopped last. */
 u64 budget_used(const Budget *budget, BudgetKind kind);
 u64 budget_limit(const Budget *budget, BudgetKind kind);
 /* What could be taken now. */

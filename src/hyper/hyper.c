@@ -37,6 +37,7 @@ static void leave_worker(Instance *instance)
 	hyper->running--;
 	instance->memory = machine_memory_used(instance->machine);
 	instance->output_bytes = instance->written;
+	instance->files = instance->files_held;
 	ready_count(instance);
 	if (!instance->holds)
 		instance_settle(instance);

@@ -97,6 +97,7 @@ typedef struct InstanceOptions {
 	const char *name;   /* NULL: "instance-N" */
 	Budget *parent;     /* NULL: the root */
 	const u64 *limits;  /* per kind, of its own node; NULL: none but those above */
+	const u32 *rights;  /* what it may do: a set of MAY_...; NULL: MAY_PLAIN, nothing that leads out of it but its console */
 	u32 weight;         /* 1 .. HYPER_WEIGHT_MOST; 0 = HYPER_WEIGHT */
 	u32 priority;       /* 0 .. HYPER_PRIORITY_MOST */
 	u32 cap;            /* percent of one core; 0 = none */
@@ -135,8 +136,24 @@ void instance_input(Instance *instance, const u8 *bytes, size_t len);
 void instance_input_end(Instance *instance);
 /* New weight, priority, cap. */
 Status instance_share(Instance *instance, u32 weight, u32 priority, u32 cap);
-/* A service of the description (machine_host_group) is taken away. */
+
+/* ---- Rights ----
+ * What an instance may do is what its own node of the budgets and all above it allow; a new node forbids nothing. Rights (sets of
+ * MAY_...) are given and taken at any time: at the next slice at the latest they hold. Who waits is woken, so that it notices.
+ * docs/hypervisor.md says what a program sees that does what it may not. */
+void instance_grant(Instance *instance, u32 rights);
+void instance_revoke(Instance *instance, u32 rights);
+u32 instance_rights(const Instance *instance);
+/* Of all who stand below the node, those who come later included. */
+void hyper_grant(Hyper *hyper, Budget *node, u32 rights);
+void hyper_revoke(Hyper *hyper, Budget *node, u32 rights);
+/* instance_revoke by name (machine_host_group); a word that is no right takes nothing. */
 Status instance_deny(Instance *instance, const char *group);
+
+/* budget_set_limit, also for time, whose end must be known. */
+void hyper_set_limit(Hyper *hyper, Budget *node, BudgetKind kind, u64 limit);
+/* budget_used, also for time that is running. */
+u64 hyper_used(Hyper *hyper, const Budget *node, BudgetKind kind);
 
 /* For as long as it is held it does not run, and its machine may be looked at and changed. Waits for the end of its slice.
  * Holds add up. NULL: it has no machine any more. */
@@ -155,10 +172,13 @@ typedef struct InstanceInfo {
 	InstanceEnd end;
 	int code;                 /* HALTED, STOPPED: exit code */
 	u64 insns, cpu_ns, slices, memory, output_bytes;
+	u64 time_ns;              /* it has lived so long, pauses not counted, since it was created */
 	u64 wakes, late_ns;       /* WAITING -> RUNNING: how often, and the longest it took */
 	u32 weight, priority, cap;
 	MachineStop stop;         /* without texts */
+	u64 files, messages;      /* open now; sent */
 	char text[240];           /* ENDED: why, one line; else nothing */
+	char refused[120];        /* the limit that it ran into last without being ended by it: "the files limit of 20 files (db)" */
 } InstanceInfo;
 void instance_info(Instance *instance, InstanceInfo *out);
 const Budget *instance_budget(const Instance *instance);

@@ -16,6 +16,7 @@
 
 #include "hyper/heap.h"
 #include "hyper/hyper.h"
+#include "machine/outside.h"
 
 enum {
 	SLICE_NS = 250000,
@@ -87,9 +88,12 @@ struct Instance {
 	u64 had;                  /* run time / weight: who has least goes first */
 	u64 wake;                 /* WAITING: until then at most */
 	u64 deadline, kill_at;    /* of its timeout, of instance_stop */
+	bool clocked;             /* the clock of its budget runs, and then */
+	u64 time_over;            /* it has no time left */
 	u64 window, window_used;  /* cap: which one, ns in it */
 	u64 woken;                /* WAITING -> READY: when; 0: it does not wait to be run */
 
+	bool news;                /* something it may wait for has changed: rights, messages */
 	Buf inbox;                /* input that the machine has not got yet */
 	bool inbox_end;
 
@@ -100,9 +104,14 @@ struct Instance {
 
 	u64 base;                 /* time of the hypervisor at machine time 0; NEVER: not started yet */
 	u64 slice;                /* (slice) instructions of the next one */
-	const Budget *breach;     /* (slice) output: whose limit it was; borrowed from the chain of budget */
+	u64 slice_most;           /* (slice) deterministic: until an hour of its own */
+	const Budget *breach;     /* (slice) whose limit was reached; borrowed from the chain of budget */
+	BudgetKind breach_kind;   /* (slice) ... of what */
 	u64 insns, cpu_ns, slices, wakes, late_ns;
-	u64 memory, output_bytes; /* as of its last slice */
+	u64 memory, output_bytes, files; /* as of its last slice */
+	MachineOutside outside;   /* set once: what its machine stands on (services.c) */
+	u64 files_held;           /* (slice) of BUDGET_FILES */
+	char refused[120];        /* the newest thing that a limit did not let it have */
 	Instance *next_untold;    /* hyper->untold */
 	u64 written;              /* (slice) bytes of output and errors */
 	char *kept;               /* (slice) owned: ring of options.output_kept bytes */
@@ -128,6 +137,8 @@ void ready_wake(Instance *instance);
 void ready_end(Instance *instance, InstanceEnd end, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Its hour anew, from wake, deadline and kill_at. */
 void ready_set_hour(Instance *instance);
+/* Limits of time have changed. */
+void ready_recount_time(Instance *instance);
 /* Does what the hours that have come ask for. */
 void ready_pass_time(Hyper *hyper, u64 now);
 /* The instance to run next, on a worker from now on; NULL: none. */
@@ -145,6 +156,8 @@ void slice_run(Instance *instance, SliceOutcome *out);
 /* With the lock: what comes of it. */
 void slice_done(Instance *instance, const SliceOutcome *outcome);
 void slice_attach(Instance *instance);
+/* A limit was reached by what the machine does now: it stops behind this instruction, and the instance ends. */
+void slice_breach(Instance *instance, BudgetKind kind);
 
 /* outside.c: descriptors of the host that instances wait for. With the lock. */
 bool outside_watch(Instance *instance);
@@ -153,6 +166,13 @@ void outside_forget(Instance *instance);
 bool outside_look(Hyper *hyper, u64 ns);
 /* Without the lock; hyper->closing is set. */
 void outside_close(Hyper *hyper);
+
+/* services.c: what stands around machines. */
+void services_init(Instance *instance);
+/* The machine is the instance's from now on; what it has open is counted. False: there is no room. */
+bool services_attach(Instance *instance, Machine *machine);
+/* Something held (memory, files, instances) was not to be had: told in InstanceInfo.refused. Without the lock. */
+void services_refuse(Instance *instance, BudgetKind kind, const Budget *breach);
 
 /* instance.c */
 /* Gives the lock up for good. */

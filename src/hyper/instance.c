@@ -112,8 +112,9 @@ static Status prepare(Hyper *hyper, const InstanceOptions *options, Instance **o
 	instance->options.weight = options->weight ? options->weight : HYPER_WEIGHT;
 	instance->refs = 1;
 	instance->slice = hyper->config.slice_insns;
-	instance->base = instance->wake = instance->deadline = instance->kill_at = NEVER;
+	instance->base = instance->wake = instance->deadline = instance->kill_at = instance->time_over = NEVER;
 	buf_init(&instance->inbox);
+	services_init(instance);
 	if (options->weight > HYPER_WEIGHT_MOST || options->priority > HYPER_PRIORITY_MOST) {
 		free(instance);
 		return STATUS_INVALID;
@@ -127,8 +128,11 @@ static Status prepare(Hyper *hyper, const InstanceOptions *options, Instance **o
 	instance->name = strdup(options->name ? options->name : name);
 	instance->options.name = NULL;
 	instance->options.limits = NULL;
+	instance->options.rights = NULL;
 	if (instance->name)
 		instance->budget = budget_create(options->parent ? options->parent : hyper->root, instance->name, options->limits);
+	if (instance->budget)
+		budget_set_rights(instance->budget, 0, ~(options->rights ? *options->rights : (u32)MAY_PLAIN));
 	if (options->output_kept)
 		instance->kept = malloc(options->output_kept);
 	if (!instance->budget || (options->output_kept && !instance->kept))
@@ -168,6 +172,11 @@ static Status give_machine(Instance *instance, Machine *machine)
 
 	if (status)
 		return status;
+	if (!services_attach(instance, machine)) {
+		budget_give(instance->budget, BUDGET_MEMORY, instance->memory_held);
+		instance->memory_held = 0;
+		return STATUS_TOO_BIG;
+	}
 	instance->machine = machine;
 	slice_attach(instance);
 	return STATUS_OK;
@@ -307,6 +316,18 @@ void instance_unref(Instance *instance)
 
 /* ---- What callers want ---- */
 
+static void end_without_time(Instance *instance, u64 now)
+{
+	const Budget *breach = instance->budget;
+	Buf text;
+
+	buf_init(&text);
+	budget_time_over(instance->budget, now, &breach);
+	budget_describe(breach, BUDGET_TIME, &text);
+	ready_end(instance, END_LIMIT, "reached %s", buf_text(&text));
+	buf_fini(&text);
+}
+
 void instance_settle(Instance *instance)
 {
 	Hyper *hyper = instance->hyper;
@@ -315,7 +336,9 @@ void instance_settle(Instance *instance)
 	if (instance->state == INSTANCE_ENDED)
 		return;
 	if (instance->want_kill) {
-		if (instance->deadline <= now)
+		if (instance->time_over <= now)
+			end_without_time(instance, now);
+		else if (instance->deadline <= now)
 			ready_end(instance, END_LIMIT, "reached the time limit of %g s", (double)instance->options.timeout / 1e9);
 		else if (instance->kill_at <= now)
 			ready_end(instance, END_KILLED, "did not end when it was asked to");
@@ -488,18 +511,6 @@ Status instance_share(Instance *instance, u32 weight, u32 priority, u32 cap)
 	return STATUS_OK;
 }
 
-Status instance_deny(Instance *instance, const char *group)
-{
-	Machine *machine = instance_hold(instance);
-	const Isa *isa = machine ? machine_isa(machine) : NULL;
-
-	for (u32 i = 0; isa && i < isa->host_count; i++)
-		if (strcmp(machine_host_group(machine, i), group) == 0)
-			machine_deny_host(machine, i);
-	instance_release(instance);
-	return machine ? STATUS_OK : STATUS_INVALID;
-}
-
 /* ---- Holding ---- */
 
 Machine *instance_hold(Instance *instance)
@@ -601,10 +612,14 @@ void instance_info(Instance *instance, InstanceInfo *out)
 			      .waits = instance->state == INSTANCE_WAITING ? instance->waits : WAIT_NOTHING,
 			      .end = instance->end, .code = instance->code, .insns = instance->insns,
 			      .cpu_ns = instance->cpu_ns, .slices = instance->slices, .memory = instance->memory,
-			      .output_bytes = instance->output_bytes, .wakes = instance->wakes, .late_ns = instance->late_ns,
+			      .output_bytes = instance->output_bytes,
+			      .time_ns = budget_time_used(instance->budget, hyper_now(instance->hyper)), .wakes = instance->wakes, .late_ns = instance->late_ns,
 			      .weight = instance->options.weight, .priority = instance->options.priority,
 			      .cap = instance->options.cap, .stop = instance->stop};
+	out->files = instance->files;
+	out->messages = budget_used(instance->budget, BUDGET_MESSAGES);
 	memcpy(out->text, instance->text, sizeof out->text);
+	memcpy(out->refused, instance->refused, sizeof out->refused);
 	unlock(instance);
 }
 

@@ -38,6 +38,36 @@ void ready_count(Instance *instance)
 		pthread_cond_broadcast(&hyper->changed);
 }
 
+static bool is_counted(InstanceState state)
+{
+	return state == INSTANCE_READY || state == INSTANCE_RUNNING || state == INSTANCE_WAITING || state == INSTANCE_THROTTLED;
+}
+
+/* The clock of its budget runs while it lives and is not paused. */
+static void set_clock(Instance *instance)
+{
+	bool counted = is_counted(instance->state);
+	u64 now;
+
+	if (counted == instance->clocked)
+		return;
+	now = hyper_now(instance->hyper);
+	instance->clocked = counted;
+	if (counted)
+		budget_clock_start(instance->budget, now);
+	else
+		budget_clock_stop(instance->budget, now);
+	instance->time_over = counted ? budget_time_over(instance->budget, now, NULL) : NEVER;
+}
+
+void ready_recount_time(Instance *instance)
+{
+	if (!instance->clocked)
+		return;
+	instance->time_over = budget_time_over(instance->budget, hyper_now(instance->hyper), NULL);
+	ready_set_hour(instance);
+}
+
 void ready_set_state(Instance *instance, InstanceState state)
 {
 	if (state != INSTANCE_READY)
@@ -45,6 +75,7 @@ void ready_set_state(Instance *instance, InstanceState state)
 	if (state != INSTANCE_WAITING)
 		outside_forget(instance);
 	instance->state = state;
+	set_clock(instance);
 	ready_count(instance);
 }
 
@@ -125,6 +156,8 @@ void ready_set_hour(Instance *instance)
 		hour = instance->deadline;
 	if (instance->kill_at < hour)
 		hour = instance->kill_at;
+	if (instance->time_over < hour)
+		hour = instance->time_over;
 	heap_remove(&hyper->hours, &instance->hour);
 	if (hour != NEVER) {
 		heap_add(&hyper->hours, &instance->hour, hour);
@@ -136,7 +169,7 @@ void ready_set_hour(Instance *instance)
 
 static void at_hour(Instance *instance, u64 now)
 {
-	bool over = instance->deadline <= now, kill = instance->kill_at <= now;
+	bool over = instance->deadline <= now || instance->time_over <= now, kill = instance->kill_at <= now;
 
 	if (instance->state == INSTANCE_ENDED)
 		return;
@@ -148,6 +181,8 @@ static void at_hour(Instance *instance, u64 now)
 	}
 	if (instance->wake <= now && (instance->state == INSTANCE_WAITING || instance->state == INSTANCE_THROTTLED))
 		ready_wake(instance);
+	else
+		ready_set_hour(instance);
 }
 
 void ready_pass_time(Hyper *hyper, u64 now)
@@ -160,6 +195,17 @@ void ready_pass_time(Hyper *hyper, u64 now)
 		heap_remove(&hyper->hours, first);
 		at_hour(instance, now);
 	}
+}
+
+/* Deterministic: to its time limit is a number of instructions, so that is exact. */
+static u64 slice_most(const Instance *instance, u64 now)
+{
+	u64 hour = instance->deadline < instance->time_over ? instance->deadline : instance->time_over;
+	u64 one = instance->hyper->config.instruction_ns;
+
+	if (!hyper_is_deterministic(instance->hyper) || hour == NEVER)
+		return NEVER;
+	return hour > now ? (hour - now - 1) / one + 1 : 1;
 }
 
 Instance *ready_take(Hyper *hyper, u64 now)
@@ -175,6 +221,7 @@ Instance *ready_take(Hyper *hyper, u64 now)
 		hyper->had_least = first->key;
 	instance->on_worker = true;
 	instance->state = INSTANCE_RUNNING;
+	instance->slice_most = slice_most(instance, now);
 	hyper->running++;
 	if (instance->woken) {
 		u64 late = now > instance->woken ? now - instance->woken : 0;

@@ -47,14 +47,24 @@ static void keep(Instance *instance, const u8 *bytes, size_t len)
 	}
 }
 
+void slice_breach(Instance *instance, BudgetKind kind)
+{
+	machine_break_soon(instance->machine);
+	if (instance->breach)
+		return;
+	instance->breach_kind = kind;
+	if (budget_take(instance->budget, kind, 1, &instance->breach)) /* somebody gave some back: what was tried was too much */
+		budget_give(instance->budget, kind, 1);
+	if (!instance->breach)
+		instance->breach = instance->budget;
+}
+
 static void put_out(Instance *instance, MachineOutput output, const u8 *bytes, size_t len)
 {
-	size_t granted = instance->breach || !len ? 0 : (size_t)budget_take(instance->budget, BUDGET_OUTPUT, len, &instance->breach);
+	size_t granted = instance->breach || !len ? 0 : (size_t)budget_take(instance->budget, BUDGET_OUTPUT, len, NULL);
 
-	if (granted < len && !instance->breach)
-		budget_take(instance->budget, BUDGET_OUTPUT, 1, &instance->breach);
 	if (granted < len)
-		machine_break_soon(instance->machine);
+		slice_breach(instance, BUDGET_OUTPUT);
 	if (!granted)
 		return;
 	instance->written += granted;
@@ -101,7 +111,8 @@ static void let_in(Instance *instance)
 	Machine *machine = instance->machine;
 	const Guest *guest = machine_guest(machine);
 	Hyper *hyper = instance->hyper;
-	bool end, ask, ready;
+	u32 rights = budget_rights(instance->budget);
+	bool end, ask, ready, news;
 	Buf inbox;
 
 	pthread_mutex_lock(&hyper->lock);
@@ -110,12 +121,20 @@ static void let_in(Instance *instance)
 	end = instance->inbox_end;
 	ask = instance->ask_to_end;
 	ready = instance->fds_ready;
-	instance->inbox_end = instance->ask_to_end = instance->fds_ready = false;
+	news = instance->news;
+	instance->inbox_end = instance->ask_to_end = instance->fds_ready = instance->news = false;
 	pthread_mutex_unlock(&hyper->lock);
 
+	machine_set_rights(machine, rights);
 	machine_set_time(machine, hyper_now(hyper) - instance->base);
+	if (news)
+		machine_stir(machine);
 	if (ready && guest && guest->outside_done)
 		guest->outside_done(machine, instance->fds, instance->fd_count);
+	if (!(rights & MAY_INPUT)) { /* as if it had ended */
+		buf_clear(&inbox);
+		end = true;
+	}
 	if (inbox.len)
 		machine_input(machine, inbox.data, inbox.len);
 	if (ask && !(guest && guest->ask_to_end && guest->ask_to_end(machine)))
@@ -164,7 +183,8 @@ void slice_run(Instance *instance, SliceOutcome *out)
 	u64 granted, before = machine_icount(machine), start = host_now();
 
 	*out = (SliceOutcome){.kind = BUDGET_FUEL};
-	granted = budget_borrow(instance->budget, BUDGET_FUEL, instance->slice, &out->breach, &out->again);
+	granted = budget_borrow(instance->budget, BUDGET_FUEL,
+				instance->slice < instance->slice_most ? instance->slice : instance->slice_most, &out->breach, &out->again);
 	if (!granted)
 		return;
 	let_in(instance);
@@ -175,7 +195,7 @@ void slice_run(Instance *instance, SliceOutcome *out)
 	budget_settle(instance->budget, BUDGET_FUEL, granted - out->insns);
 	if (instance->breach) {
 		out->breach = instance->breach;
-		out->kind = BUDGET_OUTPUT;
+		out->kind = instance->breach_kind;
 	}
 	if (out->stop.kind == STOP_BUDGET && !out->breach)
 		look_outside(instance);
@@ -250,7 +270,7 @@ static void wait_for(Instance *instance, InstanceWait what, u64 until)
 		instance->waits = WAIT_OUTSIDE;
 	ready_set_hour(instance);
 	/* What came while it ran has not been seen. */
-	if (instance->inbox.len || instance->inbox_end || instance->ask_to_end || (until != NEVER && until <= hyper_now(instance->hyper)))
+	if (instance->inbox.len || instance->news || instance->inbox_end || instance->ask_to_end || (until != NEVER && until <= hyper_now(instance->hyper)))
 		ready_wake(instance);
 }
 

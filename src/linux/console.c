@@ -14,6 +14,7 @@
 #include <sys/sysmacros.h>
 
 #include "linux/process.h"
+#include "linux/rights.h"
 #include "linux/signal.h"
 #include "linux/stream.h"
 #include "linux/tty.h"
@@ -45,6 +46,8 @@ static i64 console_read(File *file, Task *task, u8 *to, u64 len, u64 *offset)
 	u64 got = 0;
 
 	(void)offset;
+	if (!kernel_may(kernel, RIGHT_INPUT))
+		return -EPERM;
 	if (!len)
 		return 0;
 	if (is_terminal(file)) {
@@ -91,6 +94,8 @@ static i64 console_write(File *file, Task *task, const u8 *from, u64 len, u64 *o
 
 	(void)task;
 	(void)offset;
+	if (!kernel_may(kernel, RIGHT_OUTPUT))
+		return -EPERM;
 	if (kernel->output_closed[which(file) == 2 ? 2 : 1])
 		return -EPIPE;
 	if (limit && limit != ~(u64)0) {

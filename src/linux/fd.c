@@ -20,6 +20,7 @@
 #include "linux/stream.h"
 #include "linux/syscalls.h"
 #include "linux/vfs.h"
+#include "machine/outside.h"
 
 enum {
 	TABLE_MAX = 1 << 20,
@@ -47,8 +48,10 @@ File *file_create(Kernel *kernel, const FileOps *ops, u32 flags, void *data)
 	if (kernel->open_files >= kernel->limits.open)
 		return NULL;
 	file = calloc(1, sizeof(*file));
-	if (!file)
+	if (!file || !machine_file_opened(kernel->machine)) {
+		free(file);
 		return NULL;
+	}
 	file->ops = ops;
 	file->kernel = kernel;
 	file->refs = 1;
@@ -76,6 +79,7 @@ static void end_file(File *file)
 	if (file->next)
 		file->next->link = file->link;
 	file->kernel->open_files--;
+	machine_file_closed(file->kernel->machine);
 	vfs_place_put(file->place);
 	free(file);
 }

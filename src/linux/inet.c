@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "linux/inet.h"
+#include "linux/rights.h"
 
 typedef struct InetSocket {
 	Socket socket; /* the first member */
@@ -76,6 +77,8 @@ i64 inet_create(Task *task, i32 family, i32 type, i32 protocol, u32 flags, File 
 	Kernel *kernel = task->kernel;
 	int fd;
 
+	if (!kernel_may(kernel, RIGHT_NET))
+		return -EACCES;
 	if (!kernel->net) {
 		kernel->denied = "the network was not given (--net)";
 		return -EACCES;
@@ -158,6 +161,8 @@ static i64 inet_connect(Socket *base, Task *task, const u8 *name, u32 len)
 	InetSocket *socket = inet_of(base);
 	i64 result;
 
+	if (!kernel_may(base->kernel, RIGHT_NET))
+		return -EACCES;
 	if (task->call.again && socket->connecting)
 		return connect_result(socket);
 	result = inet_may_reach(task->kernel, base->family, name, len);
@@ -194,6 +199,8 @@ static i64 inet_accept(Socket *base, Task *task, u32 flags, File **out)
 
 	if (base->type != SOCK_STREAM)
 		return -EOPNOTSUPP;
+	if (!kernel_may(base->kernel, RIGHT_NET))
+		return -EACCES;
 	if (task->kernel->open_files >= task->kernel->limits.open)
 		return -ENFILE;
 	fd = accept4(socket->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -233,6 +240,8 @@ static i64 inet_send(Socket *base, Task *task, SocketMessage *message)
 	int flags = (int)(message->flags & KNOWN) | MSG_DONTWAIT | MSG_NOSIGNAL;
 	i64 result = message->file_count ? -EINVAL : 0;
 
+	if (!kernel_may(base->kernel, RIGHT_NET))
+		return -EACCES;
 	if (message->flags & MSG_FASTOPEN)
 		return -EOPNOTSUPP;
 	if (result == 0 && message->name_len && base->type == SOCK_DGRAM) {
@@ -263,6 +272,8 @@ static i64 inet_receive(Socket *base, Task *task, SocketMessage *message)
 	i64 result;
 
 	(void)task;
+	if (!kernel_may(base->kernel, RIGHT_NET))
+		return -EACCES;
 	if (message->flags & MSG_ERRQUEUE)
 		return -EAGAIN;
 	result = recvfrom(socket->fd, message->bytes, message->len, flags, (struct sockaddr *)(void *)message->name, &len);

@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "linux/process.h"
+#include "linux/rights.h"
 #include "linux/signal.h"
 #include "linux/syscalls.h"
 #include "linux/timers.h"
@@ -232,7 +233,9 @@ HostResult linux_syscall(Machine *machine, const u64 *args, unsigned count, u64 
 	syscall = kernel_syscall(number);
 	if (syscall && !task->call.again)
 		task->call.restart = syscall->restart;
-	value = syscall ? syscall->call(task, task->call.args) : unknown(kernel, number);
+	value = kernel_refuses(kernel, number);
+	if (!value)
+		value = syscall ? syscall->call(task, task->call.args) : unknown(kernel, number);
 	if (kernel->tasks[vcpu] != task || (value == CALL_WAIT && waits(task, &value))) {
 		kernel->in_call = false;
 		if (kernel->tasks[vcpu] != task) /* it has ended */

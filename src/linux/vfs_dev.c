@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "linux/process.h"
+#include "linux/rights.h"
 #include "linux/tty.h"
 #include "linux/vfs_private.h"
 
@@ -162,6 +163,8 @@ static i64 full_write(File *file, Task *task, const u8 *from, u64 len, u64 *offs
 static i64 random_read(File *file, Task *task, u8 *to, u64 len, u64 *offset)
 {
 	(void)task, (void)offset;
+	if (!kernel_may(file->kernel, RIGHT_RANDOM))
+		return -EPERM;
 	kernel_random(file->kernel, to, len);
 	return (i64)len;
 }
@@ -203,6 +206,8 @@ static i64 dev_open(VfsNode *base, VfsPlace *place, Task *task, u32 flags, File 
 		return -ELOOP;
 	if (entry->kind == DEV_TTY)
 		return task ? tty_open(task, flags, out) : -ENXIO;
+	if (entry->kind == DEV_RANDOM && !kernel_may(base->fs->kernel, RIGHT_RANDOM))
+		return -EPERM;
 	*out = file_create(base->fs->kernel, &device_ops[entry->kind], flags, NULL);
 	if (!*out)
 		return -ENFILE;

@@ -22,6 +22,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "linux/rights.h"
 #include "linux/vfs_host.h"
 
 bool host_same(const HostNode *node, const struct stat *stat)
@@ -73,7 +74,12 @@ static int host_error(void)
 	return errno == EMFILE ? -ENFILE : errno ? -errno : -EIO;
 }
 
-int host_dir(HostNode *dir)
+bool host_may(HostNode *node)
+{
+	return kernel_may(host_fs(node)->fs.kernel, RIGHT_FILES);
+}
+
+static int open_dir(HostNode *dir)
 {
 	HostFs *fs = host_fs(dir);
 	HostNode **chain = NULL, *at;
@@ -115,9 +121,16 @@ int host_dir(HostNode *dir)
 	return fd;
 }
 
+int host_dir(HostNode *dir)
+{
+	return host_may(dir) ? open_dir(dir) : -EACCES;
+}
+
 int host_at(HostNode *node, const char **name)
 {
 	*name = node->name;
+	if (!host_may(node))
+		return -EACCES;
 	return node->parent ? host_dir(node->parent) : host_fs(node)->top_fd;
 }
 

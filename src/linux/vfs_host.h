@@ -48,6 +48,8 @@ static inline HostFs *host_fs(const HostNode *node)
 
 /* The folder's descriptor, good until the next two calls; or -errno. */
 int host_dir(HostNode *dir);
+/* Not, while the right to files of the host is not there. */
+bool host_may(HostNode *node);
 /* Descriptor and name by which a node is asked for. */
 int host_at(HostNode *node, const char **name);
 bool host_same(const HostNode *node, const struct stat *stat);

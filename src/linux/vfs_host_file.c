@@ -284,6 +284,8 @@ i64 host_read(VfsNode *base, u8 *to, u64 len, u64 offset)
 	HostNode *node = host_node(base);
 	ssize_t got;
 
+	if (!host_may(node))
+		return -EACCES;
 	if (offset > FILE_SIZE_LIMIT)
 		return 0;
 	got = pread(node->read_fd >= 0 ? node->read_fd : node->write_fd, to, len, (off_t)offset);
@@ -295,6 +297,8 @@ i64 host_write(VfsNode *base, const u8 *from, u64 len, u64 offset)
 	HostNode *node = host_node(base);
 	ssize_t put;
 
+	if (!host_may(node))
+		return -EACCES;
 	if (offset > FILE_SIZE_LIMIT)
 		return -EFBIG;
 	put = pwrite(node->write_fd, from, len, (off_t)offset);
@@ -304,7 +308,7 @@ i64 host_write(VfsNode *base, const u8 *from, u64 len, u64 offset)
 i64 host_resize(VfsNode *base, u64 size)
 {
 	HostNode *node = host_node(base);
-	i64 error = host_acquire(base, true);
+	i64 error = host_may(node) ? host_acquire(base, true) : -EACCES;
 
 	if (error)
 		return error;
@@ -318,6 +322,8 @@ i64 host_resize(VfsNode *base, u64 size)
 
 i64 host_allocate(VfsNode *base, u64 offset, u64 len)
 {
+	if (!host_may(host_node(base)))
+		return -EACCES;
 	return fallocate(host_node(base)->write_fd, 0, (off_t)offset, (off_t)len) ? host_error() : 0;
 }
 

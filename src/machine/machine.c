@@ -226,6 +226,8 @@ static bool allocate(Machine *machine)
 	machine->handlers = calloc(isa->handler_count + 1, sizeof(LiftedHandler));
 	machine->views = calloc(isa->view_count + 1, sizeof(LiftedView));
 	machine->hosts = calloc(isa->host_count + 1, sizeof(HostFunction));
+	machine->host_needs = calloc(isa->host_count + 1, 1);
+	machine->rights = MAY_ALL;
 	machine->steps = calloc(isa->handler_count + 2, sizeof(Step));
 	machine->tables = calloc(isa->table_count + 1, sizeof(MachineTable));
 	machine->table_count = machine->tables ? isa->table_count : 0;
@@ -234,7 +236,7 @@ static bool allocate(Machine *machine)
 	machine->private_bytes = calloc(1, machine->private_size + 1);
 	return machine->saved_slots && machine->slot_mask && machine->slot_reset && machine->slot_wakes &&
 	       machine->wake_slots && machine->vcpu.spaces && machine->first_cells && machine->handlers &&
-	       machine->views && machine->hosts && machine->tables && machine->steps && machine->private_bytes;
+	       machine->views && machine->hosts && machine->host_needs && machine->tables && machine->steps && machine->private_bytes;
 }
 
 void machine_fill_inits(const Machine *machine, u16 number, Space *space)
@@ -355,6 +357,7 @@ void machine_destroy(Machine *machine)
 	free(machine->handlers);
 	free(machine->views);
 	free(machine->hosts);
+	free(machine->host_needs);
 	free(machine->steps);
 	free(machine->private_bytes);
 	free(machine->input);

@@ -24,6 +24,7 @@
 #include "base/status.h"
 #include "core/engine.h"
 #include "isa/isa.h"
+#include "machine/rights.h"
 
 typedef struct Machine Machine;
 typedef struct Guest Guest;
@@ -208,6 +209,8 @@ struct Guest {
 	void (*time_passed)(Machine *machine);
 	/* The hour of the earliest timer that `time_passed` looks for; ~0: none. */
 	u64 (*next_hour)(Machine *machine);
+	/* machine_stir was called: what outside services have to give may have changed. */
+	void (*stirred)(Machine *machine);
 	/* Console input has arrived, or its end (recorded and replayed as such). */
 	void (*input_arrived)(Machine *machine);
 	/* What snapshots need beyond slots, spaces and private bytes; and giving everything back. */
@@ -301,9 +304,12 @@ void machine_input_end(Machine *machine);
 u64 machine_input_pending(const Machine *machine);
 bool machine_input_ended(const Machine *machine);
 u64 machine_output_bytes(const Machine *machine); /* written since reset */
-/* What a host function of the description (index into isa->hosts) is for: "output", "input", "random", "vcpus", "time";
- * "services" for one of the guest's own. */
+/* Which right a host function of the description (index into isa->hosts) needs, by name: "output", "input", "random", "vcpus",
+ * "time"; "services" for one of the guest's own. */
 const char *machine_host_group(const Machine *machine, u32 host);
+/* What it may do from now on (a set of MAY_...); between two runs. Not part of a snapshot. */
+void machine_set_rights(Machine *machine, u32 rights);
+bool machine_may(const Machine *machine, Right right);
 /* Takes it away: who calls it stops with STOP_DENIED. Not part of a snapshot. */
 void machine_deny_host(Machine *machine, u32 host);
 /* For host functions: */

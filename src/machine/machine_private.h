@@ -163,6 +163,10 @@ struct Machine {
 	LiftedView *views;        /* [isa->view_count], owned */
 	u8 *event_slots;          /* owned: 1 = written by an event handler; NULL until first needed */
 	HostFunction *hosts;      /* [isa->host_count], owned; NULL = denied */
+	u8 *host_needs;           /* [isa->host_count], owned: which right each needs; RIGHT_COUNT: none */
+	u32 rights;
+	const struct MachineOutside *outside; /* borrowed, or NULL */
+	u64 files;                /* that the guest has open */
 	u32 on_illegal, on_raise, on_fault, on_reset; /* indexes into isa->handlers or NO_HANDLER */
 
 	Step *steps;              /* owned */

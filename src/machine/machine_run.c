@@ -119,7 +119,12 @@ static bool give_exit(Machine *machine, MachineStop *stop, const VcpuExit *exit)
 	case EXIT_BREAK:
 		return give(machine, stop, STOP_BREAK);
 	case EXIT_DENIED:
-		machine_say(machine, "the host function '%s' is not available", host_name(machine, exit->value));
+		if (exit->value < machine->isa->host_count && machine->hosts[exit->value] &&
+		    machine->host_needs[exit->value] != RIGHT_COUNT && !machine_may(machine, machine->host_needs[exit->value]))
+			machine_say(machine, "no right to '%s' (host function '%s')",
+				    right_name(machine->host_needs[exit->value]), host_name(machine, exit->value));
+		else
+			machine_say(machine, "the host function '%s' is not available", host_name(machine, exit->value));
 		return give(machine, stop, STOP_DENIED);
 	default:
 		if (exit->status == STATUS_TOO_BIG)

@@ -233,6 +233,14 @@ static u64 first_hour(Machine *machine)
 	return sleeper != VCPU_NONE && machine->vcpus[sleeper].wake_at < hour ? machine->vcpus[sleeper].wake_at : hour;
 }
 
+static bool waits_for(const Machine *machine, u64 channel)
+{
+	for (u32 i = 0; i < machine->vcpu_count; i++)
+		if (machine->vcpus[i].state == VCPU_WAIT_CHANNEL && machine->vcpus[i].channel == channel && !machine->vcpus[i].paused)
+			return true;
+	return false;
+}
+
 /* Nobody can run. */
 static bool give_idle(Machine *machine, MachineStop *stop)
 {
@@ -252,7 +260,8 @@ static bool give_idle(Machine *machine, MachineStop *stop)
 			machine_say(machine, "the program waits for input, which has ended");
 		return give(machine, stop, machine->input_ended ? STOP_INPUT_ENDED : STOP_WAIT, i);
 	}
-	if (living && machine->guest && machine->guest->waits_outside && machine->guest->waits_outside(machine)) {
+	if (living && ((machine->guest && machine->guest->waits_outside && machine->guest->waits_outside(machine)) ||
+		       waits_for(machine, MACHINE_OUTSIDE))) {
 		give(machine, stop, STOP_SLEEP, machine->running);
 		stop->code = ~(u64)0;
 		return false;
@@ -359,6 +368,13 @@ void machine_wake_input(Machine *machine)
 	machine_update_alone(machine);
 	if (machine->guest && machine->guest->input_arrived)
 		machine->guest->input_arrived(machine);
+}
+
+void machine_stir(Machine *machine)
+{
+	machine_wake(machine, MACHINE_OUTSIDE);
+	if (machine->guest && machine->guest->stirred)
+		machine->guest->stirred(machine);
 }
 
 void machine_sleep(Machine *machine, u64 ns)

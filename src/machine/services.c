@@ -263,26 +263,46 @@ bool machine_host_is_quiet(const Machine *machine, u32 host)
 	return false;
 }
 
-const char *machine_host_group(const Machine *machine, u32 host)
+static Right right_of(const char *name)
 {
 	static const struct {
-		const char *group;
+		Right right;
 		const char *names[12];
 	} groups[] = {
-		{ "output", { "putc", "print_int" } },
-		{ "input", { "key", "key_ready", "key_held" } },
-		{ "random", { "random" } },
-		{ "time", { "sleep", "time", "icount" } },
-		{ "vcpus", { "vcpu_start", "vcpu_self", "vcpu_end", "vcpu_state", "vcpu_kill", "vcpu_pause", "vcpu_resume",
-			     "vcpu_get", "vcpu_set", "wait", "wake", "yield" } },
+		{ RIGHT_OUTPUT, { "putc", "print_int" } },
+		{ RIGHT_INPUT, { "key", "key_ready", "key_held" } },
+		{ RIGHT_RANDOM, { "random" } },
+		{ RIGHT_TIME, { "sleep", "time", "icount" } },
+		{ RIGHT_VCPUS, { "vcpu_start", "vcpu_self", "vcpu_end", "vcpu_state", "vcpu_kill", "vcpu_pause", "vcpu_resume",
+				 "vcpu_get", "vcpu_set", "wait", "wake", "yield" } },
 	};
-	const char *name = machine->isa->hosts[host].name;
 
 	for (u32 g = 0; g < COUNT_OF(groups); g++)
 		for (u32 i = 0; i < COUNT_OF(groups[g].names) && groups[g].names[i]; i++)
 			if (strcmp(groups[g].names[i], name) == 0)
-				return groups[g].group;
-	return "services";
+				return groups[g].right;
+	return RIGHT_SERVICES;
+}
+
+const char *machine_host_group(const Machine *machine, u32 host)
+{
+	return right_name(right_of(machine->isa->hosts[host].name));
+}
+
+void machine_set_rights(Machine *machine, u32 rights)
+{
+	machine->rights = rights;
+}
+
+bool machine_may(const Machine *machine, Right right)
+{
+	return machine->rights >> right & 1;
+}
+
+/* The calls of a Linux program are one function; its kernel asks for rights itself. */
+static bool may_call(const Machine *machine, u32 host)
+{
+	return machine->host_needs[host] == RIGHT_COUNT || machine_may(machine, machine->host_needs[host]);
 }
 
 void machine_deny_host(Machine *machine, u32 host)
@@ -308,6 +328,7 @@ Status machine_bind_hosts(Machine *machine, DiagList *diags)
 		const IsaHost *host = &isa->hosts[i];
 
 		machine->hosts[i] = find_guest_host(machine->guest, host->name);
+		machine->host_needs[i] = (u8)(machine->hosts[i] && machine->guest->is_linux ? RIGHT_COUNT : right_of(host->name));
 		for (u32 k = 0; !machine->hosts[i] && k < COUNT_OF(services); k++) {
 			if (strcmp(services[k].name, host->name) != 0)
 				continue;
@@ -329,7 +350,7 @@ AccessResult machine_env_host(void *ctx, Vcpu *vcpu, unsigned host, const u64 *a
 	Machine *machine = ctx;
 	HostFunction function = host < machine->isa->host_count ? machine->hosts[host] : NULL;
 	u64 value = 0;
-	HostResult outcome = function ? function(machine, args, count, &value) : HOST_DENIED;
+	HostResult outcome = function && may_call(machine, host) ? function(machine, args, count, &value) : HOST_DENIED;
 
 	*result = 0;
 	machine_count_slow(machine);

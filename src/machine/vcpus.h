@@ -31,6 +31,9 @@ typedef enum VcpuState {
 	VCPU_FREE,         /* the number is not in use */
 } VcpuState;
 
+/* The channel of what comes from outside: who waits for it is woken by machine_stir alone, and is no deadlock. */
+#define MACHINE_OUTSIDE 0x4F55545349444531u
+
 enum { VCPU_NONE = 0xFFFFFFFFu, VCPU_LIMIT = 64 }; /* VCPU_LIMIT: unless config.vcpu_limit says */
 
 /* Numbers 0 .. count-1 have been in use; some may be FREE. */
@@ -80,6 +83,8 @@ HostResult machine_wait_for(Machine *machine, u64 channel);
 HostResult machine_wait_until(Machine *machine, u64 channel, u64 hour);
 /* Makes everyone who waits for it READY. */
 void machine_wake(Machine *machine, u64 channel);
+/* From outside, between two runs: who waits for something that comes from outside tries again. */
+void machine_stir(Machine *machine);
 /* The instruction completes; the vCPU goes on when machine_time has advanced by ns. */
 void machine_sleep(Machine *machine, u64 ns);
 /* The rest of the quantum is given up. */

@@ -76,7 +76,8 @@ _start: li a0, 1
 text:   .ascii "up\n"
 S
 printf 'instances:\n  - {name: loop, program: [says.s], may: [output]}\n' >one.yaml
-"$HUSK" up one.yaml >stdout.txt 2>stderr.txt &
+# A shell without job control has its children ignore SIGINT.
+env --default-signal=INT "$HUSK" up one.yaml >stdout.txt 2>stderr.txt &
 child=$!
 for _ in $(seq 200); do
 	[ -s stdout.txt ] && break
