@@ -14,7 +14,10 @@ VERSION := 0.1.0
 BUILD := build/$(MODE)
 WARN := -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla
 # A product and a sum are two roundings, also where the compiler could make one instruction of them.
-BASE_CFLAGS := -std=gnu17 $(WARN) -Isrc -g -DHUSK_VERSION='"$(VERSION)"' -MMD -MP -fno-strict-aliasing -ffp-contract=off
+# Every object may become part of libhusk.so, of which only what is marked so is seen. Variables of threads are at fixed places,
+# so that a signal handler may look at them.
+BASE_CFLAGS := -std=gnu17 $(WARN) -Iinclude -Isrc -g -DHUSK_VERSION='"$(VERSION)"' -MMD -MP -fno-strict-aliasing -ffp-contract=off \
+	-fPIC -fvisibility=hidden -ftls-model=initial-exec
 CFLAGS_release := -O2
 CFLAGS_debug := -O0 -DHUSK_DEBUG
 CFLAGS_asan := -O1 -DHUSK_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -78,7 +81,7 @@ JIT_FOLDER := $(JIT_FOLDER_$(shell uname -m))
 JIT_SRC := $(if $(JIT_FOLDER),$(wildcard src/jit/$(JIT_FOLDER)/*.c))
 JIT_CFLAGS := $(if $(JIT_SRC),-DJIT_TARGET=$(JIT_FOLDER)_target)
 BOOT_SRC := $(wildcard src/base/*.c src/ir/*.c src/core/*.c src/isa/*.c src/asm/*.c)
-REST_SRC := $(wildcard src/lab/*.c src/box/*.c src/hyper/*.c src/interp/*.c src/jit/*.c $(if $(JIT_SRC),src/jit/$(JIT_FOLDER)/*.c) src/machine/*.c src/debug/*.c src/linux/*.c src/guests/*.c src/guests/*/*.c)
+REST_SRC := $(wildcard src/lab/*.c src/box/*.c src/hyper/*.c src/interp/*.c src/jit/*.c $(if $(JIT_SRC),src/jit/$(JIT_FOLDER)/*.c) src/machine/*.c src/debug/*.c src/linux/*.c src/guests/*.c src/guests/*/*.c src/api/*.c)
 CMD_SRC := $(wildcard src/cmd/*.c)
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 

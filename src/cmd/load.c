@@ -9,6 +9,7 @@
 #include "base/bits.h"
 #include "cmd/file.h"
 #include "cmd/say.h"
+#include "guests/plain.h"
 #include "linux/linux.h"
 
 #define LINUX_MEMORY ((u64)4 << 30)
@@ -139,84 +140,19 @@ const char *load_beside(Loaded *loaded, const char *path, const char *name)
 
 /* ---- A machine of an .isa alone ---- */
 
-/* Makes sure a space has cells up to `end` and writes nothing. */
-static int make_room(Loaded *loaded, const LoadedFile *file, u16 space, u64 end)
-{
-	if (end <= machine_cells(loaded->machine, space) || machine_resize(loaded->machine, space, end) == STATUS_OK)
-		return 0;
-	return failed(loaded, EXIT_NOT_RUNNABLE, "%s: does not fit into space %s (%llu cells)", file->name,
-		      loaded->isa->spaces[space].name, (unsigned long long)machine_cells(loaded->machine, space));
-}
-
-static int put_program(Loaded *loaded, const LoadedFile *file, u64 *start)
-{
-	const AsmProgram *program = file->program;
-
-	for (u32 s = 0; s < program->segment_count; s++) {
-		const AsmSegment *segment = &program->segments[s];
-		int code = segment->count ? make_room(loaded, file, segment->space, segment->origin + segment->count) : 0;
-
-		if (code)
-			return code;
-		for (u32 i = 0; i < segment->count; i++)
-			if (machine_write(loaded->machine, segment->space, segment->origin + i, segment->cells[i]))
-				return failed(loaded, EXIT_NOT_RUNNABLE, "%s: address out of range", file->name);
-	}
-	for (u32 i = 0; i < program->row_count; i++) {
-		const AsmRow *row = &program->rows[i];
-
-		for (u16 k = 0; k < loaded->isa->tables[row->table].column_count; k++)
-			if (machine_set_table(loaded->machine, row->table, k, row->row, row->values[k]))
-				return failed(loaded, EXIT_NOT_RUNNABLE, "%s: no memory for row %llu of table %s", file->name,
-					      (unsigned long long)row->row, loaded->isa->tables[row->table].name);
-	}
-	*start = program->entry;
-	return 0;
-}
-
-static int put_image(Loaded *loaded, const LoadedFile *file, u64 *start)
-{
-	const Isa *isa = loaded->isa;
-	const IsaImage *image = isa->image;
-	u16 space = image ? image->space : isa->code_space;
-	u64 address = image ? image->address : isa->regs[isa->pc_reg].reset;
-	unsigned bits = isa->spaces[space].cell_bits, bytes = (bits + 7) / 8;
-	const Buf *data = load_bytes(file);
-	u64 cells = (data->len + bytes - 1) / bytes;
-	int code = make_room(loaded, file, space, address + cells);
-
-	if (code)
-		return code;
-	if (data->len % bytes)
-		return failed(loaded, EXIT_NOT_RUNNABLE, "%s: %zu bytes are no whole number of cells (%u bytes each)",
-			      file->name, data->len, bytes);
-	for (u64 i = 0; i < cells; i++) {
-		const u8 *at = data->data + i * bytes;
-		u64 value = 0;
-
-		for (unsigned b = 0; b < bytes; b++)
-			value = value << 8 | at[image && image->little ? bytes - 1 - b : b];
-		if (value > bits_mask(bits))
-			return failed(loaded, EXIT_NOT_RUNNABLE, "%s: cell %llu does not fit %u bits", file->name,
-				      (unsigned long long)i, bits);
-		if (machine_write(loaded->machine, space, address + i, value))
-			return failed(loaded, EXIT_NOT_RUNNABLE, "%s: address out of range", file->name);
-	}
-	if (space == isa->code_space)
-		*start = address;
-	return 0;
-}
-
 static int put_plain(Loaded *loaded)
 {
 	u64 start = loaded->isa->regs[loaded->isa->pc_reg].reset;
 
 	for (u32 i = 0; i < loaded->file_count; i++) {
 		const LoadedFile *file = &loaded->files[i];
-		int code = file->is_asm ? put_program(loaded, file, &start) : put_image(loaded, file, &start);
+		const Buf *bytes = load_bytes(file);
+		Status status = file->is_asm ? plain_put_program(loaded->machine, file->name, file->program, &start, &loaded->error)
+					     : plain_put_image(loaded->machine, file->name, bytes->data, bytes->len, &start,
+							       &loaded->error);
 
-		if (code)
-			return code;
+		if (status)
+			return EXIT_NOT_RUNNABLE;
 	}
 	machine_reset(loaded->machine, true);
 	machine_set_pc(loaded->machine, start);

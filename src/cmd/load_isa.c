@@ -116,32 +116,6 @@ static bool matches(void *ctx, const char *path)
 	return true;
 }
 
-/* The guest whose isa this text describes: the name behind its first word `isa`. */
-static const Guest *guest_of_text(const Buf *text)
-{
-	const char *at = buf_text(text);
-
-	while (*at) {
-		size_t blank = strspn(at, " \t\r\n"), len;
-
-		at += blank;
-		if (*at == '#') {
-			at += strcspn(at, "\n");
-			continue;
-		}
-		if (strncmp(at, "isa", 3) != 0 || !strchr(" \t", at[3]))
-			return NULL;
-		at += 3;
-		at += strspn(at, " \t");
-		len = strcspn(at, " \t\r\n\"");
-		for (const Guest *const *guest = guests_all; *guest; guest++)
-			if ((*guest)->isa_name && ascii_equal_fold((*guest)->isa_name, strlen((*guest)->isa_name), at, len))
-				return *guest;
-		return NULL;
-	}
-	return NULL;
-}
-
 int load_isa_text(const char *name, Buf *text, const char **shown_name, const Guest **guest, Arena *arena, Buf *error,
 		  Buf *hint)
 {
@@ -181,7 +155,7 @@ int load_isa_text(const char *name, Buf *text, const char **shown_name, const Gu
 		memmove(text->data, text->data + 3, text->len + 1); /* with the NUL behind it */
 	}
 	if (code == 0)
-		*guest = guest_of_text(text);
+		*guest = guests_find_text(buf_text(text));
 	return code;
 }
 

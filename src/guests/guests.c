@@ -35,3 +35,21 @@ const Guest *guests_find(const char *name)
 			return guests_all[i];
 	return NULL;
 }
+
+const Guest *guests_find_text(const char *text)
+{
+	const char *at = text;
+	size_t len;
+
+	for (at += strspn(at, " \t\r\n"); *at == '#'; at += strspn(at, " \t\r\n"))
+		at += strcspn(at, "\n");
+	if (strncmp(at, "isa", 3) != 0 || (at[3] != ' ' && at[3] != '\t'))
+		return NULL;
+	at += 3;
+	at += strspn(at, " \t");
+	len = strcspn(at, " \t\r\n\"");
+	for (const Guest *const *guest = guests_all; *guest; guest++)
+		if ((*guest)->isa_name && ascii_equal_fold((*guest)->isa_name, strlen((*guest)->isa_name), at, len))
+			return *guest;
+	return NULL;
+}

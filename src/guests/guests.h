@@ -11,5 +11,7 @@ extern const Guest *const guests_all[]; /* ended by NULL */
 
 /* By guest name or isa name, ASCII case folded; NULL when absent. */
 const Guest *guests_find(const char *name);
+/* The one whose isa this text describes: by the name behind its first word, `isa`. NULL: nobody's. */
+const Guest *guests_find_text(const char *text);
 
 #endif

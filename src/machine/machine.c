@@ -228,6 +228,7 @@ static bool allocate(Machine *machine)
 	machine->hosts = calloc(isa->host_count + 1, sizeof(HostFunction));
 	machine->host_needs = calloc(isa->host_count + 1, 1);
 	machine->rights = MAY_ALL;
+	machine->services = calloc(isa->host_count + 1, sizeof *machine->services);
 	machine->steps = calloc(isa->handler_count + 2, sizeof(Step));
 	machine->tables = calloc(isa->table_count + 1, sizeof(MachineTable));
 	machine->table_count = machine->tables ? isa->table_count : 0;
@@ -236,7 +237,7 @@ static bool allocate(Machine *machine)
 	machine->private_bytes = calloc(1, machine->private_size + 1);
 	return machine->saved_slots && machine->slot_mask && machine->slot_reset && machine->slot_wakes &&
 	       machine->wake_slots && machine->vcpu.spaces && machine->first_cells && machine->handlers &&
-	       machine->views && machine->hosts && machine->host_needs && machine->tables && machine->steps && machine->private_bytes;
+	       machine->views && machine->hosts && machine->host_needs && machine->services && machine->tables && machine->steps && machine->private_bytes;
 }
 
 void machine_fill_inits(const Machine *machine, u16 number, Space *space)
@@ -270,6 +271,7 @@ Status machine_create(const MachineConfig *config, Machine **out, DiagList *diag
 	machine->random_seed = config->random_seed;
 	machine->paged_space = ISA_NONE;
 	machine->host_rights = config->host_rights;
+	machine->user = config->user;
 	machine->ops = config->engine ? config->engine : &interp_engine;
 	machine->env = (EngineEnv){ .ctx = machine, .translate = machine_env_translate, .context = machine_env_context,
 				    .read = machine_env_read, .write = machine_env_write, .host = machine_env_host,
@@ -289,7 +291,7 @@ Status machine_create(const MachineConfig *config, Machine **out, DiagList *diag
 	if (!status)
 		status = create_spaces(machine, diags);
 	if (!status)
-		status = machine_bind_hosts(machine, diags);
+		status = machine_bind_hosts(machine, config, diags);
 	if (!status) {
 		machine->on_illegal = find_handler(isa, ISA_ON_ILLEGAL);
 		machine->on_raise = find_handler(isa, ISA_ON_RAISE);
@@ -358,6 +360,7 @@ void machine_destroy(Machine *machine)
 	free(machine->views);
 	free(machine->hosts);
 	free(machine->host_needs);
+	free(machine->services);
 	free(machine->steps);
 	free(machine->private_bytes);
 	free(machine->input);
@@ -515,6 +518,16 @@ const Isa *machine_isa(const Machine *machine)
 const Guest *machine_guest(const Machine *machine)
 {
 	return machine->guest;
+}
+
+void *machine_user(const Machine *machine)
+{
+	return machine->user;
+}
+
+void machine_set_user(Machine *machine, void *user)
+{
+	machine->user = user;
 }
 
 void *machine_private(Machine *machine)

@@ -71,6 +71,13 @@ typedef struct HostEntry {
 	HostFunction function;
 } HostEntry;
 
+/* A host function of the program that Husk is a part of (libhusk): as HostFunction, with a context of its own. */
+typedef struct MachineService {
+	const char *name;
+	HostResult (*call)(void *ctx, Machine *machine, const u64 *args, unsigned count, u64 *result);
+	void *ctx;
+} MachineService;
+
 /* A file given to run, whole in memory. */
 typedef struct GuestFile {
 	const char *name;
@@ -242,6 +249,9 @@ typedef struct MachineConfig {
 	u64 instruction_ns;  /* virtual_time: 0 = 1000 */
 	const EngineOps *engine; /* NULL = the best there is */
 	const EngineOptions *engine_options; /* borrowed, must outlive the machine; NULL: all as usual */
+	const MachineService *services; /* borrowed, must outlive the machine: they go before all others of their name */
+	u32 service_count;
+	void *user;          /* machine_user */
 	bool host_rights;    /* engines may let the host check rights of pages: they handle SIGSEGV then (jit/jit_signal.h) */
 } MachineConfig;
 
@@ -267,6 +277,8 @@ const Engine *machine_engine(const Machine *machine);
 /* ---- State ---- */
 const Isa *machine_isa(const Machine *machine);
 const Guest *machine_guest(const Machine *machine);
+void *machine_user(const Machine *machine); /* config.user */
+void machine_set_user(Machine *machine, void *user);
 void *machine_private(Machine *machine); /* guest->private_size bytes, zero at creation */
 u64 machine_slot(const Machine *machine, u32 slot);
 void machine_set_slot(Machine *machine, u32 slot, u64 value); /* truncated to the register's width */
@@ -310,7 +322,7 @@ const char *machine_host_group(const Machine *machine, u32 host);
 /* What it may do from now on (a set of MAY_...); between two runs. Not part of a snapshot. */
 void machine_set_rights(Machine *machine, u32 rights);
 bool machine_may(const Machine *machine, Right right);
-/* Takes it away: who calls it stops with STOP_DENIED. Not part of a snapshot. */
+/* Takes it away: who calls it stops with STOP_DENIED. Not part of a snapshot. config.services stay. */
 void machine_deny_host(Machine *machine, u32 host);
 /* For host functions: */
 /* guest->attend is called before that vCPU executes its next instruction. If it waits (for input, a channel, an hour) it

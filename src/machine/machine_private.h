@@ -167,6 +167,8 @@ struct Machine {
 	u32 rights;
 	const struct MachineOutside *outside; /* borrowed, or NULL */
 	u64 files;                /* that the guest has open */
+	const MachineService **services; /* [isa->host_count], owned: goes before hosts[]; NULL: there is none. */
+	void *user;
 	u32 on_illegal, on_raise, on_fault, on_reset; /* indexes into isa->handlers or NO_HANDLER */
 
 	Step *steps;              /* owned */
@@ -347,7 +349,7 @@ void machine_table_resize(Machine *machine, u16 table, u64 rows);
 AccessResult machine_env_host(void *ctx, Vcpu *vcpu, unsigned host, const u64 *args, unsigned count, u64 *result);
 /* Is it one of the functions that change nothing a condition looks at? Then the engine need not be left after it. */
 bool machine_host_is_quiet(const Machine *machine, u32 host);
-Status machine_bind_hosts(Machine *machine, DiagList *diags);
+Status machine_bind_hosts(Machine *machine, const MachineConfig *config, DiagList *diags);
 
 /* console.c */
 void machine_flush_output(Machine *machine);

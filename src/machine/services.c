@@ -257,7 +257,9 @@ static const struct Service {
 
 bool machine_host_is_quiet(const Machine *machine, u32 host)
 {
-	for (u32 i = 0; i < COUNT_OF(services) && host < machine->isa->host_count; i++)
+	if (host >= machine->isa->host_count || machine->services[host])
+		return false;
+	for (u32 i = 0; i < COUNT_OF(services); i++)
 		if (machine->hosts[host] == services[i].function)
 			return services[i].quiet;
 	return false;
@@ -320,17 +322,22 @@ static HostFunction find_guest_host(const Guest *guest, const char *name)
 	return NULL;
 }
 
-Status machine_bind_hosts(Machine *machine, DiagList *diags)
+Status machine_bind_hosts(Machine *machine, const MachineConfig *config, DiagList *diags)
 {
 	const Isa *isa = machine->isa;
 
 	for (u32 i = 0; i < isa->host_count; i++) {
 		const IsaHost *host = &isa->hosts[i];
 
+		for (u32 k = 0; k < config->service_count && !machine->services[i]; k++)
+			if (strcmp(config->services[k].name, host->name) == 0)
+				machine->services[i] = &config->services[k];
 		machine->hosts[i] = find_guest_host(machine->guest, host->name);
 		machine->host_needs[i] = (u8)(machine->hosts[i] && machine->guest->is_linux ? RIGHT_COUNT : right_of(host->name));
 		for (u32 k = 0; !machine->hosts[i] && k < COUNT_OF(services); k++) {
 			if (strcmp(services[k].name, host->name) != 0)
+				continue;
+			if (host->arg_count != services[k].args && machine->services[i])
 				continue;
 			if (host->arg_count != services[k].args) {
 				diag_report_file(diags, DIAG_ERROR, isa->source_name, NULL,
@@ -348,9 +355,15 @@ Status machine_bind_hosts(Machine *machine, DiagList *diags)
 AccessResult machine_env_host(void *ctx, Vcpu *vcpu, unsigned host, const u64 *args, unsigned count, u64 *result)
 {
 	Machine *machine = ctx;
+	const MachineService *service = host < machine->isa->host_count ? machine->services[host] : NULL;
 	HostFunction function = host < machine->isa->host_count ? machine->hosts[host] : NULL;
 	u64 value = 0;
-	HostResult outcome = function && may_call(machine, host) ? function(machine, args, count, &value) : HOST_DENIED;
+	HostResult outcome = HOST_DENIED;
+
+	if (service)
+		outcome = service->call(service->ctx, machine, args, count, &value);
+	else if (function && may_call(machine, host))
+		outcome = function(machine, args, count, &value);
 
 	*result = 0;
 	machine_count_slow(machine);

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * libhusk: computers that are described by a text, inside your program. They run code that you need not trust: it can neither
+ * crash nor hang nor leave its machine, its limits are exact, and what it may do is what you gave it.
+ *
+ *     context    what all objects share that you make: where messages go, where memory comes from
+ *     isa        a description: which computer it is; immutable
+ *     program    files for such a computer, assembled and checked; immutable
+ *     machine    one computer with a program in it. You run it: so many instructions, on your thread
+ *     hyper      many of them side by side, on threads of its own; image, instance, budget belong to it
+ *
+ * A machine is enough for a plug-in, a script, a student's program. docs/libhusk.md is the guide.
+ *
+ *     husk_context *context;  husk_isa *isa;  husk_program *program;  husk_machine *machine;
+ *     husk_context_create(NULL, &context);
+ *     husk_isa_load_builtin(context, "lc3", NULL, &isa, NULL);
+ *     husk_program_assemble(isa, "hello.asm", text, strlen(text), NULL, &program, &error);
+ *     husk_machine_create(program, &options, &machine, &error);
+ *     husk_machine_run(machine, 1000000, &stop);
+ *
+ * Rules that hold for all of it:
+ *
+ * 1. Errors. What can fail returns a husk_status: HUSK_OK is 0, all others are negative. An argument that is NULL where that is
+ *    not allowed is HUSK_INVALID. What is written through out-pointers is NULL or 0 after a failure. `husk_error **error`
+ *    may be NULL; else *error is NULL after success, and after a failure an object that says more (husk_error_destroy).
+ * 2. Structs whose first member is `size` may grow in later versions: set all to zero and size to sizeof (HUSK_INIT does that). Zero
+ *    is the default of every member. A library that is older than your header refuses with HUSK_UNSUPPORTED what it does not know.
+ *    Structs without it never change.
+ * 3. Objects are counted: whoever is made of another one keeps it. _ref and _unref are for holding it in several places; to
+ *    destroy or unref NULL is nothing.
+ * 4. Threads. Each function says one of these:
+ *    [any]    from any thread, at any time.
+ *    [owner]  one thread at a time per machine, as for any struct of yours. While a machine runs, only its own host functions
+ *             may call these, on the thread they are called on; from other threads they give HUSK_BUSY (where it is seen: do not rely on it).
+ *             The machine of an instance may be used while it is held (husk_instance_hold) and in its host functions.
+ *             Else HUSK_STATE.
+ *    Objects that are [any] have no thread: a context, a description or a program may be shared by all.
+ * 5. Texts are UTF-8 and end with NUL, lengths do not count it. Borrowed texts live as long as the object, if nothing else is said.
+ * 6. Memory of guests is in cells of 1 to 64 bits, addressed by number. Functions that copy cells take arrays of the unsigned
+ *    integer that is large enough (uint8_t, 16, 32, 64: husk_space_info.cell_size), so bytes are bytes. All counts are of cells.
+ * 7. No global state: nothing is to be initialized, two contexts know nothing of each other. (Machines that compile code for
+ *    Linux programs handle SIGSEGV; others' handlers are called for what is not theirs. HUSK_ENGINE_INTERPRETER does not.)
+ */
+#ifndef HUSK_HUSK_H
+#define HUSK_HUSK_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define HUSK_API __attribute__((visibility("default")))
+#else
+#define HUSK_API
+#endif
+
+#define HUSK_VERSION_MAJOR 0
+#define HUSK_VERSION_MINOR 1
+#define HUSK_VERSION_PATCH 0
+
+/* All zero, and its size. */
+#define HUSK_INIT(object) (memset(&(object), 0, sizeof(object)), (void)((object).size = sizeof(object)))
+
+typedef struct husk_context husk_context;
+typedef struct husk_error husk_error;
+typedef struct husk_blob husk_blob;
+typedef struct husk_isa husk_isa;
+typedef struct husk_program husk_program;
+typedef struct husk_hosts husk_hosts;
+typedef struct husk_machine husk_machine;
+
+/* ---- Status ---- */
+
+typedef enum husk_status {
+	HUSK_OK = 0,
+	HUSK_NO_MEMORY = -1,
+	HUSK_INVALID = -2,     /* an argument is NULL or makes no sense */
+	HUSK_STATE = -3,       /* not possible now: the machine runs, has ended, is not held ... */
+	HUSK_BUSY = -4,        /* another thread is at work with it */
+	HUSK_TEXT = -5,        /* the text has errors: husk_error has their places */
+	HUSK_FORMAT = -6,      /* not a file of this format */
+	HUSK_TRUNCATED = -7,   /* the file ends too early */
+	HUSK_CORRUPT = -8,     /* damaged content */
+	HUSK_MISMATCH = -9,    /* made for another machine, other options or another version */
+	HUSK_NOT_FOUND = -10,
+	HUSK_RANGE = -11,      /* address or number out of range */
+	HUSK_LIMIT = -12,      /* larger than a limit allows */
+	HUSK_IO = -13,         /* a file could not be read */
+	HUSK_UNSUPPORTED = -14,
+	HUSK_STALE = -15,      /* what it was a part of is gone: husk_view */
+	HUSK_TIMEOUT = -16,
+	HUSK_FUEL = -17,       /* a called function used up its instructions */
+	HUSK_FAILED = -18      /* the program failed: a fault, an unknown instruction, a trap ... */
+} husk_status;
+
+/* In English, for people; never NULL. [any] */
+HUSK_API const char *husk_status_text(husk_status status);
+/* Of the library, as 0x00MMmmpp. [any] */
+HUSK_API uint32_t husk_version(void);
+
+/* ---- Context ---- */
+
+typedef enum husk_log_level { HUSK_LOG_WARNING = 1, HUSK_LOG_NOTE = 2 } husk_log_level;
+
+/* Memory for what this library itself makes: the objects of this header, their names, error texts and tables. It does not cover what
+ * the engines below need: descriptions, assembled programs, memory of guests, compiled code, bytes of snapshots and other
+ * blobs; these come from malloc and mmap. What a guest makes grow of these is bounded by its limits of memory. */
+typedef struct husk_allocator {
+	void *ctx;
+	void *(*allocate)(void *ctx, size_t bytes);                      /* as malloc; NULL: there is none */
+	void (*release)(void *ctx, void *memory, size_t bytes);          /* memory is not NULL, bytes as when it was allocated */
+} husk_allocator;
+
+typedef struct husk_context_options {
+	size_t size;
+	/* Warnings (about texts that were accepted all the same) and notes, whole texts without a newline at the end. Called on the
+	 * thread that has something to say, which may be a worker. NULL: they are dropped. */
+	void (*log)(void *ctx, husk_log_level level, const char *text);
+	void *log_ctx;
+	const husk_allocator *allocator; /* copied; its functions are called from any thread. NULL: malloc and free */
+} husk_context_options;
+
+/* options may be NULL. [any] */
+HUSK_API husk_status husk_context_create(const husk_context_options *options, husk_context **context);
+HUSK_API void husk_context_ref(husk_context *context);   /* [any] */
+HUSK_API void husk_context_unref(husk_context *context); /* [any] */
+
+/* ---- Errors, and bytes that are given out ---- */
+
+/* One message about a text. Never grows. */
+typedef struct husk_diagnostic {
+	int is_warning;
+	const char *file;
+	uint32_t line, column, length; /* from 1, in bytes; line 0: about the file as a whole */
+	const char *message;
+	const char *hint;              /* or NULL */
+	const char *line_text;         /* or NULL */
+} husk_diagnostic;
+
+/* An error never changes. All [any]. */
+HUSK_API husk_status husk_error_status(const husk_error *error); /* NULL: HUSK_OK */
+/* Everything as text for people, perhaps several lines, with places, lines and carets:
+ *     prog.asm:14:14: error: 40 does not fit 'i', 5 bits signed (-16..15)
+ *       14 |     ADD R0, R0, #40
+ *          |                 ^~~
+ */
+HUSK_API const char *husk_error_text(const husk_error *error);   /* NULL: "" */
+/* The same as a JSON array of {level,file,line,column,length,message,hint}. */
+HUSK_API const char *husk_error_json(const husk_error *error);
+HUSK_API uint32_t husk_error_count(const husk_error *error);     /* of messages about texts; perhaps 0 */
+HUSK_API husk_status husk_error_at(const husk_error *error, uint32_t index, husk_diagnostic *out);
+HUSK_API void husk_error_destroy(husk_error *error);
+
+/* Bytes; behind the last one stands a NUL. All [any]. */
+HUSK_API const void *husk_blob_data(const husk_blob *blob); /* NULL: "" */
+HUSK_API size_t husk_blob_size(const husk_blob *blob);
+HUSK_API void husk_blob_destroy(husk_blob *blob);
+
+/* ---- Descriptions ---- */
+
+typedef struct husk_isa_options {
+	size_t size;
+	const char *const *choices; /* "profile=v3", "order=big": options of the description */
+	size_t choice_count;
+} husk_isa_options;
+
+/* Names of the descriptions that are built in: "lc3", "rv64" ... NULL behind the last one. [any] */
+HUSK_API const char *husk_builtin_name(size_t index);
+/* A description by the name of one that is built in, from a text (`name` is for messages; len: without a NUL), from a file.
+ * options and error may be NULL. [any] */
+HUSK_API husk_status husk_isa_load_builtin(husk_context *context, const char *name, const husk_isa_options *options, husk_isa **isa,
+					   husk_error **error);
+HUSK_API husk_status husk_isa_load_text(husk_context *context, const char *name, const char *text, size_t len,
+					const husk_isa_options *options, husk_isa **isa, husk_error **error);
+HUSK_API husk_status husk_isa_load_file(husk_context *context, const char *path, const husk_isa_options *options, husk_isa **isa,
+					husk_error **error);
+HUSK_API void husk_isa_ref(husk_isa *isa);   /* [any] */
+HUSK_API void husk_isa_unref(husk_isa *isa); /* [any] */
+
+HUSK_API const char *husk_isa_name(const husk_isa *isa);  /* "LC-3"; NULL: "" [any] */
+HUSK_API const char *husk_isa_title(const husk_isa *isa); /* "Little Computer 3" [any] */
+
+typedef struct husk_register_info {
+	size_t size;
+	const char *name;  /* "R3", borrowed */
+	uint32_t number;   /* what husk_machine_get_register wants; 0 is the program counter */
+	uint32_t bits;
+} husk_register_info;
+
+typedef struct husk_space_info {
+	size_t size;
+	const char *name;   /* "M", borrowed */
+	uint32_t number;    /* what husk_machine_read wants */
+	uint32_t cell_bits;
+	uint32_t cell_size; /* bytes of the integer that holds a cell: 1, 2, 4, 8 */
+	uint32_t is_paged;  /* memory of processes: only parts of it are there */
+	uint32_t is_code;   /* instructions come from here */
+	uint64_t cells;     /* as described; 0: a machine says */
+} husk_space_info;
+
+/* By any of its names, as the assembler knows them. HUSK_NOT_FOUND. [any] */
+HUSK_API husk_status husk_isa_find_register(const husk_isa *isa, const char *name, husk_register_info *out);
+HUSK_API uint32_t husk_isa_register_count(const husk_isa *isa); /* [any] */
+HUSK_API husk_status husk_isa_register_at(const husk_isa *isa, uint32_t number, husk_register_info *out); /* [any] */
+/* name NULL: the space that instructions come from. HUSK_NOT_FOUND. [any] */
+HUSK_API husk_status husk_isa_find_space(const husk_isa *isa, const char *name, husk_space_info *out);
+HUSK_API uint32_t husk_isa_space_count(const husk_isa *isa); /* [any] */
+HUSK_API husk_status husk_isa_space_at(const husk_isa *isa, uint32_t number, husk_space_info *out); /* [any] */
+/* The manual that the description is, as text or as a page. [any] */
+HUSK_API husk_status husk_isa_manual(const husk_isa *isa, int html, husk_blob **out);
+/* One instruction as text: `cells` (count of them, in the integers of the code space) stand at `address`. *used: how many it has. dialect NULL: the
+ * first one. [any] */
+HUSK_API husk_status husk_isa_disassemble(const husk_isa *isa, const char *dialect, uint64_t address, const void *cells, size_t count,
+					  size_t *used, husk_blob **out);
+
+/* ---- Programs ---- */
+
+typedef enum husk_file_kind {
+	HUSK_FILE_AUTO = 0,     /* by its name: .asm, .s and the machine's own extensions are texts, those of its languages too */
+	HUSK_FILE_ASSEMBLY = 1,
+	HUSK_FILE_OBJECT = 2    /* in a format of the machine's own (ELF, .obj ...), or, if it has none, as its cells */
+} husk_file_kind;
+
+/* Never grows. What it points to need only live during the call. */
+typedef struct husk_file {
+	const char *name;       /* for messages, and what kind it is */
+	const void *data;
+	size_t len;
+	husk_file_kind kind;
+} husk_file;
+
+typedef struct husk_program_options {
+	size_t size;
+	const char *dialect;    /* of the assembly texts; NULL: the first of the description */
+	uint32_t is_liberal;    /* doubtful assembly text is a warning, not an error */
+	/* An included file: sets *data and *len, which must stay for the time of the call. 0: there is none. NULL: includes
+	 * are refused. */
+	int (*include)(void *ctx, const char *name, const void **data, size_t *len);
+	void *include_ctx;
+} husk_program_options;
+
+/* All files together are the program, in this order. HUSK_TEXT: errors in a text, *error has their places. Whether an object file
+ * is good is found when it is put into a machine. options and error may be NULL. [any] */
+HUSK_API husk_status husk_program_load(husk_isa *isa, const husk_file *files, size_t count, const husk_program_options *options,
+				       husk_program **program, husk_error **error);
+/* One assembly text. [any] */
+HUSK_API husk_status husk_program_assemble(husk_isa *isa, const char *name, const char *text, size_t len,
+					   const husk_program_options *options, husk_program **program, husk_error **error);
+HUSK_API void husk_program_ref(husk_program *program);   /* [any] */
+HUSK_API void husk_program_unref(husk_program *program); /* [any] */
+HUSK_API husk_isa *husk_program_isa(const husk_program *program); /* borrowed [any] */
+/* A label of an assembly text. HUSK_NOT_FOUND. (husk_machine_symbol knows those of object files, too.) [any] */
+HUSK_API husk_status husk_program_symbol(const husk_program *program, const char *name, uint64_t *value);
+/* File number `index` as it goes into the machine: assembled, in the machine's own format. HUSK_UNSUPPORTED: it has none. [any] */
+HUSK_API husk_status husk_program_object(const husk_program *program, size_t index, husk_blob **out);
+/* Addresses, cells and lines of an assembled text; HUSK_UNSUPPORTED: it was none. [any] */
+HUSK_API husk_status husk_program_listing(const husk_program *program, size_t index, husk_blob **out);
+
+/* ---- Host functions: yours, for guests to call ---- */
+
+typedef enum husk_host_result {
+	HUSK_HOST_DONE = 0,
+	HUSK_HOST_WAIT = 1,   /* it can't be done yet, and nothing was changed: the run ends (HUSK_STOP_INPUT), the next one tries again */
+	HUSK_HOST_RAISE = 2,  /* exception number *result of the guest, instead of this instruction */
+	HUSK_HOST_HALT = 3,   /* done, and the program ends with code *result */
+	HUSK_HOST_DENIED = 4, /* the program fails: HUSK_STOP_DENIED */
+	HUSK_HOST_PAUSE = 5   /* done, and the run ends behind this instruction: HUSK_STOP_PAUSED */
+} husk_host_result;
+
+/* A function that a guest called. *result is 0 before. What a guest gives is hostile: addresses and sizes above all. It may use the
+ * machine (registers, memory, calls of guest functions, output), but not run, restore or destroy it. Called on the thread that runs
+ * the machine, one call at a time per machine; `ctx` may be shared by many machines. */
+typedef husk_host_result (*husk_host_function)(void *ctx, husk_machine *machine, const uint64_t *args, uint32_t count, uint64_t *result);
+
+/* A set of functions, for any number of machines. */
+HUSK_API husk_status husk_hosts_create(husk_context *context, husk_hosts **hosts); /* [any] */
+/* A description reaches it as `host NAME(args)`; a function of this name that Husk itself has is not seen any more. A Linux program finds
+ * its number with syscall(HUSK_SYSCALL_FIND, name) (-ENOENT: there is none) and calls it with syscall(HUSK_SYSCALL_CALL + number, up
+ * to six args); RAISE there gives -*result. HUSK_STATE: a machine has the set already. [owner] */
+HUSK_API husk_status husk_hosts_add(husk_hosts *hosts, const char *name, husk_host_function function, void *ctx);
+HUSK_API void husk_hosts_ref(husk_hosts *hosts);   /* [any] */
+HUSK_API void husk_hosts_unref(husk_hosts *hosts); /* [any] */
+
+#define HUSK_SYSCALL_FIND 0x48000000
+#define HUSK_SYSCALL_CALL 0x48001000
+
+/* ---- Machines ---- */
+
+/* What a program may do: sets of these. Who does what it may not stops with HUSK_STOP_DENIED; Linux programs get EPERM. Functions of
+ * yours (husk_hosts) need no right. */
+enum {
+	HUSK_OUTPUT = 1,    /* write to the console */
+	HUSK_INPUT = 2,     /* read from it */
+	HUSK_RANDOM = 4,
+	HUSK_TIME = 8,      /* clocks, and sleeping */
+	HUSK_VCPUS = 16,    /* more vCPUs, threads, processes */
+	HUSK_SERVICES = 32, /* functions that only this kind of machine has: heaps ... */
+	HUSK_FILES = 64,    /* folders of this computer, those that it was given */
+	HUSK_NET = 128,     /* this computer's network, if it was given */
+	HUSK_MAILBOX = 256, /* these need a hypervisor: send and receive messages */
+	HUSK_SPAWN = 512,   /* start other instances */
+	HUSK_KV = 1024      /* keys and values that stay */
+};
+
+typedef enum husk_engine {
+	HUSK_ENGINE_BEST = 0,        /* the compiler where there is one for this host, else the interpreter */
+	HUSK_ENGINE_INTERPRETER = 1,
+	HUSK_ENGINE_COMPILER = 2     /* HUSK_UNSUPPORTED where there is none */
+} husk_engine;
+
+/* Bytes that the program puts out; on the thread that runs it. */
+typedef void (*husk_output)(void *ctx, const void *bytes, size_t len);
+
+/* What a Linux program (rv64) is given; all else it does not see. Only the call needs what these point to. Never grows: */
+typedef struct husk_mount {
+	const char *host;      /* a file or folder of this computer */
+	const char *guest;     /* where the program sees it: an absolute path */
+	uint32_t is_writable;
+} husk_mount;
+
+typedef struct husk_linux_options {
+	size_t size;
+	const char *const *arguments;   /* argv; none: the program's name alone */
+	size_t argument_count;
+	const char *const *environment; /* "NAME=value" */
+	size_t environment_count;
+	const char *root;               /* folder that is its / ; NULL: an empty one */
+	uint32_t root_is_writable;      /* changes are kept in memory, never on this computer */
+	uint32_t net;                   /* 0: no network; 1: this computer alone (127.0.0.1, ::1); 2: all of it */
+	const husk_mount *mounts;
+	size_t mount_count;
+	const char *directory;          /* where it starts; NULL: / */
+	const char *host_name;          /* NULL: "husk" */
+	uint64_t real_time;             /* ns since 1970 when it starts */
+	uint64_t process_limit, file_limit, open_limit, storage_limit; /* 0: as usual (docs/linux.md) */
+} husk_linux_options;
+
+typedef struct husk_machine_options {
+	size_t size;
+	uint64_t memory;      /* bytes it may have; 0: 256 MiB, Linux programs 4 GiB. Taken when it is touched */
+	husk_engine engine;
+	uint32_t denied;      /* what it may not do (HUSK_OUTPUT | ...); all else it may */
+	uint64_t seed;        /* of its random numbers; the same seed and input give the same run */
+	uint32_t vcpus;       /* at most; 0: 64, Linux programs 1024 */
+	uint32_t real_time;   /* 0: time is its count of instructions (1 us each); 1: as husk_machine_set_time says */
+	husk_output output;   /* NULL: dropped */
+	husk_output errors;   /* what it puts out as errors; NULL: to output */
+	void *output_ctx;
+	husk_hosts *hosts;    /* functions of yours; or NULL. The machine keeps it */
+	const husk_linux_options *linux_options; /* for Linux programs; or NULL */
+	void *user;           /* husk_machine_user */
+} husk_machine_options;
+
+typedef enum husk_stop_kind {
+	HUSK_STOP_FUEL = 0,        /* all instructions were run */
+	HUSK_STOP_HALTED = 1,      /* the program has ended: code */
+	HUSK_STOP_INPUT = 2,       /* it waits for input: give some, or its end, and run again */
+	HUSK_STOP_SLEEP = 3,       /* it waits until time `code` (ns; ~0: for what is outside): run again then */
+	HUSK_STOP_PAUSED = 4,      /* a host function or husk_machine_interrupt wanted it */
+	HUSK_STOP_BREAK = 5,       /* at a breakpoint, which was not run */
+	HUSK_STOP_WATCH = 6,       /* a watched cell was touched: space, address */
+	HUSK_STOP_FRAME = 7,       /* its display wants to be shown */
+	/* It failed: */
+	HUSK_STOP_FAULT = 8,       /* memory that is not there: space, address */
+	HUSK_STOP_ILLEGAL = 9,     /* no instruction */
+	HUSK_STOP_TRAP = 10,       /* an exception that nobody handled: code */
+	HUSK_STOP_DENIED = 11,     /* a service it does not have */
+	HUSK_STOP_INPUT_ENDED = 12,/* it wants input, which has ended */
+	HUSK_STOP_DEADLOCK = 13,   /* its vCPUs wait for one another */
+	HUSK_STOP_ERROR = 14       /* not its fault: no memory */
+} husk_stop_kind;
+
+typedef struct husk_stop {
+	size_t size;
+	husk_stop_kind kind;
+	uint32_t vcpu;
+	uint64_t pc;            /* of the instruction concerned, or the next one */
+	uint64_t code;
+	uint64_t instructions;  /* of this run */
+	uint64_t address;
+	uint32_t space;
+	uint32_t is_write;
+	int exit_code;          /* HALTED: as a process of this computer would end */
+	husk_status status;     /* ERROR */
+	const char *text;       /* one line for people, perhaps empty; borrowed until the machine runs again */
+} husk_stop;
+
+/* A computer with the program in it, ready to run. options and error may be NULL. [any] */
+HUSK_API husk_status husk_machine_create(husk_program *program, const husk_machine_options *options, husk_machine **machine,
+					 husk_error **error);
+/* [owner], not in its host functions (there it is nothing), and not for machines of instances (nothing). */
+HUSK_API void husk_machine_destroy(husk_machine *machine);
+/* Runs at most so many instructions, exactly. stop may be NULL. HUSK_OK whatever the program does: *stop says it. Not for machines of
+ * instances (HUSK_STATE). [owner] */
+HUSK_API husk_status husk_machine_run(husk_machine *machine, uint64_t instructions, husk_stop *stop);
+/* The run that is at work, or else the next one, ends soon (some ms) with HUSK_STOP_PAUSED. [any] */
+HUSK_API void husk_machine_interrupt(husk_machine *machine);
+/* Bytes for its console, and their end. [owner] */
+HUSK_API husk_status husk_machine_input(husk_machine *machine, const void *bytes, size_t len);
+HUSK_API husk_status husk_machine_input_end(husk_machine *machine);
+/* ns since it was made; never backwards (then it is nothing). [owner] */
+HUSK_API husk_status husk_machine_set_time(husk_machine *machine, uint64_t ns);
+
+typedef struct husk_machine_info {
+	size_t size;
+	uint64_t instructions; /* since it was made; part of its state */
+	uint64_t memory;       /* bytes */
+	uint64_t memory_limit;
+	uint64_t output_bytes;
+	uint64_t time;         /* ns */
+	uint32_t vcpus;        /* numbers that are or were in use */
+	uint32_t vcpu;         /* the one that registers are of */
+	const char *engine;    /* "jit", "interp" */
+} husk_machine_info;
+HUSK_API husk_status husk_machine_get_info(husk_machine *machine, husk_machine_info *out); /* [owner] */
+HUSK_API void *husk_machine_user(const husk_machine *machine);            /* as in its options [any] */
+HUSK_API husk_program *husk_machine_program(const husk_machine *machine); /* borrowed [any] */
+
+/* Its whole state as bytes (docs/snapshot-format.md), and back: all or nothing. The program must be the same. HUSK_UNSUPPORTED: its state
+ * cannot be written. Not in host functions (HUSK_STATE). [owner] */
+HUSK_API husk_status husk_machine_snapshot(husk_machine *machine, husk_blob **out);
+HUSK_API husk_status husk_machine_restore(husk_machine *machine, const void *bytes, size_t len);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
