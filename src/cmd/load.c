@@ -201,7 +201,8 @@ static int restore(Loaded *loaded)
 		return failed(loaded, EXIT_HUSK, "a snapshot is the whole machine: give it alone, without other files");
 	status = machine_restore(loaded->machine, file->data.data, file->data.len);
 	if (status)
-		return failed(loaded, EXIT_NOT_RUNNABLE, "%s: %s", file->name, status_text(status));
+		return failed(loaded, EXIT_NOT_RUNNABLE, "%s: %s%s%s", file->name, status_text(status),
+			      *machine_why(loaded->machine) ? ": " : "", machine_why(loaded->machine));
 	return 0;
 }
 

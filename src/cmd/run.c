@@ -137,7 +137,8 @@ static bool write_snapshot(Run *run)
 	buf_init(&bytes);
 	status = machine_snapshot(run->loaded.machine, &bytes);
 	if (status)
-		say_error("no snapshot: %s", status_text(status));
+		say_error("no snapshot: %s%s%s", status_text(status), *machine_why(run->loaded.machine) ? ": " : "",
+			  machine_why(run->loaded.machine));
 	good = !status && say_output(&bytes, run->options->snapshot) == 0;
 	buf_fini(&bytes);
 	return good;

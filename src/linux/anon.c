@@ -11,6 +11,7 @@
 
 #include "linux/anon.h"
 #include "linux/process.h"
+#include "linux/save.h"
 #include "linux/signal.h"
 #include "linux/syscalls.h"
 
@@ -243,3 +244,39 @@ i64 sys_pidfd_send_signal(Task *task, const u64 *a)
 						    .uid = (i32)task->process->user });
 	return 0;
 }
+
+/* ---- Snapshots ---- */
+
+static void *data_of(Tape *tape, File *file, size_t size)
+{
+	if (tape->loading)
+		file->data = calloc(1, size);
+	if (!file->data)
+		tape_fail(tape, STATUS_NOMEM, "%s", "");
+	return file->data;
+}
+
+static void signalfd_carry(Tape *tape, File *file)
+{
+	SignalFd *fd = data_of(tape, file, sizeof(*fd));
+
+	if (fd)
+		tape_u64(tape, &fd->set);
+	if (tape->loading && !tape_ok(tape))
+		free(fd);
+}
+
+static void pidfd_carry(Tape *tape, File *file)
+{
+	PidFd *fd = data_of(tape, file, sizeof(*fd));
+
+	if (fd) {
+		tape_i32(tape, &fd->pid);
+		tape_u64(tape, &fd->started);
+	}
+	if (tape->loading && !tape_ok(tape))
+		free(fd);
+}
+
+const FileCodec signalfd_codec = { .ops = &signalfd_ops, .shares = TAPE_KINDS, .carry = signalfd_carry };
+const FileCodec pidfd_codec = { .ops = &pidfd_ops, .shares = TAPE_KINDS, .carry = pidfd_carry };

@@ -15,6 +15,7 @@
 
 #include "linux/process.h"
 #include "linux/rights.h"
+#include "linux/save.h"
 #include "linux/signal.h"
 #include "linux/stream.h"
 #include "linux/tty.h"
@@ -248,3 +249,17 @@ void linux_output_closed(Machine *machine, int fd)
 	if (kernel && fd >= 1 && fd <= 2)
 		kernel->output_closed[fd] = true;
 }
+
+/* ---- Snapshots ---- */
+
+static void console_carry(Tape *tape, File *file)
+{
+	u8 descriptor = tape->loading ? 0 : (u8)which(file);
+
+	tape_u8(tape, &descriptor);
+	tape_check(tape, descriptor < 3);
+	if (tape->loading)
+		file->data = (void *)(uintptr_t)descriptor;
+}
+
+const FileCodec console_codec = { .ops = &console_ops, .shares = TAPE_KINDS, .carry = console_carry };

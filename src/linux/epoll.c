@@ -22,6 +22,7 @@
 #include "linux/anon.h"
 #include "linux/epoll.h"
 #include "linux/poll.h"
+#include "linux/save.h"
 #include "linux/stream.h"
 #include "linux/syscalls.h"
 
@@ -447,3 +448,57 @@ i64 sys_epoll_pwait2(Task *task, const u64 *a)
 
 	return result < 0 ? result : wait_for_events(task, a);
 }
+
+/* ---- Snapshots: the sets first, their items when all files are there ---- */
+
+static void epoll_carry(Tape *tape, File *file)
+{
+	Epoll *set = tape->loading ? calloc(1, sizeof(*set)) : file->data;
+
+	if (!set) {
+		tape_fail(tape, STATUS_NOMEM, "%s", "");
+		return;
+	}
+	set->file = file;
+	tape_u32(tape, &set->start);
+	tape_queue(tape, &set->changed);
+	file->data = set;
+	if (!tape_ok(tape) && tape->loading)
+		free(set);
+}
+
+static void carry_item(Tape *tape, Epoll *set, u32 index)
+{
+	EpollItem *item = tape->loading ? NULL : set->items[index], made = { 0 };
+	File *file = tape_ref(tape, TAPE_FILES, item ? item->file : NULL);
+
+	item = item ? item : &made;
+	tape_i32(tape, &item->fd);
+	tape_u32(tape, &item->events);
+	tape_u64(tape, &item->data);
+	tape_u64(tape, &item->seen);
+	tape_bool(tape, &item->fresh);
+	if (!tape->loading || !tape_check(tape, file && file != set->file && file->ops->poll))
+		return;
+	if (!tape_check(tape, !find_item(set, file, made.fd) && check_nesting(set, set_of(file)) == 0))
+		return;
+	if (add_item(set, file, made.fd, &item) < 0) {
+		tape_fail(tape, STATUS_TOO_BIG, "%s", "more is watched by epoll than is allowed");
+		return;
+	}
+	item->events = made.events;
+	item->data = made.data;
+	item->seen = made.seen;
+	item->fresh = made.fresh;
+}
+
+static void epoll_link(Tape *tape, File *file)
+{
+	Epoll *set = set_of(file);
+	u32 count = tape_count(tape, set->count, 29);
+
+	for (u32 i = 0; i < count && tape_ok(tape); i++)
+		carry_item(tape, set, i);
+}
+
+const FileCodec epoll_codec = { .ops = &epoll_ops, .shares = TAPE_KINDS, .carry = epoll_carry, .link = epoll_link };

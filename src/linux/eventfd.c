@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "linux/anon.h"
+#include "linux/save.h"
 #include "linux/syscalls.h"
 #include "linux/timers.h"
 
@@ -309,3 +310,43 @@ i64 sys_timerfd_gettime(Task *task, const u64 *a)
 
 	return result < 0 ? result : put_setting(task, file, a[1]);
 }
+
+/* ---- Snapshots ---- */
+
+static void eventfd_carry(Tape *tape, File *file)
+{
+	EventFd *event = tape->loading ? calloc(1, sizeof(*event)) : file->data;
+
+	if (!event) {
+		tape_fail(tape, STATUS_NOMEM, "%s", "");
+		return;
+	}
+	tape_u64(tape, &event->count);
+	tape_bool(tape, &event->semaphore);
+	tape_check(tape, event->count < NEVER);
+	tape_queue(tape, &event->changed);
+	file->data = event;
+	if (!tape_ok(tape) && tape->loading)
+		free(event);
+}
+
+static void timerfd_carry(Tape *tape, File *file)
+{
+	TimerFd *timer = tape->loading ? calloc(1, sizeof(*timer)) : file->data;
+
+	if (!timer) {
+		tape_fail(tape, STATUS_NOMEM, "%s", "");
+		return;
+	}
+	tape_i32(tape, &timer->clock);
+	tape_u64(tape, &timer->hour);
+	tape_u64(tape, &timer->interval);
+	tape_u64(tape, &timer->count);
+	tape_queue(tape, &timer->changed);
+	file->data = timer;
+	if (!tape_ok(tape) && tape->loading)
+		free(timer);
+}
+
+const FileCodec eventfd_codec = { .ops = &eventfd_ops, .shares = TAPE_KINDS, .carry = eventfd_carry };
+const FileCodec timerfd_codec = { .ops = &timerfd_ops, .shares = TAPE_KINDS, .carry = timerfd_carry };

@@ -17,6 +17,7 @@
 #include "base/array.h"
 #include "linux/epoll.h"
 #include "linux/file.h"
+#include "linux/save.h"
 #include "linux/stream.h"
 #include "linux/syscalls.h"
 #include "linux/vfs.h"
@@ -462,5 +463,58 @@ i64 sys_fcntl(Task *task, const u64 *a)
 		if (file->ops->control)
 			return file->ops->control(file, task, command, a[2]);
 		return -EINVAL;
+	}
+}
+
+/* ---- Snapshots ---- */
+
+static void carry_table(Tape *tape, FdTable *table)
+{
+	u32 count = 0;
+
+	for (u32 i = 0; i < table->cap; i++)
+		count += table->entries[i].file != NULL;
+	count = tape_count(tape, count, 9);
+	for (u32 i = 0, fd = 0, next = 0; i < count && tape_ok(tape); i++, fd++) {
+		Descriptor *entry;
+		File *file;
+
+		while (!tape->loading && !table->entries[fd].file)
+			fd++;
+		tape_u32(tape, &fd);
+		if (!tape_check(tape, fd >= next && fd < TABLE_MAX && fd < tape->kernel->limits.files))
+			return;
+		next = fd + 1;
+		if (tape->loading && !grow_table(table, fd)) {
+			tape_fail(tape, STATUS_NOMEM, "%s", "");
+			return;
+		}
+		entry = &table->entries[fd];
+		file = tape_ref(tape, TAPE_FILES, entry->file);
+		if (!tape_check(tape, file != NULL))
+			return;
+		if (tape->loading)
+			entry->file = file_get(file);
+		tape_bool(tape, &entry->close_on_exec);
+	}
+}
+
+void carry_tables(Tape *tape)
+{
+	u32 count;
+
+	if (!tape->loading)
+		for (Process *process = tape->kernel->processes; process; process = process->next)
+			tape_add(tape, TAPE_TABLES, process->files);
+	count = tape_count(tape, tape->lists[TAPE_TABLES].count, 4);
+	for (u32 i = 0; i < count && tape_ok(tape); i++) {
+		FdTable *table = tape->loading ? fds_create(tape->kernel) : tape->lists[TAPE_TABLES].items[i];
+
+		if (!table || (tape->loading && !tape_add(tape, TAPE_TABLES, table))) {
+			tape_fail(tape, STATUS_NOMEM, "%s", "");
+			fds_put(tape->loading ? table : NULL);
+			return;
+		}
+		carry_table(tape, table);
 	}
 }

@@ -17,6 +17,7 @@
 
 #include "linux/mm.h"
 #include "linux/process.h"
+#include "linux/save.h"
 #include "linux/signal.h"
 #include "linux/syscalls.h"
 
@@ -32,7 +33,7 @@ struct FutexWait {
 	FutexWait *next;
 	Task *task;
 	FutexKey key;
-	u32 bits;
+	u32 bits, rank;
 	bool queued, pi;
 };
 
@@ -457,4 +458,98 @@ void futex_exit(Task *task)
 		if (!(address & 3) && user_put_u32(task, address, 0) && !wake(task->kernel, key, 1, ~0u))
 			wake(task->kernel, key_of(task, address, true), 1, ~0u);
 	}
+}
+
+/* ---- Snapshots ----
+ * In which bucket somebody waits depends on addresses of the host. So it is said of each who waits how many stand before
+ * it in all. */
+
+/* The first of equal keys come first; among others the order means nothing. */
+static int by_rank(const void *a, const void *b)
+{
+	const FutexWait *x = *(FutexWait *const *)a, *y = *(FutexWait *const *)b;
+
+	return (x->rank > y->rank) - (x->rank < y->rank);
+}
+
+/* How many with the same key stand before each. */
+static void count_ranks(Kernel *kernel)
+{
+	for (u32 i = 0; kernel->futexes && i < BUCKETS; i++)
+		for (FutexWait *wait = kernel->futexes->buckets[i]; wait; wait = wait->next) {
+			wait->rank = 0;
+			for (const FutexWait *other = kernel->futexes->buckets[i]; other != wait; other = other->next)
+				wait->rank += same_key(other->key, wait->key);
+		}
+}
+
+static void carry_wait(Tape *tape, Task *task)
+{
+	FutexWait made = { .task = task }, *wait = task->futex ? task->futex : &made;
+	Mm *mm = tape_ref(tape, TAPE_MEMORIES, wait->key.mm);
+
+	tape_u64(tape, &wait->key.place);
+	tape_u32(tape, &wait->bits);
+	tape_u32(tape, &wait->rank);
+	tape_bool(tape, &wait->queued);
+	tape_bool(tape, &wait->pi);
+	if (!tape->loading || !tape_check(tape, task->call.again && !task->futex))
+		return;
+	task->futex = malloc(sizeof(*task->futex));
+	if (!task->futex) {
+		tape_fail(tape, STATUS_NOMEM, "%s", "");
+		return;
+	}
+	*task->futex = made;
+	task->futex->key.mm = mm;
+}
+
+/* Loading: all who wait into their buckets, in their order. */
+static void enqueue_all(Tape *tape)
+{
+	Kernel *kernel = tape->kernel;
+	FutexWait **list = calloc(kernel->task_cap + 1, sizeof(*list));
+	u32 count = 0;
+
+	if (!list || !table_exists(kernel)) {
+		tape_fail(tape, STATUS_NOMEM, "%s", "");
+		free(list);
+		list = NULL;
+	}
+	for (u32 i = 0; i < kernel->task_cap; i++) {
+		FutexWait *wait = kernel->tasks[i] ? kernel->tasks[i]->futex : NULL;
+
+		if (!wait)
+			continue;
+		if (list && wait->queued)
+			list[count++] = wait;
+		wait->queued = false;
+	}
+	if (count)
+		qsort(list, count, sizeof(*list), by_rank);
+	for (u32 i = 0; i < count; i++)
+		enqueue(kernel, list[i]);
+	free(list);
+}
+
+void carry_futexes(Tape *tape)
+{
+	Kernel *kernel = tape->kernel;
+	u32 count = 0;
+
+	if (!tape->loading)
+		count_ranks(kernel);
+	for (u32 i = 0; i < kernel->task_cap; i++)
+		count += kernel->tasks[i] && kernel->tasks[i]->futex;
+	count = tape_count(tape, count, 26);
+	for (u32 i = 0, vcpu = 0; i < count && tape_ok(tape); i++, vcpu++) {
+		while (!tape->loading && !(kernel->tasks[vcpu] && kernel->tasks[vcpu]->futex))
+			vcpu++;
+		tape_u32(tape, &vcpu);
+		if (!tape_check(tape, vcpu < kernel->task_cap && kernel->tasks[vcpu]))
+			break;
+		carry_wait(tape, kernel->tasks[vcpu]);
+	}
+	if (tape->loading && count)
+		enqueue_all(tape);
 }

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "linux/process.h"
+#include "linux/save.h"
 #include "linux/signal.h"
 #include "linux/syscalls.h"
 #include "linux/timers.h"
@@ -392,5 +393,72 @@ void timers_check_cpu(Kernel *kernel)
 		if (passed(&timers->cpu_hour[PROF], timers->cpu_interval[PROF], cpu))
 			signal_send(process, &(SignalInfo){ .number = SIGPROF, .code = SI_KERNEL });
 		check_posix(process);
+	}
+}
+
+/* ---- Snapshots ---- */
+
+static const TapeField posix_fields[] = {
+	TAPE_FIELD(PosixTimer, id), TAPE_FIELD(PosixTimer, clock), TAPE_FIELD(PosixTimer, notify),
+	TAPE_FIELD(PosixTimer, number), TAPE_FIELD(PosixTimer, tid), TAPE_FIELD(PosixTimer, value),
+	TAPE_FIELD(PosixTimer, overrun), TAPE_FIELD(PosixTimer, cpu_hour), TAPE_FIELD(PosixTimer, cpu_interval),
+};
+
+static const TapeField timers_fields[] = {
+	TAPE_FIELD(struct Timers, cpu_hour), TAPE_FIELD(struct Timers, cpu_interval), TAPE_FIELD(struct Timers, next_id),
+	TAPE_FIELD(struct Timers, limit_told),
+};
+
+static PosixTimer *load_timer(Tape *tape, struct Timers *timers, PosixTimer **last)
+{
+	PosixTimer *timer = calloc(1, sizeof(*timer));
+
+	if (!timer) {
+		tape_fail(tape, STATUS_NOMEM, "%s", "");
+		return NULL;
+	}
+	timer->process = timers->process;
+	timer_init(&timer->timer, tape->kernel, posix_fires);
+	*(*last ? &(*last)->next : &timers->list) = timer;
+	*last = timer;
+	timers->count++;
+	return timer;
+}
+
+static bool timer_is_possible(const PosixTimer *timer)
+{
+	return timer->notify == SIGEV_NONE || (timer->number >= 1 && timer->number <= 64 &&
+		(timer->notify == SIGEV_SIGNAL || timer->notify == SIGEV_THREAD || timer->notify == SIGEV_THREAD_ID));
+}
+
+void carry_timers(Tape *tape, Process *process)
+{
+	bool has = process->timers != NULL;
+	struct Timers *timers;
+	PosixTimer *last = NULL, *at;
+	u32 count;
+
+	tape_bool(tape, &has);
+	if (!has)
+		return;
+	timers = timers_of(process);
+	if (!timers) {
+		tape_fail(tape, STATUS_NOMEM, "%s", "");
+		return;
+	}
+	tape_fields(tape, timers, timers_fields, COUNT_OF(timers_fields));
+	carry_timer(tape, &timers->real);
+	count = tape_count(tape, timers->count, 72);
+	tape_check(tape, count <= TIMER_LIMIT && timers->next_id >= 0);
+	at = timers->list;
+	for (u32 i = 0; i < count && tape_ok(tape); i++) {
+		PosixTimer *timer = tape->loading ? load_timer(tape, timers, &last) : at;
+
+		if (!timer)
+			return;
+		tape_fields(tape, timer, posix_fields, COUNT_OF(posix_fields));
+		tape_check(tape, timer_is_possible(timer));
+		carry_timer(tape, &timer->timer);
+		at = at ? at->next : NULL;
 	}
 }

@@ -191,6 +191,7 @@ struct Kernel {
 	Vfs *vfs;
 	u64 open_files;        /* counted against limits.open */
 	u64 storage;           /* bytes in memory files */
+	u64 storage_given;     /* part of limits.storage: for what a snapshot brought that was given from outside */
 	u64 output;            /* bytes on the console */
 	bool stop_wanted; /* linux_stop_wanted */
 	bool output_closed[3]; /* [1], [2]: linux_output_closed */
@@ -225,6 +226,9 @@ struct Kernel {
 	u64 end_place, end_address; /* the pc when that signal came; what it says about an address */
 	i32 end_code;          /* its si_code */
 	bool ended;
+	bool closing;          /* everything goes: what ends wakes nobody */
+	struct HostRoot *roots; /* owned array: the folders of the host that it was given (vfs_private.h) */
+	u32 root_count, root_cap;
 	bool in_call;          /* a system call is at work: kernel_now may look at the clock */
 	const char *denied;    /* what was refused, for the message at the end */
 };

@@ -71,6 +71,7 @@ void linux_fini(Machine *machine)
 	mm_fini(kernel);
 	if (kernel->vfs)
 		vfs_destroy(kernel->vfs);
+	vfs_forget_roots(kernel);
 	wait_fini(&kernel->console_input);
 	strace_close(kernel);
 	free(kernel->timers);
@@ -143,6 +144,7 @@ Status linux_configure(Machine *machine, const LinuxConfig *config, DiagList *di
 	if (kernel->vfs)
 		vfs_destroy(kernel->vfs);
 	kernel->vfs = NULL;
+	vfs_forget_roots(kernel);
 	status = vfs_configure(kernel, config, diags);
 	return status ? status : inet_add_files(kernel);
 }
@@ -235,23 +237,6 @@ void linux_time_passed(Machine *machine)
 		return;
 	timers_run(kernel);
 	timers_check_cpu(kernel);
-}
-
-/* Before there is a process there is nothing to keep. */
-Status linux_save(const Machine *machine, Buf *out)
-{
-	const Kernel *kernel = kernel_of(machine);
-
-	(void)out;
-	return kernel && kernel->processes ? STATUS_UNSUPPORTED : STATUS_OK;
-}
-
-Status linux_restore(Machine *machine, const u8 *bytes, size_t len)
-{
-	const Kernel *kernel = kernel_of(machine);
-
-	(void)bytes;
-	return len || (kernel && kernel->processes) ? STATUS_UNSUPPORTED : STATUS_OK;
 }
 
 void linux_describe_wait(const Machine *machine, u32 vcpu, u64 channel, Buf *out)

@@ -160,7 +160,7 @@ bool linux_waits_outside(Machine *machine);
 void linux_time_passed(Machine *machine);
 u64 linux_next_hour(Machine *machine);
 void linux_input_arrived(Machine *machine);
-/* Snapshots: not yet. STATUS_UNSUPPORTED. */
+/* Snapshots (save.h; docs/snapshot-format.md). Words for a refusal: machine_why. */
 Status linux_save(const Machine *machine, Buf *out);
 Status linux_restore(Machine *machine, const u8 *bytes, size_t len);
 void linux_fini(Machine *machine);

@@ -58,7 +58,7 @@ static bool list(Mm *mm)
 
 /* ---- Life ---- */
 
-static Mm *create(Kernel *kernel, u32 aspace)
+Mm *mm_create_for(Kernel *kernel, u32 aspace)
 {
 	Mm *mm = calloc(1, sizeof *mm);
 
@@ -82,7 +82,7 @@ Mm *mm_create(Kernel *kernel)
 
 	if (machine_aspace_create(kernel->machine, &aspace))
 		return NULL;
-	mm = create(kernel, aspace);
+	mm = mm_create_for(kernel, aspace);
 	if (!mm)
 		machine_aspace_release(kernel->machine, aspace);
 	return mm;
@@ -110,6 +110,12 @@ static void get_references(const Area *area)
 		mm_shared_get(area->shared);
 }
 
+void mm_forget_pages(Kernel *kernel)
+{
+	if (kernel->memory)
+		kernel->memory->adrift = true;
+}
+
 void mm_put(Mm *mm)
 {
 	Areas areas;
@@ -119,7 +125,8 @@ void mm_put(Mm *mm)
 	/* The address space first: files may look at what was written into shared memory. */
 	areas = mm->areas;
 	mm->areas = (Areas){0};
-	machine_aspace_release(mm->kernel->machine, mm->aspace);
+	if (!mm->kernel->memory->adrift)
+		machine_aspace_release(mm->kernel->machine, mm->aspace);
 	mm->kernel->memory->spaces[mm->aspace] = NULL;
 	mm->kernel->memory->areas -= areas.count;
 	for (Area *area = areas.first, *next; area; area = next) {
@@ -137,7 +144,7 @@ Mm *mm_fork(Mm *mm)
 
 	if (machine_aspace_fork(mm->kernel->machine, mm->aspace, &aspace))
 		return NULL;
-	copy = create(mm->kernel, aspace);
+	copy = mm_create_for(mm->kernel, aspace);
 	if (!copy) {
 		machine_aspace_release(mm->kernel->machine, aspace);
 		return NULL;

@@ -37,6 +37,8 @@ bool mm_touch(Machine *machine, u32 aspace, u64 address, u8 access);
 i32 mm_fault(Mm *mm, u64 address, u8 access, i32 *code);
 /* Where a signal handler returns to: LinuxAbi.trampoline in the vDSO page. 0: there is none. */
 u64 mm_trampoline(const Mm *mm);
+/* The machine has other address spaces now (a snapshot was restored): what goes leaves them alone. */
+void mm_forget_pages(Kernel *kernel);
 /* What all of them share is given back: from linux_fini, when no Mm is left. */
 void mm_fini(Kernel *kernel);
 

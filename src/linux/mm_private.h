@@ -45,6 +45,7 @@ struct KernelMemory {
 	u64 shared_end;   /* stretches have been given out up to here */
 	u64 shared_bytes; /* that the memfd really has: part of kernel->storage */
 	u64 areas;        /* of all Mm: at most MM_AREAS_TOGETHER, as they cost memory that no limit counts */
+	bool adrift;      /* the machine's address spaces are no longer those of these Mm (mm_forget_pages) */
 	char denied[64];  /* text of kernel->denied */
 };
 
@@ -70,6 +71,7 @@ struct Mm {
 
 /* mm.c */
 struct KernelMemory *mm_kernel_memory(Kernel *kernel); /* NULL: no memory */
+Mm *mm_create_for(Kernel *kernel, u32 aspace);         /* of an address space that is there; NULL: no memory */
 Mm *mm_of_aspace(Kernel *kernel, u32 aspace);          /* or NULL */
 u64 mm_process_limit(const Mm *mm, unsigned which);    /* RLIMIT of the current process, soft */
 u64 mm_memory_limit(const Mm *mm);                     /* bytes the machine can have */
@@ -97,6 +99,8 @@ bool mm_overcommits(const Mm *mm, u64 len, u32 prot, u32 area_flags); /* it can 
 
 /* mm_touch.c */
 Touch mm_make_present(Mm *mm, u64 address, u8 access);
+/* Snapshots: absent pages of shared memory become present, just these. */
+Touch mm_load_pages(Mm *mm, Area *area, u64 start, u64 end);
 /* As much of [start, end) as there is memory for. */
 void mm_populate(Mm *mm, u64 start, u64 end);
 

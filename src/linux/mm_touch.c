@@ -211,6 +211,14 @@ Touch mm_make_present(Mm *mm, u64 address, u8 access)
 	return touch;
 }
 
+Touch mm_load_pages(Mm *mm, Area *area, u64 start, u64 end)
+{
+	for (u64 page = start; page < end; page += PAGE)
+		if (!absent(mm, page))
+			return TOUCH_NOTHING;
+	return add_pages(mm, area, start, (Window){start, end});
+}
+
 void mm_populate(Mm *mm, u64 start, u64 end)
 {
 	for (u64 page = start; page < end; page += PAGE) {

@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+#include "linux/save.h"
 #include "linux/stream.h"
 #include "linux/syscalls.h"
 
@@ -388,3 +389,69 @@ void fifo_free(void *state)
 	if (!pipe->ends[READER] && !pipe->ends[WRITER])
 		end_pipe(pipe);
 }
+
+/* ---- Snapshots: `ends` is counted anew as files are loaded ---- */
+
+static void carry_pipe(Tape *tape, Pipe *pipe)
+{
+	tape_u64(tape, &pipe->serial);
+	carry_queue(tape, &pipe->queue, CAPACITY_MAX);
+	for (int end = 0; end < 2 && tape_ok(tape); end++) {
+		tape_u32(tape, &pipe->granted[end]);
+		tape_check(tape, pipe->granted[end] <= 1);
+		tape_u64(tape, &pipe->openings[end]);
+		tape_queue(tape, &pipe->changed[end]);
+		tape_queue(tape, &pipe->opening[end]);
+	}
+}
+
+void carry_pipes(Tape *tape)
+{
+	u32 count = tape_count(tape, tape->lists[TAPE_PIPES].count, 60);
+
+	for (u32 i = 0; i < count && tape_ok(tape); i++) {
+		Pipe *pipe = tape->loading ? make_pipe(tape->kernel) : tape->lists[TAPE_PIPES].items[i];
+
+		if (!pipe || (tape->loading && !tape_add(tape, TAPE_PIPES, pipe))) {
+			tape_fail(tape, STATUS_NOMEM, "%s", "");
+			free(tape->loading ? pipe : NULL);
+			return;
+		}
+		carry_pipe(tape, pipe);
+	}
+}
+
+/* Those that no file and no node took. */
+void tape_release_pipes(Tape *tape)
+{
+	for (u32 i = 0; i < tape->lists[TAPE_PIPES].count; i++) {
+		Pipe *pipe = tape->lists[TAPE_PIPES].items[i];
+
+		if (!pipe->node && !pipe->ends[READER] && !pipe->ends[WRITER])
+			end_pipe(pipe);
+	}
+}
+
+bool fifo_take(void **state, Pipe *pipe)
+{
+	if (pipe->node)
+		return false;
+	pipe->node = true;
+	*state = pipe;
+	return true;
+}
+
+static void pipe_carry(Tape *tape, File *file)
+{
+	Pipe *pipe = pipe_of(file);
+
+	if (!tape->loading)
+		return;
+	if ((file->flags & O_ACCMODE) != O_WRONLY)
+		pipe->ends[READER]++;
+	if ((file->flags & O_ACCMODE) != O_RDONLY)
+		pipe->ends[WRITER]++;
+}
+
+const FileCodec pipe_codec = { .ops = &pipe_ops, .shares = TAPE_PIPES, .carry = pipe_carry };
+const FileCodec fifo_codec = { .ops = &fifo_ops, .has_place = true, .shares = TAPE_PIPES, .carry = pipe_carry };

@@ -101,6 +101,13 @@ static i64 make_task(Process *process, i32 tid, u32 vcpu, Task **out)
 	return 0;
 }
 
+Task *task_put(Process *process, u32 vcpu)
+{
+	Task *task;
+
+	return make_task(process, 0, vcpu, &task) ? NULL : task;
+}
+
 i64 task_create(Process *process, i32 tid, Task **out)
 {
 	Machine *machine = process->kernel->machine;
@@ -251,10 +258,15 @@ void processes_destroy(Kernel *kernel)
 			free_task(kernel->tasks[i]);
 			kernel->tasks[i] = NULL;
 		}
+	kernel->task_count = 0;
+	/* What the files of one do when they go, nobody hears any more. */
+	for (Process *process = kernel->processes; process; process = process->next)
+		process->tasks = NULL;
 	while (kernel->processes) {
 		Process *process = kernel->processes;
 
 		kernel->processes = process->next;
+		kernel->process_count--;
 		free_process(process);
 	}
 }

@@ -24,6 +24,8 @@ Task *process_any_task(const Process *process);
 void task_end(Task *task);
 /* A new task in the process, on a new vCPU with registers at reset; -EAGAIN, -ENOMEM. */
 i64 task_create(Process *process, i32 tid, Task **out);
+/* For snapshots: an empty record on a vCPU that is there; NULL: no memory. */
+Task *task_put(Process *process, u32 vcpu);
 /* A number that neither a process, a group, a session nor a thread has. */
 i32 kernel_new_pid(Kernel *kernel);
 /* Gives back what ended calls still held. */

@@ -15,6 +15,7 @@
 
 #include "linux/process.h"
 #include "linux/pty.h"
+#include "linux/save.h"
 
 /* With the size of struct termios2. */
 enum { GET_MODE_2 = 0x802C542A, SET_MODE_2 = 0x402C542B };
@@ -375,6 +376,22 @@ void pts_stat(Kernel *kernel, u32 number, FileStat *out)
 			   .mtime = kernel->real_time, .ctime = kernel->real_time, .btime = kernel->real_time };
 }
 
+static i64 put_number_on(Streams *streams, Pty *pty, u32 number)
+{
+	if (number >= streams->pty_cap) {
+		Pty **grown = realloc(streams->ptys, (number + 1) * sizeof(Pty *));
+
+		if (!grown)
+			return -ENOMEM;
+		while (streams->pty_cap <= number)
+			grown[streams->pty_cap++] = NULL;
+		streams->ptys = grown;
+	}
+	streams->ptys[number] = pty;
+	pty->number = number;
+	return 0;
+}
+
 /* The lowest free number. */
 static i64 take_number(Streams *streams, Pty *pty)
 {
@@ -382,19 +399,7 @@ static i64 take_number(Streams *streams, Pty *pty)
 
 	while (number < streams->pty_cap && streams->ptys[number])
 		number++;
-	if (number >= PTY_LIMIT)
-		return -ENOSPC;
-	if (number == streams->pty_cap) {
-		Pty **grown = realloc(streams->ptys, (number + 1) * sizeof(Pty *));
-
-		if (!grown)
-			return -ENOMEM;
-		streams->ptys = grown;
-		streams->pty_cap = number + 1;
-	}
-	streams->ptys[number] = pty;
-	pty->number = number;
-	return 0;
+	return number < PTY_LIMIT ? put_number_on(streams, pty, number) : -ENOSPC;
 }
 
 i64 ptmx_open(Task *task, u32 flags, File **out)
@@ -452,3 +457,85 @@ i64 pty_open_controlling(Task *task, u32 flags, File **out)
 
 	return pty ? pts_open(task, pty->number, flags | O_NOCTTY, out) : -ENXIO;
 }
+
+/* ---- Snapshots: who has it open is counted anew as files are loaded ---- */
+
+static const TapeField pty_fields[] = {
+	TAPE_FIELD(Pty, locked), TAPE_FIELD(Pty, was_open), TAPE_FIELD(Pty, stopped), TAPE_FIELD(Pty, termios),
+	TAPE_FIELD(Pty, size), TAPE_FIELD(Pty, first_line), TAPE_FIELD(Pty, line_count), TAPE_FIELD(Pty, line_len),
+	TAPE_FIELD(Pty, session), TAPE_FIELD(Pty, foreground),
+};
+
+/* The lines that wait lie in the input, one behind the other. */
+static bool lines_fit(const Pty *pty)
+{
+	u64 sum = 0;
+
+	for (u32 i = 0; i < pty->line_count; i++)
+		sum += pty->lines[(pty->first_line + i) % PTY_LINES];
+	return sum <= pty->input.len;
+}
+
+static void carry_pty(Tape *tape, Pty *pty)
+{
+	tape_fields(tape, pty, pty_fields, COUNT_OF(pty_fields));
+	if (!tape_check(tape, pty->first_line < PTY_LINES && pty->line_count <= PTY_LINES && pty->line_len <= PTY_LINE_MAX))
+		return;
+	for (u32 i = 0; i < pty->line_count; i++)
+		tape_u32(tape, &pty->lines[(pty->first_line + i) % PTY_LINES]);
+	tape_bytes(tape, pty->line, pty->line_len);
+	carry_queue(tape, &pty->input, 4 * STREAM_PAGE);
+	carry_queue(tape, &pty->output, STREAM_CAPACITY);
+	tape_check(tape, lines_fit(pty));
+	tape_queue(tape, &pty->master_changed);
+	tape_queue(tape, &pty->slave_changed);
+}
+
+void carry_ptys(Tape *tape)
+{
+	Streams *streams = streams_of(tape->kernel);
+	u32 count = tape_count(tape, tape->lists[TAPE_PTYS].count, 100);
+
+	for (u32 i = 0; i < count && tape_ok(tape); i++) {
+		Pty *pty = tape->loading ? calloc(1, sizeof(*pty)) : tape->lists[TAPE_PTYS].items[i];
+		u32 number = !tape->loading ? pty->number : 0;
+
+		tape_u32(tape, &number);
+		if (!tape_check(tape, number < PTY_LIMIT && (!tape->loading || !find(tape->kernel, number))) || !pty || !streams ||
+		    (tape->loading && (!tape_add(tape, TAPE_PTYS, pty) || put_number_on(streams, pty, number)))) {
+			tape_fail(tape, STATUS_NOMEM, "%s", "");
+			if (tape->loading && !(streams && find(tape->kernel, number) == pty))
+				free(pty);
+			return;
+		}
+		if (tape->loading) {
+			pty->kernel = tape->kernel;
+			queue_init(&pty->input, 4 * STREAM_PAGE);
+			queue_init(&pty->output, STREAM_CAPACITY);
+		}
+		carry_pty(tape, pty);
+	}
+}
+
+void tape_release_ptys(Tape *tape)
+{
+	for (u32 i = 0; i < PTY_LIMIT; i++) {
+		Pty *pty = find(tape->kernel, i);
+
+		if (pty)
+			end_if_unused(pty);
+	}
+}
+
+static void master_carry(Tape *tape, File *file)
+{
+	pty_of(file)->masters += tape->loading;
+}
+
+static void slave_carry(Tape *tape, File *file)
+{
+	pty_of(file)->slaves += tape->loading;
+}
+
+const FileCodec master_codec = { .ops = &master_ops, .shares = TAPE_PTYS, .carry = master_carry };
+const FileCodec slave_codec = { .ops = &slave_ops, .shares = TAPE_PTYS, .carry = slave_carry };

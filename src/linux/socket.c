@@ -12,7 +12,9 @@
 #include <sys/stat.h>
 
 #include "linux/socket.h"
+#include "linux/save.h"
 #include "linux/syscalls.h"
+#include "linux/unix.h"
 
 enum { SOCKET_DEVICE = 8, OPTION_MAX = 128 };
 
@@ -483,3 +485,25 @@ i64 sys_getsockopt(Task *task, const u64 *a)
 		return -EFAULT;
 	return 0;
 }
+
+/* ---- Snapshots: those that are all inside ---- */
+
+static const char *socket_refuses(const File *file)
+{
+	return socket_data(file)->family == AF_UNIX ? NULL : "a socket of the host";
+}
+
+static void stream_carry(Tape *tape, File *file)
+{
+	unix_carry(tape, file, true);
+}
+
+static void message_carry(Tape *tape, File *file)
+{
+	unix_carry(tape, file, false);
+}
+
+const FileCodec stream_socket_codec = { .ops = &stream_ops, .shares = TAPE_KINDS, .carry = stream_carry,
+					.link = unix_link, .refuses = socket_refuses };
+const FileCodec message_socket_codec = { .ops = &message_ops, .shares = TAPE_KINDS, .carry = message_carry,
+					 .link = unix_link, .refuses = socket_refuses };

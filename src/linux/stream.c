@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "linux/save.h"
 #include "linux/stream.h"
 
 Streams *streams_of(Kernel *kernel)
@@ -137,4 +138,41 @@ u32 queue_take(Kernel *kernel, ByteQueue *queue, u8 *to, u64 len)
 
 	queue_drop(kernel, queue, got);
 	return got;
+}
+
+static bool is_power(u32 value)
+{
+	return value && !(value & (value - 1));
+}
+
+void carry_queue(Tape *tape, ByteQueue *queue, u32 most)
+{
+	u32 cap = queue->cap, len = queue->len, limit = queue->limit;
+	const u8 *from;
+
+	tape_u32(tape, &limit);
+	tape_u32(tape, &cap);
+	len = tape_count(tape, len, 1);
+	if (!tape->loading) {
+		u8 *room = len && buf_reserve(tape->out, len) ? tape->out->data + tape->out->len : NULL;
+
+		if (room) {
+			queue_peek(queue, 0, room, len);
+			tape->out->len += len;
+			room[len] = 0;
+		}
+		return;
+	}
+	if (!tape_check(tape, is_power(limit) && limit >= STREAM_PAGE && limit <= most && len <= cap && cap <= limit &&
+				      (!cap || (is_power(cap) && cap >= STREAM_PAGE))))
+		return;
+	from = reader_bytes(&tape->in, len);
+	queue->limit = limit;
+	if (cap && !queue_fit(tape->kernel, queue, cap)) {
+		tape_fail(tape, STATUS_NOMEM, "%s", "");
+		return;
+	}
+	if (len)
+		memcpy(queue->bytes, from, len);
+	queue->len = len;
 }

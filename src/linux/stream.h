@@ -51,6 +51,9 @@ void queue_drop(Kernel *kernel, ByteQueue *queue, u32 len);
 /* Its memory becomes `cap` bytes, a power of two and no less than its content. False: no memory. */
 bool queue_fit(Kernel *kernel, ByteQueue *queue, u32 cap);
 u32 queue_take(Kernel *kernel, ByteQueue *queue, u8 *to, u64 len);
+/* Snapshots: content and capacities; loading: into a queue that is empty, whose limit is at most `most`. */
+struct Tape;
+void carry_queue(struct Tape *tape, ByteQueue *queue, u32 most);
 
 /* ---- Vectors: the memory of a call as one run of bytes (vector.c) ---- */
 
@@ -95,6 +98,8 @@ i64 pipe_set_capacity(File *file, u64 capacity);
 typedef struct Pipe Pipe;
 i64 fifo_open(Task *task, void **state, u32 flags, File **out);
 void fifo_free(void *state);
+/* Snapshots: the node has this pipe from now on; false: another one has. */
+bool fifo_take(void **state, Pipe *pipe);
 /* The pipe behind a file, for splice; NULL: it is something else. */
 Pipe *pipe_of_reader(const File *file);
 Pipe *pipe_of_writer(const File *file);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "linux/process.h"
+#include "linux/save.h"
 
 struct TimerHeap {
 	u32 count, cap;
@@ -136,4 +137,61 @@ u64 linux_next_hour(Machine *machine)
 	const Kernel *kernel = kernel_of(machine);
 
 	return kernel && kernel->timers && kernel->timers->count ? kernel->timers->items[0]->hour : ~(u64)0;
+}
+
+/* ---- Snapshots: each timer says where in the heap it stands, so that those of one hour fire in the same order ---- */
+
+static bool heap_reach(Kernel *kernel, u32 index)
+{
+	struct TimerHeap *heap = kernel->timers, *grown;
+	u32 cap = heap ? heap->cap : 0, want = cap ? cap : 16;
+
+	if (index < cap)
+		return true;
+	while (want <= index)
+		want *= 2;
+	grown = realloc(heap, sizeof(*heap) + want * sizeof(heap->items[0]));
+	if (!grown)
+		return false;
+	if (!heap)
+		grown->count = 0;
+	for (u32 i = cap; i < want; i++)
+		grown->items[i] = NULL;
+	grown->cap = want;
+	kernel->timers = grown;
+	return true;
+}
+
+void carry_timer(Tape *tape, KernelTimer *timer)
+{
+	enum { INDEX_MOST = 1 << 22 };
+	u32 index = timer->index;
+	u64 hour = timer->hour, interval = timer->interval;
+	struct TimerHeap *heap;
+
+	tape_u64(tape, &hour);
+	tape_u64(tape, &interval);
+	tape_u32(tape, &index);
+	if (!tape->loading || index == UNARMED || !tape_check(tape, index < INDEX_MOST && hour != ~(u64)0))
+		return;
+	if (!heap_reach(timer->kernel, index)) {
+		tape_fail(tape, STATUS_NOMEM, "%s", "");
+		return;
+	}
+	heap = timer->kernel->timers;
+	if (!tape_check(tape, !heap->items[index]))
+		return;
+	timer->hour = hour;
+	timer->interval = interval;
+	put(heap, index, timer);
+	heap->count++;
+}
+
+/* All places from the first on are taken, and nobody is later than who stands below. */
+void carry_timer_heap(Tape *tape)
+{
+	const struct TimerHeap *heap = tape->kernel->timers;
+
+	for (u32 i = 0; tape->loading && heap && i < heap->count && tape_ok(tape); i++)
+		tape_check(tape, heap->items[i] && (!i || heap->items[(i - 1) / 2]->hour <= heap->items[i]->hour));
 }

@@ -25,6 +25,8 @@ void timer_init(KernelTimer *timer, Kernel *kernel, void (*fire)(KernelTimer *ti
 bool timer_arm(KernelTimer *timer, u64 hour, u64 interval);
 void timer_disarm(KernelTimer *timer);
 u64 timer_left(const KernelTimer *timer); /* ns; 0: not armed, never 0 when it is */
+struct Tape;
+void carry_timer(struct Tape *tape, KernelTimer *timer); /* snapshots; loading: after timer_init */
 /* Fires all whose hour has come. */
 void timers_run(Kernel *kernel);
 

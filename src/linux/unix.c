@@ -76,18 +76,23 @@ i64 unix_find(Task *task, const u8 *name, u32 len, UnixSocket **out)
 	return *out ? 0 : -ECONNREFUSED;
 }
 
-static void set_name(UnixSocket *socket, const u8 *name, u32 len, u64 key)
+void unix_list_name(UnixSocket *socket)
 {
 	Streams *streams = socket->socket.kernel->streams;
 
-	memcpy(socket->name, name, len);
-	socket->name_len = len;
-	socket->key = key;
 	socket->next_name = streams->names;
 	socket->name_link = &streams->names;
 	if (socket->next_name)
 		socket->next_name->name_link = &socket->next_name;
 	streams->names = socket;
+}
+
+static void set_name(UnixSocket *socket, const u8 *name, u32 len, u64 key)
+{
+	memcpy(socket->name, name, len);
+	socket->name_len = len;
+	socket->key = key;
+	unix_list_name(socket);
 }
 
 /* bind without a name: an abstract one that is free. */
@@ -155,7 +160,7 @@ static i64 unix_name(Socket *base, bool of_peer, u8 *to)
 
 /* ---- Connections ---- */
 
-static void follow(UnixSocket *socket, UnixSocket *target)
+void unix_follow(UnixSocket *socket, UnixSocket *target)
 {
 	socket->peer = target;
 	socket->was_connected = true;
@@ -178,21 +183,28 @@ static void unfollow(UnixSocket *socket)
 
 static const SocketOps unix_ops;
 
-static UnixSocket *new_socket(Task *task, i32 type)
+UnixSocket *unix_blank(Kernel *kernel)
 {
-	UnixSocket *socket;
+	UnixSocket *socket = streams_of(kernel) ? calloc(1, sizeof(*socket)) : NULL;
 
-	if (!streams_of(task->kernel))
-		return NULL;
-	socket = calloc(1, sizeof(*socket));
 	if (!socket)
 		return NULL;
-	socket->socket = (Socket){ .ops = &unix_ops, .kernel = task->kernel, .family = AF_UNIX, .type = type };
+	socket->socket = (Socket){ .ops = &unix_ops, .kernel = kernel, .family = AF_UNIX };
+	wait_init(&socket->arrived);
+	wait_init(&socket->room);
+	return socket;
+}
+
+static UnixSocket *new_socket(Task *task, i32 type)
+{
+	UnixSocket *socket = unix_blank(task->kernel);
+
+	if (!socket)
+		return NULL;
+	socket->socket.type = type;
 	socket->pid = socket->peer_pid = task->process->pid;
 	socket->user = socket->peer_user = task->process->user;
 	socket->group = socket->peer_group = task->process->group;
-	wait_init(&socket->arrived);
-	wait_init(&socket->room);
 	return socket;
 }
 
@@ -235,9 +247,19 @@ i64 unix_pair(Task *task, i32 type, i32 protocol, u32 flags, File **out)
 	}
 	for (int i = 0; i < 2; i++)
 		sockets[i] = unix_of(socket_of(out[i]));
-	follow(sockets[0], sockets[1]);
-	follow(sockets[1], sockets[0]);
+	unix_follow(sockets[0], sockets[1]);
+	unix_follow(sockets[1], sockets[0]);
 	return 0;
+}
+
+void unix_wait_in_line(UnixSocket *listener, UnixSocket *endpoint)
+{
+	if (listener->last_waiting)
+		listener->last_waiting->next_waiting = endpoint;
+	else
+		listener->waiting = endpoint;
+	listener->last_waiting = endpoint;
+	listener->waiting_count++;
 }
 
 static i64 connect_datagrams(UnixSocket *socket, Task *task, const u8 *name, u32 len)
@@ -261,7 +283,7 @@ static i64 connect_datagrams(UnixSocket *socket, Task *task, const u8 *name, u32
 	if (target->peer && target->peer != socket)
 		return -EPERM;
 	unfollow(socket);
-	follow(socket, target);
+	unix_follow(socket, target);
 	return 0;
 }
 
@@ -299,14 +321,9 @@ static i64 unix_connect(Socket *base, Task *task, const u8 *name, u32 len)
 	socket->peer_pid = listener->pid;
 	socket->peer_user = listener->user;
 	socket->peer_group = listener->group;
-	follow(socket, endpoint);
-	follow(endpoint, socket);
-	if (listener->last_waiting)
-		listener->last_waiting->next_waiting = endpoint;
-	else
-		listener->waiting = endpoint;
-	listener->last_waiting = endpoint;
-	listener->waiting_count++;
+	unix_follow(socket, endpoint);
+	unix_follow(endpoint, socket);
+	unix_wait_in_line(listener, endpoint);
 	wait_wake(&listener->arrived);
 	return 0;
 }

@@ -20,6 +20,18 @@ enum { UNIX_NAME_MAX = 110, UNIX_DATAGRAMS_MAX = 64 };
 typedef struct UnixPacket UnixPacket;
 typedef struct UnixSocket UnixSocket;
 
+struct UnixPacket {
+	UnixPacket *next;
+	u32 at, len, cap; /* bytes at .. len are to be read */
+	File **files;     /* owned references */
+	u32 file_count;
+	i32 pid;
+	u32 user, group;
+	u32 name_len;
+	u8 name[UNIX_NAME_MAX]; /* of the sender */
+	u8 bytes[];
+};
+
 struct UnixSocket {
 	Socket socket; /* the first member */
 	UnixSocket *peer, *followers, *next_follower, **follower_link;
@@ -38,6 +50,7 @@ struct UnixSocket {
 
 	UnixSocket *waiting, *last_waiting, *next_waiting; /* of a listener: references of their files */
 	u32 waiting_count, backlog;
+	bool in_line;               /* loading: some listener has it in `waiting` */
 
 	UnixSocket *next_name, **name_link; /* of Streams.names, when it is bound */
 	u64 key;                    /* of the node in the file system, or 0 */
@@ -52,5 +65,16 @@ i64 unix_receive(Socket *socket, Task *task, SocketMessage *message);
 void unix_queue_free(UnixSocket *socket);
 /* A socket by its address. 0 and *out, or -errno. */
 i64 unix_find(Task *task, const u8 *name, u32 len, UnixSocket **out);
+
+/* ---- For snapshots (unix_save.c) ---- */
+typedef struct Tape Tape;
+UnixSocket *unix_blank(Kernel *kernel); /* NULL: no memory */
+void unix_follow(UnixSocket *socket, UnixSocket *target);
+void unix_wait_in_line(UnixSocket *listener, UnixSocket *endpoint);
+void unix_list_name(UnixSocket *socket); /* the name that it has: it is found under it from now on */
+/* A packet like this one, without files and bytes, behind the others. NULL: no memory, or there are too many. */
+UnixPacket *unix_packet_put(UnixSocket *target, const UnixPacket *like);
+void unix_carry(Tape *tape, File *file, bool is_stream);
+void unix_link(Tape *tape, File *file);
 
 #endif

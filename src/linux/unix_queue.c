@@ -13,18 +13,6 @@
 
 enum { PACKET_ROOM = 4000 }; /* of a stream's packets at least: writes are small often */
 
-struct UnixPacket {
-	UnixPacket *next;
-	u32 at, len, cap; /* bytes at .. len are to be read */
-	File **files;     /* owned references */
-	u32 file_count;
-	i32 pid;
-	u32 user, group;
-	u32 name_len;
-	u8 name[UNIX_NAME_MAX]; /* of the sender */
-	u8 bytes[];
-};
-
 static Streams *streams(const UnixSocket *socket)
 {
 	return socket->socket.kernel->streams; /* made with the first socket */
@@ -98,6 +86,18 @@ static u32 extend(UnixSocket *target, const SocketMessage *message, u32 len)
 	return len;
 }
 
+static void put_last(UnixSocket *target, UnixPacket *packet)
+{
+	if (target->last)
+		target->last->next = packet;
+	else
+		target->first = packet;
+	target->last = packet;
+	target->packets++;
+	target->queued += packet->len - packet->at;
+	streams(target)->held += packet->cap;
+}
+
 static bool append(UnixSocket *target, const UnixSocket *from, const SocketMessage *message, u32 done, u32 len)
 {
 	u32 cap = is_stream(target) && len < PACKET_ROOM && !message->file_count ? PACKET_ROOM : len;
@@ -110,14 +110,7 @@ static bool append(UnixSocket *target, const UnixSocket *from, const SocketMessa
 				.name_len = from->name_len };
 	memcpy(packet->name, from->name, from->name_len);
 	memcpy(packet->bytes, message->bytes + done, len);
-	if (target->last)
-		target->last->next = packet;
-	else
-		target->first = packet;
-	target->last = packet;
-	target->packets++;
-	target->queued += len;
-	streams(target)->held += cap;
+	put_last(target, packet);
 	streams(target)->in_flight += message->file_count;
 	return true;
 }
@@ -321,4 +314,17 @@ i64 unix_receive(Socket *socket, Task *task, SocketMessage *message)
 	result = socket->type == SOCK_STREAM ? receive_stream(own, message) : receive_packet(own, message);
 	taken(own);
 	return result;
+}
+
+UnixPacket *unix_packet_put(UnixSocket *target, const UnixPacket *like)
+{
+	UnixPacket *packet = NULL;
+
+	if (is_stream(target) || target->packets < UNIX_DATAGRAMS_MAX)
+		packet = calloc(1, sizeof(*packet) + like->cap);
+	if (!packet)
+		return NULL;
+	*packet = *like;
+	put_last(target, packet);
+	return packet;
 }

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "linux/vfs_private.h"
 
 void vfs_fs_put(VfsFs *fs)
@@ -153,6 +154,31 @@ void vfs_destroy(Vfs *vfs)
 
 /* ---- Configuration ---- */
 
+static i64 keep_root(Kernel *kernel, VfsNode *node, const char *source, bool read_only, bool below)
+{
+	char *copy = strdup(source);
+
+	if (!copy || !array_grow((void **)&kernel->roots, &kernel->root_cap, kernel->root_count, sizeof(*kernel->roots))) {
+		free(copy);
+		return -ENOMEM;
+	}
+	kernel->roots[kernel->root_count++] = (HostRoot){vfs_node_get(node), copy, read_only, below};
+	return 0;
+}
+
+void vfs_forget_roots(Kernel *kernel)
+{
+	while (kernel->root_count) {
+		HostRoot *root = &kernel->roots[--kernel->root_count];
+
+		vfs_node_put(root->node);
+		free(root->source);
+	}
+	free(kernel->roots);
+	kernel->roots = NULL;
+	kernel->root_cap = 0;
+}
+
 /* A file system of our own at a path, whose folder is made when it is missing. */
 static i64 configure_own(Kernel *kernel, const char *path, const char *type, u32 mode)
 {
@@ -193,6 +219,8 @@ static i64 configure_root(Kernel *kernel, const LinuxConfig *config, DiagList *d
 		}
 	}
 	error = vfs_tree_create(kernel, config->root ? "overlay" : "tmpfs", lower, 0755, &root);
+	if (!error && lower)
+		error = keep_root(kernel, lower, "/", !config->root_writable, true);
 	vfs_node_put(lower);
 	if (!error && config->root_changes) {
 		error = vfs_tree_changes(root, config->root_changes);
@@ -240,8 +268,13 @@ static i64 configure_mount(Kernel *kernel, const LinuxMount *mount, DiagList *di
 		diag_report_file(diags, DIAG_ERROR, mount->host, NULL, "can't be seen at '%s': %s", mount->guest,
 				 strerror((int)-error));
 		vfs_node_put(root);
+		vfs_place_put(on);
+		return error;
 	} else {
 		root->fs->read_only = mount->read_only;
+		error = keep_root(kernel, root, mount->guest, mount->read_only, false);
+	}
+	if (!error) {
 		error = mount_on(kernel->vfs, root->fs, root, on, mount->guest, mount->read_only);
 	}
 	vfs_place_put(on);

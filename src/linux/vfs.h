@@ -20,6 +20,7 @@ typedef struct VfsPlace VfsPlace;
 
 Status vfs_configure(Kernel *kernel, const LinuxConfig *config, DiagList *diags);
 void vfs_destroy(Vfs *vfs);
+void vfs_forget_roots(Kernel *kernel);
 
 /* Working directory, root and umask of a process; counted (CLONE_FS). */
 /* Where there is no such folder, it is the root. */

@@ -363,8 +363,7 @@ static u64 get_number(Loading *loading, int base)
 	return value;
 }
 
-/* A node below, found name by name. NULL: it is not there any more. */
-static VfsNode *find_below(VfsNode *top, char *path)
+VfsNode *tree_find_below(VfsNode *top, char *path)
 {
 	VfsNode *node = top ? vfs_node_get(top) : NULL;
 	char *save = NULL;
@@ -403,7 +402,7 @@ static bool get_content(Loading *loading, TreeNode *node, char kind)
 			node->data = strtoull(word, NULL, 10);
 			if (node->data >= loading->fs->changes->next_data)
 				loading->fs->changes->next_data = node->data + 1;
-			node->lower = find_below(loading->fs->changes->data, word);
+			node->lower = tree_find_below(loading->fs->changes->data, word);
 			node->has_content = false;
 			get_word(loading);
 			return node->lower && node->lower->type == LX_S_IFREG;
@@ -416,7 +415,7 @@ static bool get_content(Loading *loading, TreeNode *node, char kind)
 	word = get_word(loading);
 	if (!strcmp(word, "-"))
 		return kind == 'd' || (kind == 'l' && node->target);
-	found = find_below(lower, word);
+	found = tree_find_below(lower, word);
 	if (!found || found->type != node->node.type) {
 		vfs_node_put(found);
 		return kind == 'd'; /* nothing is below it any more */

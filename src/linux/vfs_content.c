@@ -47,7 +47,7 @@ static u8 *page_find(const Content *content, u64 page)
 	return at;
 }
 
-static u8 *page_make(Kernel *kernel, Content *content, u64 page)
+u8 *content_page_make(Kernel *kernel, Content *content, u64 page)
 {
 	void **at;
 
@@ -103,7 +103,7 @@ i64 content_write(Kernel *kernel, Content *content, const u8 *from, u64 len, u64
 		return -EFBIG;
 	while (done < len) {
 		u64 at = (offset + done) % CONTENT_PAGE, part = CONTENT_PAGE - at;
-		u8 *page = page_make(kernel, content, (offset + done) >> PAGE_BITS);
+		u8 *page = content_page_make(kernel, content, (offset + done) >> PAGE_BITS);
 
 		if (!page)
 			break;
@@ -162,7 +162,7 @@ i64 content_allocate(Kernel *kernel, Content *content, u64 offset, u64 len)
 	if ((end - first) * CONTENT_PAGE > kernel->limits.storage)
 		return -ENOSPC;
 	for (u64 page = first; page < end; page++) {
-		if (!page_make(kernel, content, page))
+		if (!content_page_make(kernel, content, page))
 			return -ENOSPC;
 	}
 	return 0;
@@ -185,6 +185,23 @@ u64 content_next_data(const Content *content, u64 offset)
 		page = (page / skip + 1) * skip;
 	}
 	return content->size;
+}
+
+u8 *content_page(const Content *content, u64 *page)
+{
+	while (*page < height_pages(content->height)) {
+		void *at = content->root;
+		u64 skip = height_pages(content->height);
+
+		for (u32 level = content->height; level && at; level--) {
+			skip = height_pages(level - 1);
+			at = ((void **)at)[*page >> ((level - 1) * BRANCH_BITS) & (CONTENT_BRANCHES - 1)];
+		}
+		if (at)
+			return at;
+		*page = (*page / skip + 1) * skip;
+	}
+	return NULL;
 }
 
 void content_fini(Kernel *kernel, Content *content)

@@ -29,6 +29,9 @@ void content_resize(Kernel *kernel, Content *content, u64 size);
 i64 content_allocate(Kernel *kernel, Content *content, u64 offset, u64 len);
 /* The first byte from `offset` on that has a page; the size when there is none. */
 u64 content_next_data(const Content *content, u64 offset);
+/* Snapshots: the first page from number *page on that there is, also beyond the end (NULL: none); one made. */
+u8 *content_page(const Content *content, u64 *page);
+u8 *content_page_make(Kernel *kernel, Content *content, u64 page);
 void content_fini(Kernel *kernel, Content *content);
 
 #endif

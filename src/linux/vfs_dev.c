@@ -9,6 +9,7 @@
 
 #include "linux/process.h"
 #include "linux/rights.h"
+#include "linux/save.h"
 #include "linux/tty.h"
 #include "linux/vfs_private.h"
 
@@ -49,7 +50,6 @@ typedef struct DevNode {
 typedef struct DevFs {
 	VfsFs fs;
 	DevNode *nodes[DEV_COUNT]; /* borrowed: those that somebody holds */
-	u64 made;
 } DevFs;
 
 static const VfsNodeOps dev_ops;
@@ -108,7 +108,7 @@ static i64 dev_list(VfsNode *base, Task *task, u64 *cookie, VfsList *out)
 static i64 dev_stat(VfsNode *base, FileStat *out)
 {
 	const DevEntry *entry = dev_node(base)->entry;
-	u64 made = ((DevFs *)base->fs)->made;
+	u64 made = base->fs->made;
 
 	*out = (FileStat){.device = base->fs->device, .inode = 1, .mode = LX_S_IFDIR | 0755, .links = 3, .size = 4096,
 			  .atime = made, .mtime = made, .ctime = made, .btime = made};
@@ -257,7 +257,7 @@ i64 vfs_dev_create(Kernel *kernel, VfsNode **root)
 	if (!fs)
 		return -ENOMEM;
 	fs->fs = (VfsFs){.ops = &dev_fs_ops, .kernel = kernel, .device = kernel->vfs->next_device++, .refs = 1};
-	fs->made = kernel_real_time(kernel);
+	fs->fs.made = kernel_real_time(kernel);
 	node = dev_new(fs, NULL);
 	vfs_fs_put(&fs->fs);
 	if (!node)
@@ -265,3 +265,8 @@ i64 vfs_dev_create(Kernel *kernel, VfsNode **root)
 	*root = &node->node;
 	return 0;
 }
+
+const FileCodec null_codec = { .ops = &device_ops[DEV_NULL], .has_place = true, .shares = TAPE_KINDS };
+const FileCodec zero_codec = { .ops = &device_ops[DEV_ZERO], .has_place = true, .shares = TAPE_KINDS };
+const FileCodec full_codec = { .ops = &device_ops[DEV_FULL], .has_place = true, .shares = TAPE_KINDS };
+const FileCodec random_codec = { .ops = &device_ops[DEV_RANDOM], .has_place = true, .shares = TAPE_KINDS };

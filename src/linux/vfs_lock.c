@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "linux/process.h"
+#include "linux/save.h"
 #include "linux/vfs_private.h"
 
 enum {
@@ -34,6 +35,7 @@ struct FileLock {
 typedef struct VfsLocks {
 	FileLock *first;
 	WaitQueue changed;
+	bool carried;       /* they are on the tape that is being written */
 } VfsLocks;
 
 static VfsLocks *locks_of(VfsNode *node)
@@ -353,4 +355,79 @@ i64 vfs_fcntl_lock(Task *task, File *file, u32 command, u64 address)
 		task->call.data[5] = WAITS_FOR_LOCK;
 	}
 	return task_watch(task, &node->locks->changed) ? CALL_WAIT : -ENOMEM;
+}
+
+/* ---- Snapshots ---- */
+
+static void carry_lock(Tape *tape, VfsNode *node, FileLock *lock)
+{
+	FileLock made = {0}, *at = lock ? lock : &made;
+	const void *owner;
+	bool of_file = at->whole || at->pid < 0;
+
+	tape_bool(tape, &at->whole);
+	tape_bool(tape, &at->write);
+	tape_i32(tape, &at->pid);
+	tape_u64(tape, &at->start);
+	tape_u64(tape, &at->end);
+	if (tape->loading)
+		of_file = at->whole || at->pid < 0;
+	owner = tape_ref(tape, of_file ? TAPE_FILES : TAPE_PROCESSES, at->owner);
+	if (!tape->loading || !tape_check(tape, owner && made.start <= made.end &&
+							(!of_file || vfs_file_node(owner) == node)))
+		return;
+	made.owner = owner;
+	if (!lock_new(node, &made))
+		tape_fail(tape, STATUS_TOO_BIG, "%s", "more locks than are allowed");
+}
+
+/* The list, turned round. */
+static void turn(VfsLocks *locks)
+{
+	FileLock *left = locks->first, *next;
+
+	locks->first = NULL;
+	for (; left; left = next) {
+		next = left->next;
+		left->next = locks->first;
+		locks->first = left;
+	}
+}
+
+/* Once for each node, with the first file that has it open. Loading puts them in front, so they stand there from the last
+ * to the first. */
+void carry_locks(Tape *tape, VfsNode *node)
+{
+	bool has = node->locks && !node->locks->carried;
+	u32 count = 0;
+
+	tape_bool(tape, &has);
+	if (!has)
+		return;
+	if (!tape_check(tape, !tape->loading || !node->locks))
+		return;
+	if (!locks_of(node)) {
+		tape_fail(tape, STATUS_NOMEM, "%s", "");
+		return;
+	}
+	tape_queue(tape, &node->locks->changed);
+	for (const FileLock *lock = node->locks->first; lock; lock = lock->next)
+		count++;
+	count = tape_count(tape, count, 26);
+	node->locks->carried = !tape->loading;
+	if (tape->loading) {
+		for (u32 i = 0; i < count && tape_ok(tape); i++)
+			carry_lock(tape, node, NULL);
+		return;
+	}
+	turn(node->locks);
+	for (FileLock *lock = node->locks->first; lock; lock = lock->next)
+		carry_lock(tape, node, lock);
+	turn(node->locks);
+}
+
+void vfs_locks_carried(VfsNode *node)
+{
+	if (node->locks)
+		node->locks->carried = false;
 }

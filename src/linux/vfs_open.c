@@ -10,8 +10,9 @@
 #include <stdlib.h>
 
 #include "linux/process.h"
+#include "linux/save.h"
 #include "linux/signal.h"
-#include "linux/vfs_private.h"
+#include "linux/vfs_tree.h"
 
 enum { RLIMIT_FSIZE = 1, SIGXFSZ = 25 };
 
@@ -427,6 +428,88 @@ bool vfs_is_path_only(const File *file)
 {
 	return file->ops == &path_ops;
 }
+
+/* ---- Snapshots ---- */
+
+/* The file of the host that it really is, or NULL. */
+static VfsNode *outside_of(const File *file)
+{
+	VfsNode *below = tree_below(node_of(file));
+
+	return vfs_is_host(node_of(file)) ? node_of(file) : below && vfs_is_host(below) ? below : NULL;
+}
+
+static const char *regular_refuses(const File *file)
+{
+	VfsNode *outside = outside_of(file);
+	FileStat stat;
+
+	if (!outside)
+		return NULL;
+	return file->place->gone || outside->ops->stat(outside, &stat) || !stat.links ? "a file that was deleted on the host"
+											: NULL;
+}
+
+/* What is only read must be the same file still: as long, and as old. What the program itself writes to goes on with what
+ * is there. */
+static void check_same(Tape *tape, File *file)
+{
+	VfsNode *outside = outside_of(file);
+	bool checked = !tape->loading && outside && !may_write(file);
+	FileStat stat = {0};
+	u64 same[2];
+
+	if (outside && outside->ops->stat(outside, &stat))
+		stat.size = ~(u64)0;
+	same[0] = stat.size;
+	same[1] = stat.mtime;
+	tape_bool(tape, &checked);
+	if (!checked)
+		return;
+	tape_bytes(tape, same, sizeof(same));
+	if (tape->loading && tape_ok(tape) && (!outside || same[0] != stat.size || same[1] != stat.mtime))
+		tape_fail(tape, STATUS_MISMATCH, "%.100s is not the file that it was", file->place->name);
+}
+
+static void regular_carry(Tape *tape, File *file)
+{
+	VfsNode *node = node_of(file);
+	i64 error = 0;
+
+	if (!tape_check(tape, node->type == LX_S_IFREG && node->ops->acquire))
+		return;
+	check_same(tape, file);
+	if (!tape->loading || !tape_ok(tape))
+		return;
+	if (may_write(file) && (file->place->mount ? vfs_writable(file->place) : 0)) {
+		tape_fail(tape, STATUS_MISMATCH, "%.100s may not be written here", file->place->name);
+		return;
+	}
+	if (may_write(file))
+		error = node->ops->acquire(node, true);
+	if (!error && may_read(file)) {
+		error = node->ops->acquire(node, false);
+		if (error && may_write(file))
+			node->ops->letgo(node, true);
+	}
+	if (error)
+		tape_fail(tape, STATUS_IO, "%.100s can't be opened: %.60s", file->place->name, strerror((int)-error));
+	else
+		node->users++;
+}
+
+static void folder_carry(Tape *tape, File *file)
+{
+	VfsNode *node = node_of(file);
+
+	if (tape->loading && tape_check(tape, node->type == LX_S_IFDIR) && file->position > 1 && tree_below(node))
+		tree_list_again(node); /* it is in the midst of the names below */
+}
+
+const FileCodec regular_codec = {.ops = &regular_ops, .has_place = true, .shares = TAPE_KINDS, .carry = regular_carry,
+				 .refuses = regular_refuses};
+const FileCodec folder_codec = {.ops = &folder_ops, .has_place = true, .shares = TAPE_KINDS, .carry = folder_carry};
+const FileCodec path_codec = {.ops = &path_ops, .has_place = true, .shares = TAPE_KINDS};
 
 /* ---- Opening ---- */
 

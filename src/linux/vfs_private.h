@@ -135,6 +135,7 @@ struct VfsFs {
 	u32 device;
 	u32 refs;                   /* nodes, mounts */
 	bool read_only;
+	u64 made;                   /* ns since 1970: /proc, /dev */
 };
 
 struct VfsMount {
@@ -156,6 +157,13 @@ struct VfsPlace {
 	bool hashed, gone;          /* gone: removed from the tree */
 	char *name;                 /* owned */
 };
+
+/* A folder of the host as it was configured, for as long as the kernel is there. The first one may be below the root. */
+typedef struct HostRoot {
+	VfsNode *node;              /* owned */
+	char *source;               /* owned; where programs see it */
+	bool read_only, below;
+} HostRoot;
 
 enum { VFS_RECENT = 256 };
 
@@ -257,9 +265,11 @@ i64 vfs_shared_write(VfsNode *node, const u8 *from, u64 len, u64 offset);
 void vfs_shared_resized(VfsNode *node, u64 size);
 i64 vfs_shared_sync(VfsNode *node);
 void vfs_shared_drop(VfsNode *node); /* written back before */
+void vfs_shared_carried(VfsNode *node); /* a tape is complete: the next one has it anew */
 
 /* ---- vfs_lock.c ---- */
 void vfs_locks_free(VfsNode *node);
+void vfs_locks_carried(VfsNode *node); /* a tape is complete: the next one has them anew */
 void vfs_locks_file_closed(File *file);
 
 /* ---- Backends ---- */
@@ -273,7 +283,11 @@ i64 vfs_tree_create(Kernel *kernel, const char *type, VfsNode *lower, u32 mode, 
 /* Of a tree's root: what the folder of the host keeps is there again, and what changes is kept in it. EINVAL: it holds
  * something else. EBUSY: somebody uses it. */
 i64 vfs_tree_changes(VfsNode *root, const char *folder);
+bool vfs_is_tree(const VfsFs *fs);
 void vfs_tree_given(VfsNode *node); /* a file that is no change: vfs_add_file */
+/* Snapshots: what a node of /proc is about, as four numbers (false: a file without a name), and the node again. */
+bool vfs_proc_tell(const VfsNode *node, u32 what[4]);
+i64 vfs_proc_find(VfsFs *fs, const u32 what[4], VfsNode **out);
 i64 vfs_proc_create(Kernel *kernel, VfsNode **root);
 i64 vfs_dev_create(Kernel *kernel, VfsNode **root);
 i64 vfs_pts_create(Kernel *kernel, VfsNode **root);

@@ -15,6 +15,7 @@
  */
 #include <stdlib.h>
 
+#include "linux/save.h"
 #include "linux/vfs_proc.h"
 
 typedef enum ProcKind {
@@ -124,7 +125,6 @@ struct ProcNode {
 typedef struct ProcFs {
 	VfsFs fs;
 	ProcNode *buckets[PROC_BUCKETS]; /* borrowed */
-	u64 made;
 } ProcFs;
 
 static const VfsNodeOps proc_ops, proc_link_ops, proc_jump_ops;
@@ -617,7 +617,7 @@ static i64 proc_open(VfsNode *base, VfsPlace *place, Task *task, u32 flags, File
 static i64 proc_stat_node(VfsNode *base, FileStat *out)
 {
 	const ProcNode *node = proc_node(base);
-	u64 now = ((ProcFs *)base->fs)->made;
+	u64 now = base->fs->made;
 	ProcSubject subject;
 
 	if (node->entry->kind == P_ANON) {
@@ -676,8 +676,86 @@ i64 vfs_proc_create(Kernel *kernel, VfsNode **root)
 	if (!fs)
 		return -ENOMEM;
 	fs->fs = (VfsFs){.ops = &proc_fs_ops, .kernel = kernel, .device = kernel->vfs->next_device++, .refs = 1};
-	fs->made = kernel_real_time(kernel);
+	fs->fs.made = kernel_real_time(kernel);
 	error = proc_get(fs, &root_entry, 0, 0, -1, root);
 	vfs_fs_put(&fs->fs);
 	return error;
 }
+
+/* ---- Snapshots ---- */
+
+enum { WHAT_ROOT = 1000, WHAT_PID, WHAT_TID, WHAT_FD, WHAT_FDINFO };
+
+static const ProcEntry *const numbered[] = {&root_entry, &pid_entry, &tid_entry, &fd_entry, &fdinfo_entry};
+
+bool vfs_proc_tell(const VfsNode *base, u32 what[4])
+{
+	const ProcNode *node = (const ProcNode *)base;
+	u32 which = WHAT_ROOT;
+
+	if (node->entry == &anon_entry)
+		return false;
+	if (node->entry >= table && node->entry < table + COUNT_OF(table))
+		which = (u32)(node->entry - table);
+	else
+		while (numbered[which - WHAT_ROOT] != node->entry)
+			which++;
+	what[0] = which;
+	what[1] = (u32)node->pid;
+	what[2] = (u32)node->tid;
+	what[3] = (u32)node->fd;
+	return true;
+}
+
+/* Is it about a process? */
+static bool has_process(u32 which)
+{
+	return which < COUNT_OF(table) ? table[which].folder == P_PID || table[which].folder == P_TID : which != WHAT_ROOT;
+}
+
+i64 vfs_proc_find(VfsFs *fs, const u32 what[4], VfsNode **out)
+{
+	bool fd = what[0] == WHAT_FD || what[0] == WHAT_FDINFO;
+
+	*out = NULL;
+	if ((what[0] >= COUNT_OF(table) && (what[0] < WHAT_ROOT || what[0] > WHAT_FDINFO)) ||
+	    has_process(what[0]) != ((i32)what[1] > 0) || (i32)what[1] < 0 || (i32)what[2] < 0 || (!what[1] && what[2]) ||
+	    (fd ? (i32)what[3] < 0 : (i32)what[3] != -1))
+		return -EINVAL;
+	return proc_get((ProcFs *)fs, what[0] < WHAT_ROOT ? &table[what[0]] : numbered[what[0] - WHAT_ROOT], (i32)what[1],
+			(i32)what[2], (i32)what[3], out);
+}
+
+static void text_carry(Tape *tape, File *file)
+{
+	VfsNode *node = file->place->node;
+	ProcFile *open = tape->loading ? NULL : file->data;
+	u64 charged = open ? open->charged : 0;
+
+	if (tape->loading) {
+		if (!tape_check(tape, node->ops == &proc_ops && proc_node(node)->entry->text))
+			return;
+		open = calloc(1, sizeof(*open));
+		if (!open) {
+			tape_fail(tape, STATUS_NOMEM, "%s", "");
+			return;
+		}
+	}
+	tape_bool(tape, &open->made);
+	tape_u64(tape, &charged);
+	tape_buf(tape, &open->text, UINT32_MAX);
+	if (!tape->loading)
+		return;
+	tape_check(tape, charged >= open->text.len && charged <= 4 * (u64)open->text.len + CHUNK);
+	if (tape_ok(tape) && !vfs_charge(tape->kernel, charged))
+		tape_fail(tape, STATUS_TOO_BIG, "%s", "its files in memory need more than is allowed");
+	if (!tape_ok(tape)) {
+		buf_fini(&open->text);
+		free(open);
+		return;
+	}
+	open->charged = charged;
+	file->data = open;
+}
+
+const FileCodec proc_codec = {.ops = &text_ops, .has_place = true, .shares = TAPE_KINDS, .carry = text_carry};

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "linux/save.h"
 #include "linux/vfs_private.h"
 
 typedef struct VfsShared {
@@ -24,6 +25,7 @@ typedef struct VfsShared {
 	u64 capacity;    /* size of the memfd */
 	u64 charged;
 	bool writable;   /* somebody may have written */
+	bool carried;    /* it is on the tape that is being written */
 } VfsShared;
 
 enum { BLOCK = 16 * 1024 };
@@ -143,6 +145,46 @@ static i64 shared_fill(VfsNode *node)
 	return error;
 }
 
+/* A memfd of this capacity, empty. */
+static i64 shared_open(VfsNode *node, u64 capacity)
+{
+	VfsShared *shared = calloc(1, sizeof(*shared));
+	i64 error;
+
+	if (!shared)
+		return -ENOMEM;
+	shared->fd = memfd_create("husk-file", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (shared->fd < 0) {
+		free(shared);
+		return -ENFILE;
+	}
+	node->shared = shared;
+	error = shared_grow(node, capacity);
+	if (!error && fcntl(shared->fd, F_ADD_SEALS, F_SEAL_SHRINK))
+		error = -errno;
+	return error;
+}
+
+static i64 shared_allow_writing(VfsNode *node)
+{
+	if (!shared_charge(node, node->shared->capacity))
+		return -ENOMEM;
+	node->shared->writable = true;
+	return 0;
+}
+
+static i64 shared_make(VfsNode *node, u64 capacity, bool writable, int *fd)
+{
+	i64 error = shared_open(node, capacity);
+
+	if (!error && writable)
+		error = shared_allow_writing(node);
+	if (error && node->shared)
+		shared_free(node);
+	*fd = error ? -1 : node->shared->fd;
+	return error;
+}
+
 i64 vfs_shared_get(VfsNode *node, u64 size, bool writable, int *fd)
 {
 	VfsShared *shared = node->shared;
@@ -157,32 +199,17 @@ i64 vfs_shared_get(VfsNode *node, u64 size, bool writable, int *fd)
 	if (shared) {
 		error = shared_grow(node, need);
 	} else {
-		node->shared = shared = calloc(1, sizeof(*shared));
-		if (!shared)
-			return -ENOMEM;
-		shared->fd = memfd_create("husk-file", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-		if (shared->fd < 0) {
-			node->shared = NULL;
-			free(shared);
-			return -ENFILE;
-		}
-		error = shared_grow(node, need);
-		if (!error && fcntl(shared->fd, F_ADD_SEALS, F_SEAL_SHRINK))
-			error = -errno;
+		error = shared_open(node, need);
 		if (!error)
 			error = shared_fill(node);
-		if (error)
+		if (error && node->shared)
 			shared_free(node);
 	}
-	if (!error && writable && !shared->writable) {
-		if (!shared_charge(node, shared->capacity))
-			error = -ENOMEM;
-		else
-			shared->writable = true;
-	}
+	if (!error && writable && !node->shared->writable)
+		error = shared_allow_writing(node);
 	if (error)
 		return error == -ENOSPC ? -ENOMEM : error;
-	*fd = shared->fd;
+	*fd = node->shared->fd;
 	return 0;
 }
 
@@ -266,4 +293,69 @@ void vfs_shared_drop(VfsNode *node)
 		return;
 	vfs_shared_sync(node);
 	shared_free(node);
+}
+
+/* ---- Snapshots ---- */
+
+static void carry_blocks(Tape *tape, VfsNode *node)
+{
+	VfsShared *shared = node->shared;
+	u8 page[SPACE_PAGE];
+	u64 at = 0, end = ~(u64)0;
+
+	while (!tape->loading) {
+		off_t data = lseek(shared->fd, (off_t)at, SEEK_DATA);
+
+		if (data < 0 || (u64)data >= shared->capacity)
+			break;
+		at = (u64)data & ~(u64)(SPACE_PAGE - 1);
+		if (pread(shared->fd, page, sizeof(page), (off_t)at) != (ssize_t)sizeof(page)) {
+			tape_fail(tape, STATUS_IO, "%s", "shared memory can't be read");
+			return;
+		}
+		tape_u64(tape, &at);
+		tape_bytes(tape, page, sizeof(page));
+		at += SPACE_PAGE;
+	}
+	if (!tape->loading) {
+		tape_u64(tape, &end);
+		return;
+	}
+	while (tape_ok(tape)) {
+		tape_u64(tape, &at);
+		if (at == end || !tape_check(tape, at % SPACE_PAGE == 0 && at < shared->capacity))
+			return;
+		tape_bytes(tape, page, sizeof(page));
+		if (tape_ok(tape) && shared_put(node, page, sizeof(page), at))
+			tape_fail(tape, STATUS_TOO_BIG, "%s", "its shared files need more than is allowed");
+	}
+}
+
+/* Once for each node: whoever else has it open finds it done. */
+void carry_node_memory(Tape *tape, VfsNode *node)
+{
+	VfsShared *shared = node->shared;
+	bool is_shared = shared && !shared->carried, writable = shared && shared->writable;
+	u64 capacity = shared ? shared->capacity : 0;
+	int fd;
+
+	tape_bool(tape, &is_shared);
+	if (!is_shared)
+		return;
+	tape_u64(tape, &capacity);
+	tape_bool(tape, &writable);
+	if (!tape_check(tape, capacity % SPACE_PAGE == 0 && capacity <= FILE_SIZE_LIMIT && (!tape->loading || !shared)))
+		return;
+	if (tape->loading && shared_make(node, capacity, writable, &fd)) {
+		tape_fail(tape, STATUS_TOO_BIG, "%s", "its shared files need more than is allowed");
+		return;
+	}
+	node->shared->carried = !tape->loading;
+	carry_blocks(tape, node);
+}
+
+void vfs_shared_carried(VfsNode *node)
+{
+	if (node->shared)
+		node->shared->carried = false;
 }

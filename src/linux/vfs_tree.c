@@ -157,6 +157,13 @@ TreeEntry *tree_entry(TreeNode *dir, const char *name)
 	return entry;
 }
 
+TreeEntry *tree_entry_load(TreeNode *dir, const char *name, bool covers, u64 cookie)
+{
+	if (!covers)
+		dir->dir.next_cookie = cookie;
+	return entry_add(dir, name, covers);
+}
+
 void tree_entry_vacate(TreeNode *dir, TreeEntry *entry)
 {
 	entry->node = NULL;
@@ -195,6 +202,22 @@ TreeNode *tree_new(TreeFs *fs, const VfsNew *what)
 		return NULL;
 	}
 	return node;
+}
+
+TreeNode *tree_blank(TreeFs *fs, u32 type)
+{
+	TreeNode *node = calloc(1, sizeof(*node));
+
+	if (!node)
+		return NULL;
+	vfs_node_init(&node->node, &tree_ops, &fs->fs, type);
+	node->own = true;
+	return node;
+}
+
+VfsNode *tree_below(VfsNode *base)
+{
+	return vfs_is_tree(base->fs) && !tree_node(base)->has_content ? tree_node(base)->lower : NULL;
 }
 
 /* Stands for what is below. Takes the reference of `below` over. */
@@ -495,6 +518,23 @@ static void tree_fs_destroy(VfsFs *fs)
 static const VfsFsOps tmpfs_ops = {"tmpfs", 0x01021994, tree_space, tree_sync, tree_fs_destroy};
 static const VfsFsOps overlay_ops = {"overlay", 0x794C7630, tree_space, tree_sync, tree_fs_destroy};
 
+bool vfs_is_tree(const VfsFs *fs)
+{
+	return fs->ops == &tmpfs_ops || fs->ops == &overlay_ops;
+}
+
+TreeFs *tree_fs_blank(Kernel *kernel, const char *type)
+{
+	TreeFs *fs = calloc(1, sizeof(*fs));
+
+	if (!fs)
+		return NULL;
+	fs->fs = (VfsFs){.ops = strcmp(type, "overlay") ? &tmpfs_ops : &overlay_ops, .kernel = kernel,
+			 .device = kernel->vfs->next_device++, .refs = 1};
+	fs->next_inode = 1;
+	return fs;
+}
+
 void vfs_tree_given(VfsNode *node)
 {
 	tree_node(node)->given = true;
@@ -502,7 +542,7 @@ void vfs_tree_given(VfsNode *node)
 
 i64 vfs_tree_create(Kernel *kernel, const char *type, VfsNode *lower, u32 mode, VfsNode **root)
 {
-	TreeFs *fs = calloc(1, sizeof(*fs));
+	TreeFs *fs = tree_fs_blank(kernel, type);
 	VfsNew what = {.mode = LX_S_IFDIR | mode};
 	TreeNode *node;
 	FileStat stat;
@@ -510,9 +550,6 @@ i64 vfs_tree_create(Kernel *kernel, const char *type, VfsNode *lower, u32 mode, 
 	*root = NULL;
 	if (!fs)
 		return -ENOMEM;
-	fs->fs = (VfsFs){.ops = strcmp(type, "overlay") ? &tmpfs_ops : &overlay_ops, .kernel = kernel,
-			 .device = kernel->vfs->next_device++, .refs = 1};
-	fs->next_inode = 1;
 	node = tree_new(fs, &what);
 	if (node && lower) {
 		node->lower = vfs_node_get(lower);

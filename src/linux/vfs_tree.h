@@ -117,7 +117,19 @@ TreeEntry *tree_find(const TreeNode *dir, const char *name);
 TreeEntry *tree_entry(TreeNode *dir, const char *name);
 void tree_entry_vacate(TreeNode *dir, TreeEntry *entry); /* without a node: hides the name, or goes */
 
+
+/* For snapshots (vfs_tree_save.c). A file system without a root, one reference; a node of it that has nothing, its own. NULL:
+ * no memory. */
+TreeFs *tree_fs_blank(Kernel *kernel, const char *type);
+TreeNode *tree_blank(TreeFs *fs, u32 type);
+/* A name with this place in the folder's order, higher than those before. */
+TreeEntry *tree_entry_load(TreeNode *dir, const char *name, bool covers, u64 cookie);
+/* The file or folder below that holds a node's content, or NULL. */
+VfsNode *tree_below(VfsNode *node);
+
 /* vfs_changes.c */
+/* A node below, found name by name; `path` is cut up. A reference; NULL: it is not there. */
+VfsNode *tree_find_below(VfsNode *top, char *path);
 i64 changes_save(TreeFs *fs);
 void changes_free(TreeFs *fs);
 
@@ -130,6 +142,7 @@ i64 tree_rename(VfsNode *dir, const char *name, VfsNode *node, VfsNode *to_dir, 
 		bool exchange);
 i64 tree_list(VfsNode *dir, Task *task, u64 *cookie, VfsList *out);
 void tree_listing_free(TreeListing *listing);
+i64 tree_list_again(VfsNode *dir); /* the names below, for somebody who is in the midst of them */
 
 /* vfs_tree_file.c */
 i64 tree_acquire(VfsNode *node, bool write);

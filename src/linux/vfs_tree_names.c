@@ -322,3 +322,8 @@ i64 tree_rename(VfsNode *base, const char *name, VfsNode *moved, VfsNode *to_bas
 		node_unnamed(target);
 	return 0;
 }
+
+i64 tree_list_again(VfsNode *dir)
+{
+	return listing_read(tree_node(dir), NULL);
+}

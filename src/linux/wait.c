@@ -72,6 +72,32 @@ bool task_watch(Task *task, WaitQueue *queue)
 	return true;
 }
 
+Task *waiter_task(const Waiter *waiter)
+{
+	return waiter->woken == task_woken ? waiter->owner : NULL;
+}
+
+u32 waiter_count(const WaitQueue *queue)
+{
+	u32 count = 0;
+
+	for (const Waiter *waiter = queue->first; waiter; waiter = waiter->after)
+		count += waiter_task(waiter) != NULL;
+	return count;
+}
+
+bool task_watch_last(Task *task, WaitQueue *queue, Waiter **last)
+{
+	Waiter *waiter = malloc(sizeof(*waiter));
+
+	if (!waiter)
+		return false;
+	*waiter = (Waiter){ .queue = queue, .before = *last, .next = task->waiters, .woken = task_woken, .owner = task };
+	*(*last ? &(*last)->after : &queue->first) = waiter;
+	task->waiters = *last = waiter;
+	return true;
+}
+
 void task_unwatch(Task *task)
 {
 	while (task->waiters) {
@@ -92,5 +118,6 @@ void task_wait_hour(Task *task, u64 hour)
 
 void task_wake(Task *task)
 {
-	machine_wake(task->kernel->machine, (u64)task->tid);
+	if (!task->kernel->closing)
+		machine_wake(task->kernel->machine, (u64)task->tid);
 }

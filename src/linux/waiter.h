@@ -18,4 +18,10 @@ struct Waiter {
 void waiter_add(Waiter *waiter, WaitQueue *queue);
 void waiter_remove(Waiter *waiter); /* without waking it; none when it has been woken */
 
+/* ---- For snapshots ---- */
+Task *waiter_task(const Waiter *waiter);      /* NULL: it is no task's */
+u32 waiter_count(const WaitQueue *queue);     /* tasks in it */
+/* Puts the task behind *last, which is then its waiter (NULL: the queue is empty). False: no memory. */
+bool task_watch_last(Task *task, WaitQueue *queue, Waiter **last);
+
 #endif

@@ -364,6 +364,10 @@ Status machine_snapshot(const Machine *machine, Buf *out);
 /* All or nothing: on error the machine is as before. STATUS_FORMAT, _MISMATCH (other isa, options or version),
  * _CORRUPT, _TRUNCATED. */
 Status machine_restore(Machine *machine, const u8 *bytes, size_t len);
+/* Why the last machine_snapshot or machine_restore said no, as far as its status does not tell: "descriptor 3 of process 1
+ * (server) is a connection of the host"; "": nothing to add. Borrowed until the next one. set_why: for guests. */
+const char *machine_why(const Machine *machine);
+void machine_set_why(Machine *machine, const char *why);
 
 /* ---- Recording: what reverse execution replays ---- */
 typedef enum MachineEventKind {

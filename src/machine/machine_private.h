@@ -218,6 +218,7 @@ struct Machine {
 	u64 interrupts;           /* entries, for statistics */
 	MachineStop failure;      /* kind STOP_BUDGET: none; else what `on reset` came to, given by every run */
 	char text[200];
+	char why[200]; /* machine_why */
 	char reason[120], said[120]; /* machine_explain: not given out yet; of the last stop */
 	Buf story;                /* texts that are longer */
 

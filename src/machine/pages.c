@@ -363,6 +363,22 @@ u64 machine_aspace_present(const Machine *machine, u32 number)
 	return space ? space->present << SPACE_PAGE_SHIFT : 0;
 }
 
+bool machine_page_next(const Machine *machine, u32 aspace, u64 *address)
+{
+	const Space *space = space_of(machine, aspace);
+	u64 page = page_of(*address);
+
+	if (!space || *address >= space->cells || !space_next_present(space, &page, page_of(space->cells)))
+		return false;
+	*address = page << SPACE_PAGE_SHIFT;
+	return true;
+}
+
+bool machine_aspace_is_used(const Machine *machine, u32 number)
+{
+	return space_of(machine, number) && !machine->aspaces[number].released;
+}
+
 u8 machine_page_attr(const Machine *machine, u32 aspace, u64 address)
 {
 	const Space *space = space_of(machine, aspace);

@@ -54,6 +54,9 @@ Status machine_pages_move(Machine *machine, u32 aspace, u64 from, u64 to, u64 le
 Status machine_pages_back(Machine *machine, u32 aspace, u64 address, u64 len, int fd, u64 offset);
 /* Attributes of the page: 0 = absent. */
 u8 machine_page_attr(const Machine *machine, u32 aspace, u64 address);
+/* The first present page from *address on; false: there is none. */
+bool machine_page_next(const Machine *machine, u32 aspace, u64 *address);
+bool machine_aspace_is_used(const Machine *machine, u32 number); /* and not released */
 /* The bytes of the present page that `address` lies in, whatever its rights; NULL: it is absent. For pagers, loaders,
  * snapshots. Who changes a page that may hold code calls machine_flush_code. */
 u8 *machine_page_bytes(Machine *machine, u32 aspace, u64 address);

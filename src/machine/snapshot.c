@@ -259,6 +259,16 @@ Status machine_snapshot(const Machine *machine, Buf *out)
 	return out->failed ? STATUS_NOMEM : STATUS_OK;
 }
 
+const char *machine_why(const Machine *machine)
+{
+	return machine->why;
+}
+
+void machine_set_why(Machine *machine, const char *why)
+{
+	snprintf(machine->why, sizeof(machine->why), "%s", why);
+}
+
 /* ---- Reading ---- */
 
 /* Magic, version, length, checksum; then the reader stands at the body. */
@@ -783,6 +793,7 @@ static Status restore(Machine *machine, const u8 *bytes, size_t len, bool *refus
 Status machine_restore(Machine *machine, const u8 *bytes, size_t len)
 {
 	bool refused = false;
+	char why[sizeof(machine->why)];
 	Status status;
 	Buf before;
 
@@ -792,8 +803,11 @@ Status machine_restore(Machine *machine, const u8 *bytes, size_t len)
 	status = machine_snapshot(machine, &before);
 	if (!status)
 		status = restore(machine, bytes, len, &refused);
-	if (refused)
+	if (refused) {
+		memcpy(why, machine->why, sizeof(why));
 		restore(machine, before.data, before.len, &refused);
+		memcpy(machine->why, why, sizeof(why));
+	}
 	buf_fini(&before);
 	return status;
 }
