@@ -8,7 +8,7 @@
  * folders as always (vfs_host.c), so a forged tape reaches no more than a program could.
  *
  * A place is found again by its parent, and there: as a node in memory that the tape has (FOUND_NODE), by its name as a walk
- * would (FOUND_NAME: files of the host, devices), or by what it is about (FOUND_PROC).
+ * would (FOUND_NAME: files of the host, devices), or by what it is about (FOUND_ABOUT: in /proc and /dev/pts).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,7 @@
 #include "linux/vfs_tree.h"
 
 enum { FS_TMPFS, FS_OVERLAY, FS_HOST, FS_PROC, FS_DEV, FS_PTS, FS_KINDS };
-enum { FOUND_ROOT, FOUND_NODE, FOUND_NAME, FOUND_PROC, FOUND_KINDS };
+enum { FOUND_ROOT, FOUND_NODE, FOUND_NAME, FOUND_ABOUT, FOUND_KINDS };
 enum { MOUNTS_MOST = 1024, NAME_MOST = 1024 };
 
 static const char *const types[FS_KINDS] = { "tmpfs", "overlay", "husk", "proc", "devtmpfs", "devpts" };
@@ -267,7 +267,7 @@ static u8 how_found(const Tape *tape, const VfsPlace *place)
 {
 	if (tape_number(tape, TAPE_NODES, place->node))
 		return FOUND_NODE;
-	return !strcmp(place->node->fs->ops->type, "proc") ? FOUND_PROC : FOUND_NAME;
+	return kind_of(place->node->fs) == FS_PROC || kind_of(place->node->fs) == FS_PTS ? FOUND_ABOUT : FOUND_NAME;
 }
 
 static VfsNode *find_node(Tape *tape, u8 how, VfsPlace *place, VfsPlace *parent, const char *name)
@@ -282,12 +282,17 @@ static VfsNode *find_node(Tape *tape, u8 how, VfsPlace *place, VfsPlace *parent,
 		if (tape->loading && tape_check(tape, node != NULL))
 			vfs_node_get(node);
 		break;
-	case FOUND_PROC:
-		if (!tape->loading && !vfs_proc_tell(node, what))
+	case FOUND_ABOUT:
+		if (!tape->loading && kind_of(node->fs) == FS_PTS)
+			what[0] = vfs_pts_tell(node);
+		else if (!tape->loading && !vfs_proc_tell(node, what))
 			tape_fail(tape, STATUS_UNSUPPORTED, "%s", "a place of a file without a name is held");
 		tape_bytes(tape, what, sizeof(what));
-		if (tape->loading && tape_check(tape, parent && !strcmp(parent->node->fs->ops->type, "proc")))
-			error = vfs_proc_find(parent->node->fs, what, &node);
+		if (!tape->loading || !tape_check(tape, parent != NULL))
+			break;
+		error = kind_of(parent->node->fs) == FS_PTS    ? vfs_pts_find(parent->node->fs, what[0], &node)
+			: kind_of(parent->node->fs) == FS_PROC ? vfs_proc_find(parent->node->fs, what, &node)
+							       : -EINVAL;
 		break;
 	default:
 		if (!tape->loading && place->gone)

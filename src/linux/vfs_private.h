@@ -288,6 +288,8 @@ void vfs_tree_given(VfsNode *node); /* a file that is no change: vfs_add_file */
 /* Snapshots: what a node of /proc is about, as four numbers (false: a file without a name), and the node again. */
 bool vfs_proc_tell(const VfsNode *node, u32 what[4]);
 i64 vfs_proc_find(VfsFs *fs, const u32 what[4], VfsNode **out);
+u32 vfs_pts_tell(const VfsNode *node); /* likewise of /dev/pts */
+i64 vfs_pts_find(VfsFs *fs, u32 what, VfsNode **out);
 i64 vfs_proc_create(Kernel *kernel, VfsNode **root);
 i64 vfs_dev_create(Kernel *kernel, VfsNode **root);
 i64 vfs_pts_create(Kernel *kernel, VfsNode **root);

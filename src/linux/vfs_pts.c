@@ -131,6 +131,19 @@ static const VfsNodeOps pts_ops = {
 	.destroy = pts_destroy,
 };
 
+u32 vfs_pts_tell(const VfsNode *node)
+{
+	return (u32)((const PtsNode *)node)->number;
+}
+
+i64 vfs_pts_find(VfsFs *fs, u32 what, VfsNode **out)
+{
+	i32 number = (i32)what;
+
+	*out = NULL;
+	return number == PTMX || (number >= 0 && number < PTY_LIMIT) ? new_node(fs, number, out) : -EINVAL;
+}
+
 static void pts_fs_destroy(VfsFs *fs)
 {
 	free(fs);
