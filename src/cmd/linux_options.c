@@ -36,20 +36,41 @@ bool linux_options_given(const LinuxOptions *options)
 	       options->host_environment || options->net;
 }
 
+/* The first bytes of a file; how many. */
+static size_t read_head(const char *name, u8 *head, size_t size)
+{
+	int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	ssize_t got = fd >= 0 ? read(fd, head, size) : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return got > 0 ? (size_t)got : 0;
+}
+
+/* A snapshot of a machine that runs Linux programs, as far as its first bytes tell. */
+static bool is_snapshot(const char *name)
+{
+	u8 head[64];
+	ByteReader reader = {.data = head, .len = read_head(name, head, sizeof head)};
+	const u8 *magic = reader_bytes(&reader, 8), *text;
+	char guest[32] = "";
+	u16 len;
+
+	reader_bytes(&reader, 12); /* version, length */
+	len = reader_u16(&reader);
+	text = len < sizeof guest ? reader_bytes(&reader, len) : NULL;
+	if (!text || memcmp(magic, MACHINE_SNAPSHOT_MAGIC, 8) != 0)
+		return false;
+	memcpy(guest, text, len);
+	return guests_find(guest) && guests_find(guest)->is_linux;
+}
+
 bool linux_options_is_program(const LinuxOptions *options, const char *operand)
 {
-	u8 head[4] = {0};
-	bool elf = false;
-	int fd;
+	u8 head[4];
 
-	if (options->sysroot || options->root)
-		return true;
-	fd = open(operand, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd >= 0) {
-		elf = read(fd, head, sizeof head) == sizeof head && memcmp(head, "\177ELF", 4) == 0;
-		close(fd);
-	}
-	return elf;
+	return options->sysroot || options->root || is_snapshot(operand) ||
+	       (read_head(operand, head, sizeof head) == sizeof head && memcmp(head, "\177ELF", 4) == 0);
 }
 
 static bool is_folder(const char *path)
@@ -484,7 +505,10 @@ int linux_options_load(const LinuxOptions *options, const Command *command, Load
 {
 	int code = linux_options_config(options, loaded, config);
 
-	if (!code)
+	if (!code && is_snapshot(command->operands[0]))
+		code = command->rest_count ? failed(loaded, EXIT_HUSK, "a snapshot goes on with the arguments that it was given")
+					   : load_files(loaded, command->operands, command->operand_count);
+	else if (!code)
 		code = linux_options_program(command->operands[0], command->rest, command->rest_count, loaded, config);
 	how->system = config;
 	if (!code)

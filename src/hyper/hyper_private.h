@@ -30,6 +30,7 @@ enum {
 
 struct Image {
 	MachineConfig config;
+	void *setup;        /* a reference: Guest.setup; or NULL */
 	u8 *bytes;                /* owned: the snapshot */
 	size_t len;
 	u32 refs;                 /* atomic */

@@ -23,8 +23,12 @@ Status image_create(const MachineConfig *config, const Machine *machine, Image *
 		return status;
 	}
 	*image = (Image){.config = *config, .bytes = bytes.data, .len = bytes.len, .refs = 1};
-	*out = image;
-	return STATUS_OK;
+	status = config->guest && config->guest->setup ? config->guest->setup(machine, &image->setup) : STATUS_OK;
+	if (status)
+		image_unref(image);
+	else
+		*out = image;
+	return status;
 }
 
 void image_ref(Image *image)
@@ -36,6 +40,8 @@ void image_unref(Image *image)
 {
 	if (!image || __atomic_sub_fetch(&image->refs, 1, __ATOMIC_ACQ_REL))
 		return;
+	if (image->setup)
+		image->config.guest->setup_put(image->setup);
 	free(image->bytes);
 	free(image);
 }

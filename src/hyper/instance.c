@@ -182,8 +182,8 @@ static Status give_machine(Instance *instance, Machine *machine)
 	return STATUS_OK;
 }
 
-/* A machine of this configuration in this state. */
-static Status make_machine(Instance *instance, const MachineConfig *config, const u8 *bytes, size_t len)
+/* A machine of this configuration in this state. setup: Guest.setup of one like it, or NULL. */
+static Status make_machine(Instance *instance, const MachineConfig *config, void *setup, const u8 *bytes, size_t len)
 {
 	u64 limit = budget_limit(instance->budget, BUDGET_MEMORY);
 	MachineConfig own = *config;
@@ -198,7 +198,9 @@ static Status make_machine(Instance *instance, const MachineConfig *config, cons
 	diag_fini(&diags);
 	if (status)
 		return status;
-	status = machine_restore(machine, bytes, len);
+	status = setup ? own.guest->set_up(machine, setup) : STATUS_OK;
+	if (!status)
+		status = machine_restore(machine, bytes, len);
 	if (!status)
 		status = give_machine(instance, machine);
 	if (status) {
@@ -217,7 +219,7 @@ Status instance_create(Hyper *hyper, Image *image, const InstanceOptions *option
 
 	*out = NULL;
 	if (!status)
-		status = make_machine(instance, &image->config, image->bytes, image->len);
+		status = make_machine(instance, &image->config, image->setup, image->bytes, image->len);
 	if (status) {
 		if (instance)
 			undo(instance);
@@ -251,17 +253,23 @@ Status instance_fork(Instance *instance, const InstanceOptions *options, Instanc
 {
 	Instance *twin = NULL;
 	Machine *machine = instance_hold(instance);
+	const Guest *guest = instance->config.guest;
+	void *setup = NULL;
 	Status status;
 	Buf bytes;
 
 	*out = NULL;
 	buf_init(&bytes);
 	status = machine ? machine_snapshot(machine, &bytes) : STATUS_INVALID;
+	if (!status && guest && guest->setup)
+		status = guest->setup(machine, &setup);
 	instance_release(instance);
 	if (!status)
 		status = prepare(instance->hyper, options, &twin);
 	if (!status)
-		status = make_machine(twin, &instance->config, bytes.data, bytes.len);
+		status = make_machine(twin, &instance->config, setup, bytes.data, bytes.len);
+	if (setup)
+		guest->setup_put(setup);
 	buf_fini(&bytes);
 	if (status) {
 		if (twin)

@@ -44,6 +44,7 @@ typedef struct FdTable FdTable;
 typedef struct FsState FsState;
 typedef struct Signals Signals;
 typedef struct Vfs Vfs;
+typedef struct Setup Setup;
 
 enum {
 	CHUNK = 64 * 1024,
@@ -227,6 +228,7 @@ struct Kernel {
 	i32 end_code;          /* its si_code */
 	bool ended;
 	bool closing;          /* everything goes: what ends wakes nobody */
+	Setup *setup;          /* a reference, once somebody asked (setup.c); or NULL */
 	struct HostRoot *roots; /* owned array: the folders of the host that it was given (vfs_private.h) */
 	u32 root_count, root_cap;
 	bool in_call;          /* a system call is at work: kernel_now may look at the clock */

@@ -72,6 +72,7 @@ void linux_fini(Machine *machine)
 	if (kernel->vfs)
 		vfs_destroy(kernel->vfs);
 	vfs_forget_roots(kernel);
+	linux_setup_put(kernel->setup);
 	wait_fini(&kernel->console_input);
 	strace_close(kernel);
 	free(kernel->timers);
@@ -145,6 +146,8 @@ Status linux_configure(Machine *machine, const LinuxConfig *config, DiagList *di
 		vfs_destroy(kernel->vfs);
 	kernel->vfs = NULL;
 	vfs_forget_roots(kernel);
+	linux_setup_put(kernel->setup);
+	kernel->setup = NULL;
 	status = vfs_configure(kernel, config, diags);
 	return status ? status : inet_add_files(kernel);
 }

@@ -163,6 +163,10 @@ void linux_input_arrived(Machine *machine);
 /* Snapshots (save.h; docs/snapshot-format.md). Words for a refusal: machine_why. */
 Status linux_save(const Machine *machine, Buf *out);
 Status linux_restore(Machine *machine, const u8 *bytes, size_t len);
+/* What it was configured with, to set up others alike that are given a snapshot of it: a counted thing (setup.c). */
+Status linux_setup(const Machine *machine, void **out);
+void linux_setup_put(void *setup);
+Status linux_set_up(Machine *machine, void *setup);
 void linux_fini(Machine *machine);
 void linux_describe_wait(const Machine *machine, u32 vcpu, u64 channel, Buf *out);
 void linux_summary(const Machine *machine, Buf *out);

@@ -120,7 +120,7 @@ Status linux_load(Machine *machine, const GuestFile *files, u32 count, DiagList 
 	char *path;
 	i64 error;
 
-	if (!kernel || count != 1) {
+	if (!kernel || !kernel->vfs || count != 1) {
 		diag_report_file(diags, DIAG_ERROR, count ? files[0].name : "", NULL, count == 1
 				 ? "this machine has no kernel" : "one program at a time");
 		return STATUS_INVALID;

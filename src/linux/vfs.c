@@ -154,7 +154,7 @@ void vfs_destroy(Vfs *vfs)
 
 /* ---- Configuration ---- */
 
-static i64 keep_root(Kernel *kernel, VfsNode *node, const char *source, bool read_only, bool below)
+i64 vfs_keep_root(Kernel *kernel, VfsNode *node, const char *source, bool read_only, bool below)
 {
 	char *copy = strdup(source);
 
@@ -220,7 +220,7 @@ static i64 configure_root(Kernel *kernel, const LinuxConfig *config, DiagList *d
 	}
 	error = vfs_tree_create(kernel, config->root ? "overlay" : "tmpfs", lower, 0755, &root);
 	if (!error && lower)
-		error = keep_root(kernel, lower, "/", !config->root_writable, true);
+		error = vfs_keep_root(kernel, lower, "/", !config->root_writable, true);
 	vfs_node_put(lower);
 	if (!error && config->root_changes) {
 		error = vfs_tree_changes(root, config->root_changes);
@@ -272,7 +272,7 @@ static i64 configure_mount(Kernel *kernel, const LinuxMount *mount, DiagList *di
 		return error;
 	} else {
 		root->fs->read_only = mount->read_only;
-		error = keep_root(kernel, root, mount->guest, mount->read_only, false);
+		error = vfs_keep_root(kernel, root, mount->guest, mount->read_only, false);
 	}
 	if (!error) {
 		error = mount_on(kernel->vfs, root->fs, root, on, mount->guest, mount->read_only);

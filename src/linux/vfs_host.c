@@ -444,38 +444,79 @@ static i64 host_open_top(HostFs *fs, char *path, struct stat *stat, const char *
 	return S_ISREG(stat->st_mode) ? 0 : -ENXIO;
 }
 
-i64 vfs_host_create(Kernel *kernel, const char *path, bool own_numbers, VfsNode **root)
+/* An empty one, without a folder. */
+static HostFs *host_fs_new(Kernel *kernel, bool own_numbers)
 {
 	HostFs *fs = calloc(1, sizeof(*fs));
+
+	if (!fs)
+		return NULL;
+	fs->fs = (VfsFs){.ops = &host_fs_ops, .kernel = kernel, .refs = 1};
+	fs->own_numbers = own_numbers;
+	fs->bucket_count = 64;
+	fs->top_fd = -1;
+	fs->buckets = calloc(fs->bucket_count, sizeof(*fs->buckets));
+	if (fs->buckets)
+		return fs;
+	free(fs);
+	return NULL;
+}
+
+/* Its root, when it is open. */
+static i64 host_root(HostFs *fs, const struct stat *stat, const char *name, VfsNode **root)
+{
+	HostNode *node = host_new(fs, stat);
+
+	if (!node)
+		return -ENOMEM;
+	node->name = strdup(name);
+	if (!node->name) {
+		vfs_node_put(&node->node);
+		return -ENOMEM;
+	}
+	*root = &node->node;
+	return 0;
+}
+
+i64 vfs_host_create(Kernel *kernel, const char *path, bool own_numbers, VfsNode **root)
+{
+	HostFs *fs = host_fs_new(kernel, own_numbers);
 	char *real = realpath(path, NULL); /* links in what the user names are the user's */
 	const char *name = NULL;
 	struct stat stat;
-	HostNode *node = NULL;
 	i64 error = 0;
 
 	*root = NULL;
 	if (!fs || !real) {
 		error = fs ? host_error() : -ENOMEM;
-		free(fs);
-		free(real);
-		return error;
-	}
-	fs->fs = (VfsFs){.ops = &host_fs_ops, .kernel = kernel, .device = kernel->vfs->next_device++, .refs = 1};
-	fs->own_numbers = own_numbers;
-	fs->bucket_count = 64;
-	fs->buckets = calloc(fs->bucket_count, sizeof(*fs->buckets));
-	fs->top_fd = -1;
-	error = fs->buckets ? host_open_top(fs, real, &stat, &name) : -ENOMEM;
-	if (!error) {
-		node = host_new(fs, &stat);
-		if (!node || !(node->name = strdup(name)))
-			error = -ENOMEM;
+	} else {
+		fs->fs.device = kernel->vfs->next_device++;
+		error = host_open_top(fs, real, &stat, &name);
+		if (!error)
+			error = host_root(fs, &stat, name, root);
 	}
 	free(real);
-	if (error && node)
-		vfs_node_put(&node->node);
+	if (fs)
+		vfs_fs_put(&fs->fs);
+	return error;
+}
+
+i64 vfs_host_again(Kernel *kernel, int folder, const char *name, bool own_numbers, VfsNode **root)
+{
+	HostFs *fs = host_fs_new(kernel, own_numbers);
+	struct stat stat;
+	i64 error;
+
+	*root = NULL;
+	if (!fs)
+		return -ENOMEM;
+	fs->lone = strcmp(name, ".") != 0;
+	fs->top_fd = fcntl(folder, F_DUPFD_CLOEXEC, 0);
+	error = fs->top_fd < 0 || fstatat(fs->top_fd, name, &stat, AT_SYMLINK_NOFOLLOW) ? host_error() : 0;
+	if (!error && (fs->lone ? !S_ISREG(stat.st_mode) : !S_ISDIR(stat.st_mode)))
+		error = -ENOENT;
 	if (!error)
-		*root = &node->node;
+		error = host_root(fs, &stat, name, root);
 	vfs_fs_put(&fs->fs);
 	return error;
 }

@@ -165,6 +165,8 @@ typedef struct HostRoot {
 	bool read_only, below;
 } HostRoot;
 
+i64 vfs_keep_root(Kernel *kernel, VfsNode *node, const char *source, bool read_only, bool below);
+
 enum { VFS_RECENT = 256 };
 
 struct Vfs {
@@ -275,6 +277,8 @@ void vfs_locks_file_closed(File *file);
 /* ---- Backends ---- */
 /* A folder (or file) of the host. `own_numbers`: owners as the host has them, else the guest's user. */
 i64 vfs_host_create(Kernel *kernel, const char *path, bool own_numbers, VfsNode **root);
+/* The same once more: by an open folder (not taken over) and the name in it, "." for itself. */
+i64 vfs_host_again(Kernel *kernel, int folder, const char *name, bool own_numbers, VfsNode **root);
 bool vfs_is_host(const VfsNode *node);
 /* The path of a node of the host below its root; false: not such a node. */
 bool vfs_host_path(VfsNode *node, Buf *out);

@@ -224,6 +224,11 @@ struct Guest {
 	Status (*save)(const Machine *machine, Buf *out);
 	Status (*restore)(Machine *machine, const u8 *bytes, size_t len);
 	void (*fini)(Machine *machine);
+	/* What was configured beside MachineConfig and is in no snapshot (folders of the host ...): a counted thing, NULL if there is
+	 * nothing, that any thread may set another machine up alike with, before that one restores a snapshot. */
+	Status (*setup)(const Machine *machine, void **out);
+	void (*setup_put)(void *setup);
+	Status (*set_up)(Machine *machine, void *setup);
 	/* Descriptors of the host that its programs wait for: how many there are, of which `cap` are written. After poll():
 	 * revents say what happened. Between runs of the machine. */
 	u32 (*outside)(const Machine *machine, struct pollfd *fds, u32 cap);

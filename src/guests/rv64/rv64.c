@@ -90,6 +90,9 @@ const Guest rv64_guest = {
 	.input_arrived = linux_input_arrived,
 	.save = linux_save,
 	.restore = linux_restore,
+	.setup = linux_setup,
+	.setup_put = linux_setup_put,
+	.set_up = linux_set_up,
 	.fini = linux_fini,
 	.exit_code = rv64_exit_code,
 };
