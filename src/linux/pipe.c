@@ -37,6 +37,7 @@ struct Pipe {
 	WaitQueue changed[2]; /* something to read; room to write (or the other end has gone) */
 	WaitQueue opening[2];
 	bool node;            /* a node of the file system holds it, too */
+	bool on_tape;         /* a snapshot that is being loaded does */
 };
 
 static Pipe *pipe_of(const File *file)
@@ -199,7 +200,7 @@ static void pipe_release(File *file)
 		leave(pipe, WRITER);
 	if (has(pipe, READER) || has(pipe, WRITER))
 		return;
-	if (!pipe->node)
+	if (!pipe->node && !pipe->on_tape)
 		end_pipe(pipe);
 	else /* a FIFO keeps nothing while nobody has it open */
 		queue_fini(pipe->kernel, &pipe->queue);
@@ -386,7 +387,7 @@ void fifo_free(void *state)
 	if (!pipe)
 		return;
 	pipe->node = false;
-	if (!pipe->ends[READER] && !pipe->ends[WRITER])
+	if (!pipe->ends[READER] && !pipe->ends[WRITER] && !pipe->on_tape)
 		end_pipe(pipe);
 }
 
@@ -417,6 +418,7 @@ void carry_pipes(Tape *tape)
 			free(tape->loading ? pipe : NULL);
 			return;
 		}
+		pipe->on_tape = tape->loading;
 		carry_pipe(tape, pipe);
 	}
 }
@@ -427,6 +429,7 @@ void tape_release_pipes(Tape *tape)
 	for (u32 i = 0; i < tape->lists[TAPE_PIPES].count; i++) {
 		Pipe *pipe = tape->lists[TAPE_PIPES].items[i];
 
+		pipe->on_tape = false;
 		if (!pipe->node && !pipe->ends[READER] && !pipe->ends[WRITER])
 			end_pipe(pipe);
 	}

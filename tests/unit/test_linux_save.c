@@ -37,12 +37,8 @@ typedef struct Rig {
 	const Guest *guest;
 	char folder[64];
 	const EngineOps *engine;
+	bool on_host; /* the program is a file of the host, not in the snapshot */
 } Rig;
-
-typedef struct Computer {
-	Machine *machine;
-	Buf *output;
-} Computer;
 
 static void collect(void *ctx, const u8 *bytes, size_t len)
 {
@@ -88,7 +84,7 @@ static Machine *computer(const Rig *rig, Buf *output)
 				      .virtual_time = true, .vcpu_limit = VCPUS, .quantum = 1000, .engine = rig->engine};
 	const LinuxMount mount = {.host = rig->folder, .guest = "/given"};
 	const char *argument = "program", *environment = "HOME=/tmp";
-	const LinuxConfig linux_config = {.program = "/program", .arguments = &argument, .argument_count = 1,
+	const LinuxConfig linux_config = {.program = rig->on_host ? "/given/program" : "/program", .arguments = &argument, .argument_count = 1,
 					  .environment = &environment, .environment_count = 1, .directory = "/tmp",
 					  .mounts = &mount, .mount_count = 1, .real_time = 1700000000000000000};
 	Machine *machine;
@@ -118,7 +114,8 @@ static void compile(const Rig *rig, const char *source, const char *options, Buf
 	while ((byte = fgetc(file)) != EOF)
 		buf_byte(program, (u8)byte);
 	fclose(file);
-	unlink(command);
+	if (!rig->on_host)
+		unlink(command);
 }
 
 static void load(Machine *machine, const Rig *rig, const Buf *program)
@@ -249,10 +246,171 @@ static void test_programs(void **state)
 	}
 }
 
+/* Compiled code ends in the same state: through by one engine, by stages with the other. */
+static void test_engines(void **state)
+{
+	Rig *rig = *state;
+	Buf program, outputs[2], states[2];
+
+	if (!jit_is_possible())
+		skip();
+	buf_init(&program);
+	compile(rig, "tests/linux/processes.c", "", &program);
+	for (int jit = 0; jit < 2; jit++) {
+		Machine *machine;
+
+		rig->engine = jit ? &jit_engine : &interp_engine;
+		by_stages(rig, &program, "processes", 7000, STEP_MOST);
+		buf_init(&outputs[jit]);
+		buf_init(&states[jit]);
+		machine = computer(rig, &outputs[jit]);
+		load(machine, rig, &program);
+		for (u64 at = 3000; at < 60000; at += 3000) {
+			run_to(machine, at);
+			snapshot(machine, &states[jit]);
+			restore(machine, &states[jit]); /* over itself */
+		}
+		snapshot(machine, &states[jit]);
+		machine_destroy(machine);
+	}
+	rig->engine = &interp_engine;
+	assert_same(&states[0], &states[1], "compiled", 60000);
+	assert_int_equal(outputs[0].len, outputs[1].len);
+	for (int jit = 0; jit < 2; jit++) {
+		buf_fini(&outputs[jit]);
+		buf_fini(&states[jit]);
+	}
+	buf_fini(&program);
+}
+
+/* ---- Hostile bytes ---- */
+
+static void seal(Buf *bytes)
+{
+	u64 hash;
+
+	for (u32 i = 0; i < 8; i++)
+		bytes->data[12 + i] = (u8)((u64)bytes->len >> 8 * i);
+	hash = hash_bytes(HASH_START, bytes->data, bytes->len - 8);
+	memcpy(bytes->data + bytes->len - 8, &hash, 8);
+}
+
+/* Where the kernel's part begins: behind its length, which is how far it is to the checksum. */
+static size_t kernel_part(const Buf *bytes)
+{
+	for (size_t at = bytes->len - 16; at > 64; at--) {
+		u64 len;
+
+		memcpy(&len, bytes->data + at - 8, 8);
+		if (len == bytes->len - 8 - at && len > 1000)
+			return at;
+	}
+	fail_msg("%s", "no kernel's part");
+	return 0;
+}
+
+/* Something within 64 bytes behind `from` is otherwise. */
+static void change(Rng *rng, Buf *bytes, size_t from)
+{
+	static const u32 values[] = {0, 1, 2, 3, 4, 0xFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 4096, 0x10000};
+	size_t end = bytes->len - 8, at = from + (size_t)rng_below(rng, end - from < 64 ? end - from : 64), len;
+	u32 value = values[rng_below(rng, COUNT_OF(values))];
+
+	len = (size_t)rng_below(rng, end - at < 40 ? end - at : 40) + 1;
+	switch (rng_below(rng, 8)) {
+	case 0: /* cut */
+		bytes->len = at + 8;
+		break;
+	case 1: /* a piece is taken out */
+		memmove(bytes->data + at, bytes->data + at + len, bytes->len - at - len);
+		bytes->len -= len;
+		break;
+	case 2: /* a piece is there twice */
+		if (!buf_reserve(bytes, len))
+			return;
+		memmove(bytes->data + at + len, bytes->data + at, bytes->len - at);
+		bytes->len += len;
+		break;
+	case 3:
+	case 4:
+		memcpy(bytes->data + at, &value, end - at < 4 ? end - at : 4);
+		break;
+	case 5:
+		bytes->data[at] = (u8)rng_next(rng);
+		break;
+	default:
+		bytes->data[at] ^= (u8)(1u << rng_below(rng, 8));
+		break;
+	}
+}
+
+/* Most of it is what memory holds, where nothing can be wrong: so the changes are in the kernel's part. The program lies on
+ * the host, that it be small. */
+static void test_changed(void **state)
+{
+	static const struct {
+		const char *name;
+		u64 at;
+	} programs[] = {{"sockets", 20000}, {"terminals", 9000}, {"descriptors", 20000}, {"polling", 40000},
+			{"memory_maps", 80000}, {"processes", 40000}, {"stops", 50000}, {"timers", 50000}};
+	Rig *rig = *state;
+	const char *rounds_text = getenv("ROUNDS"), *seed = getenv("SEED");
+	u32 rounds = rounds_text ? (u32)atoi(rounds_text) : 200, taken = 0;
+	Rng rng;
+
+	rng.state = seed ? strtoull(seed, NULL, 0) : 1;
+	rig->on_host = true;
+	for (u32 i = 0; i < COUNT_OF(programs); i++) {
+		Buf program, output, good, bad;
+		Machine *machine;
+		char source[100];
+		size_t from;
+
+		buf_init(&program);
+		buf_init(&output);
+		buf_init(&good);
+		buf_init(&bad);
+		snprintf(source, sizeof source, "tests/linux/%s.c", programs[i].name);
+		compile(rig, source, "-s", &program);
+		machine = computer(rig, &output);
+		load(machine, rig, &program);
+		run_to(machine, programs[i].at);
+		snapshot(machine, &good);
+		machine_destroy(machine);
+		from = kernel_part(&good);
+		machine = computer(rig, &output);
+		for (u32 round = 0; round < rounds; round++) {
+			buf_clear(&bad);
+			buf_add(&bad, good.data, good.len);
+			for (u64 k = rng_below(&rng, 3) + 1; k-- && bad.len - 8 > from + 1;)
+				change(&rng, &bad, from + (size_t)rng_below(&rng, bad.len - 8 - from));
+			seal(&bad);
+			if (machine_restore(machine, bad.data, bad.len) != STATUS_OK)
+				continue;
+			taken++;
+			run_to(machine, machine_icount(machine) + 20000);
+			buf_clear(&bad);
+			machine_snapshot(machine, &bad);
+			buf_clear(&output);
+		}
+		/* A good one is taken still. */
+		restore(machine, &good);
+		machine_destroy(machine);
+		buf_fini(&program);
+		buf_fini(&output);
+		buf_fini(&good);
+		buf_fini(&bad);
+	}
+	rig->on_host = false;
+	print_message("%u of %u were taken\n", taken, rounds * (u32)COUNT_OF(programs));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_programs),
+		cmocka_unit_test(test_engines),
+		cmocka_unit_test(test_changed),
 	};
 
 	return cmocka_run_group_tests_name("linux_save", tests, setup, teardown);
