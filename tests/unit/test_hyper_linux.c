@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Linux programs under the hypervisor: images of machines that are ready to run, forks, snapshots, reset.
+ */
+#include "unit/linux_run.h"
+
+#include "hyper/hyper.h"
+
+static const char program_text[] =
+	"#include <stdio.h>\n#include <unistd.h>\n#include <sys/wait.h>\n#include <sys/random.h>\n#include <stdlib.h>\n"
+	"int main(void) {\n"
+	"	char line[100] = \"\"; int fds[2]; unsigned char seed[4]; FILE *in = fopen(\"/given/in\", \"r\"); long sum = 0;\n"
+	"	if (!in || !fgets(line, 100, in) || pipe(fds)) return 1;\n"
+	"	for (int i = 0; i < 40000; i++) sum += i ^ sum << 1;\n"
+	"	if (!fork()) { sleep(1); dprintf(fds[1], \"child %d of %d\", getpid(), getppid()); _exit(3); }\n"
+	"	char told[100] = \"\"; int status; read(fds[0], told, 99); wait(&status);\n"
+	"	getrandom(seed, 4, 0);\n"
+	"	printf(\"%s%s %d %ld\\n\", line, told, WEXITSTATUS(status), sum);\n"
+	"	if (getenv(\"DICE\")) printf(\"%02x%02x%02x%02x\\n\", seed[0], seed[1], seed[2], seed[3]);\n"
+	"	return 7;\n}\n";
+
+static void make_program(const Rig *rig, Buf *program)
+{
+	char path[120];
+	FILE *file;
+
+	snprintf(path, sizeof path, "%s/program.c", rig->folder);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(program_text, file);
+	fclose(file);
+	compile(rig, path, "", program);
+	snprintf(path, sizeof path, "%s/in", rig->folder);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fputs("given, ", file);
+	fclose(file);
+}
+
+static void on_output(void *ctx, const u8 *bytes, size_t len)
+{
+	buf_add(ctx, bytes, len);
+}
+
+static Instance *make(Hyper *hyper, Image *image, Buf *output)
+{
+	const u32 rights = MAY_ALL;
+	const InstanceOptions options = {.output = on_output, .ctx = output, .rights = &rights};
+	Instance *instance = NULL;
+
+	buf_init(output);
+	assert_int_equal(instance_create(hyper, image, &options, &instance), STATUS_OK);
+	return instance;
+}
+
+static void assert_ended(Instance *instance, u64 insns)
+{
+	InstanceInfo info;
+
+	instance_info(instance, &info);
+	assert_int_equal(info.state, INSTANCE_ENDED);
+	if (info.end != END_HALTED)
+		fail_msg("%s ended: %s", info.name, info.text);
+	assert_int_equal(info.code, 7);
+	assert_int_equal(info.insns, insns);
+}
+
+static void test_instances(void **state)
+{
+	Rig *rig = *state;
+	const MachineConfig config = computer_config(rig);
+	const HyperConfig hyper_config = {.workers = 0};
+	Buf program, alone, outputs[3], forked[2], bytes;
+	Instance *instances[3], *twins[2];
+	u64 insns, half;
+	Machine *machine;
+	Image *image;
+	Hyper *hyper;
+
+	buf_init(&program);
+	buf_init(&alone);
+	buf_init(&bytes);
+	make_program(rig, &program);
+	machine = computer(rig, &alone);
+	load(machine, rig, &program);
+	assert_int_equal(image_create(&config, machine, &image), STATUS_OK);
+	assert_int_equal(run_to(machine, ~(u64)0).kind, STOP_HALT);
+	insns = machine_icount(machine);
+	machine_destroy(machine); /* the image needs it no more */
+	assert_int_equal(memcmp(alone.data, "given, child 2 of 1 3 ", 22), 0);
+
+	assert_int_equal(hyper_create(&hyper_config, &hyper), STATUS_OK);
+	for (u32 i = 0; i < 3; i++) {
+		instances[i] = make(hyper, image, &outputs[i]);
+		instance_input_end(instances[i]);
+	}
+	assert_int_equal(instance_start(instances[0]), STATUS_OK);
+	assert_true(hyper_run(hyper, ~(u64)0 >> 2));
+	assert_ended(instances[0], insns);
+	assert_int_equal(outputs[0].len, alone.len);
+	assert_memory_equal(outputs[0].data, alone.data, alone.len);
+
+	/* In the midst: two copies, one of which is put back to what it was. */
+	half = insns / 2;
+	machine = instance_hold(instances[1]);
+	assert_int_equal(run_to(machine, half).kind, STOP_BUDGET);
+	instance_release(instances[1]);
+	for (u32 i = 0; i < 2; i++) {
+		const u32 rights = MAY_ALL;
+		const InstanceOptions options = {.output = on_output, .ctx = &forked[i], .seed = i + 1, .rights = &rights};
+
+		buf_init(&forked[i]);
+		assert_int_equal(instance_fork(instances[1], &options, &twins[i]), STATUS_OK);
+		instance_input_end(twins[i]);
+	}
+	assert_int_equal(instance_snapshot(twins[1], &bytes), STATUS_OK);
+	machine = instance_hold(twins[1]);
+	assert_int_equal(run_to(machine, insns - 1000).kind, STOP_BUDGET);
+	instance_release(twins[1]);
+	assert_int_equal(instance_restore(twins[1], bytes.data, bytes.len), STATUS_OK);
+	buf_clear(&forked[1]);
+	for (u32 i = 0; i < 2; i++)
+		assert_int_equal(instance_start(twins[i]), STATUS_OK);
+	instance_start(instances[1]);
+	assert_true(hyper_run(hyper, ~(u64)0 >> 2));
+	for (u32 i = 0; i < 2; i++) {
+		assert_int_equal(forked[i].len, alone.len);
+		assert_memory_equal(forked[i].data, alone.data, alone.len);
+	}
+	assert_int_equal(outputs[1].len, alone.len);
+
+	/* Once more from the beginning. */
+	buf_clear(&outputs[0]);
+	assert_int_equal(instance_reset(instances[0]), STATUS_OK);
+	instance_input_end(instances[0]);
+	assert_int_equal(instance_start(instances[0]), STATUS_OK);
+	assert_true(hyper_run(hyper, ~(u64)0 >> 2));
+	assert_memory_equal(outputs[0].data, alone.data, alone.len);
+
+	for (u32 i = 0; i < 3; i++) {
+		instance_unref(instances[i]);
+		buf_fini(&outputs[i]);
+	}
+	for (u32 i = 0; i < 2; i++) {
+		instance_unref(twins[i]);
+		buf_fini(&forked[i]);
+	}
+	image_unref(image);
+	hyper_destroy(hyper);
+	buf_fini(&bytes);
+	buf_fini(&alone);
+	buf_fini(&program);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_instances),
+	};
+
+	return cmocka_run_group_tests_name("hyper_linux", tests, setup, teardown);
+}
