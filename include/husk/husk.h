@@ -371,7 +371,8 @@ typedef enum husk_stop_kind {
 	HUSK_STOP_DENIED = 11,     /* a service it does not have */
 	HUSK_STOP_INPUT_ENDED = 12,/* it wants input, which has ended */
 	HUSK_STOP_DEADLOCK = 13,   /* its vCPUs wait for one another */
-	HUSK_STOP_ERROR = 14       /* not its fault: no memory */
+	HUSK_STOP_ERROR = 14,      /* not its fault: no memory */
+	HUSK_STOP_RETURNED = 15    /* husk_function_call: it has come to its end */
 } husk_stop_kind;
 
 typedef struct husk_stop {
@@ -424,6 +425,80 @@ HUSK_API husk_program *husk_machine_program(const husk_machine *machine); /* bor
  * cannot be written. Not in host functions (HUSK_STATE). [owner] */
 HUSK_API husk_status husk_machine_snapshot(husk_machine *machine, husk_blob **out);
 HUSK_API husk_status husk_machine_restore(husk_machine *machine, const void *bytes, size_t len);
+
+/* ---- Registers, memory, names ---- */
+
+/* By number (husk_register_info.number) of the vCPU that info.vcpu names. HUSK_RANGE. [owner] */
+HUSK_API husk_status husk_machine_get_register(husk_machine *machine, uint32_t number, uint64_t *value);
+/* Bits beyond the register's width are dropped. [owner] */
+HUSK_API husk_status husk_machine_set_register(husk_machine *machine, uint32_t number, uint64_t value);
+/* The same by any name that the description has, views (parts of registers) included. HUSK_NOT_FOUND. [owner] */
+HUSK_API husk_status husk_machine_get(husk_machine *machine, const char *name, uint64_t *value);
+HUSK_API husk_status husk_machine_set(husk_machine *machine, const char *name, uint64_t value);
+/* Registers, and memory that each vCPU has for itself, are of this one from now on, until the machine runs. HUSK_RANGE: there is none. [owner] */
+HUSK_API husk_status husk_machine_select(husk_machine *machine, uint32_t vcpu);
+
+/* Cells address .. address + count - 1, without side effects on devices. HUSK_RANGE: not all of them are there; those before the
+ * first one that is not have been copied. Processes of Linux programs: as the program itself could. [owner] */
+HUSK_API husk_status husk_machine_read(husk_machine *machine, uint32_t space, uint64_t address, void *cells, size_t count);
+/* Bits beyond a cell's width are dropped. Code that was there is forgotten. */
+HUSK_API husk_status husk_machine_write(husk_machine *machine, uint32_t space, uint64_t address, const void *cells, size_t count);
+/* A text that ends with a cell of 0: the low 8 bits of each cell, at most size - 1 of them. It always ends with NUL. HUSK_LIMIT: it is longer. [owner] */
+HUSK_API husk_status husk_machine_read_text(husk_machine *machine, uint32_t space, uint64_t address, char *text, size_t size);
+/* A name of the program: a label, a function of an object file. HUSK_NOT_FOUND. [owner] */
+HUSK_API husk_status husk_machine_symbol(husk_machine *machine, const char *name, uint64_t *value);
+
+/* Runs end (HUSK_STOP_BREAK) in front of the instruction at this address. The next run goes on with it. [owner] */
+HUSK_API husk_status husk_machine_break(husk_machine *machine, uint64_t address, int on);
+/* Runs end (HUSK_STOP_WATCH) behind an instruction that touched one of these cells. [owner] */
+HUSK_API husk_status husk_machine_watch(husk_machine *machine, uint32_t space, uint64_t address, uint64_t count, int reads, int writes,
+					int on);
+
+/* A piece of a machine's memory that somebody else may be given: it knows its bounds, and it ends (HUSK_STALE) when the machine is
+ * destroyed or restored, or when the instance ends, is reset or goes. It never keeps memory of a guest. [owner] of the machine, all. */
+typedef struct husk_view husk_view;
+HUSK_API husk_status husk_view_create(husk_machine *machine, uint32_t space, uint64_t address, uint64_t count, husk_view **view);
+HUSK_API uint64_t husk_view_count(const husk_view *view); /* cells; NULL: 0 */
+/* Cells offset .. offset + count - 1 of it. HUSK_RANGE: not all of them are in it, or there. */
+HUSK_API husk_status husk_view_read(husk_view *view, uint64_t offset, void *cells, size_t count);
+HUSK_API husk_status husk_view_write(husk_view *view, uint64_t offset, const void *cells, size_t count);
+HUSK_API void husk_view_destroy(husk_view *view);
+
+/* ---- Guest functions: the program's, for you to call ---- */
+
+/* How a function is called, in registers of the description. Machines that have a usual way (lc3: R0 .. R5, back through R7; rv64:
+ * a0 .. a7, back through ra) need none. */
+typedef struct husk_convention {
+	size_t size;
+	const char *const *arguments; /* registers that get them */
+	size_t argument_count;
+	const char *result;           /* register that has it; NULL: there is none */
+	const char *link;             /* register that gets the return address; or NULL: */
+	const char *stack;            /* stack pointer: the return address is pushed, as many cells as an address takes */
+	const char *stack_space;      /* where; NULL: the space that instructions come from */
+	uint64_t return_address;      /* where nothing is; 0: the highest address */
+} husk_convention;
+
+typedef struct husk_function husk_function;
+
+/* The function at an address, or at a name of the program. convention may be NULL: the usual one; HUSK_UNSUPPORTED: this kind of machine has
+ * none. HUSK_NOT_FOUND: the name, or a register of the convention. [owner] */
+HUSK_API husk_status husk_function_at(husk_machine *machine, uint64_t address, const husk_convention *convention, husk_function **function);
+HUSK_API husk_status husk_function_find(husk_machine *machine, const char *name, const husk_convention *convention,
+					husk_function **function);
+/* Calls it: between two runs of the machine, or within a host function that the guest called. It runs at most `instructions`, alone: no other
+ * vCPU, interrupt or signal comes in between. Afterwards all registers are as before, whatever came of it; what it did to memory,
+ * console and services stays. It uses the program's own stack below where it is.
+ *     HUSK_FUEL    it did not come to its end
+ *     HUSK_FAILED  a fault, a halt, it would have to wait ...: *stop says what (may be NULL)
+ *     HUSK_STATE   the program has ended or waits; or called within a handler of the description
+ *     HUSK_LIMIT   calls within calls are too deep (32)
+ *     HUSK_STALE   the machine is gone
+ * result may be NULL. In a host function the instructions count neither against those of the run nor in info.instructions;
+ * those of an instance are taken from its fuel. [owner] */
+HUSK_API husk_status husk_function_call(husk_function *function, const uint64_t *args, size_t count, uint64_t instructions,
+					uint64_t *result, husk_stop *stop);
+HUSK_API void husk_function_destroy(husk_function *function); /* [owner] */
 
 #ifdef __cplusplus
 }

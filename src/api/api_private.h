@@ -24,6 +24,8 @@
 #include "isa/isa.h"
 #include "machine/machine.h"
 
+typedef struct husk_instance husk_instance;
+
 struct husk_context {
 	husk_allocator allocator;
 	void (*log)(void *ctx, husk_log_level level, const char *text);
@@ -163,10 +165,14 @@ struct husk_machine {
 	husk_program *program; /* a reference */
 	Machine *machine;      /* owned; NULL: not there (now) */
 	MachineConfig config;
+	husk_instance *instance; /* whose it is, borrowed; or NULL */
 	husk_output output, errors;
 	void *output_ctx, *user;
 	uintptr_t runner;      /* atomic: the thread that is inside a run; 0: none */
 	bool interrupted;      /* atomic */
+	u64 generation;        /* goes up when views are not of this memory any more */
+	bool broke;            /* the last run ended at a breakpoint, at broke_pc */
+	u64 broke_pc;
 	bool paused;           /* a host function wants the run to end */
 	u32 depth;             /* host functions that are at work */
 	husk_hosts *hosts;     /* a reference, or NULL */
@@ -175,6 +181,7 @@ struct husk_machine {
 
 /* May this thread use it now? */
 husk_status api_enter(husk_machine *machine);
+void api_machine_unref(husk_machine *machine);
 /* But for `instructions`. */
 void api_describe_stop(const husk_machine *machine, const MachineStop *stop, husk_stop *out);
 

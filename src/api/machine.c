@@ -173,15 +173,24 @@ static husk_status make(husk_machine *machine, const husk_linux_options *linux_o
 	return status;
 }
 
-static void destroy(husk_machine *machine)
+void api_machine_unref(husk_machine *machine)
 {
 	husk_context *context = machine->context;
 
-	machine_destroy(machine->machine);
+	if (!api_unref(&machine->refs))
+		return;
 	husk_hosts_unref(machine->hosts);
 	husk_program_unref(machine->program);
 	api_free(context, machine, sizeof *machine);
 	husk_context_unref(context);
+}
+
+/* What refers to it finds it gone. */
+static void destroy(husk_machine *machine)
+{
+	machine_destroy(machine->machine);
+	machine->machine = NULL;
+	api_machine_unref(machine);
 }
 
 husk_status husk_machine_create(husk_program *program, const husk_machine_options *options, husk_machine **out, husk_error **error)
@@ -252,6 +261,7 @@ static husk_stop_kind kind_of(StopKind kind)
 	case STOP_SLEEP: return HUSK_STOP_SLEEP;
 	case STOP_DEADLOCK: return HUSK_STOP_DEADLOCK;
 	case STOP_FRAME: return HUSK_STOP_FRAME;
+	case STOP_RETURN:
 	case STOP_ERROR: break;
 	}
 	return HUSK_STOP_ERROR;
@@ -306,10 +316,15 @@ husk_status husk_machine_run(husk_machine *machine, uint64_t instructions, husk_
 			break;
 		}
 		look_outside(machine->machine);
+		if (machine->broke && machine_pc(machine->machine) == machine->broke_pc)
+			machine_skip_break(machine->machine);
+		machine->broke = false;
 		last = machine_run(machine->machine, left < SLICE ? left : SLICE);
 		done = machine_icount(machine->machine) - start;
 	} while (last.kind == STOP_BUDGET && !machine->paused && done < instructions);
 	__atomic_store_n(&machine->runner, 0, __ATOMIC_RELAXED);
+	machine->broke = last.kind == STOP_BREAK;
+	machine->broke_pc = last.pc;
 	paused = last.kind == STOP_BUDGET && machine->paused;
 	if (!stop)
 		return HUSK_OK;
@@ -334,6 +349,7 @@ husk_status husk_machine_input(husk_machine *machine, const void *bytes, size_t 
 		return status ? status : HUSK_INVALID;
 	if (len)
 		machine_input(machine->machine, bytes, len);
+	machine_changed(machine->machine);
 	return HUSK_OK;
 }
 
@@ -341,9 +357,11 @@ husk_status husk_machine_input_end(husk_machine *machine)
 {
 	husk_status status = api_enter(machine);
 
-	if (!status)
-		machine_input_end(machine->machine);
-	return status;
+	if (status)
+		return status;
+	machine_input_end(machine->machine);
+	machine_changed(machine->machine);
+	return HUSK_OK;
 }
 
 husk_status husk_machine_set_time(husk_machine *machine, uint64_t ns)
@@ -412,5 +430,8 @@ husk_status husk_machine_restore(husk_machine *machine, const void *bytes, size_
 
 	if (status || (!bytes && len))
 		return status ? status : HUSK_INVALID;
-	return api_status(machine_restore(machine->machine, bytes, len));
+	status = api_status(machine_restore(machine->machine, bytes, len));
+	machine->generation += status == HUSK_OK;
+	machine->broke = false;
+	return status;
 }

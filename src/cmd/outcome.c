@@ -177,6 +177,7 @@ void outcome_of_stop(Outcome *outcome, const Loaded *loaded, const MachineStop *
 			    "the program waits for input, but the input has ended, at %s", buf_text(&place));
 		add_vcpu(outcome, loaded);
 		break;
+	case STOP_RETURN: /* nobody calls functions here */
 	case STOP_ERROR:
 		outcome_set(outcome, "failed", EXIT_HUSK, "%s",
 			    stop->text && *stop->text ? stop->text : status_text(stop->status));

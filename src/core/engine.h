@@ -16,6 +16,8 @@
  *     retire. EXIT_STOP, _EVENT, _WATCH, _BUDGET: the last instruction retired, slot 0 is the next one.
  *  4. A store into translated code is visible at the next instruction.
  *  5. Nothing of the guest stays on the host stack after the return.
+ *  6. A host function may run the vCPU again (machine_call). When it comes back slots and temporaries are as it found them; of
+ *     icount the run below keeps its own count.
  */
 #ifndef CORE_ENGINE_H
 #define CORE_ENGINE_H
@@ -44,6 +46,7 @@ typedef enum ExitKind {
 	EXIT_BREAK,   /* breakpoint at slot 0 */
 	EXIT_WATCH,   /* a watched cell was accessed: space, value = address, write */
 	EXIT_DENIED,  /* a host function is absent or refused: value = its number */
+	EXIT_RETURN,  /* vcpu->calls, and it has come to return_pc, which is in slot 0 */
 	EXIT_ERROR,   /* status says what went wrong in Husk itself (out of memory) */
 } ExitKind;
 
@@ -68,6 +71,10 @@ typedef struct Vcpu {
 	 * the instruction has retired. kind == EXIT_BUDGET: nothing pending. */
 	VcpuExit pending;
 	bool event_pending; /* likewise: leave with EXIT_EVENT after this instruction */
+	bool calls;         /* run ends (EXIT_RETURN) in front of return_pc, where no program has code of its own: code that another one has
+	                       run from there before may miss it */
+	u64 return_pc;
+	u64 host_calls;     /* ever made: counted by env->host */
 	bool resumed;       /* the program we are part of had control, and may have changed what handles its signals. Cleared by the
 	                       engine that looked */
 } Vcpu;
@@ -166,7 +173,8 @@ typedef struct EngineEnv {
 	/* Full accesses: bounds, attributes, devices, watchpoints, code invalidation. width in bits. */
 	AccessResult (*read)(void *ctx, Vcpu *vcpu, unsigned space, u64 address, unsigned width, u64 *value);
 	AccessResult (*write)(void *ctx, Vcpu *vcpu, unsigned space, u64 address, unsigned width, u64 value);
-	/* May change slots and memory; slot 0 is the calling instruction, icount exact. */
+	/* May change slots and memory; slot 0 is the calling instruction, icount exact. Sets event_pending when it changed what the
+	 * machine has to look at: engines need not leave because of a call alone (only_host). */
 	AccessResult (*host)(void *ctx, Vcpu *vcpu, unsigned host, const u64 *args, unsigned count, u64 *result);
 	/* Cells of the code space were written past `write` (raw accesses of handlers): what engine->invalidate is called for.
 	 * NULL: the engine is the only one. */
@@ -199,8 +207,11 @@ typedef struct EngineOps {
 	const char *name;
 	Engine *(*create)(const EngineEnv *env); /* copies env; NULL when memory is out */
 	void (*destroy)(Engine *engine);
-	/* Runs; the reason is in vcpu->exit and returned. Re-entered only through eval, from within env callbacks. */
+	/* Runs; the reason is in vcpu->exit and returned. Re-entered only through eval, from within env callbacks, and from within
+	 * env->host. */
 	ExitKind (*run)(Engine *engine, Vcpu *vcpu, u64 budget);
+	/* The same, for those who believe that there is little to do (a function that is called): worth no preparations. NULL: run. */
+	ExitKind (*run_short)(Engine *engine, Vcpu *vcpu, u64 budget);
 	/* Runs a handler function to its RET and gives its value (0 when none). A handler's PUTs change slots at once.
 	 * Sets *jumped when the handler ended in GOTO (slot 0 is then set). STOP in a handler ends it, puts EXIT_STOP
 	 * into vcpu->pending and gives ACCESS_OK; RAISE gives ACCESS_EXIT with vcpu->exit filled. */

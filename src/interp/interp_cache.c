@@ -52,7 +52,7 @@ static void free_block(Engine *engine, Block *block)
 
 void interp_cache_bury(Engine *engine)
 {
-	while (engine->graveyard) {
+	while (engine->graveyard && !engine->host_depth) {
 		Block *block = engine->graveyard;
 
 		engine->graveyard = block->grave_next;

@@ -195,11 +195,20 @@ COLD static Slow call_host(Exec *x, const Block *block, const Uop *u, u64 left)
 	const u16 *call = &block->calls[u->imm];
 	u64 args[256], result = 0;
 	unsigned width = call[1], count = call[2];
+	AccessResult outcome;
+	bool before;
 
 	for (unsigned i = 0; i < count; i++)
 		args[i] = x->vcpu->slots[call[3 + i]];
-	x->engine->attention = true;
-	if (env->host(env->ctx, x->vcpu, call[0], args, count, &result) != ACCESS_OK) {
+	before = x->engine->attention;
+	x->engine->attention = false;
+	x->engine->host_depth++;
+	outcome = env->host(env->ctx, x->vcpu, call[0], args, count, &result);
+	x->engine->host_depth--;
+	x->engine->running = true; /* it may have run the engine itself */
+	if (before || x->handler || block->dirty || x->vcpu->event_pending || x->vcpu->pending.kind != EXIT_BUDGET || outcome != ACCESS_OK)
+		x->engine->attention = true;
+	if (outcome != ACCESS_OK) {
 		if (!x->handler)
 			sync_state(x, block, u, left);
 		return SLOW_EXIT;

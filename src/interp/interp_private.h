@@ -153,6 +153,7 @@ struct Engine {
 	CodePage **page_hash;
 	u32 page_cap, page_count;
 	Block *graveyard;
+	u32 host_depth;     /* host functions at work: the blocks that called them are executing, whoever runs now */
 	size_t own_bytes, *bytes; /* of all blocks that are not freed; bytes: of all engines that share the limit */
 	bool running;            /* in engine_run */
 	u32 deaths;              /* of blocks lately, as of instruction deaths_at */

@@ -85,7 +85,7 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool s
 				return STATUS_NOMEM;
 			check_ir(translation.func);
 		}
-		status = interp_lower(engine, vcpu, translation.func, single, translation.dirty, &engine->arena, &block);
+		status = interp_lower(engine, vcpu, translation.func, single, translation.dirty && !translation.only_host, &engine->arena, &block);
 		if (status == STATUS_TOO_BIG && max_insns > 1) {
 			max_insns = translation.insns > 1 ? (translation.insns + 1) / 2 : 1;
 			if (max_insns >= translation.insns)
@@ -218,6 +218,10 @@ static bool turn(Run *run)
 	Status status;
 	Outcome outcome;
 
+	if (UNLIKELY(vcpu->calls) && vcpu->slots[0] == vcpu->return_pc) {
+		leave(vcpu, EXIT_RETURN);
+		return true;
+	}
 	if (!run->x.left) {
 		leave(vcpu, EXIT_BUDGET);
 		return true;

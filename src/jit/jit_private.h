@@ -45,6 +45,8 @@ enum {
 	JIT_RESTLESS = 12,           /* deaths of a page's code lately: what is there is not compiled for now */
 	JIT_CALM = 20000,
 	JIT_RESTLESS_INSNS = 500,    /* the cold engine runs so many there at a time */
+	JIT_HOST_NEAR = 32,      /* instructions between two calls of the host that are near each other */
+	JIT_HOST_MOST = 4096,
 	JIT_HOT = 16000,             /* so many entries of a block that is counted: JIT_EXIT_HOT. A region costs some 0.2 ms
 	                                (50 instructions), and gains 5 to 20 ns an entry */
 	JIT_NEVER = 0x7FFFFFFF,      /* so large a counter is as good as none */
@@ -240,6 +242,7 @@ struct Engine {
 	bool has_wide;           /* SSA_WIDE: vectors of 256 bits */
 	bool has_fma, settled;   /* settled: pinned for good */
 	u64 first_icount;
+	u64 host_at;             /* instruction count behind the last call of the host from the cold engine */
 	bool lists_faults;       /* the space is hard or may become so: each access of the code to it is in faults, also one that
 	                            asks first, as the view may allow less than attr for a while (core/space.h) */
 	bool hard;               /* there is code that leaves rights to the host: it runs in the view alone */

@@ -426,6 +426,31 @@ static void note_fault(Engine *engine, Vcpu *vcpu, JitExit *exit, u64 page)
 	jit_cache_kill(engine, exit->owner);
 }
 
+/* Behind a call of the host. Who calls it again and again is at home in the cold engine: some dozen instructions there cost less
+ * than going out of code and in again. */
+static ExitKind stay_cold(Engine *engine, Vcpu *vcpu, u64 limit)
+{
+	u64 since = vcpu->icount - engine->host_at, chunk = JIT_HOST_NEAR, calls;
+	ExitKind kind = EXIT_BUDGET;
+
+	engine->host_at = vcpu->icount;
+	if (since > JIT_HOST_NEAR)
+		return EXIT_BUDGET;
+	do {
+		u64 left = limit - vcpu->icount;
+
+		calls = vcpu->host_calls;
+		kind = left ? run_cold(engine, vcpu, left < chunk ? left : chunk) : EXIT_BUDGET;
+		calls = vcpu->host_calls - calls;
+		if (calls)
+			engine->host_at = vcpu->icount;
+		if (calls < chunk / JIT_HOST_NEAR)
+			break;
+		chunk = chunk < JIT_HOST_MOST ? 2 * chunk : chunk;
+	} while (kind == EXIT_BUDGET && vcpu->icount < limit);
+	return kind;
+}
+
 static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 {
 	Space *memory = &vcpu->spaces[engine->env.code_space];
@@ -454,8 +479,13 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 		JitBlock *block;
 		Status status = STATUS_OK;
 		JitExit *exit;
+		bool is_host;
 		u32 number;
 
+		if (UNLIKELY(vcpu->calls) && pc == vcpu->return_pc) {
+			vcpu->exit = (VcpuExit){.kind = EXIT_RETURN};
+			return EXIT_RETURN;
+		}
 		if (engine->pending)
 			jit_promote_finished(engine, vcpu);
 		if (engine->chance.state)
@@ -500,7 +530,10 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 				engine->stats.bails[block->op]++;
 			if (block->cold && (block->why != ENGINE_COLD_RESTLESS || left > JIT_RESTLESS_INSNS))
 				left = block->why == ENGINE_COLD_RESTLESS ? JIT_RESTLESS_INSNS : 1;
+			is_host = block->cold && block->op == IR_OP_HOST;
 			kind = run_cold(engine, vcpu, left);
+			if (kind == EXIT_BUDGET && is_host)
+				kind = stay_cold(engine, vcpu, limit);
 			if (kind != EXIT_BUDGET)
 				return kind;
 			continue;
@@ -561,7 +594,10 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 		if (vcpu->icount == limit) /* a region leaves in front of an instruction that is not charged */
 			break;
 		if (exit->kind == JIT_EXIT_BAIL) {
+			is_host = exit->op == IR_OP_HOST;
 			kind = run_bailed(engine, vcpu, exit);
+			if (kind == EXIT_BUDGET && is_host)
+				kind = stay_cold(engine, vcpu, limit);
 		} else {
 			jit_count(engine, ENGINE_FUELS);
 			kind = run_cold(engine, vcpu, limit - vcpu->icount);
@@ -582,6 +618,11 @@ static ExitKind engine_run(Engine *engine, Vcpu *vcpu, u64 budget)
 	kind = run_blocks(engine, vcpu, budget, &run);
 	jit_signal_leave(&run);
 	return kind;
+}
+
+static ExitKind engine_run_short(Engine *engine, Vcpu *vcpu, u64 budget)
+{
+	return run_cold(engine, vcpu, budget);
 }
 
 /* ---- The rest is the cold engine's, which has blocks of its own ---- */
@@ -619,6 +660,7 @@ const EngineOps jit_engine = {
 	.create = engine_create,
 	.destroy = engine_destroy,
 	.run = engine_run,
+	.run_short = engine_run_short,
 	.eval = engine_eval,
 	.invalidate = engine_invalidate,
 	.flush = engine_flush,

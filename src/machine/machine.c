@@ -361,6 +361,8 @@ void machine_destroy(Machine *machine)
 	free(machine->hosts);
 	free(machine->host_needs);
 	free(machine->services);
+	for (u32 i = 0; i < MACHINE_CALLS; i++)
+		free(machine->call_slots[i]);
 	free(machine->steps);
 	free(machine->private_bytes);
 	free(machine->input);
@@ -383,7 +385,7 @@ static void run_on_reset(Machine *machine)
 		machine->failure = (MachineStop){ .kind = STOP_ERROR, .status = STATUS_NOMEM };
 		return;
 	}
-	if (machine->ops->eval(machine->engine, &machine->vcpu, func, NULL, &result, &jumped) == ACCESS_OK &&
+	if (machine_eval(machine, func, NULL, &result, &jumped) == ACCESS_OK &&
 	    machine->vcpu.pending.kind != EXIT_STOP) {
 		machine->vcpu.pending.kind = EXIT_BUDGET;
 		return;
@@ -583,7 +585,7 @@ u64 machine_view(Machine *machine, u16 view)
 	if (view >= machine->isa->view_count)
 		return 0;
 	func = lift_view(machine, view, false);
-	if (!func || machine->ops->eval(machine->engine, &machine->vcpu, func, NULL, &result, &jumped) != ACCESS_OK)
+	if (!func || machine_eval(machine, func, NULL, &result, &jumped) != ACCESS_OK)
 		return 0;
 	return bits_trunc(result, machine->isa->views[view].width);
 }
@@ -603,7 +605,7 @@ Status machine_set_view(Machine *machine, u16 view, u64 value)
 		return STATUS_NOMEM;
 	value = bits_trunc(value, machine->isa->views[view].width);
 	machine->stirred = true;
-	if (machine->ops->eval(machine->engine, &machine->vcpu, func, &value, &result, &jumped) == ACCESS_OK)
+	if (machine_eval(machine, func, &value, &result, &jumped) == ACCESS_OK)
 		return STATUS_OK;
 	return machine->vcpu.exit.kind == EXIT_ERROR ? machine->vcpu.exit.status : STATUS_INVALID;
 }

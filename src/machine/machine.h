@@ -44,6 +44,7 @@ typedef enum StopKind {
 	STOP_SLEEP,      /* every vCPU sleeps: run again when machine_set_time has reached code (ns); vcpus.h */
 	STOP_DEADLOCK,   /* every vCPU waits for another one: text says who for what */
 	STOP_FRAME,      /* the display wants to be shown (machines with one; once per `every` frame) */
+	STOP_RETURN,     /* machine_call_run: the function has come to its end */
 	STOP_ERROR,      /* Husk failed: status */
 } StopKind;
 
@@ -269,6 +270,24 @@ void machine_reset(Machine *machine, bool keep_memory);
 
 /* Runs at most max_insns further instructions. */
 MachineStop machine_run(Machine *machine, u64 max_insns);
+
+/* ---- Calling a function of the program from outside: between two runs, or within a host function that an instruction called (not a handler:
+ * STATUS_INVALID). The function runs alone as the vCPU whose turn it is: no other vCPU, event, interrupt or signal comes in between. ---- */
+
+enum { MACHINE_CALLS = 32 }; /* calls within calls at most */
+
+/* Keeps the registers. *slots: those of the vCPU, to be set for the function, pc included: only within their widths.
+ * STATUS_INVALID: the vCPU cannot run. STATUS_TOO_BIG: too deep. */
+Status machine_call_begin(Machine *machine, u64 **slots);
+/* Runs at most max_insns until it comes to return_pc: STOP_RETURN, and slots are as the function left them. Everything else is how the
+ * function failed; STOP_BUDGET: it did not come to its end; STOP_WAIT: it would have to wait. *insns: how many it ran. In a host function
+ * they are no part of the machine's own count. */
+MachineStop machine_call_run(Machine *machine, u64 return_pc, u64 max_insns, u64 *insns);
+/* The registers are as before. What it did to memory stays. */
+void machine_call_end(Machine *machine);
+
+/* For host functions of config.services: it changed what conditions or translations depend on. */
+void machine_changed(Machine *machine);
 /* For host functions that take long: the run stops behind this instruction, STOP_BUDGET, whatever is left of max_insns.
  * The program notices nothing. */
 void machine_break_soon(Machine *machine);

@@ -288,7 +288,7 @@ static AccessResult run_device(Machine *machine, u32 index, const u64 *args, u64
 	compare = lifted->stirs && machine->wake_count <= WAKE_MAX;
 	if (compare)
 		note_wake_slots(machine, before);
-	outcome = machine->ops->eval(machine->engine, &machine->vcpu, func, args, result, &jumped);
+	outcome = machine_eval(machine, func, args, result, &jumped);
 	if (lifted->wakes || !lifted->analysed ||
 	    (lifted->stirs && (!compare || wake_slots_changed(machine, before))))
 		machine->vcpu.event_pending = true;

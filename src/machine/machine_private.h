@@ -115,6 +115,9 @@ struct Machine {
 	u32 shown;                /* whose registers `vcpu` holds; while machine_run is at work, the running one */
 	bool created;             /* machine_create has come to its end */
 	bool inside;              /* machine_run is at work */
+	u32 evals;                /* handlers and views at work */
+	u32 calls;                /* machine_call: how deep */
+	u64 *call_slots[MACHINE_CALLS]; /* owned: registers and temporaries before each of them; NULL until needed */
 	bool alone;               /* only the running one is in use, and it is ready: nothing to schedule. Becomes true in
 	                             decisions alone, so that they are made at the same places in every run */
 	u32 turns;                /* decisions who runs, and tries that came to nothing, at the present boundary */
@@ -240,6 +243,24 @@ void machine_fill_inits(const Machine *machine, u16 number, Space *space);
 u64 machine_memory_bytes(const Machine *machine);
 /* Sets the text that the next MachineStop carries. */
 void machine_say(Machine *machine, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ops->eval for a handler or view. */
+static inline AccessResult machine_eval(Machine *machine, const IrFunc *func, const u64 *args, u64 *result, bool *jumped)
+{
+	AccessResult outcome;
+
+	machine->evals++;
+	outcome = machine->ops->eval(machine->engine, &machine->vcpu, func, args, result, jumped);
+	machine->evals--;
+	return outcome;
+}
+
+/* machine_run.c: gives vcpu->exit, which left the instruction at pc, to the handlers of the description. True: *stop says what came of it. */
+bool machine_take_exception(Machine *machine, MachineStop *stop);
+/* What slow accesses left for the end of an instruction. True: *stop says it. */
+bool machine_give_pending(Machine *machine, MachineStop *stop);
+/* An exit that no handler takes. */
+bool machine_give_exit(Machine *machine, MachineStop *stop, const VcpuExit *exit);
 
 /* vcpus.c */
 Status machine_init_vcpus(Machine *machine, const MachineConfig *config);

@@ -81,7 +81,7 @@ static bool give_trap(Machine *machine, MachineStop *stop, u64 number, const cha
 }
 
 /* What slow accesses left for the end of the instruction or handler. True: return from machine_run. */
-static bool give_pending(Machine *machine, MachineStop *stop)
+bool machine_give_pending(Machine *machine, MachineStop *stop)
 {
 	VcpuExit pending = machine->vcpu.pending;
 
@@ -99,7 +99,7 @@ static bool give_pending(Machine *machine, MachineStop *stop)
 }
 
 /* An exit that no handler of the description takes. False: the vCPU waits, others may go on. */
-static bool give_exit(Machine *machine, MachineStop *stop, const VcpuExit *exit)
+bool machine_give_exit(Machine *machine, MachineStop *stop, const VcpuExit *exit)
 {
 	switch (exit->kind) {
 	case EXIT_RAISE:
@@ -142,7 +142,7 @@ static bool give_nomem(Machine *machine, MachineStop *stop)
 {
 	VcpuExit exit = { .kind = EXIT_ERROR, .status = STATUS_NOMEM };
 
-	return give_exit(machine, stop, &exit);
+	return machine_give_exit(machine, stop, &exit);
 }
 
 static u32 handler_of(const Machine *machine, const VcpuExit *exit)
@@ -166,12 +166,12 @@ static bool takes_exception(Machine *machine, const VcpuExit *exit)
 {
 	const Guest *guest = machine->guest;
 
-	return (exit->kind == EXIT_FAULT || exit->kind == EXIT_ILLEGAL || exit->kind == EXIT_RAISE) && guest &&
+	return (exit->kind == EXIT_FAULT || exit->kind == EXIT_ILLEGAL || exit->kind == EXIT_RAISE) && guest && !machine->calls &&
 	       guest->exception && guest->exception(machine, exit);
 }
 
 /* vcpu->exit left the instruction at pc: gives it to the description's handlers. True: return from machine_run. */
-static bool take_exception(Machine *machine, MachineStop *stop)
+bool machine_take_exception(Machine *machine, MachineStop *stop)
 {
 	Vcpu *vcpu = &machine->vcpu;
 	VcpuExit cause = vcpu->exit, exit = cause;
@@ -189,26 +189,26 @@ static bool take_exception(Machine *machine, MachineStop *stop)
 		if (index == NO_HANDLER && takes_exception(machine, &exit))
 			break;
 		if (index == NO_HANDLER)
-			return give_exit(machine, stop, &exit);
+			return machine_give_exit(machine, stop, &exit);
 		if (handled[2] || handled[rank])
 			return give_trap(machine, stop, exit.kind == EXIT_RAISE ? exit.value : 0, "double fault");
 		func = machine_handler(machine, index, false);
 		if (!func)
 			return give_nomem(machine, stop);
 		handled[rank] = true;
-		if (machine->ops->eval(machine->engine, vcpu, func, &arg, &result, &jumped) == ACCESS_OK)
+		if (machine_eval(machine, func, &arg, &result, &jumped) == ACCESS_OK)
 			break;
 		exit = vcpu->exit;
 		vcpu->pending.kind = EXIT_BUDGET;
 		machine_restore_slots(machine);
 		if (handled[2] && exit.kind == EXIT_RAISE && exit.value == arg)
-			return give_exit(machine, stop, &cause);
+			return machine_give_exit(machine, stop, &cause);
 		if (handled[2] && (exit.kind == EXIT_RAISE || exit.kind == EXIT_FAULT))
 			return give_trap(machine, stop, exit.kind == EXIT_RAISE ? exit.value : arg, "double fault");
 	}
 	vcpu->icount++;
 	retired(machine);
-	return give_pending(machine, stop);
+	return machine_give_pending(machine, stop);
 }
 
 /* Evaluates a `when`. */
@@ -227,7 +227,7 @@ static bool holds(Machine *machine, u32 handler, bool *ok)
 		return false;
 	}
 	machine->in_when = true;
-	if (machine->ops->eval(machine->engine, &machine->vcpu, func, NULL, &result, &jumped) != ACCESS_OK) {
+	if (machine_eval(machine, func, NULL, &result, &jumped) != ACCESS_OK) {
 		result = 0;
 		*ok = machine->vcpu.exit.kind != EXIT_ERROR;
 	}
@@ -246,10 +246,10 @@ static bool run_body(Machine *machine, u32 handler, const u64 *args, MachineStop
 		return give_nomem(machine, stop);
 	machine->stirred = true;
 	machine_save_slots(machine);
-	if (machine->ops->eval(machine->engine, &machine->vcpu, func, args, &result, &jumped) == ACCESS_OK)
-		return give_pending(machine, stop);
+	if (machine_eval(machine, func, args, &result, &jumped) == ACCESS_OK)
+		return machine_give_pending(machine, stop);
 	machine_restore_slots(machine);
-	return take_exception(machine, stop);
+	return machine_take_exception(machine, stop);
 }
 
 static bool is_every(const Machine *machine, u32 handler)
@@ -435,13 +435,13 @@ static bool turn(Machine *machine, u64 end, MachineStop *stop)
 	case EXIT_WATCH:
 		retired(machine);
 		vcpu->pending = vcpu->exit;
-		return give_pending(machine, stop);
+		return machine_give_pending(machine, stop);
 	default:
 		/* The instruction at pc was reached: the boundary before it is behind us, seen or not. */
 		if (vcpu->icount != before)
 			retired(machine);
 		machine->phase = machine->step_count;
-		return take_exception(machine, stop);
+		return machine_take_exception(machine, stop);
 	}
 }
 
@@ -485,6 +485,11 @@ static void name_vcpu(Machine *machine, MachineStop *stop)
 		snprintf(machine->text + len, sizeof(machine->text) - len, " (%s %u)", machine_vcpu_word(machine),
 			 stop->vcpu);
 	machine_show_vcpu(machine, stop->vcpu);
+}
+
+void machine_changed(Machine *machine)
+{
+	machine->vcpu.event_pending = true;
 }
 
 void machine_break_soon(Machine *machine)

@@ -366,6 +366,9 @@ AccessResult machine_env_host(void *ctx, Vcpu *vcpu, unsigned host, const u64 *a
 		outcome = function(machine, args, count, &value);
 
 	*result = 0;
+	vcpu->host_calls++;
+	if (!service || outcome != HOST_OK)
+		vcpu->event_pending = true;
 	machine_count_slow(machine);
 	if (outcome != HOST_WAIT)
 		machine->wants_channel = false;
