@@ -6,7 +6,7 @@
 #
 # A test is a file, found by its name:
 #   tests/unit/test_*.c      a cmocka program, run in a release build and under asan + ubsan;
-#                            with threads (pthread_create) also under tsan
+#                            with threads (pthread_create, hyper_create) also under tsan
 #   tests/cli/*.sh           a bash script, exit status 0 = passed; $HUSK is the command, the directory is empty.
 #                            Runs with the asan husk; a line "# mode: release" asks for the release one.
 #   tests/fuzz/fuzz_*.c      LLVMFuzzerTestOneInput, seeded from tests/fuzz/corpus/NAME/

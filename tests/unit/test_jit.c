@@ -8,15 +8,12 @@
  */
 #include "paged_random.h"
 
-#include <pthread.h>
 #include <sys/resource.h>
 
 #include "jit/jit.h"
 #include "jit/jit_private.h"
 
-#ifdef __SANITIZE_THREAD__
-static u64 wanted_rounds = 12, first_seed = 1;
-#elif defined __SANITIZE_ADDRESS__
+#ifdef __SANITIZE_ADDRESS__
 static u64 wanted_rounds = 60, first_seed = 1;
 #else
 static u64 wanted_rounds = 150, first_seed = 1;
@@ -586,48 +583,10 @@ static void host_memory(void **state)
 	free(text);
 }
 
-static void *run_alone(void *arg)
-{
-	Machine *machine = arg;
-
-	machine_set_pc(machine, CODE);
-	for (u32 i = 0; i < 100; i++)
-		machine_run(machine, 3000);
-	return NULL;
-}
-
-/* Machines share nothing. */
-static void threads(void **state)
-{
-	char *text = read_text("src/guests/rv64/rv64.isa");
-	Isa *isa = load("rv64.isa", text);
-	Machine *machines[4];
-	pthread_t ids[4];
-
-	(void)state;
-	for (u32 i = 0; i < 4; i++) {
-		machines[i] = open_paged(isa, &jit_engine);
-		put_function(machines[i], CODE);
-	}
-	for (u32 i = 0; i < 4; i++)
-		assert_int_equal(pthread_create(&ids[i], NULL, run_alone, machines[i]), 0);
-	for (u32 i = 0; i < 4; i++) {
-		assert_int_equal(pthread_join(ids[i], NULL), 0);
-		assert_int_equal(machine_slot(machines[i], slot_named(machines[i], "a0")), 100000);
-		machine_destroy(machines[i]);
-	}
-	isa_destroy(isa);
-	free(text);
-}
-
 /* Wild addresses, in spaces of all sizes. */
 static void large_spaces(void **state)
 {
-#ifdef __SANITIZE_THREAD__ /* has no room for the others */
-	static const u8 bits[] = {20, 31, 32, 38};
-#else
 	static const u8 bits[] = {20, 31, 32, 38, 42, 43, 44, 45, 46};
-#endif
 	char *text = read_text("src/guests/rv64/rv64.isa");
 	Isa *isa = load("rv64.isa", text);
 
@@ -734,7 +693,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(doors),
 		cmocka_unit_test(every_stop),
 		cmocka_unit_test(bounded),
-		cmocka_unit_test(threads),
 		cmocka_unit_test(host_memory),
 		cmocka_unit_test(large_spaces),
 	};

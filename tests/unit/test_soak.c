@@ -25,7 +25,7 @@
 #include "guests/guests.h"
 #include "jit/jit.h"
 
-enum { FILES = 64, MENDED = 400, ALTERNATE = 0x20000 /* where code is moved to */ };
+enum { LONG = 100000000, FILES = 64, MENDED = 400, ALTERNATE = 0x20000 /* where code is moved to */ };
 
 #ifdef __SANITIZE_ADDRESS__
 static u64 wanted = 400000, first_seed = 1;
@@ -502,11 +502,21 @@ static void open_trial(Trial *t, Described *of, u64 seed)
 		begin_somewhere(t, t->machines[i], seed);
 }
 
+/* Most of the time goes into translating: nothing is learnt from much of it. */
+static bool rewrites_itself(const Machine *machine)
+{
+	MachineStats stats;
+
+	machine_stats(machine, &stats);
+	return stats.translated > stats.icount / 20;
+}
+
 static u64 try(Described *of, u64 seed)
 {
 	MachineStop stops[2];
 	EngineStats stats;
 	u64 insns, first, most = of->shaped ? TRIAL_INSNS : TRIAL_INSNS / 5;
+	u32 longer = wanted >= LONG ? 16 : 1; /* programs that run for longer, and in longer slices when they have been cut enough */
 	Trial t;
 
 	open_trial(&t, of, seed);
@@ -514,6 +524,10 @@ static u64 try(Described *of, u64 seed)
 		most /= 10;
 	first = machine_icount(t.machines[0]);
 	do {
+		if (t.step == TRIAL_SLICES / 3 && t.slice > 50 && !rewrites_itself(t.machines[0])) {
+			t.slice *= longer;
+			most *= longer;
+		}
 		run_slice(&t, stops);
 		if (below(&t, 40) == 0 && stops[1].kind != STOP_ERROR) /* else work between instructions may be half done */
 			compare_all(&t, stops);
@@ -575,8 +589,11 @@ static void soak(void **state)
 	(void)state;
 	virtual_time = true;
 	find_all();
-	for (u64 seed = first_seed; total < wanted; seed++)
+	for (u64 seed = first_seed; total < wanted; seed++) {
 		total += try(described_for(seed), seed);
+		if (wanted >= LONG && seed % 1000 == 0)
+			fprintf(stderr, "to program %llu: %llu instructions\n", (unsigned long long)seed, (unsigned long long)total);
+	}
 	printf("%-32s %7s %11s %9s %8s %8s %9s %10s\n", "description", "programs", "insns", "slices", "ends", "regions", "insns", "entered");
 	for (u32 i = 0; i < all_count; i++) {
 		show(&all[i]);
