@@ -151,7 +151,7 @@ static u32 const_hash(u64 value, unsigned width)
 
 static bool grow_const_index(IrFunc *func)
 {
-	u32 cap = func->const_index_cap ? func->const_index_cap * 2 : 32;
+	u32 cap = func->const_index_cap ? func->const_index_cap * 2 : 64; /* most blocks have fewer than 32 */
 	u32 *index = ARENA_ARRAY(func->arena, u32, cap);
 
 	if (!index)

@@ -487,6 +487,9 @@ typedef struct IsaLift {
 	bool (*stop_before)(void *ctx, u64 pc); /* breakpoint at pc? may be NULL */
 	/* A cell of a table; false = no such row (the instruction is then illegal). NULL: all tables are empty. */
 	bool (*table)(void *ctx, u16 table, u16 column, u64 row, u64 *value);
+	/* The cells of 8 bits from pc on, as many as *cells says, lowest first: what can be fetched and nothing comes of it. NULL:
+	 * fetch_at says. May be NULL. */
+	const u8 *(*code_at)(void *ctx, u64 pc, u32 *cells);
 } IsaLift;
 
 typedef struct IsaLifted {

@@ -114,12 +114,41 @@ static void open_instruction(Lift *l, const IsaDecoded *decoded, u64 pc, u32 num
 	ir_insn(l->func, pc, decoded->cells, number);
 }
 
+/* Parcels of 16 bits that lie there. */
+static bool fetch_directly(void *ctx, unsigned index, u64 *parcel)
+{
+	const u8 *at = (const u8 *)ctx + index * 2;
+
+	*parcel = at[0] | (u64)at[1] << 8;
+	return true;
+}
+
+/* The instruction at pc. What can be read as it lies is: *code, with *left cells. */
+static void decode(const IsaLift *lift, u64 pc, const u8 **code, u32 *left, IsaDecoded *decoded)
+{
+	const Isa *isa = lift->isa;
+	const u32 most = isa->max_bits / 8;
+
+	if (*left < most && lift->code_at && isa->parcel_bits == 16 && isa->parcel_cells == 2)
+		*code = lift->code_at(lift->ctx, pc, left);
+	if (*code && *left >= most) {
+		isa_decode(isa, fetch_directly, (void *)(uintptr_t)*code, decoded);
+		*code += decoded->cells;
+		*left -= decoded->cells;
+	} else {
+		*left = 0;
+		*lift->fetch_address = pc;
+		isa_decode(isa, lift->fetch_at, lift->ctx, decoded);
+	}
+}
+
 Status isa_lift_block(const IsaLift *lift, u64 pc, u32 max_insns, Arena *arena, IsaLifted *out)
 {
 	const Isa *isa = lift->isa;
 	Lift l = {.isa = isa, .in = lift, .arena = arena};
 	bool writes = false; /* a context or irq register */
-	u32 count = 0;
+	const u8 *code = NULL;
+	u32 count = 0, left = 0;
 	u64 cells = 0;
 
 	*out = (IsaLifted){0};
@@ -133,8 +162,7 @@ Status isa_lift_block(const IsaLift *lift, u64 pc, u32 max_insns, Arena *arena, 
 
 		if (count && lift->stop_before && lift->stop_before(lift->ctx, pc))
 			break;
-		*lift->fetch_address = pc;
-		isa_decode(isa, lift->fetch_at, lift->ctx, &decoded);
+		decode(lift, pc, &code, &left, &decoded);
 		alone = decoded.insn && decoded.insn->body->alone;
 		if (count && (alone || !decoded.insn))
 			break;

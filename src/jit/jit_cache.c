@@ -26,7 +26,7 @@ bool jit_cache_init(Engine *engine)
 {
 	engine->hash_cap = 1 << 10;
 	engine->page_cap = 1 << 8;
-	engine->hash = calloc(engine->hash_cap, sizeof(JitBlock *));
+	engine->hash = calloc(engine->hash_cap, sizeof(JitBucket));
 	engine->pages = calloc(engine->page_cap, sizeof(JitPage *));
 	return engine->hash && engine->pages;
 }
@@ -34,7 +34,7 @@ bool jit_cache_init(Engine *engine)
 static void tell_killed(Engine *engine)
 {
 	for (u32 i = 0; jit_is_watched(engine) && engine->hash && i < engine->hash_cap; i++)
-		for (const JitBlock *block = engine->hash[i]; block; block = block->hash_next) {
+		for (const JitBlock *block = engine->hash[i].first; block; block = block->hash_next) {
 			if (block->region && block->region->head == block)
 				jit_life_region_killed(engine, block->region);
 			jit_life_killed(engine, block);
@@ -53,9 +53,27 @@ void jit_cache_fini(Engine *engine)
 	free(engine->other_faults.list);
 }
 
+/* Bits of the hash that choose no bucket. */
+static u64 filter_bit(u32 hash)
+{
+	return (u64)1 << (hash >> 26);
+}
+
+static void add_to_bucket(JitBucket *buckets, u32 cap, JitBlock *block)
+{
+	u32 hash = block_hash(block->pc, block->context);
+	JitBucket *bucket = &buckets[hash & (cap - 1)];
+
+	block->hash_next = bucket->first;
+	bucket->first = block;
+	bucket->filter |= filter_bit(hash);
+}
+
 JitBlock *jit_cache_find(const Engine *engine, u64 pc, u64 context)
 {
-	JitBlock *block = engine->hash[block_hash(pc, context) & (engine->hash_cap - 1)];
+	const u32 hash = block_hash(pc, context);
+	const JitBucket *bucket = &engine->hash[hash & (engine->hash_cap - 1)];
+	JitBlock *block = bucket->filter & filter_bit(hash) ? bucket->first : NULL;
 
 	while (block && (block->pc != pc || block->context != context))
 		block = block->hash_next;
@@ -66,17 +84,14 @@ JitBlock *jit_cache_find(const Engine *engine, u64 pc, u64 context)
 static void grow_hash(Engine *engine)
 {
 	u32 cap = engine->hash_cap * 2;
-	JitBlock **hash = calloc(cap, sizeof(JitBlock *));
+	JitBucket *hash = calloc(cap, sizeof(JitBucket));
 
 	if (!hash)
 		return;
 	for (u32 i = 0; i < engine->hash_cap; i++)
-		for (JitBlock *block = engine->hash[i], *next; block; block = next) {
-			u32 at = block_hash(block->pc, block->context) & (cap - 1);
-
+		for (JitBlock *block = engine->hash[i].first, *next; block; block = next) {
 			next = block->hash_next;
-			block->hash_next = hash[at];
-			hash[at] = block;
+			add_to_bucket(hash, cap, block);
 		}
 	free(engine->hash);
 	engine->hash = hash;
@@ -155,16 +170,13 @@ bool jit_cache_add(Engine *engine, Vcpu *vcpu, JitBlock *block)
 {
 	u64 first = block->pc >> JIT_PAGE_SHIFT, last = (block->pc + (block->cells ? block->cells - 1 : 0)) >> JIT_PAGE_SHIFT;
 	JitPage *one = jit_page_make(engine, first), *two = last == first ? NULL : jit_page_make(engine, last);
-	u32 at;
 
 	if (!one || (last != first && !two))
 		return false;
-	if (engine->block_count >= engine->hash_cap)
+	if (engine->block_count >= engine->hash_cap / 4 * 3)
 		grow_hash(engine);
-	at = block_hash(block->pc, block->context) & (engine->hash_cap - 1);
 	block->half = (u8)engine->half;
-	block->hash_next = engine->hash[at];
-	engine->hash[at] = block;
+	add_to_bucket(engine->hash, engine->hash_cap, block);
 	engine->block_count++;
 	hang(one, &block->pages[0], block);
 	if (two)
@@ -204,7 +216,8 @@ static JitJump no_jump(const Engine *engine)
 
 void jit_cache_kill(Engine *engine, JitBlock *block)
 {
-	JitBlock **at = &engine->hash[block_hash(block->pc, block->context) & (engine->hash_cap - 1)];
+	JitBucket *bucket = &engine->hash[block_hash(block->pc, block->context) & (engine->hash_cap - 1)];
+	JitBlock **at = &bucket->first;
 	JitJump *jump = &engine->jumps[jit_jump_hash(block->pc)];
 
 	if (block->region)
@@ -212,6 +225,7 @@ void jit_cache_kill(Engine *engine, JitBlock *block)
 	while (*at != block)
 		at = &(*at)->hash_next;
 	*at = block->hash_next;
+	bucket->filter = bucket->first ? bucket->filter : 0;
 	engine->block_count--;
 	jit_life_killed(engine, block);
 	while (block->incoming)
@@ -261,7 +275,7 @@ void jit_cache_flush(Engine *engine)
 {
 	tell_killed(engine);
 	jit_background_drop(engine);
-	memset(engine->hash, 0, engine->hash_cap * sizeof(JitBlock *));
+	memset(engine->hash, 0, engine->hash_cap * sizeof(JitBucket));
 	memset(engine->pages, 0, engine->page_cap * sizeof(JitPage *));
 	engine->hard = false;
 	engine->block_count = engine->page_count = 0;

@@ -28,6 +28,7 @@ enum {
 	FIRST_HASH = 1 << 14,
 	FIRST_BYTES = 2 << 20,
 	FIRST_SEEN = 1 << 18,
+	FIRST_TIMED = 16, /* one in so many is timed, and stands for the others: two looks at the clock cost as much as an instruction */
 	FIRST_INS = 768, /* of the IR: room for their values on the stack */
 };
 
@@ -284,6 +285,7 @@ JitFirstResult jit_first_run(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, u6
 	JitFirst *first;
 	First f;
 	u64 start;
+	bool is_timed;
 	u8 *seen;
 
 	if (!wants(engine, vcpu) || jit_cache_is_restless(engine, vcpu, pc))
@@ -298,7 +300,8 @@ JitFirstResult jit_first_run(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, u6
 	if (!first && *seen)
 		return JIT_FIRST_NOT;
 	if (!first) {
-		start = jit_life_now();
+		is_timed = engine->stats.counts[ENGINE_TRANSLATIONS] % FIRST_TIMED == 0;
+		start = is_timed ? jit_life_now() : 0;
 		arena_reset(&engine->arena);
 		if (engine->env.translate(engine->env.ctx, pc, context, JIT_BLOCK_INSNS, &engine->arena, &translation))
 			return JIT_FIRST_NOT;
@@ -308,7 +311,8 @@ JitFirstResult jit_first_run(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, u6
 			return JIT_FIRST_NOT;
 		jit_count(engine, ENGINE_TRANSLATIONS);
 		engine->stats.counts[ENGINE_TRANSLATED] += translation.insns;
-		engine->stats.counts[ENGINE_TRANSLATE_NS] += jit_life_now() - start;
+		if (is_timed)
+			engine->stats.counts[ENGINE_TRANSLATE_NS] += (jit_life_now() - start) * FIRST_TIMED;
 		first = keep(engine, space, pc, context, &translation);
 	}
 	if (!first || first->translation.insns > left)

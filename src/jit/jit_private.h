@@ -106,6 +106,13 @@ typedef struct JitMap {
 	JitMapEntry entries[];
 } JitMap;
 
+/* Blocks whose hashes end alike. A bit of `filter` for each of them: who is looked for and is not there, as all that is met for the
+ * first time, costs no look at any. Bits stay until the bucket is empty. */
+typedef struct JitBucket {
+	JitBlock *first;
+	u64 filter;
+} JitBucket;
+
 typedef enum JitExitKind {
 	JIT_EXIT_LINK, /* a jump to a constant pc that is not chained yet */
 	JIT_EXIT_BAIL, /* the instruction at pc must be done by the cold engine */
@@ -252,7 +259,7 @@ struct Engine {
 	u32 flags_slot;          /* where the guest keeps the flags of floats, once known: the host keeps those that compiled
 	                            code raises, and they come there when it is left. 0: not known */
 	JitBlock homeless;       /* a cold one that is in no table */
-	JitBlock **hash;
+	JitBucket *hash;
 	u32 hash_cap, block_count;
 	JitPage **pages;         /* hash */
 	u32 page_cap, page_count;

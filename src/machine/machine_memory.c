@@ -72,6 +72,21 @@ static bool fetch_parcel(void *ctx, unsigned index, u64 *parcel)
 	return true;
 }
 
+/* To the end of the page, if it may be executed and there is no window anywhere. */
+static const u8 *code_at(void *ctx, u64 pc, u32 *cells)
+{
+	const Fetch *fetch = ctx;
+	const Machine *machine = fetch->machine;
+	const Space *space = &machine->vcpu.spaces[machine->isa->code_space];
+
+	*cells = 0;
+	if (!space->paged || space->big || machine->window_count || pc >= space->cells ||
+	    !(machine_page_attr(machine, machine->mapped, pc) & ATTR_EXEC))
+		return NULL;
+	*cells = SPACE_PAGE - (u32)(pc % SPACE_PAGE);
+	return space->base + pc;
+}
+
 void machine_decode(const Machine *machine, u64 pc, IsaDecoded *out)
 {
 	Fetch fetch = { .machine = (Machine *)machine, .address = pc }; /* without `ask` nothing changes */
@@ -163,7 +178,8 @@ Status machine_env_translate(void *ctx, u64 pc, u64 context, u32 max_insns, Aren
 	bool paged = machine->paged_space == machine->isa->code_space;
 	Fetch fetch = { .machine = machine, .address = pc, .ask = paged, .first = pc };
 	IsaLift lift = { .isa = machine->isa, .fetch_at = fetch_parcel, .ctx = &fetch, .fetch_address = &fetch.address,
-			 .slots = machine->vcpu.slots, .stop_before = machine->break_count ? stop_before : NULL, .table = fetch_table };
+			 .slots = machine->vcpu.slots, .stop_before = machine->break_count ? stop_before : NULL, .table = fetch_table,
+			 .code_at = code_at };
 	IsaLifted lifted = { 0 };
 	Status status = isa_lift_block(&lift, pc, max_insns, arena, &lifted);
 

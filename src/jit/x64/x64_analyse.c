@@ -16,36 +16,29 @@ IrRef x64_resolve(const X64Code *c, IrRef ref)
 	return ref;
 }
 
+enum { IN_POOL = 0xFF };
+
+static const u8 operand_counts[] = {
+	[IR_SHAPE_UN0] = 1, [IR_SHAPE_BIN] = 2, [IR_SHAPE_SHIFT] = 2, [IR_SHAPE_UN] = 1, [IR_SHAPE_CONV] = 1, [IR_SHAPE_CAT] = 2,
+	[IR_SHAPE_CMP] = 2, [IR_SHAPE_SEL] = 3, [IR_SHAPE_LOAD] = 1, [IR_SHAPE_STORE] = 2, [IR_SHAPE_HOST] = IN_POOL,
+	[IR_SHAPE_RMW] = 2, [IR_SHAPE_CAS] = 3, [IR_SHAPE_JMP] = IN_POOL, [IR_SHAPE_BR] = 1, [IR_SHAPE_RET] = 1, [IR_SHAPE_FUN] = 1,
+	[IR_SHAPE_FBIN] = 2, [IR_SHAPE_FTRI] = 3, [IR_SHAPE_FCMP] = 2, [IR_SHAPE_FOFI] = 1, [IR_SHAPE_FTOI] = 1, [IR_SHAPE_FTOF] = 1,
+	[IR_SHAPE_FCLASS] = 1,
+};
+
 unsigned x64_operands(const IrFunc *func, const IrIns *ins, IrRef *out)
 {
-	switch (ir_op_info[ins->op].shape) {
-	case IR_SHAPE_LEAF: case IR_SHAPE_NONE: case IR_SHAPE_MARK: case IR_SHAPE_FENCE:
-		return 0;
-	case IR_SHAPE_BIN: case IR_SHAPE_SHIFT: case IR_SHAPE_CAT: case IR_SHAPE_CMP: case IR_SHAPE_STORE: case IR_SHAPE_RMW:
-		out[0] = ins->a;
-		out[1] = ins->b;
-		return 2;
-	case IR_SHAPE_SEL: case IR_SHAPE_CAS:
-		out[0] = ins->a;
-		out[1] = ins->b;
-		out[2] = ins->c;
-		return 3;
-	case IR_SHAPE_JMP: case IR_SHAPE_HOST:
+	const u8 count = operand_counts[ir_op_info[ins->op].shape];
+
+	if (count == IN_POOL) {
 		for (u32 i = 0; i < ins->c && i < 16; i++)
 			out[i] = func->pool[ins->b + i];
 		return ins->c < 16 ? ins->c : 16;
-	case IR_SHAPE_BR: case IR_SHAPE_RET:
-		out[0] = ins->a;
-		return 1;
-	default: {
-		unsigned count = ir_float_operands((IrOp)ins->op);
-
-		out[0] = ins->a;
-		out[1] = ins->b;
-		out[2] = ins->c;
-		return count ? count : 1;
 	}
-	}
+	out[0] = ins->a;
+	out[1] = ins->b;
+	out[2] = ins->c;
+	return count;
 }
 
 /* Does operand `index` of `user` take the low `width` bits of it alone? */
@@ -106,11 +99,15 @@ static void use(X64Code *c, IrRef ref, u32 at)
 static void look_through(X64Code *c)
 {
 	const IrFunc *func = c->func;
+	bool extracts = false;
 
 	for (u32 i = 0; i < func->ins_count; i++)
-		c->values[i].skip = func->ins[i].op == IR_OP_ZX ||
-				    (func->ins[i].op == IR_OP_EXTRACT && func->ins[i].aux == 0);
-	for (u32 i = 0; i < func->ins_count; i++) {
+		if (func->ins[i].op == IR_OP_ZX) {
+			c->values[i].skip = true;
+		} else if (func->ins[i].op == IR_OP_EXTRACT && func->ins[i].aux == 0) {
+			c->values[i].skip = extracts = true;
+		}
+	for (u32 i = 0; extracts && i < func->ins_count; i++) {
 		IrRef refs[16];
 		unsigned count = x64_operands(func, &func->ins[i], refs);
 
@@ -168,8 +165,6 @@ static void try_claim(X64Code *c, u32 at, u32 block_start)
 			return;
 	c->values[ref].claim = at;
 }
-
-/* Is the slot written between the GET and its last use? Then the GET is a copy. */
 
 /* Is the slot written between the GET and its last use? Then the GET is a copy. */
 bool x64_is_overwritten(const X64Code *c, u32 get)
