@@ -270,7 +270,7 @@ static int make_member(UpMember *member, Image **image, const UpMember *first)
 	Up *up = member->up;
 	u64 limits[BUDGET_KINDS];
 	u32 rights;
-	InstanceOptions options = {.name = member->name, .limits = limits, .rights = &rights, .weight = file->weight, .priority = file->priority,
+	InstanceOptions options = {.name = member->name, .limits = limits, .rights = &rights, .realm = file->realm, .store = file->store, .weight = file->weight, .priority = file->priority,
 				   .cap = file->cap, .ctx = member};
 	Status status;
 	int code = find_rights(member, &rights);

@@ -62,6 +62,8 @@ static const cyaml_schema_field_t instance_fields[] = {
 	CYAML_FIELD_STRING_PTR("cwd", MAYBE, UpFileInstance, directory, 1, TEXT_MOST),
 	CYAML_FIELD_STRING_PTR("root", MAYBE, UpFileInstance, root, 1, TEXT_MOST),
 	CYAML_FIELD_STRING_PTR("net", MAYBE, UpFileInstance, net, 1, NAME_MOST),
+	CYAML_FIELD_STRING_PTR("realm", MAYBE, UpFileInstance, realm, 1, NAME_MOST),
+	CYAML_FIELD_STRING_PTR("store", MAYBE, UpFileInstance, store, 1, NAME_MOST),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t instance_value = {

@@ -14,7 +14,7 @@ typedef struct UpFileLimits {
 } UpFileLimits;
 
 typedef struct UpFileInstance {
-	char *name, *machine, *input, *directory, *root, *net;
+	char *name, *machine, *input, *directory, *root, *net, *realm, *store;
 	char **program, **args, **set, **folders, **environment, **may;
 	unsigned program_count, args_count, set_count, folders_count, environment_count, may_count;
 	unsigned count, weight, priority, cap;

@@ -78,6 +78,8 @@ void up_table(UpMember *members, u32 count, double seconds, bool ended, u32 rows
 			buf_str(out, "  ");
 			why(&members[i], &info, out);
 		}
+		if (ended && info.state == INSTANCE_WAITING)
+			buf_str(out, info.waits == WAIT_MESSAGE ? "  waits for a message, which nobody will send" : "  waits for input");
 		if (ended && info.refused[0])
 			buf_printf(out, "  (ran into %s)", info.refused);
 		buf_byte(out, '\n');

@@ -211,6 +211,8 @@ static void free_hyper(Hyper *hyper)
 	budget_unref(hyper->root);
 	free(hyper->threads);
 	free(hyper->all);
+	free(hyper->by_number);
+	free(hyper->by_name);
 	free(hyper);
 }
 

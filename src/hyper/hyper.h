@@ -35,6 +35,7 @@
 #include "base/buf.h"
 #include "base/status.h"
 #include "hyper/budget.h"
+#include "hyper/store.h"
 #include "machine/machine.h"
 
 typedef struct Hyper Hyper;
@@ -49,6 +50,7 @@ typedef struct HyperConfig {
 	u64 slice_insns;    /* deterministic: instructions of a slice; 0 = 10,000 */
 	u64 instruction_ns; /* deterministic: 0 = 1000 */
 	const u64 *limits;  /* of the root budget, per kind; NULL: none */
+	const HyperStore *store; /* borrowed: where keys and values are kept; NULL: nowhere */
 	/* An instance has ended, or was started anew; may be NULL. */
 	void (*changed)(void *ctx, Instance *instance);
 	void *ctx;
@@ -60,7 +62,7 @@ Status hyper_create(const HyperConfig *config, Hyper **out);
 void hyper_destroy(Hyper *hyper);
 Budget *hyper_budget(Hyper *hyper); /* the root; borrowed */
 
-/* Until no instance can ever go on: all have ended, or wait for what only the caller can give (input). False: `ns` of
+/* Until no instance can ever go on: all have ended, or wait for what only the caller can give (input), or for one another. False: `ns` of
  * real time are over (~0: no limit). Deterministic: does the work. */
 bool hyper_run(Hyper *hyper, u64 ns);
 /* hyper_run returns soon. */
@@ -91,12 +93,14 @@ typedef enum InstanceEnd {
 	END_ERROR,   /* Husk could not run it: out of memory */
 } InstanceEnd;
 
-typedef enum InstanceWait { WAIT_NOTHING, WAIT_INPUT, WAIT_TIME, WAIT_OUTSIDE } InstanceWait;
+typedef enum InstanceWait { WAIT_NOTHING, WAIT_INPUT, WAIT_TIME, WAIT_OUTSIDE, WAIT_MESSAGE } InstanceWait;
 
-typedef struct InstanceOptions {
+typedef struct InstanceOptions InstanceOptions;
+struct InstanceOptions {
 	const char *name;   /* NULL: "instance-N" */
 	Budget *parent;     /* NULL: the root */
 	const u64 *limits;  /* per kind, of its own node; NULL: none but those above */
+	const char *realm;  /* messages, and names they are sent to, stay within one; NULL: that of all who have none */
 	const u32 *rights;  /* what it may do: a set of MAY_...; NULL: MAY_PLAIN, nothing that leads out of it but its console */
 	u32 weight;         /* 1 .. HYPER_WEIGHT_MOST; 0 = HYPER_WEIGHT */
 	u32 priority;       /* 0 .. HYPER_PRIORITY_MOST */
@@ -107,7 +111,13 @@ typedef struct InstanceOptions {
 	MachineOutput output, errors; /* called with ctx while it runs; NULL: dropped (but kept, if wanted) */
 	void *ctx;
 	void (*release)(void *ctx); /* when the instance goes; may be NULL */
-} InstanceOptions;
+	/* Makes what it starts by the service `spawn`, on its worker: an instance by instance_create or instance_adopt, with `options` and
+	 * whatever the name adds to them (name, parent and realm are set); it is started then. STATUS_NOT_FOUND: it may not start
+	 * that. STATUS_TOO_BIG: a limit. NULL: it may start nothing. */
+	Status (*spawn)(void *ctx, Instance *parent, const char *name, InstanceOptions *options, Instance **out);
+	const char *store;  /* the name of the space of its keys and values; NULL: its own */
+	u64 store_most;     /* bytes in that space; 0 = 1 MiB */
+};
 
 /* Each gives a reference of its own to *out, in state CREATED. STATUS_TOO_BIG: the budget has no room for it: for another
  * instance, or for its memory (what it may grow to is taken at once). */
@@ -134,6 +144,8 @@ Status instance_reset(Instance *instance);
 
 void instance_input(Instance *instance, const u8 *bytes, size_t len);
 void instance_input_end(Instance *instance);
+/* A message, from number `from` (0: nobody's). STATUS_TOO_BIG: the queue is full, or it is too long. STATUS_INVALID: it has ended. */
+Status instance_mail(Instance *instance, u64 from, const u8 *bytes, size_t len);
 /* New weight, priority, cap. */
 Status instance_share(Instance *instance, u32 weight, u32 priority, u32 cap);
 

@@ -49,6 +49,8 @@ struct Hyper {
 	Heap queue;               /* READY, by what they have had */
 	Heap hours;               /* those with something to do at an hour */
 	u64 had_least;            /* nobody who is ready has had less: newcomers begin there */
+	Instance **by_number, **by_name; /* owned: hash chains of all; `slots` of each, a power of two (mail.c) */
+	u32 slots;
 	Instance *untold;         /* have ended, and config.changed has not been called; a reference each */
 	u32 live;                 /* instances that can go on by themselves */
 	u32 running, idle;        /* instances on workers; workers that wait */
@@ -66,7 +68,7 @@ struct Instance {
 	MachineConfig config;
 	Machine *machine;         /* (slice) owned */
 	Budget *budget;           /* owned; set once */
-	char *name;               /* owned; set once */
+	char *name, *realm, *space; /* owned; set once. space: of its keys and values */
 	InstanceOptions options;  /* set once, but for weight, priority, cap */
 	u64 number;
 	u32 index;                /* in hyper->all */
@@ -94,6 +96,15 @@ struct Instance {
 	u64 window, window_used;  /* cap: which one, ns in it */
 	u64 woken;                /* WAITING -> READY: when; 0: it does not wait to be run */
 
+	Instance *next_number, *next_name; /* in the chains of hyper->by_number, by_name */
+	bool listed;              /* it is in them */
+	Instance **children;      /* owned: those that it started, a reference each (spawn.c) */
+	u32 child_count, child_cap, spawned, depth;
+	Instance *spawner;        /* borrowed: in whose children it is */
+	struct Mail *mail, **mail_end; /* owned: messages for it, the oldest first */
+	u32 mail_count, mail_bytes;
+	u64 wants_room;           /* it found the queue of that number full; 0: no */
+	u32 room_wanted;          /* so many wait for room in its own */
 	bool news;                /* something it may wait for has changed: rights, messages */
 	Buf inbox;                /* input that the machine has not got yet */
 	bool inbox_end;
@@ -174,6 +185,27 @@ void services_init(Instance *instance);
 bool services_attach(Instance *instance, Machine *machine);
 /* Something held (memory, files, instances) was not to be had: told in InstanceInfo.refused. Without the lock. */
 void services_refuse(Instance *instance, BudgetKind kind, const Budget *breach);
+
+/* mail.c. With the lock. */
+bool mail_make_room(Hyper *hyper, u32 count); /* in the chains */
+void mail_enlist(Instance *instance);
+void mail_delist(Instance *instance);
+/* All messages go: the instance has ended or starts anew. */
+void mail_clear(Instance *instance);
+/* Without the lock: members of MachineOutside. */
+void mail_init(MachineOutside *outside);
+
+/* keep.c */
+void keep_init(MachineOutside *outside);
+/* spawn.c */
+void spawn_init(MachineOutside *outside);
+/* It has ended: so do those that it started, and who started it is told. With the lock. */
+void spawn_end(Instance *instance);
+/* They are no longer its own. Without the lock. */
+void spawn_forget(Instance *instance);
+
+/* rights.c: something that it may wait for has changed. With the lock. */
+void instance_nudge(Instance *instance);
 
 /* instance.c */
 /* Gives the lock up for good. */

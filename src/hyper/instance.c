@@ -40,6 +40,8 @@ static u64 seed_of(const Instance *instance)
 
 static void destroy(Instance *instance)
 {
+	if (instance->child_count)
+		spawn_forget(instance);
 	if (instance->options.release)
 		instance->options.release(instance->options.ctx);
 	machine_destroy(instance->machine);
@@ -53,6 +55,9 @@ static void destroy(Instance *instance)
 	free(instance->fds);
 	free(instance->kept);
 	free(instance->name);
+	free(instance->realm);
+	free(instance->space);
+	free(instance->children);
 	free(instance);
 }
 
@@ -64,7 +69,8 @@ static Status enlist(Hyper *hyper, Instance *instance)
 	pthread_mutex_lock(&hyper->lock);
 	if (hyper->closing) {
 		status = STATUS_INVALID;
-	} else if (!heap_reserve(&hyper->queue, hyper->count + 1) || !heap_reserve(&hyper->hours, hyper->count + 1)) {
+	} else if (!heap_reserve(&hyper->queue, hyper->count + 1) || !heap_reserve(&hyper->hours, hyper->count + 1) ||
+		   !mail_make_room(hyper, hyper->count + 1)) {
 		status = STATUS_NOMEM;
 	} else if (hyper->count == hyper->cap) {
 		u32 cap = hyper->cap ? 2 * hyper->cap : 16;
@@ -92,8 +98,20 @@ static void delist_locked(Instance *instance)
 	Hyper *hyper = instance->hyper;
 	Instance *last = hyper->all[--hyper->count];
 
+	mail_delist(instance);
 	hyper->all[instance->index] = last;
 	last->index = instance->index;
+}
+
+static char *space_of(const Instance *instance)
+{
+	const char *store = instance->options.store ? instance->options.store : instance->name;
+	size_t len = strlen(instance->realm) + strlen(store) + 2;
+	char *space = malloc(len);
+
+	if (space)
+		snprintf(space, len, "%s/%s", instance->realm, store);
+	return space;
 }
 
 /* Everything but its machine. Its name may depend on its number. */
@@ -129,18 +147,28 @@ static Status prepare(Hyper *hyper, const InstanceOptions *options, Instance **o
 	instance->options.name = NULL;
 	instance->options.limits = NULL;
 	instance->options.rights = NULL;
+	instance->realm = strdup(options->realm ? options->realm : "");
+	instance->options.realm = NULL;
+	if (instance->name && instance->realm)
+		instance->space = space_of(instance);
+	instance->options.store = NULL;
 	if (instance->name)
 		instance->budget = budget_create(options->parent ? options->parent : hyper->root, instance->name, options->limits);
 	if (instance->budget)
 		budget_set_rights(instance->budget, 0, ~(options->rights ? *options->rights : (u32)MAY_PLAIN));
 	if (options->output_kept)
 		instance->kept = malloc(options->output_kept);
-	if (!instance->budget || (options->output_kept && !instance->kept))
+	if (!instance->budget || !instance->space || (options->output_kept && !instance->kept))
 		status = STATUS_NOMEM;
 	else if (!budget_take_all(instance->budget, BUDGET_INSTANCES, 1, NULL))
 		status = STATUS_TOO_BIG;
 	else
 		instance->counted = true;
+	if (!status) {
+		pthread_mutex_lock(&hyper->lock);
+		mail_enlist(instance);
+		pthread_mutex_unlock(&hyper->lock);
+	}
 	*out = instance;
 	return status;
 }
@@ -573,6 +601,7 @@ static Status put_in(Instance *instance, const u8 *bytes, size_t len, bool anew)
 		instance->base = now > machine_time(machine) ? now - machine_time(machine) : 0;
 		buf_clear(&instance->inbox);
 		instance->inbox_end = false;
+		instance->news = true;
 		instance->fds_ready = false;
 		if (!anew && instance->state == INSTANCE_WAITING)
 			ready_wake(instance);
@@ -596,6 +625,7 @@ Status instance_reset(Instance *instance)
 	status = put_in(instance, instance->image->bytes, instance->image->len, true);
 	if (status)
 		return status;
+	spawn_forget(instance);
 	lock(instance);
 	if (!instance->counted && !budget_take_all(instance->budget, BUDGET_INSTANCES, 1, NULL)) {
 		status = STATUS_TOO_BIG;

@@ -20,7 +20,8 @@ static bool is_live(const Instance *instance)
 	case INSTANCE_READY:
 	case INSTANCE_RUNNING:
 	case INSTANCE_THROTTLED: return true;
-	case INSTANCE_WAITING: return instance->waits != WAIT_INPUT || instance->hour.at;
+	case INSTANCE_WAITING:
+		return (instance->waits != WAIT_INPUT && instance->waits != WAIT_MESSAGE) || instance->hour.at;
 	default: return instance->on_worker;
 	}
 }
@@ -134,6 +135,8 @@ void ready_end(Instance *instance, InstanceEnd end, const char *format, ...)
 	ready_set_hour(instance);
 	ready_set_state(instance, INSTANCE_ENDED);
 	instance->want_kill = instance->want_pause = false;
+	mail_clear(instance);
+	spawn_end(instance);
 	if (instance->counted)
 		budget_give(instance->budget, BUDGET_INSTANCES, 1);
 	instance->counted = false;

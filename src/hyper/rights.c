@@ -5,8 +5,7 @@
  */
 #include "hyper/hyper_private.h"
 
-/* With the lock. */
-static void nudge(Instance *instance)
+void instance_nudge(Instance *instance)
 {
 	instance->news = true;
 	if (!instance->on_worker && instance->state == INSTANCE_WAITING)
@@ -18,7 +17,7 @@ static void nudge_all(Hyper *hyper, const Budget *node)
 	pthread_mutex_lock(&hyper->lock);
 	for (u32 i = 0; i < hyper->count; i++)
 		if (hyper->all[i]->budget && budget_is_in(hyper->all[i]->budget, node))
-			nudge(hyper->all[i]);
+			instance_nudge(hyper->all[i]);
 	pthread_mutex_unlock(&hyper->lock);
 }
 

@@ -43,6 +43,9 @@ static void file_closed(void *ctx)
 void services_init(Instance *instance)
 {
 	instance->outside = (MachineOutside){.ctx = instance, .file_opened = file_opened, .file_closed = file_closed};
+	mail_init(&instance->outside);
+	spawn_init(&instance->outside);
+	keep_init(&instance->outside);
 }
 
 bool services_attach(Instance *instance, Machine *machine)
@@ -55,6 +58,7 @@ bool services_attach(Instance *instance, Machine *machine)
 		return false;
 	}
 	instance->files_held += files;
+	instance->news = true; /* it may be waiting for what is there */
 	machine_set_outside(machine, &instance->outside);
 	return true;
 }

@@ -266,7 +266,7 @@ static void wait_for(Instance *instance, InstanceWait what, u64 until)
 	instance->waits = what;
 	instance->wake = until;
 	ready_set_state(instance, INSTANCE_WAITING);
-	if (outside_watch(instance) && what == WAIT_INPUT)
+	if (outside_watch(instance) && (what == WAIT_INPUT || what == WAIT_MESSAGE))
 		instance->waits = WAIT_OUTSIDE;
 	ready_set_hour(instance);
 	/* What came while it ran has not been seen. */
@@ -331,7 +331,7 @@ void slice_done(Instance *instance, const SliceOutcome *outcome)
 		break;
 	case STOP_SLEEP:
 		if (stop->code == NEVER)
-			wait_for(instance, WAIT_INPUT, NEVER);
+			wait_for(instance, machine_waits_for(instance->machine, MACHINE_OUTSIDE) ? WAIT_MESSAGE : WAIT_INPUT, NEVER);
 		else
 			wait_for(instance, WAIT_TIME, stop->code > NEVER - instance->base ? NEVER : stop->code + instance->base);
 		break;

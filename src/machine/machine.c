@@ -227,6 +227,7 @@ static bool allocate(Machine *machine)
 	machine->views = calloc(isa->view_count + 1, sizeof(LiftedView));
 	machine->hosts = calloc(isa->host_count + 1, sizeof(HostFunction));
 	machine->host_needs = calloc(isa->host_count + 1, 1);
+	machine->host_outside = calloc(isa->host_count + 1, sizeof(bool));
 	machine->rights = MAY_ALL;
 	machine->services = calloc(isa->host_count + 1, sizeof *machine->services);
 	machine->steps = calloc(isa->handler_count + 2, sizeof(Step));
@@ -237,7 +238,8 @@ static bool allocate(Machine *machine)
 	machine->private_bytes = calloc(1, machine->private_size + 1);
 	return machine->saved_slots && machine->slot_mask && machine->slot_reset && machine->slot_wakes &&
 	       machine->wake_slots && machine->vcpu.spaces && machine->first_cells && machine->handlers &&
-	       machine->views && machine->hosts && machine->host_needs && machine->services && machine->tables && machine->steps && machine->private_bytes;
+	       machine->views && machine->hosts && machine->host_needs && machine->host_outside &&
+	       machine->services && machine->tables && machine->steps && machine->private_bytes;
 }
 
 void machine_fill_inits(const Machine *machine, u16 number, Space *space)
@@ -363,6 +365,7 @@ void machine_destroy(Machine *machine)
 	free(machine->services);
 	for (u32 i = 0; i < MACHINE_CALLS; i++)
 		free(machine->call_slots[i]);
+	free(machine->host_outside);
 	free(machine->steps);
 	free(machine->private_bytes);
 	free(machine->input);

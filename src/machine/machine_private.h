@@ -166,6 +166,7 @@ struct Machine {
 	LiftedView *views;        /* [isa->view_count], owned */
 	u8 *event_slots;          /* owned: 1 = written by an event handler; NULL until first needed */
 	HostFunction *hosts;      /* [isa->host_count], owned; NULL = denied */
+	bool *host_outside;       /* [isa->host_count], owned: those of services_outside.c */
 	u8 *host_needs;           /* [isa->host_count], owned: which right each needs; RIGHT_COUNT: none */
 	u32 rights;
 	const struct MachineOutside *outside; /* borrowed, or NULL */
@@ -368,6 +369,14 @@ Status machine_table_reserve(Machine *machine, u16 table, u64 rows);
 void machine_table_resize(Machine *machine, u16 table, u64 rows);
 
 /* services.c */
+typedef struct HostService {
+	const char *name;
+	HostFunction function;
+	unsigned args;
+	bool quiet; /* changes nothing that conditions or translations depend on */
+} HostService;
+/* services_outside.c; ended by {NULL}. They are there where machine->outside is. */
+extern const HostService machine_outside_services[];
 AccessResult machine_env_host(void *ctx, Vcpu *vcpu, unsigned host, const u64 *args, unsigned count, u64 *result);
 /* Is it one of the functions that change nothing a condition looks at? Then the engine need not be left after it. */
 bool machine_host_is_quiet(const Machine *machine, u32 host);

@@ -5,17 +5,64 @@
  *
  * Called while the machine runs, by the thread that runs it. None of them waits: who must, does so by
  * machine_wait_for(machine, MACHINE_OUTSIDE), and machine_stir says when it is time to try again.
+ *
+ * Rights are not asked here: whoever calls for a program has asked (services.c, src/linux).
  */
 #ifndef MACHINE_OUTSIDE_H
 #define MACHINE_OUTSIDE_H
 
 #include "machine/machine.h"
 
+enum {
+	MAIL_MOST = 4096,      /* bytes of a message */
+	KV_KEY_MOST = 256,     /* bytes of a key ... */
+	KV_VALUE_MOST = 65536, /* ... and of a value */
+	OUTSIDE_NAME_MOST = 64,
+};
+
+typedef enum OutsideResult {
+	OUTSIDE_OK,
+	OUTSIDE_NOT_THERE, /* nobody of that number or name; no such key; no message */
+	OUTSIDE_FULL,      /* later, perhaps: the queue is full, a limit of something held is reached */
+	OUTSIDE_TOO_BIG,
+	OUTSIDE_REFUSED,   /* not allowed; or a limit that ends the machine was reached */
+	OUTSIDE_FAILED,    /* the host could not: its disk is full, memory is out */
+} OutsideResult;
+
+typedef struct MailHead {
+	u64 from; /* number of the sender */
+	u32 len;
+} MailHead;
+
 typedef struct MachineOutside {
 	void *ctx;
 	/* One more open file; false: there is no room. One less. */
 	bool (*file_opened)(void *ctx);
 	void (*file_closed)(void *ctx);
+
+	/* Messages. A number is never used again; 0 is nobody's. */
+	u64 (*self)(void *ctx);
+	u64 (*find)(void *ctx, const char *name);
+	void (*name_of)(void *ctx, u64 number, char *name); /* [OUTSIDE_NAME_MOST]; the number itself when nobody has it */
+	/* At most MAIL_MOST bytes, which are copied. FULL: machine_stir comes when there is room again. */
+	OutsideResult (*send)(void *ctx, u64 to, const u8 *bytes, u32 len);
+	/* The oldest message; it stays. False: there is none, and machine_stir comes with the next. */
+	bool (*peek)(void *ctx, MailHead *out);
+	/* Takes it; at most `most` bytes of it. */
+	bool (*take)(void *ctx, u8 *bytes, u32 most, MailHead *out);
+
+	/* Other instances. NOT_THERE: this one has no such name to start. */
+	OutsideResult (*spawn)(void *ctx, const char *name, u64 *number);
+	/* How one that it started has ended: OK, and *code. FULL: not yet. After that its number is nobody's. */
+	OutsideResult (*ended)(void *ctx, u64 number, u32 *code);
+	/* The first of them that has ended and was not asked about yet; 0: none. *any: it has some. */
+	u64 (*any_ended)(void *ctx, bool *any);
+	OutsideResult (*kill)(void *ctx, u64 number);
+
+	/* Keys and values that stay. */
+	OutsideResult (*kv_get)(void *ctx, const u8 *key, u32 len, Buf *value);
+	OutsideResult (*kv_set)(void *ctx, const u8 *key, u32 len, const u8 *value, u32 value_len);
+	OutsideResult (*kv_delete)(void *ctx, const u8 *key, u32 len);
 } MachineOutside;
 
 /* Borrowed; NULL: none. Not while it runs. */

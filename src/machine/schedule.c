@@ -233,7 +233,7 @@ static u64 first_hour(Machine *machine)
 	return sleeper != VCPU_NONE && machine->vcpus[sleeper].wake_at < hour ? machine->vcpus[sleeper].wake_at : hour;
 }
 
-static bool waits_for(const Machine *machine, u64 channel)
+bool machine_waits_for(const Machine *machine, u64 channel)
 {
 	for (u32 i = 0; i < machine->vcpu_count; i++)
 		if (machine->vcpus[i].state == VCPU_WAIT_CHANNEL && machine->vcpus[i].channel == channel && !machine->vcpus[i].paused)
@@ -261,7 +261,7 @@ static bool give_idle(Machine *machine, MachineStop *stop)
 		return give(machine, stop, machine->input_ended ? STOP_INPUT_ENDED : STOP_WAIT, i);
 	}
 	if (living && ((machine->guest && machine->guest->waits_outside && machine->guest->waits_outside(machine)) ||
-		       waits_for(machine, MACHINE_OUTSIDE))) {
+		       machine_waits_for(machine, MACHINE_OUTSIDE))) {
 		give(machine, stop, STOP_SLEEP, machine->running);
 		stop->code = ~(u64)0;
 		return false;

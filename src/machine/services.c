@@ -14,6 +14,8 @@
  *
  * and, for several vCPUs and time (vcpus.h; docs/isa-language.md, 7.5):
  *
+ * (services_outside.c has those that a hypervisor gives: messages, other instances, keys and values)
+ *
  *     vcpu_start(pc) : 32  vcpu_self() : 32  vcpu_end(code)  vcpu_state(n) : 8  vcpu_kill(n)  vcpu_pause(n)
  *     vcpu_resume(n)  vcpu_get(n, slot) : 64  vcpu_set(n, slot, v)  sleep(ns)  time() : 64  wait(channel)
  *     wake(channel)  yield()
@@ -236,12 +238,7 @@ static HostResult service_yield(Machine *machine, const u64 *args, unsigned coun
 	return HOST_OK;
 }
 
-static const struct Service {
-	const char *name;
-	HostFunction function;
-	unsigned args;
-	bool quiet; /* changes nothing that conditions or translations depend on */
-} services[] = {
+static const HostService services[] = {
 	{ "putc", service_putc, 1, true },           { "key_ready", service_key_ready, 0, true },
 	{ "key", service_key, 0, false },            { "key_held", service_key_held, 1, true },
 	{ "print_int", service_print_int, 1, true }, { "random", service_random, 0, true },
@@ -254,6 +251,19 @@ static const struct Service {
 	{ "wake", service_wake, 1, false },             { "yield", service_yield, 0, false },
 	{ "icount", service_icount, 0, true },          { "flush_code", service_flush_code, 0, true },
 };
+
+static const HostService *find_service(const char *name, bool *outside)
+{
+	*outside = false;
+	for (u32 i = 0; i < COUNT_OF(services); i++)
+		if (strcmp(services[i].name, name) == 0)
+			return &services[i];
+	*outside = true;
+	for (const HostService *service = machine_outside_services; service->name; service++)
+		if (strcmp(service->name, name) == 0)
+			return service;
+	return NULL;
+}
 
 bool machine_host_is_quiet(const Machine *machine, u32 host)
 {
@@ -275,6 +285,9 @@ static Right right_of(const char *name)
 		{ RIGHT_INPUT, { "key", "key_ready", "key_held" } },
 		{ RIGHT_RANDOM, { "random" } },
 		{ RIGHT_TIME, { "sleep", "time", "icount" } },
+		{ RIGHT_MAILBOX, { "mail_self", "mail_find", "mail_send", "mail_length", "mail_wait", "mail_take" } },
+		{ RIGHT_SPAWN, { "spawn", "spawn_wait", "spawn_kill" } },
+		{ RIGHT_KV, { "kv_get", "kv_set", "kv_delete" } },
 		{ RIGHT_VCPUS, { "vcpu_start", "vcpu_self", "vcpu_end", "vcpu_state", "vcpu_kill", "vcpu_pause", "vcpu_resume",
 				 "vcpu_get", "vcpu_set", "wait", "wake", "yield" } },
 	};
@@ -304,6 +317,8 @@ bool machine_may(const Machine *machine, Right right)
 /* The calls of a Linux program are one function; its kernel asks for rights itself. */
 static bool may_call(const Machine *machine, u32 host)
 {
+	if (machine->host_outside[host] && !machine->outside)
+		return false;
 	return machine->host_needs[host] == RIGHT_COUNT || machine_may(machine, machine->host_needs[host]);
 }
 
@@ -328,26 +343,25 @@ Status machine_bind_hosts(Machine *machine, const MachineConfig *config, DiagLis
 
 	for (u32 i = 0; i < isa->host_count; i++) {
 		const IsaHost *host = &isa->hosts[i];
+		const HostService *service;
 
 		for (u32 k = 0; k < config->service_count && !machine->services[i]; k++)
 			if (strcmp(config->services[k].name, host->name) == 0)
 				machine->services[i] = &config->services[k];
 		machine->hosts[i] = find_guest_host(machine->guest, host->name);
 		machine->host_needs[i] = (u8)(machine->hosts[i] && machine->guest->is_linux ? RIGHT_COUNT : right_of(host->name));
-		for (u32 k = 0; !machine->hosts[i] && k < COUNT_OF(services); k++) {
-			if (strcmp(services[k].name, host->name) != 0)
-				continue;
-			if (host->arg_count != services[k].args && machine->services[i])
-				continue;
-			if (host->arg_count != services[k].args) {
-				diag_report_file(diags, DIAG_ERROR, isa->source_name, NULL,
-						 "host function '%s' takes %u argument%s, the description gives %u",
-						 host->name, services[k].args, services[k].args == 1 ? "" : "s",
-						 host->arg_count);
-				return STATUS_INVALID;
-			}
-			machine->hosts[i] = services[k].function;
+		service = machine->hosts[i] ? NULL : find_service(host->name, &machine->host_outside[i]);
+		if (!service)
+			continue;
+		if (host->arg_count != service->args && machine->services[i])
+			continue;
+		if (host->arg_count != service->args) {
+			diag_report_file(diags, DIAG_ERROR, isa->source_name, NULL,
+					 "host function '%s' takes %u argument%s, the description gives %u", host->name,
+					 service->args, service->args == 1 ? "" : "s", host->arg_count);
+			return STATUS_INVALID;
 		}
+		machine->hosts[i] = service->function;
 	}
 	return STATUS_OK;
 }

@@ -85,6 +85,8 @@ HostResult machine_wait_until(Machine *machine, u64 channel, u64 hour);
 void machine_wake(Machine *machine, u64 channel);
 /* From outside, between two runs: who waits for something that comes from outside tries again. */
 void machine_stir(Machine *machine);
+/* Does a vCPU wait for this channel? */
+bool machine_waits_for(const Machine *machine, u64 channel);
 /* The instruction completes; the vCPU goes on when machine_time has advanced by ns. */
 void machine_sleep(Machine *machine, u64 ns);
 /* The rest of the quantum is given up. */

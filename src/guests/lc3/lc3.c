@@ -26,6 +26,7 @@ typedef struct Private {
 
 enum {
 	FIRST_TRAP = 0, LAST_TRAP = 0xFF,
+	FIRST_SERVICE = 0x30, LAST_SERVICE = 0x38, /* services=on */
 	FIRST_UNUSED_INTERRUPT = 0x103, LAST_INTERRUPT = 0x1FF, /* behind the exceptions */
 	OS_BOOT = 0x0200, USER_FIRST = 0x3000, DEVICES_FIRST = 0xFE00, MEMORY_WORDS = 0x10000,
 };
@@ -39,6 +40,13 @@ static Profile profile_of(const Machine *machine)
 	if (choice && !strcmp(choice, "tiny"))
 		return PROFILE_TINY;
 	return PROFILE_V3;
+}
+
+static bool has_services(const Machine *machine)
+{
+	const char *choice = isa_option_value(machine_isa(machine), "services");
+
+	return choice && !strcmp(choice, "on");
 }
 
 static u16 memory_of(const Machine *machine)
@@ -95,6 +103,9 @@ static void put_system(Machine *machine)
 	case PROFILE_CLASSIC: put_image(machine, lc3_classic_image, lc3_classic_image_end); break;
 	case PROFILE_TINY: return;
 	}
+	if (!has_services(machine))
+		for (u32 vector = FIRST_SERVICE; vector <= LAST_SERVICE; vector++)
+			machine_write(machine, memory_of(machine), vector, 0);
 	fill_vectors(machine, FIRST_TRAP, LAST_TRAP);
 	fill_vectors(machine, FIRST_UNUSED_INTERRUPT, LAST_INTERRUPT);
 }

@@ -11,7 +11,17 @@
         .FILL T_IN              ; x23
         .FILL T_PUTSP           ; x24
         .FILL T_HALT            ; x25
-        .BLKW 218               ; filled when the system is loaded
+        .BLKW 10
+        .FILL T_SEND            ; x30
+        .FILL T_RECV            ; x31
+        .FILL T_POLL            ; x32
+        .FILL T_FIND            ; x33
+        .FILL T_SELF            ; x34
+        .FILL T_SPAWN           ; x35
+        .FILL T_JOIN            ; x36
+        .FILL T_KVGET           ; x37
+        .FILL T_KVSET           ; x38
+        .BLKW 199               ; filled when the system is loaded
         .END
 
         .ORIG x0200
@@ -137,4 +147,63 @@ BADTRAP LEA  R0, TRAPMSG
         PUTS
         HALT
 TRAPMSG .STRINGZ "\n\n--- undefined trap executed ---\n\n"
+
+; x30 .. x38: services of the hypervisor that the machine runs in. R0, R1, R2 go to its registers, the number of the
+; trap asks, and R0 (x31: and R1) is the answer.
+T_SEND  ST   R3, HOSTR3
+        LD   R3, N_SEND
+        BR   ASK
+N_SEND  .FILL x30
+T_RECV  ST   R3, HOSTR3
+        LD   R3, N_RECV
+        BR   ASK
+N_RECV  .FILL x31
+T_POLL  ST   R3, HOSTR3
+        LD   R3, N_POLL
+        BR   ASK
+N_POLL  .FILL x32
+T_FIND  ST   R3, HOSTR3
+        LD   R3, N_FIND
+        BR   ASK
+N_FIND  .FILL x33
+T_SELF  ST   R3, HOSTR3
+        LD   R3, N_SELF
+        BR   ASK
+N_SELF  .FILL x34
+T_SPAWN ST   R3, HOSTR3
+        LD   R3, N_SPAWN
+        BR   ASK
+N_SPAWN .FILL x35
+T_JOIN  ST   R3, HOSTR3
+        LD   R3, N_JOIN
+        BR   ASK
+N_JOIN  .FILL x36
+T_KVGET ST   R3, HOSTR3
+        LD   R3, N_KVGET
+        BR   ASK
+N_KVGET .FILL x37
+T_KVSET ST   R3, HOSTR3
+        LD   R3, N_KVSET
+        BR   ASK
+N_KVSET .FILL x38
+ASK     STI  R0, HOSTA
+        STI  R1, HOSTB
+        STI  R2, HOSTC
+        STI  R3, HOST
+        LDI  R0, HOSTA
+        ST   R0, HOSTR0
+        LD   R0, NOTRECV
+        ADD  R0, R0, R3
+        BRnp ASKED
+        LDI  R1, HOSTB
+ASKED   LD   R3, HOSTR3
+        LD   R0, HOSTR0
+        RET
+HOST    .FILL xFE20
+HOSTA   .FILL xFE21
+HOSTB   .FILL xFE22
+HOSTC   .FILL xFE23
+NOTRECV .FILL xFFCF             ; -x31
+HOSTR0  .BLKW 1
+HOSTR3  .BLKW 1
         .END

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Keys and values of instances, in the store that the hypervisor was given (store.h). The space of an instance is
+ * REALM/STORE, where STORE is its own name unless its options say another; so what an instance kept is there when one of the same
+ * name runs again, and several may share a space.
+ */
+#include "hyper/hyper_private.h"
+
+static const u64 default_most = (u64)1 << 20;
+
+static OutsideResult result_of(Status status)
+{
+	switch (status) {
+	case STATUS_OK: return OUTSIDE_OK;
+	case STATUS_NOT_FOUND: return OUTSIDE_NOT_THERE;
+	case STATUS_TOO_BIG: return OUTSIDE_FULL;
+	default: return OUTSIDE_FAILED;
+	}
+}
+
+static bool is_key(const Instance *instance, u32 len)
+{
+	return instance->hyper->config.store && len && len <= KV_KEY_MOST;
+}
+
+static OutsideResult kv_get(void *ctx, const u8 *key, u32 len, Buf *value)
+{
+	const Instance *instance = ctx;
+	const HyperStore *store = instance->hyper->config.store;
+
+	return is_key(instance, len) ? result_of(store->get(store->ctx, instance->space, key, len, value)) : OUTSIDE_NOT_THERE;
+}
+
+static OutsideResult kv_set(void *ctx, const u8 *key, u32 len, const u8 *value, u32 value_len)
+{
+	const Instance *instance = ctx;
+	const HyperStore *store = instance->hyper->config.store;
+	u64 most = instance->options.store_most ? instance->options.store_most : default_most;
+
+	if (!store)
+		return OUTSIDE_REFUSED;
+	if (!is_key(instance, len) || value_len > KV_VALUE_MOST)
+		return OUTSIDE_TOO_BIG;
+	return result_of(store->set(store->ctx, instance->space, key, len, value, value_len, most));
+}
+
+static OutsideResult kv_delete(void *ctx, const u8 *key, u32 len)
+{
+	const Instance *instance = ctx;
+	const HyperStore *store = instance->hyper->config.store;
+
+	return is_key(instance, len) ? result_of(store->remove(store->ctx, instance->space, key, len)) : OUTSIDE_NOT_THERE;
+}
+
+void keep_init(MachineOutside *outside)
+{
+	outside->kv_get = kv_get;
+	outside->kv_set = kv_set;
+	outside->kv_delete = kv_delete;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Host functions about what stands around a machine (outside.h), for any description. A place in memory is a space, by its number in
+ * the order of the description, and an address in it; a cell is a byte: the low 8 bits of wider ones. A count of all ones means up to
+ * a cell of 0. A machine that stands alone does not have these functions.
+ *
+ *     mail_self() : 32                          the number of this instance, its address
+ *     mail_find(space, name, count) : 32        the number of the instance of that name; 0: nobody
+ *     mail_send(to, space, text, count) : 8     0 sent; 1 nobody has that number; 2 its queue is full; 3 too long
+ *     mail_length() : 32                        bytes of the next message and 1; 0: there is none
+ *     mail_wait() : 32                          the same, but waits for one
+ *     mail_take(space, place, most) : 32        copies it there, and gives the number of its sender; 0: there was none
+ *     spawn(space, name, count) : 32            starts an instance of what is known by that name; its number. 0: it can't
+ *     spawn_wait(n) : 32                        waits for its end: its code; ended in another way: 256 and more; all ones: not its own
+ *     spawn_kill(n) : 8                         0; 1 not its own
+ *     kv_get(space, key, count, place, most) : 32   bytes of the value, of which `most` are copied; all ones: no such key
+ *     kv_set(space, key, count, value, length) : 8  0; 2 no room; 3 too long; 5 the host could not
+ *     kv_delete(space, key, count) : 8          0; 1 no such key
+ *
+ * A place that is not memory is as if it were too long.
+ */
+#include "machine/machine_private.h"
+#include "machine/outside.h"
+
+#include <string.h>
+
+#include "base/bits.h"
+
+static const u64 all_ones = 0xFFFFFFFF;
+
+/* False: not memory, or more than `most`. */
+static bool copy_in(const Machine *machine, u64 space, u64 address, u64 count, u8 *to, u32 most, u32 *len)
+{
+	bool text = (count & all_ones) == all_ones;
+
+	*len = 0;
+	if (space >= machine->isa->space_count || (!text && count > most))
+		return false;
+	while (text || *len < count) {
+		u64 cell;
+
+		if (machine_read(machine, (u16)space, address + *len, &cell))
+			return false;
+		if (text && !(cell & 0xFF))
+			return true;
+		if (*len == most)
+			return false;
+		to[(*len)++] = (u8)cell;
+	}
+	return true;
+}
+
+/* May so much be written there? */
+static bool is_memory(const Machine *machine, u64 space, u64 address, u64 count)
+{
+	u64 cell;
+
+	if (space >= machine->isa->space_count)
+		return false;
+	for (u64 i = 0; i < count; i++)
+		if (machine_read(machine, (u16)space, address + i, &cell))
+			return false;
+	return true;
+}
+
+static void copy_out(Machine *machine, u64 space, u64 address, const u8 *bytes, u32 len)
+{
+	for (u32 i = 0; i < len; i++)
+		machine_write(machine, (u16)space, address + i, bytes[i]);
+}
+
+static bool copy_name(const Machine *machine, const u64 *args, char *name)
+{
+	u32 len;
+
+	if (!copy_in(machine, args[0], args[1], args[2], (u8 *)name, OUTSIDE_NAME_MOST - 1, &len))
+		return false;
+	name[len] = 0;
+	return true;
+}
+
+/* ---- Messages ---- */
+
+static HostResult mail_self(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	(void)args, (void)count;
+	*result = machine->outside->self(machine->outside->ctx);
+	return HOST_OK;
+}
+
+static HostResult mail_find(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	char name[OUTSIDE_NAME_MOST];
+
+	(void)count;
+	*result = copy_name(machine, args, name) ? machine->outside->find(machine->outside->ctx, name) : 0;
+	return HOST_OK;
+}
+
+static HostResult mail_send(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	u8 bytes[MAIL_MOST];
+	u32 len;
+
+	(void)count;
+	if (copy_in(machine, args[1], args[2], args[3], bytes, MAIL_MOST, &len))
+		*result = machine->outside->send(machine->outside->ctx, args[0], bytes, len);
+	else
+		*result = OUTSIDE_TOO_BIG;
+	return HOST_OK;
+}
+
+static HostResult mail_length(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	MailHead head;
+
+	(void)args, (void)count;
+	*result = machine->outside->peek(machine->outside->ctx, &head) ? (u64)head.len + 1 : 0;
+	return HOST_OK;
+}
+
+static HostResult mail_wait(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	mail_length(machine, args, count, result);
+	return *result ? HOST_OK : machine_wait_for(machine, MACHINE_OUTSIDE);
+}
+
+static HostResult mail_take(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	const MachineOutside *outside = machine->outside;
+	u8 bytes[MAIL_MOST];
+	MailHead head;
+	u32 len;
+
+	(void)count;
+	*result = 0;
+	if (!outside->peek(outside->ctx, &head))
+		return HOST_OK;
+	len = head.len < args[2] ? head.len : (u32)args[2];
+	if (!is_memory(machine, args[0], args[1], len) || !outside->take(outside->ctx, bytes, len, &head))
+		return HOST_OK;
+	copy_out(machine, args[0], args[1], bytes, len);
+	*result = head.from;
+	return HOST_OK;
+}
+
+/* ---- Other instances ---- */
+
+static HostResult spawn(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	char name[OUTSIDE_NAME_MOST];
+
+	(void)count;
+	*result = 0;
+	if (!copy_name(machine, args, name) || machine->outside->spawn(machine->outside->ctx, name, result))
+		*result = 0;
+	return HOST_OK;
+}
+
+static HostResult spawn_wait(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	u32 code = 0;
+
+	(void)count;
+	switch (machine->outside->ended(machine->outside->ctx, args[0], &code)) {
+	case OUTSIDE_FULL: return machine_wait_for(machine, MACHINE_OUTSIDE);
+	case OUTSIDE_OK: *result = code; break;
+	default: *result = all_ones; break;
+	}
+	return HOST_OK;
+}
+
+static HostResult spawn_kill(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	(void)count;
+	*result = machine->outside->kill(machine->outside->ctx, args[0]);
+	return HOST_OK;
+}
+
+/* ---- Keys and values ---- */
+
+static HostResult kv_get(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	u8 key[KV_KEY_MOST];
+	u32 key_len;
+	Buf value;
+
+	(void)count;
+	*result = all_ones;
+	if (!copy_in(machine, args[0], args[1], args[2], key, KV_KEY_MOST, &key_len))
+		return HOST_OK;
+	buf_init(&value);
+	if (!machine->outside->kv_get(machine->outside->ctx, key, key_len, &value) && !value.failed) {
+		u32 len = value.len < args[4] ? (u32)value.len : (u32)args[4];
+
+		if (is_memory(machine, args[0], args[3], len)) {
+			copy_out(machine, args[0], args[3], value.data, len);
+			*result = value.len;
+		}
+	}
+	buf_fini(&value);
+	return HOST_OK;
+}
+
+static HostResult kv_set(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	u8 key[KV_KEY_MOST];
+	u32 key_len, len;
+	Buf value;
+
+	(void)count;
+	*result = OUTSIDE_TOO_BIG;
+	buf_init(&value);
+	if (args[4] > KV_VALUE_MOST && (args[4] & all_ones) != all_ones)
+		return HOST_OK;
+	if (buf_reserve(&value, KV_VALUE_MOST) && copy_in(machine, args[0], args[1], args[2], key, KV_KEY_MOST, &key_len) &&
+	    copy_in(machine, args[0], args[3], args[4], value.data, KV_VALUE_MOST, &len))
+		*result = machine->outside->kv_set(machine->outside->ctx, key, key_len, value.data, len);
+	buf_fini(&value);
+	return HOST_OK;
+}
+
+static HostResult kv_delete(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	u8 key[KV_KEY_MOST];
+	u32 len;
+
+	(void)count;
+	*result = OUTSIDE_TOO_BIG;
+	if (copy_in(machine, args[0], args[1], args[2], key, KV_KEY_MOST, &len))
+		*result = machine->outside->kv_delete(machine->outside->ctx, key, len);
+	return HOST_OK;
+}
+
+const HostService machine_outside_services[] = {
+	{ "mail_self", mail_self, 0, true },     { "mail_find", mail_find, 3, true },     { "mail_send", mail_send, 4, false },
+	{ "mail_length", mail_length, 0, true }, { "mail_wait", mail_wait, 0, false },    { "mail_take", mail_take, 3, false },
+	{ "spawn", spawn, 3, false },            { "spawn_wait", spawn_wait, 1, false },  { "spawn_kill", spawn_kill, 1, false },
+	{ "kv_get", kv_get, 5, false },          { "kv_set", kv_set, 5, false },          { "kv_delete", kv_delete, 3, false },
+	{ NULL, NULL, 0, false },
+};
