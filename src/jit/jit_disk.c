@@ -20,7 +20,7 @@
 #include "jit/jit_store.h"
 
 enum {
-	VERSION = 1,
+	VERSION = 2,
 	UNIT = 16,              /* of offsets in the index */
 	CHUNK = 64 << 10,       /* that are read at once */
 	FILE_BYTES = 64 << 20,  /* of a file, at most */
@@ -217,13 +217,20 @@ static u64 header_sum(const Header *header)
 
 static bool is_sane(const JitStoreSettings *settings, u32 slot_count)
 {
-	if (settings->slot_count != slot_count || settings->pin_count > JIT_PINS || settings->flags_slot >= slot_count)
+	u32 slots[JIT_PINS + JIT_PARKS], count = 0;
+
+	if (settings->slot_count != slot_count || settings->pin_count > JIT_PINS || settings->park_count > JIT_PARKS ||
+	    settings->flags_slot >= slot_count)
 		return false;
-	for (u32 i = 0; i < settings->pin_count; i++) {
-		if (!settings->pinned[i] || settings->pinned[i] >= slot_count || settings->pinned[i] == settings->flags_slot)
+	for (u32 i = 0; i < settings->pin_count; i++)
+		slots[count++] = settings->pinned[i];
+	for (u32 i = 0; i < settings->park_count; i++)
+		slots[count++] = settings->parked[i];
+	for (u32 i = 0; i < count; i++) {
+		if (!slots[i] || slots[i] >= slot_count || slots[i] == settings->flags_slot)
 			return false;
 		for (u32 k = 0; k < i; k++)
-			if (settings->pinned[k] == settings->pinned[i])
+			if (slots[k] == slots[i])
 				return false;
 	}
 	return true;

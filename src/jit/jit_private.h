@@ -36,7 +36,7 @@ enum {
 	JIT_CODE_BYTES = 64 << 20,   /* and no more than that of records; the last page stays empty */
 	JIT_BLOCK_BYTES = 64 << 10,  /* room for one block's code */
 	JIT_JUMPS = 32768,           /* entries of the table of computed jumps */
-	JIT_PINS = 7,
+	JIT_PINS = 7, JIT_PARKS = 12,
 	JIT_NO_PIN = 0xFF,
 	JIT_PIN_BLOCKS = 256,        /* so many blocks compiled, or */
 	JIT_PIN_INSNS = 200000,      /* so many instructions run: which slots are pinned is decided anew */
@@ -103,6 +103,7 @@ typedef enum JitMapPlace {
 typedef struct JitMap {
 	struct JitMap *hash_next; /* while a region is compiled */
 	u32 count;
+	bool unparked;            /* parked slots are in vcpu->slots there, not in their registers */
 	JitMapEntry entries[];
 } JitMap;
 
@@ -241,6 +242,8 @@ struct Engine {
 	u32 slot_count;
 	u32 pinned[JIT_PINS];    /* slots; pin_count of them */
 	u32 pin_count;
+	u32 parked[JIT_PARKS];   /* slots whose home is a vector register; park_count of them */
+	u32 park_count;
 	u32 *slot_uses;          /* owned: how often the code so far names each */
 	const Space *spaces;     /* of what is being compiled: shapes */
 	u64 plain_spaces;        /* likewise: Translation.plain_spaces */
@@ -290,6 +293,15 @@ struct Engine {
 	JitBackground *background; /* borrowed from the store, once asked for (jit_background.h); */
 	u32 pending, seen_finished;       /* regions of ours that are under way there */
 };
+
+/* Index of its vector register, or JIT_NO_PIN. */
+static inline u8 jit_park_of(const Engine *engine, u32 slot)
+{
+	for (u32 i = 0; i < engine->park_count; i++)
+		if (engine->parked[i] == slot)
+			return (u8)i;
+	return JIT_NO_PIN;
+}
 
 /* What a host has to give. One const struct per folder. */
 struct JitTarget {

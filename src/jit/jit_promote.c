@@ -177,7 +177,8 @@ static bool promote_later(Engine *engine, Vcpu *vcpu, JitBlock *block)
 static bool is_as_before(const Engine *engine, const Engine *then)
 {
 	return engine->slot_count == then->slot_count && engine->pin_count == then->pin_count &&
-	       !memcmp(engine->pinned, then->pinned, engine->pin_count * sizeof(u32)) &&
+	       !memcmp(engine->pinned, then->pinned, engine->pin_count * sizeof(u32)) && engine->park_count == then->park_count &&
+	       !memcmp(engine->parked, then->parked, engine->park_count * sizeof(u32)) &&
 	       engine->flags_slot == then->flags_slot && engine->hard == then->hard &&
 	       engine->lists_faults == then->lists_faults && !memcmp(engine->softly, then->softly, sizeof engine->softly);
 }

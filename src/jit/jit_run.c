@@ -91,7 +91,8 @@ static void start_code(Engine *engine)
 
 static bool can_be_pinned(const Engine *engine, u32 slot)
 {
-	return slot && slot < engine->slot_count && slot != engine->flags_slot && engine->pin_of[slot] == JIT_NO_PIN;
+	return slot && slot < engine->slot_count && slot != engine->flags_slot && engine->pin_of[slot] == JIT_NO_PIN &&
+	       jit_park_of(engine, slot) == JIT_NO_PIN;
 }
 
 static void pin(Engine *engine, u32 slot)
@@ -104,7 +105,7 @@ static void pin(Engine *engine, u32 slot)
 static void choose_pins(Engine *engine, bool by_use)
 {
 	memset(engine->pin_of, JIT_NO_PIN, engine->slot_count);
-	engine->pin_count = 0;
+	engine->pin_count = engine->park_count = 0;
 	for (u32 i = 0; i < engine->env.pin_count && !by_use && engine->pin_count < JIT_PINS; i++)
 		if (can_be_pinned(engine, engine->env.pins[i]))
 			pin(engine, engine->env.pins[i]);
@@ -118,6 +119,20 @@ static void choose_pins(Engine *engine, bool by_use)
 			break;
 		pin(engine, best);
 	}
+	for (u32 i = 0; i < engine->env.pin_count && engine->park_count < JIT_PARKS; i++)
+		if (can_be_pinned(engine, engine->env.pins[i]))
+			engine->parked[engine->park_count++] = engine->env.pins[i];
+}
+
+/* The slot of flags, which has just become known, lies in memory. Nothing is compiled. */
+static void leave_flags(Engine *engine)
+{
+	u8 park = jit_park_of(engine, engine->flags_slot);
+
+	if (park == JIT_NO_PIN)
+		return;
+	engine->parked[park] = engine->parked[--engine->park_count];
+	start_code(engine);
 }
 
 /* Are those that are pinned nearly as good as the most used ones? */
@@ -328,6 +343,7 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool c
 			engine->learned = false;
 			jit_count(engine, ENGINE_FLUSHED_FLAGS);
 			jit_cache_flush(engine);
+			leave_flags(engine);
 			jit_store_settle(engine);
 			return make_block(engine, vcpu, pc, context, counted, out);
 		}

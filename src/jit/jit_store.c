@@ -75,11 +75,13 @@ static void forget(EngineStore *store)
 
 static JitStoreSettings settings_of(const Engine *engine)
 {
-	JitStoreSettings settings = { .slot_count = engine->slot_count, .pin_count = engine->pin_count, .flags_slot = engine->flags_slot,
+	JitStoreSettings settings = { .slot_count = engine->slot_count, .pin_count = engine->pin_count,
+			      .park_count = engine->park_count, .flags_slot = engine->flags_slot,
 			      .leave = engine->leave, .miss = engine->miss, .miss_call = engine->miss_call,
 			      .lookup = engine->lookup, .evaluate = engine->evaluate, .start = engine->start };
 
 	memcpy(settings.pinned, engine->pinned, engine->pin_count * sizeof(u32));
+	memcpy(settings.parked, engine->parked, engine->park_count * sizeof(u32));
 	return settings;
 }
 
@@ -121,6 +123,8 @@ bool jit_store_adopt(Engine *engine, u32 slot_count)
 		return false;
 	engine->pin_count = store->settings.pin_count;
 	memcpy(engine->pinned, store->settings.pinned, sizeof engine->pinned);
+	engine->park_count = store->settings.park_count;
+	memcpy(engine->parked, store->settings.parked, sizeof engine->parked);
 	engine->flags_slot = store->settings.flags_slot;
 	engine->store_epoch = store->epoch;
 	return true;

@@ -89,7 +89,7 @@ static inline u32 jit_template_hash(u64 pc, u64 context, bool counted)
 
 /* What code depends on besides its own bytes. */
 typedef struct JitStoreSettings {
-	u32 slot_count, pin_count, pinned[JIT_PINS], flags_slot;
+	u32 slot_count, pin_count, pinned[JIT_PINS], park_count, parked[JIT_PARKS], flags_slot;
 	u32 leave, miss, miss_call, lookup, evaluate, start; /* where the common code is: the same for the same registers */
 } JitStoreSettings;
 

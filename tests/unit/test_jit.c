@@ -68,6 +68,24 @@ static void random_odd(void **state)
 	random_paged(both, "odd.isa", odd_isa, first_seed, wanted_rounds);
 }
 
+/* More slots are named than there are general registers: the others are parked, also some of 5 bits. */
+static void random_parked(void **state)
+{
+	static const char *const pins[] = {"pin r0-r5 fm r6 r7 fl\n", "pin r0-r6 fm fl r7\n"};
+	EngineOps eager = jit_engine;
+	const EngineOps *const regions[] = {&interp_engine, &eager};
+
+	(void)state;
+	eager.create = create_eager;
+	for (unsigned i = 0; i < COUNT_OF(pins); i++) {
+		char text[sizeof odd_isa + 64];
+
+		snprintf(text, sizeof text, "%s%s", odd_isa, pins[i]);
+		random_paged(both, "odd.isa", text, first_seed, wanted_rounds);
+		random_paged(regions, "odd.isa", text, first_seed, wanted_rounds);
+	}
+}
+
 /* What is rare otherwise: a full code cache, blocks and halves of it that go at any time, one map for code. */
 static void hard_modes(void **state)
 {
@@ -684,6 +702,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(random_programs),
 		cmocka_unit_test(random_rv64),
 		cmocka_unit_test(random_odd),
+		cmocka_unit_test(random_parked),
 		cmocka_unit_test(hard_modes),
 		cmocka_unit_test(shared),
 		cmocka_unit_test(versions),

@@ -83,6 +83,7 @@ static void emit_get(X64Code *c, u32 at)
 	const IrIns *ins = &c->func->ins[at];
 	u8 pin = c->engine->pin_of[ins->aux];
 	Value *value = &c->values[at];
+	u8 park = jit_park_of(c->engine, ins->aux);
 	bool copy = x64_is_overwritten(c, at);
 
 	if (!value->uses)
@@ -95,7 +96,7 @@ static void emit_get(X64Code *c, u32 at)
 	} else if (!copy && pin != JIT_NO_PIN) {
 		value->kind = PLACE_PIN;
 		value->reg = x64_pin_regs[pin];
-	} else if (!copy) {
+	} else if (!copy && park == JIT_NO_PIN) {
 		value->kind = PLACE_MEMORY;
 		value->disp = x64_slot(ins->aux);
 	} else {
@@ -103,6 +104,8 @@ static void emit_get(X64Code *c, u32 at)
 
 		if (pin != JIT_NO_PIN)
 			x64_mov(&c->x, 64, to, x64_pin_regs[pin]);
+		else if (park != JIT_NO_PIN)
+			x64_movq_from_xmm(&c->x, 64, to, x64_park_regs[park]);
 		else
 			x64_load(&c->x, 64, to, x64_at(X64_RBP, x64_slot(ins->aux)));
 		x64_settle(c, at, to);
@@ -112,7 +115,7 @@ static void emit_get(X64Code *c, u32 at)
 static void emit_put(X64Code *c, u32 at)
 {
 	const IrIns *ins = &c->func->ins[at];
-	u8 pin = c->engine->pin_of[ins->aux];
+	u8 pin = c->engine->pin_of[ins->aux], park = jit_park_of(c->engine, ins->aux);
 	IrRef ref = x64_resolve(c, ins->a);
 	u64 number;
 
@@ -126,6 +129,8 @@ static void emit_put(X64Code *c, u32 at)
 
 			x64_mov(&c->x, 64, x64_pin_regs[pin], reg);
 		}
+	} else if (park != JIT_NO_PIN) {
+		x64_into_park(c, park, ins->a);
 	} else if (ir_is_const(c->func, ref, &number) && (i64)number == (i32)number) {
 		x64_store_imm(&c->x, 64, x64_at(X64_RBP, x64_slot(ins->aux)), (i32)number);
 	} else {

@@ -6,10 +6,11 @@
  *     rbx  cell 0 of the paged space, or the spaces when none is    r14  what is left of the budget
  *     rsp  JitFrame (jit_private.h)
  *     rsi rdi r8 r9 r10 r11 r12               pinned registers of the guest
+ *     xmm3 .. xmm14                           parked slots of the guest: those whose home is a vector register
  *     r13 r15                                 values within an instruction
- *     rax rcx rdx                             for the code of one operation
+ *     rax rcx rdx xmm0 xmm1 xmm2              for the code of one operation
  *
- * Between the instructions of a block only rbp, rbx, r14, rsp and the pinned registers hold anything.
+ * Between the instructions of a block only rbp, rbx, r14, rsp, and the registers of pinned and parked slots hold anything.
  */
 #ifndef JIT_X64_X64_CODE_H
 #define JIT_X64_X64_CODE_H
@@ -146,6 +147,7 @@ X64Mem x64_frame(const Engine *engine, i32 at); /* X64_AT_... */
 u8 x64_in(X64Code *c, IrRef ref, u8 scratch);
 /* Is it in memory? */
 bool x64_in_memory(const X64Code *c, IrRef ref, X64Mem *mem);
+void x64_into_park(X64Code *c, u8 park, IrRef ref);
 bool x64_lives_in(const X64Code *c, IrRef ref, u8 reg);
 u8 x64_choose_place(X64Code *c, u32 at); /* for value `at`: computed there or, when it is in memory, in rax; then: */
 void x64_settle(X64Code *c, u32 at, u8 reg);
@@ -190,7 +192,7 @@ void x64_here(X64Code *c, u8 *site); /* the jump leads to what comes now */
 void x64_in_signed(X64Code *c, unsigned width, u8 to, IrRef ref); /* into `to`, extended to 64 bits */
 
 /* x64_start.c, x64_control.c: for both tiers. */
-void x64_emit_lookup(const Engine *engine, X64Buf *x); /* the table of jumps: rax a pc; E: it is at rdx + rcx */
+void x64_emit_lookup(const Engine *engine, X64Buf *x); /* the table of jumps: rax a pc; E: it is at rdx + 8 * rcx */
 void x64_emit_is_pc(X64Buf *x, u64 pc);                /* compares rax; rcx is lost */
 void x64_emit_room(const Engine *engine, X64Buf *x);   /* on the stack, for a call */
 
@@ -200,5 +202,6 @@ u64 x64_features(void);
 
 extern const u8 x64_temp_regs[X64_TEMPS];
 extern const u8 x64_pin_regs[JIT_PINS];
+extern const u8 x64_park_regs[JIT_PARKS]; /* xmm */
 
 #endif

@@ -90,11 +90,11 @@ static void emit_computed(X64Code *c, const IrIns *ins)
 	site = x64_jcc(x, X64_NE);
 	x64_to_common(c, site, c->engine->miss_call);
 	if (ins->aux != IR_FLOW_CALL) {
-		x64_jmp_mem(x, x64_at_index(X64_RDX, X64_RCX, 0, 8));
+		x64_jmp_mem(x, x64_at_index(X64_RDX, X64_RCX, 3, 8));
 		return;
 	}
 	x64_emit_room(c->engine, x);
-	x64_call_mem(x, x64_at_index(X64_RDX, X64_RCX, 0, 8));
+	x64_call_mem(x, x64_at_index(X64_RDX, X64_RCX, 3, 8));
 }
 
 void x64_emit_goto(X64Code *c, const IrIns *ins)

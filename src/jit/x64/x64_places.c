@@ -8,6 +8,8 @@
 const u8 x64_temp_regs[X64_TEMPS] = { X64_R13, X64_R15 };
 const u8 x64_pin_regs[JIT_PINS] = { X64_RSI, X64_RDI, X64_R8, X64_R9, X64_R10, X64_R11, X64_R12 };
 
+const u8 x64_park_regs[JIT_PARKS] = { 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14 };
+
 i32 x64_slot(u32 slot)
 {
 	return (i32)(slot * 8) - 128;
@@ -103,4 +105,19 @@ bool x64_lives_in(const X64Code *c, IrRef ref, u8 reg)
 	ref = x64_resolve(c, ref);
 	return !(ref & IR_CONST_BIT) && (c->values[ref].kind == PLACE_REG || c->values[ref].kind == PLACE_PIN) &&
 	       c->values[ref].reg == reg;
+}
+
+/* Into the vector register of a parked slot. */
+void x64_into_park(X64Code *c, u8 park, IrRef ref)
+{
+	u8 xmm = x64_park_regs[park];
+	X64Mem mem;
+	u64 number;
+
+	if (ir_is_const(c->func, x64_resolve(c, ref), &number) && !number)
+		x64_reg_reg(&c->x, 0, false, 0x0F57, xmm, xmm, false); /* xorps */
+	else if (x64_in_memory(c, ref, &mem))
+		x64_reg_mem(&c->x, 0xF3, false, 0x0F7E, xmm, mem, false); /* movq */
+	else
+		x64_reg_reg(&c->x, 0x66, true, 0x0F6E, xmm, x64_in(c, ref, X64_RAX), false);
 }

@@ -25,7 +25,7 @@
 enum {
 	X64_SCRATCH = X64_R15, X64_XMM_SCRATCH = 15,
 	X64_REGS = 0x3FC7,    /* all but rbx, rsp, rbp, r14, r15 */
-	X64_XMMS = 0x7FFF,
+	X64_XMMS = 0x7FFF, X64_XMMS_LEFT = 7, /* where slots are parked in the others */
 };
 
 /* How a node is done. */
@@ -65,6 +65,7 @@ typedef struct X64Ssa {
 	SsaRef *joined;    /* per node: LOAD: the SX it does */
 	SsaRef home[JIT_PINS]; /* the HOME of each pinned slot */
 	u8 *pin_reg;       /* per slot */
+	bool vectors;      /* it uses vector registers for itself: parked slots are in memory meanwhile */
 	/* of the present code */
 	bool emitting;
 	SsaCode *code;
@@ -109,6 +110,9 @@ struct X64Late {
 u8 x64_arg_reg(X64Ssa *s, SsaRef ref, bool early);      /* a general register */
 u8 x64_arg_xmm(X64Ssa *s, SsaRef ref, bool early);
 X64Opd x64_arg_any(X64Ssa *s, SsaRef ref, u8 cls, bool early);
+/* The xmm register that is the home of a slot (of a HOME), or JIT_NO_PIN. */
+u8 x64_ssa_park(const X64Ssa *s, u32 slot);
+u8 x64_ssa_park_of(const X64Ssa *s, SsaRef ref);
 bool x64_ssa_at_home(const X64Ssa *s, SsaRef ref);      /* x64_arg_any will be, or is, the home of a slot */
 u8 x64_arg_fixed(X64Ssa *s, SsaRef ref, u8 reg, bool early); /* early: it may be clobbered */
 u8 x64_arg_tied(X64Ssa *s, SsaRef ref, u8 cls);         /* the first; the result is made in its register */
@@ -121,6 +125,7 @@ bool x64_imm(const X64Ssa *s, SsaRef ref, unsigned bits, i32 *value);
 void x64_ssa_evaluate(X64Ssa *s, SsaRef ref);
 bool x64_ssa_select(X64Ssa *s);  /* all codes */
 void x64_ssa_node(X64Ssa *s, SsaRef ref);
+bool x64_ssa_makes_code(const X64Ssa *s, SsaRef ref);
 
 /* ---- The rest ---- */
 
@@ -167,7 +172,11 @@ JitExit *x64_ssa_exit(X64Ssa *s, JitExitKind kind, u32 more_refund); /* the pres
 void x64_ssa_exit_if(X64Ssa *s, X64Cond cond);
 void x64_ssa_add_stub(X64Ssa *s, u8 *site, JitExit *exit);
 void x64_ssa_fuel(X64Ssa *s, const SsaNode *node);
+void x64_ssa_refund(X64Ssa *s, const SsaNode *node);
 void x64_ssa_leave(X64Ssa *s, const SsaNode *node);
+void x64_ssa_home_store(X64Ssa *s, u32 slot, u8 reg);
+void x64_ssa_home_imm(X64Ssa *s, u32 slot, i32 imm);
+void x64_ssa_unpark(X64Ssa *s); /* at entries */
 void x64_ssa_stubs(X64Ssa *s);
 bool x64_ssa_list_faults(X64Ssa *s);
 void x64_ssa_late_nan_home(X64Ssa *s, const X64Late *late);

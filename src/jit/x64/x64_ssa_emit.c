@@ -58,9 +58,16 @@ void x64_ssa_move(X64Ssa *s, const SsaMove *move)
 {
 	const SsaPlace *from = &move->from, *to = &move->to;
 	unsigned bits = x64_bits(move->width);
+	SsaPlace park = { .kind = SSA_PLACE_REG, .cls = SSA_XMM, .number = JIT_NO_PIN };
 	X64Buf *x = &s->x;
 	u64 value;
 
+	if (from->kind == SSA_PLACE_HOME)
+		park.number = x64_ssa_park(s, from->number);
+	if (park.number != JIT_NO_PIN) {
+		from = &park;
+		bits = 64;
+	}
 	if (from->kind == SSA_PLACE_CONST) {
 		if (ssa_is_const(s->func, from->number, &value))
 			move_const(s, to, bits, value);
@@ -338,6 +345,8 @@ static void emit_block(X64Ssa *s, u32 b)
 			(struct JitRegionEntry){ .pc = block->pc, .at = (u32)(s->x.at - s->engine->rw) };
 	}
 	s->labels[b] = s->x.at;
+	if (block->entry)
+		x64_ssa_unpark(s);
 	if (s->edge_in[b]) {
 		const SsaEdge *edge = &s->alloc.edges[s->edge_in[b] - 1];
 
@@ -425,7 +434,7 @@ static Status select_region(X64Ssa *s)
 	alloc->pin_reg = s->pin_reg;
 	alloc->cls = s->cls;
 	alloc->allowed[SSA_GPR] = X64_REGS;
-	alloc->allowed[SSA_XMM] = X64_XMMS;
+	alloc->allowed[SSA_XMM] = s->vectors ? X64_XMMS : X64_XMMS_LEFT;
 	alloc->scratch[SSA_GPR] = X64_SCRATCH;
 	alloc->scratch[SSA_XMM] = X64_XMM_SCRATCH;
 	ssa_allocate(alloc);

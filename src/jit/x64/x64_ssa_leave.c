@@ -72,7 +72,7 @@ static const JitMap *map_of(X64Ssa *s)
 	}
 	hash = hash_of(entries, count);
 	for (map = s->maps[hash]; map; map = map->hash_next)
-		if (map->count == count && !memcmp(map->entries, entries, count * sizeof *entries))
+		if (map->count == count && map->unparked == s->vectors && !memcmp(map->entries, entries, count * sizeof *entries))
 			return map;
 	map = arena_alloc(&s->engine->blocks, sizeof(JitMap) + count * sizeof *entries);
 	if (!map) {
@@ -80,6 +80,7 @@ static const JitMap *map_of(X64Ssa *s)
 		return NULL;
 	}
 	map->count = count;
+	map->unparked = s->vectors;
 	memcpy(map->entries, entries, count * sizeof *entries);
 	map->hash_next = s->maps[hash];
 	s->maps[hash] = map;
@@ -150,12 +151,40 @@ bool x64_ssa_list_faults(X64Ssa *s)
 	return true;
 }
 
+/* What is given back right before this charge. */
+static i32 given_back(const X64Ssa *s, const SsaNode *node)
+{
+	SsaRef ref = node->prev;
+
+	while (ref && !x64_ssa_makes_code(s, ref))
+		ref = s->func->nodes[ref].prev;
+	return ref && s->func->nodes[ref].op == SSA_REFUND ? (i32)s->func->nodes[ref].imm : 0;
+}
+
+/* Together with what is given back: the budget is below the charge then when it is below the difference now. */
 void x64_ssa_fuel(X64Ssa *s, const SsaNode *node)
 {
+	i32 charge;
+
 	if (!s->emitting)
 		return;
-	x64_alu_imm(&s->x, X64_SUB, 64, X64_R14, (i32)node->imm);
+	charge = (i32)node->imm - given_back(s, node);
+	if (charge < 0)
+		x64_alu_imm(&s->x, X64_ADD, 64, X64_R14, -charge);
+	if (charge <= 0)
+		return;
+	x64_alu_imm(&s->x, X64_SUB, 64, X64_R14, charge);
 	x64_ssa_add_stub(s, x64_jcc(&s->x, X64_B), x64_ssa_exit(s, JIT_EXIT_FUEL, (u32)node->imm));
+}
+
+void x64_ssa_refund(X64Ssa *s, const SsaNode *node)
+{
+	SsaRef ref = node->next;
+
+	while (ref && !x64_ssa_makes_code(s, ref))
+		ref = s->func->nodes[ref].next;
+	if (s->emitting && node->imm && !(ref && s->func->nodes[ref].op == SSA_FUEL))
+		x64_alu_imm(&s->x, X64_ADD, 64, X64_R14, (i32)node->imm);
 }
 
 /* ---- LEAVE ---- */
@@ -163,6 +192,53 @@ void x64_ssa_fuel(X64Ssa *s, const SsaNode *node)
 static X64Mem home_of(u32 slot)
 {
 	return x64_at(X64_RBP, x64_slot(slot));
+}
+
+static void home_load(X64Ssa *s, u8 reg, u32 slot)
+{
+	u8 park = x64_ssa_park(s, slot);
+
+	if (park != JIT_NO_PIN)
+		x64_movq_from_xmm(&s->x, 64, reg, park);
+	else
+		x64_load(&s->x, 64, reg, home_of(slot));
+}
+
+void x64_ssa_home_store(X64Ssa *s, u32 slot, u8 reg)
+{
+	u8 park = x64_ssa_park(s, slot);
+
+	if (park != JIT_NO_PIN)
+		x64_movq_to_xmm(&s->x, 64, park, reg);
+	else
+		x64_store(&s->x, 64, home_of(slot), reg);
+}
+
+void x64_ssa_home_imm(X64Ssa *s, u32 slot, i32 imm)
+{
+	u8 park = x64_ssa_park(s, slot);
+
+	if (park == JIT_NO_PIN) {
+		x64_store_imm(&s->x, 64, home_of(slot), imm);
+	} else if (!imm) {
+		x64_reg_reg(&s->x, 0, false, 0x0F57, park, park, false); /* xorps */
+	} else {
+		x64_mov_imm(&s->x, X64_SCRATCH, (u64)(i64)imm);
+		x64_movq_to_xmm(&s->x, 64, park, X64_SCRATCH);
+	}
+}
+
+/* Parked slots are in their registers outside of regions that use those themselves. */
+void x64_ssa_unpark(X64Ssa *s)
+{
+	for (u32 i = 0; i < s->engine->park_count && s->vectors; i++)
+		x64_xmm_store(&s->x, 64, home_of(s->engine->parked[i]), x64_park_regs[i]);
+}
+
+static void park_again(X64Ssa *s)
+{
+	for (u32 i = 0; i < s->engine->park_count && s->vectors; i++)
+		x64_xmm_load(&s->x, 64, x64_park_regs[i], home_of(s->engine->parked[i]));
 }
 
 /* An operand whose home gets another value: put aside, behind the spills, before any is written. */
@@ -174,7 +250,7 @@ static void save_homes(X64Ssa *s, SsaPlace *places, const SsaSnap *snap)
 	for (u32 i = 0; i < snap->count; i++)
 		for (u32 k = 0; k < snap->count && places[i].kind == SSA_PLACE_HOME; k++)
 			if (k != i && entries[k].slot == places[i].number) {
-				x64_load(&s->x, 64, X64_SCRATCH, home_of(places[i].number));
+				home_load(s, X64_SCRATCH, places[i].number);
 				x64_store(&s->x, 64, x64_ssa_spill(s, saved), X64_SCRATCH);
 				places[i] = (SsaPlace){ .kind = SSA_PLACE_SPILL, .number = saved++ };
 			}
@@ -253,11 +329,15 @@ static void store_home(X64Ssa *s, const SsaSnapEntry *entry, const SsaPlace *pla
 		return;
 	if (place->kind == SSA_PLACE_CONST && entry->recipe == SSA_AS_IS && ssa_is_const(s->func, place->number, &number) &&
 	    (i64)number == (i32)number) {
-		x64_store_imm(x, 64, home, (i32)number);
+		x64_ssa_home_imm(s, entry->slot, (i32)number);
 		return;
 	}
 	if (place->kind == SSA_PLACE_REG && place->cls == SSA_XMM && width == 64 && entry->recipe == SSA_AS_IS) {
 		x64_xmm_store(x, 64, home, (u8)place->number);
+		return;
+	}
+	if (place->kind == SSA_PLACE_SPILL && entry->recipe == SSA_AS_IS && x64_ssa_park(s, entry->slot) != JIT_NO_PIN) {
+		x64_xmm_load(x, 64, x64_ssa_park(s, entry->slot), x64_ssa_place(s, place));
 		return;
 	}
 	if (place->kind == SSA_PLACE_REG && place->cls == SSA_GPR) {
@@ -272,7 +352,7 @@ static void store_home(X64Ssa *s, const SsaSnapEntry *entry, const SsaPlace *pla
 		apply_recipe(s, entry, X64_SCRATCH, from);
 		from = X64_SCRATCH;
 	}
-	x64_store(x, 64, home, from);
+	x64_ssa_home_store(s, entry->slot, from);
 }
 
 /* A pinned slot's value that is a float: rcx and scratch are free. */
@@ -334,11 +414,11 @@ static void emit_computed(X64Ssa *s, const SsaNode *node)
 	x64_emit_lookup(engine, x);
 	x64_ssa_here_to(s, x64_jcc(x, X64_NE), engine->rw + engine->miss_call);
 	if (node->aux == SSA_LEAVE_JUMP) {
-		x64_jmp_mem(x, x64_at_index(X64_RDX, X64_RCX, 0, 8));
+		x64_jmp_mem(x, x64_at_index(X64_RDX, X64_RCX, 3, 8));
 		return;
 	}
 	x64_emit_room(engine, x);
-	x64_call_mem(x, x64_at_index(X64_RDX, X64_RCX, 0, 8));
+	x64_call_mem(x, x64_at_index(X64_RDX, X64_RCX, 3, 8));
 }
 
 static bool is_computed(const SsaNode *node)
@@ -367,6 +447,7 @@ void x64_ssa_leave(X64Ssa *s, const SsaNode *node)
 	save_homes(s, places, snap);
 	for (u32 i = 0; i < snap->count; i++)
 		store_home(s, &entries[i], &places[i]);
+	park_again(s);
 	for (u32 i = 0; i < s->engine->pin_count; i++) {
 		const SsaSnapEntry *entry = &entries[snap->count + i];
 

@@ -162,7 +162,7 @@ static void store_paged(X64Ssa *s, const SsaNode *node)
 {
 	SsaRef value = ssa_value(s->func, node->b);
 	unsigned width = node->width;
-	u8 from = 0;
+	u8 from = 0, park;
 	i32 imm = 0;
 	bool fixed, floats;
 	X64Mem cell;
@@ -174,16 +174,19 @@ static void store_paged(X64Ssa *s, const SsaNode *node)
 	if (width < 64)
 		value = x64_ssa_low(s, value);
 	floats = s->cls[value] == SSA_XMM && s->func->nodes[value].op != SSA_CONST && width >= 32;
+	park = width >= 32 ? x64_ssa_park_of(s, value) : JIT_NO_PIN;
 	fixed = x64_imm(s, value, x64_bits(width), &imm);
 	cell = paged_cell(s, node, width / 8, ATTR_PAGED_STORE, ATTR_WRITE, false);
-	if (!fixed)
+	if (park != JIT_NO_PIN)
+		from = park;
+	else if (!fixed)
 		from = floats ? x64_arg_xmm(s, value, false) : x64_arg_reg(s, value, false);
 	if (!s->emitting)
 		return;
 	x64_ssa_risk(s);
 	if (fixed)
 		x64_store_imm(&s->x, width, cell, imm);
-	else if (floats)
+	else if (floats || park != JIT_NO_PIN)
 		x64_xmm_store(&s->x, width, cell, from);
 	else
 		x64_store(&s->x, width, cell, from);
@@ -292,11 +295,13 @@ void x64_ssa_fetch(X64Ssa *s, SsaRef ref)
 {
 	const SsaNode *node = &s->func->nodes[ref];
 	X64Mem home = x64_at(X64_RBP, x64_slot(node->aux));
-	u8 cls = s->cls[ref], to = x64_result(s, cls);
+	u8 cls = s->cls[ref], to = x64_result(s, cls), park = x64_ssa_park(s, node->aux);
 
 	if (!s->emitting)
 		return;
-	if (cls == SSA_XMM)
+	if (park != JIT_NO_PIN)
+		x64_movq_from_xmm(&s->x, 64, to, park);
+	else if (cls == SSA_XMM)
 		x64_xmm_load(&s->x, 64, to, home);
 	else
 		x64_load(&s->x, 64, to, home);
@@ -307,12 +312,12 @@ void x64_ssa_bring(X64Ssa *s, const SsaNode *node)
 	SsaRef value = ssa_value(s->func, node->a);
 	X64Mem home = x64_at(X64_RBP, x64_slot(node->aux));
 	bool floats = s->cls[value] == SSA_XMM && s->func->nodes[value].op != SSA_CONST && node->width == 64;
-	i32 imm = 0;
 	u8 from;
+	i32 imm = 0;
 
 	if (x64_imm(s, value, 64, &imm)) {
 		if (s->emitting)
-			x64_store_imm(&s->x, 64, home, imm);
+			x64_ssa_home_imm(s, node->aux, imm);
 		return;
 	}
 	if (s->way[value] == X64_FOLDED) { /* SX of 32 bits */
@@ -320,7 +325,7 @@ void x64_ssa_bring(X64Ssa *s, const SsaNode *node)
 		if (!s->emitting)
 			return;
 		x64_ssa_sx(s, 32, X64_SCRATCH, from);
-		x64_store(&s->x, 64, home, X64_SCRATCH);
+		x64_ssa_home_store(s, node->aux, X64_SCRATCH);
 		return;
 	}
 	from = floats ? x64_arg_xmm(s, value, false) : x64_arg_reg(s, value, false);
@@ -329,7 +334,7 @@ void x64_ssa_bring(X64Ssa *s, const SsaNode *node)
 	if (floats)
 		x64_xmm_store(&s->x, 64, home, from);
 	else
-		x64_store(&s->x, 64, home, from);
+		x64_ssa_home_store(s, node->aux, from);
 }
 
 /* ---- Both ---- */

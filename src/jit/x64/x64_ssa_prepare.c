@@ -561,6 +561,28 @@ static void settle_fetches(X64Ssa *s)
 
 /* ---- Classes ---- */
 
+/* Does it need vector registers of its own? */
+static bool uses_vectors(const SsaFunc *func)
+{
+	for (u32 i = 0; i < func->rpo_count; i++)
+		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next) {
+			const SsaNode *node = &func->nodes[ref];
+
+			if (node->op < IR_OP_COUNT ? ir_float_operands((IrOp)node->op) != 0 :
+			    node->op == SSA_CANON || node->op == SSA_WIDE || node->op == SSA_LANE)
+				return true;
+			if (!leaves(node))
+				continue;
+			for (u32 k = 0; k < func->snaps[node->snap].count; k++) {
+				u8 recipe = func->entries[func->snaps[node->snap].first + k].recipe;
+
+				if (recipe == SSA_NAN || recipe == SSA_BOX || recipe == SSA_BOX_NAN)
+					return true;
+			}
+		}
+	return false;
+}
+
 /* 1: an xmm register, -1: a general one, 0: either. Of operand `index` of a user. */
 static int wants_class(const X64Ssa *s, const SsaNode *user, unsigned index)
 {
@@ -663,6 +685,7 @@ bool x64_ssa_prepare(X64Ssa *s)
 	look_through(s);
 	fold(s);
 	settle_fetches(s);
+	s->vectors = uses_vectors(s->func);
 	choose_classes(s);
 	return !s->failed;
 }

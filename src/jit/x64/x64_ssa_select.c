@@ -44,17 +44,32 @@ u8 x64_arg_tied(X64Ssa *s, SsaRef ref, u8 cls)
 	return (u8)arg(s, ref, SSA_WANT_REG, 0, cls, true)->place.number;
 }
 
+u8 x64_ssa_park(const X64Ssa *s, u32 slot)
+{
+	u8 park = s->vectors ? JIT_NO_PIN : jit_park_of(s->engine, slot);
+
+	return park == JIT_NO_PIN ? park : x64_park_regs[park];
+}
+
+u8 x64_ssa_park_of(const X64Ssa *s, SsaRef ref)
+{
+	const SsaNode *node = x64_node(s, ref);
+
+	return node->op == SSA_HOME ? x64_ssa_park(s, node->aux) : JIT_NO_PIN;
+}
+
 /* What the home holds is for one code alone: that reads it there. */
 bool x64_ssa_at_home(const X64Ssa *s, SsaRef ref)
 {
 	const SsaNode *node = &s->func->nodes[ref = ssa_value(s->func, ref)];
 
-	return node->op == SSA_HOME && node->imm && node->uses == 1 && !s->snap_uses[ref] && s->cls[ref] == SSA_GPR;
+	return node->op == SSA_HOME && node->imm && node->uses == 1 && !s->snap_uses[ref] && s->cls[ref] == SSA_GPR &&
+	       x64_ssa_park(s, node->aux) == JIT_NO_PIN;
 }
 
 X64Opd x64_arg_any(X64Ssa *s, SsaRef ref, u8 cls, bool early)
 {
-	u8 want = x64_node(s, ref)->op == SSA_CONST ? SSA_WANT_REG : SSA_WANT_ANY;
+	u8 want = x64_node(s, ref)->op == SSA_CONST || x64_ssa_park_of(s, ref) != JIT_NO_PIN ? SSA_WANT_REG : SSA_WANT_ANY;
 	const SsaUse *use;
 
 	if (cls == SSA_GPR && x64_ssa_at_home(s, ref))
@@ -174,10 +189,7 @@ void x64_ssa_node(X64Ssa *s, SsaRef ref)
 	case SSA_FENCE: /* one host thread at a time runs a machine */ break;
 	case SSA_GUARD: emit_guard(s, node); break;
 	case SSA_FUEL: x64_ssa_fuel(s, node); break;
-	case SSA_REFUND:
-		if (s->emitting && node->imm)
-			x64_alu_imm(&s->x, X64_ADD, 64, X64_R14, (i32)node->imm);
-		break;
+	case SSA_REFUND: x64_ssa_refund(s, node); break;
 	case SSA_CANON: x64_ssa_canon(s, node); break;
 	case SSA_LEAVE: x64_ssa_leave(s, node); break;
 	case SSA_JUMP: break;
@@ -240,7 +252,7 @@ static void select_entry(X64Ssa *s, u32 block)
 	}
 }
 
-static bool makes_code(const X64Ssa *s, SsaRef ref)
+bool x64_ssa_makes_code(const X64Ssa *s, SsaRef ref)
 {
 	const SsaNode *node = &s->func->nodes[ref];
 
@@ -267,7 +279,7 @@ bool x64_ssa_select(X64Ssa *s)
 		if (func->blocks[b].entry)
 			select_entry(s, b);
 		for (SsaRef ref = func->blocks[b].first; ref && !s->failed; ref = func->nodes[ref].next) {
-			if (!makes_code(s, ref))
+			if (!x64_ssa_makes_code(s, ref))
 				continue;
 			/* A LOAD that does a SX, too, gives its value. */
 			if (!begin(s, b, s->joined[ref] ? s->joined[ref] : ref) ||

@@ -8,7 +8,7 @@
  * that belongs there, and goes through the table of jumps if not. So whoever leaves may forget the stack, and does; a
  * guest that calls deeper than X64_HINTS makes it begin anew (X64_AT_DEEP); and where it is empty, a return comes to `bottom`.
  */
-#include "jit/x64/x64_code.h"
+#include "jit/x64/x64_ssa.h"
 
 #include <cpuid.h>
 #include <string.h>
@@ -62,6 +62,8 @@ static void emit_enter(Engine *engine, X64Buf *x)
 	x64_store(x, 64, x64_frame(engine, X64_AT_LIMIT), X64_RAX);
 	for (u32 i = 0; i < engine->pin_count; i++)
 		x64_load(x, 64, x64_pin_regs[i], x64_at(X64_RBP, x64_slot(engine->pinned[i])));
+	for (u32 i = 0; i < engine->park_count; i++)
+		x64_xmm_load(x, 64, x64_park_regs[i], x64_at(X64_RBP, x64_slot(engine->parked[i])));
 	go = x64_call(x);
 	/* A return that finds no call on the stack comes here; the next one will, too. */
 	engine->bottom = (u32)(x->at - x->start);
@@ -78,6 +80,8 @@ static void emit_leave(Engine *engine, X64Buf *x)
 	engine->leave = (u32)(x->at - x->start);
 	for (u32 i = 0; i < engine->pin_count; i++)
 		x64_store(x, 64, x64_at(X64_RBP, x64_slot(engine->pinned[i])), x64_pin_regs[i]);
+	for (u32 i = 0; i < engine->park_count; i++)
+		x64_xmm_store(x, 64, x64_at(X64_RBP, x64_slot(engine->parked[i])), x64_park_regs[i]);
 	engine->leave_home = (u32)(x->at - x->start);
 	x64_load(x, 64, X64_RCX, x64_frame(engine, X64_AT_FRAME));
 	x64_store(x, 64, x64_at(X64_RCX, (i32)offsetof(JitFrame, left)), X64_R14);
@@ -89,15 +93,14 @@ static void emit_leave(Engine *engine, X64Buf *x)
 	x64_ret(x);
 }
 
-/* The table of jumps: rax is a pc. Comes out behind a compare with what the table has, and rdx + rcx is where. */
+/* The table of jumps: rax is a pc. Comes out behind a compare with what the table has, and rdx + 8 * rcx is where. */
 void x64_emit_lookup(const Engine *engine, X64Buf *x)
 {
 	x64_load(x, 64, X64_RDX, x64_frame(engine, X64_AT_JUMPS));
 	x64_mov(x, 32, X64_RCX, X64_RAX);
-	x64_shift_imm(x, X64_SHR, 32, X64_RCX, 1);
-	x64_alu_imm(x, X64_AND, 32, X64_RCX, JIT_JUMPS - 1);
-	x64_shift_imm(x, X64_SHL, 32, X64_RCX, 4);
-	x64_alu_mem(x, X64_CMP, 64, X64_RAX, x64_at_index(X64_RDX, X64_RCX, 0, 0));
+	_Static_assert(sizeof(JitJump) == 16, "twice its number, times eight");
+	x64_alu_imm(x, X64_AND, 32, X64_RCX, 2 * (JIT_JUMPS - 1)); /* jit_jump_hash */
+	x64_alu_mem(x, X64_CMP, 64, X64_RAX, x64_at_index(X64_RDX, X64_RCX, 3, 0));
 }
 
 /* rax: the pc that a return goes to, where the stack knew better. */
@@ -106,7 +109,12 @@ static void emit_return(Engine *engine, X64Buf *x)
 	engine->lookup = (u32)(x->at - x->start);
 	x64_emit_lookup(engine, x);
 	x64_patch(x64_jcc(x, X64_NE), x->start + engine->miss);
-	x64_jmp_mem(x, x64_at_index(X64_RDX, X64_RCX, 0, 8));
+	x64_jmp_mem(x, x64_at_index(X64_RDX, X64_RCX, 3, 8));
+}
+
+static i32 frame_of_park(u32 park)
+{
+	return (i32)offsetof(JitFrame, xmm) + x64_park_regs[park] * 8;
 }
 
 /* rax, rcx, rdx: a, b, c; OPERATION: which. */
@@ -117,6 +125,9 @@ static void emit_evaluate(Engine *engine, X64Buf *x)
 	engine->evaluate = (u32)(x->at - x->start);
 	for (unsigned i = 0; i < 6; i++)
 		x64_push(x, volatile_pins[i]);
+	x64_load(x, 64, X64_RSI, x64_frame(engine, X64_AT_FRAME));
+	for (u32 i = 0; i < engine->park_count; i++)
+		x64_xmm_store(x, 64, x64_at(X64_RSI, frame_of_park(i)), x64_park_regs[i]);
 	x64_mov(x, 64, X64_RSI, X64_RAX);
 	x64_mov(x, 64, X64_RDI, X64_RSP); /* calls left it where they would */
 	x64_alu_imm(x, X64_AND, 64, X64_RSP, -16);
@@ -129,6 +140,9 @@ static void emit_evaluate(Engine *engine, X64Buf *x)
 	x64_mov_imm(x, X64_RAX, (u64)(uintptr_t)engine->evaluator);
 	x64_call_reg(x, X64_RAX);
 	x64_pop(x, X64_RSP);
+	x64_load(x, 64, X64_RSI, x64_frame(engine, X64_AT_FRAME));
+	for (u32 i = 0; i < engine->park_count; i++)
+		x64_xmm_load(x, 64, x64_park_regs[i], x64_at(X64_RSI, frame_of_park(i)));
 	for (unsigned i = 6; i-- > 0;)
 		x64_pop(x, volatile_pins[i]);
 	x64_ret(x);
@@ -209,6 +223,13 @@ bool x64_start(Engine *engine)
 	return !x.full;
 }
 
+static void bring_home(const Engine *engine, const JitMap *map, JitFrame *frame)
+{
+	for (u32 i = 0; i < engine->park_count && !map->unparked; i++)
+		frame->slots[engine->parked[i]] = frame->xmm[x64_park_regs[i]];
+	jit_map_apply(map, frame, engine->slot_count);
+}
+
 u32 x64_enter(Engine *engine, JitFrame *frame, const JitBlock *block)
 {
 	u32 (*go)(JitFrame *frame), number;
@@ -218,7 +239,7 @@ u32 x64_enter(Engine *engine, JitFrame *frame, const JitBlock *block)
 	frame->code = engine->rx + block->entry;
 	number = go(frame);
 	if (number < JIT_MISSED_CALL && engine->exits[number]->map)
-		jit_map_apply(engine->exits[number]->map, frame, engine->slot_count);
+		bring_home(engine, engine->exits[number]->map, frame);
 	if (engine->flags_slot)
 		frame->slots[engine->flags_slot] |= x64_flags_of_mxcsr[frame->mxcsr & 0x3F];
 	return number;
