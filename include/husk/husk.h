@@ -500,6 +500,166 @@ HUSK_API husk_status husk_function_call(husk_function *function, const uint64_t 
 					uint64_t *result, husk_stop *stop);
 HUSK_API void husk_function_destroy(husk_function *function); /* [owner] */
 
+/* ---- Many of them: the hypervisor ---- */
+
+typedef struct husk_hyper husk_hyper;
+typedef struct husk_budget husk_budget;
+typedef struct husk_image husk_image;
+typedef struct husk_instance husk_instance;
+
+typedef enum husk_resource {
+	HUSK_RESOURCE_FUEL = 0,      /* instructions: spent */
+	HUSK_RESOURCE_MEMORY = 1,    /* bytes: held; what an instance may grow to is taken when it is made */
+	HUSK_RESOURCE_OUTPUT = 2,    /* bytes: spent */
+	HUSK_RESOURCE_INSTANCES = 3, /* held */
+	HUSK_RESOURCE_MESSAGES = 4,  /* spent */
+	HUSK_RESOURCE_TIME = 5,      /* ns while somebody in the node lives: spent */
+	HUSK_RESOURCE_FILES = 6      /* open ones: held */
+} husk_resource;
+
+#define HUSK_UNLIMITED UINT64_MAX
+
+typedef struct husk_limits {
+	size_t size;
+	uint64_t fuel, memory, output, instances, messages, time, files; /* 0: no limit */
+} husk_limits;
+
+typedef struct husk_hyper_options {
+	size_t size;
+	uint32_t workers;            /* threads; 0: none, husk_hyper_run does the work, and the same instances give the same run */
+	uint64_t slice_ns;           /* 0: 250,000 */
+	uint64_t slice_instructions; /* without workers: 0: 10,000 */
+	const husk_limits *limits;   /* of all together */
+	/* An instance has ended. On a worker, or in husk_hyper_run. It may start, wake, pause, kill, and look at information, but not wait for or
+	 * hold an instance. NULL: nobody wants to know. */
+	void (*ended)(void *ctx, husk_instance *instance);
+	void *ended_ctx;
+} husk_hyper_options;
+
+HUSK_API husk_status husk_hyper_create(husk_context *context, const husk_hyper_options *options, husk_hyper **hyper); /* [any] */
+/* Kills what still runs and ends the workers. Instances that are referred to stay, without life. [any], but no other function of this
+ * hypervisor may be at work, nor begin later. */
+HUSK_API void husk_hyper_destroy(husk_hyper *hyper);
+/* Until no instance can go on by itself (all have ended, or wait for input). HUSK_TIMEOUT: ns of real time are over (HUSK_UNLIMITED: no limit), or
+ * husk_hyper_interrupt was called. [any]; without workers one thread at a time. */
+HUSK_API husk_status husk_hyper_run(husk_hyper *hyper, uint64_t ns);
+HUSK_API void husk_hyper_interrupt(husk_hyper *hyper); /* [any] */
+
+/* Budgets are a tree: what is used is taken from the node of an instance and all above it, or not at all, so limits are exact. A node also says
+ * what those in it may do: HUSK_OUTPUT ... (a new one forbids nothing). All [any]. */
+HUSK_API husk_budget *husk_hyper_budget(husk_hyper *hyper); /* the root; borrowed */
+/* parent NULL: the root. limits may be NULL. */
+HUSK_API husk_status husk_budget_create(husk_hyper *hyper, husk_budget *parent, const char *name, const husk_limits *limits,
+					husk_budget **budget);
+HUSK_API void husk_budget_unref(husk_budget *budget);
+HUSK_API uint64_t husk_budget_used(husk_hyper *hyper, const husk_budget *budget, husk_resource resource);
+HUSK_API uint64_t husk_budget_limit(const husk_budget *budget, husk_resource resource); /* HUSK_UNLIMITED: none */
+HUSK_API husk_status husk_budget_set_limit(husk_hyper *hyper, husk_budget *budget, husk_resource resource, uint64_t limit);
+HUSK_API husk_status husk_budget_grant(husk_hyper *hyper, husk_budget *budget, uint32_t rights);
+HUSK_API husk_status husk_budget_revoke(husk_hyper *hyper, husk_budget *budget, uint32_t rights);
+
+/* The state of a machine (one of your own) as it is now, to make instances of. HUSK_UNSUPPORTED: its state cannot be written. [owner] of the
+ * machine, not in its host functions. */
+HUSK_API husk_status husk_image_create(husk_machine *machine, husk_image **image);
+HUSK_API void husk_image_ref(husk_image *image);   /* [any] */
+HUSK_API void husk_image_unref(husk_image *image); /* [any] */
+
+typedef struct husk_instance_options {
+	size_t size;
+	const char *name;          /* NULL: "instance-N" */
+	husk_budget *budget;       /* the node that its own one stands in; NULL: the root */
+	const husk_limits *limits; /* of its own node */
+	uint32_t has_rights;       /* 0: `rights` does not count; it may do what leads nowhere but to its console: HUSK_OUTPUT .. HUSK_SERVICES */
+	uint32_t rights;           /* HUSK_OUTPUT | ... */
+	uint32_t weight;           /* its share of the time, 1 .. 10000; 0: 100 */
+	uint32_t priority;         /* 0 .. 7: who goes first when it wakes */
+	uint32_t cap;              /* percent of one core, never more; 0: none */
+	uint32_t output_kept;      /* bytes: the newest of its output, for husk_instance_output */
+	uint64_t timeout;          /* ns from its start; 0: none */
+	uint64_t seed;             /* of its random numbers; 0: a fresh one */
+	husk_output output;        /* on a worker, or in husk_hyper_run; must not wait for an instance. NULL: dropped (but kept) */
+	husk_output errors;        /* NULL: to output */
+	void *output_ctx;
+	void *user;                /* husk_instance_user, and husk_machine_user of its machine */
+} husk_instance_options;
+
+/* Each gives a new instance, which is not started yet. HUSK_LIMIT: the budget has no room for it. options may be NULL. [any] */
+HUSK_API husk_status husk_instance_create(husk_hyper *hyper, husk_image *image, const husk_instance_options *options,
+					  husk_instance **instance);
+/* A second one in the same state. Waits for the end of a slice. */
+HUSK_API husk_status husk_instance_fork(husk_instance *instance, const husk_instance_options *options, husk_instance **out);
+/* The machine, one of your own, becomes the instance's with all its state: its handle is that of husk_instance_hold from now on. After a
+ * failure it is still yours. [owner] of the machine. */
+HUSK_API husk_status husk_instance_adopt(husk_hyper *hyper, husk_machine *machine, const husk_instance_options *options,
+					 husk_instance **instance);
+HUSK_API void husk_instance_ref(husk_instance *instance);   /* [any] */
+HUSK_API void husk_instance_unref(husk_instance *instance); /* [any]; the last one of one that has not ended kills it */
+
+/* All [any]. HUSK_STATE: not possible in its state (docs/hypervisor.md draws them). */
+HUSK_API husk_status husk_instance_start(husk_instance *instance);
+HUSK_API husk_status husk_instance_pause(husk_instance *instance);  /* seen at the end of its slice */
+HUSK_API husk_status husk_instance_resume(husk_instance *instance);
+/* Asks it to end: SIGTERM for Linux programs, the end of their input for others. Killed if it has not ended after ns. */
+HUSK_API husk_status husk_instance_stop(husk_instance *instance, uint64_t ns);
+HUSK_API husk_status husk_instance_kill(husk_instance *instance);
+/* Until it has ended. HUSK_TIMEOUT: ns are over (HUSK_UNLIMITED: no limit). Needs workers (HUSK_STATE). Never in a callback. */
+HUSK_API husk_status husk_instance_wait(husk_instance *instance, uint64_t ns);
+/* Ended or never started: back to the state it was created in. HUSK_UNSUPPORTED: it was adopted. What it has used stays used. */
+HUSK_API husk_status husk_instance_reset(husk_instance *instance);
+HUSK_API husk_status husk_instance_input(husk_instance *instance, const void *bytes, size_t len);
+HUSK_API husk_status husk_instance_input_end(husk_instance *instance);
+HUSK_API husk_status husk_instance_share(husk_instance *instance, uint32_t weight, uint32_t priority, uint32_t cap);
+HUSK_API husk_status husk_instance_grant(husk_instance *instance, uint32_t rights);
+HUSK_API husk_status husk_instance_revoke(husk_instance *instance, uint32_t rights);
+
+/* Until it is released it does not run, and its machine may be used: registers, memory, views, guest functions. Waits for the end of its
+ * slice, so never in a callback. Holds add up. HUSK_STATE: it has no machine any more (and is not held). [any] */
+HUSK_API husk_status husk_instance_hold(husk_instance *instance, husk_machine **machine);
+HUSK_API husk_status husk_instance_release(husk_instance *instance); /* HUSK_STATE: it is not held [any] */
+/* As those of machines. Wait for the end of a slice. restore: in any state but ended. [any] */
+HUSK_API husk_status husk_instance_snapshot(husk_instance *instance, husk_blob **out);
+HUSK_API husk_status husk_instance_restore(husk_instance *instance, const void *bytes, size_t len);
+
+typedef enum husk_instance_state {
+	HUSK_INSTANCE_CREATED = 0, HUSK_INSTANCE_READY = 1, HUSK_INSTANCE_RUNNING = 2, HUSK_INSTANCE_WAITING = 3,
+	HUSK_INSTANCE_THROTTLED = 4, HUSK_INSTANCE_PAUSED = 5, HUSK_INSTANCE_ENDED = 6
+} husk_instance_state;
+
+typedef enum husk_instance_end {
+	HUSK_END_NONE = 0,    /* it has not ended */
+	HUSK_END_HALTED = 1,  /* by itself: exit_code */
+	HUSK_END_FAILED = 2,  /* a fault, a trap ...: stop, text */
+	HUSK_END_LIMIT = 3,   /* of its budget, or its time: text */
+	HUSK_END_STOPPED = 4, /* husk_instance_stop, and it went by itself */
+	HUSK_END_KILLED = 5,
+	HUSK_END_ERROR = 6    /* not its fault: no memory */
+} husk_instance_end;
+
+typedef struct husk_instance_info {
+	size_t size;
+	uint64_t number;
+	husk_instance_state state;
+	husk_instance_end end;
+	int exit_code;
+	husk_stop_kind stop;     /* of the last slice */
+	uint64_t instructions;
+	uint64_t cpu_ns;
+	uint64_t time_ns;        /* it has lived so long, without pauses */
+	uint64_t memory;
+	uint64_t output_bytes;
+	uint64_t files, messages;
+	uint32_t weight, priority, cap, rights;
+	char text[240];          /* ended: why, one line; perhaps empty */
+} husk_instance_info;
+HUSK_API husk_status husk_instance_get_info(husk_instance *instance, husk_instance_info *out); /* [any] */
+HUSK_API const char *husk_instance_name(const husk_instance *instance);             /* NULL: "" [any] */
+HUSK_API void *husk_instance_user(const husk_instance *instance);                   /* [any] */
+HUSK_API husk_budget *husk_instance_budget(husk_instance *instance);                /* its own node; borrowed [any] */
+/* The newest output_kept bytes of its output. Waits for the end of a slice. [any] */
+HUSK_API husk_status husk_instance_output(husk_instance *instance, husk_blob **out);
+HUSK_API const char *husk_instance_state_name(husk_instance_state state); /* "ready" [any] */
+HUSK_API const char *husk_instance_end_name(husk_instance_end end);       /* "halted" [any] */
+
 #ifdef __cplusplus
 }
 #endif

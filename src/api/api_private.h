@@ -24,8 +24,6 @@
 #include "isa/isa.h"
 #include "machine/machine.h"
 
-typedef struct husk_instance husk_instance;
-
 struct husk_context {
 	husk_allocator allocator;
 	void (*log)(void *ctx, husk_log_level level, const char *text);
@@ -184,5 +182,12 @@ husk_status api_enter(husk_machine *machine);
 void api_machine_unref(husk_machine *machine);
 /* But for `instructions`. */
 void api_describe_stop(const husk_machine *machine, const MachineStop *stop, husk_stop *out);
+
+/* ---- instance.c ---- */
+
+/* Instructions of a guest function that is called, from the fuel of its instance: as many of `wanted` as there are; and what was
+ * not used. */
+u64 api_take_fuel(husk_instance *instance, u64 wanted);
+void api_give_fuel(husk_instance *instance, u64 unused);
 
 #endif

@@ -207,7 +207,7 @@ husk_status husk_function_call(husk_function *function, const uint64_t *args, si
 	husk_status status;
 	uintptr_t before;
 	Machine *guest;
-	u64 *slots, done = 0;
+	u64 *slots, done = 0, granted = instructions;
 	Status begun;
 
 	if (result)
@@ -222,9 +222,13 @@ husk_status husk_function_call(husk_function *function, const uint64_t *args, si
 	begun = machine_call_begin(guest, &slots);
 	if (UNLIKELY(begun))
 		return begun == STATUS_INVALID ? HUSK_STATE : api_status(begun);
+	if (machine->instance)
+		granted = api_take_fuel(machine->instance, instructions);
 	before = machine->runner;
 	__atomic_store_n(&machine->runner, (uintptr_t)pthread_self(), __ATOMIC_RELAXED);
-	status = run(function, guest, slots, args, count, instructions, result, &last, &done);
+	status = run(function, guest, slots, args, count, granted, result, &last, &done);
+	if (machine->instance)
+		api_give_fuel(machine->instance, granted - done);
 	__atomic_store_n(&machine->runner, before, __ATOMIC_RELAXED);
 	if (stop) {
 		husk_stop answer;

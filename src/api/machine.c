@@ -5,7 +5,7 @@
  * `runner` is the thread that is inside a run, so that others are told so instead of breaking something; it is looked at without a lock,
  * which finds mistakes and does not make them right.
  */
-#include "api/api_private.h"
+#include "api/api_hyper.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -38,11 +38,11 @@ husk_status api_enter(husk_machine *machine)
 }
 
 /* Not in a host function either. */
-static husk_status enter_alone(husk_machine *machine)
+husk_status api_enter_alone(husk_machine *machine)
 {
 	husk_status status = api_enter(machine);
 
-	return status ? status : machine->runner ? HUSK_STATE : HUSK_OK;
+	return status ? status : machine->runner || machine->instance ? HUSK_STATE : HUSK_OK;
 }
 
 /* ---- Making one ---- */
@@ -238,9 +238,8 @@ husk_status husk_machine_create(husk_program *program, const husk_machine_option
 
 void husk_machine_destroy(husk_machine *machine)
 {
-	if (enter_alone(machine))
-		return;
-	destroy(machine);
+	if (!api_enter_alone(machine))
+		destroy(machine);
 }
 
 /* ---- Running ---- */
@@ -269,7 +268,7 @@ static husk_stop_kind kind_of(StopKind kind)
 
 void api_describe_stop(const husk_machine *machine, const MachineStop *stop, husk_stop *out)
 {
-	const Guest *guest = machine->config.guest;
+	const Guest *guest = machine ? machine->config.guest : NULL;
 
 	*out = (husk_stop){.kind = kind_of(stop->kind), .vcpu = stop->vcpu, .pc = stop->pc, .code = stop->code, .address = stop->address,
 			   .space = stop->space, .is_write = stop->write, .text = stop->text ? stop->text : "",
@@ -296,7 +295,7 @@ static void look_outside(Machine *machine)
 
 husk_status husk_machine_run(husk_machine *machine, uint64_t instructions, husk_stop *stop)
 {
-	husk_status status = enter_alone(machine);
+	husk_status status = api_enter_alone(machine);
 	MachineStop last = {.kind = STOP_BUDGET};
 	husk_stop answer;
 	u64 start, done = 0;
@@ -366,7 +365,7 @@ husk_status husk_machine_input_end(husk_machine *machine)
 
 husk_status husk_machine_set_time(husk_machine *machine, uint64_t ns)
 {
-	husk_status status = enter_alone(machine);
+	husk_status status = api_enter_alone(machine);
 
 	if (!status)
 		machine_set_time(machine->machine, ns);
@@ -409,7 +408,7 @@ husk_program *husk_machine_program(const husk_machine *machine)
 
 husk_status husk_machine_snapshot(husk_machine *machine, husk_blob **out)
 {
-	husk_status status = enter_alone(machine);
+	husk_status status = api_enter_alone(machine);
 	Buf bytes;
 
 	if (out)
@@ -426,7 +425,7 @@ husk_status husk_machine_snapshot(husk_machine *machine, husk_blob **out)
 
 husk_status husk_machine_restore(husk_machine *machine, const void *bytes, size_t len)
 {
-	husk_status status = enter_alone(machine);
+	husk_status status = api_enter_alone(machine);
 
 	if (status || (!bytes && len))
 		return status ? status : HUSK_INVALID;

@@ -110,13 +110,14 @@ struct InstanceOptions {
 	u32 output_kept;    /* bytes: the newest of its output are kept for instance_output; 0: none */
 	MachineOutput output, errors; /* called with ctx while it runs; NULL: dropped (but kept, if wanted) */
 	void *ctx;
-	void (*release)(void *ctx); /* when the instance goes; may be NULL */
+	void (*release)(void *ctx); /* when the instance has gone, its machine too; may be NULL */
 	/* Makes what it starts by the service `spawn`, on its worker: an instance by instance_create or instance_adopt, with `options` and
 	 * whatever the name adds to them (name, parent and realm are set); it is started then. STATUS_NOT_FOUND: it may not start
 	 * that. STATUS_TOO_BIG: a limit. NULL: it may start nothing. */
 	Status (*spawn)(void *ctx, Instance *parent, const char *name, InstanceOptions *options, Instance **out);
 	const char *store;  /* the name of the space of its keys and values; NULL: its own */
 	u64 store_most;     /* bytes in that space; 0 = 1 MiB */
+	void *user;         /* machine_user of its machine; NULL: as config has it */
 };
 
 /* Each gives a reference of its own to *out, in state CREATED. STATUS_TOO_BIG: the budget has no room for it: for another

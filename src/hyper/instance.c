@@ -42,8 +42,6 @@ static void destroy(Instance *instance)
 {
 	if (instance->child_count)
 		spawn_forget(instance);
-	if (instance->options.release)
-		instance->options.release(instance->options.ctx);
 	machine_destroy(instance->machine);
 	if (instance->budget && instance->memory_held)
 		budget_give(instance->budget, BUDGET_MEMORY, instance->memory_held);
@@ -58,6 +56,8 @@ static void destroy(Instance *instance)
 	free(instance->realm);
 	free(instance->space);
 	free(instance->children);
+	if (instance->options.release)
+		instance->options.release(instance->options.ctx);
 	free(instance);
 }
 
@@ -221,6 +221,8 @@ static Status make_machine(Instance *instance, const MachineConfig *config, void
 
 	if (limit < own.memory_limit || !own.memory_limit)
 		own.memory_limit = limit == BUDGET_UNLIMITED ? own.memory_limit : limit;
+	if (instance->options.user)
+		own.user = instance->options.user;
 	diag_init(&diags);
 	status = machine_create(&own, &machine, &diags);
 	diag_fini(&diags);

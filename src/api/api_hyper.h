@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The handles of libhusk's hypervisor.
+ *
+ *     husk_instance --- Instance (options.ctx is the handle; it goes when the Instance does: options.release)
+ *          '-- husk_machine: the handle of its machine, usable while `holds` or within its host functions
+ */
+#ifndef API_API_HYPER_H
+#define API_API_HYPER_H
+
+#include "api/api_private.h"
+#include "hyper/hyper.h"
+
+struct husk_hyper {
+	husk_context *context;  /* a reference */
+	Hyper *hyper;           /* owned */
+	u32 workers;
+	void (*ended)(void *ctx, husk_instance *instance);
+	void *ended_ctx;
+};
+
+struct husk_image {
+	husk_context *context;  /* a reference, as are these: */
+	husk_program *program;
+	husk_hosts *hosts;      /* or NULL */
+	Image *image;
+	MachineConfig config;
+	u32 refs;
+};
+
+struct husk_instance {
+	husk_context *context;  /* a reference */
+	Instance *instance;     /* it owns us */
+	husk_machine *machine;  /* a reference */
+	husk_image *image;      /* a reference, or NULL */
+	husk_output output, errors;
+	void *output_ctx, *user;
+	bool has_workers;
+	pthread_mutex_t lock;   /* guards what follows, and machine->machine between host functions */
+	u32 holds;
+	bool ended;             /* views of its last life are over */
+};
+
+/* Limits of all kinds; NULL: none. */
+husk_status api_limits(const husk_limits *given, u64 *limits);
+/* As api_enter, but not in host functions, and not for machines of instances. */
+husk_status api_enter_alone(husk_machine *machine);
+
+#endif
