@@ -165,7 +165,7 @@ static u64 go_wide(Run *run, const SsaNode *node)
 
 	for (u32 i = 0; i < wide->operand_count; i++)
 		operands[i] = value_of(run, run->func->pool[node->a + i]);
-	times = ssa_wide_eval(wide, operands, left / wide->cost, run->memory, run->outs);
+	times = ssa_wide_eval(wide, operands, left / wide->cost, run->memory, run->outs, &run->raised);
 	run->done += times * wide->cost;
 	run->charged += run->has_fuel ? times * wide->cost : 0;
 	run->went_wide = times;

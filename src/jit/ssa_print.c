@@ -71,7 +71,7 @@ static void print_snap(const Print *p, const SsaNode *node)
 static void print_wide_op(const Print *p, const SsaWideOp *op)
 {
 	static const char *const names[] = { "splat", "const", "lane", "expect", "load", "and", "or", "xor", "add", "sub", "eq", "shl", "shr",
-		"splice", "test", "touch", "store", "keep" };
+		"fadd", "fsub", "fmul", "fdiv", "canon", "splice", "test", "touch", "store", "keep" };
 
 	buf_printf(p->out, "\n    %s", names[op->kind]);
 	switch (op->kind) {

@@ -146,6 +146,12 @@ static bool linear(const WideTrace *t, SsaRef ref, u32 copy, unsigned depth, Wid
 	}
 }
 
+bool wide_float(const SsaFunc *func, const SsaNode *node)
+{
+	return node->op >= IR_OP_FADD && node->op <= IR_OP_FDIV && node->width == 64 &&
+	       node->aux == (func->flags_slot ? SSA_FLOAT_RAISES : 0);
+}
+
 bool wide_linear(const WideTrace *t, SsaRef ref, u32 copy, WideLinear *out)
 {
 	return linear(t, ref, copy, WIDE_DEPTH, out);
@@ -263,7 +269,8 @@ static bool take_node(WideTrace *t, SsaRef ref)
 	case SSA_PUT: case SSA_CHECK: case SSA_JUMP: case SSA_BRANCH: case SSA_PHI:
 		return true;
 	default:
-		return node->op < IR_OP_COUNT && (ssa_effects(node) & SSA_PURE);
+		t->floats |= wide_float(t->func, node);
+		return node->op < IR_OP_COUNT && (ssa_effects(node) & SSA_PURE || wide_float(t->func, node));
 	}
 }
 
@@ -554,8 +561,8 @@ static SsaRef last_value(After *a, SsaRef ref, u32 copy, unsigned depth)
 			ssa_insert_before(func, a->maker.at, ref);
 		return ref;
 	}
-	if (node.op >= IR_OP_COUNT || !(ssa_effects(&node) & SSA_PURE))
-		return 0;
+	if (node.op >= IR_OP_COUNT || !(ssa_effects(&node) & SSA_PURE || wide_float(func, &node)))
+		return 0; /* floats raise once more what they have raised */
 	count = ssa_operands(func, &node);
 	for (unsigned i = 0; i < count; i++) {
 		parts[i] = last_value(a, i == 0 ? node.a : i == 1 ? node.b : node.c, copy, depth - 1);

@@ -13,6 +13,7 @@
  *   - loads come first, then tests; where one says no, it ends before this time;
  *   - whatever the host refuses ends it, too. TOUCH asks the host for the right to store before anything is stored, so that
  *     nothing is stored of a time that ends; the first store needs none;
+ *   - flags of floats are raised by numbers that are stored alone: all that may end a time comes before these operations;
  *   - it takes `cost` from the budget; where there is less left, it ends.
  *
  * Who comes behind begins where it ended, one thing at a time, and finds out what was in the way. So WIDE is not a way out.
@@ -39,6 +40,8 @@ typedef enum SsaWideKind {
 	SSA_WIDE_LOAD,   /* to = what lies at pointer a + imm */
 	SSA_WIDE_AND, SSA_WIDE_OR, SSA_WIDE_XOR, SSA_WIDE_ADD, SSA_WIDE_SUB, SSA_WIDE_EQ, /* EQ: ones or 0 */
 	SSA_WIDE_SHL, SSA_WIDE_SHR, /* lane by lane; 0 for counts beyond 63 */
+	SSA_WIDE_FADD, SSA_WIDE_FSUB, SSA_WIDE_FMUL, SSA_WIDE_FDIV, /* of numbers of 64 bits, to nearest; a NaN may be any quiet one */
+	SSA_WIDE_CANON,  /* a, but b where it is a NaN */
 	SSA_WIDE_SPLICE, /* to = lanes a[lane] .. a[3] b[0] .. b[lane - 1] */
 	SSA_WIDE_TEST,   /* ends unless all of a is 0 */
 	SSA_WIDE_TOUCH,  /* the byte at pointer a + imm may be stored to, or it ends */
@@ -65,7 +68,7 @@ typedef struct SsaWide {
 
 /* What lies in a space: ssa_eval.c's own. */
 struct SsaMemory;
-/* Goes round `most` times at the most; outs: SSA_WIDE_LANES numbers for each. The number of times. */
-u64 ssa_wide_eval(const SsaWide *wide, const u64 *operands, u64 most, const struct SsaMemory *memory, u64 *outs);
+/* Goes round `most` times at the most; outs: SSA_WIDE_LANES numbers for each; |= raised: flags of floats. The number of times. */
+u64 ssa_wide_eval(const SsaWide *wide, const u64 *operands, u64 most, const struct SsaMemory *memory, u64 *outs, unsigned *raised);
 
 #endif

@@ -13,6 +13,7 @@ typedef struct Vectors {
 	const SsaWide *wide;
 	const SsaMemory *memory;
 	u64 pointers[SSA_WIDE_POINTERS_MOST];
+	unsigned raised;
 	u64 regs[SSA_WIDE_REGS][SSA_WIDE_LANES];
 } Vectors;
 
@@ -33,7 +34,13 @@ static bool store(const Vectors *v, u64 address, u64 value)
 	return false;
 }
 
-static u64 lane_of(const SsaWideOp *op, u64 a, u64 b)
+static u64 float_of(Vectors *v, IrOp op, u64 a, u64 b)
+{
+	v->raised |= (unsigned)ir_eval(op, 5, 64, IR_FLOAT_FLAGS | 64 << IR_FLOAT_WIDTH_SHIFT, a, b, 0);
+	return ir_eval(op, 64, 64, 0, a, b, 0);
+}
+
+static u64 lane_of(Vectors *v, const SsaWideOp *op, u64 a, u64 b)
 {
 	switch (op->kind) {
 	case SSA_WIDE_AND: return a & b;
@@ -44,6 +51,11 @@ static u64 lane_of(const SsaWideOp *op, u64 a, u64 b)
 	case SSA_WIDE_EQ: return a == b ? ~(u64)0 : 0;
 	case SSA_WIDE_SHL: return b < 64 ? a << b : 0;
 	case SSA_WIDE_SHR: return b < 64 ? a >> b : 0;
+	case SSA_WIDE_FADD: return float_of(v, IR_OP_FADD, a, b);
+	case SSA_WIDE_FSUB: return float_of(v, IR_OP_FSUB, a, b);
+	case SSA_WIDE_FMUL: return float_of(v, IR_OP_FMUL, a, b);
+	case SSA_WIDE_FDIV: return float_of(v, IR_OP_FDIV, a, b);
+	case SSA_WIDE_CANON: return a << 1 > (u64)0x7FF << 53 ? b : a;
 	default: return a;
 	}
 }
@@ -82,12 +94,13 @@ static bool step(Vectors *v, const SsaWideOp *op, bool *stores)
 		return true;
 	default:
 		for (u32 k = 0; k < SSA_WIDE_LANES; k++)
-			to[k] = lane_of(op, v->regs[op->a][k], v->regs[op->b][k]);
+			to[k] = lane_of(v, op, v->regs[op->a][k], v->regs[op->b][k]);
 		return true;
 	}
 }
 
-u64 ssa_wide_eval(const SsaWide *wide, const u64 *operands, u64 most, const SsaMemory *memory, u64 *outs)
+u64 ssa_wide_eval(const SsaWide *wide, const u64 *operands, u64 most, const SsaMemory *memory, u64 *outs,
+	unsigned *raised)
 {
 	Vectors v = {.wide = wide, .memory = memory};
 	u64 times = 0;
@@ -123,6 +136,7 @@ u64 ssa_wide_eval(const SsaWide *wide, const u64 *operands, u64 most, const SsaM
 			v.pointers[i] += (u64)(i64)wide->step[i];
 		times++;
 	}
+	*raised |= v.raised;
 	for (u32 i = 0; i < wide->out_count; i++)
 		memcpy(&outs[i * SSA_WIDE_LANES], v.regs[wide->outs[i]], SSA_WIDE_LANES * sizeof(u64));
 	return times;

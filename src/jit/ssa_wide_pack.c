@@ -17,7 +17,10 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "ir/ir_float.h"
 #include "jit/ssa_wide_private.h"
+
+enum { SPAN = 4096 }; /* no page is smaller */
 
 typedef struct Value {
 	SsaRef ref;
@@ -425,6 +428,10 @@ static u8 kind_of(unsigned op)
 	case IR_OP_SUB: return SSA_WIDE_SUB;
 	case IR_OP_SHL: return SSA_WIDE_SHL;
 	case IR_OP_SHR: return SSA_WIDE_SHR;
+	case IR_OP_FADD: return SSA_WIDE_FADD;
+	case IR_OP_FSUB: return SSA_WIDE_FSUB;
+	case IR_OP_FMUL: return SSA_WIDE_FMUL;
+	case IR_OP_FDIV: return SSA_WIDE_FDIV;
 	default: return 0;
 	}
 }
@@ -437,6 +444,13 @@ static unsigned sort_of(const WidePlan *p, Value value)
 	return op == SSA_PHI || op == SSA_FETCH ? SSA_LOAD : op;
 }
 
+static bool makes_float(const WidePlan *p, Value value)
+{
+	const SsaFunc *func = p->trace->func;
+
+	return wide_float(func, &func->nodes[wide_resolve(p->trace, value.ref, &value.copy)]);
+}
+
 static u32 make(WidePlan *p, const Value *asked, u32 depth);
 
 static u32 make_operation(WidePlan *p, const Value *values, u32 depth)
@@ -445,14 +459,16 @@ static u32 make_operation(WidePlan *p, const Value *values, u32 depth)
 	const SsaNode *node = &func->nodes[values[0].ref];
 	u8 kind = node->op < IR_OP_COUNT && node->width == 64 ? kind_of(node->op) : 0;
 	Value parts[2][SSA_WIDE_LANES];
+	bool is_float = wide_float(func, node);
 	u32 regs[2], reg;
 
-	if (!kind)
+	/* What raises flags comes when nothing ends the time any more. */
+	if (!kind || (is_float ? p->testing : kind >= SSA_WIDE_FADD))
 		return WIDE_NO_REG;
 	for (u32 k = 0; k < SSA_WIDE_LANES; k++) {
 		const SsaNode *other = &func->nodes[values[k].ref];
 
-		if (other->op != node->op || other->width != 64)
+		if (other->op != node->op || other->width != 64 || other->aux != node->aux)
 			return WIDE_NO_REG;
 		parts[0][k] = (Value){other->a, values[k].copy};
 		parts[1][k] = (Value){other->b, values[k].copy};
@@ -463,6 +479,8 @@ static u32 make_operation(WidePlan *p, const Value *values, u32 depth)
 		}
 	}
 	for (u32 i = 0; i < 2; i++) {
+		if (!is_float && makes_float(p, parts[i][0]))
+			return WIDE_NO_REG; /* it would see bits of NaNs */
 		regs[i] = make(p, parts[i], depth - 1);
 		if (regs[i] == WIDE_NO_REG)
 			return WIDE_NO_REG;
@@ -592,13 +610,63 @@ static bool add_tests(WidePlan *p)
 	return !count;
 }
 
+/* What was loaded from there this time, all of it; NULL: nothing. */
+static const WidePack *loaded_from(const WidePlan *p, const WidePack *store)
+{
+	for (u32 i = 0; i < p->pack_count; i++)
+		if (!p->packs[i].store && p->packs[i].pointer == store->pointer && p->packs[i].off == store->off)
+			return &p->packs[i];
+	return NULL;
+}
+
+static void add_touch(WidePlan *p, const WidePack *at, u32 byte)
+{
+	const WidePack *same = p->trace->floats ? loaded_from(p, at) : NULL;
+
+	if (same)
+		add_round(p, (SsaWideOp){.kind = SSA_WIDE_STORE, .a = (u8)at->pointer, .b = (u8)same->value, .imm = (u64)at->off});
+	else
+		add_round(p, (SsaWideOp){.kind = SSA_WIDE_TOUCH, .a = (u8)at->pointer, .imm = (u64)(at->off + byte)});
+}
+
+/* Of stores of one pointer that span no more than a page, where they begin and where they end may be stored to. The first store
+ * of all is asked by itself, but not if flags are raised before it. What was loaded from there may as well be stored once more. */
+static void add_touches(WidePlan *p)
+{
+	bool first = !p->trace->floats;
+
+	for (u32 i = 0, end; i < p->pack_count; i = end) {
+		const WidePack *at = &p->packs[i];
+
+		for (end = i + 1; end < p->pack_count && at->store && p->packs[end].pointer == at->pointer &&
+		     p->packs[end].off - at->off <= SPAN - 32; end++)
+			;
+		if (!at->store)
+			continue;
+		if (!first)
+			add_touch(p, at, 0);
+		if (end > i + 1 || !(first || (p->trace->floats && loaded_from(p, at))))
+			add_touch(p, &p->packs[end - 1], 31);
+		first = false;
+	}
+}
+
+static u32 canonical(WidePlan *p, u32 reg)
+{
+	u32 nan = splat(p, ssa_const(p->trace->func, 64, ir_float_nan(64))), to = new_reg(p);
+
+	add_round(p, (SsaWideOp){.kind = SSA_WIDE_CANON, .to = (u8)to, .a = (u8)reg, .b = (u8)nan});
+	return to;
+}
+
 static bool add_stores(WidePlan *p)
 {
 	u8 regs[WIDE_PACKS_MOST];
-	bool first = true;
 
+	add_touches(p);
 	for (u32 i = 0; i < p->pack_count; i++) {
 		Value values[SSA_WIDE_LANES];
+		u32 reg;
 
 		if (!p->packs[i].store)
 			continue;
@@ -607,23 +675,10 @@ static bool add_stores(WidePlan *p)
 
 			values[k] = (Value){p->trace->func->nodes[access->ref].b, access->copy};
 		}
-		regs[i] = (u8)make(p, values, WIDE_DEPTH);
-		if (regs[i] == WIDE_NO_REG)
+		reg = make(p, values, WIDE_DEPTH);
+		if (reg == WIDE_NO_REG)
 			return false;
-	}
-	/* Of each pointer, where its stores begin and where they end: no page is between. */
-	for (u32 i = 0; i < p->pack_count; i++) {
-		const WidePack *at = &p->packs[i];
-		bool begins = i == 0 || !p->packs[i - 1].store || p->packs[i - 1].pointer != at->pointer;
-		bool ends = i + 1 == p->pack_count || p->packs[i + 1].pointer != at->pointer;
-
-		if (!at->store)
-			continue;
-		if (begins && !first)
-			add_round(p, (SsaWideOp){.kind = SSA_WIDE_TOUCH, .a = (u8)at->pointer, .imm = (u64)at->off});
-		if (ends && !(begins && first))
-			add_round(p, (SsaWideOp){.kind = SSA_WIDE_TOUCH, .a = (u8)at->pointer, .imm = (u64)(at->off + 31)});
-		first = false;
+		regs[i] = (u8)(makes_float(p, values[0]) ? canonical(p, reg) : reg);
 	}
 	for (u32 i = 0; i < p->pack_count; i++)
 		if (p->packs[i].store)
@@ -643,7 +698,11 @@ bool wide_plan(WidePlan *plan, WideTrace *trace, u32 copies)
 	if (!collect(plan) || !pack(plan) || !order_holds(plan))
 		return false;
 	add_loads(plan);
-	return add_tests(plan) && add_stores(plan) && !plan->bad;
+	plan->testing = true;
+	if (!add_tests(plan))
+		return false;
+	plan->testing = false;
+	return add_stores(plan) && !plan->bad;
 }
 
 WidePack *wide_output(WidePlan *plan, SsaRef load, u32 copy, u32 *lane)

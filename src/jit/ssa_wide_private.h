@@ -52,6 +52,7 @@ typedef struct WideTrace {
 	u32 branch_count;
 	struct { u32 slot; SsaRef value; } brings[WIDE_BRINGS_MOST];
 	u32 bring_count, insns, length;
+	bool floats;
 	/* A FETCH is what was brought before it on the trace, or what was at home ahead of the loop. */
 	struct { SsaRef ref, value; } fetches[WIDE_FETCHES_MOST];
 	u32 fetch_count;
@@ -66,6 +67,8 @@ SsaRef wide_resolve(const WideTrace *t, SsaRef ref, u32 *copy);
 /* The same made ahead of the loop, if nothing on the trace changes it; else itself. */
 SsaRef wide_move(WideTrace *t, SsaRef ref, u32 copy);
 const WidePhi *wide_phi(const WideTrace *t, SsaRef ref);
+/* Arithmetic with floats that has a wide form. */
+bool wide_float(const SsaFunc *func, const SsaNode *node);
 bool wide_linear(const WideTrace *t, SsaRef ref, u32 copy, WideLinear *out);
 
 /* ssa_wide_pack.c */
@@ -127,6 +130,7 @@ typedef struct WidePlan {
 	struct { SsaRef ref[SSA_WIDE_LANES]; u8 copy[SSA_WIDE_LANES]; u8 reg; } known[SSA_WIDE_OPS_MOST];
 	u32 known_count;
 	u32 regs;       /* virtual */
+	bool testing;   /* what is made is for a test */
 	bool bad;       /* it does not work out */
 	bool whole_words; /* given: merged words are computed, not loaded */
 } WidePlan;

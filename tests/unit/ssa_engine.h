@@ -37,7 +37,7 @@ static bool (*ssa_test_passes)(SsaFunc *func);
 static unsigned ssa_test_shy;      /* of 1000 accesses, so many are left to the cold engine for no reason */
 static bool ssa_test_hard;         /* the paged space is a hard one */
 static u64 ssa_test_most = 64;     /* instructions of a source */
-static u64 ssa_test_regions, ssa_test_done, ssa_test_cold, ssa_test_wides, ssa_test_expects;
+static u64 ssa_test_regions, ssa_test_done, ssa_test_cold, ssa_test_wides, ssa_test_wide_ops[SSA_WIDE_KEEP + 1];
 
 static inline void ssa_test_show(const SsaFunc *func)
 {
@@ -272,9 +272,12 @@ static inline TestRegion *find_region(Engine *engine, u64 pc, u64 context)
 	engine->built++;
 	ssa_test_regions++;
 	ssa_test_wides += found->func->wide_count;
-	for (u32 i = 0; i < found->func->wide_count; i++)
+	for (u32 i = 0; i < found->func->wide_count; i++) {
 		for (u32 k = 0; k < found->func->wides[i]->prepare_count; k++)
-			ssa_test_expects += found->func->wides[i]->prepare[k].kind == SSA_WIDE_EXPECT;
+			ssa_test_wide_ops[found->func->wides[i]->prepare[k].kind]++;
+		for (u32 k = 0; k < found->func->wides[i]->round_count; k++)
+			ssa_test_wide_ops[found->func->wides[i]->round[k].kind]++;
+	}
 	engine->insns += found->func->guest_insns;
 	return found;
 }

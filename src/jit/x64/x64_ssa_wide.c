@@ -83,6 +83,8 @@ static bool shares(const SsaWide *wide, u32 at, bool back)
 		bool writes = other->kind != SSA_WIDE_TEST && other->kind != SSA_WIDE_TOUCH && other->kind != SSA_WIDE_STORE &&
 			(other->to == op->a || other->to == op->b);
 
+		if (i != at && other->kind == SSA_WIDE_CANON)
+			return false; /* it has used the scratch register */
 		if (i != at && other->kind == SSA_WIDE_SPLICE) /* going back, its result may be one of the two */
 			return other->a == op->a && other->b == op->b && !(back && writes);
 		if (writes)
@@ -133,6 +135,10 @@ static void emit_op(X64Ssa *s, const SsaWide *wide, u32 at, u32 ahead)
 		[SSA_WIDE_EQ] = { MAP_0F38, PP_66, 0x29, false, false },
 		[SSA_WIDE_SHL] = { MAP_0F38, PP_66, 0x47, true, false },
 		[SSA_WIDE_SHR] = { MAP_0F38, PP_66, 0x45, true, false },
+		[SSA_WIDE_FADD] = { MAP_0F, PP_66, 0x58, false, false },
+		[SSA_WIDE_FSUB] = { MAP_0F, PP_66, 0x5C, false, false },
+		[SSA_WIDE_FMUL] = { MAP_0F, PP_66, 0x59, false, false },
+		[SSA_WIDE_FDIV] = { MAP_0F, PP_66, 0x5E, false, false },
 	};
 	const SsaWideOp *op = &wide->round[at];
 	X64Buf *x = &s->x;
@@ -153,6 +159,12 @@ static void emit_op(X64Ssa *s, const SsaWide *wide, u32 at, u32 ahead)
 		return;
 	case SSA_WIDE_SPLICE:
 		splice(x, wide, at);
+		return;
+	case SSA_WIDE_CANON: /* unordered with itself; b there */
+		vex_reg(x, (Vex){ MAP_0F, PP_66, 0xC2, false, false }, X64_XMM_SCRATCH, op->a, op->a);
+		x64_byte(x, 3);
+		vex_reg(x, (Vex){ MAP_0F3A, PP_66, 0x4B, false, false }, op->to, op->a, op->b);
+		x64_byte(x, X64_XMM_SCRATCH << 4);
 		return;
 	case SSA_WIDE_KEEP:
 		vex_reg(x, move, op->to, 0, op->a);
