@@ -35,7 +35,6 @@ static void leave_worker(Instance *instance)
 
 	instance->on_worker = false;
 	hyper->running--;
-	instance->memory = machine_memory_used(instance->machine);
 	instance->output_bytes = instance->written;
 	instance->files = instance->files_held;
 	ready_count(instance);
@@ -251,6 +250,7 @@ Status hyper_create(const HyperConfig *config, Hyper **out)
 	hyper->config.limits = NULL;
 	hyper->config.slice_ns = config->slice_ns ? config->slice_ns : SLICE_NS;
 	hyper->config.slice_insns = config->slice_insns ? config->slice_insns : SLICE_INSNS;
+	hyper->config.residents = config->residents == HYPER_NO_RESIDENTS ? 0 : config->residents ? config->residents : RESIDENTS;
 	hyper->config.instruction_ns = config->instruction_ns ? config->instruction_ns : 1000;
 	hyper->refs = 1;
 	hyper->started = host_now();
@@ -286,6 +286,9 @@ void hyper_destroy(Hyper *hyper)
 		if (hyper->all[i]->state != INSTANCE_ENDED)
 			ready_end(hyper->all[i], END_KILLED, "the hypervisor has ended");
 	tell(hyper);
+	pthread_mutex_unlock(&hyper->lock);
+	pool_drop_free(hyper);
+	pthread_mutex_lock(&hyper->lock);
 	hyper_unref_locked(hyper);
 }
 

@@ -43,6 +43,7 @@ typedef struct Image Image;
 typedef struct Instance Instance;
 
 enum { HYPER_WORKERS_MOST = 256, HYPER_WEIGHT = 100, HYPER_WEIGHT_MOST = 10000, HYPER_PRIORITY_MOST = 7 };
+#define HYPER_NO_RESIDENTS (~0u)
 
 typedef struct HyperConfig {
 	u32 workers;        /* threads; 0 = none: deterministic */
@@ -51,6 +52,7 @@ typedef struct HyperConfig {
 	u64 instruction_ns; /* deterministic: 0 = 1000 */
 	const u64 *limits;  /* of the root budget, per kind; NULL: none */
 	const HyperStore *store; /* borrowed: where keys and values are kept; NULL: nowhere */
+	u32 residents;      /* instances of images that may keep their machine while they do not run; 0 = 64; HYPER_NO_RESIDENTS */
 	/* An instance has ended, or was started anew; may be NULL. */
 	void (*changed)(void *ctx, Instance *instance);
 	void *ctx;

@@ -17,23 +17,46 @@
 #include "hyper/heap.h"
 #include "hyper/hyper.h"
 #include "machine/outside.h"
+#include "machine/park.h"
 
 enum {
 	SLICE_NS = 250000,
 	SLICE_INSNS = 10000,      /* deterministic, and the first ones of everybody */
 	SLICE_INSNS_MOST = 1 << 30,
 	CAP_WINDOW_NS = 20000000, /* a cap holds over so long */
+	RESIDENTS = 64,
 	OUTSIDE_FDS = 64,         /* looked at between slices, of an instance that runs */
 };
 
 #define NEVER (~(u64)0)
 
+typedef struct Pool Pool;
+typedef struct Resident Resident;
+
+/* What a parked instance has changed since its image. Never changes; forks share it. */
+typedef struct Delta {
+	u32 refs;                 /* atomic */
+	u8 bytes[];
+} Delta;
+
 struct Image {
 	MachineConfig config;
-	void *setup;        /* a reference: Guest.setup; or NULL */
-	u8 *bytes;                /* owned: the snapshot */
+	MachineBase *base;        /* owned; NULL: its instances are not parked, and */
+	void *setup;              /* a reference: Guest.setup; or NULL */
+	u8 *bytes;                /* owned: the snapshot; NULL, too: of a machine that was handed over */
 	size_t len;
+	u64 memory_limit, memory_used, memory_most; /* of a machine in this state */
 	u32 refs;                 /* atomic */
+	pthread_mutex_t lock;     /* guards pools; the lock of a hypervisor may be taken below it */
+	Pool *pools;              /* owned */
+};
+
+/* The machines of an image in a hypervisor (pool.c). */
+struct Pool {
+	Hyper *hyper;             /* a reference */
+	Image *image;             /* borrowed: whose it is */
+	Pool *next;               /* of the image */
+	Resident *free;           /* owned, the newest first; guarded by hyper->lock */
 };
 
 struct Hyper {
@@ -44,7 +67,7 @@ struct Hyper {
 	Budget *root;             /* owned */
 	Instance **all;           /* owned; borrowed instances */
 	u32 count, cap;
-	u32 refs;                 /* 1 + count */
+	u32 refs;                 /* 1 + count + pools */
 	u64 next_number;
 	Heap queue;               /* READY, by what they have had */
 	Heap hours;               /* those with something to do at an hour */
@@ -54,6 +77,10 @@ struct Hyper {
 	Instance *untold;         /* have ended, and config.changed has not been called; a reference each */
 	u32 live;                 /* instances that can go on by themselves */
 	u32 running, idle;        /* instances on workers; workers that wait */
+	u32 residents;            /* instances that have a machine of a pool, and */
+	u64 resident_bytes;       /* its memory */
+	Resident *oldest, *newest; /* free machines of all pools, free_count of them */
+	u32 free_count;
 	bool interrupted, closing;
 	pthread_t *threads;       /* owned */
 	u32 thread_count;
@@ -64,9 +91,13 @@ struct Hyper {
 
 struct Instance {
 	Hyper *hyper;             /* a reference */
-	Image *image;             /* a reference, or NULL */
-	MachineConfig config;
-	Machine *machine;         /* (slice) owned */
+	Image *image;             /* a reference */
+	Pool *pool;               /* of its image, or NULL: it has a machine of its own */
+	Machine *machine;         /* (slice) owned; NULL: it is parked */
+	Delta *delta;             /* (slice) a reference. Parked: what it has changed; NULL: nothing */
+	u64 parked_time;          /* (slice) parked: machine_time */
+	bool fresh;               /* (slice) its random numbers begin anew when it has a machine */
+	bool moving;              /* somebody who holds it moves it in or out, or relies on its not being moved */
 	Budget *budget;           /* owned; set once */
 	char *name, *realm, *space; /* owned; set once. space: of its keys and values */
 	InstanceOptions options;  /* set once, but for weight, priority, cap */
@@ -163,6 +194,11 @@ typedef struct SliceOutcome {
 	const Budget *breach;
 	BudgetKind kind;
 	bool again; /* nothing was to be had of the fuel that others have borrowed */
+	bool starved;   /* WAIT: for input that has ended */
+	bool waits_outside; /* SLEEP: for a message */
+	int code;       /* HALT: of the exit */
+	u64 memory;     /* used; 0: as before */
+	char text[240]; /* in words, for people, if it ends */
 } SliceOutcome;
 void slice_run(Instance *instance, SliceOutcome *out);
 /* With the lock: what comes of it. */
@@ -207,7 +243,28 @@ void spawn_forget(Instance *instance);
 /* rights.c: something that it may wait for has changed. With the lock. */
 void instance_nudge(Instance *instance);
 
+/* image.c */
+/* One without a state: of a machine that was handed over. NULL when memory is out. */
+Image *image_of_config(const MachineConfig *config);
+
+/* pool.c. Those marked * for whoever holds the instance or has it on a worker; without the lock, if nothing else is said. */
+Delta *delta_ref(Delta *delta);
+void delta_unref(Delta *delta);
+Pool *pool_find(Hyper *hyper, Image *image); /* NULL when memory is out */
+void pool_destroy(Pool *pool);
+void pool_drop_free(Hyper *hyper);
+Status pool_enter(Instance *instance);       /* * it has a machine then; nothing to do if it has */
+/* With the lock: it should leave, now that it is in this state. */
+bool pool_is_full(const Instance *instance, InstanceState state);
+void pool_leave(Instance *instance);         /* * packed, if that is possible */
+void pool_forget(Instance *instance);        /* * it will not run any more */
+Status pool_rewind(Instance *instance);      /* * it is as its image again */
+Status pool_copy(Instance *instance, Delta **out); /* * what it has changed until now; NULL: nothing */
+void pool_adopt(Instance *instance, Pool *pool);   /* * its machine is of the pool from now on, as the image's */
+
 /* instance.c */
+/* * It has a machine that has to learn whose it is. */
+void instance_dress(Instance *instance);
 /* Gives the lock up for good. */
 void instance_destroy_locked(Instance *instance);
 /* Off its worker: takes what was wanted meanwhile. */

@@ -1,29 +1,54 @@
 /* SPDX-License-Identifier: MIT
  *
- * Images: the state of a machine as bytes, and what it takes to make another one like it.
+ * Images: a state, and what it takes to make a machine in it. Where a machine can be parked the state is frozen (machine/park.h), and
+ * there are machines that are in it and wait for somebody (pool.c); else it is a snapshot, and every instance has a machine of its own.
  */
 #include <stdlib.h>
 
 #include "hyper/hyper_private.h"
 
-Status image_create(const MachineConfig *config, const Machine *machine, Image **out)
+Image *image_of_config(const MachineConfig *config)
 {
 	Image *image = calloc(1, sizeof *image);
-	Status status;
+
+	if (!image)
+		return NULL;
+	if (pthread_mutex_init(&image->lock, NULL)) {
+		free(image);
+		return NULL;
+	}
+	image->config = *config;
+	image->refs = 1;
+	return image;
+}
+
+static Status fill(Image *image, const Machine *machine)
+{
+	Status status = machine_freeze(machine, &image->base);
 	Buf bytes;
 
-	*out = NULL;
-	if (!image)
-		return STATUS_NOMEM;
+	image->memory_limit = machine_memory_limit(machine);
+	image->memory_used = machine_memory_used(machine);
+	image->memory_most = machine_memory_most(machine);
+	if (status != STATUS_UNSUPPORTED)
+		return status;
 	buf_init(&bytes);
 	status = machine_snapshot(machine, &bytes);
 	if (status) {
 		buf_fini(&bytes);
-		free(image);
 		return status;
 	}
-	*image = (Image){.config = *config, .bytes = bytes.data, .len = bytes.len, .refs = 1};
-	status = config->guest && config->guest->setup ? config->guest->setup(machine, &image->setup) : STATUS_OK;
+	image->bytes = bytes.data;
+	image->len = bytes.len;
+	return image->config.guest && image->config.guest->setup ? image->config.guest->setup(machine, &image->setup) : STATUS_OK;
+}
+
+Status image_create(const MachineConfig *config, const Machine *machine, Image **out)
+{
+	Image *image = image_of_config(config);
+	Status status = image ? fill(image, machine) : STATUS_NOMEM;
+
+	*out = NULL;
 	if (status)
 		image_unref(image);
 	else
@@ -42,11 +67,19 @@ void image_unref(Image *image)
 		return;
 	if (image->setup)
 		image->config.guest->setup_put(image->setup);
+	while (image->pools) {
+		Pool *pool = image->pools;
+
+		image->pools = pool->next;
+		pool_destroy(pool);
+	}
+	machine_base_destroy(image->base);
+	pthread_mutex_destroy(&image->lock);
 	free(image->bytes);
 	free(image);
 }
 
 size_t image_bytes(const Image *image)
 {
-	return image->len;
+	return image->base ? (size_t)machine_base_bytes(image->base) : image->len;
 }

@@ -42,6 +42,8 @@ static void destroy(Instance *instance)
 {
 	if (instance->child_count)
 		spawn_forget(instance);
+	if (instance->pool)
+		pool_forget(instance);
 	machine_destroy(instance->machine);
 	if (instance->budget && instance->memory_held)
 		budget_give(instance->budget, BUDGET_MEMORY, instance->memory_held);
@@ -181,7 +183,9 @@ static void undo(Instance *instance)
 	instance->options.release = NULL; /* what is the caller's stays so */
 	pthread_mutex_lock(&hyper->lock);
 	delist_locked(instance);
+	pthread_mutex_unlock(&hyper->lock);
 	destroy(instance);
+	pthread_mutex_lock(&hyper->lock);
 	hyper_unref_locked(hyper);
 }
 
@@ -194,6 +198,19 @@ static Status hold_memory(Instance *instance, u64 bytes)
 	return STATUS_OK;
 }
 
+void instance_dress(Instance *instance)
+{
+	if (instance->fresh)
+		machine_set_seed(instance->machine, seed_of(instance));
+	instance->fresh = false;
+	machine_set_rights(instance->machine, budget_rights(instance->budget));
+	machine_set_outside(instance->machine, &instance->outside);
+	if (instance->pool)
+		machine_set_user(instance->machine, instance->options.user ? instance->options.user : instance->image->config.user);
+	slice_attach(instance);
+}
+
+/* Its own from now on. */
 static Status give_machine(Instance *instance, Machine *machine)
 {
 	Status status = hold_memory(instance, machine_memory_most(machine));
@@ -206,11 +223,11 @@ static Status give_machine(Instance *instance, Machine *machine)
 		return STATUS_TOO_BIG;
 	}
 	instance->machine = machine;
-	slice_attach(instance);
+	instance_dress(instance);
 	return STATUS_OK;
 }
 
-/* A machine of this configuration in this state. setup: Guest.setup of one like it, or NULL. */
+/* A machine of its own, of this configuration and in this state. setup: Guest.setup of one like it, or NULL. */
 static Status make_machine(Instance *instance, const MachineConfig *config, void *setup, const u8 *bytes, size_t len)
 {
 	u64 limit = budget_limit(instance->budget, BUDGET_MEMORY);
@@ -228,17 +245,84 @@ static Status make_machine(Instance *instance, const MachineConfig *config, void
 	diag_fini(&diags);
 	if (status)
 		return status;
+	instance->fresh = true;
 	status = setup ? own.guest->set_up(machine, setup) : STATUS_OK;
 	if (!status)
 		status = machine_restore(machine, bytes, len);
 	if (!status)
 		status = give_machine(instance, machine);
-	if (status) {
+	if (status)
 		machine_destroy(machine);
+	return status;
+}
+
+/* A machine of the image's pool would be allowed more than the instance is. */
+static bool is_narrow(const Instance *instance, const Image *image)
+{
+	return image->memory_most > image->memory_used && budget_limit(instance->budget, BUDGET_MEMORY) < image->memory_limit;
+}
+
+/* Parked, with what another one has changed; the reference to it is the instance's if this succeeds. */
+static Status park(Instance *instance, Image *image, Delta *delta)
+{
+	Status status = hold_memory(instance, image->memory_most);
+
+	if (status)
+		return status;
+	instance->pool = pool_find(instance->hyper, image);
+	if (!instance->pool)
+		return STATUS_NOMEM;
+	image_ref(image);
+	instance->image = image;
+	instance->delta = delta;
+	instance->fresh = true;
+	instance->memory = image->memory_used;
+	instance->parked_time = machine_base_time(image->base);
+	return STATUS_OK;
+}
+
+/* What image->bytes would be. */
+static Status image_snapshot(const Image *image, const Delta *delta, Buf *out)
+{
+	Machine *machine = NULL;
+	DiagList diags;
+	Status status;
+
+	diag_init(&diags);
+	status = machine_create(&image->config, &machine, &diags);
+	diag_fini(&diags);
+	if (!status)
+		status = machine_become(machine, image->base);
+	if (!status && delta)
+		status = machine_unpack(machine, image->base, delta->bytes);
+	if (!status)
+		status = machine_snapshot(machine, out);
+	machine_destroy(machine);
+	return status;
+}
+
+/* As `delta` upon the image; if it is not parked, it has a machine of its own. The delta stays the caller's. */
+static Status settle_in(Instance *instance, Image *image, Delta *delta)
+{
+	Status status;
+	Buf bytes;
+
+	if (image->base && !is_narrow(instance, image)) {
+		status = park(instance, image, delta_ref(delta));
+		if (status)
+			delta_unref(delta);
 		return status;
 	}
-	machine_set_seed(machine, seed_of(instance));
-	instance->config = own;
+	buf_init(&bytes);
+	status = image->base ? image_snapshot(image, delta, &bytes) : STATUS_OK;
+	if (!status)
+		status = make_machine(instance, &image->config, image->setup, image->base ? bytes.data : image->bytes,
+				      image->base ? bytes.len : image->len);
+	buf_fini(&bytes);
+	if (status)
+		return status;
+	image_ref(image);
+	instance->image = image;
 	return STATUS_OK;
 }
 
@@ -249,14 +333,12 @@ Status instance_create(Hyper *hyper, Image *image, const InstanceOptions *option
 
 	*out = NULL;
 	if (!status)
-		status = make_machine(instance, &image->config, image->setup, image->bytes, image->len);
+		status = settle_in(instance, image, NULL);
 	if (status) {
 		if (instance)
 			undo(instance);
 		return status;
 	}
-	image_ref(image);
-	instance->image = image;
 	*out = instance;
 	return STATUS_OK;
 }
@@ -267,48 +349,77 @@ Status instance_adopt(Hyper *hyper, const MachineConfig *config, Machine *machin
 	Status status = prepare(hyper, options, &instance);
 
 	*out = NULL;
-	if (!status)
-		status = give_machine(instance, machine);
+	if (!status) {
+		instance->image = image_of_config(config);
+		status = instance->image ? give_machine(instance, machine) : STATUS_NOMEM;
+	}
 	if (status) {
 		if (instance)
 			undo(instance);
 		return status;
 	}
-	instance->config = *config;
 	*out = instance;
+	return STATUS_OK;
+}
+
+static void hold_still(Instance *instance);
+static void release_still(Instance *instance);
+
+/* What a fork of it is made of: an image, and what has been changed since. One that was handed over becomes an image now, and
+ * shares it with its forks. */
+static Status origin_of(Instance *instance, Image **image, Delta **delta)
+{
+	MachineConfig config = instance->image->config;
+	Status status;
+	Pool *pool;
+
+	*delta = NULL;
+	if (instance->pool) {
+		status = pool_copy(instance, delta);
+		*image = instance->image;
+		image_ref(*image);
+		if (status != STATUS_UNSUPPORTED)
+			return status;
+		image_unref(*image);
+	}
+	if (!instance->machine)
+		return STATUS_INVALID;
+	config.memory_limit = machine_memory_limit(instance->machine);
+	status = image_create(&config, instance->machine, image);
+	if (status || instance->pool || !(*image)->base || instance->image->bytes || instance->image->base)
+		return status;
+	pool = pool_find(instance->hyper, *image);
+	if (!pool)
+		return STATUS_OK;
+	image_unref(instance->image);
+	image_ref(*image);
+	instance->image = *image;
+	pool_adopt(instance, pool);
 	return STATUS_OK;
 }
 
 Status instance_fork(Instance *instance, const InstanceOptions *options, Instance **out)
 {
 	Instance *twin = NULL;
-	Machine *machine = instance_hold(instance);
-	const Guest *guest = instance->config.guest;
-	void *setup = NULL;
+	Image *image = NULL;
+	Delta *delta = NULL;
 	Status status;
-	Buf bytes;
 
 	*out = NULL;
-	buf_init(&bytes);
-	status = machine ? machine_snapshot(machine, &bytes) : STATUS_INVALID;
-	if (!status && guest && guest->setup)
-		status = guest->setup(machine, &setup);
-	instance_release(instance);
+	hold_still(instance);
+	status = origin_of(instance, &image, &delta);
+	release_still(instance);
 	if (!status)
 		status = prepare(instance->hyper, options, &twin);
 	if (!status)
-		status = make_machine(twin, &instance->config, setup, bytes.data, bytes.len);
-	if (setup)
-		guest->setup_put(setup);
-	buf_fini(&bytes);
+		status = settle_in(twin, image, delta);
+	delta_unref(delta);
+	image_unref(image);
 	if (status) {
 		if (twin)
 			undo(twin);
 		return status;
 	}
-	if (instance->image)
-		image_ref(instance->image);
-	twin->image = instance->image;
 	*out = twin;
 	return STATUS_OK;
 }
@@ -400,12 +511,15 @@ void instance_settle(Instance *instance)
 Status instance_start(Instance *instance)
 {
 	Status status = STATUS_INVALID;
-	u64 now;
+	u64 now, time;
 
 	lock(instance);
+	while (instance->moving)
+		pthread_cond_wait(&instance->hyper->changed, &instance->hyper->lock);
 	if (instance->state == INSTANCE_CREATED && !instance->hyper->closing) {
 		now = hyper_now(instance->hyper);
-		instance->base = now > machine_time(instance->machine) ? now - machine_time(instance->machine) : 0;
+		time = instance->machine ? machine_time(instance->machine) : instance->parked_time;
+		instance->base = now > time ? now - time : 0;
 		if (instance->options.timeout && instance->options.timeout < NEVER - now)
 			instance->deadline = now + instance->options.timeout;
 		ready_wake(instance);
@@ -551,24 +665,61 @@ Status instance_share(Instance *instance, u32 weight, u32 priority, u32 cap)
 
 /* ---- Holding ---- */
 
-Machine *instance_hold(Instance *instance)
+/* It does not run and does not move; it may be parked. One at a time. */
+static void hold_still(Instance *instance)
 {
 	Hyper *hyper = instance->hyper;
-	Machine *machine;
 
 	lock(instance);
 	instance->holds++;
 	heap_remove(&hyper->queue, &instance->place);
-	while (instance->on_worker)
+	while (instance->on_worker || instance->moving)
 		pthread_cond_wait(&hyper->changed, &hyper->lock);
-	machine = instance->machine;
+	instance->moving = true;
 	unlock(instance);
+}
+
+static void end_move_locked(Instance *instance)
+{
+	instance->moving = false;
+	pthread_cond_broadcast(&instance->hyper->changed);
+}
+
+/* It may move again; it is still held. */
+static void let_move(Instance *instance)
+{
+	lock(instance);
+	end_move_locked(instance);
+	unlock(instance);
+}
+
+static void release_still(Instance *instance)
+{
+	let_move(instance);
+	instance_release(instance);
+}
+
+Machine *instance_hold(Instance *instance)
+{
+	Machine *machine;
+
+	hold_still(instance);
+	pool_enter(instance);
+	machine = instance->machine;
+	let_move(instance);
 	return machine;
 }
 
 void instance_release(Instance *instance)
 {
 	lock(instance);
+	if (instance->holds == 1 && pool_is_full(instance, instance->state)) {
+		instance->moving = true;
+		unlock(instance);
+		pool_leave(instance);
+		lock(instance);
+		end_move_locked(instance);
+	}
 	if (!--instance->holds)
 		instance_settle(instance);
 	unlock(instance);
@@ -583,29 +734,39 @@ Status instance_snapshot(Instance *instance, Buf *out)
 	return status;
 }
 
-/* In another state of its machine: what it waited for is forgotten. */
-static Status put_in(Instance *instance, const u8 *bytes, size_t len, bool anew)
+/* In another state: what it waited for, and what came for it, is forgotten. With the lock. */
+static void begin_at(Instance *instance, u64 time)
 {
-	Machine *machine = instance_hold(instance);
-	Hyper *hyper = instance->hyper;
-	Status status = STATUS_INVALID;
-	bool fits;
+	u64 now = hyper_now(instance->hyper);
+
+	instance->base = now > time ? now - time : 0;
+	buf_clear(&instance->inbox);
+	instance->inbox_end = false;
+	instance->news = true;
+	instance->fds_ready = false;
+}
+
+static bool is_in(Instance *instance, InstanceState a, InstanceState b)
+{
+	bool is;
 
 	lock(instance);
-	fits = anew ? instance->state == INSTANCE_ENDED || instance->state == INSTANCE_CREATED : instance->state != INSTANCE_ENDED;
+	is = instance->state == a || instance->state == b;
 	unlock(instance);
-	if (machine && fits)
+	return is;
+}
+
+Status instance_restore(Instance *instance, const u8 *bytes, size_t len)
+{
+	Machine *machine = instance_hold(instance);
+	Status status = STATUS_INVALID;
+
+	if (machine && !is_in(instance, INSTANCE_ENDED, INSTANCE_ENDED))
 		status = machine_restore(machine, bytes, len);
 	lock(instance);
 	if (!status) {
-		u64 now = hyper_now(hyper);
-
-		instance->base = now > machine_time(machine) ? now - machine_time(machine) : 0;
-		buf_clear(&instance->inbox);
-		instance->inbox_end = false;
-		instance->news = true;
-		instance->fds_ready = false;
-		if (!anew && instance->state == INSTANCE_WAITING)
+		begin_at(instance, machine_time(machine));
+		if (instance->state == INSTANCE_WAITING)
 			ready_wake(instance);
 	}
 	unlock(instance);
@@ -613,25 +774,47 @@ static Status put_in(Instance *instance, const u8 *bytes, size_t len, bool anew)
 	return status;
 }
 
-Status instance_restore(Instance *instance, const u8 *bytes, size_t len)
+/* Its machine, or what stands for it, as it was made. */
+static Status make_anew(Instance *instance)
 {
-	return put_in(instance, bytes, len, false);
+	const Image *image = instance->image;
+	Status status = STATUS_OK;
+
+	if (!is_in(instance, INSTANCE_ENDED, INSTANCE_CREATED))
+		return STATUS_INVALID;
+	if (instance->pool) {
+		status = pool_rewind(instance);
+	} else if (image->bytes) {
+		status = machine_restore(instance->machine, image->bytes, image->len);
+	} else {
+		Buf bytes;
+
+		buf_init(&bytes);
+		status = image_snapshot(image, NULL, &bytes);
+		if (!status)
+			status = machine_restore(instance->machine, bytes.data, bytes.len);
+		buf_fini(&bytes);
+	}
+	instance->fresh = true;
+	if (!status && instance->machine)
+		instance_dress(instance);
+	return status;
 }
 
 Status instance_reset(Instance *instance)
 {
 	Status status;
 
-	if (!instance->image)
-		return STATUS_UNSUPPORTED;
-	status = put_in(instance, instance->image->bytes, instance->image->len, true);
-	if (status)
-		return status;
-	spawn_forget(instance);
+	hold_still(instance);
+	status = instance->image->base || instance->image->bytes ? make_anew(instance) : STATUS_UNSUPPORTED;
+	if (!status)
+		spawn_forget(instance);
 	lock(instance);
-	if (!instance->counted && !budget_take_all(instance->budget, BUDGET_INSTANCES, 1, NULL)) {
+	if (!status)
+		begin_at(instance, instance->machine ? machine_time(instance->machine) : instance->parked_time);
+	if (!status && !instance->counted && !budget_take_all(instance->budget, BUDGET_INSTANCES, 1, NULL))
 		status = STATUS_TOO_BIG;
-	} else {
+	if (!status) {
 		instance->counted = true;
 		instance->end = END_NONE;
 		instance->text[0] = 0;
@@ -640,6 +823,7 @@ Status instance_reset(Instance *instance)
 		ready_set_state(instance, INSTANCE_CREATED);
 	}
 	unlock(instance);
+	release_still(instance);
 	return status;
 }
 
@@ -682,7 +866,7 @@ void instance_output(Instance *instance, Buf *out)
 {
 	u32 size = instance->options.output_kept;
 
-	instance_hold(instance);
+	hold_still(instance);
 	if (instance->kept && instance->kept_total <= size) {
 		buf_add(out, instance->kept, (size_t)instance->kept_total);
 	} else if (instance->kept) {
@@ -691,7 +875,7 @@ void instance_output(Instance *instance, Buf *out)
 		buf_add(out, instance->kept + at, size - at);
 		buf_add(out, instance->kept, at);
 	}
-	instance_release(instance);
+	release_still(instance);
 }
 
 const char *instance_state_name(InstanceState state)

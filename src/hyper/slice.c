@@ -176,17 +176,92 @@ static void adapt(Instance *instance, const SliceOutcome *outcome)
 	instance->slice = next < SLICE_INSNS_LEAST ? SLICE_INSNS_LEAST : next < SLICE_INSNS_MOST ? next : SLICE_INSNS_MOST;
 }
 
+/* In one line, for people; those who know the program's names can say more of it. */
+static void describe_stop(const Machine *machine, const MachineStop *stop, char *out, size_t cap)
+{
+	const Isa *isa = machine_isa(machine);
+	unsigned long long pc = stop->pc, address = stop->address, code = stop->code;
+
+	switch (stop->kind) {
+	case STOP_ILLEGAL: snprintf(out, cap, "illegal instruction at %#llx", pc); break;
+	case STOP_TRAP:
+		snprintf(out, cap, "unhandled exception %llu%s%s%s at %#llx", code, stop->reason ? " (" : "",
+			 stop->reason ? stop->reason : "", stop->reason ? ")" : "", pc);
+		break;
+	case STOP_FAULT:
+		snprintf(out, cap, "%s outside memory, %s[%#llx], at %#llx", stop->write ? "write" : "access",
+			 isa->spaces[stop->space].name, address, pc);
+		break;
+	case STOP_DENIED: snprintf(out, cap, "%s, at %#llx", stop->text ? stop->text : "a service it does not have", pc); break;
+	case STOP_INPUT_ENDED: snprintf(out, cap, "waits for input, which has ended, at %#llx", pc); break;
+	default: snprintf(out, cap, "%s", stop->text && *stop->text ? stop->text : "failed"); break;
+	}
+}
+
+/* What is asked of the machine about its stop, before it goes. */
+static void judge(const Machine *machine, SliceOutcome *out)
+{
+	const Guest *guest = machine_guest(machine);
+	const MachineStop *stop = &out->stop;
+
+	out->memory = machine_memory_used(machine);
+	switch (stop->kind) {
+	case STOP_WAIT: out->starved = machine_input_ended(machine) && !machine_input_pending(machine); break;
+	case STOP_HALT:
+		out->code = guest && guest->exit_code ? guest->exit_code(machine, stop->code)
+						      : (int)(stop->code > 255 ? 255 : stop->code);
+		snprintf(out->text, sizeof out->text, "%s", stop->reason && stop->code ? stop->reason : "");
+		break;
+	case STOP_BUDGET:
+	case STOP_FRAME: break;
+	case STOP_SLEEP: out->waits_outside = machine_waits_for(machine, MACHINE_OUTSIDE); break;
+	default: describe_stop(machine, stop, out->text, sizeof out->text); break;
+	}
+	out->stop.text = out->stop.reason = NULL;
+}
+
+/* What comes of it is seen by others only when the machine has gone: they may end what it is made of. */
+static void leave_if_full(Instance *instance, const SliceOutcome *outcome)
+{
+	Hyper *hyper = instance->hyper;
+	InstanceState state = INSTANCE_ENDED;
+	bool full;
+
+	switch (outcome->stop.kind) {
+	case STOP_BUDGET:
+	case STOP_FRAME:
+	case STOP_BREAK:
+	case STOP_WATCH: state = INSTANCE_READY; break;
+	case STOP_WAIT:
+	case STOP_SLEEP: state = INSTANCE_WAITING; break;
+	default: break;
+	}
+	pthread_mutex_lock(&hyper->lock);
+	full = instance->refs && pool_is_full(instance, outcome->breach ? INSTANCE_ENDED : state);
+	pthread_mutex_unlock(&hyper->lock);
+	if (full)
+		pool_leave(instance);
+}
+
 void slice_run(Instance *instance, SliceOutcome *out)
 {
-	Machine *machine = instance->machine;
 	Hyper *hyper = instance->hyper;
-	u64 granted, before = machine_icount(machine), start = host_now();
+	u64 granted, before, start = host_now();
+	Machine *machine;
 
 	*out = (SliceOutcome){.kind = BUDGET_FUEL};
 	granted = budget_borrow(instance->budget, BUDGET_FUEL,
 				instance->slice < instance->slice_most ? instance->slice : instance->slice_most, &out->breach, &out->again);
 	if (!granted)
 		return;
+	out->stop.status = pool_enter(instance);
+	if (out->stop.status) {
+		out->stop.kind = STOP_ERROR;
+		budget_settle(instance->budget, BUDGET_FUEL, granted);
+		return;
+	}
+	machine = instance->machine;
+	before = machine_icount(machine);
 	let_in(instance);
 	if (!hyper_is_deterministic(hyper))
 		machine_set_patience(machine, host_now, start + LATE * hyper->config.slice_ns);
@@ -201,6 +276,8 @@ void slice_run(Instance *instance, SliceOutcome *out)
 		look_outside(instance);
 	out->ns = host_now() - start;
 	adapt(instance, out);
+	judge(machine, out);
+	leave_if_full(instance, out);
 }
 
 /* ---- What comes of it ---- */
@@ -229,44 +306,12 @@ static void end_at_limit(Instance *instance, const Budget *breach, BudgetKind ki
 	buf_fini(&text);
 }
 
-static void end_halted(Instance *instance, const MachineStop *stop)
-{
-	const Guest *guest = machine_guest(instance->machine);
-
-	instance->code = guest && guest->exit_code ? guest->exit_code(instance->machine, stop->code)
-						   : (int)(stop->code > 255 ? 255 : stop->code);
-	ready_end(instance, instance->stopping ? END_STOPPED : END_HALTED, "%s",
-		  stop->reason && stop->code ? stop->reason : "");
-}
-
-/* In one line, for people; those who know the program's names can say more of it. */
-static void describe_stop(const Machine *machine, const MachineStop *stop, char *out, size_t cap)
-{
-	const Isa *isa = machine_isa(machine);
-	unsigned long long pc = stop->pc, address = stop->address, code = stop->code;
-
-	switch (stop->kind) {
-	case STOP_ILLEGAL: snprintf(out, cap, "illegal instruction at %#llx", pc); break;
-	case STOP_TRAP:
-		snprintf(out, cap, "unhandled exception %llu%s%s%s at %#llx", code, stop->reason ? " (" : "",
-			 stop->reason ? stop->reason : "", stop->reason ? ")" : "", pc);
-		break;
-	case STOP_FAULT:
-		snprintf(out, cap, "%s outside memory, %s[%#llx], at %#llx", stop->write ? "write" : "access",
-			 isa->spaces[stop->space].name, address, pc);
-		break;
-	case STOP_DENIED: snprintf(out, cap, "%s, at %#llx", stop->text ? stop->text : "a service it does not have", pc); break;
-	case STOP_INPUT_ENDED: snprintf(out, cap, "waits for input, which has ended, at %#llx", pc); break;
-	default: snprintf(out, cap, "%s", stop->text && *stop->text ? stop->text : "failed"); break;
-	}
-}
-
 static void wait_for(Instance *instance, InstanceWait what, u64 until)
 {
 	instance->waits = what;
 	instance->wake = until;
 	ready_set_state(instance, INSTANCE_WAITING);
-	if (outside_watch(instance) && (what == WAIT_INPUT || what == WAIT_MESSAGE))
+	if (instance->machine && outside_watch(instance) && (what == WAIT_INPUT || what == WAIT_MESSAGE))
 		instance->waits = WAIT_OUTSIDE;
 	ready_set_hour(instance);
 	/* What came while it ran has not been seen. */
@@ -298,9 +343,10 @@ static bool is_throttled(Instance *instance, u64 ns)
 void slice_done(Instance *instance, const SliceOutcome *outcome)
 {
 	const MachineStop *stop = &outcome->stop;
-	char text[sizeof instance->text];
 
 	charge(instance, outcome);
+	if (outcome->memory)
+		instance->memory = outcome->memory;
 	if (outcome->breach && !outcome->again) {
 		end_at_limit(instance, outcome->breach, outcome->kind);
 		return;
@@ -310,7 +356,6 @@ void slice_done(Instance *instance, const SliceOutcome *outcome)
 		return;
 	}
 	instance->stop = *stop;
-	instance->stop.text = instance->stop.reason = NULL;
 	switch (stop->kind) {
 	case STOP_BUDGET:
 	case STOP_FRAME:
@@ -324,22 +369,24 @@ void slice_done(Instance *instance, const SliceOutcome *outcome)
 		}
 		break;
 	case STOP_WAIT:
-		if (machine_input_ended(instance->machine) && !machine_input_pending(instance->machine) && !instance->inbox.len)
+		if (outcome->starved && !instance->inbox.len)
 			ready_end(instance, END_FAILED, "waits for input, which has ended");
 		else
 			wait_for(instance, WAIT_INPUT, NEVER);
 		break;
 	case STOP_SLEEP:
 		if (stop->code == NEVER)
-			wait_for(instance, machine_waits_for(instance->machine, MACHINE_OUTSIDE) ? WAIT_MESSAGE : WAIT_INPUT, NEVER);
+			wait_for(instance, outcome->waits_outside ? WAIT_MESSAGE : WAIT_INPUT, NEVER);
 		else
 			wait_for(instance, WAIT_TIME, stop->code > NEVER - instance->base ? NEVER : stop->code + instance->base);
 		break;
-	case STOP_HALT: end_halted(instance, stop); break;
+	case STOP_HALT:
+		instance->code = outcome->code;
+		ready_end(instance, instance->stopping ? END_STOPPED : END_HALTED, "%s", outcome->text);
+		break;
 	case STOP_ERROR: ready_end(instance, END_ERROR, "%s", status_text(stop->status)); break;
 	default:
-		describe_stop(instance->machine, stop, text, sizeof text);
-		ready_end(instance, END_FAILED, "%s", text);
+		ready_end(instance, END_FAILED, "%s", outcome->text);
 		break;
 	}
 }

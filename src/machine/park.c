@@ -641,7 +641,7 @@ bool machine_can_park(const Machine *machine)
 
 	return machine->paged_space == ISA_NONE && !(guest && (guest->fini || guest->save)) && !machine->window_count &&
 	       !machine->break_count && !machine->watch_count && !machine->recording && !machine->log_count &&
-	       !machine->notes_function;
+	       !machine->notes_function && !machine->calls;
 }
 
 Status machine_freeze(const Machine *machine, MachineBase **out)

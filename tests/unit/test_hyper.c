@@ -16,6 +16,10 @@ static const char floods[] = ".ORG 0x100\nLI R0, 33\nloop: OUT R0\nBNZ R0, loop\
 static const char wild[] = ".ORG 0x100\nTRAP 9\n";
 static const char dice[] = ".ORG 0x100\nRAND R0\nOUT R0\nRAND R0\nOUT R0\nRAND R0\nOUT R0\nRAND R0\nOUT R0\nSTOP 0\n";
 
+/* Writes into its own code, waits, and does what it has written. */
+static const char turns_itself[] = ".ORG 0x100\nLI R2, 9\nloop: LI R1, 0x80\nADD R1, R1, R1\nADDI R1, R1, 8\nLD R0, R1\nADDI R0, R0, 1\n"
+				   "ST R0, R1\nGETC R5\nADDI R4, R4, 0\nADDI R0, R4, 31\nOUT R0\nADDI R2, R2, -1\nBNZ R2, loop\nSTOP 1\n";
+
 static const u64 second = 1000000000;
 
 typedef struct Sink {
@@ -33,9 +37,11 @@ static void on_release(void *ctx)
 	((Sink *)ctx)->released++;
 }
 
+static u32 residents; /* as many as usual, or none: whoever does not run is parked */
+
 static Hyper *start(u32 workers, const u64 *limits)
 {
-	HyperConfig config = {.workers = workers, .limits = limits};
+	HyperConfig config = {.workers = workers, .limits = limits, .residents = residents};
 	Hyper *hyper;
 
 	assert_int_equal(hyper_create(&config, &hyper), STATUS_OK);
@@ -416,7 +422,7 @@ static void forks_of_running_ones(void **state)
 static void shares_are_as_weights(void **state)
 {
 	static const u32 weights[] = {100, 200, 50, 1000};
-	HyperConfig config = {.slice_insns = 1000, .limits = limit(BUDGET_FUEL, 2700000)};
+	HyperConfig config = {.slice_insns = 1000, .limits = limit(BUDGET_FUEL, 2700000), .residents = residents};
 	Instance *instances[4];
 	Hyper *hyper;
 	Toy toy;
@@ -496,7 +502,7 @@ static void a_crowd(void **state)
 	static const char *const programs[] = {endless, counts, echo, floods, wild};
 	enum { CROWD = 100 };
 	Ends ends = {.lock = PTHREAD_MUTEX_INITIALIZER};
-	HyperConfig config = {.workers = 2, .changed = on_changed, .ctx = &ends};
+	HyperConfig config = {.workers = 2, .changed = on_changed, .ctx = &ends, .residents = residents};
 	Instance *instances[CROWD];
 	Image *images[5];
 	Budget *root;
@@ -545,6 +551,106 @@ static void a_crowd(void **state)
 		toy_close(&toys[i]);
 }
 
+/* Who is parked while he does not run computes what he computed anyway: a crowd whose input comes bit by bit, side by side, with
+ * forks on the way. */
+static void parked_or_not(void **state)
+{
+	static const char *const programs[] = {echo, counts, dice, turns_itself};
+	enum { MANY = 12, TURNS = 16 };
+	u64 insns[2][2 * MANY];
+	Sink sinks[2][2 * MANY];
+
+	(void)state;
+	memset(sinks, 0, sizeof sinks);
+	for (u32 way = 0; way < 2; way++) {
+		HyperConfig config = {.slice_insns = 61, .residents = way ? HYPER_NO_RESIDENTS : 1000};
+		Instance *instances[2 * MANY];
+		Image *images[4];
+		Rng rng = {7};
+		Hyper *hyper;
+		Toy toys[4];
+		u32 count = 0;
+
+		assert_int_equal(hyper_create(&config, &hyper), STATUS_OK);
+		for (u32 i = 0; i < 4; i++)
+			images[i] = image_of(&toys[i], programs[i]);
+		for (; count < MANY; count++) {
+			InstanceOptions options = {.output = on_output, .ctx = &sinks[way][count]};
+
+			instances[count] = make(hyper, images[count % 4], &options);
+			instance_start(instances[count]);
+		}
+		for (u32 turn = 0; turn < TURNS; turn++) {
+			hyper_run(hyper, ~(u64)0);
+			for (u32 i = 0; i < count; i++)
+				if (rng_below(&rng, 2))
+					instance_input(instances[i], (const u8 *)(rng_below(&rng, 20) ? "a" : "\n"), 1);
+			if (count < 2 * MANY) {
+				InstanceOptions options = {.output = on_output, .ctx = &sinks[way][count]};
+				Status status = instance_fork(instances[rng_below(&rng, count)], &options, &instances[count]);
+
+				assert_int_equal(status, STATUS_OK);
+				instance_start(instances[count++]);
+			}
+		}
+		hyper_run(hyper, ~(u64)0);
+		for (u32 i = 0; i < count; i++) {
+			Machine *machine = instance_hold(instances[i]);
+
+			assert_non_null(machine);
+			insns[way][i] = machine_icount(machine) * 100 + toy_reg(machine, "R0");
+			instance_release(instances[i]);
+			assert_int_equal(way ? insns[0][i] : insns[way][i], insns[way][i]);
+			assert_string_equal(buf_text(&sinks[0][i].text), buf_text(&sinks[way][i].text));
+			instance_unref(instances[i]);
+		}
+		for (u32 i = 0; i < 4; i++) {
+			image_unref(images[i]);
+			toy_close(&toys[i]);
+		}
+		hyper_destroy(hyper);
+	}
+	for (u32 i = 0; i < 4 * MANY; i++)
+		buf_fini(&sinks[i / (2 * MANY)][i % (2 * MANY)].text);
+}
+
+/* Handed over, then forked: the parent shares what it was with its forks, and all go on from there. */
+static void forks_of_adopted_ones(void **state)
+{
+	Hyper *hyper = start(0, NULL);
+	MachineConfig config;
+	Instance *one, *others[5];
+	Machine *machine;
+	Toy toy;
+
+	(void)state;
+	toy_open(&toy, counts);
+	config = (MachineConfig){.isa = toy.isa, .random_seed = 42, .size_program = 100};
+	machine_run(toy.machine, 50);
+	assert_int_equal(instance_adopt(hyper, &config, toy.machine, NULL, &one), STATUS_OK);
+	assert_int_equal(instance_reset(one), STATUS_UNSUPPORTED);
+	for (u32 i = 0; i < 5; i++) {
+		assert_int_equal(instance_fork(one, NULL, &others[i]), STATUS_OK);
+		instance_start(others[i]);
+	}
+	instance_start(one);
+	assert_true(hyper_run(hyper, 10 * second));
+	for (u32 i = 0; i < 6; i++) {
+		Instance *instance = i < 5 ? others[i] : one;
+
+		assert_int_equal(info_of(instance).end, END_HALTED);
+		assert_int_equal(info_of(instance).code, 7);
+		assert_int_equal(info_of(instance).insns, 152);
+		machine = instance_hold(instance);
+		assert_int_equal(machine_icount(machine), 202);
+		instance_release(instance);
+		instance_unref(instance);
+	}
+	toy.machine = NULL;
+	hyper_destroy(hyper);
+	toy_close(&toy);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -552,7 +658,10 @@ int main(void)
 		cmocka_unit_test(failures_say_why), cmocka_unit_test(input_wakes), cmocka_unit_test(pause_and_kill),
 		cmocka_unit_test(stop_and_timeout), cmocka_unit_test(forks), cmocka_unit_test(forks_of_running_ones),
 		cmocka_unit_test(shares_are_as_weights), cmocka_unit_test(room_is_counted), cmocka_unit_test(a_crowd),
+		cmocka_unit_test(parked_or_not), cmocka_unit_test(forks_of_adopted_ones),
 	};
+	int failed = cmocka_run_group_tests_name("residents", tests, NULL, NULL);
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	residents = HYPER_NO_RESIDENTS;
+	return failed | cmocka_run_group_tests_name("all parked", tests, NULL, NULL);
 }

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Machines for instances that are parked (machine/park.h). An instance that was made of an image is either *resident*, it has a
+ * Machine, or *parked*: then there is only what it has changed since the image. Before it runs or is held it gets a machine
+ * of its image, and when it stops running it keeps it, as long as not too many have one; else what it has changed is packed,
+ * and the machine, as the image again and with all its compiled code, is free for the next one.
+ *
+ *     image --- pool (one per hypervisor) --- free machines, all as the image
+ *       \                                          ^     | pool_enter: unpack
+ *        base (frozen)                    pool_leave:    v
+ *                                          pack    instance->machine
+ *
+ * Who holds an instance or has it on its worker may move it in and out; both take the lock themselves, for a moment.
+ *
+ * A pool belongs to its image, and refers to its hypervisor. Free machines of all pools of a hypervisor stand in one list, the
+ * newest first; when there are too many the oldest goes.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "hyper/hyper_private.h"
+#include "machine/vcpus.h"
+
+enum {
+	RESIDENT_BYTES = 256 << 20,  /* of memory of residents, together */
+	FREE_MOST = 16,              /* besides one per worker */
+	EAGER_BYTES = 1 << 20,       /* who is larger is not packed as long as it could run */
+};
+
+struct Resident { /* a machine that is nobody's */
+	Machine *machine;         /* owned */
+	Pool *pool;
+	Resident *below;          /* of the same pool */
+	Resident *older, *newer;  /* of all pools */
+};
+
+/* ---- Deltas ---- */
+
+Delta *delta_ref(Delta *delta)
+{
+	if (delta)
+		__atomic_add_fetch(&delta->refs, 1, __ATOMIC_RELAXED);
+	return delta;
+}
+
+void delta_unref(Delta *delta)
+{
+	if (delta && __atomic_sub_fetch(&delta->refs, 1, __ATOMIC_ACQ_REL) == 0)
+		free(delta);
+}
+
+static Status pack(Machine *machine, const MachineBase *base, Delta **out)
+{
+	static const Delta head = {.refs = 1};
+	Status status;
+	Delta *delta;
+	Buf buf;
+
+	buf_init(&buf);
+	buf_reserve(&buf, 1000);
+	buf_add(&buf, &head, sizeof head);
+	status = machine_pack(machine, base, &buf);
+	if (status || buf.failed) {
+		buf_fini(&buf);
+		return status ? status : STATUS_NOMEM;
+	}
+	delta = realloc(buf.data, buf.len); /* smaller */
+	*out = delta ? delta : (Delta *)(void *)buf.data;
+	return STATUS_OK;
+}
+
+/* ---- Free machines. With the lock ---- */
+
+static void unlink_resident(Hyper *hyper, Resident *resident)
+{
+	if (resident->older)
+		resident->older->newer = resident->newer;
+	else
+		hyper->oldest = resident->newer;
+	if (resident->newer)
+		resident->newer->older = resident->older;
+	else
+		hyper->newest = resident->older;
+	hyper->free_count--;
+}
+
+static Machine *take_from(Pool *pool)
+{
+	Resident *resident = pool->free;
+	Machine *machine;
+
+	if (!resident)
+		return NULL;
+	pool->free = resident->below;
+	unlink_resident(pool->hyper, resident);
+	machine = resident->machine;
+	free(resident);
+	return machine;
+}
+
+/* The one that has been free for longest. */
+static Machine *take_oldest(Hyper *hyper)
+{
+	Resident *resident = hyper->oldest, **place = &resident->pool->free;
+	Machine *machine = resident->machine;
+
+	while (*place != resident)
+		place = &(*place)->below;
+	*place = resident->below;
+	unlink_resident(hyper, resident);
+	free(resident);
+	return machine;
+}
+
+static void put_into(Pool *pool, Resident *resident)
+{
+	Hyper *hyper = pool->hyper;
+
+	resident->pool = pool;
+	resident->below = pool->free;
+	pool->free = resident;
+	resident->older = hyper->newest;
+	resident->newer = NULL;
+	if (hyper->newest)
+		hyper->newest->newer = resident;
+	else
+		hyper->oldest = resident;
+	hyper->newest = resident;
+	hyper->free_count++;
+}
+
+/* ---- Pools ---- */
+
+Pool *pool_find(Hyper *hyper, Image *image)
+{
+	Pool *pool;
+
+	pthread_mutex_lock(&image->lock);
+	for (pool = image->pools; pool && pool->hyper != hyper;)
+		pool = pool->next;
+	if (!pool && (pool = calloc(1, sizeof *pool))) {
+		*pool = (Pool){.hyper = hyper, .image = image, .next = image->pools};
+		image->pools = pool;
+		pthread_mutex_lock(&hyper->lock);
+		hyper->refs++;
+		pthread_mutex_unlock(&hyper->lock);
+	}
+	pthread_mutex_unlock(&image->lock);
+	return pool;
+}
+
+void pool_destroy(Pool *pool)
+{
+	Hyper *hyper = pool->hyper;
+	Machine *machine;
+
+	pthread_mutex_lock(&hyper->lock);
+	while ((machine = take_from(pool))) {
+		pthread_mutex_unlock(&hyper->lock);
+		machine_destroy(machine);
+		pthread_mutex_lock(&hyper->lock);
+	}
+	free(pool);
+	hyper_unref_locked(hyper);
+}
+
+void pool_drop_free(Hyper *hyper)
+{
+	pthread_mutex_lock(&hyper->lock);
+	while (hyper->oldest) {
+		Machine *machine = take_oldest(hyper);
+
+		pthread_mutex_unlock(&hyper->lock);
+		machine_destroy(machine);
+		pthread_mutex_lock(&hyper->lock);
+	}
+	pthread_mutex_unlock(&hyper->lock);
+}
+
+/* ---- In and out ---- */
+
+static Status make(const Image *image, Machine **out)
+{
+	DiagList diags;
+	Status status;
+
+	diag_init(&diags);
+	status = machine_create(&image->config, out, &diags);
+	diag_fini(&diags);
+	if (!status)
+		status = machine_become(*out, image->base);
+	if (status) {
+		machine_destroy(*out);
+		*out = NULL;
+	}
+	return status;
+}
+
+static void count(Pool *pool, bool in)
+{
+	Hyper *hyper = pool->hyper;
+
+	hyper->residents += in ? 1 : -1u;
+	hyper->resident_bytes += in ? pool->image->memory_used : -pool->image->memory_used;
+}
+
+Status pool_enter(Instance *instance)
+{
+	Pool *pool = instance->pool;
+	Hyper *hyper = instance->hyper;
+	const Image *image = instance->image;
+	Status status = STATUS_OK;
+	Machine *machine;
+
+	if (!pool || instance->machine)
+		return STATUS_OK;
+	pthread_mutex_lock(&hyper->lock);
+	machine = take_from(pool);
+	count(pool, true);
+	pthread_mutex_unlock(&hyper->lock);
+	if (!machine)
+		status = make(image, &machine);
+	if (!status && instance->delta)
+		status = machine_unpack(machine, image->base, instance->delta->bytes);
+	if (status) {
+		machine_destroy(machine);
+		pthread_mutex_lock(&hyper->lock);
+		count(pool, false);
+		pthread_mutex_unlock(&hyper->lock);
+		return status;
+	}
+	delta_unref(instance->delta);
+	instance->delta = NULL;
+	instance->machine = machine;
+	instance_dress(instance);
+	return STATUS_OK;
+}
+
+/* The machine is as the image, or of no use. */
+static void give_back(Pool *pool, Machine *machine, bool good)
+{
+	Hyper *hyper = pool->hyper;
+	Resident *resident = good ? malloc(sizeof *resident) : NULL;
+
+	machine_set_output(machine, NULL, NULL);
+	machine_set_errors(machine, NULL, NULL);
+	machine_set_clock(machine, NULL, NULL);
+	machine_set_outside(machine, NULL);
+	pthread_mutex_lock(&hyper->lock);
+	count(pool, false);
+	if (resident && !hyper->closing) {
+		resident->machine = machine;
+		put_into(pool, resident);
+		machine = hyper->free_count > FREE_MOST + hyper->config.workers ? take_oldest(hyper) : NULL;
+		resident = NULL;
+	}
+	pthread_mutex_unlock(&hyper->lock);
+	free(resident);
+	machine_destroy(machine);
+}
+
+bool pool_is_full(const Instance *instance, InstanceState state)
+{
+	const Hyper *hyper = instance->hyper;
+	const Image *image = instance->image;
+
+	if (!instance->pool || !instance->machine)
+		return false;
+	if (state == INSTANCE_ENDED)
+		return true;
+	if (state == INSTANCE_READY && image->memory_used > EAGER_BYTES)
+		return false;
+	return hyper->residents > hyper->config.residents + hyper->running || hyper->resident_bytes > RESIDENT_BYTES;
+}
+
+void pool_leave(Instance *instance)
+{
+	const Image *image = instance->image;
+	Machine *machine = instance->machine;
+
+	if (pack(machine, image->base, &instance->delta))
+		return; /* it stays where it is */
+	instance->parked_time = machine_time(machine);
+	instance->machine = NULL;
+	give_back(instance->pool, machine, machine_unwind(machine, image->base, instance->delta->bytes) == STATUS_OK);
+}
+
+void pool_forget(Instance *instance)
+{
+	Machine *machine = instance->machine;
+
+	if (machine)
+		give_back(instance->pool, machine, machine_can_park(machine) && machine_unwind(machine, instance->image->base, NULL) == STATUS_OK);
+	instance->machine = NULL;
+	delta_unref(instance->delta);
+	instance->delta = NULL;
+}
+
+Status pool_rewind(Instance *instance)
+{
+	const MachineBase *base = instance->image->base;
+
+	delta_unref(instance->delta);
+	instance->delta = NULL;
+	instance->parked_time = machine_base_time(base);
+	return instance->machine ? machine_unwind(instance->machine, base, NULL) : STATUS_OK;
+}
+
+Status pool_copy(Instance *instance, Delta **out)
+{
+	if (instance->machine)
+		return pack(instance->machine, instance->image->base, out);
+	*out = delta_ref(instance->delta);
+	return STATUS_OK;
+}
+
+void pool_adopt(Instance *instance, Pool *pool)
+{
+	pthread_mutex_lock(&instance->hyper->lock);
+	instance->pool = pool;
+	count(pool, true);
+	pthread_mutex_unlock(&instance->hyper->lock);
+}
