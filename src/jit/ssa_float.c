@@ -122,26 +122,29 @@ static void find_relied(Floats *f)
 	}
 }
 
-/* The home that comes into a PHI has one NaN, or the loop is not entered here. */
+/* The home that comes into a PHI has one NaN, or the loop is not entered here. Its bits are asked: a compare of floats would
+ * say "invalid" for a signalling NaN that nobody may ever compute with. */
 static void guard_home(Floats *f, SsaRef phi)
 {
 	SsaFunc *func = f->func;
 	u32 p = home_ahead(func, phi), before;
-	SsaRef home, canon, same, guard;
+	SsaRef home, added[5];
+	unsigned width;
+	u64 infinity;
 
 	if (p == ~(u32)0 || !f->relied[phi])
 		return;
 	before = func->blocks[func->nodes[phi].block].before;
 	home = ssa_value(func, func->pool[func->nodes[phi].a + p]);
-	canon = ssa_node(func, SSA_CANON, func->nodes[home].width, 0, home, 0, 0, 0);
-	same = ssa_node(func, IR_OP_EQ, 1, 0, canon, home, 0, 0);
-	guard = ssa_node(func, SSA_GUARD, 0, 0, same, 0, 0, 0);
-	if (func->failed)
-		return;
-	ssa_insert_before(func, func->blocks[before].last, canon);
-	ssa_insert_before(func, func->blocks[before].last, same);
-	ssa_insert_before(func, func->blocks[before].last, guard);
-	func->pool[func->nodes[phi].a + p] = canon;
+	width = func->nodes[home].width;
+	infinity = width == 64 ? 0x7FF0000000000000 : 0x7F800000;
+	added[0] = ssa_node(func, IR_OP_AND, width, 0, home, ssa_const(func, width, bits_mask(width - 1)), 0, 0);
+	added[1] = ssa_node(func, IR_OP_LTU, 1, 0, added[0], ssa_const(func, width, infinity + 1), 0, 0);
+	added[2] = ssa_node(func, IR_OP_EQ, 1, 0, home, ssa_const(func, width, infinity | infinity >> 1), 0, 0);
+	added[3] = ssa_node(func, IR_OP_OR, 1, 0, added[1], added[2], 0, 0);
+	added[4] = ssa_node(func, SSA_GUARD, 0, 0, added[3], 0, 0, 0);
+	for (u32 i = 0; i < COUNT_OF(added) && !func->failed; i++)
+		ssa_insert_before(func, func->blocks[before].last, added[i]);
 }
 
 static void classify(Floats *f)
