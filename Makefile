@@ -54,6 +54,12 @@ ifneq ($(CYAML_LIBS),)
 CYAML_CFLAGS := $(shell pkg-config --cflags libcyaml) -DHAVE_LIBCYAML
 endif
 
+# SQLite keeps the keys and values of programs (husk up); without it there is nowhere to keep them.
+SQLITE_LIBS := $(shell pkg-config --libs sqlite3 2>/dev/null)
+ifneq ($(SQLITE_LIBS),)
+$(BUILD)/src/store/store.o: ALL_CFLAGS += $(shell pkg-config --cflags sqlite3) -DHAVE_SQLITE
+endif
+
 # libzydis takes host code apart (husk run --dump-jit); without it that shows bytes.
 ifneq ($(and $(filter x86_64,$(shell uname -m)),$(wildcard /usr/include/Zydis/Zydis.h /usr/local/include/Zydis/Zydis.h)),)
 ZYDIS_LIBS := -lZydis
@@ -82,7 +88,7 @@ JIT_SRC := $(if $(JIT_FOLDER),$(wildcard src/jit/$(JIT_FOLDER)/*.c))
 JIT_CFLAGS := $(if $(JIT_SRC),-DJIT_TARGET=$(JIT_FOLDER)_target)
 BOOT_SRC := $(wildcard src/base/*.c src/ir/*.c src/core/*.c src/isa/*.c src/asm/*.c)
 REST_SRC := $(wildcard src/lab/*.c src/box/*.c src/hyper/*.c src/interp/*.c src/jit/*.c $(if $(JIT_SRC),src/jit/$(JIT_FOLDER)/*.c) src/machine/*.c src/debug/*.c src/linux/*.c src/guests/*.c src/guests/*/*.c src/api/*.c)
-CMD_SRC := $(wildcard src/cmd/*.c)
+CMD_SRC := $(wildcard src/cmd/*.c src/store/*.c)
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 BOOT_LIB := $(BUILD)/libboot.a
@@ -111,7 +117,7 @@ museum: husk
 
 $(HUSK): $(call obj,$(CMD_SRC)) $(LIBS)
 	$(call say,link $@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(call obj,$(CMD_SRC)) $(LIBS) $(EDIT_LIBS) $(CYAML_LIBS) $(ZYDIS_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(call obj,$(CMD_SRC)) $(LIBS) $(EDIT_LIBS) $(CYAML_LIBS) $(SQLITE_LIBS) $(ZYDIS_LIBS)
 
 $(BOOT_LIB): $(call obj,$(BOOT_SRC))
 	$(call say,archive $@)

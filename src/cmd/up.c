@@ -17,8 +17,9 @@
 #include "cmd/terminal.h"
 #include "cmd/up.h"
 #include "cmd/verbs.h"
+#include "store/store.h"
 
-enum { LINE_MOST = 1 << 16, MEMBERS_MOST = 1000000, WORKERS_MOST = 64 };
+enum { LINE_MOST = 1 << 16, MEMBERS_MOST = 1000000, CHILDREN_SHOWN = 1000, WORKERS_MOST = 64 };
 
 static const u64 look_ns = 100000000;
 
@@ -29,6 +30,14 @@ typedef struct UpOptions {
 	bool watch, quiet, deterministic, plain;
 } UpOptions;
 
+/* What is not started by itself, but by others. */
+typedef struct UpTemplate {
+	UpMember member; /* never runs: its file, and what was loaded */
+	Image *image;
+	u64 limits[BUDGET_KINDS];
+	u32 rights;
+} UpTemplate;
+
 typedef struct Up {
 	const UpOptions *options;
 	const char *path;
@@ -36,7 +45,12 @@ typedef struct Up {
 	Hyper *hyper;
 	UpMember *members; /* owned */
 	u32 count;
-	pthread_mutex_t out;  /* stdout, and table_rows */
+	UpTemplate *templates; /* owned */
+	u32 template_count;
+	Store *store;         /* owned, or NULL */
+	pthread_mutex_t out;  /* stdout, table_rows, shown */
+	UpMember **shown;     /* owned: members, and those whom they started (with a reference each) */
+	u32 shown_count;
 	bool colored, output_closed, watching;
 	u32 table_rows;       /* of the live table on the terminal */
 	u32 name_width;
@@ -115,14 +129,17 @@ static void on_output(void *ctx, const u8 *bytes, size_t len)
 
 static void draw_table(Up *up)
 {
-	u32 columns = 80, rows = 24;
+	u32 columns = 80, rows = 24, count;
 	Buf text;
 
 	if (!up->watching)
 		return;
 	terminal_size(&columns, &rows);
 	buf_init(&text);
-	up_table(up->members, up->count, terminal_now() - up->start, false, rows > 8 ? rows / 2 : 4, &text);
+	pthread_mutex_lock(&up->out);
+	count = up->shown_count; /* those that are there stay there */
+	pthread_mutex_unlock(&up->out);
+	up_table(up->shown, count, terminal_now() - up->start, false, rows > 8 ? rows / 2 : 4, &text);
 	pthread_mutex_lock(&up->out);
 	clear_table(up);
 	say_write(STDERR_FILENO, text.data, text.len);
@@ -206,6 +223,7 @@ static int load_member(UpMember *member)
 }
 
 /* What its `may` names; all else is denied. */
+static const UpTemplate *find_template(const UpMember *member, const char *name);
 static int find_rights(const UpMember *member, u32 *rights)
 {
 	const UpFileInstance *file = member->file;
@@ -236,9 +254,88 @@ static int find_rights(const UpMember *member, u32 *rights)
 	if ((file->folders_count || file->root) && !(*rights & MAY_FILES))
 		return refuse(member->up, file->name, "'%s' is of no use without the right: may: [files]",
 			      file->root ? "root" : "dirs");
+	if ((*rights & MAY_KV) && !member->up->store)
+		return refuse(member->up, file->name, "may: [kv] needs a place for it: 'store: FILE' beside 'instances'");
+	for (u32 i = 0; i < file->spawns_count; i++)
+		if (!find_template(member, file->spawns[i]))
+			return refuse(member->up, file->name, "spawns: there is no instance '%s' with 'template: true'", file->spawns[i]);
 	if (file->net && !(*rights & MAY_NET))
 		return refuse(member->up, file->name, "'net' is of no use without the right: may: [net]");
 	return 0;
+}
+
+/* ---- Those that are started by others ---- */
+
+static void show(Up *up, UpMember *member)
+{
+	pthread_mutex_lock(&up->out);
+	up->shown[up->shown_count++] = member;
+	pthread_mutex_unlock(&up->out);
+}
+
+static void on_child_release(void *ctx)
+{
+	UpMember *child = ctx;
+
+	if (child->line.len)
+		write_line(child);
+	buf_fini(&child->line);
+	free(child);
+}
+
+static const UpTemplate *find_template(const UpMember *member, const char *name)
+{
+	const UpFileInstance *file = member->file;
+
+	for (u32 i = 0; i < file->spawns_count; i++)
+		for (u32 k = 0; k < member->up->template_count && !strcmp(file->spawns[i], name); k++)
+			if (!strcmp(member->up->templates[k].member.file->name, name))
+				return &member->up->templates[k];
+	return NULL;
+}
+
+/* On the worker of the one that starts it. */
+static Status on_spawn(void *ctx, Instance *parent, const char *name, InstanceOptions *options, Instance **out)
+{
+	const UpMember *member = ctx;
+	const UpTemplate *template = find_template(member, name);
+	Up *up = member->up;
+	UpMember *child;
+	Status status;
+
+	(void)parent;
+	if (!template)
+		return STATUS_NOT_FOUND;
+	child = calloc(1, sizeof *child);
+	if (!child)
+		return STATUS_NOMEM;
+	*child = (UpMember){.file = template->member.file, .up = up, .loaded = template->member.loaded, .color = member->color};
+	buf_init(&child->line);
+	snprintf(child->name, sizeof child->name, "%s", options->name);
+	options->limits = template->limits;
+	options->rights = &template->rights;
+	options->weight = child->file->weight;
+	options->priority = child->file->priority;
+	options->cap = child->file->cap;
+	options->store = child->file->space;
+	options->output = on_output;
+	options->ctx = child;
+	options->release = on_child_release;
+	options->spawn = on_spawn;
+	status = instance_create(up->hyper, template->image, options, out);
+	if (status) {
+		free(child);
+		return status;
+	}
+	child->instance = *out;
+	instance_input_end(*out);
+	pthread_mutex_lock(&up->out);
+	if (up->shown_count < up->count + CHILDREN_SHOWN) {
+		instance_ref(*out);
+		up->shown[up->shown_count++] = child;
+	}
+	pthread_mutex_unlock(&up->out);
+	return STATUS_OK;
 }
 
 static int give_input(UpMember *member)
@@ -270,8 +367,8 @@ static int make_member(UpMember *member, Image **image, const UpMember *first)
 	Up *up = member->up;
 	u64 limits[BUDGET_KINDS];
 	u32 rights;
-	InstanceOptions options = {.name = member->name, .limits = limits, .rights = &rights, .realm = file->realm, .store = file->store, .weight = file->weight, .priority = file->priority,
-				   .cap = file->cap, .ctx = member};
+	InstanceOptions options = {.name = member->name, .limits = limits, .rights = &rights, .realm = file->realm, .store = file->space, .weight = file->weight, .priority = file->priority,
+				   .cap = file->cap, .ctx = member, .spawn = on_spawn};
 	Status status;
 	int code = find_rights(member, &rights);
 
@@ -301,25 +398,49 @@ static int make_member(UpMember *member, Image **image, const UpMember *first)
 	return give_input(member);
 }
 
+static int make_template(UpTemplate *template)
+{
+	UpMember *member = &template->member;
+	int code = load_member(member);
+
+	if (!code)
+		code = up_file_limits(member->file->limits, member->up->path, member->file->name, template->limits);
+	if (!code)
+		code = find_rights(member, &template->rights);
+	if (!code && image_create(&member->loaded->config, member->loaded->machine, &template->image))
+		code = refuse(member->up, member->file->name, "this machine cannot be a template: its state cannot be written out");
+	return code;
+}
+
+/* All that has a name; what may be started by name is loaded. */
 static int count_members(Up *up)
 {
 	u64 total = 0;
+	int code = 0;
 
-	for (u32 i = 0; i < up->file->instances_count; i++) {
+	up->templates = calloc(up->file->instances_count + 1, sizeof *up->templates);
+	for (u32 i = 0; up->templates && i < up->file->instances_count; i++) {
 		UpFileInstance *file = &up->file->instances[i];
 
 		for (u32 k = 0; k < i; k++)
 			if (strcmp(up->file->instances[k].name, file->name) == 0)
 				return refuse(up, file->name, "there are two of this name");
+		if (file->template) {
+			up->templates[up->template_count++].member = (UpMember){.file = file, .up = up};
+			continue;
+		}
 		file->count = file->count ? file->count : 1;
 		total += file->count;
 	}
 	if (total > MEMBERS_MOST)
 		return refuse(up, "instances", "%llu are too many (at most %u)", (unsigned long long)total, MEMBERS_MOST);
-	up->members = calloc(total, sizeof *up->members);
-	if (!up->members)
+	up->members = calloc(total + 1, sizeof *up->members);
+	up->shown = calloc(total + CHILDREN_SHOWN + 1, sizeof(UpMember *));
+	if (!up->members || !up->shown || !up->templates)
 		return refuse(up, "instances", "out of memory");
-	return 0;
+	for (u32 i = 0; i < up->template_count && !code; i++)
+		code = make_template(&up->templates[i]);
+	return code;
 }
 
 static int make_all(Up *up)
@@ -331,7 +452,7 @@ static int make_all(Up *up)
 		UpMember *first = &up->members[up->count];
 		Image *image = NULL;
 
-		for (u32 k = 0; !code && k < file->count; k++) {
+		for (u32 k = 0; !code && k < file->count && !file->template; k++) {
 			UpMember *member = &up->members[up->count++];
 
 			*member = (UpMember){.file = file, .up = up, .color = colors[i % COUNT_OF(colors)]};
@@ -343,6 +464,8 @@ static int make_all(Up *up)
 			if (strlen(member->name) > up->name_width)
 				up->name_width = (u32)strlen(member->name);
 			code = make_member(member, &image, first);
+			if (!code)
+				show(up, member);
 		}
 		image_unref(image);
 	}
@@ -414,13 +537,13 @@ static int summarize(Up *up, int number, double seconds)
 	}
 	buf_init(&text);
 	if (json || up->options->report)
-		up_json(up->members, up->count, seconds, &text);
+		up_json(up->shown, up->shown_count, seconds, &text);
 	if (up->options->report)
 		code = say_output(&text, up->options->report);
 	if (!json) {
 		buf_clear(&text);
-		up_table(up->members, up->count, seconds, true, 0, &text);
-		buf_printf(&text, "%u instances, %.2f s\n", up->count, seconds);
+		up_table(up->shown, up->shown_count, seconds, true, 0, &text);
+		buf_printf(&text, "%u instances, %.2f s\n", up->shown_count, seconds);
 	}
 	if (!up->options->quiet)
 		say_write(STDERR_FILENO, text.data, text.len);
@@ -434,21 +557,35 @@ static int summarize(Up *up, int number, double seconds)
 	return fine ? 0 : 1;
 }
 
+static void free_member(UpMember *member)
+{
+	buf_fini(&member->line);
+	if (!member->owns_loaded)
+		return;
+	load_fini(member->loaded);
+	free(member->loaded);
+}
+
 static void free_all(Up *up)
 {
+	/* Those that were started by others; with the last reference on_child_release frees the member. */
+	for (u32 i = up->count; i < up->shown_count; i++)
+		instance_unref(up->shown[i]->instance);
 	for (u32 i = 0; i < up->count; i++) {
 		instance_unref(up->members[i].instance);
 		up->members[i].instance = NULL;
 	}
 	hyper_destroy(up->hyper);
-	for (u32 i = 0; i < up->count; i++) {
-		buf_fini(&up->members[i].line);
-		if (up->members[i].owns_loaded) {
-			load_fini(up->members[i].loaded);
-			free(up->members[i].loaded);
-		}
+	for (u32 i = 0; i < up->count; i++)
+		free_member(&up->members[i]);
+	for (u32 i = 0; i < up->template_count; i++) {
+		image_unref(up->templates[i].image);
+		free_member(&up->templates[i].member);
 	}
+	free(up->templates);
+	free(up->shown);
 	free(up->members);
+	store_close(up->store);
 	up_file_free(up->file);
 	pthread_mutex_destroy(&up->out);
 }
@@ -465,6 +602,24 @@ static u32 workers_of(const Up *up)
 	return wanted > WORKERS_MOST ? WORKERS_MOST : (u32)wanted;
 }
 
+static int open_store(Up *up)
+{
+	const char *path;
+	Status status;
+	Loaded probe;
+	Buf why;
+
+	load_init(&probe);
+	buf_init(&why);
+	path = load_beside(&probe, up->path, up->file->store);
+	status = path ? store_open(path, &up->store, &why) : STATUS_NOMEM;
+	load_fini(&probe);
+	if (status)
+		refuse(up, "store", "%s", buf_text(&why));
+	buf_fini(&why);
+	return status ? EXIT_NOT_RUNNABLE : 0;
+}
+
 static int run_up(Command *command)
 {
 	Up up = {.options = command->options, .out = PTHREAD_MUTEX_INITIALIZER};
@@ -476,7 +631,10 @@ static int run_up(Command *command)
 	code = up_file_load(up.path, &up.file);
 	if (!code)
 		code = up_file_limits(up.file->limits, up.path, "limits", limits);
+	if (!code && up.file->store)
+		code = open_store(&up);
 	if (!code) {
+		config.store = up.store ? store_of(up.store) : NULL;
 		config.workers = workers_of(&up);
 		if (hyper_create(&config, &up.hyper))
 			code = refuse(&up, "workers", "cannot start %u of them", config.workers);

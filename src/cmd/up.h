@@ -22,9 +22,9 @@ typedef struct UpMember {
 } UpMember;
 
 /* A table of all members, a line each, at most `rows` of them (0: all). ended: with how they ended. */
-void up_table(UpMember *members, u32 count, double seconds, bool ended, u32 rows, Buf *out);
+void up_table(UpMember *const *members, u32 count, double seconds, bool ended, u32 rows, Buf *out);
 /* The same as JSON: {"seconds": .., "instances": [..]}. */
-void up_json(UpMember *members, u32 count, double seconds, Buf *out);
+void up_json(UpMember *const *members, u32 count, double seconds, Buf *out);
 /* Ended by itself, with code 0? */
 bool up_is_fine(Instance *instance);
 

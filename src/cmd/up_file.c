@@ -63,7 +63,9 @@ static const cyaml_schema_field_t instance_fields[] = {
 	CYAML_FIELD_STRING_PTR("root", MAYBE, UpFileInstance, root, 1, TEXT_MOST),
 	CYAML_FIELD_STRING_PTR("net", MAYBE, UpFileInstance, net, 1, NAME_MOST),
 	CYAML_FIELD_STRING_PTR("realm", MAYBE, UpFileInstance, realm, 1, NAME_MOST),
-	CYAML_FIELD_STRING_PTR("store", MAYBE, UpFileInstance, store, 1, NAME_MOST),
+	CYAML_FIELD_STRING_PTR("space", MAYBE, UpFileInstance, space, 1, NAME_MOST),
+	CYAML_FIELD_SEQUENCE("spawns", MAYBE, UpFileInstance, spawns, &text_value, 0, LIST_MOST),
+	CYAML_FIELD_BOOL("template", CYAML_FLAG_OPTIONAL, UpFileInstance, template),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t instance_value = {
@@ -71,6 +73,7 @@ static const cyaml_schema_value_t instance_value = {
 
 static const cyaml_schema_field_t up_fields[] = {
 	CYAML_FIELD_STRING_PTR("name", MAYBE, UpFile, name, 1, NAME_MOST),
+	CYAML_FIELD_STRING_PTR("store", MAYBE, UpFile, store, 1, TEXT_MOST),
 	CYAML_FIELD_UINT("workers", CYAML_FLAG_OPTIONAL, UpFile, workers),
 	CYAML_FIELD_MAPPING_PTR("limits", MAYBE, UpFile, limits, limit_fields),
 	CYAML_FIELD_SEQUENCE("instances", POINTER, UpFile, instances, &instance_value, 1, LIST_MOST),

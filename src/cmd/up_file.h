@@ -14,15 +14,16 @@ typedef struct UpFileLimits {
 } UpFileLimits;
 
 typedef struct UpFileInstance {
-	char *name, *machine, *input, *directory, *root, *net, *realm, *store;
-	char **program, **args, **set, **folders, **environment, **may;
-	unsigned program_count, args_count, set_count, folders_count, environment_count, may_count;
+	char *name, *machine, *input, *directory, *root, *net, *realm, *space;
+	char **program, **args, **set, **folders, **environment, **may, **spawns;
+	unsigned program_count, args_count, set_count, folders_count, environment_count, may_count, spawns_count;
+	bool template;
 	unsigned count, weight, priority, cap;
 	UpFileLimits *limits;
 } UpFileInstance;
 
 typedef struct UpFile {
-	char *name;
+	char *name, *store;
 	unsigned workers;
 	UpFileLimits *limits;
 	UpFileInstance *instances;

@@ -55,12 +55,12 @@ static const char *state_of(const InstanceInfo *info, char *text, size_t cap)
 	return text;
 }
 
-void up_table(UpMember *members, u32 count, double seconds, bool ended, u32 rows, Buf *out)
+void up_table(UpMember *const *members, u32 count, double seconds, bool ended, u32 rows, Buf *out)
 {
 	u32 width = 4, shown = rows && rows < count ? rows : count;
 
 	for (u32 i = 0; i < shown; i++)
-		width = strlen(members[i].name) > width ? (u32)strlen(members[i].name) : width;
+		width = strlen(members[i]->name) > width ? (u32)strlen(members[i]->name) : width;
 	buf_printf(out, "%-*s  %-10s %12s %10s %8s %8s %8s\n", (int)width, "NAME", "STATE", "INSTRUCTIONS", "A SECOND", "CPU", "MEMORY",
 		   "OUTPUT");
 	for (u32 i = 0; i < shown; i++) {
@@ -68,15 +68,15 @@ void up_table(UpMember *members, u32 count, double seconds, bool ended, u32 rows
 		InstanceInfo info;
 		double cpu;
 
-		instance_info(members[i].instance, &info);
+		instance_info(members[i]->instance, &info);
 		cpu = (double)info.cpu_ns / 1e9;
-		buf_printf(out, "%-*s  %-10s %12s %10s %7.2fs %8s %8s", (int)width, members[i].name,
+		buf_printf(out, "%-*s  %-10s %12s %10s %7.2fs %8s %8s", (int)width, members[i]->name,
 			   state_of(&info, state, sizeof state), amount(info.insns, insns, sizeof insns),
 			   amount(cpu > 0 ? (u64)((double)info.insns / cpu) : 0, rate, sizeof rate), cpu,
 			   amount(info.memory, memory, sizeof memory), amount(info.output_bytes, output, sizeof output));
 		if (ended && info.text[0]) {
 			buf_str(out, "  ");
-			why(&members[i], &info, out);
+			why(members[i], &info, out);
 		}
 		if (ended && info.state == INSTANCE_WAITING)
 			buf_str(out, info.waits == WAIT_MESSAGE ? "  waits for a message, which nobody will send" : "  waits for input");
@@ -90,20 +90,20 @@ void up_table(UpMember *members, u32 count, double seconds, bool ended, u32 rows
 		buf_printf(out, "%.1f s\n", seconds);
 }
 
-void up_json(UpMember *members, u32 count, double seconds, Buf *out)
+void up_json(UpMember *const *members, u32 count, double seconds, Buf *out)
 {
 	buf_printf(out, "{\"seconds\": %.6f, \"instances\": [", seconds);
 	for (u32 i = 0; i < count; i++) {
 		InstanceInfo info;
 		Buf text;
 
-		instance_info(members[i].instance, &info);
+		instance_info(members[i]->instance, &info);
 		buf_init(&text);
-		why(&members[i], &info, &text);
+		why(members[i], &info, &text);
 		buf_printf(out, "%s\n  {\"name\": ", i ? "," : "");
-		buf_json_string(out, members[i].name, strlen(members[i].name));
+		buf_json_string(out, members[i]->name, strlen(members[i]->name));
 		buf_printf(out, ", \"machine\": ");
-		buf_json_string(out, members[i].loaded->isa->name, strlen(members[i].loaded->isa->name));
+		buf_json_string(out, members[i]->loaded->isa->name, strlen(members[i]->loaded->isa->name));
 		buf_printf(out, ", \"state\": \"%s\", \"code\": ", info.state == INSTANCE_ENDED ? instance_end_name(info.end)
 											    : instance_state_name(info.state));
 		if (info.end == END_HALTED || info.end == END_STOPPED)

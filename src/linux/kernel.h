@@ -210,6 +210,7 @@ struct Kernel {
 	struct Strace *strace; /* owned: the line that is open */
 	u8 *reported;          /* unknown calls already told of, by number */
 	WaitQueue console_input;
+	WaitQueue outside_changed; /* what /dev/husk has may be another */
 	u64 input_wanted;      /* bytes that somebody looked for on the console in vain (polls: 1) */
 	File *files;           /* all open files */
 	File *dying;           /* those whose last reference went, to be released one after the other */

@@ -74,6 +74,7 @@ void linux_fini(Machine *machine)
 	vfs_forget_roots(kernel);
 	linux_setup_put(kernel->setup);
 	wait_fini(&kernel->console_input);
+	wait_fini(&kernel->outside_changed);
 	strace_close(kernel);
 	free(kernel->timers);
 	free(kernel->tasks);
@@ -98,6 +99,7 @@ Status linux_create(Machine *machine, const LinuxAbi *abi)
 	kernel->limits = (KernelLimits){ DEFAULT_PROCESSES, DEFAULT_FILES, DEFAULT_OPEN, default_storage, 0 };
 	memcpy(kernel->host_name, "husk", sizeof("husk"));
 	wait_init(&kernel->console_input);
+	wait_init(&kernel->outside_changed);
 	*(Kernel **)machine_private(machine) = kernel;
 	machine_set_pager(machine, NULL); /* until there is a process: bare instructions (husk repl) find memory everywhere */
 	return STATUS_OK;
@@ -218,7 +220,7 @@ bool linux_waits_outside(Machine *machine)
 
 	if (!kernel)
 		return false;
-	if (kernel->console_input.first || kernel_watches_host(kernel))
+	if (kernel->console_input.first || kernel->outside_changed.first || kernel_watches_host(kernel))
 		return true;
 	for (u32 i = 0; i < kernel->task_cap; i++) {
 		const Task *task = kernel->tasks[i];

@@ -160,6 +160,7 @@ bool linux_waits_outside(Machine *machine);
 void linux_time_passed(Machine *machine);
 u64 linux_next_hour(Machine *machine);
 void linux_input_arrived(Machine *machine);
+void linux_stirred(Machine *machine);
 /* Snapshots (save.h; docs/snapshot-format.md). Words for a refusal: machine_why. */
 Status linux_save(const Machine *machine, Buf *out);
 Status linux_restore(Machine *machine, const u8 *bytes, size_t len);

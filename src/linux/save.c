@@ -38,6 +38,7 @@ static void carry_kernel(Tape *tape)
 	tape_check(tape, kernel->next_pid > 0 && kernel->next_pid <= 4194304 && kernel->end_signal >= 0 &&
 				 kernel->end_signal <= 64 && !kernel->host_name[sizeof(kernel->host_name) - 1]);
 	tape_queue(tape, &kernel->console_input);
+	tape_queue(tape, &kernel->outside_changed);
 }
 
 /* ---- The order. What a section refers to stands before it ---- */
@@ -125,6 +126,7 @@ static void clear(Kernel *kernel)
 	futexes_destroy(kernel);
 	mm_fini(kernel);
 	wait_fini(&kernel->console_input);
+	wait_fini(&kernel->outside_changed);
 	free(kernel->timers);
 	kernel->timers = NULL;
 	free(kernel->tasks);

@@ -153,6 +153,6 @@ typedef struct FileCodec {
 
 extern const FileCodec regular_codec, folder_codec, path_codec, console_codec, pipe_codec, fifo_codec, eventfd_codec,
 	timerfd_codec, signalfd_codec, pidfd_codec, epoll_codec, master_codec, slave_codec, proc_codec, stream_socket_codec,
-	message_socket_codec, null_codec, zero_codec, full_codec, random_codec;
+	message_socket_codec, null_codec, zero_codec, full_codec, random_codec, mailbox_codec, spawn_codec, kv_codec;
 
 #endif

@@ -16,6 +16,7 @@ static const FileCodec *const codecs[] = {
 	&fifo_codec,    &eventfd_codec,  &timerfd_codec, &signalfd_codec,      &pidfd_codec,
 	&epoll_codec,   &master_codec,   &slave_codec,   &stream_socket_codec, &message_socket_codec,
 	&proc_codec,    &null_codec,     &zero_codec,    &full_codec,          &random_codec,
+	&mailbox_codec, &spawn_codec,    &kv_codec,
 };
 
 static const FileOps no_ops = { .kind = "file that is being loaded" };

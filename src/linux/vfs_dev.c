@@ -7,13 +7,14 @@
  */
 #include <stdlib.h>
 
+#include "linux/husk_dev.h"
 #include "linux/process.h"
 #include "linux/rights.h"
 #include "linux/save.h"
 #include "linux/tty.h"
 #include "linux/vfs_private.h"
 
-typedef enum DevKind { DEV_NULL, DEV_ZERO, DEV_FULL, DEV_RANDOM, DEV_TTY, DEV_LINK, DEV_FOLDER } DevKind;
+typedef enum DevKind { DEV_NULL, DEV_ZERO, DEV_FULL, DEV_RANDOM, DEV_TTY, DEV_LINK, DEV_FOLDER, DEV_HUSK } DevKind;
 
 typedef struct DevEntry {
 	const char *name;
@@ -38,6 +39,10 @@ static const DevEntry entries[] = {
 	{"ptmx", DEV_LINK, LX_S_IFLNK | 0777, 0, 0, "pts/ptmx"},
 	{"shm", DEV_FOLDER, LX_S_IFDIR | 01777, 0, 0, NULL},
 	{"pts", DEV_FOLDER, LX_S_IFDIR | 0755, 0, 0, NULL},
+	{"husk", DEV_FOLDER, LX_S_IFDIR | 0755, 0, 0, NULL},
+	{"husk/mailbox", DEV_HUSK, LX_S_IFCHR | 0666, 10, HUSK_MAILBOX, NULL},
+	{"husk/spawn", DEV_HUSK, LX_S_IFCHR | 0666, 10, HUSK_SPAWN, NULL},
+	{"husk/kv", DEV_HUSK, LX_S_IFCHR | 0666, 10, HUSK_KV, NULL},
 };
 
 enum { DEV_COUNT = COUNT_OF(entries) };
@@ -70,16 +75,33 @@ static DevNode *dev_new(DevFs *fs, const DevEntry *entry)
 	return node;
 }
 
+/* The part behind the folder that it is in. */
+static const char *own_name(const DevEntry *entry)
+{
+	const char *slash = strchr(entry->name, '/');
+
+	return slash ? slash + 1 : entry->name;
+}
+
+/* folder: NULL is the root. */
+static bool is_in(const DevEntry *entry, const DevEntry *folder)
+{
+	const char *slash = strchr(entry->name, '/');
+	size_t len = folder ? strlen(folder->name) : 0;
+
+	if (!folder || !slash)
+		return !folder && !slash;
+	return folder->kind == DEV_FOLDER && (size_t)(slash - entry->name) == len && !memcmp(folder->name, entry->name, len);
+}
+
 static i64 dev_lookup(VfsNode *base, const char *name, Task *task, VfsNode **out)
 {
 	DevFs *fs = (DevFs *)base->fs;
 
 	(void)task;
 	*out = NULL;
-	if (dev_node(base)->entry)
-		return -ENOENT;
 	for (u32 i = 0; i < DEV_COUNT; i++) {
-		if (strcmp(entries[i].name, name))
+		if (!is_in(&entries[i], dev_node(base)->entry) || strcmp(own_name(&entries[i]), name))
 			continue;
 		if (fs->nodes[i])
 			vfs_node_get(&fs->nodes[i]->node);
@@ -94,12 +116,14 @@ static i64 dev_lookup(VfsNode *base, const char *name, Task *task, VfsNode **out
 static i64 dev_list(VfsNode *base, Task *task, u64 *cookie, VfsList *out)
 {
 	(void)task;
-	if (!vfs_list_dots(out, cookie) || dev_node(base)->entry)
+	if (!vfs_list_dots(out, cookie))
 		return 0;
 	for (; *cookie - 2 < DEV_COUNT; ++*cookie) {
 		const DevEntry *entry = &entries[*cookie - 2];
 
-		if (!vfs_list_add(out, entry->name, strlen(entry->name), *cookie, entry->mode, *cookie + 1))
+		if (!is_in(entry, dev_node(base)->entry))
+			continue;
+		if (!vfs_list_add(out, own_name(entry), strlen(own_name(entry)), *cookie, entry->mode, *cookie + 1))
 			break;
 	}
 	return 0;
@@ -206,6 +230,13 @@ static i64 dev_open(VfsNode *base, VfsPlace *place, Task *task, u32 flags, File 
 		return -ELOOP;
 	if (entry->kind == DEV_TTY)
 		return task ? tty_open(task, flags, out) : -ENXIO;
+	if (entry->kind == DEV_HUSK) {
+		i64 error = husk_dev_open(base->fs->kernel, (HuskDevice)entry->minor, flags, out);
+
+		if (!error)
+			(*out)->place = vfs_place_get(place);
+		return error;
+	}
 	if (entry->kind == DEV_RANDOM && !kernel_may(base->fs->kernel, RIGHT_RANDOM))
 		return -EPERM;
 	*out = file_create(base->fs->kernel, &device_ops[entry->kind], flags, NULL);

@@ -88,6 +88,7 @@ const Guest rv64_guest = {
 	.time_passed = linux_time_passed,
 	.next_hour = linux_next_hour,
 	.input_arrived = linux_input_arrived,
+	.stirred = linux_stirred,
 	.save = linux_save,
 	.restore = linux_restore,
 	.setup = linux_setup,
