@@ -262,7 +262,7 @@ husk_status api_fail_diags(husk_context *context, husk_error **error, husk_statu
 {
 	Buf text;
 
-	if (diags->errors && status != HUSK_NO_MEMORY)
+	if (diags->errors && status == HUSK_INVALID) /* it says no more than that */
 		status = HUSK_TEXT;
 	if (!error)
 		return status;

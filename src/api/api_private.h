@@ -56,8 +56,8 @@ husk_status api_options(void *out, size_t size, const void *given);
 /* Ours into the caller's, as much as it has. */
 husk_status api_answer(void *given, size_t size, const void *ours);
 
-/* Both give `status`. *error (may be NULL) becomes an object with these words, or with all of diags (status HUSK_TEXT when they have
- * errors), which are gone then, and `words` before them if there are any. */
+/* Both give `status`. *error (may be NULL) becomes an object with these words, or with all of diags, which are gone
+ * then, and `words` before them if there are any. */
 husk_status api_fail(husk_context *context, husk_error **error, husk_status status, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 husk_status api_fail_diags(husk_context *context, husk_error **error, husk_status status, DiagList *diags, const char *words);

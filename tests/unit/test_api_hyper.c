@@ -302,7 +302,6 @@ static void test_hold(void **state)
 	husk_view_destroy(view);
 	husk_view_destroy(later);
 	husk_function_destroy(function);
-	assert_true(world.reports > 0);
 }
 
 /* Without workers the same instances give the same run. */

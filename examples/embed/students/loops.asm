@@ -1,0 +1,4 @@
+; Never comes to an end.
+        .ORIG x3000
+AGAIN   BR   AGAIN
+        .END
