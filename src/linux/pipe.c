@@ -198,11 +198,12 @@ static void pipe_release(File *file)
 		leave(pipe, READER);
 	if (access != O_RDONLY)
 		leave(pipe, WRITER);
-	if (has(pipe, READER) || has(pipe, WRITER))
+	if (pipe->ends[READER] || pipe->ends[WRITER])
 		return;
+	/* Who was let in finds another one when the node has gone. */
 	if (!pipe->node && !pipe->on_tape)
 		end_pipe(pipe);
-	else /* a FIFO keeps nothing while nobody has it open */
+	else if (!pipe->granted[READER] && !pipe->granted[WRITER]) /* a FIFO keeps nothing while nobody has it open */
 		queue_fini(pipe->kernel, &pipe->queue);
 }
 

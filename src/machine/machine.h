@@ -385,7 +385,8 @@ typedef struct SnapshotHead {
 } SnapshotHead;
 Status machine_snapshot_head(const u8 *bytes, size_t len, SnapshotHead *out);
 Status machine_snapshot(const Machine *machine, Buf *out);
-/* All or nothing: on error the machine is as before. STATUS_FORMAT, _MISMATCH (other isa, options or version),
+/* All or nothing: on error the machine is as before; unless it has an operating system whose state can't be saved (a connection
+ * of the host ...): then a snapshot whose guest's part makes no sense leaves a machine without programs. STATUS_FORMAT, _MISMATCH (other isa, options or version),
  * _CORRUPT, _TRUNCATED. */
 Status machine_restore(Machine *machine, const u8 *bytes, size_t len);
 /* Why the last machine_snapshot or machine_restore said no, as far as its status does not tell: "descriptor 3 of process 1

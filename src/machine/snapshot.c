@@ -789,21 +789,20 @@ static Status restore(Machine *machine, const u8 *bytes, size_t len, bool *refus
 }
 
 /* A guest finds out only in the end whether it can make sense of its part. So that the machine is then as before, what it
- * is now is kept until it is known. */
+ * is now is kept until it is known, if that is possible. */
 Status machine_restore(Machine *machine, const u8 *bytes, size_t len)
 {
 	bool refused = false;
 	char why[sizeof(machine->why)];
-	Status status;
+	Status status, kept;
 	Buf before;
 
 	if (!machine->guest || !machine->guest->restore)
 		return restore(machine, bytes, len, &refused);
 	buf_init(&before);
-	status = machine_snapshot(machine, &before);
-	if (!status)
-		status = restore(machine, bytes, len, &refused);
-	if (refused) {
+	kept = machine_snapshot(machine, &before);
+	status = kept && kept != STATUS_UNSUPPORTED ? kept : restore(machine, bytes, len, &refused);
+	if (refused && !kept) {
 		memcpy(why, machine->why, sizeof(why));
 		restore(machine, before.data, before.len, &refused);
 		memcpy(machine->why, why, sizeof(why));
