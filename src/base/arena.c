@@ -14,7 +14,7 @@ struct ArenaChunk {
 	u8 bytes[];
 };
 
-enum { CHUNK_SIZE = 16 * 1024 - sizeof(ArenaChunk) - 16, ALIGN = 16, KEPT_MOST = 4 << 20,
+enum { CHUNK_SIZE = 16 * 1024 - sizeof(ArenaChunk) - 16, ALIGN = ARENA_ALIGN, KEPT_MOST = 4 << 20,
        PREFAULT_LEAST = 48 << 10, PREFAULT_MOST = 512 << 10 /* of a chunk */ };
 
 void arena_init(Arena *arena)
@@ -115,7 +115,7 @@ static bool more(Arena *arena, size_t size)
 	return true;
 }
 
-void *arena_room(Arena *arena, size_t size)
+void *arena_room_elsewhere(Arena *arena, size_t size)
 {
 	u8 *result;
 
@@ -175,13 +175,11 @@ char *arena_printf(Arena *arena, const char *format, ...)
 	return text;
 }
 
-bool arena_grow(Arena *arena, void **items, u32 *cap, u32 used, size_t item_size)
+bool arena_grow_now(Arena *arena, void **items, u32 *cap, u32 used, size_t item_size)
 {
 	u32 new_cap;
 	void *grown;
 
-	if (used < *cap)
-		return true;
 	if (*cap >= (u32)1 << 30)
 		return false;
 	new_cap = *cap ? *cap * 2 : 8;

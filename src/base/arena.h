@@ -27,8 +27,22 @@ void arena_fini(Arena *arena);
 void arena_reset(Arena *arena);
 
 void *arena_alloc(Arena *arena, size_t size);
+void *arena_room_elsewhere(Arena *arena, size_t size); /* where `at` has no room: arena_room's */
+
+enum { ARENA_ALIGN = 16 };
+
 /* The same, not zeroed: for what is written whole before it is read. */
-void *arena_room(Arena *arena, size_t size);
+static inline void *arena_room(Arena *arena, size_t size)
+{
+	const size_t bytes = (size + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+	u8 *at = arena->at;
+
+	if (bytes < size || !at || (size_t)(arena->end - at) < bytes)
+		return arena_room_elsewhere(arena, size);
+	arena->at = at + bytes;
+	arena->total += bytes;
+	return at;
+}
 /* Copies len bytes and adds a NUL. */
 char *arena_strndup(Arena *arena, const char *text, size_t len);
 char *arena_strdup(Arena *arena, const char *text);
@@ -40,6 +54,11 @@ char *arena_printf(Arena *arena, const char *format, ...) __attribute__((format(
 
 /* Grows an array that lives in an arena: *items has room for *cap, `used` are in use; afterwards at least used+1.
  * The old copy stays behind until arena_fini. Returns false when memory is out. */
-bool arena_grow(Arena *arena, void **items, u32 *cap, u32 used, size_t item_size);
+bool arena_grow_now(Arena *arena, void **items, u32 *cap, u32 used, size_t item_size);
+
+static inline bool arena_grow(Arena *arena, void **items, u32 *cap, u32 used, size_t item_size)
+{
+	return used < *cap || arena_grow_now(arena, items, cap, used, item_size);
+}
 
 #endif

@@ -515,7 +515,7 @@ static void emit_jmp(Emit *e, u32 at)
 
 static void inline_exit(Emit *e, u32 at, u32 block)
 {
-	u64 pc;
+	u64 pc = 0;
 
 	ir_is_const(e->func, e->func->ins[e->func->blocks[block].start].a, &pc);
 	emit_exit(e, at, pc);

@@ -139,11 +139,6 @@ IrRef ir_share(IrFunc *func, IrOp op, unsigned width, unsigned aux, u32 a, u32 b
 	return ir_emit(func, op, width, aux, a, b, c);
 }
 
-const IrIns *ir_def(const IrFunc *func, IrRef ref)
-{
-	return ref < func->ins_count ? &func->ins[ref] : NULL;
-}
-
 static u32 const_hash(u64 value, unsigned width)
 {
 	return (u32)(((value ^ width) * 0x9E3779B97F4A7C15u) >> 32);
@@ -195,22 +190,4 @@ IrRef ir_const(IrFunc *func, unsigned width, u64 value)
 	func->consts[func->const_count] = (IrConst){.value = value, .width = (u8)width};
 	func->const_index[at] = func->const_count + 1;
 	return IR_CONST_BIT | func->const_count++;
-}
-
-bool ir_is_const(const IrFunc *func, IrRef ref, u64 *value)
-{
-	if (ref == IR_NONE || !(ref & IR_CONST_BIT) || (ref & ~IR_CONST_BIT) >= func->const_count)
-		return false;
-	if (value)
-		*value = func->consts[ref & ~IR_CONST_BIT].value;
-	return true;
-}
-
-unsigned ir_width(const IrFunc *func, IrRef ref)
-{
-	if (ref == IR_NONE)
-		return 1; /* after a failure: anything that keeps callers going */
-	if (ref & IR_CONST_BIT)
-		return func->consts[ref & ~IR_CONST_BIT].width;
-	return func->ins[ref].width;
 }

@@ -159,8 +159,25 @@ void ir_block_begin(IrFunc *func, u32 block);          /* the previous one must 
 bool ir_block_ended(const IrFunc *func);               /* is there no current block? */
 
 IrRef ir_const(IrFunc *func, unsigned width, u64 value); /* value is truncated to width */
-bool ir_is_const(const IrFunc *func, IrRef ref, u64 *value);
-unsigned ir_width(const IrFunc *func, IrRef ref);
+
+static inline bool ir_is_const(const IrFunc *func, IrRef ref, u64 *value)
+{
+	if (ref == IR_NONE || !(ref & IR_CONST_BIT) || (ref & ~IR_CONST_BIT) >= func->const_count)
+		return false;
+	if (value)
+		*value = func->consts[ref & ~IR_CONST_BIT].value;
+	return true;
+}
+
+static inline unsigned ir_width(const IrFunc *func, IrRef ref)
+{
+	if (ref == IR_NONE)
+		return 1; /* after a failure: anything that keeps callers going */
+	if (ref & IR_CONST_BIT)
+		return func->consts[ref & ~IR_CONST_BIT].width;
+	return func->ins[ref].width;
+}
+
 
 IrRef ir_arg(IrFunc *func, unsigned index, unsigned width);
 IrRef ir_param(IrFunc *func, unsigned width); /* a new parameter of the current block, before anything else in it */

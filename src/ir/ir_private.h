@@ -12,7 +12,10 @@ IrRef ir_emit(IrFunc *func, IrOp op, unsigned width, unsigned aux, u32 a, u32 b,
 /* The same for a pure operation or a GET, but shares an equal earlier one when there is one that dominates. */
 IrRef ir_share(IrFunc *func, IrOp op, unsigned width, unsigned aux, u32 a, u32 b, u32 c);
 /* The instruction a ref names; NULL for constants and IR_NONE. */
-const IrIns *ir_def(const IrFunc *func, IrRef ref);
+static inline const IrIns *ir_def(const IrFunc *func, IrRef ref)
+{
+	return ref < func->ins_count ? &func->ins[ref] : NULL;
+}
 
 /* Each gives a ref that equals the operation, or IR_NONE when there is nothing simpler than emitting it.
  * Operands of commutative operations come with a constant on the right. */
