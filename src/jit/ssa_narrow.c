@@ -282,9 +282,11 @@ static void guard_compare(Narrow *n, SsaRef compare)
 		if (func->nodes[number].op == SSA_CONST || !ssa_in_loop(func, func->nodes[number].block, loop))
 			continue;
 		if (forms_of(n, number, DEPTH) != SX || forms_of(n, other, DEPTH) & SX || func->nodes[other].op == SSA_CONST ||
-		    ssa_in_loop(func, func->nodes[other].block, loop))
+		    (func->nodes[other].op != SSA_HOME && ssa_in_loop(func, func->nodes[other].block, loop)))
 			continue;
 		end = func->blocks[func->blocks[loop].before].last;
+		if (func->nodes[other].op == SSA_HOME) /* homes do not change */
+			other = insert(func, end, SSA_HOME, 64, func->nodes[other].aux, 0, 0);
 		guard(func, other, end, SX);
 		part = insert(func, end, IR_OP_EXTRACT, NARROW, 0, other, 0);
 		part = insert(func, end, IR_OP_SX, 64, 0, part, 0);

@@ -383,8 +383,6 @@ static u32 merged(WidePlan *p, const Value *values)
 	u32 pointer = 0, at, skewed, reg;
 	i64 off = 0, place;
 
-	if (p->whole_words)
-		return WIDE_NO_REG;
 	for (u32 k = 0; k < SSA_WIDE_LANES; k++) {
 		if (!is_merge(p, values[k], words[k], &other) || (k && (other.right != merge.right || other.left != merge.left)))
 			return WIDE_NO_REG;
@@ -689,10 +687,7 @@ static bool add_stores(WidePlan *p)
 
 bool wide_plan(WidePlan *plan, WideTrace *trace, u32 copies)
 {
-	bool whole_words = plan->whole_words;
-
 	memset(plan, 0, sizeof(*plan));
-	plan->whole_words = whole_words;
 	plan->trace = trace;
 	plan->copies = copies;
 	if (!collect(plan) || !pack(plan) || !order_holds(plan))

@@ -132,10 +132,9 @@ typedef struct WidePlan {
 	u32 regs;       /* virtual */
 	bool testing;   /* what is made is for a test */
 	bool bad;       /* it does not work out */
-	bool whole_words; /* given: merged words are computed, not loaded */
 } WidePlan;
 
-/* With so many copies; keeps whole_words alone. False: it does not work out. */
+/* With so many copies. False: it does not work out. */
 bool wide_plan(WidePlan *plan, WideTrace *trace, u32 copies);
 /* The pack that a LOAD is in, and its lane; it is an output from now on. NULL: none. */
 WidePack *wide_output(WidePlan *plan, SsaRef load, u32 copy, u32 *lane);

@@ -129,12 +129,12 @@ static void test_restored(void **state)
 	}
 }
 
-/* s1 = (i32)(s1 * 3): one PHI, of 32 bits. */
+/* s1 = (i32)(s1 * 3) until it is s3, which is first read in the loop: one PHI of 32 bits, compared as such. */
 static void test_narrow(void **state)
 {
 	Toy toy;
 	SsaRef phi, x;
-	u32 header, latch, behind, phis = 0;
+	u32 header, latch, behind, phis = 0, compares = 0;
 
 	(void)state;
 	toy_begin(&toy);
@@ -170,6 +170,12 @@ static void test_narrow(void **state)
 		phis++;
 	}
 	assert_int_equal(phis, 1);
+	for (SsaRef ref = toy.func->blocks[header].first; ref; ref = toy.func->nodes[ref].next)
+		if (toy.func->nodes[ref].op == IR_OP_LTS) {
+			assert_int_equal(toy.func->nodes[ssa_value(toy.func, toy.func->nodes[ref].a)].width, 32);
+			compares++;
+		}
+	assert_int_equal(compares, 1);
 	toy_end(&toy);
 }
 
