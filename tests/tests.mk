@@ -23,6 +23,8 @@ TOOL_SRC := $(wildcard tools/*.c)
 # Lets allocations fail.
 LDFLAGS_test_nomem := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc free mmap munmap)
 
+LDFLAGS_test_api_nomem := $(LDFLAGS_test_nomem) -Wl$(comma)--wrap=strdup
+
 LDFLAGS_test_soak := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc mmap)
 
 # Lets there be no files of shared memory.

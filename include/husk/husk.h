@@ -448,9 +448,10 @@ HUSK_API husk_status husk_machine_read_text(husk_machine *machine, uint32_t spac
 /* A name of the program: a label, a function of an object file. HUSK_NOT_FOUND. [owner] */
 HUSK_API husk_status husk_machine_symbol(husk_machine *machine, const char *name, uint64_t *value);
 
-/* Runs end (HUSK_STOP_BREAK) in front of the instruction at this address. The next run goes on with it. [owner] */
+/* Runs end (HUSK_STOP_BREAK) in front of the instruction at this address. The next run goes on with it. Machines of your own alone: HUSK_UNSUPPORTED
+ * for those of instances. [owner] */
 HUSK_API husk_status husk_machine_break(husk_machine *machine, uint64_t address, int on);
-/* Runs end (HUSK_STOP_WATCH) behind an instruction that touched one of these cells. [owner] */
+/* Runs end (HUSK_STOP_WATCH) behind an instruction that touched one of these cells. Likewise. [owner] */
 HUSK_API husk_status husk_machine_watch(husk_machine *machine, uint32_t space, uint64_t address, uint64_t count, int reads, int writes,
 					int on);
 

@@ -258,14 +258,27 @@ husk_status api_fail(husk_context *context, husk_error **error, husk_status stat
 	return status;
 }
 
+/* What reads texts says it among its messages. */
+static bool ran_out(const DiagList *diags)
+{
+	for (u32 i = 0; i < diags->count; i++)
+		if (!diags->items[i].message || strcmp(diags->items[i].message, "out of memory") == 0)
+			return true;
+	return diags->arena.failed;
+}
+
 husk_status api_fail_diags(husk_context *context, husk_error **error, husk_status status, DiagList *diags, const char *words)
 {
 	Buf text;
 
 	if (diags->errors && status == HUSK_INVALID) /* it says no more than that */
 		status = HUSK_TEXT;
+	if (ran_out(diags))
+		status = HUSK_NO_MEMORY;
 	if (!error)
 		return status;
+	if (status == HUSK_NO_MEMORY)
+		return keep_error(context, error, status, "", NULL);
 	buf_init(&text);
 	if (words || !diags->count)
 		buf_printf(&text, "%s%s", words ? words : husk_status_text(status), diags->count ? "\n" : "");

@@ -152,6 +152,7 @@ husk_status husk_instance_create(husk_hyper *hyper, husk_image *image, const hus
 husk_status husk_instance_fork(husk_instance *instance, const husk_instance_options *options, husk_instance **out)
 {
 	husk_instance *handle;
+	husk_machine *held;
 	husk_status status;
 	Making making;
 
@@ -174,7 +175,11 @@ husk_status husk_instance_fork(husk_instance *instance, const husk_instance_opti
 	}
 	handle->machine->instance = handle;
 	making.out.user = handle->machine;
-	status = api_status(instance_fork(instance->instance, &making.out, &handle->instance));
+	status = husk_instance_hold(instance, &held);
+	if (!status) {
+		status = api_status(instance_fork(instance->instance, &making.out, &handle->instance));
+		husk_instance_release(instance);
+	}
 	if (status) {
 		api_machine_unref(handle->machine);
 		free_handle(handle);
@@ -334,11 +339,11 @@ husk_status husk_instance_hold(husk_instance *instance, husk_machine **machine)
 	if (!instance || !machine)
 		return HUSK_INVALID;
 	guest = instance_hold(instance->instance);
-	if (!guest) {
-		instance_release(instance->instance);
-		return HUSK_STATE;
-	}
 	instance_info(instance->instance, &info);
+	if (!guest) { /* it was put away, and there is no memory to take it out */
+		instance_release(instance->instance);
+		return info.state == INSTANCE_ENDED ? HUSK_STATE : HUSK_NO_MEMORY;
+	}
 	pthread_mutex_lock(&instance->lock);
 	instance->holds++;
 	instance->machine->machine = guest;
@@ -370,6 +375,7 @@ husk_status husk_instance_release(husk_instance *instance)
 
 husk_status husk_instance_snapshot(husk_instance *instance, husk_blob **out)
 {
+	husk_machine *machine;
 	husk_status status;
 	Buf bytes;
 
@@ -377,8 +383,12 @@ husk_status husk_instance_snapshot(husk_instance *instance, husk_blob **out)
 		*out = NULL;
 	if (!instance || !out)
 		return HUSK_INVALID;
+	status = husk_instance_hold(instance, &machine); /* says why it has none */
+	if (status)
+		return status;
 	buf_init(&bytes);
 	status = state_of(instance_snapshot(instance->instance, &bytes));
+	husk_instance_release(instance);
 	if (!status)
 		return api_blob(instance->context, &bytes, out);
 	buf_fini(&bytes);
@@ -387,11 +397,16 @@ husk_status husk_instance_snapshot(husk_instance *instance, husk_blob **out)
 
 husk_status husk_instance_restore(husk_instance *instance, const void *bytes, size_t len)
 {
+	husk_machine *machine;
 	husk_status status;
 
 	if (!instance || (!bytes && len))
 		return HUSK_INVALID;
+	status = husk_instance_hold(instance, &machine);
+	if (status)
+		return status;
 	status = state_of(instance_restore(instance->instance, bytes, len));
+	husk_instance_release(instance);
 	if (status)
 		return status;
 	pthread_mutex_lock(&instance->lock);

@@ -200,6 +200,8 @@ husk_status husk_machine_break(husk_machine *machine, uint64_t address, int on)
 {
 	husk_status status = api_enter(machine);
 
+	if (!status && machine->instance)
+		return HUSK_UNSUPPORTED;
 	return status ? status : api_status(machine_break_set(machine->machine, address, on != 0));
 }
 
@@ -207,6 +209,8 @@ husk_status husk_machine_watch(husk_machine *machine, uint32_t space, uint64_t a
 {
 	husk_status status = check(machine, space, NULL, 0);
 
+	if (!status && machine->instance)
+		return HUSK_UNSUPPORTED;
 	if (status)
 		return status;
 	return api_status(machine_watch_set(machine->machine, (u16)space, address, count, reads != 0, writes != 0, on != 0));
