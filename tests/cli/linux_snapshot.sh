@@ -71,6 +71,34 @@ step 5000
 C
 expect 0 timeout 60 "$HUSK" debug $given half.snap <commands
 
+# A dynamic program of Debian's, where there is one.
+if [ -n "${DEBIAN_RV64-}" ]; then
+	mkdir python
+	cat >python/loop.py <<'P'
+import threading
+total = 0
+def add(n):
+    global total
+    for i in range(3000):
+        total += i * n
+threads = [threading.Thread(target=add, args=(k,)) for k in range(3)]
+[t.start() for t in threads]
+[t.join() for t in threads]
+print(total, len(open("/here/loop.py").read()))
+P
+	given="-L $DEBIAN_RV64 --dir python::/here:ro"
+	expect 0 timeout 60 "$HUSK" run --deterministic --verbose $given python3 /here/loop.py
+	whole=$out insns=$(count "$err")
+	for part in 1 3 7; do
+		fuel=$((insns * part / 8))
+		run timeout 60 "$HUSK" run --deterministic --fuel $fuel --snapshot-on-exit python.snap $given python3 /here/loop.py
+		expect 0 timeout 60 "$HUSK" run --deterministic --verbose $given python.snap
+		[ "$out" = "$whole" ] || fail "python in two parts at $fuel"
+		[ $((fuel + $(count "$err"))) = "$insns" ] || fail "python at $fuel: not $insns instructions"
+	done
+	given="--dir data::/data:ro"
+fi
+
 # Damaged ones are refused or do something.
 size=$(wc -c <half.snap)
 for n in $(seq 1 8); do
