@@ -19,7 +19,23 @@ static const char program_text[] =
 	"	if (getenv(\"DICE\")) printf(\"%02x%02x%02x%02x\\n\", seed[0], seed[1], seed[2], seed[3]);\n"
 	"	return 7;\n}\n";
 
+/* Takes one byte of a message, waits for the next one, and then takes the rest of the first. */
+static const char mail_text[] =
+	"#include <fcntl.h>\n#include <stdio.h>\n#include <unistd.h>\n#include <poll.h>\n"
+	"int main(void) {\n"
+	"	char text[100] = \"\", next[100] = \"\"; int box = open(\"/dev/husk/mailbox\", O_RDWR), other = open(\"/dev/husk/mailbox\", O_RDWR);\n"
+	"	struct pollfd fd = { .fd = other, .events = POLLIN };\n"
+	"	if (box < 0 || read(box, text, 1) != 1 || poll(&fd, 1, -1) != 1 || read(other, next, 99) < 1) return 1;\n"
+	"	read(box, text + 1, 98); printf(\"%s|%s|\", text, next);\n"
+	"	return 7;\n}\n";
+
+static void make_text(const Rig *rig, const char *text, Buf *program);
 static void make_program(const Rig *rig, Buf *program)
+{
+	make_text(rig, program_text, program);
+}
+
+static void make_text(const Rig *rig, const char *text, Buf *program)
 {
 	char path[120];
 	FILE *file;
@@ -27,7 +43,7 @@ static void make_program(const Rig *rig, Buf *program)
 	snprintf(path, sizeof path, "%s/program.c", rig->folder);
 	file = fopen(path, "w");
 	assert_non_null(file);
-	fputs(program_text, file);
+	fputs(text, file);
 	fclose(file);
 	compile(rig, path, "", program);
 	snprintf(path, sizeof path, "%s/in", rig->folder);
@@ -152,10 +168,67 @@ static void test_instances(void **state)
 	buf_fini(&program);
 }
 
+/* What a program has read of a message is the machine's, and is copied with it; what waits in the queue is the hypervisor's, and is not. */
+static void test_mail(void **state)
+{
+	static const u32 rights = MAY_PLAIN | MAY_MAILBOX;
+	Rig *rig = *state;
+	const MachineConfig config = computer_config(rig);
+	const HyperConfig hyper_config = {.workers = 0};
+	Buf program, nothing, outputs[2];
+	Instance *instances[2];
+	Machine *machine;
+	Image *image;
+	Hyper *hyper;
+
+	buf_init(&program);
+	buf_init(&nothing);
+	make_text(rig, mail_text, &program);
+	machine = computer(rig, &nothing);
+	load(machine, rig, &program);
+	assert_int_equal(image_create(&config, machine, &image), STATUS_OK);
+	machine_destroy(machine);
+	assert_int_equal(hyper_create(&hyper_config, &hyper), STATUS_OK);
+	instances[0] = make(hyper, image, &outputs[0]);
+	assert_int_equal(instance_mail(instances[0], 0, (const u8 *)"hello", 5), STATUS_OK);
+	instance_start(instances[0]);
+	assert_true(hyper_run(hyper, ~(u64)0 >> 2));
+	{
+		const InstanceOptions options = {.output = on_output, .ctx = &outputs[1], .rights = &rights};
+
+		buf_init(&outputs[1]);
+		assert_int_equal(instance_fork(instances[0], &options, &instances[1]), STATUS_OK);
+	}
+	for (u32 i = 0; i < 2; i++) /* the console three times, the mailbox twice; a copy has as many open */
+		assert_true(budget_used(instance_budget(instances[i]), BUDGET_FILES) >= 5);
+	assert_int_equal(budget_used(hyper_budget(hyper), BUDGET_FILES), 2 * budget_used(instance_budget(instances[0]), BUDGET_FILES));
+	instance_start(instances[1]);
+	assert_true(hyper_run(hyper, ~(u64)0 >> 2));
+	assert_int_equal(instance_mail(instances[0], 0, (const u8 *)"mine", 4), STATUS_OK);
+	assert_int_equal(instance_mail(instances[1], 0, (const u8 *)"twin's", 6), STATUS_OK);
+	assert_true(hyper_run(hyper, ~(u64)0 >> 2));
+	for (u32 i = 0; i < 2; i++) {
+		InstanceInfo info;
+
+		instance_info(instances[i], &info);
+		assert_int_equal(info.end, END_HALTED);
+		assert_int_equal(info.code, 7);
+		assert_string_equal(buf_text(&outputs[i]), i ? "0 hello|0 twin's|" : "0 hello|0 mine|");
+		instance_unref(instances[i]);
+		buf_fini(&outputs[i]);
+	}
+	assert_int_equal(budget_used(hyper_budget(hyper), BUDGET_FILES), 0);
+	image_unref(image);
+	hyper_destroy(hyper);
+	buf_fini(&nothing);
+	buf_fini(&program);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_instances),
+		cmocka_unit_test(test_mail),
 	};
 
 	return cmocka_run_group_tests_name("hyper_linux", tests, setup, teardown);
