@@ -54,6 +54,7 @@ static void tell(Hyper *hyper)
 
 	while ((instance = hyper->untold)) {
 		hyper->untold = instance->next_untold;
+		instance->untold = false;
 		pthread_mutex_unlock(&hyper->lock);
 		hyper->config.changed(hyper->config.ctx, instance);
 		instance_unref(instance);

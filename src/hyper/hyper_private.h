@@ -156,6 +156,7 @@ struct Instance {
 	u64 files_held;           /* (slice) of BUDGET_FILES */
 	char refused[120];        /* the newest thing that a limit did not let it have */
 	Instance *next_untold;    /* hyper->untold */
+	bool untold;              /* it stands there */
 	u64 written;              /* (slice) bytes of output and errors */
 	char *kept;               /* (slice) owned: ring of options.output_kept bytes */
 	u64 kept_total;

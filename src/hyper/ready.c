@@ -140,7 +140,8 @@ void ready_end(Instance *instance, InstanceEnd end, const char *format, ...)
 	if (instance->counted)
 		budget_give(instance->budget, BUDGET_INSTANCES, 1);
 	instance->counted = false;
-	if (hyper->config.changed && instance->refs) {
+	if (hyper->config.changed && instance->refs && !instance->untold) {
+		instance->untold = true;
 		instance->refs++;
 		instance->next_untold = hyper->untold;
 		hyper->untold = instance;

@@ -496,6 +496,39 @@ static void on_changed(void *ctx, Instance *instance)
 	pthread_mutex_unlock(&ends->lock);
 }
 
+/* Who ends again before anybody was told of its first end. */
+static void ends_twice(void **state)
+{
+	Ends ends = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	HyperConfig config = {.changed = on_changed, .ctx = &ends};
+	Instance *a, *b;
+	Hyper *hyper;
+	Toy toy;
+	Image *image = image_of(&toy, endless);
+
+	(void)state;
+	assert_int_equal(hyper_create(&config, &hyper), STATUS_OK);
+	a = make(hyper, image, NULL);
+	b = make(hyper, image, NULL);
+	instance_stop(a, 0);
+	instance_stop(b, 0);
+	for (u32 i = 0; i < 3; i++) {
+		assert_int_equal(instance_reset(a), STATUS_OK);
+		assert_int_equal(instance_stop(a, 0), STATUS_OK);
+	}
+	assert_true(hyper_run(hyper, 10 * second));
+	assert_int_equal(ends.count, 2);
+	assert_int_equal(instance_reset(a), STATUS_OK);
+	assert_int_equal(instance_stop(a, 0), STATUS_OK);
+	assert_true(hyper_run(hyper, 10 * second));
+	assert_int_equal(ends.count, 3);
+	instance_unref(a);
+	instance_unref(b);
+	image_unref(image);
+	toy_close(&toy);
+	hyper_destroy(hyper);
+}
+
 /* A crowd of all kinds, with hands in it from outside; everybody is told of once. */
 static void a_crowd(void **state)
 {
@@ -657,7 +690,7 @@ int main(void)
 		cmocka_unit_test(halts), cmocka_unit_test(fuel_is_exact), cmocka_unit_test(output_is_exact),
 		cmocka_unit_test(failures_say_why), cmocka_unit_test(input_wakes), cmocka_unit_test(pause_and_kill),
 		cmocka_unit_test(stop_and_timeout), cmocka_unit_test(forks), cmocka_unit_test(forks_of_running_ones),
-		cmocka_unit_test(shares_are_as_weights), cmocka_unit_test(room_is_counted), cmocka_unit_test(a_crowd),
+		cmocka_unit_test(shares_are_as_weights), cmocka_unit_test(room_is_counted), cmocka_unit_test(ends_twice), cmocka_unit_test(a_crowd),
 		cmocka_unit_test(parked_or_not), cmocka_unit_test(forks_of_adopted_ones),
 	};
 	int failed = cmocka_run_group_tests_name("residents", tests, NULL, NULL);
