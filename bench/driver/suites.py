@@ -3,13 +3,14 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 
 import host
 import report
 from programs import husk_command, rows, ways
 from report import number
-from runner import Failed
+from runner import Failed, Wrong
 from turns import Row, Way, means, reasons, take_turns
 
 C_PEERS = ["gcc", "gcc for RISC-V", "clang (WebAssembly)", "qemu-riscv64", "node", "V8"]
@@ -349,5 +350,45 @@ def interpreter(bench):
         bench.say("interpreter: failed")
 
 
+# --- many small ones
+
+
+def density(bench):
+    """Programs that print lines `NAME NUMBER...`; the median of the rounds counts."""
+    def ask(*command):
+        found = {}
+        for _ in range(bench.rounds):
+            done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise Wrong(f"density: {' '.join(map(str, command))}: {done.stderr.strip()}")
+            for line in done.stdout.splitlines():
+                name, *values = line.split()
+                found.setdefault(name, []).append([float(value) for value in values])
+        return {name: [sorted(column)[len(column) // 2] for column in zip(*rounds)] for name, rounds in found.items()}
+
+    def peer(*command):
+        return ask(*command) if shutil.which(command[0]) else {}
+    own = {}
+    for what, count in (("idle", 100000), ("run", 100000), ("fork", 10000), ("switch", 2000)):
+        bench.say(f"density: {what}")
+        own.update(ask("build/bench/density", what, count))
+    processes = ask("build/bench/density", "processes", 1000)
+    erlang = peer("escript", "bench/density/spawn.erl", 100000)
+    wasm = peer("node", "bench/density/instances.mjs", 5000)
+
+    def cell(found, name, index=0, unit=1000):
+        return number(found[name][index] / unit) if name in found else "-"
+    lines = [["create, run, destroy, us", cell(own, "run"), cell(erlang, "run"), cell(wasm, "run"), cell(processes, "processes")],
+             ["bytes of one that waits", cell(own, "idle", 0, 1), cell(erlang, "idle", 0, 1), cell(wasm, "idle", 0, 1), "-"],
+             ["fork of one that waits, us", cell(own, "fork"), "-", "-", "-"],
+             ["... and the fork's first slice, us", cell(own, "fork", 1), "-", "-", "-"]]
+    body = report.table(["", "LC-3 in Husk", "Erlang process", "WebAssembly instance in node", "fork(2)"], lines)
+    body += (f"\n2,000 LC-3s that compute, at once: {own['switch'][0]:.3f} times the time they take one after the other.\n\n"
+             "They are not the same: an LC-3 here has 128 KiB of memory, an operating system and a budget of instructions, and runs to its end "
+             "exactly as metered; a process of Erlang has a heap that grows; the instance in node one page of 64 KiB.\n")
+    page(bench, "density", "Many small ones", "What does one of very many cost? 100,000 at a time (node 1,000, which is how many it is asked to keep).", body, [],
+         ["gcc", "node", "V8"])
+
+
 SUITES = {"steady": steady, "start": start, "compile": compile_cost, "memory": memory, "machines": machines,
-          "calls": calls, "fuel": fuel, "interpreter": interpreter}
+          "calls": calls, "fuel": fuel, "density": density, "interpreter": interpreter}

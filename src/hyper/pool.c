@@ -24,6 +24,7 @@
 enum {
 	RESIDENT_BYTES = 256 << 20,  /* of memory of residents, together */
 	FREE_MOST = 16,              /* besides one per worker */
+	READY_MOST = 8,              /* residents that could run: more machines would each have code to compile, and memory to fetch, anew */
 	EAGER_BYTES = 1 << 20,       /* who is larger is not packed as long as it could run */
 };
 
@@ -263,6 +264,7 @@ bool pool_is_full(const Instance *instance, InstanceState state)
 {
 	const Hyper *hyper = instance->hyper;
 	const Image *image = instance->image;
+	u32 most = hyper->config.residents;
 
 	if (!instance->pool || !instance->machine)
 		return false;
@@ -270,7 +272,9 @@ bool pool_is_full(const Instance *instance, InstanceState state)
 		return true;
 	if (state == INSTANCE_READY && image->memory_used > EAGER_BYTES)
 		return false;
-	return hyper->residents > hyper->config.residents + hyper->running || hyper->resident_bytes > RESIDENT_BYTES;
+	if (state == INSTANCE_READY && most > READY_MOST)
+		most = READY_MOST;
+	return hyper->residents > most + hyper->running || hyper->resident_bytes > RESIDENT_BYTES;
 }
 
 void pool_leave(Instance *instance)
