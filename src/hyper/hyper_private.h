@@ -134,8 +134,8 @@ struct Instance {
 	Instance *spawner;        /* borrowed: in whose children it is */
 	struct Mail *mail, **mail_end; /* owned: messages for it, the oldest first */
 	u32 mail_count, mail_bytes;
-	u64 wants_room;           /* it found the queue of that number full; 0: no */
-	u32 room_wanted;          /* so many wait for room in its own */
+	Instance *room_first;     /* those that found its queue full */
+	Instance *room_next, **room_link; /* its place among those of another one; link NULL: it is in none */
 	bool news;                /* something it may wait for has changed: rights, messages */
 	Buf inbox;                /* input that the machine has not got yet */
 	bool inbox_end;

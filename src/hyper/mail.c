@@ -180,18 +180,34 @@ static void put(Instance *instance, Mail *mail)
 	instance_nudge(instance);
 }
 
+static void leave_room_list(Instance *instance)
+{
+	if (!instance->room_link)
+		return;
+	*instance->room_link = instance->room_next;
+	if (instance->room_next)
+		instance->room_next->room_link = instance->room_link;
+	instance->room_link = NULL;
+}
+
+static void want_room(Instance *instance, Instance *in)
+{
+	leave_room_list(instance);
+	instance->room_next = in->room_first;
+	instance->room_link = &in->room_first;
+	if (in->room_first)
+		in->room_first->room_link = &instance->room_next;
+	in->room_first = instance;
+}
+
 static void tell_of_room(Instance *instance)
 {
-	Hyper *hyper = instance->hyper;
+	while (instance->room_first) {
+		Instance *waiting = instance->room_first;
 
-	for (u32 i = 0; instance->room_wanted && i < hyper->count; i++) {
-		if (hyper->all[i]->wants_room != instance->number)
-			continue;
-		hyper->all[i]->wants_room = 0;
-		instance->room_wanted--;
-		instance_nudge(hyper->all[i]);
+		leave_room_list(waiting);
+		instance_nudge(waiting);
 	}
-	instance->room_wanted = 0;
 }
 
 void mail_clear(Instance *instance)
@@ -204,7 +220,7 @@ void mail_clear(Instance *instance)
 	}
 	instance->mail_count = instance->mail_bytes = 0;
 	tell_of_room(instance);
-	instance->wants_room = 0;
+	leave_room_list(instance);
 }
 
 /* With the lock. */
@@ -213,9 +229,7 @@ static OutsideResult send(Instance *from, Instance *to, Mail *mail)
 	if (!to)
 		return OUTSIDE_NOT_THERE;
 	if (!has_room(to, mail->len)) {
-		if (from->wants_room != to->number)
-			to->room_wanted++;
-		from->wants_room = to->number;
+		want_room(from, to);
 		return OUTSIDE_FULL;
 	}
 	if (!budget_take_all(from->budget, BUDGET_MESSAGES, 1, NULL)) {

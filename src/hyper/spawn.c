@@ -73,7 +73,7 @@ static OutsideResult spawn(void *ctx, const char *name, u64 *number)
 		return OUTSIDE_FULL;
 	if (!make_room(instance))
 		return OUTSIDE_FAILED;
-	snprintf(own_name, sizeof own_name, "%.63s.%u", instance->name, ++instance->spawned);
+	snprintf(own_name, sizeof own_name, "%.63s.%u", instance->name, instance->spawned + 1);
 	status = instance->options.spawn(instance->options.ctx, instance, name, &options, &child);
 	if (status == STATUS_TOO_BIG)
 		tell_refusal(instance);
@@ -84,6 +84,7 @@ static OutsideResult spawn(void *ctx, const char *name, u64 *number)
 	child->spawner = instance;
 	child->depth = instance->depth + 1;
 	instance->children[instance->child_count++] = child;
+	instance->spawned++;
 	*number = child->number;
 	pthread_mutex_unlock(&instance->hyper->lock);
 	instance_start(child);

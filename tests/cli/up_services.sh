@@ -4,6 +4,7 @@
 # instances; what each of them sees that has not the right, or no room.
 set -eu
 source "$TOP/tests/cli/common.bash"
+source "$TOP/tests/cli/linux.bash"
 
 cp -r "$TOP"/examples/up/mail/. .
 for run in 1 2 3; do
@@ -126,3 +127,22 @@ now=$(sed -n 's/^r | \([0-9]*\)$/\1/p' <<<"$out")
 [ "$now" -ge "$last" ] || fail "said $last, kept $now"
 expect 1 timeout 20 "$HUSK" up other.yaml
 [ -z "$out" ] || fail "another space has it: $out"
+
+# The files of /dev/husk, from C.
+for program in kv spawn; do
+	riscv64-linux-gnu-gcc -O1 -w -static -o $program "$TOP/tests/linux/$program.c" || fail "$program does not compile"
+done
+printf '_start: j _start\n' >endless.s
+cat >files.yaml <<'Y'
+store: files.db
+instances:
+  - {name: kv, program: [kv], may: [output, random, kv]}
+  - {name: spawn, program: [spawn], may: [output, random, time, spawn], spawns: [worker, endless], limits: {instances: 3}}
+  - {name: worker, template: true, program: [worker.s], may: [output]}
+  - {name: endless, template: true, program: [endless.s]}
+Y
+for how in --deterministic --workers=2; do
+	expect 0 timeout 60 "$HUSK" up $how files.yaml
+	has "$out" '^kv +\| kept$'
+	has "$out" '^spawn +\| all ended$'
+done
