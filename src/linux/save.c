@@ -86,7 +86,7 @@ static bool is_empty(const Kernel *kernel)
 	return !kernel || !kernel->processes;
 }
 
-Status linux_save(const Machine *machine, Buf *out)
+static Status save(const Machine *machine, bool near, Buf *out)
 {
 	Kernel *kernel = kernel_of(machine);
 	u32 version = SAVE_VERSION;
@@ -97,6 +97,7 @@ Status linux_save(const Machine *machine, Buf *out)
 	kernel_bury(kernel);
 	tape_init(&tape, kernel);
 	tape.out = out;
+	tape.near = near;
 	collect(&tape);
 	tape_u32(&tape, &version);
 	tape_u64(&tape, &kernel->file_serial);
@@ -105,6 +106,16 @@ Status linux_save(const Machine *machine, Buf *out)
 	machine_set_why((Machine *)(uintptr_t)machine, tape.why);
 	tape_fini(&tape);
 	return tape.status;
+}
+
+Status linux_save(const Machine *machine, Buf *out)
+{
+	return save(machine, false, out);
+}
+
+Status linux_save_near(const Machine *machine, Buf *out)
+{
+	return save(machine, true, out);
 }
 
 /* ---- Loading ---- */

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a machine was configured with, as a thing of its own: limits, rights, and the folders of the host, held open. Another
- * machine can be set up alike with it, also when the first one is gone, and then be given a snapshot: so images and forks of
- * instances work. It never changes; any thread may use it.
+ * What a machine was configured with, as a thing of its own: limits, rights, the folders of the host, held open, and the
+ * contents of files that were given from outside and that nobody has changed (the program). Another machine can be set up
+ * alike with it, also when the first one is gone, and then be given a snapshot: so images and forks of instances work. It
+ * never changes; any thread may use it.
+ *
+ * Between machines that are set up alike the contents of these files need not be in what is saved (linux_save_near).
  *
  * The terminal and the trace belong to whoever configured the first machine: the others have none.
  */
@@ -12,7 +15,11 @@
 #include <unistd.h>
 
 #include "linux/kernel.h"
+#include "base/array.h"
+#include "linux/save.h"
+#include "linux/setup.h"
 #include "linux/vfs_host.h"
+#include "linux/vfs_tree.h"
 
 typedef struct SetupRoot {
 	int fd;          /* owned */
@@ -21,8 +28,17 @@ typedef struct SetupRoot {
 	bool read_only, below, own_numbers;
 } SetupRoot;
 
+typedef struct SetupFile {
+	u64 key;
+	u8 *bytes;       /* owned */
+	u64 len;
+} SetupFile;
+
 struct Setup {
 	u32 refs; /* atomic */
+	SetupFile *files; /* owned */
+	u32 file_count, file_cap;
+	u64 file_bytes;
 	KernelLimits limits;
 	u64 slice_time;
 	bool net, net_loopback;
@@ -41,6 +57,9 @@ void linux_setup_put(void *ptr)
 		free(setup->roots[i].name);
 		free(setup->roots[i].source);
 	}
+	for (u32 i = 0; i < setup->file_count; i++)
+		free(setup->files[i].bytes);
+	free(setup->files);
 	free(setup->roots);
 	free(setup);
 }
@@ -61,7 +80,71 @@ static bool copy_root(const HostRoot *root, SetupRoot *out)
 	return false;
 }
 
-static Setup *setup_of(const Kernel *kernel)
+/* ---- Files that were given ---- */
+
+static u64 key_of(const TreeNode *node)
+{
+	return (u64)node->node.fs->device << 48 ^ node->inode;
+}
+
+static bool copy_file(Setup *setup, const TreeNode *node)
+{
+	u64 len = node->content.size;
+	SetupFile file = { .key = key_of(node), .bytes = malloc(len + 1), .len = len };
+
+	if (!file.bytes ||
+	    !array_grow((void **)&setup->files, &setup->file_cap, setup->file_count, sizeof(*setup->files))) {
+		free(file.bytes);
+		return false;
+	}
+	content_read(&node->content, file.bytes, len, 0);
+	setup->files[setup->file_count++] = file;
+	setup->file_bytes += len + 16 * CONTENT_PAGE;
+	return true;
+}
+
+/* All there are in the kernel's trees. */
+static bool copy_files(Setup *setup, Kernel *kernel)
+{
+	Tape tape;
+	bool good;
+
+	if (!kernel->vfs)
+		return true;
+	tape_init(&tape, kernel);
+	collect_vfs(&tape);
+	good = tape_ok(&tape);
+	for (u32 i = 0; i < tape.lists[TAPE_NODES].count && good; i++) {
+		const TreeNode *node = tape.lists[TAPE_NODES].items[i];
+
+		if (node->given && node->has_content)
+			good = copy_file(setup, node);
+	}
+	tape_fini(&tape);
+	return good;
+}
+
+const u8 *setup_file(const Kernel *kernel, const TreeNode *node, u64 *len)
+{
+	const Setup *setup = kernel->setup;
+
+	for (u32 i = 0; setup && i < setup->file_count; i++) {
+		if (setup->files[i].key != key_of(node))
+			continue;
+		*len = setup->files[i].len;
+		return setup->files[i].bytes;
+	}
+	return NULL;
+}
+
+u64 setup_file_bytes(const Kernel *kernel)
+{
+	return kernel->setup ? kernel->setup->file_bytes : 0;
+}
+
+/* ---- Making ---- */
+
+static Setup *setup_of(Kernel *kernel)
 {
 	Setup *setup = calloc(1, sizeof(*setup));
 
@@ -71,7 +154,7 @@ static Setup *setup_of(const Kernel *kernel)
 			  .net_loopback = kernel->net_loopback, .roots = calloc(kernel->root_count + 1, sizeof(SetupRoot)) };
 	while (setup->roots && setup->count < kernel->root_count && copy_root(&kernel->roots[setup->count], &setup->roots[setup->count]))
 		setup->count++;
-	if (setup->roots && setup->count == kernel->root_count)
+	if (setup->roots && setup->count == kernel->root_count && copy_files(setup, kernel))
 		return setup;
 	linux_setup_put(setup);
 	return NULL;

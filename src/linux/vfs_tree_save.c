@@ -13,10 +13,10 @@
 #include <stdlib.h>
 
 #include "linux/save.h"
+#include "linux/setup.h"
 #include "linux/stream.h"
-#include "linux/vfs_tree.h"
 
-enum { KEEPS_BELOW = 1, IS_HERE = 2, IS_REMOVED = 4, IS_GIVEN = 8 };
+enum { KEEPS_BELOW = 1, IS_HERE = 2, IS_REMOVED = 4, IS_GIVEN = 8, IS_KNOWN = 16 /* its content is that of the setup */ };
 enum { PAGE_ZEROS, PAGE_BYTES };
 enum { HEIGHT_MOST = 6, CHARGE_MOST = 1 << 28 };
 
@@ -90,7 +90,7 @@ static bool allow(Tape *tape, bool given, u64 bytes)
 
 	if (!given)
 		return true;
-	if (!tape_check(tape, bytes <= 2 * tape->in.len + 65536 - tape->given))
+	if (!tape_check(tape, bytes + tape->given <= 2 * (tape->in.len + setup_file_bytes(kernel)) + 65536))
 		return false;
 	tape->given += bytes;
 	if (kernel->limits.storage < ~(u64)0 - bytes)
@@ -154,6 +154,26 @@ static void carry_content(Tape *tape, TreeNode *node)
 	}
 	if (tape_ok(tape) && !content->root)
 		content->height = 0;
+}
+
+/* What all who are set up alike know. */
+static void load_known(Tape *tape, TreeNode *node)
+{
+	u64 len = 0;
+	const u8 *bytes = setup_file(tape->kernel, node, &len);
+
+	if (!bytes) {
+		tape_fail(tape, STATUS_MISMATCH, "%s", "it was saved for machines that are set up alike, and this one is not");
+		return;
+	}
+	if (!allow(tape, true, (len / CONTENT_PAGE + 16) * CONTENT_PAGE))
+		return;
+	if (content_write(tape->kernel, &node->content, bytes, len, 0) != (i64)len)
+		tape_fail(tape, STATUS_NOMEM, "%s", "");
+	/* What was allowed and not needed is taken back. */
+	len = (len / CONTENT_PAGE + 16 - node->content.pages) * CONTENT_PAGE;
+	tape->given -= len;
+	tape->kernel->limits.storage -= tape->kernel->limits.storage != ~(u64)0 ? len : 0;
 }
 
 /* ---- What lies below ---- */
@@ -286,12 +306,17 @@ static void carry_node(Tape *tape, TreeNode *node, u32 number)
 {
 	u8 flags = (u8)((node->lower ? KEEPS_BELOW : 0) | (node->has_content ? IS_HERE : 0) |
 			(node->removed ? IS_REMOVED : 0) | (node->given ? IS_GIVEN : 0));
+	u64 len;
+
+	if (tape->near && node->given && node->has_content && setup_file(tape->kernel, node, &len))
+		flags |= IS_KNOWN;
 
 	if (!tape->loading && tree_fs(node)->changes)
 		tape_fail(tape, STATUS_UNSUPPORTED, "changes of the root are kept in a folder (--root DIR:CHANGES)");
 	tape_u8(tape, &flags);
 	tape_fields(tape, node, fields, COUNT_OF(fields));
-	if (!tape_check(tape, !(flags & ~(KEEPS_BELOW | IS_HERE | IS_REMOVED | IS_GIVEN)) &&
+	if (!tape_check(tape, !(flags & ~(KEEPS_BELOW | IS_HERE | IS_REMOVED | IS_GIVEN | IS_KNOWN)) &&
+				      (!(flags & IS_KNOWN) || ((flags & IS_GIVEN) && (flags & IS_HERE))) &&
 				      (node->mode & LX_S_IFMT) == node->node.type && !(node->mode & ~0177777u)))
 		return;
 	if (tape->loading) {
@@ -313,6 +338,9 @@ static void carry_node(Tape *tape, TreeNode *node, u32 number)
 		return;
 	if (tree_is_folder(node)) {
 		carry_names(tape, node, number);
+	} else if (flags & IS_KNOWN) {
+		if (tape->loading)
+			load_known(tape, node);
 	} else if (node->has_content) {
 		carry_content(tape, node);
 	} else if (node->node.type == LX_S_IFLNK) {

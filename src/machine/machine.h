@@ -224,6 +224,8 @@ struct Guest {
 	/* What snapshots need beyond slots, spaces and private bytes; and giving everything back. */
 	Status (*save)(const Machine *machine, Buf *out);
 	Status (*restore)(Machine *machine, const u8 *bytes, size_t len);
+	/* As save, for machines that were set up alike (below) and no others: what all of them have is left out. May be NULL. */
+	Status (*save_near)(const Machine *machine, Buf *out);
 	void (*fini)(Machine *machine);
 	/* What was configured beside MachineConfig and is in no snapshot (folders of the host ...): a counted thing, NULL if there is
 	 * nothing, that any thread may set another machine up alike with, before that one restores a snapshot. */

@@ -131,6 +131,57 @@ static void test_engines(void **state)
 	buf_fini(&program);
 }
 
+/* Between machines that are set up alike the program is left out, and comes out the same. */
+static void test_near(void **state)
+{
+	Rig *rig = *state;
+	const MachineConfig config = computer_config(rig);
+	Buf program, output, whole, near, again;
+	Machine *machine, *other;
+	void *setup;
+	DiagList diags;
+
+	buf_init(&program);
+	buf_init(&output);
+	buf_init(&whole);
+	buf_init(&near);
+	buf_init(&again);
+	diag_init(&diags);
+	compile(rig, "tests/linux/processes.c", "", &program);
+	machine = computer(rig, &output);
+	load(machine, rig, &program);
+	run_to(machine, 30000);
+	assert_int_equal(rig->guest->setup(machine, &setup), STATUS_OK);
+	snapshot(machine, &whole);
+	assert_int_equal(machine_create(&config, &other, &diags), STATUS_OK);
+	assert_int_equal(rig->guest->set_up(other, setup), STATUS_OK);
+	restore(other, &whole);
+	rig->guest->setup_put(setup);
+	buf_clear(&whole);
+	assert_int_equal(rig->guest->save(machine, &whole), STATUS_OK);
+	assert_int_equal(rig->guest->save_near(machine, &near), STATUS_OK);
+	assert_true(near.len < 20000 && near.len + program.len <= whole.len);
+	/* Its pages are there already: the same machine, but for the kernel. */
+	machine_destroy(machine);
+	assert_int_equal(rig->guest->save_near(other, &again), STATUS_OK);
+	assert_same(&near, &again, "near", 30000);
+	assert_int_equal(rig->guest->restore(other, near.data, near.len), STATUS_OK);
+	buf_clear(&again);
+	assert_int_equal(rig->guest->save(other, &again), STATUS_OK);
+	assert_same(&whole, &again, "whole", 30000);
+	machine_destroy(other);
+	/* Who is not set up so can't take it. */
+	other = computer(rig, &output);
+	assert_int_equal(rig->guest->restore(other, near.data, near.len), STATUS_CORRUPT);
+	machine_destroy(other);
+	diag_fini(&diags);
+	buf_fini(&program);
+	buf_fini(&output);
+	buf_fini(&whole);
+	buf_fini(&near);
+	buf_fini(&again);
+}
+
 /* ---- Hostile bytes ---- */
 
 static void seal(Buf *bytes)
@@ -258,6 +309,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_programs),
 		cmocka_unit_test(test_engines),
+		cmocka_unit_test(test_near),
 		cmocka_unit_test(test_changed),
 	};
 

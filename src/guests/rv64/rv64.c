@@ -91,6 +91,7 @@ const Guest rv64_guest = {
 	.stirred = linux_stirred,
 	.save = linux_save,
 	.restore = linux_restore,
+	.save_near = linux_save_near,
 	.setup = linux_setup,
 	.setup_put = linux_setup_put,
 	.set_up = linux_set_up,
