@@ -22,7 +22,7 @@ $(LIBHUSK): $(LIBHUSK_OBJECTS)
 	$(call say,archive $@)
 	@rm -f $@
 	$(Q)$(LD) -r -o $(BUILD)/libhusk.o $^
-	$(Q)objcopy --wildcard --keep-global-symbol='husk_*' $(BUILD)/libhusk.o
+	$(Q)objcopy --localize-hidden $(BUILD)/libhusk.o
 	$(Q)$(AR) rcs $@ $(BUILD)/libhusk.o
 	@rm -f $(BUILD)/libhusk.o
 $(LIBHUSK_SO): $(LIBHUSK_OBJECTS) src/api/husk.map

@@ -238,7 +238,7 @@ static void every_one(bool is_hook, husk_engine engine)
 	for (int way = 0; way < 2; way++)
 		for (long n = 0;; n++) {
 			const long before = live;
-			All all = {NULL};
+			All all = {.context = NULL};
 
 			left = n;
 			forever = way;
