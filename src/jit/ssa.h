@@ -192,6 +192,9 @@ typedef struct SsaFunc {
 	u8 pc_width;
 	u64 context;
 	u64 hard_spaces;   /* bit n: accesses to space n fault by themselves: CHECK makes them safe */
+	const u8 *met;     /* after ssa_check: of the first met_count nodes, SSA_MET (ssa_address.h) for PHIs that need no CHECK .. */
+	u32 met_count;
+	u32 met_space;     /* .. as addresses of this space */
 	const SsaSpace *spaces; /* borrowed; of the first space_count spaces. Of others nothing is known (hard ones are of bytes) */
 	u32 space_count;
 	u64 stored_spaces; /* bit n: in space n what was stored can be loaded (no device answers reads only): hard ones always */

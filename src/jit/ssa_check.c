@@ -9,12 +9,14 @@
  *     not end. So p never gets farther than a step and a displacement, which the guard zones hold, and the CHECK of p is one of
  *     p0, ahead of the loop. Roots that are base + (p << k) likewise;
  *   - where another of the same root dominates it; of constants, one that is not much smaller;
+ *   - of a PHI, where all ways to it have checked what comes in, or something near (the stack pointer, where a call comes back
+ *     into a loop);
  *   - where it is one of a constant below the limit.
  */
 #include "jit/ssa_address.h"
 #include "jit/ssa_tree.h"
 
-enum { STEP_MOST = 1 << 18, NEAR_MOST = 1 << 18, CHECKS_MOST = 8, ANCHORS_MOST = 6, DEPTH = 4 };
+enum { STEP_MOST = 1 << 18, NEAR_MOST = 1 << 18, CHECKS_MOST = 8, ANCHORS_MOST = 6, DEPTH = 4, ROUNDS_MOST = 16 };
 
 typedef struct Use {
 	SsaRef ref;
@@ -32,6 +34,8 @@ typedef struct Checks {
 	u32 use_count;
 	SsaRef *checks;
 	u32 check_count;
+	u32 *last, *before; /* per root, per CHECK of it: the newest one that stays, the one before */
+	u8 *met;      /* per node: PhiState */
 } Checks;
 
 static bool is_hard(const SsaFunc *func, const SsaNode *node)
@@ -272,8 +276,8 @@ static bool covers(const Checks *c, SsaRef check, SsaRef value)
 static void drop_dominated(Checks *c)
 {
 	SsaFunc *func = c->func;
-	u32 *last = ARENA_ARRAY(func->arena, u32, func->node_count); /* per root: number of the newest CHECK + 1 */
-	u32 *before = ARENA_ARRAY(func->arena, u32, func->node_count);
+	u32 *last = c->last = ARENA_ARRAY(func->arena, u32, func->node_count);
+	u32 *before = c->before = ARENA_ARRAY(func->arena, u32, func->node_count);
 
 	if (!last || !before) {
 		func->failed = true;
@@ -302,13 +306,120 @@ static void drop_dominated(Checks *c)
 		}
 }
 
+/* ---- Where ways meet ---- */
+
+typedef enum PhiState { PHI_UNSEEN, PHI_ASKED, PHI_OPEN, PHI_CHECKED = SSA_MET } PhiState;
+
+/* Is value, or what it is near to, checked on all ways to the end of block b? That CHECK must not go on the same
+ * grounds, lest distances add up: so it is one of the value itself, or of no PHI. (That it may go by induction is in SSA_MET_MOST: a
+ * step, a displacement, and twice that are less than the guard zone.) */
+static bool is_checked(const Checks *c, SsaRef value, u32 b, unsigned space)
+{
+	u64 reach;
+	SsaRef anchor = ssa_anchor(c->func, value, &reach);
+	unsigned tries = 0;
+
+	if (reach > SSA_MET_MOST || (anchor != value && c->func->nodes[anchor].op == SSA_PHI))
+		return false;
+	for (u32 at = c->last[anchor]; at && tries < CHECKS_MOST; at = c->before[at], tries++)
+		if (c->func->nodes[at].aux == space && ssa_above(&c->tree, c->func->nodes[at].block, b))
+			return true;
+	return false;
+}
+
+/* The PHIs that come into a PHI, and so on: `list`, of which all that can be known of checks is believed at first. */
+static u32 list_phis(Checks *c, SsaRef phi, SsaRef *list)
+{
+	const SsaFunc *func = c->func;
+	u32 count = 0;
+
+	if (c->met[phi] != PHI_UNSEEN)
+		return 0;
+	c->met[phi] = PHI_ASKED;
+	list[count++] = phi;
+	for (u32 i = 0; i < count; i++) {
+		const SsaNode *node = &func->nodes[list[i]];
+
+		for (u32 k = 0; k < func->blocks[node->block].pred_count; k++) {
+			SsaRef value = ssa_value(func, func->pool[node->a + k]);
+
+			if (func->nodes[value].op != SSA_PHI || c->met[value] != PHI_UNSEEN)
+				continue;
+			c->met[value] = PHI_ASKED;
+			list[count++] = value;
+		}
+	}
+	return count;
+}
+
+static bool comes_checked(const Checks *c, SsaRef phi, unsigned space)
+{
+	const SsaFunc *func = c->func;
+	const SsaNode *node = &func->nodes[phi];
+	const SsaBlock *block = &func->blocks[node->block];
+
+	if (node->width != 64)
+		return false;
+	for (u32 k = 0; k < block->pred_count; k++) {
+		SsaRef value = ssa_value(func, func->pool[node->a + k]);
+		bool meets = func->nodes[value].op == SSA_PHI && c->met[value] != PHI_OPEN;
+
+		if (!meets && !is_checked(c, value, block->preds[k], space))
+			return false;
+	}
+	return true;
+}
+
+/* What is believed stays true unless something comes in that nobody checked: then all that it comes into is not, either. A sum
+ * of such a PHI is none of them, so nothing gets far from what was checked. */
+static void drop_met(Checks *c)
+{
+	SsaFunc *func = c->func;
+	SsaRef *list = ARENA_ARRAY(func->arena, SsaRef, func->node_count);
+	unsigned space = func->nodes[c->checks[0]].aux;
+
+	c->met = ARENA_ARRAY(func->arena, u8, func->node_count);
+	if (!list || !c->met) {
+		func->failed = true;
+		return;
+	}
+	for (u32 i = 0; i < c->check_count; i++) {
+		SsaRef check = c->checks[i], root = ssa_value(func, func->nodes[check].a);
+		u32 count;
+
+		if (func->nodes[check].block == SSA_NO_BLOCK || func->nodes[check].aux != space ||
+		    func->nodes[root].op != SSA_PHI || root >= c->nodes || c->nearby[root] > SSA_MET_MOST)
+			continue;
+		count = list_phis(c, root, list);
+		for (u32 round = 0, changed = count; changed; round++) {
+			changed = false;
+			for (u32 k = 0; k < count; k++)
+				if (c->met[list[k]] == PHI_ASKED && (round >= ROUNDS_MOST || !comes_checked(c, list[k], space))) {
+					c->met[list[k]] = PHI_OPEN;
+					changed = true;
+				}
+		}
+		for (u32 k = 0; k < count; k++)
+			if (c->met[list[k]] == PHI_ASKED)
+				c->met[list[k]] = PHI_CHECKED;
+		if (c->met[root] == PHI_CHECKED)
+			ssa_remove(func, check);
+	}
+	func->met = c->met;
+	func->met_count = c->nodes;
+	func->met_space = space;
+}
+
 void ssa_check(SsaFunc *func)
 {
 	Checks c = {.func = func};
 
+	func->met_count = 0;
 	if (func->failed || !collect(&c))
 		return;
 	drop_dominated(&c);
+	if (!func->failed)
+		drop_met(&c);
 	for (u32 i = 0; i < c.check_count && !func->failed; i++)
 		if (func->nodes[c.checks[i]].block != SSA_NO_BLOCK)
 			move_check(&c, c.checks[i]);

@@ -84,6 +84,9 @@ static bool is_checked(const Hoist *h, const SsaNode *load, u32 loop)
 	if (!(load->aux < 64 && func->hard_spaces >> load->aux & 1))
 		return true;
 	anchor = ssa_anchor(func, load->a, &reach);
+	if (anchor < func->met_count && func->met[anchor] == SSA_MET && load->aux == func->met_space &&
+	    load->imm + SSA_MET_MOST / 2 < SSA_MET_MOST && reach < SSA_MET_MOST / 2)
+		return true;
 	for (SsaRef check = h->last[anchor]; check && tries < CHECKS_MOST; check = h->before[check], tries++)
 		if (func->nodes[check].aux == load->aux && ssa_above(&h->tree, func->nodes[check].block, ahead))
 			return true;
