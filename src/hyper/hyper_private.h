@@ -45,7 +45,7 @@ struct Image {
 	void *setup;              /* a reference: Guest.setup; or NULL */
 	u8 *bytes;                /* owned: the snapshot; NULL, too: of a machine that was handed over */
 	size_t len;
-	u64 memory_limit, memory_used, memory_most; /* of a machine in this state */
+	u64 memory_limit, memory_used, memory_most, files, time; /* of a machine in this state */
 	u32 refs;                 /* atomic */
 	pthread_mutex_t lock;     /* guards pools; the lock of a hypervisor may be taken below it */
 	Pool *pools;              /* owned */
@@ -92,10 +92,11 @@ struct Hyper {
 struct Instance {
 	Hyper *hyper;             /* a reference */
 	Image *image;             /* a reference */
-	Pool *pool;               /* of its image, or NULL: it has a machine of its own */
-	Machine *machine;         /* (slice) owned; NULL: it is parked */
+	Pool *pool;               /* of its image, or NULL: it has a machine of its own, or will have one */
+	Machine *machine;         /* (slice) owned; NULL: it is parked, or needed none yet */
 	Delta *delta;             /* (slice) a reference. Parked: what it has changed; NULL: nothing */
 	u64 parked_time;          /* (slice) parked: machine_time */
+	Image *frozen;            /* (slice) a reference, or NULL: what it is, for forks, as long as it does not run */
 	bool fresh;               /* (slice) its random numbers begin anew when it has a machine */
 	bool moving;              /* somebody who holds it moves it in or out, or relies on its not being moved */
 	Budget *budget;           /* owned; set once */
@@ -254,7 +255,7 @@ void delta_unref(Delta *delta);
 Pool *pool_find(Hyper *hyper, Image *image); /* NULL when memory is out */
 void pool_destroy(Pool *pool);
 void pool_drop_free(Hyper *hyper);
-Status pool_enter(Instance *instance);       /* * it has a machine then; nothing to do if it has */
+Status pool_enter(Instance *instance);       /* * it has a machine then, and may change */
 /* With the lock: it should leave, now that it is in this state. */
 bool pool_is_full(const Instance *instance, InstanceState state);
 void pool_leave(Instance *instance);         /* * packed, if that is possible */
@@ -266,6 +267,8 @@ void pool_adopt(Instance *instance, Pool *pool);   /* * its machine is of the po
 /* instance.c */
 /* * It has a machine that has to learn whose it is. */
 void instance_dress(Instance *instance);
+/* * Makes the machine of its own that it needs now. */
+Status instance_bear(Instance *instance);
 /* Gives the lock up for good. */
 void instance_destroy_locked(Instance *instance);
 /* Off its worker: takes what was wanted meanwhile. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "hyper/hyper_private.h"
+#include "machine/vcpus.h"
 
 Image *image_of_config(const MachineConfig *config)
 {
@@ -30,6 +31,8 @@ static Status fill(Image *image, const Machine *machine)
 	image->memory_limit = machine_memory_limit(machine);
 	image->memory_used = machine_memory_used(machine);
 	image->memory_most = machine_memory_most(machine);
+	image->files = machine_files(machine);
+	image->time = machine_time(machine);
 	if (status != STATUS_UNSUPPORTED)
 		return status;
 	buf_init(&bytes);

@@ -45,12 +45,15 @@ static void destroy(Instance *instance)
 	if (instance->pool)
 		pool_forget(instance);
 	machine_destroy(instance->machine);
+	if (instance->budget && instance->files_held) /* of a machine that was never made */
+		budget_give(instance->budget, BUDGET_FILES, instance->files_held);
 	if (instance->budget && instance->memory_held)
 		budget_give(instance->budget, BUDGET_MEMORY, instance->memory_held);
 	if (instance->budget && instance->counted)
 		budget_give(instance->budget, BUDGET_INSTANCES, 1);
 	budget_unref(instance->budget);
 	image_unref(instance->image);
+	image_unref(instance->frozen);
 	buf_fini(&instance->inbox);
 	free(instance->fds);
 	free(instance->kept);
@@ -227,8 +230,8 @@ static Status give_machine(Instance *instance, Machine *machine)
 	return STATUS_OK;
 }
 
-/* A machine of its own, of this configuration and in this state. setup: Guest.setup of one like it, or NULL. */
-static Status make_machine(Instance *instance, const MachineConfig *config, void *setup, const u8 *bytes, size_t len)
+/* A machine of its own, of this configuration and in this state. */
+static Status make_machine(Instance *instance, const MachineConfig *config, const u8 *bytes, size_t len)
 {
 	u64 limit = budget_limit(instance->budget, BUDGET_MEMORY);
 	MachineConfig own = *config;
@@ -246,9 +249,7 @@ static Status make_machine(Instance *instance, const MachineConfig *config, void
 	if (status)
 		return status;
 	instance->fresh = true;
-	status = setup ? own.guest->set_up(machine, setup) : STATUS_OK;
-	if (!status)
-		status = machine_restore(machine, bytes, len);
+	status = machine_restore(machine, bytes, len);
 	if (!status)
 		status = give_machine(instance, machine);
 	if (status)
@@ -301,6 +302,64 @@ static Status image_snapshot(const Image *image, const Delta *delta, Buf *out)
 	return status;
 }
 
+/* It will have a machine of its own, as soon as it needs one. */
+static Status conceive(Instance *instance, Image *image)
+{
+	u64 limit = budget_limit(instance->budget, BUDGET_MEMORY);
+	bool grows = image->memory_most > image->memory_used;
+	const Budget *breach;
+	Status status;
+
+	if (limit > image->memory_limit)
+		limit = image->memory_limit;
+	if (image->memory_used > limit)
+		return STATUS_TOO_BIG;
+	status = hold_memory(instance, grows ? limit : image->memory_most);
+	if (status)
+		return status;
+	if (image->files && !budget_take_all(instance->budget, BUDGET_FILES, image->files, &breach)) {
+		services_refuse(instance, BUDGET_FILES, breach);
+		return STATUS_TOO_BIG;
+	}
+	instance->files_held = image->files;
+	instance->memory = image->memory_used;
+	instance->parked_time = image->time;
+	image_ref(image);
+	instance->image = image;
+	return STATUS_OK;
+}
+
+Status instance_bear(Instance *instance)
+{
+	const Image *image = instance->image;
+	MachineConfig own = image->config;
+	Machine *machine = NULL;
+	DiagList diags;
+	Status status;
+
+	if (!image->bytes)
+		return STATUS_INVALID;
+	if (image->memory_most > image->memory_used)
+		own.memory_limit = instance->memory_held;
+	if (instance->options.user)
+		own.user = instance->options.user;
+	diag_init(&diags);
+	status = machine_create(&own, &machine, &diags);
+	diag_fini(&diags);
+	if (!status && image->setup)
+		status = own.guest->set_up(machine, image->setup);
+	if (!status)
+		status = machine_restore(machine, image->bytes, image->len);
+	if (status) {
+		machine_destroy(machine);
+		return status;
+	}
+	instance->machine = machine;
+	instance->fresh = true;
+	instance_dress(instance);
+	return STATUS_OK;
+}
+
 /* As `delta` upon the image; if it is not parked, it has a machine of its own. The delta stays the caller's. */
 static Status settle_in(Instance *instance, Image *image, Delta *delta)
 {
@@ -313,11 +372,12 @@ static Status settle_in(Instance *instance, Image *image, Delta *delta)
 			delta_unref(delta);
 		return status;
 	}
+	if (!image->base)
+		return conceive(instance, image);
 	buf_init(&bytes);
-	status = image->base ? image_snapshot(image, delta, &bytes) : STATUS_OK;
+	status = image_snapshot(image, delta, &bytes);
 	if (!status)
-		status = make_machine(instance, &image->config, image->setup, image->base ? bytes.data : image->bytes,
-				      image->base ? bytes.len : image->len);
+		status = make_machine(instance, &image->config, bytes.data, bytes.len);
 	buf_fini(&bytes);
 	if (status)
 		return status;
@@ -365,6 +425,17 @@ Status instance_adopt(Hyper *hyper, const MachineConfig *config, Machine *machin
 static void hold_still(Instance *instance);
 static void release_still(Instance *instance);
 
+/* Nobody but us: it stays as it is. */
+static bool is_held_once(const Instance *instance)
+{
+	bool once;
+
+	lock(instance);
+	once = instance->holds == 1;
+	unlock(instance);
+	return once;
+}
+
 /* What a fork of it is made of: an image, and what has been changed since. One that was handed over becomes an image now, and
  * shares it with its forks. */
 static Status origin_of(Instance *instance, Image **image, Delta **delta)
@@ -382,10 +453,17 @@ static Status origin_of(Instance *instance, Image **image, Delta **delta)
 			return status;
 		image_unref(*image);
 	}
-	if (!instance->machine)
-		return STATUS_INVALID;
+	if (!instance->machine || instance->frozen) { /* there is an image of it */
+		*image = instance->machine ? instance->frozen : instance->image;
+		image_ref(*image);
+		return (*image)->bytes ? STATUS_OK : STATUS_INVALID;
+	}
 	config.memory_limit = machine_memory_limit(instance->machine);
 	status = image_create(&config, instance->machine, image);
+	if (!status && !instance->pool && !(*image)->base && is_held_once(instance)) {
+		image_ref(*image);
+		instance->frozen = *image;
+	}
 	if (status || instance->pool || !(*image)->base || instance->image->bytes || instance->image->base)
 		return status;
 	pool = pool_find(instance->hyper, *image);
@@ -782,8 +860,12 @@ static Status make_anew(Instance *instance)
 
 	if (!is_in(instance, INSTANCE_ENDED, INSTANCE_CREATED))
 		return STATUS_INVALID;
+	image_unref(instance->frozen);
+	instance->frozen = NULL;
 	if (instance->pool) {
 		status = pool_rewind(instance);
+	} else if (!instance->machine) {
+		instance->parked_time = image->time;
 	} else if (image->bytes) {
 		status = machine_restore(instance->machine, image->bytes, image->len);
 	} else {

@@ -213,8 +213,12 @@ Status pool_enter(Instance *instance)
 	Status status = STATUS_OK;
 	Machine *machine;
 
-	if (!pool || instance->machine)
+	image_unref(instance->frozen);
+	instance->frozen = NULL;
+	if (instance->machine)
 		return STATUS_OK;
+	if (!pool)
+		return instance_bear(instance);
 	pthread_mutex_lock(&hyper->lock);
 	machine = take_from(pool);
 	count(pool, true);

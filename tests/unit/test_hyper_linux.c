@@ -145,6 +145,34 @@ static void test_instances(void **state)
 	}
 	assert_int_equal(outputs[1].len, alone.len);
 
+	/* Forks of one that has not begun, which has no machine yet; and of one that is held and goes on between them. */
+	for (u32 i = 0; i < 3; i++) {
+		const u32 rights = MAY_ALL;
+		const InstanceOptions options = {.output = on_output, .ctx = &forked[0], .rights = &rights};
+		Instance *late;
+
+		buf_clear(&forked[0]);
+		if (i)
+			assert_int_equal(run_to(instance_hold(instances[2]), half + i * 1000).kind, STOP_BUDGET);
+		assert_int_equal(instance_fork(instances[2], &options, &late), STATUS_OK);
+		assert_int_equal(budget_used(instance_budget(late), BUDGET_FILES), budget_used(instance_budget(instances[2]), BUDGET_FILES));
+		if (i) {
+			assert_int_equal(machine_icount(instance_hold(late)), half + i * 1000);
+			instance_release(late);
+		}
+		instance_input_end(late);
+		assert_int_equal(instance_start(late), STATUS_OK);
+		assert_true(hyper_run(hyper, ~(u64)0 >> 2));
+		assert_ended(late, i ? insns - half - i * 1000 : insns);
+		if (!i) {
+			assert_int_equal(forked[0].len, alone.len);
+			assert_memory_equal(forked[0].data, alone.data, alone.len);
+		}
+		instance_unref(late);
+	}
+	instance_release(instances[2]);
+	instance_release(instances[2]);
+
 	/* Once more from the beginning. */
 	buf_clear(&outputs[0]);
 	assert_int_equal(instance_reset(instances[0]), STATUS_OK);
