@@ -57,18 +57,26 @@ typedef struct Up {
 	double start;
 } Up;
 
-static int refuse(const Up *up, const char *who, const char *format, ...) __attribute__((format(printf, 3, 4)));
-static int refuse(const Up *up, const char *who, const char *format, ...)
+/* At the place where `word` stands behind the name `who`; NULL: at the name. */
+static int refuse_at(const Up *up, const char *who, const char *word, const char *format, ...) __attribute__((format(printf, 4, 5)));
+static int refuse_at(const Up *up, const char *who, const char *word, const char *format, ...)
 {
-	char text[512];
+	Buf place, text;
 	va_list args;
 
+	buf_init(&place);
+	buf_init(&text);
+	up_file_place(up->path, who, word, &place);
 	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
+	buf_vprintf(&text, format, args);
 	va_end(args);
-	say_error("%s: %s: %s", up->path, who, text);
+	say_error("%s: %s: %s", buf_text(&place), who, buf_text(&text));
+	buf_fini(&place);
+	buf_fini(&text);
 	return EXIT_NOT_RUNNABLE;
 }
+
+#define refuse(up, who, ...) refuse_at(up, who, NULL, __VA_ARGS__)
 
 /* ---- Output ---- */
 
@@ -184,7 +192,7 @@ static int load_plain(const UpMember *member, const LoadOptions *how)
 	if (!names)
 		return refuse(member->up, file->name, "out of memory");
 	if (file->args_count)
-		return refuse(member->up, file->name, "'args' are for Linux programs");
+		return refuse_at(member->up, file->name, "args", "'args' are for Linux programs");
 	return load_all(loaded, how, names, file->program_count);
 }
 
@@ -240,7 +248,7 @@ static int find_rights(const UpMember *member, u32 *rights)
 			*rights |= 1u << right;
 			continue;
 		}
-		refuse(member->up, file->name, "may: there is no right '%s'", file->may[i]);
+		refuse_at(member->up, file->name, file->may[i], "may: there is no right '%s'", file->may[i]);
 		buf_init(&all);
 		for (u32 k = 0; k < RIGHT_COUNT; k++)
 			buf_printf(&all, "%s%s", k == 0 ? "" : k + 1 == RIGHT_COUNT ? " and " : ", ", names[k]);
@@ -252,15 +260,15 @@ static int find_rights(const UpMember *member, u32 *rights)
 		return EXIT_NOT_RUNNABLE;
 	}
 	if ((file->folders_count || file->root) && !(*rights & MAY_FILES))
-		return refuse(member->up, file->name, "'%s' is of no use without the right: may: [files]",
+		return refuse_at(member->up, file->name, file->root ? "root" : "dirs", "'%s' is of no use without the right: may: [files]",
 			      file->root ? "root" : "dirs");
 	if ((*rights & MAY_KV) && !member->up->store)
-		return refuse(member->up, file->name, "may: [kv] needs a place for it: 'store: FILE' beside 'instances'");
+		return refuse_at(member->up, file->name, "kv", "may: [kv] needs a place for it: 'store: FILE' beside 'instances'");
 	for (u32 i = 0; i < file->spawns_count; i++)
 		if (!find_template(member, file->spawns[i]))
-			return refuse(member->up, file->name, "spawns: there is no instance '%s' with 'template: true'", file->spawns[i]);
+			return refuse_at(member->up, file->name, file->spawns[i], "spawns: there is no instance '%s' with 'template: true'", file->spawns[i]);
 	if (file->net && !(*rights & MAY_NET))
-		return refuse(member->up, file->name, "'net' is of no use without the right: may: [net]");
+		return refuse_at(member->up, file->name, "net", "'net' is of no use without the right: may: [net]");
 	return 0;
 }
 

@@ -5,8 +5,11 @@
 #include "cmd/up_file.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "cmd/file.h"
 #include "cmd/opt.h"
 #include "cmd/say.h"
 #include "cmd/yaml.h"
@@ -96,13 +99,86 @@ void up_file_free(UpFile *file)
 
 #endif
 
+/* ---- Where something stands ---- */
+
+static bool is_word_byte(u8 c)
+{
+	return c == '_' || c == '-' || c == '.' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c >= 0x80;
+}
+
+/* The next place from `at` on where the whole word stands; text->len: nowhere. */
+static size_t find_word(const Buf *text, size_t at, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (; len && at + len <= text->len; at++)
+		if (!memcmp(text->data + at, word, len) && (!at || !is_word_byte(text->data[at - 1])) &&
+		    (at + len == text->len || !is_word_byte(text->data[at + len])))
+			return at;
+	return text->len;
+}
+
+/* Behind a "name:", nothing but blanks and quotes between them. */
+static bool is_named(const Buf *text, size_t at)
+{
+	while (at && (text->data[at - 1] == ' ' || text->data[at - 1] == '"' || text->data[at - 1] == '\''))
+		at--;
+	return at >= 5 && !memcmp(text->data + at - 5, "name:", 5);
+}
+
+void up_file_place(const char *path, const char *who, const char *word, Buf *out)
+{
+	size_t at, found, start = 0;
+	unsigned line = 1;
+	Buf text, why;
+
+	buf_init(&text);
+	buf_init(&why);
+	if (file_read(path, (size_t)1 << 20, &text, &why))
+		buf_clear(&text);
+	for (at = find_word(&text, 0, who); at < text.len && !is_named(&text, at) && strcmp(who, "limits"); at = find_word(&text, at + 1, who))
+		;
+	found = word ? find_word(&text, at, word) : at;
+	found = found < text.len ? found : at;
+	for (size_t i = 0; i < found && i < text.len; i++)
+		if (text.data[i] == '\n') {
+			line++;
+			start = i + 1;
+		}
+	if (found < text.len)
+		buf_printf(out, "%s:%u:%zu", path, line, found - start + 1);
+	else
+		buf_str(out, path);
+	buf_fini(&text);
+	buf_fini(&why);
+}
+
+static int complain(const char *path, const char *who, const char *word, const char *format, ...) __attribute__((format(printf, 4, 5)));
+static int complain(const char *path, const char *who, const char *word, const char *format, ...)
+{
+	Buf place, text;
+	va_list args;
+
+	buf_init(&place);
+	buf_init(&text);
+	up_file_place(path, who, word, &place);
+	va_start(args, format);
+	buf_vprintf(&text, format, args);
+	va_end(args);
+	say_error("%s: %s: %s", buf_text(&place), who, buf_text(&text));
+	buf_fini(&place);
+	buf_fini(&text);
+	return EXIT_NOT_RUNNABLE;
+}
+
+/* ---- Limits ---- */
+
 static int set_limit(const char *text, unsigned kilo, const char *path, const char *who, BudgetKind kind, u64 *limits)
 {
 	if (!text || (opt_number(text, kilo, &limits[kind]) && limits[kind]))
 		return 0;
-	say_error("%s: %s: limits: %s: '%s' is no amount (examples: 1000, %s)", path, who, budget_kind_name(kind), text,
-		  kilo == 1000 ? "10M" : "64K");
-	return EXIT_NOT_RUNNABLE;
+	return complain(path, who, text, "limits: %s: '%s' is no amount (examples: 1000, %s)", budget_kind_name(kind), text,
+			kilo == 1000 ? "10M" : "64K");
 }
 
 static int set_time(const char *text, const char *path, const char *who, u64 *limits)
@@ -113,10 +189,8 @@ static int set_time(const char *text, const char *path, const char *who, u64 *li
 	if (!text)
 		return 0;
 	seconds = strtod(text, &end);
-	if (end == text || *end || !(seconds > 0) || seconds > 1e9) {
-		say_error("%s: %s: limits: time: '%s' is no number of seconds (examples: 10, 0.5)", path, who, text);
-		return EXIT_NOT_RUNNABLE;
-	}
+	if (end == text || *end || !(seconds > 0) || seconds > 1e9)
+		return complain(path, who, text, "limits: time: '%s' is no number of seconds (examples: 10, 0.5)", text);
 	limits[BUDGET_TIME] = (u64)(seconds * 1e9);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #ifndef CMD_UP_FILE_H
 #define CMD_UP_FILE_H
 
+#include "base/buf.h"
 #include "hyper/budget.h"
 
 /* As they are written: "10M", "64K", "2.5". */
@@ -33,6 +34,9 @@ typedef struct UpFile {
 /* 0 or an exit code; complains itself, with place. */
 int up_file_load(const char *path, UpFile **out);
 void up_file_free(UpFile *file);
+/* "husk.yaml:4:11", where `word` stands behind the name `who`; without it, or where nothing is found, as much as there is. For messages
+ * about what was read without an error: the file is looked through once more. */
+void up_file_place(const char *path, const char *who, const char *word, Buf *out);
 /* Amounts for a budget. Complains itself: `who` is what they belong to. */
 int up_file_limits(const UpFileLimits *from, const char *path, const char *who, u64 *limits);
 

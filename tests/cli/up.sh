@@ -52,9 +52,13 @@ has "$err" 'bad.yaml:4:5: '
 has "$err" "did you mean 'weight'"
 printf 'instances:\n  - {name: a, program: [loop.s], limits: {fuel: lots}}\n' >bad.yaml
 expect 126 "$HUSK" up bad.yaml
-has "$err" "'lots' is no amount"
+has "$err" "bad.yaml:2:49: a: limits: fuel: 'lots' is no amount"
+printf 'limits:\n  time: soon\ninstances:\n  - {name: a, program: [loop.s]}\n' >bad.yaml
+expect 126 "$HUSK" up bad.yaml
+has "$err" "bad.yaml:2:9: .*'soon' is no number of seconds"
 printf 'instances:\n  - {name: a, program: [loop.s], may: [outptu]}\n' >bad.yaml
 expect 126 "$HUSK" up bad.yaml
+has "$err" 'bad.yaml:2:42: a: may: there is no right'
 has "$err" "did you mean 'output'"
 printf 'instances:\n  - {name: a, program: [gone.asm]}\n' >bad.yaml
 expect 127 "$HUSK" up bad.yaml
