@@ -409,6 +409,58 @@ static void asked_quietly(void **state)
 	free(text);
 }
 
+/* Slots that are parked in vector registers, as operands of what commutes: nobody reads their memory. */
+static void parked_operands(void **state)
+{
+	static const u32 code[] = {
+		0x01C000EF, /* 0: jal 28 */
+		0x001A0A13, /* 4: addi s4, s4, 1 */
+		0x003A8A93, /* 8: addi s5, s5, 3 */
+		0x005B0B13, /* 12: addi s6, s6, 5 */
+		0x00750513, /* 16: addi a0, a0, 7 */
+		0xFEDFF06F, /* 20: j 0 */
+		0x0000006F, /* 24: j 24 */
+		0xFFF54313, /* 28: not t1, a0 */
+		0x006A73B3, /* 32: and t2, s4, t1 */
+		0xFFF3C393, /* 36: not t2, t2 */
+		0x007AE3B3, /* 40: or t2, s5, t2 */
+		0x00139393, /* 44: slli t2, t2, 1 */
+		0x027B0333, /* 48: mul t1, s6, t2 */
+		0x006E8EB3, /* 52: add t4, t4, t1 */
+		0x00008067, /* 56: ret */
+	};
+	char *text = read_text("src/guests/rv64/rv64.isa");
+	Isa *isa = load("rv64.isa", text);
+	EngineOptions small = {.region = 1};
+	Machine *machines[2];
+	MachineStop stops[2];
+
+	(void)state;
+	for (u32 round = 0; round < 2; round++) {
+		EngineOps eager = jit_engine;
+
+		eager.create = create_eager;
+		engine_options = round ? &small : NULL;
+		for (u32 i = 0; i < 2; i++) {
+			machines[i] = open_paged(isa, i ? &eager : &interp_engine);
+			for (u32 k = 0; k < COUNT_OF(code); k++)
+				put_word(machines[i], CODE + 4 * k, code[k]);
+			machine_set_slot(machines[i], slot_named(machines[i], "a0"), 7);
+			machine_set_pc(machines[i], CODE);
+		}
+		engine_options = NULL;
+		for (u32 step = 0; step < 300; step++) {
+			for (u32 i = 0; i < 2; i++)
+				stops[i] = machine_run(machines[i], step % 97 + 1);
+			compare_state(machines, stops, isa, round, step);
+		}
+		machine_destroy(machines[0]);
+		machine_destroy(machines[1]);
+	}
+	isa_destroy(isa);
+	free(text);
+}
+
 /* A loop that is entered at its top and in its middle, with sums that one entry alone has computed before; left, and cut, at every
  * instruction: what a region has moved out of it, and what its charges say, are there at each stop. */
 static void two_entries(void **state)
@@ -756,6 +808,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(counted),
 		cmocka_unit_test(raised_again),
 		cmocka_unit_test(asked_quietly),
+		cmocka_unit_test(parked_operands),
 		cmocka_unit_test(two_entries),
 		cmocka_unit_test(doors),
 		cmocka_unit_test(every_stop),

@@ -67,9 +67,16 @@ bool x64_ssa_at_home(const X64Ssa *s, SsaRef ref)
 	       x64_ssa_park(s, node->aux) == JIT_NO_PIN;
 }
 
+/* It has no memory that could be an operand; nor has who may take its place (code->commutes). */
+static bool wants_reg(const X64Ssa *s, SsaRef ref)
+{
+	return x64_node(s, ref)->op == SSA_CONST || x64_ssa_park_of(s, ref) != JIT_NO_PIN ||
+	       (!s->emitting && s->code->tied && s->code->use_count && x64_ssa_park_of(s, s->uses[0].ref) != JIT_NO_PIN);
+}
+
 X64Opd x64_arg_any(X64Ssa *s, SsaRef ref, u8 cls, bool early)
 {
-	u8 want = x64_node(s, ref)->op == SSA_CONST || x64_ssa_park_of(s, ref) != JIT_NO_PIN ? SSA_WANT_REG : SSA_WANT_ANY;
+	u8 want = wants_reg(s, ref) ? SSA_WANT_REG : SSA_WANT_ANY;
 	const SsaUse *use;
 
 	if (cls == SSA_GPR && x64_ssa_at_home(s, ref))
