@@ -58,7 +58,7 @@ expect 126 "$HUSK" up bad.yaml
 has "$err" "bad.yaml:2:9: .*'soon' is no number of seconds"
 printf 'instances:\n  - {name: a, program: [loop.s], may: [outptu]}\n' >bad.yaml
 expect 126 "$HUSK" up bad.yaml
-has "$err" 'bad.yaml:2:42: a: may: there is no right'
+has "$err" 'bad.yaml:2:40: a: may: there is no right'
 has "$err" "did you mean 'output'"
 printf 'instances:\n  - {name: a, program: [gone.asm]}\n' >bad.yaml
 expect 127 "$HUSK" up bad.yaml
