@@ -32,7 +32,8 @@ void collect_memories(Tape *tape)
 
 /* ---- Anonymous shared memory ---- */
 
-/* Runs of pages that have content, from the memfd or into it. */
+/* The pages that are not all zeros, from the memfd or into it. What the host says has content is more: also what was laid there
+ * twice and never touched. */
 static void carry_stretch(Tape *tape, Shared *shared)
 {
 	int fd = mm_shared_fd(shared);
@@ -49,8 +50,10 @@ static void carry_stretch(Tape *tape, Shared *shared)
 			tape_fail(tape, STATUS_IO, "%s", "shared memory can't be read");
 			return;
 		}
-		tape_u64(tape, &at);
-		tape_bytes(tape, page, PAGE);
+		if (page[0] || memcmp(page, page + 1, PAGE - 1)) {
+			tape_u64(tape, &at);
+			tape_bytes(tape, page, PAGE);
+		}
 		at += PAGE;
 	}
 	if (!tape->loading) {

@@ -313,8 +313,10 @@ static void carry_blocks(Tape *tape, VfsNode *node)
 			tape_fail(tape, STATUS_IO, "%s", "shared memory can't be read");
 			return;
 		}
-		tape_u64(tape, &at);
-		tape_bytes(tape, page, sizeof(page));
+		if (!all_zero(page, sizeof(page))) {
+			tape_u64(tape, &at);
+			tape_bytes(tape, page, sizeof(page));
+		}
 		at += SPACE_PAGE;
 	}
 	if (!tape->loading) {

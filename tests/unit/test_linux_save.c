@@ -75,7 +75,7 @@ static void test_programs(void **state)
 	} programs[] = {
 		{"pipes", 300000}, {"threads", 90000}, {"processes", 3100}, {"signals", 4700}, {"polling", 2900},
 		{"sockets", 1300}, {"terminals", 700}, {"descriptors", 1100}, {"exec", 50000}, {"memory_maps", 5300},
-		{"stops", 3500},
+		{"stops", 3500}, {"kept", 5000},
 	};
 	Rig *rig = *state;
 	const char *only = getenv("ONLY"), *step = getenv("STEP");
