@@ -268,7 +268,7 @@ typedef enum husk_host_result {
 	HUSK_HOST_RAISE = 2,  /* exception number *result of the guest, instead of this instruction */
 	HUSK_HOST_HALT = 3,   /* done, and the program ends with code *result */
 	HUSK_HOST_DENIED = 4, /* the program fails: HUSK_STOP_DENIED */
-	HUSK_HOST_PAUSE = 5   /* done, and the run ends behind this instruction: HUSK_STOP_PAUSED */
+	HUSK_HOST_PAUSE = 5   /* done, and the run ends behind this instruction: HUSK_STOP_PAUSED; of an instance only the slice ends */
 } husk_host_result;
 
 /* A function that a guest called. *result is 0 before. What a guest gives is hostile: addresses and sizes above all. It may use the

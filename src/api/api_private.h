@@ -161,7 +161,7 @@ void api_use_hosts(husk_hosts *hosts, MachineConfig *config);
 struct husk_machine {
 	husk_context *context; /* borrowed from the program */
 	husk_program *program; /* a reference */
-	Machine *machine;      /* owned; NULL: not there (now) */
+	Machine *machine;      /* owned; NULL: not there (now). Atomic where others may look: those who should not */
 	MachineConfig config;
 	husk_instance *instance; /* whose it is, borrowed; or NULL */
 	husk_output output, errors;

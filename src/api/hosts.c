@@ -14,7 +14,7 @@
 
 enum { HOSTS = 2048, NAME = 64, NUMBER = 17, FIRST = 10, SYSCALL_ARGS = 6 }; /* a7, a0 .. a5 of RISC-V */
 
-static HostResult outcome_of(husk_machine *machine, husk_host_result result)
+static HostResult outcome_of(husk_machine *machine, Machine *guest, husk_host_result result)
 {
 	switch (result) {
 	case HUSK_HOST_DONE: return HOST_OK;
@@ -23,7 +23,7 @@ static HostResult outcome_of(husk_machine *machine, husk_host_result result)
 	case HUSK_HOST_HALT: return HOST_STOP;
 	case HUSK_HOST_PAUSE:
 		machine->paused = true;
-		machine_break_soon(machine->machine);
+		machine_break_soon(guest);
 		return HOST_OK;
 	case HUSK_HOST_DENIED: break;
 	}
@@ -39,12 +39,12 @@ static husk_host_result call_inside(const ApiHost *host, Machine *guest, const u
 	husk_host_result outcome;
 
 	__atomic_store_n(&machine->runner, (uintptr_t)pthread_self(), __ATOMIC_RELAXED);
-	machine->machine = guest;
+	__atomic_store_n(&machine->machine, guest, __ATOMIC_RELEASE);
 	machine->depth++;
 	*result = 0;
 	outcome = host->function(host->ctx, machine, args, count, result);
 	machine->depth--;
-	machine->machine = before;
+	__atomic_store_n(&machine->machine, before, __ATOMIC_RELEASE);
 	__atomic_store_n(&machine->runner, runner, __ATOMIC_RELAXED);
 	*out = machine;
 	return outcome;
@@ -55,7 +55,7 @@ static HostResult call_host(void *ctx, Machine *guest, const u64 *args, unsigned
 	husk_machine *machine;
 	husk_host_result outcome = call_inside(ctx, guest, args, count, result, &machine);
 
-	return outcome_of(machine, outcome);
+	return outcome_of(machine, guest, outcome);
 }
 
 /* ---- Linux programs ---- */
@@ -96,7 +96,7 @@ static HostResult call_system(void *ctx, Machine *guest, const u64 *args, unsign
 	}
 	if (outcome == HUSK_HOST_DONE || outcome == HUSK_HOST_PAUSE)
 		machine_set_slot(guest, RV64_X + FIRST, *result);
-	return outcome_of(machine, outcome);
+	return outcome_of(machine, guest, outcome);
 }
 
 /* ---- The set ---- */

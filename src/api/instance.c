@@ -346,7 +346,7 @@ husk_status husk_instance_hold(husk_instance *instance, husk_machine **machine)
 	}
 	pthread_mutex_lock(&instance->lock);
 	instance->holds++;
-	instance->machine->machine = guest;
+	__atomic_store_n(&instance->machine->machine, guest, __ATOMIC_RELEASE);
 	if (info.state == INSTANCE_ENDED && !instance->ended) {
 		instance->ended = true;
 		instance->machine->generation++;
@@ -365,7 +365,7 @@ husk_status husk_instance_release(husk_instance *instance)
 	pthread_mutex_lock(&instance->lock);
 	held = instance->holds > 0;
 	if (held && --instance->holds == 0)
-		instance->machine->machine = NULL;
+		__atomic_store_n(&instance->machine->machine, NULL, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&instance->lock);
 	if (!held)
 		return HUSK_STATE;

@@ -27,14 +27,16 @@ _Static_assert((int)HUSK_OUTPUT == MAY_OUTPUT && (int)HUSK_INPUT == MAY_INPUT &&
 
 husk_status api_enter(husk_machine *machine)
 {
+	const Machine *inner;
 	uintptr_t runner;
 
 	if (!machine)
 		return HUSK_INVALID;
+	inner = __atomic_load_n(&machine->machine, __ATOMIC_ACQUIRE); /* first: who opens the handle has set runner before */
 	runner = __atomic_load_n(&machine->runner, __ATOMIC_RELAXED);
 	if (runner && runner != (uintptr_t)pthread_self())
 		return HUSK_BUSY;
-	return machine->machine ? HUSK_OK : HUSK_STATE;
+	return inner ? HUSK_OK : HUSK_STATE;
 }
 
 /* Not in a host function either. */

@@ -33,6 +33,7 @@ typedef struct World {
 	husk_hyper *hyper;
 	husk_hosts *hosts;
 	unsigned ended, reports; /* atomic */
+	husk_host_result answer;
 	size_t bytes;
 } World;
 
@@ -65,7 +66,7 @@ static husk_host_result report(void *ctx, husk_machine *machine, const uint64_t 
 	if (user)
 		*user = args[0];
 	*result = args[0];
-	return HUSK_HOST_DONE;
+	return world->answer;
 }
 
 static void open_world(World *world, uint32_t workers, const husk_limits *limits)
@@ -378,6 +379,44 @@ static void test_adopt(void **state)
 	close_world(&world);
 }
 
+/* What host functions can answer, in an instance. */
+static void test_answers(void **state)
+{
+	static const struct {
+		husk_host_result answer;
+		husk_instance_end end;
+		husk_stop_kind stop;
+	} cases[] = {
+		{HUSK_HOST_DONE, HUSK_END_LIMIT, HUSK_STOP_FUEL},     {HUSK_HOST_PAUSE, HUSK_END_LIMIT, HUSK_STOP_FUEL},
+		{HUSK_HOST_HALT, HUSK_END_HALTED, HUSK_STOP_HALTED},  {HUSK_HOST_RAISE, HUSK_END_FAILED, HUSK_STOP_TRAP},
+		{HUSK_HOST_DENIED, HUSK_END_FAILED, HUSK_STOP_DENIED}, {(husk_host_result)99, HUSK_END_FAILED, HUSK_STOP_DENIED},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		husk_instance *instance;
+		husk_limits limits;
+		husk_image *image;
+		World world;
+
+		HUSK_INIT(limits);
+		limits.fuel = 1000;
+		open_world(&world, 0, &limits);
+		world.answer = cases[i].answer;
+		image = image_of(&world, reporting);
+		assert_int_equal(husk_instance_create(world.hyper, image, NULL, &instance), HUSK_OK);
+		assert_int_equal(husk_instance_start(instance), HUSK_OK);
+		assert_int_equal(husk_hyper_run(world.hyper, HUSK_UNLIMITED), HUSK_OK);
+		assert_int_equal(info_of(instance).end, cases[i].end);
+		if (cases[i].end != HUSK_END_LIMIT)
+			assert_int_equal(info_of(instance).stop, cases[i].stop);
+		assert_true(world.reports > 0);
+		husk_instance_unref(instance);
+		husk_image_unref(image);
+		close_world(&world);
+	}
+}
+
 static void *holder(void *ctx)
 {
 	husk_instance *instance = ctx;
@@ -421,7 +460,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_limits), cmocka_unit_test(test_life), cmocka_unit_test(test_hold),
-		cmocka_unit_test(test_deterministic), cmocka_unit_test(test_adopt), cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_deterministic), cmocka_unit_test(test_adopt), cmocka_unit_test(test_answers), cmocka_unit_test(test_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
