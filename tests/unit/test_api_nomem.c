@@ -3,6 +3,7 @@
  * malloc. Every call says HUSK_NO_MEMORY or has worked, nothing is lost, and sizes come back as they were asked for.
  *
  * Linked with malloc, calloc, realloc, free, mmap, munmap and strdup wrapped (tests.mk).
+ * (no thread sanitizer: nothing here runs side by side)
  */
 #include "unit/api.h"
 

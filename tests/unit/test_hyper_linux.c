@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Linux programs under the hypervisor: images of machines that are ready to run, forks, snapshots, reset.
+ * (no thread sanitizer: it has no room for so many address spaces, and takes the faults of guests for signals)
  */
 #include "unit/linux_run.h"
 
