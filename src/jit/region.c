@@ -665,7 +665,8 @@ static bool find_ends(void *ctx, const Exit *exit)
 	u32 to = leads_to(f, w->source, exit), insns = 0;
 	bool returns = false;
 
-	if (!to || w->from[to - 1] != (FROM_HEAD | FROM_CALL) || region->sources[to - 1].back ||
+	/* Known ones: the copy is found by its pc. */
+	if (!exit->known || !to || w->from[to - 1] != (FROM_HEAD | FROM_CALL) || region->sources[to - 1].back ||
 	    w->pc_count == COUNT_OF(w->pcs))
 		return true;
 	if (follow(f, &region->sources[to - 1], is_return, &returns, &insns) && returns && w->added + insns <= ENDS_ALL) {
