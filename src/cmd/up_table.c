@@ -79,7 +79,10 @@ void up_table(UpMember *const *members, u32 count, double seconds, bool ended, u
 			why(members[i], &info, out);
 		}
 		if (ended && info.state == INSTANCE_WAITING)
-			buf_str(out, info.waits == WAIT_MESSAGE ? "  waits for a message, which nobody will send" : "  waits for input");
+			buf_str(out, info.waits == WAIT_MESSAGE ? "  waits for a message, which nobody will send"
+				     : members[i]->loaded->guest && members[i]->loaded->guest->is_linux
+					     ? "  waits for what nobody will give"
+					     : "  waits for input");
 		if (ended && info.refused[0])
 			buf_printf(out, "  (ran into %s)", info.refused);
 		buf_byte(out, '\n');
