@@ -35,7 +35,13 @@ struct Shared {
 	Kernel *kernel;
 	u32 refs;
 	u64 place, size; /* in the memfd */
+	struct SharedRun *runs; /* owned; ascending, with gaps between: what has memory */
+	u32 run_count, run_cap;
 };
+
+typedef struct SharedRun {
+	u64 start, end;
+} SharedRun;
 
 /* What all Mm of a kernel have in common. */
 struct KernelMemory {

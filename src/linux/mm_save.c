@@ -72,6 +72,26 @@ static void carry_stretch(Tape *tape, Shared *shared)
 	}
 }
 
+/* What has memory, whether there is anything in it or not. */
+static void carry_runs(Tape *tape, Shared *shared)
+{
+	u32 count = tape_count(tape, shared->run_count, sizeof(SharedRun));
+	u64 least = 0;
+
+	for (u32 i = 0; i < count && tape_ok(tape); i++) {
+		SharedRun run = tape->loading ? (SharedRun){ 0, 0 } : shared->runs[i];
+
+		tape_u64(tape, &run.start);
+		tape_u64(tape, &run.end);
+		if (!tape->loading || !tape_check(tape, run.start >= least && run.start < run.end && run.end <= shared->size &&
+								run.start % PAGE == 0 && run.end % PAGE == 0))
+			continue;
+		least = run.end;
+		if (!mm_shared_fill(shared, run.start, run.end - run.start))
+			tape_fail(tape, STATUS_TOO_BIG, "%s", "its shared memory needs more than is allowed");
+	}
+}
+
 void carry_shared(Tape *tape)
 {
 	u32 count = tape_count(tape, tape->lists[TAPE_SHARED].count, 16);
@@ -92,6 +112,7 @@ void carry_shared(Tape *tape)
 				return;
 			}
 		}
+		carry_runs(tape, shared);
 		carry_stretch(tape, shared);
 	}
 }

@@ -7,10 +7,12 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "linux/mm_private.h"
 
 static bool open_memory(struct KernelMemory *memory)
@@ -36,6 +38,76 @@ static void count(Kernel *kernel)
 	kernel->storage += (u64)info.st_blocks * 512 - memory->shared_bytes;
 	memory->shared_bytes = (u64)info.st_blocks * 512;
 }
+
+/* ---- What has memory ----
+ * The host can't be asked: where it says that there is data depends on how often a page was laid there. */
+
+/* The first run that ends at or behind `at`. */
+static u32 run_at(const Shared *shared, u64 at)
+{
+	u32 low = 0, high = shared->run_count;
+
+	while (low < high) {
+		u32 middle = low + (high - low) / 2;
+
+		if (shared->runs[middle].end < at)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool is_filled(const Shared *shared, u64 start, u64 end)
+{
+	u32 at = run_at(shared, end);
+
+	return at < shared->run_count && shared->runs[at].start <= start;
+}
+
+/* Room for one more run has been made. */
+static void runs_add(Shared *shared, u64 start, u64 end)
+{
+	u32 first = run_at(shared, start), last = first;
+
+	for (; last < shared->run_count && shared->runs[last].start <= end; last++) {
+		start = shared->runs[last].start < start ? shared->runs[last].start : start;
+		end = shared->runs[last].end > end ? shared->runs[last].end : end;
+	}
+	memmove(shared->runs + first + 1, shared->runs + last, (shared->run_count - last) * sizeof(SharedRun));
+	shared->run_count = shared->run_count - (last - first) + 1;
+	shared->runs[first] = (SharedRun){start, end};
+}
+
+static void runs_remove(Shared *shared, u64 start, u64 end)
+{
+	u32 kept = 0, i = run_at(shared, start);
+	SharedRun behind = {0, 0};
+
+	for (kept = i; i < shared->run_count; i++) {
+		SharedRun run = shared->runs[i];
+
+		if (run.start < start && run.end > end)
+			behind = (SharedRun){end, run.end};
+		if (run.start < start)
+			run.end = run.end < start ? run.end : start;
+		else if (run.end > end)
+			run.start = run.start > end ? run.start : end;
+		else
+			continue;
+		shared->runs[kept++] = run;
+	}
+	shared->run_count = kept;
+	if (behind.end)
+		runs_add(shared, behind.start, behind.end);
+}
+
+static bool runs_reserve(Shared *shared)
+{
+	return array_grow((void **)&shared->runs, &shared->run_cap, shared->run_count, sizeof(SharedRun));
+}
+
+/* ---- Life ---- */
 
 Shared *mm_shared_create(Kernel *kernel, u64 size)
 {
@@ -65,6 +137,7 @@ void mm_shared_put(Shared *shared)
 	if (--shared->refs)
 		return;
 	mm_shared_punch(shared, 0, shared->size);
+	free(shared->runs);
 	free(shared);
 }
 
@@ -76,6 +149,10 @@ bool mm_shared_fill(Shared *shared, u64 offset, u64 len)
 
 	if (offset > shared->size || len > shared->size - offset)
 		return false;
+	if (is_filled(shared, offset, offset + len))
+		return true;
+	if (!runs_reserve(shared))
+		return false;
 	if (kernel->storage > kernel->limits.storage || len > kernel->limits.storage - kernel->storage) {
 		off_t hole = lseek(fd, at, SEEK_DATA) == at ? lseek(fd, at, SEEK_HOLE) : at;
 
@@ -84,6 +161,7 @@ bool mm_shared_fill(Shared *shared, u64 offset, u64 len)
 	}
 	if (fallocate(fd, 0, at, (off_t)len))
 		return false;
+	runs_add(shared, offset, offset + len);
 	count(kernel);
 	return true;
 }
@@ -94,9 +172,12 @@ void mm_shared_punch(Shared *shared, u64 offset, u64 len)
 
 	if (offset > shared->size || len > shared->size - offset)
 		return;
+	if (!runs_reserve(shared) && offset) /* what is in the midst of a run stays */
+		return;
 	/* Nothing can be done when it fails; what stays is counted. */
 	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(shared->place + offset), (off_t)len) == 0)
 		count(shared->kernel);
+	runs_remove(shared, offset, offset + len);
 }
 
 int mm_shared_fd(const Shared *shared)

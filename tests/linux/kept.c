@@ -19,6 +19,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
@@ -110,6 +111,7 @@ int main(void)
 	char text[100], *mapped, *private;
 	struct dirent *entry;
 	unsigned long sum = 0;
+	struct statvfs space;
 	struct stat info;
 	sigset_t set;
 	timer_t timer;
@@ -226,6 +228,8 @@ int main(void)
 	    getcwd(text, sizeof text) ? text : "the folder is gone");
 	text[readlink("/tmp/kept/points", text, 99)] = 0;
 	stat("/tmp/kept/also", &info);
+	statvfs("/tmp", &space);
+	SAY("%lu blocks are free\n", (unsigned long)space.f_bfree);
 	SAY("%s, %d links, mode %o\n", text, (int)info.st_nlink, info.st_mode & 0777);
 	return 4;
 }
