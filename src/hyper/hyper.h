@@ -127,7 +127,8 @@ struct InstanceOptions {
 Status instance_create(Hyper *hyper, Image *image, const InstanceOptions *options, Instance **out);
 /* The machine becomes the instance's if this succeeds. config as for image_create. */
 Status instance_adopt(Hyper *hyper, const MachineConfig *config, Machine *machine, const InstanceOptions *options, Instance **out);
-/* A second one in the same state, CREATED, with random numbers of its own. */
+/* A second one in the same state, CREATED, with random numbers of its own; with the rights and the realm of the first, unless the options
+ * say others. */
 Status instance_fork(Instance *instance, const InstanceOptions *options, Instance **out);
 void instance_ref(Instance *instance);
 /* The last one of an instance that has not ended kills it. */

@@ -478,17 +478,23 @@ static Status origin_of(Instance *instance, Image **image, Delta **delta)
 
 Status instance_fork(Instance *instance, const InstanceOptions *options, Instance **out)
 {
+	InstanceOptions own = options ? *options : (InstanceOptions){.weight = 0};
+	u32 rights = instance_rights(instance);
 	Instance *twin = NULL;
 	Image *image = NULL;
 	Delta *delta = NULL;
 	Status status;
 
 	*out = NULL;
+	if (!own.rights) /* what was taken does not come back by a copy */
+		own.rights = &rights;
+	if (!own.realm)
+		own.realm = instance->realm;
 	hold_still(instance);
 	status = origin_of(instance, &image, &delta);
 	release_still(instance);
 	if (!status)
-		status = prepare(instance->hyper, options, &twin);
+		status = prepare(instance->hyper, &own, &twin);
 	if (!status)
 		status = settle_in(twin, image, delta);
 	delta_unref(delta);

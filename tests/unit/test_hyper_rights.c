@@ -247,6 +247,33 @@ static void revoked_while_running(void **state)
 	}
 }
 
+/* A copy may no more than what it is a copy of, unless somebody says so; starting anew gives nothing back either. */
+static void copies_have_no_more(void **state)
+{
+	Hyper *hyper = start(0, NULL);
+	Toy toy;
+	Image *image = image_of(&toy, floods);
+	Instance *instance = make(hyper, image, NULL), *twin;
+	static const u32 all = MAY_ALL;
+	InstanceOptions options = {.rights = &all};
+
+	(void)state;
+	assert_int_equal(instance_rights(instance), MAY_PLAIN);
+	instance_revoke(instance, MAY_OUTPUT);
+	assert_int_equal(instance_fork(instance, NULL, &twin), STATUS_OK);
+	assert_int_equal(instance_rights(twin), MAY_PLAIN & ~MAY_OUTPUT);
+	instance_unref(twin);
+	assert_int_equal(instance_fork(instance, &options, &twin), STATUS_OK);
+	assert_int_equal(instance_rights(twin), MAY_ALL);
+	instance_unref(twin);
+	assert_int_equal(instance_reset(instance), STATUS_OK);
+	assert_int_equal(instance_rights(instance), MAY_PLAIN & ~MAY_OUTPUT);
+	instance_unref(instance);
+	image_unref(image);
+	toy_close(&toy);
+	hyper_destroy(hyper);
+}
+
 /* One that sleeps in a call is woken, and its call is refused; given back before that, it notices nothing. */
 static void revoked_while_waiting(void **state)
 {
@@ -287,6 +314,7 @@ int main(void)
 		cmocka_unit_test(denied_by_default),
 		cmocka_unit_test(revoked_while_running),
 		cmocka_unit_test(revoked_while_waiting),
+		cmocka_unit_test(copies_have_no_more),
 	};
 	/* pthread_create: run under TSan, too */
 	return cmocka_run_group_tests(tests, NULL, NULL);
