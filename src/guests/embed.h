@@ -10,10 +10,12 @@
 #define EMBED(symbol, file, terminator) \
 	__asm__(".section .rodata\n" \
 		".global " #symbol "\n" \
+		".hidden " #symbol "\n" \
 		".balign 16\n" \
 		#symbol ":\n" \
 		".incbin \"" file "\"\n" \
 		".global " #symbol "_end\n" \
+		".hidden " #symbol "_end\n" \
 		#symbol "_end:\n" \
 		terminator \
 		".previous\n")
