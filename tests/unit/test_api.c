@@ -248,10 +248,107 @@ static void test_calls(void **state)
 	call_each_other(HUSK_ENGINE_BEST);
 }
 
+static husk_host_result pause_it(void *ctx, husk_machine *machine, const uint64_t *args, uint32_t count, uint64_t *result)
+{
+	(void)ctx;
+	(void)machine;
+	(void)args;
+	(void)count;
+	(void)result;
+	return HUSK_HOST_PAUSE;
+}
+
+/* A convention with a stack: the return address is pushed, in the order of the space. */
+static void test_stack(void **state)
+{
+	static const char isa_text[] = "isa STACKED\nspace M : 8 x 0x10000 big\ncode M\nreg a : 16\nreg sp : 16\nreg pc : 16\n"
+				       "insn INC \"00000001\" { a = a + 1 }\n"
+				       "insn RET \"00000010\" { let to = M:16[sp]; sp = sp + 2; jump to }\n";
+	static const char *const arguments[] = {"a"};
+	husk_function *function;
+	husk_convention way;
+	husk_machine *machine = make("stacked.isa", isa_text, "F: INC\n INC\n RET\n", NULL);
+	uint64_t value;
+	uint8_t cells[2];
+
+	(void)state;
+	HUSK_INIT(way);
+	way.arguments = arguments;
+	way.argument_count = 1;
+	way.result = "a";
+	way.stack = "sp";
+	way.return_address = 0xABCD;
+	assert_int_equal(husk_machine_set(machine, "sp", 0x200), HUSK_OK);
+	assert_int_equal(husk_function_at(machine, 0, &way, &function), HUSK_OK);
+	assert_int_equal(husk_function_call(function, &(uint64_t){40}, 1, 100, &value, NULL), HUSK_OK);
+	assert_int_equal(value, 42);
+	assert_int_equal(husk_machine_read(machine, 0, 0x1FE, cells, 2), HUSK_OK);
+	assert_int_equal(cells[0], 0xAB);
+	assert_int_equal(cells[1], 0xCD);
+	assert_int_equal(husk_machine_get(machine, "sp", &value), HUSK_OK);
+	assert_int_equal(value, 0x200);
+	husk_function_destroy(function);
+	husk_machine_destroy(machine);
+}
+
+/* Linux programs find functions of the host by name, and get errors for what is not there. */
+static husk_host_result sum(void *ctx, husk_machine *machine, const uint64_t *args, uint32_t count, uint64_t *result)
+{
+	(void)ctx;
+	(void)machine;
+	assert_int_equal(count, 6);
+	for (uint32_t i = 0; i < count; i++)
+		*result += args[i];
+	return args[0] == 99 ? HUSK_HOST_RAISE : HUSK_HOST_DONE;
+}
+
+static void test_linux(void **state)
+{
+	static const char text[] = "        .globl _start\n"
+				   "_start: la a0, name\n li a7, 0x48000000\n ecall\n mv s0, a0\n"       /* FIND "sum": 1 */
+				   "        la a0, other\n ecall\n mv s1, a0\n"                          /* nobody */
+				   "        li a0, 16\n ecall\n mv s2, a0\n"                            /* no memory there */
+				   "        li a7, 0x48000001\n ecall\n mv s3, a0\n"                    /* no such call */
+				   "        li a7, 0x48001007\n ecall\n mv s4, a0\n"                    /* no such function */
+				   "        li a7, 0x48001000\n add a7, a7, s0\n"
+				   "        li a0, 1\n li a1, 2\n li a2, 3\n li a3, 4\n li a4, 5\n li a5, 6\n ecall\n mv s5, a0\n"
+				   "        li a0, 99\n li a1, 0\n li a2, 0\n li a3, 0\n li a4, 0\n li a5, 0\n ecall\n mv s6, a0\n"
+				   "        li a7, 0x48001000\n ecall\n"                               /* function 0: pauses */
+				   "        li a7, 93\n li a0, 7\n ecall\n"
+				   "name:   .asciz \"sum\"\nother:  .asciz \"difference\"\n";
+	static const struct {
+		const char *name;
+		int64_t value;
+	} expected[] = {{"s0", 1}, {"s1", -2}, {"s2", -14}, {"s3", -38}, {"s4", -38}, {"s5", 21}, {"s6", -99}};
+	husk_machine_options options;
+	husk_machine *machine;
+	uint64_t value;
+	husk_stop stop;
+
+	(void)state;
+	HUSK_INIT(options);
+	HUSK_INIT(stop);
+	options.hosts = make_hosts("pause", pause_it, NULL);
+	assert_int_equal(husk_hosts_add(options.hosts, "sum", sum, NULL), HUSK_OK);
+	machine = make("rv64", NULL, text, &options);
+	husk_hosts_unref(options.hosts);
+	assert_int_equal(husk_machine_run(machine, 1000, &stop), HUSK_OK);
+	assert_int_equal(stop.kind, HUSK_STOP_PAUSED);
+	for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+		assert_int_equal(husk_machine_get(machine, expected[i].name, &value), HUSK_OK);
+		assert_int_equal((int64_t)value, expected[i].value);
+	}
+	assert_int_equal(husk_machine_run(machine, 1000, &stop), HUSK_OK);
+	assert_int_equal(stop.kind, HUSK_STOP_HALTED);
+	assert_int_equal(stop.exit_code, 7);
+	husk_machine_destroy(machine);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hello), cmocka_unit_test(test_calls),
+		cmocka_unit_test(test_stack), cmocka_unit_test(test_linux),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
