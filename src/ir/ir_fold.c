@@ -375,7 +375,7 @@ static IrRef fold_concat(IrFunc *func, IrRef a, IrRef b)
 IrRef ir_fold_bin(IrFunc *func, IrOp op, IrRef a, IrRef b)
 {
 	unsigned width = ir_width(func, a);
-	u64 x, y;
+	u64 x, y = 0;
 	bool known = ir_is_const(func, b, &y);
 	IrRef folded;
 

@@ -549,7 +549,7 @@ static u32 make_test(WidePlan *p, const WideBranch *const *branches, const u32 *
 	Value parts[2][SSA_WIDE_LANES];
 	bool equal = false, zero = true;
 	u32 a, b, reg;
-	u64 value;
+	u64 value = 0;
 
 	for (u32 k = 0; k < SSA_WIDE_LANES; k++) {
 		u32 copy = copies[k];
