@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * libhusk: computers that are described by a text, inside your program. They run code that you need not trust: it can neither
- * crash nor hang nor leave its machine, its limits are exact, and what it may do is what you gave it.
+ * libhusk: computers that are described by a text, inside your program. They run code that you need not trust:
+ * it can neither crash nor hang nor leave its machine, its limits are exact, and what it may do is what you
+ * gave it.
  *
  *     context    what all objects share that you make: where messages go, where memory comes from
  *     isa        a description: which computer it is; immutable
@@ -20,26 +21,30 @@
  *
  * Rules that hold for all of it:
  *
- * 1. Errors. What can fail returns a husk_status: HUSK_OK is 0, all others are negative. An argument that is NULL where that is
- *    not allowed is HUSK_INVALID. What is written through out-pointers is NULL or 0 after a failure. `husk_error **error`
- *    may be NULL; else *error is NULL after success, and after a failure an object that says more (husk_error_destroy).
- * 2. Structs whose first member is `size` may grow in later versions: set all to zero and size to sizeof (HUSK_INIT does that). Zero
- *    is the default of every member. A library that is older than your header refuses with HUSK_UNSUPPORTED what it does not know.
- *    Structs without it never change.
- * 3. Objects are counted: whoever is made of another one keeps it. _ref and _unref are for holding it in several places; to
- *    destroy or unref NULL is nothing.
+ * 1. Errors. What can fail returns a husk_status: HUSK_OK is 0, all others are negative. An argument that is
+ *    NULL where that is not allowed is HUSK_INVALID. What is written through out-pointers is NULL or 0 after a
+ *    failure. `husk_error **error` may be NULL; else *error is NULL after success, and after a failure an
+ *    object that says more (husk_error_destroy).
+ * 2. Structs whose first member is `size` may grow in later versions: set all to zero and size to sizeof
+ *    (HUSK_INIT does that). Zero is the default of every member. A library that is older than your header
+ *    refuses with HUSK_UNSUPPORTED what it does not know. Structs without it never change.
+ * 3. Objects are counted: whoever is made of another one keeps it. _ref and _unref are for holding it in
+ *    several places; to destroy or unref NULL is nothing.
  * 4. Threads. Each function says one of these:
  *    [any]    from any thread, at any time.
- *    [owner]  one thread at a time per machine, as for any struct of yours. While a machine runs, only its own host functions
- *             may call these, on the thread they are called on; from other threads they give HUSK_BUSY (where it is seen: do not rely on it).
- *             The machine of an instance may be used while it is held (husk_instance_hold) and in its host functions.
- *             Else HUSK_STATE.
+ *    [owner]  one thread at a time per machine, as for any struct of yours. While a machine runs, only its own
+ *             host functions may call these, on the thread they are called on; from other threads they give
+ *             HUSK_BUSY (where it is seen: do not rely on it). The machine of an instance may be used while it
+ *             is held (husk_instance_hold) and in its host functions. Else HUSK_STATE.
  *    Objects that are [any] have no thread: a context, a description or a program may be shared by all.
- * 5. Texts are UTF-8 and end with NUL, lengths do not count it. Borrowed texts live as long as the object, if nothing else is said.
- * 6. Memory of guests is in cells of 1 to 64 bits, addressed by number. Functions that copy cells take arrays of the unsigned
- *    integer that is large enough (uint8_t, 16, 32, 64: husk_space_info.cell_size), so bytes are bytes. All counts are of cells.
- * 7. No global state: nothing is to be initialized, two contexts know nothing of each other. (Machines that compile code for
- *    Linux programs handle SIGSEGV; others' handlers are called for what is not theirs. HUSK_ENGINE_INTERPRETER does not.)
+ * 5. Texts are UTF-8 and end with NUL, lengths do not count it. Borrowed texts live as long as the object, if
+ *    nothing else is said.
+ * 6. Memory of guests is in cells of 1 to 64 bits, addressed by number. Functions that copy cells take arrays
+ *    of the unsigned integer that is large enough (uint8_t, 16, 32, 64: husk_space_info.cell_size), so bytes
+ *    are bytes. All counts are of cells.
+ * 7. No global state: nothing is to be initialized, two contexts know nothing of each other. (Machines that
+ *    compile code for Linux programs handle SIGSEGV; others' handlers are called for what is not theirs.
+ *    HUSK_ENGINE_INTERPRETER does not.)
  */
 #ifndef HUSK_HUSK_H
 #define HUSK_HUSK_H
@@ -106,9 +111,10 @@ HUSK_API uint32_t husk_version(void);
 
 typedef enum husk_log_level { HUSK_LOG_WARNING = 1, HUSK_LOG_NOTE = 2 } husk_log_level;
 
-/* Memory for what this library itself makes: the objects of this header, their names, error texts and tables. It does not cover what
- * the engines below need: descriptions, assembled programs, memory of guests, compiled code, bytes of snapshots and other
- * blobs; these come from malloc and mmap. What a guest makes grow of these is bounded by its limits of memory. */
+/* Memory for what this library itself makes: the objects of this header, their names, error texts and tables.
+ * It does not cover what the engines below need: descriptions, assembled programs, memory of guests, compiled
+ * code, bytes of snapshots and other blobs; these come from malloc and mmap. What a guest makes grow of these
+ * is bounded by its limits of memory. */
 typedef struct husk_allocator {
 	void *ctx;
 	void *(*allocate)(void *ctx, size_t bytes);                      /* as malloc; NULL: there is none */
@@ -117,8 +123,9 @@ typedef struct husk_allocator {
 
 typedef struct husk_context_options {
 	size_t size;
-	/* Warnings (about texts that were accepted all the same) and notes, whole texts without a newline at the end. Called on the
-	 * thread that has something to say, which may be a worker. NULL: they are dropped. */
+	/* Warnings (about texts that were accepted all the same) and notes, whole texts without a newline at
+	 * the end. Called on the thread that has something to say, which may be a worker. NULL: they are
+	 * dropped. */
 	void (*log)(void *ctx, husk_log_level level, const char *text);
 	void *log_ctx;
 	const husk_allocator *allocator; /* copied; its functions are called from any thread. NULL: malloc and free */
@@ -170,8 +177,8 @@ typedef struct husk_isa_options {
 
 /* Names of the descriptions that are built in: "lc3", "rv64" ... NULL behind the last one. [any] */
 HUSK_API const char *husk_builtin_name(size_t index);
-/* A description by the name of one that is built in, from a text (`name` is for messages; len: without a NUL), from a file.
- * options and error may be NULL. [any] */
+/* A description by the name of one that is built in, from a text (`name` is for messages; len: without a NUL),
+ * from a file. options and error may be NULL. [any] */
 HUSK_API husk_status husk_isa_load_builtin(husk_context *context, const char *name, const husk_isa_options *options, husk_isa **isa,
 					   husk_error **error);
 HUSK_API husk_status husk_isa_load_text(husk_context *context, const char *name, const char *text, size_t len,
@@ -212,8 +219,8 @@ HUSK_API uint32_t husk_isa_space_count(const husk_isa *isa); /* [any] */
 HUSK_API husk_status husk_isa_space_at(const husk_isa *isa, uint32_t number, husk_space_info *out); /* [any] */
 /* The manual that the description is, as text or as a page. [any] */
 HUSK_API husk_status husk_isa_manual(const husk_isa *isa, int html, husk_blob **out);
-/* One instruction as text: `cells` (count of them, in the integers of the code space) stand at `address`. *used: how many it has. dialect NULL: the
- * first one. [any] */
+/* One instruction as text: `cells` (count of them, in the integers of the code space) stand at `address`.
+ * *used: how many it has. dialect NULL: the first one. [any] */
 HUSK_API husk_status husk_isa_disassemble(const husk_isa *isa, const char *dialect, uint64_t address, const void *cells, size_t count,
 					  size_t *used, husk_blob **out);
 
@@ -237,14 +244,14 @@ typedef struct husk_program_options {
 	size_t size;
 	const char *dialect;    /* of the assembly texts; NULL: the first of the description */
 	uint32_t is_liberal;    /* doubtful assembly text is a warning, not an error */
-	/* An included file: sets *data and *len, which must stay for the time of the call. 0: there is none. NULL: includes
-	 * are refused. */
+	/* An included file: sets *data and *len, which must stay for the time of the call. 0: there is none.
+	 * NULL: includes are refused. */
 	int (*include)(void *ctx, const char *name, const void **data, size_t *len);
 	void *include_ctx;
 } husk_program_options;
 
-/* All files together are the program, in this order. HUSK_TEXT: errors in a text, *error has their places. Whether an object file
- * is good is found when it is put into a machine. options and error may be NULL. [any] */
+/* All files together are the program, in this order. HUSK_TEXT: errors in a text, *error has their places.
+ * Whether an object file is good is found when it is put into a machine. options and error may be NULL. [any] */
 HUSK_API husk_status husk_program_load(husk_isa *isa, const husk_file *files, size_t count, const husk_program_options *options,
 				       husk_program **program, husk_error **error);
 /* One assembly text. [any] */
@@ -255,7 +262,8 @@ HUSK_API void husk_program_unref(husk_program *program); /* [any] */
 HUSK_API husk_isa *husk_program_isa(const husk_program *program); /* borrowed [any] */
 /* A label of an assembly text. HUSK_NOT_FOUND. (husk_machine_symbol knows those of object files, too.) [any] */
 HUSK_API husk_status husk_program_symbol(const husk_program *program, const char *name, uint64_t *value);
-/* File number `index` as it goes into the machine: assembled, in the machine's own format. HUSK_UNSUPPORTED: it has none. [any] */
+/* File number `index` as it goes into the machine: assembled, in the machine's own format. HUSK_UNSUPPORTED:
+ * it has none. [any] */
 HUSK_API husk_status husk_program_object(const husk_program *program, size_t index, husk_blob **out);
 /* Addresses, cells and lines of an assembled text; HUSK_UNSUPPORTED: it was none. [any] */
 HUSK_API husk_status husk_program_listing(const husk_program *program, size_t index, husk_blob **out);
@@ -264,23 +272,28 @@ HUSK_API husk_status husk_program_listing(const husk_program *program, size_t in
 
 typedef enum husk_host_result {
 	HUSK_HOST_DONE = 0,
-	HUSK_HOST_WAIT = 1,   /* it can't be done yet, and nothing was changed: the run ends (HUSK_STOP_INPUT), the next one tries again */
+	/* It can't be done yet, and nothing was changed: the run ends (HUSK_STOP_INPUT; HUSK_STOP_INPUT_ENDED when the
+	 * program's input has ended), the next one tries again. Instances are woken by input. */
+	HUSK_HOST_WAIT = 1,
 	HUSK_HOST_RAISE = 2,  /* exception number *result of the guest, instead of this instruction */
 	HUSK_HOST_HALT = 3,   /* done, and the program ends with code *result */
 	HUSK_HOST_DENIED = 4, /* the program fails: HUSK_STOP_DENIED */
-	HUSK_HOST_PAUSE = 5   /* done, and the run ends behind this instruction: HUSK_STOP_PAUSED; of an instance only the slice ends */
+	/* Done, and the run ends behind this instruction: HUSK_STOP_PAUSED; of an instance only the slice ends. */
+	HUSK_HOST_PAUSE = 5
 } husk_host_result;
 
-/* A function that a guest called. *result is 0 before. What a guest gives is hostile: addresses and sizes above all. It may use the
- * machine (registers, memory, calls of guest functions, output), but not run, restore or destroy it. Called on the thread that runs
- * the machine, one call at a time per machine; `ctx` may be shared by many machines. */
+/* A function that a guest called. *result is 0 before. What a guest gives is hostile: addresses and sizes
+ * above all. It may use the machine (registers, memory, calls of guest functions, output), but not run,
+ * restore or destroy it. Called on the thread that runs the machine, one call at a time per machine; `ctx` may
+ * be shared by many machines. */
 typedef husk_host_result (*husk_host_function)(void *ctx, husk_machine *machine, const uint64_t *args, uint32_t count, uint64_t *result);
 
 /* A set of functions, for any number of machines. */
 HUSK_API husk_status husk_hosts_create(husk_context *context, husk_hosts **hosts); /* [any] */
-/* A description reaches it as `host NAME(args)`; a function of this name that Husk itself has is not seen any more. A Linux program finds
- * its number with syscall(HUSK_SYSCALL_FIND, name) (-ENOENT: there is none) and calls it with syscall(HUSK_SYSCALL_CALL + number, up
- * to six args); RAISE there gives -*result. HUSK_STATE: a machine has the set already. [owner] */
+/* A description reaches it as `host NAME(args)`; a function of this name that Husk itself has is not seen any
+ * more. A Linux program finds its number with syscall(HUSK_SYSCALL_FIND, name) (-ENOENT: there is none) and
+ * calls it with syscall(HUSK_SYSCALL_CALL + number, up to six args); RAISE there gives -*result. HUSK_STATE: a
+ * machine has the set already. [owner] */
 HUSK_API husk_status husk_hosts_add(husk_hosts *hosts, const char *name, husk_host_function function, void *ctx);
 HUSK_API void husk_hosts_ref(husk_hosts *hosts);   /* [any] */
 HUSK_API void husk_hosts_unref(husk_hosts *hosts); /* [any] */
@@ -290,8 +303,8 @@ HUSK_API void husk_hosts_unref(husk_hosts *hosts); /* [any] */
 
 /* ---- Machines ---- */
 
-/* What a program may do: sets of these. Who does what it may not stops with HUSK_STOP_DENIED; Linux programs get EPERM. Functions of
- * yours (husk_hosts) need no right. */
+/* What a program may do: sets of these. Who does what it may not stops with HUSK_STOP_DENIED; Linux programs
+ * get EPERM. Functions of yours (husk_hosts) need no right. */
 enum {
 	HUSK_OUTPUT = 1,    /* write to the console */
 	HUSK_INPUT = 2,     /* read from it */
@@ -315,7 +328,8 @@ typedef enum husk_engine {
 /* Bytes that the program puts out; on the thread that runs it. */
 typedef void (*husk_output)(void *ctx, const void *bytes, size_t len);
 
-/* What a Linux program (rv64) is given; all else it does not see. Only the call needs what these point to. Never grows: */
+/* What a Linux program (rv64) is given; all else it does not see. Only the call needs what these point to.
+ * Never grows: */
 typedef struct husk_mount {
 	const char *host;      /* a file or folder of this computer */
 	const char *guest;     /* where the program sees it: an absolute path */
@@ -395,8 +409,8 @@ HUSK_API husk_status husk_machine_create(husk_program *program, const husk_machi
 					 husk_error **error);
 /* [owner], not in its host functions (there it is nothing), and not for machines of instances (nothing). */
 HUSK_API void husk_machine_destroy(husk_machine *machine);
-/* Runs at most so many instructions, exactly. stop may be NULL. HUSK_OK whatever the program does: *stop says it. Not for machines of
- * instances (HUSK_STATE). [owner] */
+/* Runs at most so many instructions, exactly. stop may be NULL. HUSK_OK whatever the program does: *stop says
+ * it. Not for machines of instances (HUSK_STATE). [owner] */
 HUSK_API husk_status husk_machine_run(husk_machine *machine, uint64_t instructions, husk_stop *stop);
 /* The run that is at work, or else the next one, ends soon (some ms) with HUSK_STOP_PAUSED. [any] */
 HUSK_API void husk_machine_interrupt(husk_machine *machine);
@@ -421,8 +435,8 @@ HUSK_API husk_status husk_machine_get_info(husk_machine *machine, husk_machine_i
 HUSK_API void *husk_machine_user(const husk_machine *machine);            /* as in its options [any] */
 HUSK_API husk_program *husk_machine_program(const husk_machine *machine); /* borrowed [any] */
 
-/* Its whole state as bytes (docs/snapshot-format.md), and back: all or nothing. The program must be the same. HUSK_UNSUPPORTED: its state
- * cannot be written. Not in host functions (HUSK_STATE). [owner] */
+/* Its whole state as bytes (docs/snapshot-format.md), and back: all or nothing. The program must be the same.
+ * HUSK_UNSUPPORTED: its state cannot be written. Not in host functions (HUSK_STATE). [owner] */
 HUSK_API husk_status husk_machine_snapshot(husk_machine *machine, husk_blob **out);
 HUSK_API husk_status husk_machine_restore(husk_machine *machine, const void *bytes, size_t len);
 
@@ -435,28 +449,32 @@ HUSK_API husk_status husk_machine_set_register(husk_machine *machine, uint32_t n
 /* The same by any name that the description has, views (parts of registers) included. HUSK_NOT_FOUND. [owner] */
 HUSK_API husk_status husk_machine_get(husk_machine *machine, const char *name, uint64_t *value);
 HUSK_API husk_status husk_machine_set(husk_machine *machine, const char *name, uint64_t value);
-/* Registers, and memory that each vCPU has for itself, are of this one from now on, until the machine runs. HUSK_RANGE: there is none. [owner] */
+/* Registers, and memory that each vCPU has for itself, are of this one from now on, until the machine runs.
+ * HUSK_RANGE: there is none. [owner] */
 HUSK_API husk_status husk_machine_select(husk_machine *machine, uint32_t vcpu);
 
-/* Cells address .. address + count - 1, without side effects on devices. HUSK_RANGE: not all of them are there; those before the
- * first one that is not have been copied. Processes of Linux programs: as the program itself could. [owner] */
+/* Cells address .. address + count - 1, without side effects on devices. HUSK_RANGE: not all of them are
+ * there; those before the first one that is not have been copied. Processes of Linux programs: as the program
+ * itself could. [owner] */
 HUSK_API husk_status husk_machine_read(husk_machine *machine, uint32_t space, uint64_t address, void *cells, size_t count);
 /* Bits beyond a cell's width are dropped. Code that was there is forgotten. */
 HUSK_API husk_status husk_machine_write(husk_machine *machine, uint32_t space, uint64_t address, const void *cells, size_t count);
-/* A text that ends with a cell of 0: the low 8 bits of each cell, at most size - 1 of them. It always ends with NUL. HUSK_LIMIT: it is longer. [owner] */
+/* A text that ends with a cell of 0: the low 8 bits of each cell, at most size - 1 of them. It always ends
+ * with NUL. HUSK_LIMIT: it is longer. [owner] */
 HUSK_API husk_status husk_machine_read_text(husk_machine *machine, uint32_t space, uint64_t address, char *text, size_t size);
 /* A name of the program: a label, a function of an object file. HUSK_NOT_FOUND. [owner] */
 HUSK_API husk_status husk_machine_symbol(husk_machine *machine, const char *name, uint64_t *value);
 
-/* Runs end (HUSK_STOP_BREAK) in front of the instruction at this address. The next run goes on with it. Machines of your own alone: HUSK_UNSUPPORTED
- * for those of instances. [owner] */
+/* Runs end (HUSK_STOP_BREAK) in front of the instruction at this address. The next run goes on with it.
+ * Machines of your own alone: HUSK_UNSUPPORTED for those of instances. [owner] */
 HUSK_API husk_status husk_machine_break(husk_machine *machine, uint64_t address, int on);
 /* Runs end (HUSK_STOP_WATCH) behind an instruction that touched one of these cells. Likewise. [owner] */
 HUSK_API husk_status husk_machine_watch(husk_machine *machine, uint32_t space, uint64_t address, uint64_t count, int reads, int writes,
 					int on);
 
-/* A piece of a machine's memory that somebody else may be given: it knows its bounds, and it ends (HUSK_STALE) when the machine is
- * destroyed or restored, or when the instance ends, is reset or goes. It never keeps memory of a guest. [owner] of the machine, all. */
+/* A piece of a machine's memory that somebody else may be given: it knows its bounds, and it ends (HUSK_STALE)
+ * when the machine is destroyed or restored, or when the instance ends, is reset or goes. It never keeps
+ * memory of a guest. [owner] of the machine, all. */
 typedef struct husk_view husk_view;
 HUSK_API husk_status husk_view_create(husk_machine *machine, uint32_t space, uint64_t address, uint64_t count, husk_view **view);
 HUSK_API uint64_t husk_view_count(const husk_view *view); /* cells; NULL: 0 */
@@ -467,8 +485,8 @@ HUSK_API void husk_view_destroy(husk_view *view);
 
 /* ---- Guest functions: the program's, for you to call ---- */
 
-/* How a function is called, in registers of the description. Machines that have a usual way (lc3: R0 .. R5, back through R7; rv64:
- * a0 .. a7, back through ra) need none. */
+/* How a function is called, in registers of the description. Machines that have a usual way (lc3: R0 .. R5,
+ * back through R7; rv64: a0 .. a7, back through ra) need none. */
 typedef struct husk_convention {
 	size_t size;
 	const char *const *arguments; /* registers that get them */
@@ -482,21 +500,23 @@ typedef struct husk_convention {
 
 typedef struct husk_function husk_function;
 
-/* The function at an address, or at a name of the program. convention may be NULL: the usual one; HUSK_UNSUPPORTED: this kind of machine has
- * none. HUSK_NOT_FOUND: the name, or a register of the convention. [owner] */
+/* The function at an address, or at a name of the program. convention may be NULL: the usual one;
+ * HUSK_UNSUPPORTED: this kind of machine has none. HUSK_NOT_FOUND: the name, or a register of the convention.
+ * [owner] */
 HUSK_API husk_status husk_function_at(husk_machine *machine, uint64_t address, const husk_convention *convention, husk_function **function);
 HUSK_API husk_status husk_function_find(husk_machine *machine, const char *name, const husk_convention *convention,
 					husk_function **function);
-/* Calls it: between two runs of the machine, or within a host function that the guest called. It runs at most `instructions`, alone: no other
- * vCPU, interrupt or signal comes in between. Afterwards all registers are as before, whatever came of it; what it did to memory,
- * console and services stays. It uses the program's own stack below where it is.
+/* Calls it: between two runs of the machine, or within a host function that the guest called. It runs at most
+ * `instructions`, alone: no other vCPU, interrupt or signal comes in between. Afterwards all registers are as
+ * before, whatever came of it; what it did to memory, console and services stays. It uses the program's own
+ * stack below where it is.
  *     HUSK_FUEL    it did not come to its end
  *     HUSK_FAILED  a fault, a halt, it would have to wait ...: *stop says what (may be NULL)
  *     HUSK_STATE   the program has ended or waits; or called within a handler of the description
  *     HUSK_LIMIT   calls within calls are too deep (32)
  *     HUSK_STALE   the machine is gone
- * result may be NULL. In a host function the instructions count neither against those of the run nor in info.instructions;
- * those of an instance are taken from its fuel. [owner] */
+ * result may be NULL. In a host function the instructions count neither against those of the run nor in
+ * info.instructions; those of an instance are taken from its fuel. [owner] */
 HUSK_API husk_status husk_function_call(husk_function *function, const uint64_t *args, size_t count, uint64_t instructions,
 					uint64_t *result, husk_stop *stop);
 HUSK_API void husk_function_destroy(husk_function *function); /* [owner] */
@@ -531,23 +551,25 @@ typedef struct husk_hyper_options {
 	uint64_t slice_ns;           /* 0: 250,000 */
 	uint64_t slice_instructions; /* without workers: 0: 10,000 */
 	const husk_limits *limits;   /* of all together */
-	/* An instance has ended. On a worker, or in husk_hyper_run. It may start, wake, pause, kill, and look at information, but not wait for or
-	 * hold an instance. NULL: nobody wants to know. */
+	/* An instance has ended. On a worker, or in husk_hyper_run. It may start, wake, pause, kill, and look
+	 * at information, but not wait for or hold an instance. NULL: nobody wants to know. */
 	void (*ended)(void *ctx, husk_instance *instance);
 	void *ended_ctx;
 } husk_hyper_options;
 
 HUSK_API husk_status husk_hyper_create(husk_context *context, const husk_hyper_options *options, husk_hyper **hyper); /* [any] */
-/* Kills what still runs and ends the workers. Instances that are referred to stay, without life. [any], but no other function of this
- * hypervisor may be at work, nor begin later. */
+/* Kills what still runs and ends the workers. Instances that are referred to stay, without life. [any], but no
+ * other function of this hypervisor may be at work, nor begin later. */
 HUSK_API void husk_hyper_destroy(husk_hyper *hyper);
-/* Until no instance can go on by itself (all have ended, or wait for input). HUSK_TIMEOUT: ns of real time are over (HUSK_UNLIMITED: no limit), or
- * husk_hyper_interrupt was called. [any]; without workers one thread at a time. */
+/* Until no instance can go on by itself (all have ended, or wait for input). HUSK_TIMEOUT: ns of real time are
+ * over (HUSK_UNLIMITED: no limit), or husk_hyper_interrupt was called. [any]; without workers one thread at a
+ * time. */
 HUSK_API husk_status husk_hyper_run(husk_hyper *hyper, uint64_t ns);
 HUSK_API void husk_hyper_interrupt(husk_hyper *hyper); /* [any] */
 
-/* Budgets are a tree: what is used is taken from the node of an instance and all above it, or not at all, so limits are exact. A node also says
- * what those in it may do: HUSK_OUTPUT ... (a new one forbids nothing). All [any]. */
+/* Budgets are a tree: what is used is taken from the node of an instance and all above it, or not at all, so
+ * limits are exact. A node also says what those in it may do: HUSK_OUTPUT ... (a new one forbids nothing). All
+ * [any]. */
 HUSK_API husk_budget *husk_hyper_budget(husk_hyper *hyper); /* the root; borrowed */
 /* parent NULL: the root. limits may be NULL. */
 HUSK_API husk_status husk_budget_create(husk_hyper *hyper, husk_budget *parent, const char *name, const husk_limits *limits,
@@ -559,8 +581,8 @@ HUSK_API husk_status husk_budget_set_limit(husk_hyper *hyper, husk_budget *budge
 HUSK_API husk_status husk_budget_grant(husk_hyper *hyper, husk_budget *budget, uint32_t rights);
 HUSK_API husk_status husk_budget_revoke(husk_hyper *hyper, husk_budget *budget, uint32_t rights);
 
-/* The state of a machine (one of your own) as it is now, to make instances of. HUSK_UNSUPPORTED: its state cannot be written. [owner] of the
- * machine, not in its host functions. */
+/* The state of a machine (one of your own) as it is now, to make instances of. HUSK_UNSUPPORTED: its state
+ * cannot be written. [owner] of the machine, not in its host functions. */
 HUSK_API husk_status husk_image_create(husk_machine *machine, husk_image **image);
 HUSK_API void husk_image_ref(husk_image *image);   /* [any] */
 HUSK_API void husk_image_unref(husk_image *image); /* [any] */
@@ -584,13 +606,14 @@ typedef struct husk_instance_options {
 	void *user;                /* husk_instance_user, and husk_machine_user of its machine */
 } husk_instance_options;
 
-/* Each gives a new instance, which is not started yet. HUSK_LIMIT: the budget has no room for it. options may be NULL. [any] */
+/* Each gives a new instance, which is not started yet. HUSK_LIMIT: the budget has no room for it. options may
+ * be NULL. [any] */
 HUSK_API husk_status husk_instance_create(husk_hyper *hyper, husk_image *image, const husk_instance_options *options,
 					  husk_instance **instance);
 /* A second one in the same state. Waits for the end of a slice. */
 HUSK_API husk_status husk_instance_fork(husk_instance *instance, const husk_instance_options *options, husk_instance **out);
-/* The machine, one of your own, becomes the instance's with all its state: its handle is that of husk_instance_hold from now on. After a
- * failure it is still yours. [owner] of the machine. */
+/* The machine, one of your own, becomes the instance's with all its state: its handle is that of
+ * husk_instance_hold from now on. After a failure it is still yours. [owner] of the machine. */
 HUSK_API husk_status husk_instance_adopt(husk_hyper *hyper, husk_machine *machine, const husk_instance_options *options,
 					 husk_instance **instance);
 HUSK_API void husk_instance_ref(husk_instance *instance);   /* [any] */
@@ -600,12 +623,15 @@ HUSK_API void husk_instance_unref(husk_instance *instance); /* [any]; the last o
 HUSK_API husk_status husk_instance_start(husk_instance *instance);
 HUSK_API husk_status husk_instance_pause(husk_instance *instance);  /* seen at the end of its slice */
 HUSK_API husk_status husk_instance_resume(husk_instance *instance);
-/* Asks it to end: SIGTERM for Linux programs, the end of their input for others. Killed if it has not ended after ns. */
+/* Asks it to end: SIGTERM for Linux programs, the end of their input for others. Killed if it has not ended
+ * after ns. */
 HUSK_API husk_status husk_instance_stop(husk_instance *instance, uint64_t ns);
 HUSK_API husk_status husk_instance_kill(husk_instance *instance);
-/* Until it has ended. HUSK_TIMEOUT: ns are over (HUSK_UNLIMITED: no limit). Needs workers (HUSK_STATE). Never in a callback. */
+/* Until it has ended. HUSK_TIMEOUT: ns are over (HUSK_UNLIMITED: no limit). Needs workers (HUSK_STATE). Never
+ * in a callback. */
 HUSK_API husk_status husk_instance_wait(husk_instance *instance, uint64_t ns);
-/* Ended or never started: back to the state it was created in. HUSK_UNSUPPORTED: it was adopted. What it has used stays used. */
+/* Ended or never started: back to the state it was created in. HUSK_UNSUPPORTED: it was adopted. What it has
+ * used stays used. */
 HUSK_API husk_status husk_instance_reset(husk_instance *instance);
 HUSK_API husk_status husk_instance_input(husk_instance *instance, const void *bytes, size_t len);
 HUSK_API husk_status husk_instance_input_end(husk_instance *instance);
@@ -613,8 +639,9 @@ HUSK_API husk_status husk_instance_share(husk_instance *instance, uint32_t weigh
 HUSK_API husk_status husk_instance_grant(husk_instance *instance, uint32_t rights);
 HUSK_API husk_status husk_instance_revoke(husk_instance *instance, uint32_t rights);
 
-/* Until it is released it does not run, and its machine may be used: registers, memory, views, guest functions. Waits for the end of its
- * slice, so never in a callback. Holds add up. HUSK_STATE: it has no machine any more (and is not held). [any] */
+/* Until it is released it does not run, and its machine may be used: registers, memory, views, guest
+ * functions. Waits for the end of its slice, so never in a callback. Holds add up. HUSK_STATE: it has no
+ * machine any more (and is not held). [any] */
 HUSK_API husk_status husk_instance_hold(husk_instance *instance, husk_machine **machine);
 HUSK_API husk_status husk_instance_release(husk_instance *instance); /* HUSK_STATE: it is not held [any] */
 /* As those of machines. Wait for the end of a slice. restore: in any state but ended. [any] */
