@@ -228,6 +228,7 @@ struct Kernel {
 	u64 end_place, end_address; /* the pc when that signal came; what it says about an address */
 	i32 end_code;          /* its si_code */
 	bool ended;
+	bool loading;          /* a snapshot: what was open is opened again, whatever the programs may do now */
 	bool closing;          /* everything goes: what ends wakes nobody */
 	Setup *setup;          /* a reference, once somebody asked (setup.c); or NULL */
 	struct HostRoot *roots; /* owned array: the folders of the host that it was given (vfs_private.h) */

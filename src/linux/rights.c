@@ -30,7 +30,7 @@ static const NeedingCall calls[] = {
 
 bool kernel_may(const Kernel *kernel, Right right)
 {
-	return machine_may(kernel->machine, right);
+	return kernel->loading || machine_may(kernel->machine, right);
 }
 
 i64 kernel_refuses(Kernel *kernel, u64 number)

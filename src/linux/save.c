@@ -189,6 +189,7 @@ static Status load(Kernel *kernel, const u8 *bytes, size_t len)
 	tape.loading = true;
 	tape.in = (ByteReader){ .data = bytes, .len = len };
 	begin(kernel);
+	kernel->loading = true;
 	tape_u32(&tape, &version);
 	tape_u64(&tape, &serial);
 	if (tape_ok(&tape) && version != SAVE_VERSION)
@@ -198,6 +199,7 @@ static Status load(Kernel *kernel, const u8 *bytes, size_t len)
 	tape_check(&tape, tape.in.at == len && kernel->processes);
 	kernel->file_serial = serial;
 	kernel->storage_given = tape.given;
+	kernel->loading = false;
 	machine_set_why(kernel->machine, tape.why);
 	release(&tape);
 	loaded = kernel->vfs;
