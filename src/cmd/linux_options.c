@@ -7,7 +7,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -328,30 +327,6 @@ static int open_in_guest(const LinuxConfig *config, const char *path)
 	return -1;
 }
 
-/* A large program is mapped: the guest reads it itself, and here only its head and its names are looked at. */
-static bool map_program(LoadedFile *file, int fd)
-{
-	enum { LEAST = 1 << 20 };
-	struct stat info;
-	size_t len;
-	void *at;
-
-	if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size < LEAST || (u64)info.st_size > FILE_LIMIT)
-		return false;
-	len = (size_t)info.st_size;
-	at = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (at == MAP_FAILED)
-		return false;
-	if (!elf_is(at, len)) {
-		munmap(at, len);
-		return false;
-	}
-	buf_fini(&file->data);
-	file->data = (Buf){.data = at, .len = len, .cap = len};
-	file->mapped = len;
-	return true;
-}
-
 static bool read_in_guest(Loaded *loaded, const LinuxConfig *config, const char *path, Buf *data)
 {
 	int fd = open_in_guest(config, path);
@@ -360,8 +335,7 @@ static bool read_in_guest(Loaded *loaded, const LinuxConfig *config, const char 
 	if (fd < 0)
 		return false;
 	buf_clear(data);
-	good = map_program(loaded->files, fd) ||
-	       file_read_open(fd, path, FILE_LIMIT, data, &loaded->error) == 0;
+	good = file_read_open(fd, path, FILE_LIMIT, data, &loaded->error) == 0;
 	close(fd);
 	return good;
 }

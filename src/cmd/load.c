@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/bits.h"
 #include "cmd/file.h"
@@ -27,10 +26,7 @@ void load_init(Loaded *loaded)
 void load_fini(Loaded *loaded)
 {
 	for (u32 i = 0; i < loaded->file_count; i++) {
-		if (loaded->files[i].mapped)
-			munmap(loaded->files[i].data.data, loaded->files[i].mapped);
-		else
-			buf_fini(&loaded->files[i].data);
+		buf_fini(&loaded->files[i].data);
 		buf_fini(&loaded->files[i].compiled);
 		buf_fini(&loaded->files[i].listing);
 		buf_fini(&loaded->files[i].object);

@@ -65,7 +65,6 @@ typedef struct LoadOptions {
 typedef struct LoadedFile {
 	const char *name;     /* borrowed from the command */
 	Buf data;             /* as read */
-	size_t mapped;        /* not 0: `data` is a map of the file, of so many bytes, instead; only looked at until it is loaded */
 	bool is_asm, is_snapshot;
 	const GuestLanguage *language; /* it is written in this one (with to_assembly it is_asm too), or NULL */
 	Buf compiled;         /* what the compiler made of it: assembly text or an object file */
