@@ -149,10 +149,14 @@ husk_status husk_instance_create(husk_hyper *hyper, husk_image *image, const hus
 	return HUSK_OK;
 }
 
+static husk_status state_of(Status status)
+{
+	return status == STATUS_INVALID ? HUSK_STATE : api_status(status);
+}
+
 husk_status husk_instance_fork(husk_instance *instance, const husk_instance_options *options, husk_instance **out)
 {
 	husk_instance *handle;
-	husk_machine *held;
 	husk_status status;
 	Making making;
 
@@ -175,11 +179,7 @@ husk_status husk_instance_fork(husk_instance *instance, const husk_instance_opti
 	}
 	handle->machine->instance = handle;
 	making.out.user = handle->machine;
-	status = husk_instance_hold(instance, &held);
-	if (!status) {
-		status = api_status(instance_fork(instance->instance, &making.out, &handle->instance));
-		husk_instance_release(instance);
-	}
+	status = state_of(instance_fork(instance->instance, &making.out, &handle->instance));
 	if (status) {
 		api_machine_unref(handle->machine);
 		free_handle(handle);
@@ -237,11 +237,6 @@ void husk_instance_unref(husk_instance *instance)
 /* ---- Life ---- */
 
 /* STATUS_INVALID of the functions below means the state. */
-static husk_status state_of(Status status)
-{
-	return status == STATUS_INVALID ? HUSK_STATE : api_status(status);
-}
-
 husk_status husk_instance_start(husk_instance *instance)
 {
 	return instance ? state_of(instance_start(instance->instance)) : HUSK_INVALID;
