@@ -446,6 +446,8 @@ static Status origin_of(Instance *instance, Image **image, Delta **delta)
 
 	*delta = NULL;
 	if (instance->pool) {
+		if (instance->machine && is_held_once(instance)) /* so that the next fork finds it packed */
+			pool_leave(instance);
 		status = pool_copy(instance, delta);
 		*image = instance->image;
 		image_ref(*image);
