@@ -25,6 +25,8 @@ LDFLAGS_test_nomem := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc fre
 
 LDFLAGS_test_api_nomem := $(LDFLAGS_test_nomem) -Wl$(comma)--wrap=strdup
 
+LDFLAGS_test_linux_save_nomem := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup)
+
 LDFLAGS_test_soak := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc mmap)
 
 # Lets there be no files of shared memory.

@@ -103,6 +103,8 @@ static Status save(const Machine *machine, bool near, Buf *out)
 	tape_u64(&tape, &kernel->file_serial);
 	if (tape_ok(&tape))
 		run(&tape);
+	if (out->failed)
+		tape_fail(&tape, STATUS_NOMEM, "%s", "");
 	machine_set_why((Machine *)(uintptr_t)machine, tape.why);
 	tape_fini(&tape);
 	return tape.status;

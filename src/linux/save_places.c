@@ -151,6 +151,16 @@ static VfsFs *make_fs(Tape *tape, u8 kind, const char *source, bool read_only, u
 	return (*root)->fs;
 }
 
+/* The mount and the tape have a reference to its place each. */
+static void load_root(Tape *tape, VfsMount *mount, VfsNode *node)
+{
+	mount->root = vfs_place_new(tape->kernel->vfs, NULL, "", node, mount);
+	if (mount->root && tape_add(tape, TAPE_PLACES, mount->root))
+		vfs_place_get(mount->root);
+	else
+		tape_fail(tape, STATUS_NOMEM, "%s", "");
+}
+
 /* A mount without a root place; what it is made of. */
 static void load_mount(Tape *tape, VfsMount *mount, u8 kind, VfsNode *root)
 {
@@ -164,9 +174,7 @@ static void load_mount(Tape *tape, VfsMount *mount, u8 kind, VfsNode *root)
 	tape->mounts[tape->mount_count++] = mount;
 	if (kind == FS_TMPFS || kind == FS_OVERLAY)
 		return;
-	mount->root = vfs_place_new(vfs, NULL, "", root, mount);
-	if (!mount->root || !tape_add(tape, TAPE_PLACES, vfs_place_get(mount->root)))
-		tape_fail(tape, STATUS_NOMEM, "%s", "");
+	load_root(tape, mount, root);
 }
 
 static void carry_mount(Tape *tape, u32 index, u32 *host)
@@ -232,9 +240,7 @@ static void carry_root(Tape *tape, VfsMount *mount)
 		}
 		top->lower = vfs_node_get(kernel->roots[0].node);
 	}
-	mount->root = vfs_place_new(kernel->vfs, NULL, "", &shown->node, mount);
-	if (!mount->root || !tape_add(tape, TAPE_PLACES, vfs_place_get(mount->root)))
-		tape_fail(tape, STATUS_NOMEM, "%s", "");
+	load_root(tape, mount, &shown->node);
 }
 
 /* Host folders that are there and not on the tape: programs would find them where they did not expect them. */

@@ -221,6 +221,8 @@ void *tape_ref(Tape *tape, TapeKind kind, const void *object)
 	if (!tape->loading && object && !number) /* a state that we don't know: never a snapshot that is wrong */
 		tape_fail(tape, STATUS_UNSUPPORTED, "something refers to an object that is in no list (kind %d)", (int)kind);
 	tape_u32(tape, &number);
+	if (!tape->loading) /* also when it has failed: nothing that is saved changes */
+		return (void *)(uintptr_t)object;
 	if (!tape_check(tape, number <= list->count) || !number)
 		return NULL;
 	return list->items[number - 1];
