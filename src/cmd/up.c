@@ -163,14 +163,21 @@ static int load_linux(const UpMember *member, LoadOptions *how, LinuxConfig *con
 {
 	const UpFileInstance *file = member->file;
 	Loaded *loaded = member->loaded;
+	const char **folders = ARENA_ARRAY(&loaded->arena, const char *, file->folders_count + 1);
 	LinuxOptions options = {
-		.root = NULL, .sysroot = file->root, .directory = file->directory, .net = file->net,
-		.folders = {.items = (const char **)file->folders, .count = file->folders_count},
+		.root = NULL, .sysroot = file->root ? load_beside(loaded, member->up->path, file->root) : NULL,
+		.directory = file->directory, .net = file->net,
+		.folders = {.items = folders, .count = folders ? file->folders_count : 0},
 		.environment = {.items = (const char **)file->environment, .count = file->environment_count},
 	};
-	int code = linux_options_config(&options, loaded, config);
 	const char *program = file->root ? file->program[0] : load_beside(loaded, member->up->path, file->program[0]);
+	int code;
 
+	if (!folders)
+		return refuse(member->up, file->name, "out of memory");
+	for (u32 i = 0; i < file->folders_count; i++)
+		folders[i] = load_beside(loaded, member->up->path, file->folders[i]);
+	code = linux_options_config(&options, loaded, config);
 	config->real_time = linux_options_time(member->up->options->deterministic);
 	config->slice_time = member->up->options->deterministic ? 0 : 250000; /* ns */
 	if (!code)
@@ -196,13 +203,20 @@ static int load_plain(const UpMember *member, const LoadOptions *how)
 	return load_all(loaded, how, names, file->program_count);
 }
 
+static bool name_ends_with(const char *name, const char *end)
+{
+	size_t len = strlen(name), more = strlen(end);
+
+	return len >= more && strcmp(name + len - more, end) == 0;
+}
+
 static int load_member(UpMember *member)
 {
 	const UpFileInstance *file = member->file;
 	const UpOptions *options = member->up->options;
 	LinuxConfig system = {.root = NULL};
 	LoadOptions how = {.isa = file->machine, .live = true, .compiles = true, .engine_name = options->engine};
-	LinuxOptions linux_of = {.sysroot = file->root};
+	LinuxOptions linux_of = {.sysroot = NULL};
 	u64 limits[BUDGET_KINDS];
 	int code = up_file_limits(file->limits, member->up->path, file->name, limits);
 	bool is_program;
@@ -218,6 +232,10 @@ static int load_member(UpMember *member)
 		return refuse(member->up, file->name, "out of memory");
 	load_init(member->loaded);
 	member->owns_loaded = true;
+	if (file->machine && (strchr(file->machine, '/') || name_ends_with(file->machine, ".isa")))
+		how.isa = load_beside(member->loaded, member->up->path, file->machine);
+	if (file->root)
+		linux_of.sysroot = load_beside(member->loaded, member->up->path, file->root);
 	load_init(&probe);
 	is_program = linux_options_is_program(&linux_of, file->root ? file->program[0]
 								   : load_beside(&probe, member->up->path, file->program[0]));

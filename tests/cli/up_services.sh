@@ -19,6 +19,13 @@ for run in 1 2 3; do
 	has "$err" '^boss\.2 +halted 7 '
 done
 
+# Wherever one stands: files, and a description of a machine, are where the YAML is.
+mkdir elsewhere
+cd elsewhere
+expect 0 timeout 60 "$HUSK" up --deterministic ../mail.yaml
+has "$out" '^counter \| run number 4$'
+cd ..
+
 # The boss has room for one worker only: the second one is not there, and its "end" is 0xFFFF.
 sed 's/limits: {instances: 3}/limits: {instances: 2}/' mail.yaml >small.yaml
 expect 0 timeout 60 "$HUSK" up --deterministic small.yaml
