@@ -1,7 +1,7 @@
 # `make bench` measures Husk beside its peers and writes docs/benchmarks (docs/benchmarks/README.md: how to read it, and what
 # can be asked for). It installs the peers itself (tools/deps bench). Takes long, and is for people: no test depends on it.
 #
-#   SUITE=steady     one suite, or several; without it all: steady start compile memory machines calls fuel density interpreter
+#   SUITE=steady     one suite, or several; without it all: steady start compile memory machines calls fuel density scheduler interpreter
 #   ROUNDS=5         rounds; the contestants take turns in each, and medians count
 #   PROGRAMS=...     only these of the C programs
 #   CLOCK=wall|cpu   which time counts: cpu where other programs run beside
@@ -47,8 +47,11 @@ build/bench/measure: bench/measure.c
 build/bench/density: bench/density/density.c $(LIBS)
 	@mkdir -p $(dir $@)
 	$(Q)$(CC) -std=gnu17 -O2 -Wall -Wextra -Iinclude -o $@ $< $(LIBS) $(REST_LIB) -lm -lpthread
+build/bench/scheduler: bench/scheduler/scheduler.c $(LIBS)
+	@mkdir -p $(dir $@)
+	$(Q)$(CC) -std=gnu17 -O2 -Wall -Wextra -Iinclude -o $@ $< $(LIBS) $(REST_LIB) -lm -lpthread
 
-bench: husk build/bench/density build/bench/measure build/bench/lc3_plain build/bench/compare
+bench: husk build/bench/density build/bench/scheduler build/bench/measure build/bench/lc3_plain build/bench/compare
 	@tools/deps bench
 	@$(MAKE) --no-print-directory -s -k -j$(JOBS) bench-programs || echo "bench: not all programs could be compiled"
 	@ROUNDS=$(ROUNDS) OTHER='$(OTHER)' python3 -B bench/driver $(SUITE)

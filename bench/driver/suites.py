@@ -390,5 +390,36 @@ def density(bench):
          ["gcc", "node", "V8"])
 
 
+# --- who runs when
+
+
+def scheduler(bench):
+    """As density: lines `NAME NUMBER...`. What others do to the computer can only make a round worse: the best one stands beside the median."""
+    found = {}
+    for _ in range(bench.rounds):
+        for command in (("wake", 1000, 100, 5), ("shares", 20, 5), ("throughput", 10000)):
+            bench.say(f"scheduler: {command[0]}")
+            done = subprocess.run(["build/bench/scheduler", *map(str, command)], capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise Wrong(f"scheduler: {command[0]}: {done.stderr.strip()}")
+            for line in done.stdout.splitlines():
+                name, *values = line.split()
+                found.setdefault(name, []).append([float(value) for value in values])
+
+    def cells(what, name, index):
+        column = sorted(values[index] for values in found[name])
+        return [what, number(column[0]), number(column[len(column) // 2])]
+    lines = [cells("from a letter to its echo, median, us", "wake", 0), cells("... 99 %", "wake", 1), cells("... the longest", "wake", 2),
+             cells("for comparison: how late this computer wakes a sleeping thread meanwhile, 99 %, us", "wake", 5),
+             cells("farthest from its share of the time, %", "shares", 1), cells("farthest from its share of the instructions, %", "shares", 0),
+             cells("10,000 at once: times as long as one after the other", "throughput", 0)]
+    body = report.table(["", "best round", "median round"], lines)
+    body += (f"\nTwo workers, LC-3s, as libhusk comes. **Wake-up**: 1,000 that never end beside 100 that wait for a letter, count to a thousand and "
+             f"write it; {found['wake'][0][3]:.0f} letters at random moments in five seconds. **Shares**: 20 of weights from 50 to 800, for five seconds; "
+             f"instructions differ more, as not every one is equally fast at every moment. **Throughput**: each computes for some "
+             f"{found['throughput'][0][1]:.0f} us; one after the other means two, each of which starts the next when it ends.\n")
+    page(bench, "scheduler", "Who runs when", "How soon does one run that was waiting, how exact are shares, and what does it cost to have many?", body, [], ["gcc"])
+
+
 SUITES = {"steady": steady, "start": start, "compile": compile_cost, "memory": memory, "machines": machines,
-          "calls": calls, "fuel": fuel, "density": density, "interpreter": interpreter}
+          "calls": calls, "fuel": fuel, "density": density, "scheduler": scheduler, "interpreter": interpreter}

@@ -56,7 +56,8 @@ struct Pool {
 	Hyper *hyper;             /* a reference */
 	Image *image;             /* borrowed: whose it is */
 	Pool *next;               /* of the image */
-	Resident *free;           /* owned, the newest first; guarded by hyper->lock */
+	Resident *free;           /* owned, the newest first; guarded by hyper->lock, as is */
+	u64 slice;                /* instructions of the first slice of its instances; 0: as of others */
 };
 
 struct Hyper {

@@ -25,6 +25,16 @@ static u64 host_now(void)
 	return (u64)time.tv_sec * 1000000000 + (u64)time.tv_nsec;
 }
 
+/* What this thread has had of the host's processors: an instance does not pay for what the host gave to others meanwhile. */
+static u64 spent_now(const Hyper *hyper)
+{
+	struct timespec time;
+
+	if (hyper_is_deterministic(hyper) || clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time))
+		return host_now();
+	return (u64)time.tv_sec * 1000000000 + (u64)time.tv_nsec;
+}
+
 /* ---- What goes out ---- */
 
 static void keep(Instance *instance, const u8 *bytes, size_t len)
@@ -246,7 +256,7 @@ static void leave_if_full(Instance *instance, const SliceOutcome *outcome)
 void slice_run(Instance *instance, SliceOutcome *out)
 {
 	Hyper *hyper = instance->hyper;
-	u64 granted, before, start = host_now();
+	u64 granted, before, start = spent_now(hyper);
 	Machine *machine;
 
 	*out = (SliceOutcome){.kind = BUDGET_FUEL};
@@ -264,7 +274,7 @@ void slice_run(Instance *instance, SliceOutcome *out)
 	before = machine_icount(machine);
 	let_in(instance);
 	if (!hyper_is_deterministic(hyper))
-		machine_set_patience(machine, host_now, start + LATE * hyper->config.slice_ns);
+		machine_set_patience(machine, host_now, host_now() + LATE * hyper->config.slice_ns);
 	out->stop = machine_run(machine, granted);
 	out->insns = machine_icount(machine) - before;
 	budget_settle(instance->budget, BUDGET_FUEL, granted - out->insns);
@@ -274,7 +284,7 @@ void slice_run(Instance *instance, SliceOutcome *out)
 	}
 	if (out->stop.kind == STOP_BUDGET && !out->breach)
 		look_outside(instance);
-	out->ns = host_now() - start;
+	out->ns = spent_now(hyper) - start;
 	adapt(instance, out);
 	judge(machine, out);
 	leave_if_full(instance, out);
@@ -294,6 +304,9 @@ static void charge(Instance *instance, const SliceOutcome *outcome)
 		cost = hyper_is_deterministic(hyper) ? hyper->config.slice_insns : hyper->config.slice_ns / 4;
 	instance->had += ((cost ? cost : 1) << WEIGHT_SHIFT) * HYPER_WEIGHT / instance->options.weight;
 	hyper->insns += outcome->insns;
+	/* The next one like it begins with a part of what this one has come to: it may do something else. */
+	if (instance->pool && !hyper_is_deterministic(hyper) && outcome->stop.kind == STOP_BUDGET)
+		instance->pool->slice = instance->slice / GROWTH;
 }
 
 static void end_at_limit(Instance *instance, const Budget *breach, BudgetKind kind)

@@ -446,6 +446,59 @@ static void shares_are_as_weights(void **state)
 	hyper_destroy(hyper);
 }
 
+typedef struct Beats {
+	Instance *asked;
+	u32 count;
+} Beats;
+
+static void on_beat(void *ctx, const u8 *bytes, size_t len)
+{
+	Beats *beats = ctx;
+
+	(void)bytes;
+	beats->count += (u32)len;
+	if (beats->count >= 1500 && beats->count < 1508)
+		instance_input(beats->asked, (const u8 *)"x", 1);
+}
+
+/* Who has waited long goes before all that never wait, some times in a row, though it then has more than its share. */
+static void who_waited_goes_first(void **state)
+{
+	enum { COUNT = 50, SLICE = 10000 };
+	static const char beats_on[] = ".ORG 0x100\nLI R0, 33\nloop: OUT R0\nLI R2, 25\nouter: LI R1, 100\ninner: ADDI R1, R1, -1\n"
+				       "BNZ R1, inner\nADDI R2, R2, -1\nBNZ R2, outer\nBNZ R0, loop\n"; /* some 5,000 instructions a beat */
+	static const char works[] = ".ORG 0x100\nloop: GETC R0\nLI R2, 15\nouter: LI R1, 100\ninner: ADDI R1, R1, -1\n"
+				    "BNZ R1, inner\nADDI R2, R2, -1\nBNZ R2, outer\nBNZ R0, loop\n"; /* some 3,000 a letter */
+	Hyper *hyper = start(0, NULL);
+	Toy toy, worker;
+	Image *image = image_of(&toy, beats_on), *waits = image_of(&worker, works);
+	Beats beats = {0};
+	InstanceOptions options = {.output = on_beat, .ctx = &beats, .limits = limit(BUDGET_FUEL, 200000)};
+	Instance *all[COUNT];
+	InstanceInfo info;
+
+	(void)state;
+	beats.asked = make(hyper, waits, NULL);
+	assert_int_equal(instance_start(beats.asked), STATUS_OK);
+	for (u32 i = 0; i < COUNT; i++) {
+		all[i] = make(hyper, image, &options);
+		assert_int_equal(instance_start(all[i]), STATUS_OK);
+	}
+	assert_true(hyper_run(hyper, 60 * second));
+	info = info_of(beats.asked);
+	assert_int_equal(info.state, INSTANCE_WAITING);
+	assert_in_range(info.wakes, 2, 8);
+	assert_in_range(info.late_ns, 0, 2 * SLICE * 1000);
+	for (u32 i = 0; i < COUNT; i++)
+		instance_unref(all[i]);
+	instance_unref(beats.asked);
+	image_unref(image);
+	image_unref(waits);
+	toy_close(&toy);
+	toy_close(&worker);
+	hyper_destroy(hyper);
+}
+
 static void room_is_counted(void **state)
 {
 	u64 limits[BUDGET_KINDS];
@@ -690,7 +743,8 @@ int main(void)
 		cmocka_unit_test(halts), cmocka_unit_test(fuel_is_exact), cmocka_unit_test(output_is_exact),
 		cmocka_unit_test(failures_say_why), cmocka_unit_test(input_wakes), cmocka_unit_test(pause_and_kill),
 		cmocka_unit_test(stop_and_timeout), cmocka_unit_test(forks), cmocka_unit_test(forks_of_running_ones),
-		cmocka_unit_test(shares_are_as_weights), cmocka_unit_test(room_is_counted), cmocka_unit_test(ends_twice), cmocka_unit_test(a_crowd),
+		cmocka_unit_test(shares_are_as_weights),
+		cmocka_unit_test(who_waited_goes_first), cmocka_unit_test(room_is_counted), cmocka_unit_test(ends_twice), cmocka_unit_test(a_crowd),
 		cmocka_unit_test(parked_or_not), cmocka_unit_test(forks_of_adopted_ones),
 	};
 	int failed = cmocka_run_group_tests_name("residents", tests, NULL, NULL);
