@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A snapshot at every instruction. Each machine of the tree runs one program of about 10^4 instructions (or the first 10^4 of a
+ * longer one), an instruction at a time, in the interpreter and in compiled code side by side. At each instruction n
+ *
+ *     both snapshots are the same bytes, so that whoever restores them restores what either engine left
+ *     a process that was there before any machine was, and gets nothing but these bytes, restores them into machines that it
+ *     has just created, one for each engine, runs on, and comes to the same: the snapshot of n + TAIL, byte for byte (its hash),
+ *     the output in between, the count, the reason to stop; each LONG-th time that of the end of the program, which by
+ *     another machine was reached in one go
+ *
+ * A machine in memory of the other process is hot at once: what runs there is optimized code. Then every snapshot is given to
+ * every other machine, of other versions and options too: each is refused, with words for both sides, and nothing changes.
+ *
+ *     [EVERY=1] test_snapshot_every [WORD]    only the machines whose program's path has WORD in it
+ *
+ * Making a machine costs more than running it so far. So the other process gets each snapshot of the first subject and one of
+ * SHARE of the rest, for the engines in turn; EVERY=1: each of them, for both (minutes).
+ */
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "unit/museum.h"
+
+#include "base/hash.h"
+#include "guests/guests.h"
+#include "guests/plain.h"
+#include "interp/interp.h"
+#include "jit/jit.h"
+#include "linux/linux.h"
+#include "unit/tools.h"
+
+#ifdef __SANITIZE_ADDRESS__
+enum { MOST = 10000, STEP = 41, TAIL = 205, LONG = 50, SHARE = 3 };
+#else
+enum { MOST = 10000, STEP = 1, TAIL = 200, LONG = 50, SHARE = 15 };
+#endif
+
+typedef struct Subject {
+	const char *isa;  /* a file; NULL: of a guest */
+	const char *path; /* of the program; with `text`: what it is called */
+	const char *guest;
+	void (*text)(Buf *out);
+	const char *input;
+	u64 quantum;
+	u32 step; /* besides STEP: snapshots are large */
+	u32 most; /* instructions; 0: MOST */
+	u32 share; /* the other process gets one of so many; 0: SHARE */
+} Subject;
+
+typedef struct Shop { /* where machines of one subject are made */
+	const Subject *subject;
+	const Guest *guest;
+	Isa *isa;
+} Shop;
+
+/* ---- Programs that are too long to be written ---- */
+
+static void long_sum(Buf *out)
+{
+	buf_str(out, "7");
+	for (u32 i = 0; i < 300; i++)
+		buf_printf(out, " %u %c", i % 9 + 1, "+*-"[i % 3]);
+}
+
+static void three_clerks(Buf *out)
+{
+	buf_str(out, "function sell\n");
+	for (u32 i = 0; i < 20; i++)
+		buf_printf(out, "lock office\nset front %u\nadd sold sold front\n%sunlock office\n", i % 7, i % 10 ? "" : "sleep 1\nprint sold\n");
+	buf_str(out, "exit\n\nfunction clerk\n");
+	for (u32 i = 0; i < 40; i++)
+		buf_str(out, "sync sell\n");
+	buf_str(out, "exit\n\nfunction main\nset sold 0\nasync clerk\nasync clerk\nasync clerk\nexit\n");
+}
+
+/* Short ways through much of a kernel. */
+static void linux_program(Buf *out)
+{
+	char name[] = "/tmp/husk-every-XXXXXX", command[300];
+	int folder = mkdtemp(name) != NULL;
+	u8 chunk[4096];
+	size_t got;
+	FILE *file;
+
+	assert_true(folder);
+	need_tool("riscv64-linux-gnu-gcc");
+	snprintf(command, sizeof command, "riscv64-linux-gnu-gcc -O1 -w -static -pthread -Itests/linux -o %s/a tests/linux/processes.c", name);
+	assert_int_equal(system(command), 0);
+	snprintf(command, sizeof command, "%s/a", name);
+	file = fopen(command, "rb");
+	assert_non_null(file);
+	while ((got = fread(chunk, 1, sizeof chunk, file)) > 0)
+		buf_add(out, chunk, got);
+	fclose(file);
+	unlink(command);
+	rmdir(name);
+}
+
+static const Subject subjects[] = {
+	{.guest = "lc3", .path = "examples/lc3/primes.asm", .share = 1},
+	{.guest = "lc3", .path = "examples/lc3/echo.asm", .input = "some keys, typed\nand a line\nq"},
+	{.isa = "examples/isa/6502.isa", .path = "examples/isa/6502/primes.asm"},
+	{.isa = "examples/isa/chip8.isa", .path = "examples/isa/chip8/ball.asm"},
+	{.isa = "examples/isa/tiny8.isa", .path = "examples/isa/tiny8/hello.asm"},
+	{.guest = "iridium", .path = "examples/iridium/call.iasm"},
+	{.guest = "iridium", .path = "examples/iridium/heap.iasm"},
+	{.guest = "iridium", .path = "bench/loops/iridium.iasm", .most = 2000},
+	{.guest = "svm", .path = "examples/svm/factorial.svm"},
+	{.guest = "svm", .path = "bench/loops/svm.svm", .most = 2000},
+	{.guest = "stackvm", .path = "long_sum.sasm", .text = long_sum},
+	{.guest = "tinyvm", .path = "examples/tinyvm/forever.tvm"},
+	{.guest = "tinyvm", .path = "three_clerks.tvm", .text = three_clerks, .quantum = 7, .most = 3000},
+	{.guest = "merry", .path = "examples/merry/cores.gpc.masm", .quantum = 5, .most = 2000},
+	{.guest = "merry", .path = "examples/merry/wild.gpc.masm", .quantum = 5},
+	{.isa = "examples/isa/basiccpu.isa", .path = "bench/loops/basiccpu.asm", .most = 2000},
+	{.isa = "examples/isa/six.isa", .path = "bench/loops/six.asm", .most = 2000},
+	{.isa = "examples/museum/aspire.isa", .path = "examples/museum/aspire/cores.asm", .quantum = 5, .most = 2000},
+	{.isa = "examples/museum/buffed.isa", .path = "examples/museum/buffed/loop.asm", .most = 2000},
+	{.isa = "examples/museum/enigma.isa", .path = "examples/museum/enigma/loop.asm", .most = 2000},
+	{.isa = "examples/museum/enigma_v2.isa", .path = "examples/museum/enigma_v2/loop.asm", .quantum = 5},
+	{.isa = "examples/museum/fraud.isa", .path = "examples/museum/fraud/fib.asm"},
+	{.isa = "examples/museum/khoya.isa", .path = "examples/museum/khoya/powers.asm", .quantum = 5},
+	{.guest = "rv64", .path = "processes.rv", .text = linux_program, .quantum = 50, .step = 100, .most = 20000},
+};
+
+static const char *only = "";
+static bool every; /* really all of them, by both engines */
+
+/* ---- Machines ---- */
+
+static const EngineOps *engine_number(u32 number)
+{
+	return number && jit_is_possible() ? &jit_engine : &interp_engine;
+}
+
+static void open_shop(Shop *shop, const Subject *subject, const IsaChoice *choices, u32 count)
+{
+	DiagList diags;
+
+	*shop = (Shop){.subject = subject};
+	diag_init(&diags);
+	if (subject->guest) {
+		shop->guest = guests_find(subject->guest);
+		assert_non_null(shop->guest);
+		shop->isa = isa_load(subject->guest, shop->guest->isa_text, strlen(shop->guest->isa_text), choices, count, &diags);
+		if (!shop->isa)
+			museum_fail(&diags, subject->guest);
+	} else {
+		shop->isa = museum_load(subject->isa, choices, count);
+	}
+	diag_fini(&diags);
+}
+
+static Machine *make(const Shop *shop, u32 engine, Buf *output)
+{
+	static const EngineOptions hot = {.hot = 2};
+	const char *argument = "program";
+	const LinuxConfig linux_config = {.program = "/program", .arguments = &argument, .argument_count = 1, .directory = "/tmp",
+					  .real_time = 1700000000000000000};
+	const MachineConfig config = {.isa = shop->isa, .guest = shop->guest, .random_seed = 1, .virtual_time = true,
+				      .quantum = shop->subject->quantum, .vcpu_limit = 64, .memory_limit = 64 << 20,
+				      .engine = engine_number(engine), .engine_options = &hot};
+	Machine *machine;
+	DiagList diags;
+
+	diag_init(&diags);
+	if (machine_create(&config, &machine, &diags))
+		museum_fail(&diags, shop->subject->path);
+	machine_set_output(machine, museum_output, output);
+	machine_set_errors(machine, museum_output, output);
+	if (shop->guest && shop->guest->is_linux && linux_configure(machine, &linux_config, &diags))
+		museum_fail(&diags, shop->subject->path);
+	diag_fini(&diags);
+	return machine;
+}
+
+static const GuestLanguage *language_of(const Guest *guest, const char *path)
+{
+	for (const GuestLanguage *language = guest ? guest->languages : NULL; language && language->name; language++) {
+		size_t n = strlen(language->extension), len = strlen(path);
+
+		if (len > n && strcmp(path + len - n, language->extension) == 0)
+			return language;
+	}
+	return NULL;
+}
+
+/* The bytes that the guest loads; or *program for a machine without a guest. */
+static void translate(const Shop *shop, const Buf *bytes, Buf *object, AsmProgram **program, DiagList *diags)
+{
+	const GuestLanguage *language = language_of(shop->guest, shop->subject->path);
+	const GuestFile file = {.name = shop->subject->path, .data = bytes->data, .len = bytes->len};
+	Source source = {shop->subject->path, (const char *)bytes->data, bytes->len};
+	const AsmOptions options = {0};
+	Buf assembly, listing;
+
+	buf_init(&assembly);
+	buf_init(&listing);
+	if (language && language->compile(&file, shop->isa, language->to_assembly ? &assembly : object, &listing, diags))
+		museum_fail(diags, source.name);
+	if (language && language->to_assembly)
+		source = (Source){source.name, buf_text(&assembly), assembly.len};
+	if (!language || language->to_assembly) {
+		*program = asm_assemble(shop->isa, &source, &options, diags);
+		if (!*program || (shop->guest && shop->guest->formats->write(*program, object, diags)))
+			museum_fail(diags, source.name);
+	}
+	buf_fini(&assembly);
+	buf_fini(&listing);
+}
+
+static void put(const Shop *shop, Machine *machine)
+{
+	const Subject *subject = shop->subject;
+	u64 start = shop->isa->regs[shop->isa->pc_reg].reset;
+	AsmProgram *program = NULL;
+	Buf bytes, object, error;
+	DiagList diags;
+
+	diag_init(&diags);
+	buf_init(&bytes);
+	buf_init(&object);
+	buf_init(&error);
+	if (subject->text) {
+		subject->text(&bytes);
+	} else {
+		size_t len = 0;
+		char *text = museum_read_file(subject->path, &len);
+
+		assert_non_null(text);
+		buf_add(&bytes, text, len);
+		free(text);
+	}
+	buf_byte(&bytes, 0);
+	bytes.len--;
+	if (shop->guest && shop->guest->is_linux)
+		buf_add(&object, bytes.data, bytes.len);
+	else
+		translate(shop, &bytes, &object, &program, &diags);
+	if (shop->guest) {
+		const GuestFile file = {.name = subject->path, .data = object.data, .len = object.len};
+
+		if (shop->guest->load(machine, &file, 1, &diags))
+			museum_fail(&diags, subject->path);
+	} else {
+		if (plain_put_program(machine, subject->path, program, &start, &error))
+			fail_msg("%s", buf_text(&error));
+		machine_reset(machine, true);
+		machine_set_pc(machine, start);
+	}
+	if (subject->input)
+		machine_input(machine, (const u8 *)subject->input, strlen(subject->input));
+	machine_input_end(machine);
+	asm_program_destroy(program);
+	buf_fini(&bytes);
+	buf_fini(&object);
+	buf_fini(&error);
+	diag_fini(&diags);
+}
+
+/* Until the instruction counts so much, or the end. Pictures are not waited for. */
+static MachineStop run_to(Machine *machine, u64 icount)
+{
+	MachineStop stop = {.kind = STOP_BUDGET};
+
+	while (machine_icount(machine) < icount && (stop.kind == STOP_BUDGET || stop.kind == STOP_FRAME))
+		stop = machine_run(machine, icount - machine_icount(machine));
+	return stop;
+}
+
+static void take(Machine *machine, Buf *out)
+{
+	Status status;
+
+	buf_clear(out);
+	status = machine_snapshot(machine, out);
+	if (status)
+		fail_msg("at %llu: no snapshot: %s: %s", (unsigned long long)machine_icount(machine), status_text(status),
+			 machine_why(machine));
+}
+
+/* ---- The other process ---- */
+
+typedef struct Order {
+	u64 len, until;
+	u32 engine, pad;
+} Order;
+
+typedef struct Answer {
+	u64 status, hash, len, icount, stop, code, output_len, output_hash;
+} Answer;
+
+static bool move(int fd, void *bytes, size_t len, bool out)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t n = out ? send(fd, (u8 *)bytes + done, len - done, MSG_NOSIGNAL) : read(fd, (u8 *)bytes + done, len - done);
+
+		if (n <= 0)
+			return false;
+		done += (size_t)n;
+	}
+	return true;
+}
+
+static void conclude(Machine *machine, const MachineStop *stop, const u8 *output, size_t output_len, Buf *scratch, Answer *out)
+{
+	take(machine, scratch);
+	*out = (Answer){.hash = hash_bytes(HASH_START, scratch->data, scratch->len), .len = scratch->len,
+			.icount = machine_icount(machine), .stop = stop->kind, .code = stop->code, .output_len = output_len,
+			.output_hash = output_len ? hash_bytes(HASH_START, output, output_len) : 0};
+}
+
+static void serve(int fd, const Subject *subject)
+{
+	Buf output, state;
+	Order order;
+	Shop shop;
+
+	open_shop(&shop, subject, NULL, 0);
+	buf_init(&output);
+	buf_init(&state);
+	while (move(fd, &order, sizeof order, false)) {
+		Machine *machine = make(&shop, order.engine, &output);
+		u8 *bytes = malloc(order.len);
+		MachineStop stop;
+		Answer answer = {0};
+
+		if (!bytes || !move(fd, bytes, order.len, false))
+			break;
+		buf_clear(&output);
+		answer.status = machine_restore(machine, bytes, order.len);
+		free(bytes);
+		if (!answer.status) {
+			stop = run_to(machine, order.until);
+			conclude(machine, &stop, output.data, output.len, &state, &answer);
+		}
+		machine_destroy(machine);
+		if (!move(fd, &answer, sizeof answer, true))
+			break;
+	}
+	buf_fini(&output);
+	buf_fini(&state);
+	isa_destroy(shop.isa);
+}
+
+typedef struct Other {
+	pid_t pid;
+	int fd;
+} Other;
+
+static Other start_other(const Subject *subject)
+{
+	int fds[2];
+	Other other;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	fflush(NULL);
+	other = (Other){.pid = fork(), .fd = fds[0]};
+	assert_true(other.pid >= 0);
+	if (!other.pid) {
+		close(fds[0]);
+		serve(fds[1], subject);
+		_exit(0);
+	}
+	close(fds[1]);
+	return other;
+}
+
+static void end_other(Other *other)
+{
+	int status;
+
+	close(other->fd);
+	assert_int_equal(waitpid(other->pid, &status, 0), other->pid);
+	assert_int_equal(status, 0);
+}
+
+static void ask(const Other *other, const Buf *snapshot, u32 engine, u64 until, const Answer *want, const Subject *subject, u64 at)
+{
+	Order order = {.len = snapshot->len, .until = until, .engine = engine};
+	Answer got;
+
+	if (!move(other->fd, &order, sizeof order, true) || !move(other->fd, snapshot->data, snapshot->len, true) ||
+	    !move(other->fd, &got, sizeof got, false))
+		fail_msg("%s: the other process died of the snapshot at %llu", subject->path, (unsigned long long)at);
+	if (memcmp(&got, want, sizeof got) != 0)
+		fail_msg("%s: from %llu to %llu by %s: status %llu, icount %llu, stop %llu %llu, %llu bytes of output (%llx), state %llx "
+			 "of %llu bytes; not icount %llu, stop %llu %llu, %llu bytes (%llx), state %llx of %llu bytes",
+			 subject->path, (unsigned long long)at, (unsigned long long)until, engine_number(engine)->name,
+			 (unsigned long long)got.status, (unsigned long long)got.icount, (unsigned long long)got.stop,
+			 (unsigned long long)got.code, (unsigned long long)got.output_len, (unsigned long long)got.output_hash,
+			 (unsigned long long)got.hash, (unsigned long long)got.len, (unsigned long long)want->icount,
+			 (unsigned long long)want->stop, (unsigned long long)want->code, (unsigned long long)want->output_len,
+			 (unsigned long long)want->output_hash, (unsigned long long)want->hash, (unsigned long long)want->len);
+}
+
+/* ---- At every instruction ---- */
+
+typedef struct Mark {
+	u64 icount, stop, code, hash, len, output;
+} Mark;
+
+/* What an instruction at a time leaves, in both engines. marks[i] for the i-th step; the last is the end. */
+static u32 walk(const Shop *shop, u64 step, u64 most, Mark *marks, u32 cap, Buf *output)
+{
+	Machine *machines[2];
+	Buf outputs[2], states[2];
+	MachineStop stops[2] = {{.kind = STOP_BUDGET}, {.kind = STOP_BUDGET}};
+	u32 count = 0;
+
+	for (u32 i = 0; i < 2; i++) {
+		buf_init(&outputs[i]);
+		buf_init(&states[i]);
+		machines[i] = make(shop, i, &outputs[i]);
+		put(shop, machines[i]);
+	}
+	for (u64 at = 0;; at = at + step < most ? at + step : most) {
+		for (u32 i = 0; i < 2; i++) {
+			if (at)
+				stops[i] = run_to(machines[i], at);
+			take(machines[i], &states[i]);
+		}
+		if (states[0].len != states[1].len || memcmp(states[0].data, states[1].data, states[0].len) != 0 ||
+		    stops[0].kind != stops[1].kind || stops[0].code != stops[1].code || outputs[0].len != outputs[1].len)
+			fail_msg("%s: at %llu the engines differ", shop->subject->path, (unsigned long long)at);
+		assert_true(count < cap);
+		marks[count++] = (Mark){machine_icount(machines[0]), stops[0].kind, stops[0].code,
+					hash_bytes(HASH_START, states[0].data, states[0].len), states[0].len, outputs[0].len};
+		if (at == most || (stops[0].kind != STOP_BUDGET && stops[0].kind != STOP_FRAME))
+			break;
+	}
+	if (outputs[0].len)
+		assert_memory_equal(outputs[0].data, outputs[1].data, outputs[0].len);
+	buf_add(output, outputs[0].data, outputs[0].len);
+	for (u32 i = 0; i < 2; i++) {
+		machine_destroy(machines[i]);
+		buf_fini(&outputs[i]);
+		buf_fini(&states[i]);
+	}
+	return count;
+}
+
+static Answer answer_of(const Mark *from, const Mark *to, const Buf *output)
+{
+	u64 len = to->output - from->output;
+
+	return (Answer){.hash = to->hash, .len = to->len, .icount = to->icount, .stop = to->stop, .code = to->code, .output_len = len,
+			.output_hash = len ? hash_bytes(HASH_START, output->data + from->output, len) : 0};
+}
+
+/* In one go it comes to the same as by steps. */
+static void in_one_go(const Shop *shop, const Mark *first, const Mark *last, u64 most, const Buf *output)
+{
+	for (u32 i = 0; i < 2; i++) {
+		Answer want = answer_of(first, last, output), got;
+		MachineStop stop;
+		Machine *machine;
+		Buf said, state;
+
+		buf_init(&said);
+		buf_init(&state);
+		machine = make(shop, i, &said);
+		put(shop, machine);
+		stop = run_to(machine, most);
+		conclude(machine, &stop, said.data, said.len, &state, &got);
+		if (memcmp(&got, &want, sizeof got) != 0)
+			fail_msg("%s: in one go by %s: %llu %d, by steps %llu %llu", shop->subject->path, engine_number(i)->name,
+				 (unsigned long long)got.icount, (int)got.stop, (unsigned long long)want.icount,
+				 (unsigned long long)want.stop);
+		machine_destroy(machine);
+		buf_fini(&said);
+		buf_fini(&state);
+	}
+}
+
+static void try_subject(const Subject *subject)
+{
+	const u64 step = subject->step > STEP ? subject->step : STEP, most = subject->most ? subject->most : MOST;
+	const u32 share = every ? 1 : STEP == 1 && subject->share ? subject->share : SHARE;
+	const u32 cap = (u32)(most / step + 3), tail = subject->step ? 10 : TAIL / STEP;
+	Mark *marks = calloc(cap, sizeof *marks);
+	Other other = start_other(subject);
+	MachineStop stop = {.kind = STOP_BUDGET};
+	Buf output, snapshot, said;
+	Machine *machine;
+	u32 count;
+	Shop shop;
+
+	assert_non_null(marks);
+	buf_init(&output);
+	buf_init(&snapshot);
+	buf_init(&said);
+	open_shop(&shop, subject, NULL, 0);
+	count = walk(&shop, step, most, marks, cap, &output);
+	in_one_go(&shop, &marks[0], &marks[count - 1], most, &output);
+	machine = make(&shop, 1, &said);
+	put(&shop, machine);
+	for (u32 i = 0, asked = 0; i + 1 < count; i += share, asked++) {
+		const u32 to = asked % LONG == 0 || i + tail >= count ? count - 1 : i + tail;
+		const Answer want = answer_of(&marks[i], &marks[to], &output);
+		/* The end may lie before the budget: it is asked for then. */
+		const u64 until = to == count - 1 ? most : marks[to].icount;
+
+		if (i)
+			stop = run_to(machine, marks[i].icount);
+		assert_true(stop.kind == STOP_BUDGET || stop.kind == STOP_FRAME);
+		take(machine, &snapshot);
+		for (u32 engine = every ? 0 : asked % 2; engine < (every ? 2 : asked % 2 + 1); engine++)
+			ask(&other, &snapshot, engine, until, &want, subject, marks[i].icount);
+	}
+	if (getenv("VERBOSE"))
+		fprintf(stderr, "%s: %u snapshots, to %llu, stop %llu, %zu bytes of output, the last %llu bytes\n", subject->path, count - 1,
+			(unsigned long long)marks[count - 1].icount, (unsigned long long)marks[count - 1].stop, output.len,
+			(unsigned long long)marks[count - 1].len);
+	machine_destroy(machine);
+	end_other(&other);
+	isa_destroy(shop.isa);
+	buf_fini(&output);
+	buf_fini(&snapshot);
+	buf_fini(&said);
+	free(marks);
+}
+
+static void test_every_instruction(void **state)
+{
+	(void)state;
+	for (u32 i = 0; i < COUNT_OF(subjects); i++)
+		if (strstr(subjects[i].path, only))
+			try_subject(&subjects[i]);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_instruction)};
+
+	every = getenv("EVERY") != NULL;
+	if (argc > 1)
+		only = argv[1];
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
