@@ -393,10 +393,13 @@ static int read_snapshot_head(Loaded *loaded, const LoadedFile *file, const char
 	Status status = head ? machine_snapshot_head(file->data.data, file->data.len, head) : STATUS_NOMEM;
 	char *save = NULL;
 
-	if (status) {
+	if (status == STATUS_MISMATCH)
+		buf_printf(&loaded->error, "%s is a snapshot of version %u, and this husk reads version %u", file->name, head->version,
+			   MACHINE_SNAPSHOT_VERSION);
+	else if (status)
 		buf_printf(&loaded->error, "%s: %s", file->name, status_text(status));
+	if (status)
 		return EXIT_NOT_RUNNABLE;
-	}
 	if (!*name && !head->guest[0]) {
 		buf_printf(&loaded->error, "%s is a snapshot of %s, which is not built in", file->name, head->isa);
 		buf_str(&loaded->hint, "give its description with --isa FILE");

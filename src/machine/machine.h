@@ -378,12 +378,14 @@ void machine_skip_break(Machine *machine);
 /* ---- Snapshots (docs/snapshot-format.md) ---- */
 /* The first bytes of every snapshot. */
 #define MACHINE_SNAPSHOT_MAGIC "HUSKSNAP"
+#define MACHINE_SNAPSHOT_VERSION 4
 /* What a snapshot says about the machine it is of, so that a like one can be made to restore it into. */
 typedef struct SnapshotHead {
 	char guest[32];     /* guest->name, or "" */
 	char isa[64];       /* isa->name */
 	char choices[512];  /* the options as they were chosen: "profile=v3 order=big" */
 	u64 isa_hash;
+	u32 version;        /* of the format; STATUS_MISMATCH, and no more is known, when it is not MACHINE_SNAPSHOT_VERSION */
 } SnapshotHead;
 Status machine_snapshot_head(const u8 *bytes, size_t len, SnapshotHead *out);
 Status machine_snapshot(const Machine *machine, Buf *out);

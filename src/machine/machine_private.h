@@ -322,6 +322,9 @@ void machine_flush_engines(Machine *machine);
 void machine_env_drop_code(void *ctx);
 /* Sets the attributes of devices and watchpoints anew (after a resize). */
 void machine_mark_space(Machine *machine, u16 space);
+void machine_show_choices(const Isa *isa, Buf *out); /* "profile=v3 order=big" */
+/* machine_why for a snapshot that was refused with STATUS_MISMATCH (snapshot_why.c). */
+void machine_explain_mismatch(Machine *machine, const u8 *bytes, size_t len);
 /* The same for pages that have come. */
 void machine_mark_pages(const Machine *machine, Space *space, u64 address, u64 len);
 void machine_mark_devices(const Machine *machine, u16 number, Space *space);

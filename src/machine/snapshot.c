@@ -18,7 +18,7 @@
 #include "base/hash.h"
 
 enum {
-	SNAPSHOT_VERSION = 4,
+	VERSION_AT = 8,
 	LENGTH_AT = 12, /* where the total length stands */
 	HEAD_BYTES = 20,
 	CHECK_BYTES = 8,
@@ -52,9 +52,7 @@ static void write_choices(Buf *out, const Isa *isa)
 	Buf text;
 
 	buf_init(&text);
-	for (u32 i = 0; i < isa->option_count; i++)
-		buf_printf(&text, "%s%s=%s", i ? " " : "", isa->options[i].name,
-			   isa->options[i].choices[isa->options[i].chosen]);
+	machine_show_choices(isa, &text);
 	out->failed |= text.failed;
 	write_text(out, buf_text(&text));
 	buf_fini(&text);
@@ -247,7 +245,7 @@ Status machine_snapshot(const Machine *machine, Buf *out)
 	if (!can_be_saved(machine))
 		return STATUS_UNSUPPORTED;
 	buf_add(out, MACHINE_SNAPSHOT_MAGIC, 8);
-	buf_u32(out, SNAPSHOT_VERSION);
+	buf_u32(out, MACHINE_SNAPSHOT_VERSION);
 	buf_u64(out, 0);
 	status = write_body(machine, out);
 	if (out->failed || status)
@@ -283,7 +281,7 @@ static Status open_body(const u8 *bytes, size_t len, ByteReader *body)
 		return STATUS_FORMAT;
 	if (reader.bad)
 		return STATUS_TRUNCATED;
-	if (version != SNAPSHOT_VERSION)
+	if (version != MACHINE_SNAPSHOT_VERSION)
 		return STATUS_MISMATCH;
 	if (total < HEAD_BYTES + CHECK_BYTES)
 		return STATUS_CORRUPT;
@@ -325,6 +323,8 @@ Status machine_snapshot_head(const u8 *bytes, size_t len, SnapshotHead *out)
 	Status status = open_body(bytes, len, &reader);
 
 	memset(out, 0, sizeof(*out));
+	if (status == STATUS_OK || status == STATUS_MISMATCH)
+		memcpy(&out->version, bytes + VERSION_AT, sizeof(out->version));
 	if (status)
 		return status;
 	return read_head(&reader, out) ? STATUS_OK : STATUS_CORRUPT;
@@ -797,8 +797,13 @@ Status machine_restore(Machine *machine, const u8 *bytes, size_t len)
 	Status status, kept;
 	Buf before;
 
-	if (!machine->guest || !machine->guest->restore)
-		return restore(machine, bytes, len, &refused);
+	machine->why[0] = 0;
+	if (!machine->guest || !machine->guest->restore) {
+		status = restore(machine, bytes, len, &refused);
+		if (status == STATUS_MISMATCH)
+			machine_explain_mismatch(machine, bytes, len);
+		return status;
+	}
 	buf_init(&before);
 	kept = machine_snapshot(machine, &before);
 	status = kept && kept != STATUS_UNSUPPORTED ? kept : restore(machine, bytes, len, &refused);
@@ -808,5 +813,7 @@ Status machine_restore(Machine *machine, const u8 *bytes, size_t len)
 		memcpy(machine->why, why, sizeof(why));
 	}
 	buf_fini(&before);
+	if (status == STATUS_MISMATCH && !refused)
+		machine_explain_mismatch(machine, bytes, len);
 	return status;
 }

@@ -127,7 +127,10 @@ expect 0 $HUSK run --isa $tiny8.isa $tiny8/hello.asm; whole=$out
 expect 137 $HUSK run -q --fuel 50 --snapshot-on-exit toy.snap --isa $tiny8.isa $tiny8/hello.asm; first=$out
 expect 0 $HUSK run --isa $tiny8.isa toy.snap; [ "$first$out" = "$whole" ] || fail "second half: $first$out"
 expect 126 $HUSK run toy.snap; one_error; has "$err" 'Tiny8.*not built in'
-expect 126 $HUSK run --isa lc3 toy.snap; one_error
+expect 126 $HUSK run --isa lc3 toy.snap; one_error; has "$err" 'toy.snap.*the snapshot is of Tiny8, and this machine is LC-3'
+expect 126 $HUSK run --set privilege=off half.snap; one_error; has "$err" 'half.snap.*is of LC-3 with privilege=on, and this machine is with privilege=off'
+cp half.snap old.snap; printf '\3' | dd of=old.snap bs=1 seek=8 conv=notrunc 2>/dev/null
+expect 126 $HUSK run old.snap; one_error; has "$err" 'old.snap is a snapshot of version 3, and this husk reads version [0-9]'
 
 # Arguments for a guest that takes none; several files; options of other machines.
 expect 125 $HUSK run hello.asm -- a b; one_error

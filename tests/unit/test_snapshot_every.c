@@ -532,9 +532,125 @@ static void test_every_instruction(void **state)
 			try_subject(&subjects[i]);
 }
 
+/* ---- Those that do not fit ---- */
+
+static void refused(Machine *machine, const Buf *bytes, const char *word, const char *other_word)
+{
+	Buf before, after;
+	const char *why;
+
+	buf_init(&before);
+	buf_init(&after);
+	take(machine, &before);
+	assert_int_equal(machine_restore(machine, bytes->data, bytes->len), STATUS_MISMATCH);
+	why = machine_why(machine);
+	if (!strstr(why, word) || !strstr(why, other_word) || strchr(why, '\n'))
+		fail_msg("\"%s\" has no word for %s or for %s", why, word, other_word);
+	take(machine, &after);
+	assert_int_equal(before.len, after.len);
+	assert_memory_equal(before.data, after.data, before.len);
+	buf_fini(&before);
+	buf_fini(&after);
+}
+
+static void test_other_machines(void **state)
+{
+	Machine *machines[COUNT_OF(subjects)];
+	Shop shops[COUNT_OF(subjects)];
+	Buf bytes, output;
+
+	(void)state;
+	buf_init(&bytes);
+	buf_init(&output);
+	for (u32 i = 0; i < COUNT_OF(subjects); i++) {
+		open_shop(&shops[i], &subjects[i], NULL, 0);
+		machines[i] = make(&shops[i], i % 2, &output);
+		put(&shops[i], machines[i]);
+		run_to(machines[i], 20);
+	}
+	for (u32 i = 0; i < COUNT_OF(subjects); i++) {
+		take(machines[i], &bytes);
+		for (u32 k = 0; k < COUNT_OF(subjects); k++)
+			if (strcmp(shops[i].isa->name, shops[k].isa->name) != 0)
+				refused(machines[k], &bytes, shops[i].isa->name, shops[k].isa->name);
+	}
+	for (u32 i = 0; i < COUNT_OF(subjects); i++) {
+		machine_destroy(machines[i]);
+		isa_destroy(shops[i].isa);
+	}
+	buf_fini(&bytes);
+	buf_fini(&output);
+}
+
+static void other_version(Machine *machine, Buf *bytes, u32 version)
+{
+	char word[32], here[32];
+	u64 hash;
+
+	for (u32 i = 0; i < 4; i++)
+		bytes->data[8 + i] = (u8)(version >> (8 * i));
+	hash = hash_bytes(HASH_START, bytes->data, bytes->len - 8);
+	for (u32 i = 0; i < 8; i++)
+		bytes->data[bytes->len - 8 + i] = (u8)(hash >> (8 * i));
+	snprintf(word, sizeof word, "version %u,", version);
+	snprintf(here, sizeof here, "version %u", MACHINE_SNAPSHOT_VERSION);
+	refused(machine, bytes, word, here);
+}
+
+/* The same machine, but in the version, in an option, in what is built in, or in its text. */
+static void test_not_quite(void **state)
+{
+	static const Subject lc3 = {.guest = "lc3", .path = "examples/lc3/primes.asm"};
+	static const Subject alone = {.isa = "src/guests/lc3/lc3.isa", .path = "examples/lc3/primes.asm"};
+	static const Subject tiny8 = {.isa = "examples/isa/tiny8.isa", .path = "examples/isa/tiny8/hello.asm"};
+	static const char changed[] = "isa Tiny8 \"another\"\nspace P : 8, size program\ncode P\nreg pc : 16\ninsn NOP \"00000000\" { pc = pc }\n";
+	static const IsaChoice choices[] = {{"privilege", "off"}, {"jsrr", "original"}};
+	const Subject *const kinds[] = {&lc3, &lc3, &alone, &tiny8, &tiny8};
+	enum { KINDS = COUNT_OF(kinds) };
+	Machine *machines[KINDS];
+	Shop shops[KINDS];
+	Buf bytes, output;
+	DiagList diags;
+
+	(void)state;
+	buf_init(&bytes);
+	buf_init(&output);
+	diag_init(&diags);
+	for (u32 i = 0; i < KINDS; i++) {
+		open_shop(&shops[i], kinds[i], choices, i == 1 ? COUNT_OF(choices) : 0);
+		if (i == 4) {
+			isa_destroy(shops[i].isa);
+			shops[i].isa = isa_load("tiny8.isa", changed, strlen(changed), NULL, 0, &diags);
+			if (!shops[i].isa)
+				museum_fail(&diags, "tiny8.isa");
+		}
+		machines[i] = make(&shops[i], i % 2, &output);
+		if (i != 4)
+			put(&shops[i], machines[i]);
+		run_to(machines[i], 20);
+	}
+	take(machines[0], &bytes);
+	refused(machines[1], &bytes, "with privilege=on,", "with privilege=off");
+	refused(machines[2], &bytes, "with lc3,", "with nothing built in");
+	for (u32 version = 0; version < 10; version++)
+		if (version != MACHINE_SNAPSHOT_VERSION)
+			other_version(machines[0], &bytes, version);
+	other_version(machines[3], &bytes, 0xFFFFFFFF);
+	take(machines[3], &bytes);
+	refused(machines[4], &bytes, "Tiny8", "another description");
+	for (u32 i = 0; i < KINDS; i++) {
+		machine_destroy(machines[i]);
+		isa_destroy(shops[i].isa);
+	}
+	diag_fini(&diags);
+	buf_fini(&bytes);
+	buf_fini(&output);
+}
+
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_instruction)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_other_machines), cmocka_unit_test(test_not_quite),
+					   cmocka_unit_test(test_every_instruction)};
 
 	every = getenv("EVERY") != NULL;
 	if (argc > 1)
