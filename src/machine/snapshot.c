@@ -792,7 +792,7 @@ static Status restore(Machine *machine, const u8 *bytes, size_t len, bool *refus
  * is now is kept until it is known, if that is possible. */
 Status machine_restore(Machine *machine, const u8 *bytes, size_t len)
 {
-	bool refused = false;
+	bool refused = false, unused;
 	char why[sizeof(machine->why)];
 	Status status, kept;
 	Buf before;
@@ -809,7 +809,7 @@ Status machine_restore(Machine *machine, const u8 *bytes, size_t len)
 	status = kept && kept != STATUS_UNSUPPORTED ? kept : restore(machine, bytes, len, &refused);
 	if (refused && !kept) {
 		memcpy(why, machine->why, sizeof(why));
-		restore(machine, before.data, before.len, &refused);
+		restore(machine, before.data, before.len, &unused);
 		memcpy(machine->why, why, sizeof(why));
 	}
 	buf_fini(&before);
