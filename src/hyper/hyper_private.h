@@ -78,6 +78,7 @@ struct Hyper {
 	Instance *untold;         /* have ended, and config.changed has not been called; a reference each */
 	u32 live;                 /* instances that can go on by themselves */
 	u32 running, idle;        /* instances on workers; workers that wait */
+	u32 waiting;              /* instances that are WAITING */
 	u32 residents;            /* instances that have a machine of a pool, and */
 	u64 resident_bytes;       /* its memory */
 	Resident *oldest, *newest; /* free machines of all pools, free_count of them */
@@ -150,6 +151,7 @@ struct Instance {
 	u64 base;                 /* time of the hypervisor at machine time 0; NEVER: not started yet */
 	u64 slice;                /* (slice) instructions of the next one */
 	u64 slice_most;           /* (slice) deterministic: until an hour of its own */
+	u32 slices_at_once;       /* (slice) so many are run as one */
 	const Budget *breach;     /* (slice) whose limit was reached; borrowed from the chain of budget */
 	BudgetKind breach_kind;   /* (slice) ... of what */
 	u64 insns, cpu_ns, slices, wakes, late_ns;

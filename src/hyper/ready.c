@@ -14,7 +14,7 @@
 
 #define OF(item, field) ((Instance *)(void *)((char *)(item) - offsetof(Instance, field)))
 
-enum { WEIGHT_SHIFT = 10, BEHIND_SLICES = 4 };
+enum { WEIGHT_SHIFT = 10, BEHIND_SLICES = 4, MANY = 64, SLICES_AT_ONCE = 4 };
 
 static bool is_live(const Instance *instance)
 {
@@ -77,6 +77,7 @@ void ready_set_state(Instance *instance, InstanceState state)
 		heap_remove(&instance->hyper->queue, &instance->place);
 	if (state != INSTANCE_WAITING)
 		outside_forget(instance);
+	instance->hyper->waiting += (u32)(state == INSTANCE_WAITING) - (u32)(instance->state == INSTANCE_WAITING);
 	instance->state = state;
 	set_clock(instance);
 	ready_count(instance);
@@ -217,6 +218,16 @@ static u64 slice_most(const Instance *instance, u64 now)
 	return hour > now ? (hour - now - 1) / one + 1 : 1;
 }
 
+/* Nobody waits whom a longer slice would keep waiting, and so many are ready that each one is moved in and out for its slice. */
+static u32 slices_at_once(const Instance *instance)
+{
+	const Hyper *hyper = instance->hyper;
+
+	if (hyper_is_deterministic(hyper) || hyper->waiting || hyper->queue.count < MANY || instance->options.cap)
+		return 1;
+	return SLICES_AT_ONCE;
+}
+
 Instance *ready_take(Hyper *hyper, u64 now)
 {
 	HeapItem *first = heap_first(&hyper->queue);
@@ -231,6 +242,7 @@ Instance *ready_take(Hyper *hyper, u64 now)
 	instance->on_worker = true;
 	instance->state = INSTANCE_RUNNING;
 	instance->slice_most = slice_most(instance, now);
+	instance->slices_at_once = slices_at_once(instance);
 	hyper->running++;
 	if (!instance->slices && instance->pool && instance->pool->slice > instance->slice)
 		instance->slice = instance->pool->slice;

@@ -256,12 +256,12 @@ static void leave_if_full(Instance *instance, const SliceOutcome *outcome)
 void slice_run(Instance *instance, SliceOutcome *out)
 {
 	Hyper *hyper = instance->hyper;
-	u64 granted, before, start = spent_now(hyper);
+	u64 granted, before, start = spent_now(hyper), wanted = instance->slice * instance->slices_at_once;
 	Machine *machine;
 
 	*out = (SliceOutcome){.kind = BUDGET_FUEL};
-	granted = budget_borrow(instance->budget, BUDGET_FUEL,
-				instance->slice < instance->slice_most ? instance->slice : instance->slice_most, &out->breach, &out->again);
+	granted = budget_borrow(instance->budget, BUDGET_FUEL, wanted < instance->slice_most ? wanted : instance->slice_most, &out->breach,
+				&out->again);
 	if (!granted)
 		return;
 	out->stop.status = pool_enter(instance);
@@ -274,7 +274,7 @@ void slice_run(Instance *instance, SliceOutcome *out)
 	before = machine_icount(machine);
 	let_in(instance);
 	if (!hyper_is_deterministic(hyper))
-		machine_set_patience(machine, host_now, host_now() + LATE * hyper->config.slice_ns);
+		machine_set_patience(machine, host_now, host_now() + LATE * instance->slices_at_once * hyper->config.slice_ns);
 	out->stop = machine_run(machine, granted);
 	out->insns = machine_icount(machine) - before;
 	budget_settle(instance->budget, BUDGET_FUEL, granted - out->insns);
