@@ -414,7 +414,7 @@ def scheduler(bench):
              cells("farthest from its share of the time, %", "shares", 1), cells("farthest from its share of the instructions, %", "shares", 0),
              cells("10,000 at once: times as long as one after the other", "throughput", 0)]
     body = report.table(["", "best round", "median round"], lines)
-    body += (f"\nTwo workers, LC-3s, as libhusk comes. **Wake-up**: 1,000 that never end beside 100 that wait for a letter, count to a thousand and "
+    body += (f"\nTwo workers, LC-3s, as libhusk comes; wake-ups are of real time whatever the clock. **Wake-up**: 1,000 that never end beside 100 that wait for a letter, count to a thousand and "
              f"write it; {found['wake'][0][3]:.0f} letters at random moments in five seconds. **Shares**: 20 of weights from 50 to 800, for five seconds; "
              f"instructions differ more, as not every one is equally fast at every moment. **Throughput**: each computes for some "
              f"{found['throughput'][0][1]:.0f} us; one after the other means two, each of which starts the next when it ends.\n")
