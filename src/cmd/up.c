@@ -203,13 +203,6 @@ static int load_plain(const UpMember *member, const LoadOptions *how)
 	return load_all(loaded, how, names, file->program_count);
 }
 
-static bool name_ends_with(const char *name, const char *end)
-{
-	size_t len = strlen(name), more = strlen(end);
-
-	return len >= more && strcmp(name + len - more, end) == 0;
-}
-
 static int load_member(UpMember *member)
 {
 	const UpFileInstance *file = member->file;
@@ -232,7 +225,7 @@ static int load_member(UpMember *member)
 		return refuse(member->up, file->name, "out of memory");
 	load_init(member->loaded);
 	member->owns_loaded = true;
-	if (file->machine && (strchr(file->machine, '/') || name_ends_with(file->machine, ".isa")))
+	if (file->machine && (strchr(file->machine, '/') || file_has_extension(file->machine, ".isa")))
 		how.isa = load_beside(member->loaded, member->up->path, file->machine);
 	if (file->root)
 		linux_of.sysroot = load_beside(member->loaded, member->up->path, file->root);

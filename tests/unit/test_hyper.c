@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The hypervisor: limits are exact, shares are as weights are, nobody is in another's way; every state is left as the header says.
  */
-#include "toy.h"
+#include "hyper_toy.h"
 
 #include <pthread.h>
 #include <time.h>
@@ -56,33 +56,6 @@ static const u64 *limit(BudgetKind kind, u64 amount)
 		limits[i] = BUDGET_UNLIMITED;
 	limits[kind] = amount;
 	return limits;
-}
-
-static Image *image_of(Toy *toy, const char *text)
-{
-	MachineConfig config;
-	Image *image;
-
-	toy_open(toy, text);
-	config = (MachineConfig){.isa = toy->isa, .random_seed = 42, .size_program = 100};
-	assert_int_equal(image_create(&config, toy->machine, &image), STATUS_OK);
-	return image;
-}
-
-static Instance *make(Hyper *hyper, Image *image, const InstanceOptions *options)
-{
-	Instance *instance = NULL;
-
-	assert_int_equal(instance_create(hyper, image, options, &instance), STATUS_OK);
-	return instance;
-}
-
-static InstanceInfo info_of(Instance *instance)
-{
-	InstanceInfo info;
-
-	instance_info(instance, &info);
-	return info;
 }
 
 /* As a program halts, so the instance ends: with its code, and no instruction more or less. */

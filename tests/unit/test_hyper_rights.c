@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Limits of time, and rights: exact, of subtrees, conserved when instances start anew, taken and given while they run.
  */
-#include "toy.h"
+#include "hyper_toy.h"
 
 #include "hyper/hyper.h"
 
@@ -26,33 +26,6 @@ static Hyper *start(u32 workers, const u64 *limits)
 
 	assert_int_equal(hyper_create(&config, &hyper), STATUS_OK);
 	return hyper;
-}
-
-static Image *image_of(Toy *toy, const char *text)
-{
-	MachineConfig config;
-	Image *image;
-
-	toy_open(toy, text);
-	config = (MachineConfig){.isa = toy->isa, .random_seed = 42, .size_program = 100};
-	assert_int_equal(image_create(&config, toy->machine, &image), STATUS_OK);
-	return image;
-}
-
-static Instance *make(Hyper *hyper, Image *image, const InstanceOptions *options)
-{
-	Instance *instance = NULL;
-
-	assert_int_equal(instance_create(hyper, image, options, &instance), STATUS_OK);
-	return instance;
-}
-
-static InstanceInfo info_of(Instance *instance)
-{
-	InstanceInfo info;
-
-	instance_info(instance, &info);
-	return info;
 }
 
 /* Deterministic, an instruction is 1000 ns: a limit of time is one of instructions, to each of them. */
