@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * libhusk: the road from a text to a running program, and every function told something wrong.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "unit/api.h"
 
-#include <husk/husk.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static const char hello[] = "        .ORIG x3000\n"
 			    "        LEA  R0, TEXT\n"
@@ -67,26 +61,14 @@ static void test_hello(void **state)
 	husk_machine_destroy(machine);
 }
 
-/* A machine with a program in it; all else is let go. */
+/* A machine in a context of its own, which it keeps. */
 static husk_machine *make(const char *isa_name, const char *isa_text, const char *text, husk_machine_options *options)
 {
 	husk_context *context;
-	husk_program *program;
 	husk_machine *machine;
-	husk_error *error;
-	husk_isa *isa;
 
 	assert_int_equal(husk_context_create(NULL, &context), HUSK_OK);
-	if (isa_text)
-		assert_int_equal(husk_isa_load_text(context, isa_name, isa_text, strlen(isa_text), NULL, &isa, &error), HUSK_OK);
-	else
-		assert_int_equal(husk_isa_load_builtin(context, isa_name, NULL, &isa, &error), HUSK_OK);
-	if (husk_program_assemble(isa, "test.asm", text, strlen(text), NULL, &program, &error))
-		fail_msg("%s", husk_error_text(error));
-	if (husk_machine_create(program, options, &machine, &error))
-		fail_msg("%s", husk_error_text(error));
-	husk_program_unref(program);
-	husk_isa_unref(isa);
+	machine = api_make(context, isa_name, isa_text, text, options);
 	husk_context_unref(context);
 	return machine;
 }
