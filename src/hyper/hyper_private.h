@@ -176,6 +176,16 @@ static inline bool hyper_is_deterministic(const Hyper *hyper)
 }
 void hyper_unref_locked(Hyper *hyper);
 
+static inline void instance_lock(const Instance *instance)
+{
+	pthread_mutex_lock(&instance->hyper->lock);
+}
+
+static inline void instance_unlock(const Instance *instance)
+{
+	pthread_mutex_unlock(&instance->hyper->lock);
+}
+
 /* ready.c: states. All with the lock. */
 void ready_set_state(Instance *instance, InstanceState state);
 /* hyper->live anew: the state, what it waits for or its hour have changed. */
@@ -251,6 +261,8 @@ void instance_nudge(Instance *instance);
 /* image.c */
 /* One without a state: of a machine that was handed over. NULL when memory is out. */
 Image *image_of_config(const MachineConfig *config);
+/* As a machine of it would write it out that has changed this. */
+Status image_snapshot(const Image *image, const Delta *delta, Buf *out);
 
 /* pool.c. Those marked * for whoever holds the instance or has it on a worker; without the lock, if nothing else is said. */
 Delta *delta_ref(Delta *delta);
@@ -267,14 +279,21 @@ Status pool_rewind(Instance *instance);      /* * it is as its image again */
 Status pool_copy(Instance *instance, Delta **out); /* * what it has changed until now; NULL: nothing */
 void pool_adopt(Instance *instance, Pool *pool);   /* * its machine is of the pool from now on, as the image's */
 
-/* instance.c */
+/* birth.c */
 /* * It has a machine that has to learn whose it is. */
 void instance_dress(Instance *instance);
 /* * Makes the machine of its own that it needs now. */
 Status instance_bear(Instance *instance);
 /* Gives the lock up for good. */
 void instance_destroy_locked(Instance *instance);
-/* Off its worker: takes what was wanted meanwhile. */
+
+/* hold.c */
+/* It does not run and does not move; it may be parked. One at a time. */
+void instance_hold_still(Instance *instance);
+void instance_release_still(Instance *instance);
+
+/* instance.c */
+/* Off its worker: takes what was wanted meanwhile. With the lock. */
 void instance_settle(Instance *instance);
 
 #endif

@@ -86,3 +86,22 @@ size_t image_bytes(const Image *image)
 {
 	return image->base ? (size_t)machine_base_bytes(image->base) : image->len;
 }
+
+Status image_snapshot(const Image *image, const Delta *delta, Buf *out)
+{
+	Machine *machine = NULL;
+	DiagList diags;
+	Status status;
+
+	diag_init(&diags);
+	status = machine_create(&image->config, &machine, &diags);
+	diag_fini(&diags);
+	if (!status)
+		status = machine_become(machine, image->base);
+	if (!status && delta)
+		status = machine_unpack(machine, image->base, delta->bytes);
+	if (!status)
+		status = machine_snapshot(machine, out);
+	machine_destroy(machine);
+	return status;
+}
