@@ -50,8 +50,8 @@ static void destroy(Instance *instance)
 	free(instance->fds);
 	free(instance->kept);
 	free(instance->name);
-	free(instance->realm);
-	free(instance->space);
+	free(instance->refused);
+	free(instance->text);
 	free(instance->children);
 	if (instance->options.release)
 		instance->options.release(instance->options.ctx);
@@ -119,15 +119,37 @@ static Status enlist(Hyper *hyper, Instance *instance)
 	return status;
 }
 
-static char *space_of(const Instance *instance)
+/* Its name, its realm and its space, in one block. */
+static bool call(Instance *instance, const InstanceOptions *options)
 {
-	const char *store = instance->options.store ? instance->options.store : instance->name;
-	size_t len = strlen(instance->realm) + strlen(store) + 2;
-	char *space = malloc(len);
+	char own[32];
+	const char *name = options->name ? options->name : own, *realm = options->realm ? options->realm : "";
+	const char *store = options->store ? options->store : name;
+	size_t name_len, realm_len, store_len;
+	char *at;
 
-	if (space)
-		snprintf(space, len, "%s/%s", instance->realm, store);
-	return space;
+	snprintf(own, sizeof own, "instance-%llu", (unsigned long long)instance->number);
+	name_len = strlen(name) + 1;
+	realm_len = strlen(realm) + 1;
+	store_len = strlen(store) + 1;
+	at = malloc(name_len + 2 * realm_len + store_len);
+	if (!at)
+		return false;
+	instance->name = at;
+	instance->realm = at + name_len;
+	instance->space = at + name_len + realm_len;
+	memcpy(at, name, name_len);
+	memcpy(at + name_len, realm, realm_len);
+	snprintf(at + name_len + realm_len, realm_len + store_len, "%s/%s", realm, store);
+	return true;
+}
+
+static InstanceTerms terms_of(const InstanceOptions *options)
+{
+	return (InstanceTerms){.weight = options->weight ? options->weight : HYPER_WEIGHT, .priority = options->priority, .cap = options->cap,
+			       .output_kept = options->output_kept, .timeout = options->timeout, .seed = options->seed,
+			       .store_most = options->store_most, .output = options->output, .errors = options->errors,
+			       .ctx = options->ctx, .release = options->release, .spawn = options->spawn, .user = options->user};
 }
 
 /* Everything but its machine. Its name may depend on its number. */
@@ -135,20 +157,17 @@ static Status prepare(Hyper *hyper, const InstanceOptions *options, Instance **o
 {
 	static const InstanceOptions plain = {.weight = 0};
 	Instance *instance = calloc(1, sizeof *instance);
-	char name[32];
 	Status status;
 
 	if (!instance)
 		return STATUS_NOMEM;
 	options = options ? options : &plain;
 	instance->hyper = hyper;
-	instance->options = *options;
-	instance->options.weight = options->weight ? options->weight : HYPER_WEIGHT;
+	instance->options = terms_of(options);
 	instance->refs = 1;
 	instance->slice = hyper->config.slice_insns;
 	instance->base = instance->wake = instance->deadline = instance->kill_at = instance->time_over = NEVER;
 	buf_init(&instance->inbox);
-	services_init(instance);
 	if (options->weight > HYPER_WEIGHT_MOST || options->priority > HYPER_PRIORITY_MOST) {
 		free(instance);
 		return STATUS_INVALID;
@@ -158,23 +177,13 @@ static Status prepare(Hyper *hyper, const InstanceOptions *options, Instance **o
 		free(instance);
 		return status;
 	}
-	snprintf(name, sizeof name, "instance-%llu", (unsigned long long)instance->number);
-	instance->name = strdup(options->name ? options->name : name);
-	instance->options.name = NULL;
-	instance->options.limits = NULL;
-	instance->options.rights = NULL;
-	instance->realm = strdup(options->realm ? options->realm : "");
-	instance->options.realm = NULL;
-	if (instance->name && instance->realm)
-		instance->space = space_of(instance);
-	instance->options.store = NULL;
-	if (instance->name)
+	if (call(instance, options))
 		instance->budget = budget_create(options->parent ? options->parent : hyper->root, instance->name, options->limits);
 	if (instance->budget)
 		budget_set_rights(instance->budget, 0, ~(options->rights ? *options->rights : (u32)MAY_PLAIN));
 	if (options->output_kept)
 		instance->kept = malloc(options->output_kept);
-	if (!instance->budget || !instance->space || (options->output_kept && !instance->kept))
+	if (!instance->budget || (options->output_kept && !instance->kept))
 		status = STATUS_NOMEM;
 	else if (!budget_take_all(instance->budget, BUDGET_INSTANCES, 1, NULL))
 		status = STATUS_TOO_BIG;
@@ -193,7 +202,7 @@ static Status prepare(Hyper *hyper, const InstanceOptions *options, Instance **o
 
 static u64 seed_of(const Instance *instance)
 {
-	const InstanceOptions *options = &instance->options;
+	const InstanceTerms *options = &instance->options;
 	struct timespec now;
 
 	if (options->seed)
@@ -215,11 +224,13 @@ static Status hold_memory(Instance *instance, u64 bytes)
 
 void instance_dress(Instance *instance)
 {
+	MachineOutside outside = services_of(instance);
+
 	if (instance->fresh)
 		machine_set_seed(instance->machine, seed_of(instance));
 	instance->fresh = false;
 	machine_set_rights(instance->machine, budget_rights(instance->budget));
-	machine_set_outside(instance->machine, &instance->outside);
+	machine_set_outside(instance->machine, &outside);
 	if (instance->pool)
 		machine_set_user(instance->machine, instance->options.user ? instance->options.user : instance->image->config.user);
 	slice_attach(instance);

@@ -16,13 +16,13 @@ typedef struct Tree {
 struct Budget {
 	Tree *tree;
 	Budget *parent;           /* a reference; NULL: the root */
-	char *name;               /* owned */
 	u32 refs;                 /* guarded by tree->lock, as is what follows */
 	u64 limits[BUDGET_KINDS], used[BUDGET_KINDS];
 	u32 borrowers[BUDGET_KINDS];
 	u32 alive;                /* clocks of those below, and its own */
 	u64 since;                /* alive: its clock was started then */
 	u32 rights;
+	char name[];
 };
 
 static const char *const kind_names[] = {
@@ -60,20 +60,20 @@ static Tree *create_tree(void)
 
 Budget *budget_create(Budget *parent, const char *name, const u64 *limits)
 {
-	Budget *budget = calloc(1, sizeof *budget);
-	char *copy = strdup(name);
+	size_t len = strlen(name) + 1;
+	Budget *budget = calloc(1, sizeof *budget + len);
 	Tree *tree = parent ? parent->tree : create_tree();
 
-	if (!budget || !copy || !tree) {
+	if (!budget || !tree) {
 		if (!parent && tree) {
 			pthread_mutex_destroy(&tree->lock);
 			free(tree);
 		}
-		free(copy);
 		free(budget);
 		return NULL;
 	}
-	*budget = (Budget){.tree = tree, .parent = parent, .name = copy, .refs = 1, .rights = ~0u};
+	*budget = (Budget){.tree = tree, .parent = parent, .refs = 1, .rights = ~0u};
+	memcpy(budget->name, name, len);
 	for (u32 i = 0; i < BUDGET_KINDS; i++)
 		budget->limits[i] = limits ? limits[i] : BUDGET_UNLIMITED;
 	lock(budget);
@@ -104,7 +104,6 @@ void budget_unref(Budget *budget)
 		unlock(budget);
 		if (!gone)
 			return;
-		free(budget->name);
 		free(budget);
 		if (last) {
 			pthread_mutex_destroy(&tree->lock);

@@ -5,6 +5,8 @@
  * Two kinds of holding. Who holds it *still* (instance_hold_still) finds it as it is, parked or not, and nobody moves it; one at
  * a time. Who holds it (instance_hold) has got it a machine; several may, at once.
  */
+#include <stdlib.h>
+
 #include "hyper/hyper_private.h"
 #include "machine/vcpus.h"
 
@@ -165,7 +167,8 @@ Status instance_reset(Instance *instance)
 	if (!status) {
 		instance->counted = true;
 		instance->end = END_NONE;
-		instance->text[0] = 0;
+		free(instance->text);
+		instance->text = NULL;
 		instance->breach = NULL;
 		instance->stopping = instance->ask_to_end = instance->want_kill = instance->want_pause = false;
 		ready_set_state(instance, INSTANCE_CREATED);

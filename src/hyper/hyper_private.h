@@ -91,6 +91,20 @@ struct Hyper {
 	struct Outside *outside;  /* owned; NULL until needed (outside.c) */
 };
 
+/* What stays of InstanceOptions. Set once, but for weight, priority, cap. */
+typedef struct InstanceTerms {
+	u32 weight, priority, cap;
+	u32 output_kept;
+	u64 timeout, seed, store_most;
+	MachineOutput output, errors;
+	void *ctx;
+	void (*release)(void *ctx);
+	Status (*spawn)(void *ctx, Instance *parent, const char *name, InstanceOptions *options, Instance **out);
+	void *user;
+} InstanceTerms;
+
+/* There may be a hundred thousand that wait: what few have need of is allocated when it is (words, lists, messages, input), or stands
+ * with the machine. */
 struct Instance {
 	Hyper *hyper;             /* a reference */
 	Image *image;             /* a reference */
@@ -99,11 +113,10 @@ struct Instance {
 	Delta *delta;             /* (slice) a reference. Parked: what it has changed; NULL: nothing */
 	u64 parked_time;          /* (slice) parked: machine_time */
 	Image *frozen;            /* (slice) a reference, or NULL: what it is, for forks, as long as it does not run */
-	bool fresh;               /* (slice) its random numbers begin anew when it has a machine */
-	bool moving;              /* somebody who holds it moves it in or out, or relies on its not being moved */
 	Budget *budget;           /* owned; set once */
-	char *name, *realm, *space; /* owned; set once. space: of its keys and values */
-	InstanceOptions options;  /* set once, but for weight, priority, cap */
+	char *name;               /* owned; set once, as are those that stand behind it: */
+	const char *realm, *space; /* space: of its keys and values */
+	InstanceTerms options;
 	u64 number;
 	u32 index;                /* in hyper->all */
 	u32 refs;
@@ -112,26 +125,31 @@ struct Instance {
 	InstanceWait waits;
 	InstanceEnd end;
 	int code;
+	u32 holds;
+	bool fresh;               /* (slice) its random numbers begin anew when it has a machine */
+	bool moving;              /* somebody who holds it moves it in or out, or relies on its not being moved */
 	bool on_worker;
 	bool live;                /* counted in hyper->live */
 	bool want_pause, want_kill;
 	bool stopping;            /* instance_stop was called */
 	bool ask_to_end;          /* ... and the machine has not been told */
-	u32 holds;
 	bool counted;             /* it has its place in BUDGET_INSTANCES */
-	u64 memory_held;          /* of BUDGET_MEMORY */
+	bool clocked;             /* the clock of its budget runs */
+	bool listed;              /* it is in the chains of numbers and names */
+	bool news;                /* something it may wait for has changed: rights, messages */
+	bool inbox_end;
+	bool fds_ready;           /* revents are there */
+	bool untold;              /* it stands in hyper->untold */
 
 	HeapItem place, hour;     /* in hyper->queue, hyper->hours */
 	u64 had;                  /* run time / weight: who has least goes first */
 	u64 wake;                 /* WAITING: until then at most */
 	u64 deadline, kill_at;    /* of its timeout, of instance_stop */
-	bool clocked;             /* the clock of its budget runs, and then */
-	u64 time_over;            /* it has no time left */
+	u64 time_over;            /* clocked: it has no time left then */
 	u64 window, window_used;  /* cap: which one, ns in it */
 	u64 woken;                /* WAITING -> READY: when; 0: it does not wait to be run */
 
 	Instance *next_number, *next_name; /* in the chains of hyper->by_number, by_name */
-	bool listed;              /* it is in them */
 	Instance **children;      /* owned: those that it started, a reference each (spawn.c) */
 	u32 child_count, child_cap, spawned, depth;
 	Instance *spawner;        /* borrowed: in whose children it is */
@@ -139,33 +157,28 @@ struct Instance {
 	u32 mail_count, mail_bytes;
 	Instance *room_first;     /* those that found its queue full */
 	Instance *room_next, **room_link; /* its place among those of another one; link NULL: it is in none */
-	bool news;                /* something it may wait for has changed: rights, messages */
 	Buf inbox;                /* input that the machine has not got yet */
-	bool inbox_end;
 
 	struct pollfd *fds;       /* owned: what it waits for outside */
 	u32 fd_count, fd_cap;
-	bool fds_ready;           /* revents are there */
 	u32 watch_at;             /* its place + 1 among those the host is polled for; 0: it is not */
 
+	u32 slices_at_once;       /* (slice) so many are run as one */
 	u64 base;                 /* time of the hypervisor at machine time 0; NEVER: not started yet */
 	u64 slice;                /* (slice) instructions of the next one */
 	u64 slice_most;           /* (slice) deterministic: until an hour of its own */
-	u32 slices_at_once;       /* (slice) so many are run as one */
 	const Budget *breach;     /* (slice) whose limit was reached; borrowed from the chain of budget */
 	BudgetKind breach_kind;   /* (slice) ... of what */
 	u64 insns, cpu_ns, slices, wakes, late_ns;
-	u64 memory, output_bytes, files; /* as of its last slice */
-	MachineOutside outside;   /* set once: what its machine stands on (services.c) */
-	u64 files_held;           /* (slice) of BUDGET_FILES */
-	char refused[120];        /* the newest thing that a limit did not let it have */
+	u64 memory, memory_held;  /* used as of its last slice; of BUDGET_MEMORY */
+	u64 output_bytes, written; /* as of its last slice; (slice) bytes of output and errors */
+	u64 files, files_held;    /* as of its last slice; (slice) of BUDGET_FILES */
+	char *refused;            /* owned, or NULL: the newest thing that a limit did not let it have */
 	Instance *next_untold;    /* hyper->untold */
-	bool untold;              /* it stands there */
-	u64 written;              /* (slice) bytes of output and errors */
 	char *kept;               /* (slice) owned: ring of options.output_kept bytes */
 	u64 kept_total;
 	MachineStop stop;
-	char text[240];
+	char *text;               /* owned. ENDED: why; NULL: nothing to say, or memory was out */
 };
 
 /* hyper.c */
@@ -231,7 +244,7 @@ bool outside_look(Hyper *hyper, u64 ns);
 void outside_close(Hyper *hyper);
 
 /* services.c: what stands around machines. */
-void services_init(Instance *instance);
+MachineOutside services_of(Instance *instance);
 /* The machine is the instance's from now on; what it has open is counted. False: there is no room. */
 bool services_attach(Instance *instance, Machine *machine);
 /* Something held (memory, files, instances) was not to be had: told in InstanceInfo.refused. Without the lock. */

@@ -3,7 +3,7 @@
  * The life of instances: what callers from outside may do with them. How they come to be is in birth.c, how they are held, written
  * out and set back in hold.c, what a worker does in slice.c.
  */
-#include <string.h>
+#include <stdio.h>
 
 #include "hyper/hyper_private.h"
 #include "machine/vcpus.h"
@@ -252,8 +252,8 @@ void instance_info(Instance *instance, InstanceInfo *out)
 			      .cap = instance->options.cap, .stop = instance->stop};
 	out->files = instance->files;
 	out->messages = budget_used(instance->budget, BUDGET_MESSAGES);
-	memcpy(out->text, instance->text, sizeof out->text);
-	memcpy(out->refused, instance->refused, sizeof out->refused);
+	snprintf(out->text, sizeof out->text, "%s", instance->text ? instance->text : "");
+	snprintf(out->refused, sizeof out->refused, "%s", instance->refused ? instance->refused : "");
 	instance_unlock(instance);
 }
 

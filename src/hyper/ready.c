@@ -9,6 +9,8 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "hyper/hyper_private.h"
 
@@ -131,12 +133,15 @@ void ready_wake(Instance *instance)
 void ready_end(Instance *instance, InstanceEnd end, const char *format, ...)
 {
 	Hyper *hyper = instance->hyper;
+	char text[sizeof ((InstanceInfo *)NULL)->text];
 	va_list args;
 
 	instance->end = end;
 	va_start(args, format);
-	vsnprintf(instance->text, sizeof instance->text, format, args);
+	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
+	free(instance->text);
+	instance->text = *text ? strdup(text) : NULL;
 	instance->wake = instance->deadline = instance->kill_at = NEVER;
 	ready_set_hour(instance);
 	ready_set_state(instance, INSTANCE_ENDED);

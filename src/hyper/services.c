@@ -5,17 +5,22 @@
  */
 #include "hyper/hyper_private.h"
 
-#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 void services_refuse(Instance *instance, BudgetKind kind, const Budget *breach)
 {
+	char *before, *now;
 	Buf text;
 
 	buf_init(&text);
 	budget_describe(breach, kind, &text);
+	now = strdup(buf_text(&text));
 	pthread_mutex_lock(&instance->hyper->lock);
-	snprintf(instance->refused, sizeof instance->refused, "%s", buf_text(&text));
+	before = instance->refused;
+	instance->refused = now;
 	pthread_mutex_unlock(&instance->hyper->lock);
+	free(before);
 	buf_fini(&text);
 }
 
@@ -40,17 +45,20 @@ static void file_closed(void *ctx)
 	budget_give(instance->budget, BUDGET_FILES, 1);
 }
 
-void services_init(Instance *instance)
+MachineOutside services_of(Instance *instance)
 {
-	instance->outside = (MachineOutside){.ctx = instance, .file_opened = file_opened, .file_closed = file_closed};
-	mail_init(&instance->outside);
-	spawn_init(&instance->outside);
-	keep_init(&instance->outside);
+	MachineOutside outside = {.ctx = instance, .file_opened = file_opened, .file_closed = file_closed};
+
+	mail_init(&outside);
+	spawn_init(&outside);
+	keep_init(&outside);
+	return outside;
 }
 
 bool services_attach(Instance *instance, Machine *machine)
 {
 	u64 files = machine_files(machine);
+	MachineOutside outside = services_of(instance);
 	const Budget *breach;
 
 	if (!budget_take_all(instance->budget, BUDGET_FILES, files, &breach)) {
@@ -59,6 +67,6 @@ bool services_attach(Instance *instance, Machine *machine)
 	}
 	instance->files_held += files;
 	instance->news = true; /* it may be waiting for what is there */
-	machine_set_outside(machine, &instance->outside);
+	machine_set_outside(machine, &outside);
 	return true;
 }

@@ -25,6 +25,7 @@
 #include "base/rng.h"
 #include "ir/ir.h"
 #include "machine/machine.h"
+#include "machine/outside.h"
 #include "machine/pages.h"
 #include "machine/vcpus.h"
 
@@ -169,7 +170,8 @@ struct Machine {
 	bool *host_outside;       /* [isa->host_count], owned: those of services_outside.c */
 	u8 *host_needs;           /* [isa->host_count], owned: which right each needs; RIGHT_COUNT: none */
 	u32 rights;
-	const struct MachineOutside *outside; /* borrowed, or NULL */
+	const MachineOutside *outside; /* outside_own, or NULL */
+	MachineOutside outside_own;
 	u64 files;                /* that the guest has open */
 	const MachineService **services; /* [isa->host_count], owned: goes before hosts[]; NULL: there is none. */
 	void *user;

@@ -5,7 +5,9 @@
 
 void machine_set_outside(Machine *machine, const MachineOutside *outside)
 {
-	machine->outside = outside;
+	if (outside)
+		machine->outside_own = *outside;
+	machine->outside = outside ? &machine->outside_own : NULL;
 }
 
 const MachineOutside *machine_outside(const Machine *machine)

@@ -65,7 +65,7 @@ typedef struct MachineOutside {
 	OutsideResult (*kv_delete)(void *ctx, const u8 *key, u32 len);
 } MachineOutside;
 
-/* Borrowed; NULL: none. Not while it runs. */
+/* Copied; NULL: none. Not while it runs. */
 void machine_set_outside(Machine *machine, const MachineOutside *outside);
 const MachineOutside *machine_outside(const Machine *machine);
 
