@@ -41,38 +41,42 @@ endif
 Q := $(if $(V),,@)
 say = $(if $(V),@:,@echo "  $(1)")
 
+# Libraries of others are loaded by the commands that need them (src/base/library.h): by the name that the library itself says.
+soname = $(shell objdump -p "$$($(CC) -print-file-name=lib$(1).so)" 2>/dev/null | awk '$$1 == "SONAME" { print $$2 }')
+
 # libedit gives the debugger line editing; without it, it reads plain lines.
-EDIT_CFLAGS := $(shell pkg-config --cflags libedit 2>/dev/null)
-EDIT_LIBS := $(shell pkg-config --libs libedit 2>/dev/null)
-ifneq ($(EDIT_LIBS),)
-EDIT_CFLAGS += -DHAVE_LIBEDIT
+EDIT_FILE := $(call soname,edit)
+ifneq ($(and $(EDIT_FILE),$(shell pkg-config --exists libedit 2>/dev/null && echo yes)),)
+$(BUILD)/src/cmd/lines.o: ALL_CFLAGS += $(shell pkg-config --cflags libedit) -DHAVE_LIBEDIT -DLIBEDIT_FILE='"$(EDIT_FILE)"'
 endif
 
 # libcyaml reads machine descriptions (husk box); without it there is no husk box.
-CYAML_LIBS := $(shell pkg-config --libs libcyaml 2>/dev/null)
-ifneq ($(CYAML_LIBS),)
-CYAML_CFLAGS := $(shell pkg-config --cflags libcyaml) -DHAVE_LIBCYAML
+CYAML_FILE := $(call soname,cyaml)
+ifneq ($(and $(CYAML_FILE),$(shell pkg-config --exists libcyaml 2>/dev/null && echo yes)),)
+CYAML_CFLAGS := $(shell pkg-config --cflags libcyaml) -DHAVE_LIBCYAML -DLIBCYAML_FILE='"$(CYAML_FILE)"'
 endif
 
 # SQLite keeps the keys and values of programs (husk up); without it there is nowhere to keep them.
-SQLITE_LIBS := $(shell pkg-config --libs sqlite3 2>/dev/null)
-ifneq ($(SQLITE_LIBS),)
-$(BUILD)/src/store/store.o: ALL_CFLAGS += $(shell pkg-config --cflags sqlite3) -DHAVE_SQLITE
+SQLITE_FILE := $(call soname,sqlite3)
+ifneq ($(and $(SQLITE_FILE),$(shell pkg-config --exists sqlite3 2>/dev/null && echo yes)),)
+$(BUILD)/src/store/store.o: ALL_CFLAGS += $(shell pkg-config --cflags sqlite3) -DHAVE_SQLITE -DSQLITE_FILE='"$(SQLITE_FILE)"'
 endif
 
 # libzydis takes host code apart (husk run --dump-jit); without it that shows bytes.
 ifneq ($(and $(filter x86_64,$(shell uname -m)),$(wildcard /usr/include/Zydis/Zydis.h /usr/local/include/Zydis/Zydis.h)),)
-ZYDIS_LIBS := -lZydis
-$(BUILD)/src/cmd/jit_dump_host.o: ALL_CFLAGS += -DHAVE_ZYDIS
+ZYDIS_FILE := $(call soname,Zydis)
+ifneq ($(ZYDIS_FILE),)
+$(BUILD)/src/cmd/jit_dump_host.o: ALL_CFLAGS += -DHAVE_ZYDIS -DZYDIS_FILE='"$(ZYDIS_FILE)"'
+endif
 endif
 
-ALL_CFLAGS = $(BASE_CFLAGS) $(JIT_CFLAGS) $(CFLAGS_$(MODE)) $(EDIT_CFLAGS) $(CYAML_CFLAGS) $(CFLAGS)
+ALL_CFLAGS = $(BASE_CFLAGS) $(JIT_CFLAGS) $(CFLAGS_$(MODE)) $(CYAML_CFLAGS) $(CFLAGS)
 # Code that is kept on disk is of this build (src/jit/jit_disk.h).
 ALL_LDFLAGS = -Wl,--build-id=sha1 $(LDFLAGS_$(MODE)) $(LDFLAGS)
 
 # Objects depend on this file, and it changes when the compiler or its flags do (libedit was installed, CC=clang).
 FLAGS := $(BUILD)/flags
-FLAGS_NOW = $(CC) $(ALL_CFLAGS)
+FLAGS_NOW = $(CC) $(ALL_CFLAGS) $(EDIT_FILE) $(SQLITE_FILE) $(ZYDIS_FILE)
 ifneq ($(strip $(file <$(FLAGS))),$(strip $(FLAGS_NOW)))
 $(shell mkdir -p $(BUILD))
 $(file >$(FLAGS),$(FLAGS_NOW))
@@ -117,7 +121,7 @@ museum: husk
 
 $(HUSK): $(call obj,$(CMD_SRC)) $(LIBS)
 	$(call say,link $@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(call obj,$(CMD_SRC)) $(LIBS) $(EDIT_LIBS) $(CYAML_LIBS) $(SQLITE_LIBS) $(ZYDIS_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(call obj,$(CMD_SRC)) $(LIBS) -ldl -lpthread
 
 $(BOOT_LIB): $(call obj,$(BOOT_SRC))
 	$(call say,archive $@)

@@ -7,11 +7,16 @@
 #ifdef HAVE_ZYDIS
 #include <Zydis/Zydis.h>
 
+#include "base/library.h"
+
 u32 jit_dump_host(const u8 *code, u32 len, u64 address, Buf *out)
 {
+	static const char *const names[] = {"ZydisDisassembleIntel", NULL};
+	__typeof__(ZydisDisassembleIntel) *disassemble = NULL;
 	ZydisDisassembledInstruction instruction;
 
-	if (!ZYAN_SUCCESS(ZydisDisassembleIntel(ZYDIS_MACHINE_MODE_LONG_64, address, code, len, &instruction)))
+	if (library_load(ZYDIS_FILE, names, &disassemble) ||
+	    !ZYAN_SUCCESS(disassemble(ZYDIS_MACHINE_MODE_LONG_64, address, code, len, &instruction)))
 		return 0;
 	buf_str(out, instruction.text);
 	return instruction.info.length;

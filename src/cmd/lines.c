@@ -11,6 +11,21 @@
 
 #ifdef HAVE_LIBEDIT
 #include <histedit.h>
+
+#include "base/library.h"
+
+#define WANTED(X)                                                                                                     \
+	X(el_init) X(el_end) X(el_set) X(el_get) X(el_source) X(el_gets) X(el_line) X(el_insertstr) X(el_reset) X(history)    \
+	X(history_init) X(history_end)
+#define POINTER(name) __typeof__(name) *name;
+#define NAME(name) #name,
+
+typedef struct Libedit {
+	WANTED(POINTER)
+} Libedit;
+
+static const char *const libedit_names[] = {WANTED(NAME) NULL};
+static Libedit libedit; /* written by open_editor: what the editor calls back has no other way to it */
 #endif
 
 enum { LINE_MOST = 65536, AHEAD = 65536 };
@@ -33,7 +48,7 @@ static char *give_prompt(EditLine *edit)
 {
 	Lines *lines = NULL;
 
-	el_get(edit, EL_CLIENTDATA, &lines);
+	libedit.el_get(edit, EL_CLIENTDATA, &lines);
 	return (char *)(lines && lines->prompt ? lines->prompt : "");
 }
 
@@ -66,7 +81,7 @@ static void list_words(const char *words, u32 count)
 
 static unsigned char on_tab(EditLine *edit, int key)
 {
-	const LineInfo *info = el_line(edit);
+	const LineInfo *info = libedit.el_line(edit);
 	Lines *lines = NULL;
 	Buf words, line;
 	size_t begun, common;
@@ -74,7 +89,7 @@ static unsigned char on_tab(EditLine *edit, int key)
 	unsigned char result = CC_ERROR;
 
 	(void)key;
-	if (el_get(edit, EL_CLIENTDATA, &lines) != 0 || !lines)
+	if (libedit.el_get(edit, EL_CLIENTDATA, &lines) != 0 || !lines)
 		return CC_ERROR;
 	buf_init(&words);
 	buf_init(&line);
@@ -89,7 +104,7 @@ static unsigned char on_tab(EditLine *edit, int key)
 			buf_add(&more, words.data + begun, common - begun);
 			if (count == 1)
 				buf_byte(&more, ' ');
-			if (more.len && el_insertstr(edit, buf_text(&more)) == 0)
+			if (more.len && libedit.el_insertstr(edit, buf_text(&more)) == 0)
 				result = CC_REFRESH;
 			buf_fini(&more);
 		} else {
@@ -106,20 +121,22 @@ static void open_editor(Lines *lines)
 {
 	HistEvent event;
 
-	lines->edit = el_init("husk", stdin, stdout, stderr);
-	lines->history = history_init();
+	if (library_load(LIBEDIT_FILE, libedit_names, &libedit))
+		return;
+	lines->edit = libedit.el_init("husk", stdin, stdout, stderr);
+	lines->history = libedit.history_init();
 	if (!lines->edit || !lines->history)
 		return;
-	history(lines->history, &event, H_SETSIZE, 1000);
-	history(lines->history, &event, H_SETUNIQUE, 1);
-	el_set(lines->edit, EL_CLIENTDATA, lines);
-	el_set(lines->edit, EL_PROMPT, give_prompt);
-	el_set(lines->edit, EL_EDITOR, "emacs");
-	el_set(lines->edit, EL_HIST, history, lines->history);
-	el_set(lines->edit, EL_ADDFN, "husk-complete", "complete a name", on_tab);
-	el_set(lines->edit, EL_BIND, "^I", "husk-complete", NULL);
-	el_set(lines->edit, EL_BIND, "^R", "em-inc-search-prev", NULL);
-	el_source(lines->edit, NULL);
+	libedit.history(lines->history, &event, H_SETSIZE, 1000);
+	libedit.history(lines->history, &event, H_SETUNIQUE, 1);
+	libedit.el_set(lines->edit, EL_CLIENTDATA, lines);
+	libedit.el_set(lines->edit, EL_PROMPT, give_prompt);
+	libedit.el_set(lines->edit, EL_EDITOR, "emacs");
+	libedit.el_set(lines->edit, EL_HIST, libedit.history, lines->history);
+	libedit.el_set(lines->edit, EL_ADDFN, "husk-complete", "complete a name", on_tab);
+	libedit.el_set(lines->edit, EL_BIND, "^I", "husk-complete", NULL);
+	libedit.el_set(lines->edit, EL_BIND, "^R", "em-inc-search-prev", NULL);
+	libedit.el_source(lines->edit, NULL);
 	lines->edits = true;
 }
 
@@ -130,17 +147,17 @@ static const char *read_edited(Lines *lines, bool *interrupted)
 	const char *text;
 
 	errno = 0;
-	text = el_gets(lines->edit, &count);
+	text = libedit.el_gets(lines->edit, &count);
 	if (!text || count <= 0) {
 		*interrupted = errno == EINTR;
 		if (*interrupted)
-			el_reset(lines->edit);
+			libedit.el_reset(lines->edit);
 		return NULL;
 	}
 	buf_clear(&lines->line);
 	buf_add(&lines->line, text, strcspn(text, "\r\n"));
 	if (lines->line.len)
-		history(lines->history, &event, H_ENTER, buf_text(&lines->line));
+		libedit.history(lines->history, &event, H_ENTER, buf_text(&lines->line));
 	return buf_text(&lines->line);
 }
 #endif
@@ -168,9 +185,9 @@ void lines_close(Lines *lines)
 		return;
 #ifdef HAVE_LIBEDIT
 	if (lines->edit)
-		el_end(lines->edit);
+		libedit.el_end(lines->edit);
 	if (lines->history)
-		history_end(lines->history);
+		libedit.history_end(lines->history);
 #endif
 	buf_fini(&lines->line);
 	free(lines->ahead);

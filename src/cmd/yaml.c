@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/library.h"
 #include "base/nearest.h"
 #include "cmd/file.h"
 #include "cmd/say.h"
@@ -21,6 +22,16 @@ int yaml_file_missing(void)
 }
 
 #ifdef HAVE_LIBCYAML
+
+#define WANTED(X) X(load_data) X(free) X(strerror) X(mem)
+#define POINTER(name) __typeof__(cyaml_##name) *name;
+#define NAME(name) "cyaml_" #name,
+
+typedef struct Cyaml {
+	WANTED(POINTER)
+} Cyaml;
+
+static const char *const cyaml_names[] = {WANTED(NAME) NULL};
 
 /* ---- Messages ---- */
 
@@ -106,30 +117,37 @@ static void complain(const char *path, const Buf *text, Complaint *complaint, co
 		say_hint("did you mean '%s'?", nearest.name);
 }
 
-static cyaml_config_t config_for(Complaint *complaint)
+static cyaml_config_t config_for(const Cyaml *cyaml, Complaint *complaint)
 {
 	return (cyaml_config_t){.log_fn = on_log, .log_ctx = complaint, .log_level = CYAML_LOG_ERROR,
-				.mem_fn = cyaml_mem, .flags = CYAML_CFG_NO_ALIAS};
+				.mem_fn = cyaml->mem, .flags = CYAML_CFG_NO_ALIAS};
 }
 
 int yaml_file_load(const char *path, const YamlSchema *schema, void **out)
 {
 	Complaint complaint = {{0}, 0, 0};
-	cyaml_config_t config = config_for(&complaint);
+	cyaml_config_t config;
 	cyaml_err_t error;
+	Cyaml cyaml;
+	const char *missing = library_load(LIBCYAML_FILE, cyaml_names, &cyaml);
 	Buf data, why;
 	int code;
 
 	*out = NULL;
+	if (missing) {
+		say_error("descriptions in YAML are read by libcyaml: %s", missing);
+		return EXIT_HUSK;
+	}
+	config = config_for(&cyaml, &complaint);
 	buf_init(&data);
 	buf_init(&why);
 	code = file_read(path, (size_t)1 << 20, &data, &why);
 	if (code) {
 		say_error("%s", buf_text(&why));
 	} else {
-		error = cyaml_load_data(data.data ? data.data : (const u8 *)"", data.len, &config, schema->value, out, NULL);
+		error = cyaml.load_data(data.data ? data.data : (const u8 *)"", data.len, &config, schema->value, out, NULL);
 		if (error != CYAML_OK) {
-			complain(path, &data, &complaint, cyaml_strerror(error), schema);
+			complain(path, &data, &complaint, cyaml.strerror(error), schema);
 			code = EXIT_NOT_RUNNABLE;
 		} else if (!*out) {
 			say_error("%s is empty: %s", path, schema->empty);
@@ -144,10 +162,13 @@ int yaml_file_load(const char *path, const YamlSchema *schema, void **out)
 void yaml_file_free(const YamlSchema *schema, void *data)
 {
 	Complaint complaint;
-	cyaml_config_t config = config_for(&complaint);
+	cyaml_config_t config;
+	Cyaml cyaml;
 
-	if (data)
-		cyaml_free(&config, schema->value, data, 0);
+	if (!data || library_load(LIBCYAML_FILE, cyaml_names, &cyaml))
+		return;
+	config = config_for(&cyaml, &complaint);
+	cyaml.free(&config, schema->value, data, 0);
 }
 
 #endif
