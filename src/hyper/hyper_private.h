@@ -126,7 +126,6 @@ struct Instance {
 	InstanceEnd end;
 	int code;
 	u32 holds;
-	bool fresh;               /* (slice) its random numbers begin anew when it has a machine */
 	bool moving;              /* somebody who holds it moves it in or out, or relies on its not being moved */
 	bool on_worker;
 	bool live;                /* counted in hyper->live */
@@ -169,6 +168,8 @@ struct Instance {
 	u64 slice_most;           /* (slice) deterministic: until an hour of its own */
 	const Budget *breach;     /* (slice) whose limit was reached; borrowed from the chain of budget */
 	BudgetKind breach_kind;   /* (slice) ... of what */
+	bool fresh;               /* (slice) its random numbers begin anew when it has a machine; not among the flags that are read with the
+				   * lock: compilers test several of these by one wide load */
 	u64 insns, cpu_ns, slices, wakes, late_ns;
 	u64 memory, memory_held;  /* used as of its last slice; of BUDGET_MEMORY */
 	u64 output_bytes, written; /* as of its last slice; (slice) bytes of output and errors */
