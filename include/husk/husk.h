@@ -8,7 +8,7 @@
  *     isa        a description: which computer it is; immutable
  *     program    files for such a computer, assembled and checked; immutable
  *     machine    one computer with a program in it. You run it: so many instructions, on your thread
- *     hyper      many of them side by side, on threads of its own; image, instance, budget belong to it
+ *     hyper      many of them side by side, on threads of its own; image, instance, budget, mailbox belong to it
  *
  * A machine is enough for a plug-in, a script, a student's program. docs/libhusk.md is the guide.
  *
@@ -190,6 +190,7 @@ HUSK_API void husk_isa_unref(husk_isa *isa); /* [any] */
 
 HUSK_API const char *husk_isa_name(const husk_isa *isa);  /* "LC-3"; NULL: "" [any] */
 HUSK_API const char *husk_isa_title(const husk_isa *isa); /* "Little Computer 3" [any] */
+HUSK_API uint64_t husk_isa_hash(const husk_isa *isa);     /* of its text and choices, as in husk_snapshot_info; NULL: 0 [any] */
 
 typedef struct husk_register_info {
 	size_t size;
@@ -436,9 +437,27 @@ HUSK_API void *husk_machine_user(const husk_machine *machine);            /* as 
 HUSK_API husk_program *husk_machine_program(const husk_machine *machine); /* borrowed [any] */
 
 /* Its whole state as bytes (docs/snapshot-format.md), and back: all or nothing. The program must be the same.
- * HUSK_UNSUPPORTED: its state cannot be written. Not in host functions (HUSK_STATE). [owner] */
+ * HUSK_UNSUPPORTED: its state cannot be written. Not in host functions (HUSK_STATE). restore: HUSK_FORMAT, HUSK_TRUNCATED, HUSK_CORRUPT: it is no good
+ * snapshot; HUSK_MISMATCH: a good one, but not of this machine. [owner] */
 HUSK_API husk_status husk_machine_snapshot(husk_machine *machine, husk_blob **out);
 HUSK_API husk_status husk_machine_restore(husk_machine *machine, const void *bytes, size_t len);
+/* Why the last one of these two was refused, in one line: "the snapshot is of LC-3 with profile=v3, and this
+ * machine is with profile=tiny", "the snapshot is of version 3, and here it is version 4", "descriptor 3 of
+ * process 1 (server) is a connection of the host". "": its status says it all. Borrowed until the next one.
+ * NULL: "". Of instances: husk_instance_info.why. [owner] */
+HUSK_API const char *husk_machine_why(husk_machine *machine);
+
+typedef struct husk_snapshot_info {
+	size_t size;
+	uint32_t version;           /* of the format */
+	uint32_t is_readable;       /* 0: it is of another version than this library's, and no more is known */
+	uint64_t isa_hash;          /* of the description's text and its choices: husk_isa_hash */
+	char isa[64];               /* husk_isa_name */
+	char guest[32];             /* what is built in beside the description; "" */
+	char choices[512];          /* "profile=v3 order=big" */
+} husk_snapshot_info;
+/* What a snapshot is of, whatever machine there is. HUSK_FORMAT, HUSK_TRUNCATED, HUSK_CORRUPT. [any] */
+HUSK_API husk_status husk_snapshot_get_info(const void *bytes, size_t len, husk_snapshot_info *out);
 
 /* ---- Registers, memory, names ---- */
 
@@ -527,6 +546,31 @@ typedef struct husk_hyper husk_hyper;
 typedef struct husk_budget husk_budget;
 typedef struct husk_image husk_image;
 typedef struct husk_instance husk_instance;
+typedef struct husk_mailbox husk_mailbox;
+typedef struct husk_spawn husk_spawn;
+
+/* What instances may have of one another; bytes. */
+#define HUSK_MESSAGE_MOST 4096
+#define HUSK_KEY_MOST 256
+#define HUSK_VALUE_MOST 65536
+
+/* Where keys and values of instances are kept (right HUSK_KV): yours, or one of <husk/sqlite.h>. Keys stand in
+ * spaces, which know nothing of each other: "REALM/SPACE" (husk_instance_options). Called on any worker,
+ * several at a time. What set and remove have done when they return should outlive a crash. Any other status
+ * than those named is an input/output error for the program. */
+typedef struct husk_store {
+	size_t size;
+	void *ctx;
+	/* Into value, which has room for HUSK_VALUE_MOST bytes. HUSK_NOT_FOUND: no such key. */
+	husk_status (*get)(void *ctx, const char *space, const void *key, size_t key_len, void *value, size_t *value_len);
+	/* HUSK_LIMIT: all keys and values of the space would be more than `most` bytes, and nothing is changed. */
+	husk_status (*set)(void *ctx, const char *space, const void *key, size_t key_len, const void *value, size_t value_len,
+			   uint64_t most);
+	husk_status (*remove)(void *ctx, const char *space, const void *key, size_t key_len); /* HUSK_NOT_FOUND */
+	/* Into next, which has room for HUSK_KEY_MOST bytes: the first key behind this one by bytes, which need not
+	 * be there (key_len 0: the first of all). HUSK_NOT_FOUND: that was the last. NULL: programs can't list. */
+	husk_status (*next)(void *ctx, const char *space, const void *key, size_t key_len, void *next, size_t *next_len);
+} husk_store;
 
 typedef enum husk_resource {
 	HUSK_RESOURCE_FUEL = 0,      /* instructions: spent */
@@ -555,6 +599,10 @@ typedef struct husk_hyper_options {
 	 * at information, but not wait for or hold an instance. NULL: nobody wants to know. */
 	void (*ended)(void *ctx, husk_instance *instance);
 	void *ended_ctx;
+	const husk_store *store;     /* copied; NULL: there is none */
+	uint32_t residents;          /* instances of images that keep their machine while they do not run; 0: 64 */
+	uint32_t no_residents;       /* 1: none of them does */
+	uint64_t instruction_ns;     /* without workers: how much time one takes; 0: 1000 */
 } husk_hyper_options;
 
 HUSK_API husk_status husk_hyper_create(husk_context *context, const husk_hyper_options *options, husk_hyper **hyper); /* [any] */
@@ -566,6 +614,12 @@ HUSK_API void husk_hyper_destroy(husk_hyper *hyper);
  * time. */
 HUSK_API husk_status husk_hyper_run(husk_hyper *hyper, uint64_t ns);
 HUSK_API void husk_hyper_interrupt(husk_hyper *hyper); /* [any] */
+/* Into the array, which has room for so many: references to instances of a node and of all below it (NULL: of
+ * all), by their numbers. *count: how many there are; if they are more than `room`, these are some of them.
+ * HUSK_OK in both cases. instances may be NULL if room is 0. [any] */
+HUSK_API husk_status husk_hyper_instances(husk_hyper *hyper, const husk_budget *budget, husk_instance **instances, size_t room, size_t *count);
+/* A reference to the one of this number (husk_instance_info). HUSK_NOT_FOUND. [any] */
+HUSK_API husk_status husk_hyper_find(husk_hyper *hyper, uint64_t number, husk_instance **instance);
 
 /* Budgets are a tree: what is used is taken from the node of an instance and all above it, or not at all, so
  * limits are exact. A node also says what those in it may do: HUSK_OUTPUT ... (a new one forbids nothing). All
@@ -574,9 +628,14 @@ HUSK_API husk_budget *husk_hyper_budget(husk_hyper *hyper); /* the root; borrowe
 /* parent NULL: the root. limits may be NULL. */
 HUSK_API husk_status husk_budget_create(husk_hyper *hyper, husk_budget *parent, const char *name, const husk_limits *limits,
 					husk_budget **budget);
+HUSK_API void husk_budget_ref(husk_budget *budget);
 HUSK_API void husk_budget_unref(husk_budget *budget);
+HUSK_API const char *husk_budget_name(const husk_budget *budget); /* NULL: "" */
 HUSK_API uint64_t husk_budget_used(husk_hyper *hyper, const husk_budget *budget, husk_resource resource);
 HUSK_API uint64_t husk_budget_limit(const husk_budget *budget, husk_resource resource); /* HUSK_UNLIMITED: none */
+/* What could be taken now from this node and all above it; of time: if somebody in it lives. */
+HUSK_API uint64_t husk_budget_left(husk_hyper *hyper, const husk_budget *budget, husk_resource resource);
+HUSK_API uint32_t husk_budget_rights(const husk_budget *budget); /* what it and all above it allow; NULL: 0 */
 HUSK_API husk_status husk_budget_set_limit(husk_hyper *hyper, husk_budget *budget, husk_resource resource, uint64_t limit);
 HUSK_API husk_status husk_budget_grant(husk_hyper *hyper, husk_budget *budget, uint32_t rights);
 HUSK_API husk_status husk_budget_revoke(husk_hyper *hyper, husk_budget *budget, uint32_t rights);
@@ -586,6 +645,7 @@ HUSK_API husk_status husk_budget_revoke(husk_hyper *hyper, husk_budget *budget, 
 HUSK_API husk_status husk_image_create(husk_machine *machine, husk_image **image);
 HUSK_API void husk_image_ref(husk_image *image);   /* [any] */
 HUSK_API void husk_image_unref(husk_image *image); /* [any] */
+HUSK_API uint64_t husk_image_bytes(const husk_image *image); /* what it takes; NULL: 0 [any] */
 
 typedef struct husk_instance_options {
 	size_t size;
@@ -604,6 +664,14 @@ typedef struct husk_instance_options {
 	husk_output errors;        /* NULL: to output */
 	void *output_ctx;
 	void *user;                /* husk_instance_user, and husk_machine_user of its machine */
+	const char *realm;         /* messages, and names they are sent to, stay within one; NULL: that of all who have none */
+	const char *space;         /* of its keys and values; NULL: its name */
+	uint64_t space_limit;      /* bytes of keys and values there; 0: 1 MiB */
+	/* Makes what it starts (right HUSK_SPAWN) by one call of husk_spawn_create, on its worker; not to wait
+	 * for an instance. HUSK_NOT_FOUND: it may not start what it calls so; any other status: it can't now.
+	 * NULL: it may start nothing. A fork has it only if its options say so. */
+	husk_status (*spawn)(void *ctx, husk_instance *parent, const char *name, husk_spawn *spawn);
+	void *spawn_ctx;
 } husk_instance_options;
 
 /* Each gives a new instance, which is not started yet. HUSK_LIMIT: the budget has no room for it. options may
@@ -616,6 +684,11 @@ HUSK_API husk_status husk_instance_fork(husk_instance *instance, const husk_inst
  * husk_instance_hold from now on. After a failure it is still yours. [owner] of the machine. */
 HUSK_API husk_status husk_instance_adopt(husk_hyper *hyper, husk_machine *machine, const husk_instance_options *options,
 					 husk_instance **instance);
+/* The child, within the function that got `spawn`, once. It is called PARENT.N, in the realm of its parent, in a
+ * node below the parent's, so what all of a family use and may is bounded by its first; options say the rest
+ * (name, budget and realm do not count). It is started, and killed when its parent ends. child may be NULL, else
+ * it is a reference of yours. HUSK_STATE: it was called before. */
+HUSK_API husk_status husk_spawn_create(husk_spawn *spawn, husk_image *image, const husk_instance_options *options, husk_instance **child);
 HUSK_API void husk_instance_ref(husk_instance *instance);   /* [any] */
 HUSK_API void husk_instance_unref(husk_instance *instance); /* [any]; the last one of one that has not ended kills it */
 
@@ -635,6 +708,9 @@ HUSK_API husk_status husk_instance_wait(husk_instance *instance, uint64_t ns);
 HUSK_API husk_status husk_instance_reset(husk_instance *instance);
 HUSK_API husk_status husk_instance_input(husk_instance *instance, const void *bytes, size_t len);
 HUSK_API husk_status husk_instance_input_end(husk_instance *instance);
+/* A message from nobody, whatever its rights: who wants an answer uses a mailbox. HUSK_LIMIT: its queue is full.
+ * HUSK_RANGE: more than HUSK_MESSAGE_MOST bytes. HUSK_STATE: it has ended. */
+HUSK_API husk_status husk_instance_mail(husk_instance *instance, const void *bytes, size_t len);
 HUSK_API husk_status husk_instance_share(husk_instance *instance, uint32_t weight, uint32_t priority, uint32_t cap);
 HUSK_API husk_status husk_instance_grant(husk_instance *instance, uint32_t rights);
 HUSK_API husk_status husk_instance_revoke(husk_instance *instance, uint32_t rights);
@@ -663,6 +739,12 @@ typedef enum husk_instance_end {
 	HUSK_END_ERROR = 6    /* not its fault: no memory */
 } husk_instance_end;
 
+typedef enum husk_wait {
+	HUSK_WAIT_NOTHING = 0, HUSK_WAIT_INPUT = 1, HUSK_WAIT_TIME = 2,
+	HUSK_WAIT_OUTSIDE = 3, /* something of this computer: a connection */
+	HUSK_WAIT_MESSAGE = 4  /* or another instance */
+} husk_wait;
+
 typedef struct husk_instance_info {
 	size_t size;
 	uint64_t number;
@@ -678,15 +760,58 @@ typedef struct husk_instance_info {
 	uint64_t files, messages;
 	uint32_t weight, priority, cap, rights;
 	char text[240];          /* ended: why, one line; perhaps empty */
+	husk_wait waits;          /* WAITING: for what */
+	uint32_t children;       /* that it started, and has not asked about since they ended */
+	uint64_t parent;         /* number of who started it, and has not asked how it ended; 0: nobody */
+	uint64_t slices;
+	uint64_t wakes, late_ns; /* how often it was woken, and the longest until it ran */
+	char refused[120];       /* the newest thing that a limit did not let it have: "the files limit of 20 files (db)" */
+	char why[200];           /* the last snapshot or restore was refused: as husk_machine_why */
 } husk_instance_info;
 HUSK_API husk_status husk_instance_get_info(husk_instance *instance, husk_instance_info *out); /* [any] */
 HUSK_API const char *husk_instance_name(const husk_instance *instance);             /* NULL: "" [any] */
+/* Those that it started and has not asked about since they ended; as husk_hyper_instances. [any] */
+HUSK_API husk_status husk_instance_children(husk_instance *instance, husk_instance **children, size_t room, size_t *count);
 HUSK_API void *husk_instance_user(const husk_instance *instance);                   /* [any] */
 HUSK_API husk_budget *husk_instance_budget(husk_instance *instance);                /* its own node; borrowed [any] */
 /* The newest output_kept bytes of its output. Waits for the end of a slice. [any] */
 HUSK_API husk_status husk_instance_output(husk_instance *instance, husk_blob **out);
 HUSK_API const char *husk_instance_state_name(husk_instance_state state); /* "ready" [any] */
 HUSK_API const char *husk_instance_end_name(husk_instance_end end);       /* "halted" [any] */
+
+/* ---- Messages: what instances write to you, and you to them ---- */
+
+/* A mailbox has a number, a name and a realm as instances have them, and no program. Who is written to from it
+ * sees its number as the sender and can answer. An instance needs the right HUSK_MAILBOX for both. It holds 256
+ * messages, 64 KiB; programs find it full, and wait, until you take some. */
+typedef struct husk_mailbox_options {
+	size_t size;
+	const char *name;  /* NULL: "host" */
+	const char *realm; /* NULL: that of all who have none */
+	/* Something has come. On the thread that sent it, a worker or in husk_hyper_run; it may take and send
+	 * messages, but not wait. The mailbox stays for that time. NULL: nobody wants to know. */
+	void (*arrived)(void *ctx, husk_mailbox *mailbox);
+	void *arrived_ctx;
+} husk_mailbox_options;
+
+/* options may be NULL. All [any]. */
+HUSK_API husk_status husk_mailbox_create(husk_hyper *hyper, const husk_mailbox_options *options, husk_mailbox **mailbox);
+HUSK_API void husk_mailbox_ref(husk_mailbox *mailbox);
+/* With the last one it is nobody's any more, and messages that were not taken go. It may outlive its hypervisor. */
+HUSK_API void husk_mailbox_unref(husk_mailbox *mailbox);
+HUSK_API uint64_t husk_mailbox_number(const husk_mailbox *mailbox); /* NULL: 0 */
+/* The number of an instance or mailbox of its realm; of several of a name the oldest. HUSK_NOT_FOUND: there is
+ * none, or it may not have messages. */
+HUSK_API husk_status husk_mailbox_find(husk_mailbox *mailbox, const char *name, uint64_t *number);
+/* HUSK_NOT_FOUND: nobody of that number in its realm. HUSK_LIMIT: the queue is full. HUSK_RANGE: more than
+ * HUSK_MESSAGE_MOST bytes. */
+HUSK_API husk_status husk_mailbox_send(husk_mailbox *mailbox, uint64_t to, const void *bytes, size_t len);
+/* The oldest message. HUSK_NOT_FOUND: there is none. HUSK_LIMIT: it is longer than room: *len says how long, and
+ * it stays. from may be NULL. */
+HUSK_API husk_status husk_mailbox_take(husk_mailbox *mailbox, void *bytes, size_t room, size_t *len, uint64_t *from);
+/* Until there is a message. HUSK_TIMEOUT: ns are over (HUSK_UNLIMITED: no limit), or the hypervisor was
+ * destroyed. Without workers HUSK_STATE, if there is none yet. Never in a callback. */
+HUSK_API husk_status husk_mailbox_wait(husk_mailbox *mailbox, uint64_t ns);
 
 #ifdef __cplusplus
 }

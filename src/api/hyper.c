@@ -69,7 +69,14 @@ husk_status husk_hyper_create(husk_context *context, const husk_hyper_options *o
 	hyper->workers = own.workers;
 	hyper->ended = own.ended;
 	hyper->ended_ctx = own.ended_ctx;
+	status = api_use_store(hyper, own.store);
+	if (status) {
+		api_free(context, hyper, sizeof *hyper);
+		return status;
+	}
 	config = (HyperConfig){.workers = own.workers, .slice_ns = own.slice_ns, .slice_insns = own.slice_instructions, .limits = limits,
+			       .store = own.store ? &hyper->store : NULL, .instruction_ns = own.instruction_ns,
+			       .residents = own.no_residents ? HYPER_NO_RESIDENTS : own.residents == HYPER_NO_RESIDENTS ? 0 : own.residents,
 			       .changed = on_changed, .ctx = hyper};
 	status = api_status(hyper_create(&config, &hyper->hyper));
 	if (status) {
@@ -105,6 +112,22 @@ void husk_hyper_interrupt(husk_hyper *hyper)
 		hyper_interrupt(hyper->hyper);
 }
 
+husk_status husk_hyper_find(husk_hyper *hyper, uint64_t number, husk_instance **out)
+{
+	Instance *found;
+
+	if (out)
+		*out = NULL;
+	if (!hyper || !out)
+		return HUSK_INVALID;
+	found = hyper_find(hyper->hyper, number);
+	if (found && api_handle(found))
+		*out = api_handle(found);
+	else
+		instance_unref(found);
+	return *out ? HUSK_OK : HUSK_NOT_FOUND;
+}
+
 /* ---- Budgets ---- */
 
 husk_budget *husk_hyper_budget(husk_hyper *hyper)
@@ -130,6 +153,17 @@ husk_status husk_budget_create(husk_hyper *hyper, husk_budget *parent, const cha
 	return made ? HUSK_OK : HUSK_NO_MEMORY;
 }
 
+void husk_budget_ref(husk_budget *budget)
+{
+	if (budget)
+		budget_ref(budget_of(budget));
+}
+
+const char *husk_budget_name(const husk_budget *budget)
+{
+	return budget ? budget_name((const Budget *)(const void *)budget) : "";
+}
+
 void husk_budget_unref(husk_budget *budget)
 {
 	if (budget)
@@ -147,6 +181,18 @@ uint64_t husk_budget_limit(const husk_budget *budget, husk_resource resource)
 {
 	return budget && (unsigned)resource < BUDGET_KINDS ? budget_limit((const Budget *)(const void *)budget, (BudgetKind)resource)
 							   : HUSK_UNLIMITED;
+}
+
+uint64_t husk_budget_left(husk_hyper *hyper, const husk_budget *budget, husk_resource resource)
+{
+	if (!hyper || !budget || (unsigned)resource >= BUDGET_KINDS)
+		return 0;
+	return hyper_left(hyper->hyper, (const Budget *)(const void *)budget, (BudgetKind)resource);
+}
+
+uint32_t husk_budget_rights(const husk_budget *budget)
+{
+	return budget ? budget_rights((const Budget *)(const void *)budget) & MAY_ALL : 0;
 }
 
 husk_status husk_budget_set_limit(husk_hyper *hyper, husk_budget *budget, husk_resource resource, uint64_t limit)
@@ -200,6 +246,11 @@ husk_status husk_image_create(husk_machine *machine, husk_image **out)
 	image->context = machine->context;
 	*out = image;
 	return HUSK_OK;
+}
+
+uint64_t husk_image_bytes(const husk_image *image)
+{
+	return image ? image_bytes(image->image) : 0;
 }
 
 void husk_image_ref(husk_image *image)

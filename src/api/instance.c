@@ -5,6 +5,8 @@
  */
 #include "api/api_hyper.h"
 
+#include <stdio.h>
+
 _Static_assert((int)HUSK_INSTANCE_CREATED == INSTANCE_CREATED && (int)HUSK_INSTANCE_READY == INSTANCE_READY &&
 	       (int)HUSK_INSTANCE_RUNNING == INSTANCE_RUNNING && (int)HUSK_INSTANCE_WAITING == INSTANCE_WAITING &&
 	       (int)HUSK_INSTANCE_THROTTLED == INSTANCE_THROTTLED && (int)HUSK_INSTANCE_PAUSED == INSTANCE_PAUSED &&
@@ -12,6 +14,9 @@ _Static_assert((int)HUSK_INSTANCE_CREATED == INSTANCE_CREATED && (int)HUSK_INSTA
 _Static_assert((int)HUSK_END_NONE == END_NONE && (int)HUSK_END_HALTED == END_HALTED && (int)HUSK_END_FAILED == END_FAILED &&
 	       (int)HUSK_END_LIMIT == END_LIMIT && (int)HUSK_END_STOPPED == END_STOPPED && (int)HUSK_END_KILLED == END_KILLED &&
 	       (int)HUSK_END_ERROR == END_ERROR, "ends have the same numbers outside");
+
+_Static_assert((int)HUSK_WAIT_NOTHING == WAIT_NOTHING && (int)HUSK_WAIT_INPUT == WAIT_INPUT && (int)HUSK_WAIT_TIME == WAIT_TIME &&
+	       (int)HUSK_WAIT_OUTSIDE == WAIT_OUTSIDE && (int)HUSK_WAIT_MESSAGE == WAIT_MESSAGE, "so have reasons to wait");
 
 /* ---- Handles ---- */
 
@@ -88,13 +93,16 @@ static husk_status begin(Making *making, husk_context *context, const husk_insta
 	handle->errors = own->errors;
 	handle->output_ctx = own->output_ctx;
 	handle->user = own->user;
+	handle->spawn = own->spawn;
+	handle->spawn_ctx = own->spawn_ctx;
 	making->handle = handle;
 	making->rights = own->rights;
 	making->out = (InstanceOptions){.name = own->name, .parent = (Budget *)(void *)own->budget,
 					.limits = own->limits ? making->limits : NULL, .rights = own->has_rights ? &making->rights : NULL,
 					.weight = own->weight, .priority = own->priority, .cap = own->cap, .timeout = own->timeout,
 					.seed = own->seed, .output_kept = own->output_kept, .output = on_output, .errors = on_errors,
-					.ctx = handle, .release = on_release};
+					.ctx = handle, .release = on_release, .spawn = own->spawn ? api_on_spawn : NULL,
+					.realm = own->realm, .store = own->space, .store_most = own->space_limit};
 	return HUSK_OK;
 }
 
@@ -115,21 +123,47 @@ static husk_machine *machine_handle(husk_context *context, husk_program *program
 
 /* ---- Birth ---- */
 
+/* Others find it from now on. */
+static void finish(husk_instance *handle, Instance *made)
+{
+	__atomic_store_n(&handle->instance, made, __ATOMIC_RELEASE);
+}
+
+husk_instance *api_handle(const Instance *instance)
+{
+	husk_instance *handle = instance_ctx(instance);
+
+	return __atomic_load_n(&handle->instance, __ATOMIC_ACQUIRE) ? handle : NULL;
+}
+
 husk_status husk_instance_create(husk_hyper *hyper, husk_image *image, const husk_instance_options *options, husk_instance **out)
 {
-	husk_instance *handle;
-	husk_status status;
-	Making making;
-
 	if (out)
 		*out = NULL;
 	if (!hyper || !image || !out)
 		return HUSK_INVALID;
+	return api_make_instance(hyper, image, options, NULL, out);
+}
+
+husk_status api_make_instance(husk_hyper *hyper, husk_image *image, const husk_instance_options *options, const InstanceOptions *before,
+			      husk_instance **out)
+{
+	husk_instance *handle;
+	husk_status status;
+	Instance *made;
+	Making making;
+
 	status = begin(&making, hyper->context, options);
 	if (status)
 		return status;
 	handle = making.handle;
+	if (before) {
+		making.out.name = before->name;
+		making.out.parent = before->parent;
+		making.out.realm = before->realm;
+	}
 	handle->has_workers = hyper->workers > 0;
+	handle->hyper = hyper;
 	husk_image_ref(image);
 	handle->image = image;
 	handle->machine = machine_handle(image->context, image->program, image->hosts, &image->config, making.own.user);
@@ -139,12 +173,13 @@ husk_status husk_instance_create(husk_hyper *hyper, husk_image *image, const hus
 	}
 	handle->machine->instance = handle;
 	making.out.user = handle->machine;
-	status = api_status(instance_create(hyper->hyper, image->image, &making.out, &handle->instance));
+	status = api_status(instance_create(hyper->hyper, image->image, &making.out, &made));
 	if (status) {
 		api_machine_unref(handle->machine);
 		free_handle(handle);
 		return status;
 	}
+	finish(handle, made);
 	*out = handle;
 	return HUSK_OK;
 }
@@ -158,6 +193,7 @@ husk_status husk_instance_fork(husk_instance *instance, const husk_instance_opti
 {
 	husk_instance *handle;
 	husk_status status;
+	Instance *made;
 	Making making;
 
 	if (out)
@@ -169,6 +205,7 @@ husk_status husk_instance_fork(husk_instance *instance, const husk_instance_opti
 		return status;
 	handle = making.handle;
 	handle->has_workers = instance->has_workers;
+	handle->hyper = instance->hyper;
 	husk_image_ref(instance->image);
 	handle->image = instance->image;
 	handle->machine = machine_handle(instance->machine->context, instance->machine->program, instance->machine->hosts,
@@ -179,12 +216,13 @@ husk_status husk_instance_fork(husk_instance *instance, const husk_instance_opti
 	}
 	handle->machine->instance = handle;
 	making.out.user = handle->machine;
-	status = state_of(instance_fork(instance->instance, &making.out, &handle->instance));
+	status = state_of(instance_fork(instance->instance, &making.out, &made));
 	if (status) {
 		api_machine_unref(handle->machine);
 		free_handle(handle);
 		return status;
 	}
+	finish(handle, made);
 	*out = handle;
 	return HUSK_OK;
 }
@@ -193,6 +231,7 @@ husk_status husk_instance_adopt(husk_hyper *hyper, husk_machine *machine, const 
 {
 	husk_status status = api_enter_alone(machine);
 	husk_instance *handle;
+	Instance *made;
 	Machine *guest;
 	Making making;
 
@@ -205,17 +244,19 @@ husk_status husk_instance_adopt(husk_hyper *hyper, husk_machine *machine, const 
 		return status;
 	handle = making.handle;
 	handle->has_workers = hyper->workers > 0;
+	handle->hyper = hyper;
 	handle->machine = machine;
 	guest = machine->machine;
 	machine->machine = NULL; /* it may be run at once */
 	machine->instance = handle;
-	status = api_status(instance_adopt(hyper->hyper, &machine->config, guest, &making.out, &handle->instance));
+	status = api_status(instance_adopt(hyper->hyper, &machine->config, guest, &making.out, &made));
 	if (status) {
 		machine->machine = guest;
 		machine->instance = NULL;
 		free_handle(handle);
 		return status;
 	}
+	finish(handle, made);
 	if (making.own.user)
 		machine->user = making.own.user;
 	*out = handle;
@@ -301,6 +342,13 @@ husk_status husk_instance_input_end(husk_instance *instance)
 	return HUSK_OK;
 }
 
+husk_status husk_instance_mail(husk_instance *instance, const void *bytes, size_t len)
+{
+	if (!instance || (!bytes && len))
+		return HUSK_INVALID;
+	return len > HUSK_MESSAGE_MOST ? HUSK_RANGE : state_of(instance_mail(instance->instance, 0, bytes, len));
+}
+
 husk_status husk_instance_share(husk_instance *instance, uint32_t weight, uint32_t priority, uint32_t cap)
 {
 	return instance ? api_status(instance_share(instance->instance, weight, priority, cap)) : HUSK_INVALID;
@@ -368,6 +416,14 @@ husk_status husk_instance_release(husk_instance *instance)
 	return HUSK_OK;
 }
 
+/* What its machine has to say about that, for those who do not hold it. */
+static void keep_why(husk_instance *instance, const husk_machine *machine)
+{
+	pthread_mutex_lock(&instance->lock);
+	snprintf(instance->why, sizeof instance->why, "%s", machine_why(machine->machine));
+	pthread_mutex_unlock(&instance->lock);
+}
+
 husk_status husk_instance_snapshot(husk_instance *instance, husk_blob **out)
 {
 	husk_machine *machine;
@@ -383,6 +439,7 @@ husk_status husk_instance_snapshot(husk_instance *instance, husk_blob **out)
 		return status;
 	buf_init(&bytes);
 	status = state_of(instance_snapshot(instance->instance, &bytes));
+	keep_why(instance, machine);
 	husk_instance_release(instance);
 	if (!status)
 		return api_blob(instance->context, &bytes, out);
@@ -401,6 +458,7 @@ husk_status husk_instance_restore(husk_instance *instance, const void *bytes, si
 	if (status)
 		return status;
 	status = state_of(instance_restore(instance->instance, bytes, len));
+	keep_why(instance, machine);
 	husk_instance_release(instance);
 	if (status)
 		return status;
@@ -451,6 +509,16 @@ husk_status husk_instance_get_info(husk_instance *instance, husk_instance_info *
 	answer.cap = info.cap;
 	answer.rights = instance_rights(instance->instance);
 	memcpy(answer.text, info.text, sizeof answer.text);
+	answer.waits = (husk_wait)info.waits;
+	answer.children = instance_children(instance->instance, NULL, 0);
+	answer.parent = info.parent;
+	answer.slices = info.slices;
+	answer.wakes = info.wakes;
+	answer.late_ns = info.late_ns;
+	memcpy(answer.refused, info.refused, sizeof answer.refused);
+	pthread_mutex_lock(&instance->lock);
+	memcpy(answer.why, instance->why, sizeof answer.why);
+	pthread_mutex_unlock(&instance->lock);
 	return api_answer(out, sizeof answer, &answer);
 }
 

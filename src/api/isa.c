@@ -227,6 +227,11 @@ const char *husk_isa_title(const husk_isa *isa)
 	return isa && isa->isa->title ? isa->isa->title : "";
 }
 
+uint64_t husk_isa_hash(const husk_isa *isa)
+{
+	return isa ? isa->isa->hash : 0;
+}
+
 uint32_t husk_isa_register_count(const husk_isa *isa)
 {
 	return isa ? isa->isa->slot_count : 0;

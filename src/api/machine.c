@@ -436,3 +436,32 @@ husk_status husk_machine_restore(husk_machine *machine, const void *bytes, size_
 	machine->broke = false;
 	return status;
 }
+
+const char *husk_machine_why(husk_machine *machine)
+{
+	return machine && !api_enter(machine) ? machine_why(machine->machine) : "";
+}
+
+husk_status husk_snapshot_get_info(const void *bytes, size_t len, husk_snapshot_info *out)
+{
+	husk_snapshot_info answer = {0};
+	SnapshotHead head;
+	Status status;
+
+	_Static_assert(sizeof answer.isa == sizeof head.isa && sizeof answer.guest == sizeof head.guest &&
+		       sizeof answer.choices == sizeof head.choices, "texts of heads fit");
+	if (!out || (!bytes && len))
+		return HUSK_INVALID;
+	status = machine_snapshot_head(bytes, len, &head);
+	if (status && status != STATUS_MISMATCH)
+		return api_status(status);
+	answer.version = head.version;
+	if (!status) {
+		answer.is_readable = 1;
+		answer.isa_hash = head.isa_hash;
+		memcpy(answer.isa, head.isa, sizeof answer.isa);
+		memcpy(answer.guest, head.guest, sizeof answer.guest);
+		memcpy(answer.choices, head.choices, sizeof answer.choices);
+	}
+	return api_answer(out, sizeof answer, &answer);
+}

@@ -25,7 +25,9 @@ static void delist_locked(Instance *instance)
 	Hyper *hyper = instance->hyper;
 	Instance *last = hyper->all[--hyper->count];
 
-	mail_delist(instance);
+	if (instance->listed)
+		mail_delist(hyper, &instance->post);
+	instance->listed = false;
 	hyper->all[instance->index] = last;
 	last->index = instance->index;
 }
@@ -191,7 +193,8 @@ static Status prepare(Hyper *hyper, const InstanceOptions *options, Instance **o
 		instance->counted = true;
 	if (!status) {
 		pthread_mutex_lock(&hyper->lock);
-		mail_enlist(instance);
+		mail_enlist(hyper, &instance->post);
+		instance->listed = true;
 		pthread_mutex_unlock(&hyper->lock);
 	}
 	*out = instance;

@@ -187,6 +187,17 @@ void hyper_interrupt(Hyper *hyper)
 	pthread_mutex_unlock(&hyper->lock);
 }
 
+bool hyper_wait_changed(Hyper *hyper, u64 until)
+{
+	struct timespec at;
+
+	if (until == NEVER)
+		return pthread_cond_wait(&hyper->changed, &hyper->lock) == 0;
+	until += hyper->started;
+	at = (struct timespec){.tv_sec = (time_t)(until / 1000000000), .tv_nsec = (long)(until % 1000000000)};
+	return pthread_cond_timedwait(&hyper->changed, &hyper->lock, &at) == 0;
+}
+
 /* ---- Life ---- */
 
 static bool init_condition(pthread_cond_t *condition)

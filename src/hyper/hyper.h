@@ -41,6 +41,7 @@
 typedef struct Hyper Hyper;
 typedef struct Image Image;
 typedef struct Instance Instance;
+typedef struct Mailbox Mailbox;
 
 enum { HYPER_WORKERS_MOST = 256, HYPER_WEIGHT = 100, HYPER_WEIGHT_MOST = 10000, HYPER_PRIORITY_MOST = 7 };
 #define HYPER_NO_RESIDENTS (~0u)
@@ -150,6 +151,40 @@ void instance_input(Instance *instance, const u8 *bytes, size_t len);
 void instance_input_end(Instance *instance);
 /* A message, from number `from` (0: nobody's). STATUS_TOO_BIG: the queue is full, or it is too long. STATUS_INVALID: it has ended. */
 Status instance_mail(Instance *instance, u64 from, const u8 *bytes, size_t len);
+/* ---- Mailboxes of the host ----
+ * A place that instances may write to as they write to one another: it has a number of its own, a name and a realm. */
+typedef struct MailboxOptions {
+	const char *name;
+	const char *realm;  /* NULL: that of all who have none */
+	/* There is a message, perhaps several. On the thread that sends, a worker for instance; must not wait. NULL: nobody is told. */
+	void (*arrived)(void *ctx, Mailbox *mailbox);
+	void *ctx;
+	void (*release)(void *ctx); /* when it has gone; may be NULL */
+} MailboxOptions;
+/* STATUS_INVALID: the hypervisor has ended. */
+Status mailbox_create(Hyper *hyper, const MailboxOptions *options, Mailbox **out);
+void mailbox_ref(Mailbox *mailbox);
+/* With the last one it is nobody's any more, and what it has got goes. */
+void mailbox_unref(Mailbox *mailbox);
+u64 mailbox_number(const Mailbox *mailbox);
+void *mailbox_ctx(const Mailbox *mailbox);
+/* Of an instance (or mailbox) of its realm that may have messages; of several the oldest. 0: there is none. */
+u64 mailbox_find(const Mailbox *mailbox, const char *name);
+/* STATUS_NOT_FOUND: nobody in its realm. STATUS_TOO_BIG: the queue is full. STATUS_RANGE: too long. */
+Status mailbox_send(Mailbox *mailbox, u64 to, const u8 *bytes, size_t len);
+/* The oldest message; *from: of whom. STATUS_NOT_FOUND: there is none. STATUS_TOO_BIG: it is longer than `most`, and stays. *len is set. */
+Status mailbox_take(Mailbox *mailbox, u8 *bytes, size_t most, u64 *from, size_t *len);
+/* Until there is a message; false: ns are over (~0: no limit), or the hypervisor has ended. Needs workers. */
+bool mailbox_wait(Mailbox *mailbox, u64 ns);
+
+/* ---- Who is there ----
+ * References to some: those of the lowest numbers first if all have room. How many there are. node NULL: all. */
+u32 hyper_instances(Hyper *hyper, const Budget *node, Instance **out, u32 room);
+/* Those that it started and has not asked about since they ended. */
+u32 instance_children(Instance *instance, Instance **out, u32 room);
+/* A reference; NULL: there is none of this number. */
+Instance *hyper_find(Hyper *hyper, u64 number);
+
 /* New weight, priority, cap. */
 Status instance_share(Instance *instance, u32 weight, u32 priority, u32 cap);
 
@@ -170,6 +205,8 @@ Status instance_deny(Instance *instance, const char *group);
 void hyper_set_limit(Hyper *hyper, Budget *node, BudgetKind kind, u64 limit);
 /* budget_used, also for time that is running. */
 u64 hyper_used(Hyper *hyper, const Budget *node, BudgetKind kind);
+/* budget_left; of time: if somebody in the node lives. */
+u64 hyper_left(Hyper *hyper, const Budget *node, BudgetKind kind);
 
 /* For as long as it is held it does not run, and its machine may be looked at and changed. Waits for the end of its slice.
  * Holds add up. NULL: it has no machine any more. */
@@ -182,6 +219,7 @@ Status instance_restore(Instance *instance, const u8 *bytes, size_t len);
 
 typedef struct InstanceInfo {
 	u64 number;
+	u64 parent;               /* number of who started it and has not asked how it ended; 0: nobody */
 	const char *name;         /* borrowed */
 	InstanceState state;
 	InstanceWait waits;       /* WAITING: for what */

@@ -32,6 +32,26 @@ enum {
 
 typedef struct Pool Pool;
 typedef struct Resident Resident;
+typedef struct MailPlace MailPlace;
+
+/* Where messages come to (mail.c): a part of an instance, or of a mailbox of the host. */
+struct MailPlace {
+	MailPlace *next_number, *next_name; /* in the chains of hyper->by_number, by_name */
+	struct Mail *mail, **mail_end; /* owned: messages, the oldest first */
+	Instance *room_first;     /* those that found it full */
+	u32 mail_count;
+	u32 mail_bytes : 31;
+	u32 of_host : 1;          /* of a mailbox; set once */
+};
+
+struct Mailbox {
+	Hyper *hyper;             /* a reference */
+	MailPlace post;
+	u64 number;
+	char *name, *realm;       /* owned; set once */
+	MailboxOptions options;   /* set once */
+	u32 refs;                 /* guarded by hyper->lock */
+};
 
 /* What a parked instance has changed since its image. Never changes; forks share it. */
 typedef struct Delta {
@@ -68,12 +88,13 @@ struct Hyper {
 	Budget *root;             /* owned */
 	Instance **all;           /* owned; borrowed instances */
 	u32 count, cap;
-	u32 refs;                 /* 1 + count + pools */
+	u32 refs;                 /* 1 + count + pools + mailboxes */
+	u32 mailboxes;            /* of the host */
 	u64 next_number;
 	Heap queue;               /* READY, by what they have had */
 	Heap hours;               /* those with something to do at an hour */
 	u64 had_least;            /* nobody who is ready has had less: newcomers begin there */
-	Instance **by_number, **by_name; /* owned: hash chains of all; `slots` of each, a power of two (mail.c) */
+	MailPlace **by_number, **by_name; /* owned: hash chains of all; `slots` of each, a power of two (mail.c) */
 	u32 slots;
 	Instance *untold;         /* have ended, and config.changed has not been called; a reference each */
 	u32 live;                 /* instances that can go on by themselves */
@@ -148,14 +169,11 @@ struct Instance {
 	u64 window, window_used;  /* cap: which one, ns in it */
 	u64 woken;                /* WAITING -> READY: when; 0: it does not wait to be run */
 
-	Instance *next_number, *next_name; /* in the chains of hyper->by_number, by_name */
 	Instance **children;      /* owned: those that it started, a reference each (spawn.c) */
 	u32 child_count, child_cap, spawned, depth;
 	Instance *spawner;        /* borrowed: in whose children it is */
-	struct Mail *mail, **mail_end; /* owned: messages for it, the oldest first */
-	u32 mail_count, mail_bytes;
-	Instance *room_first;     /* those that found its queue full */
-	Instance *room_next, **room_link; /* its place among those of another one; link NULL: it is in none */
+	MailPlace post;           /* its messages */
+	Instance *room_next, **room_link; /* its place among those that found another one's queue full; link NULL: it is in none */
 	Buf inbox;                /* input that the machine has not got yet */
 
 	struct pollfd *fds;       /* owned: what it waits for outside */
@@ -189,6 +207,8 @@ static inline bool hyper_is_deterministic(const Hyper *hyper)
 	return hyper->config.workers == 0;
 }
 void hyper_unref_locked(Hyper *hyper);
+/* With the lock: until hyper->changed. False: the hour has come. */
+bool hyper_wait_changed(Hyper *hyper, u64 until);
 
 static inline void instance_lock(const Instance *instance)
 {
@@ -252,13 +272,33 @@ bool services_attach(Instance *instance, Machine *machine);
 void services_refuse(Instance *instance, BudgetKind kind, const Budget *breach);
 
 /* mail.c. With the lock. */
-bool mail_make_room(Hyper *hyper, u32 count); /* in the chains */
-void mail_enlist(Instance *instance);
-void mail_delist(Instance *instance);
-/* All messages go: the instance has ended or starts anew. */
-void mail_clear(Instance *instance);
+bool mail_make_room(Hyper *hyper, u32 count); /* in the chains, for so many instances and the mailboxes */
+void mail_enlist(Hyper *hyper, MailPlace *place);
+void mail_delist(Hyper *hyper, MailPlace *place);
+/* All messages go: the instance has ended or starts anew, the mailbox goes. */
+void mail_clear(MailPlace *place);
+void mail_forget_room(Instance *instance);
+u64 mail_number(const MailPlace *place);
+/* Whom one of that name or number reaches; NULL: nobody. */
+MailPlace *mail_by_number(const Hyper *hyper, const MailPlace *from, u64 number);
+MailPlace *mail_by_name(const Hyper *hyper, const MailPlace *from, const char *name);
+typedef struct Mail Mail;
+struct Mail {
+	Mail *next;
+	u64 from;
+	u32 len;
+	u8 bytes[];
+};
+Mail *mail_make(u64 from, const u8 *bytes, u32 len); /* NULL when memory is out */
+bool mail_has_room(const MailPlace *place, u32 len);
+void mail_put(MailPlace *place, Mail *mail);
+Mail *mail_get(MailPlace *place); /* the oldest; the caller's. NULL: none */
 /* Without the lock: members of MachineOutside. */
 void mail_init(MachineOutside *outside);
+
+/* mailbox.c: one has got something. With the lock: its reference for mailbox_tell, which is called without it. */
+Mailbox *mailbox_touch(MailPlace *place);
+void mailbox_tell(Mailbox *mailbox); /* may be NULL */
 
 /* keep.c */
 void keep_init(MachineOutside *outside);

@@ -178,18 +178,6 @@ Status instance_kill(Instance *instance)
 	return status;
 }
 
-/* False: the hour has come. */
-static bool wait_changed(Hyper *hyper, u64 until)
-{
-	struct timespec at;
-
-	if (until == NEVER)
-		return pthread_cond_wait(&hyper->changed, &hyper->lock) == 0;
-	until += hyper->started;
-	at = (struct timespec){.tv_sec = (time_t)(until / 1000000000), .tv_nsec = (long)(until % 1000000000)};
-	return pthread_cond_timedwait(&hyper->changed, &hyper->lock, &at) == 0;
-}
-
 bool instance_wait(Instance *instance, u64 ns)
 {
 	Hyper *hyper = instance->hyper;
@@ -199,7 +187,7 @@ bool instance_wait(Instance *instance, u64 ns)
 	instance_lock(instance);
 	now = hyper_now(hyper);
 	until = ns < NEVER - now ? now + ns : NEVER;
-	while (instance->state != INSTANCE_ENDED && !hyper_is_deterministic(hyper) && wait_changed(hyper, until))
+	while (instance->state != INSTANCE_ENDED && !hyper_is_deterministic(hyper) && hyper_wait_changed(hyper, until))
 		;
 	ended = instance->state == INSTANCE_ENDED;
 	instance_unlock(instance);
@@ -250,6 +238,7 @@ void instance_info(Instance *instance, InstanceInfo *out)
 			      .time_ns = budget_time_used(instance->budget, hyper_now(instance->hyper)), .wakes = instance->wakes, .late_ns = instance->late_ns,
 			      .weight = instance->options.weight, .priority = instance->options.priority,
 			      .cap = instance->options.cap, .stop = instance->stop};
+	out->parent = instance->spawner ? instance->spawner->number : 0;
 	out->files = instance->files;
 	out->messages = budget_used(instance->budget, BUDGET_MESSAGES);
 	snprintf(out->text, sizeof out->text, "%s", instance->text ? instance->text : "");

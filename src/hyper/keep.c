@@ -52,9 +52,20 @@ static OutsideResult kv_delete(void *ctx, const u8 *key, u32 len)
 	return is_key(instance, len) ? result_of(store->remove(store->ctx, instance->space, key, len)) : OUTSIDE_NOT_THERE;
 }
 
+static OutsideResult kv_next(void *ctx, const u8 *key, u32 len, Buf *next)
+{
+	const Instance *instance = ctx;
+	const HyperStore *store = instance->hyper->config.store;
+
+	if (!store || !store->next || len > KV_KEY_MOST)
+		return OUTSIDE_NOT_THERE;
+	return result_of(store->next(store->ctx, instance->space, key, len, next));
+}
+
 void keep_init(MachineOutside *outside)
 {
 	outside->kv_get = kv_get;
 	outside->kv_set = kv_set;
 	outside->kv_delete = kv_delete;
+	outside->kv_next = kv_next;
 }

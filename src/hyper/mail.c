@@ -5,8 +5,10 @@
  * they go when the instance ends.
  *
  * Who finds no message, or no room, waits as a machine waits for something outside, and is woken when that has changed. An
- * instance is reached by its number, which is never used again, or by its name; within its realm, and if it may have mail at all.
+ * instance is reached by its number, which is never used again, or by its name; within its realm, and if it may have mail at all. So is a
+ * mailbox of the host (mailbox.c).
  */
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,15 +18,33 @@
 
 enum { QUEUE_MESSAGES = 256, QUEUE_BYTES = 65536 };
 
-typedef struct Mail Mail;
-struct Mail {
-	Mail *next;
-	u64 from;
-	u32 len;
-	u8 bytes[];
-};
-
 /* ---- Who is there ---- */
+
+/* Whose it is; NULL: the host's. */
+static const Instance *owner(const MailPlace *place)
+{
+	return place->of_host ? NULL : (const Instance *)((const char *)place - offsetof(Instance, post));
+}
+
+static const Mailbox *mailbox_of(const MailPlace *place)
+{
+	return (const Mailbox *)((const char *)place - offsetof(Mailbox, post));
+}
+
+u64 mail_number(const MailPlace *place)
+{
+	return place->of_host ? mailbox_of(place)->number : owner(place)->number;
+}
+
+static const char *name_of(const MailPlace *place)
+{
+	return place->of_host ? mailbox_of(place)->name : owner(place)->name;
+}
+
+static const char *realm_of(const MailPlace *place)
+{
+	return place->of_host ? mailbox_of(place)->realm : owner(place)->realm;
+}
 
 static u32 number_slot(const Hyper *hyper, u64 number)
 {
@@ -38,86 +58,82 @@ static u32 name_slot(const Hyper *hyper, const char *name)
 
 bool mail_make_room(Hyper *hyper, u32 count)
 {
-	u32 slots = hyper->slots ? hyper->slots : 16;
-	Instance **numbers, **names;
+	u32 slots = hyper->slots ? hyper->slots : 16, before = hyper->slots;
+	MailPlace **numbers, **names, **old = hyper->by_number;
 
+	count += hyper->mailboxes;
 	while (slots < count)
 		slots *= 2;
 	if (slots == hyper->slots)
 		return true;
-	numbers = calloc(slots, sizeof(Instance *));
-	names = calloc(slots, sizeof(Instance *));
+	numbers = calloc(slots, sizeof(MailPlace *));
+	names = calloc(slots, sizeof(MailPlace *));
 	if (!numbers || !names) {
 		free(numbers);
 		free(names);
 		return false;
 	}
-	free(hyper->by_number);
 	free(hyper->by_name);
 	hyper->by_number = numbers;
 	hyper->by_name = names;
 	hyper->slots = slots;
-	for (u32 i = 0; i < hyper->count; i++)
-		if (hyper->all[i]->listed) {
-			hyper->all[i]->listed = false;
-			mail_enlist(hyper->all[i]);
+	for (u32 i = 0; i < before; i++)
+		for (MailPlace *place = old[i], *next; place; place = next) {
+			next = place->next_number;
+			mail_enlist(hyper, place);
 		}
+	free(old);
 	return true;
 }
 
-void mail_enlist(Instance *instance)
+void mail_enlist(Hyper *hyper, MailPlace *place)
 {
-	Hyper *hyper = instance->hyper;
-	Instance **number = &hyper->by_number[number_slot(hyper, instance->number)];
-	Instance **name = &hyper->by_name[name_slot(hyper, instance->name)];
+	MailPlace **number = &hyper->by_number[number_slot(hyper, mail_number(place))];
+	MailPlace **name = &hyper->by_name[name_slot(hyper, name_of(place))];
 
-	instance->next_number = *number;
-	*number = instance;
-	instance->next_name = *name;
-	*name = instance;
-	instance->listed = true;
+	place->next_number = *number;
+	*number = place;
+	place->next_name = *name;
+	*name = place;
 }
 
-void mail_delist(Instance *instance)
+void mail_delist(Hyper *hyper, MailPlace *place)
 {
-	Hyper *hyper = instance->hyper;
-	Instance **at;
+	MailPlace **at;
 
-	if (!instance->listed)
-		return;
-	for (at = &hyper->by_number[number_slot(hyper, instance->number)]; *at != instance;)
+	for (at = &hyper->by_number[number_slot(hyper, mail_number(place))]; *at != place;)
 		at = &(*at)->next_number;
-	*at = instance->next_number;
-	for (at = &hyper->by_name[name_slot(hyper, instance->name)]; *at != instance;)
+	*at = place->next_number;
+	for (at = &hyper->by_name[name_slot(hyper, name_of(place))]; *at != place;)
 		at = &(*at)->next_name;
-	*at = instance->next_name;
-	instance->listed = false;
+	*at = place->next_name;
 }
 
-static bool can_be_reached(const Instance *instance, const Instance *from)
+static bool can_be_reached(const MailPlace *place, const MailPlace *from)
 {
-	return instance->state != INSTANCE_ENDED && !strcmp(instance->realm, from->realm) &&
-	       budget_rights(instance->budget) & MAY_MAILBOX;
+	const Instance *instance = owner(place);
+
+	return !strcmp(realm_of(place), realm_of(from)) &&
+	       (!instance || (instance->state != INSTANCE_ENDED && budget_rights(instance->budget) & MAY_MAILBOX));
 }
 
-/* NULL: nobody, for this sender. */
-static Instance *by_number(const Instance *from, u64 number)
+MailPlace *mail_by_number(const Hyper *hyper, const MailPlace *from, u64 number)
 {
-	Instance *instance = from->hyper->by_number[number_slot(from->hyper, number)];
+	MailPlace *place = hyper->slots ? hyper->by_number[number_slot(hyper, number)] : NULL;
 
-	while (instance && instance->number != number)
-		instance = instance->next_number;
-	return instance && can_be_reached(instance, from) ? instance : NULL;
+	while (place && mail_number(place) != number)
+		place = place->next_number;
+	return place && can_be_reached(place, from) ? place : NULL;
 }
 
 /* Of several of a name the oldest. */
-static Instance *by_name(const Instance *from, const char *name)
+MailPlace *mail_by_name(const Hyper *hyper, const MailPlace *from, const char *name)
 {
-	Instance *found = NULL;
+	MailPlace *found = NULL;
 
-	for (Instance *instance = from->hyper->by_name[name_slot(from->hyper, name)]; instance; instance = instance->next_name)
-		if (!strcmp(instance->name, name) && (!found || instance->number < found->number) && can_be_reached(instance, from))
-			found = instance;
+	for (MailPlace *place = hyper->slots ? hyper->by_name[name_slot(hyper, name)] : NULL; place; place = place->next_name)
+		if (!strcmp(name_of(place), name) && (!found || mail_number(place) < mail_number(found)) && can_be_reached(place, from))
+			found = place;
 	return found;
 }
 
@@ -128,24 +144,26 @@ static u64 mail_self(void *ctx)
 
 static u64 mail_find(void *ctx, const char *name)
 {
-	const Instance *instance = ctx, *found;
+	const Instance *instance = ctx;
+	const MailPlace *found;
 	u64 number;
 
 	pthread_mutex_lock(&instance->hyper->lock);
-	found = by_name(instance, name);
-	number = found ? found->number : 0;
+	found = mail_by_name(instance->hyper, &instance->post, name);
+	number = found ? mail_number(found) : 0;
 	pthread_mutex_unlock(&instance->hyper->lock);
 	return number;
 }
 
 static void mail_name_of(void *ctx, u64 number, char *name)
 {
-	const Instance *instance = ctx, *found;
+	const Instance *instance = ctx;
+	const MailPlace *found;
 
 	pthread_mutex_lock(&instance->hyper->lock);
-	found = by_number(instance, number);
-	if (found && strlen(found->name) < OUTSIDE_NAME_MOST)
-		strcpy(name, found->name);
+	found = mail_by_number(instance->hyper, &instance->post, number);
+	if (found && strlen(name_of(found)) < OUTSIDE_NAME_MOST)
+		strcpy(name, name_of(found));
 	else
 		snprintf(name, OUTSIDE_NAME_MOST, "%llu", (unsigned long long)number);
 	pthread_mutex_unlock(&instance->hyper->lock);
@@ -153,34 +171,36 @@ static void mail_name_of(void *ctx, u64 number, char *name)
 
 /* ---- Queues ---- */
 
-static Mail *make(u64 from, const u8 *bytes, u32 len)
+Mail *mail_make(u64 from, const u8 *bytes, u32 len)
 {
 	Mail *mail = malloc(sizeof *mail + len);
 
 	if (!mail)
 		return NULL;
 	*mail = (Mail){.from = from, .len = len};
-	memcpy(mail->bytes, bytes, len);
+	if (len)
+		memcpy(mail->bytes, bytes, len);
 	return mail;
 }
 
-static bool has_room(const Instance *instance, u32 len)
+bool mail_has_room(const MailPlace *place, u32 len)
 {
-	return instance->mail_count < QUEUE_MESSAGES && instance->mail_bytes + len <= QUEUE_BYTES;
+	return place->mail_count < QUEUE_MESSAGES && place->mail_bytes + len <= QUEUE_BYTES;
 }
 
-static void put(Instance *instance, Mail *mail)
+void mail_put(MailPlace *place, Mail *mail)
 {
-	if (!instance->mail)
-		instance->mail_end = &instance->mail;
-	*instance->mail_end = mail;
-	instance->mail_end = &mail->next;
-	instance->mail_count++;
-	instance->mail_bytes += mail->len;
-	instance_nudge(instance);
+	if (!place->mail)
+		place->mail_end = &place->mail;
+	*place->mail_end = mail;
+	place->mail_end = &mail->next;
+	place->mail_count++;
+	place->mail_bytes += mail->len;
+	if (!place->of_host)
+		instance_nudge((Instance *)owner(place));
 }
 
-static void leave_room_list(Instance *instance)
+void mail_forget_room(Instance *instance)
 {
 	if (!instance->room_link)
 		return;
@@ -190,9 +210,9 @@ static void leave_room_list(Instance *instance)
 	instance->room_link = NULL;
 }
 
-static void want_room(Instance *instance, Instance *in)
+static void want_room(Instance *instance, MailPlace *in)
 {
-	leave_room_list(instance);
+	mail_forget_room(instance);
 	instance->room_next = in->room_first;
 	instance->room_link = &in->room_first;
 	if (in->room_first)
@@ -200,35 +220,47 @@ static void want_room(Instance *instance, Instance *in)
 	in->room_first = instance;
 }
 
-static void tell_of_room(Instance *instance)
+static void tell_of_room(MailPlace *place)
 {
-	while (instance->room_first) {
-		Instance *waiting = instance->room_first;
+	while (place->room_first) {
+		Instance *waiting = place->room_first;
 
-		leave_room_list(waiting);
+		mail_forget_room(waiting);
 		instance_nudge(waiting);
 	}
 }
 
-void mail_clear(Instance *instance)
+Mail *mail_get(MailPlace *place)
+{
+	Mail *mail = place->mail;
+
+	if (!mail)
+		return NULL;
+	place->mail = mail->next;
+	place->mail_count--;
+	place->mail_bytes -= mail->len;
+	tell_of_room(place);
+	return mail;
+}
+
+void mail_clear(MailPlace *place)
 {
 	Mail *mail;
 
-	while ((mail = instance->mail)) {
-		instance->mail = mail->next;
+	while ((mail = place->mail)) {
+		place->mail = mail->next;
 		free(mail);
 	}
-	instance->mail_count = instance->mail_bytes = 0;
-	tell_of_room(instance);
-	leave_room_list(instance);
+	place->mail_count = place->mail_bytes = 0;
+	tell_of_room(place);
 }
 
 /* With the lock. */
-static OutsideResult send(Instance *from, Instance *to, Mail *mail)
+static OutsideResult send(Instance *from, MailPlace *to, Mail *mail)
 {
 	if (!to)
 		return OUTSIDE_NOT_THERE;
-	if (!has_room(to, mail->len)) {
+	if (!mail_has_room(to, mail->len)) {
 		want_room(from, to);
 		return OUTSIDE_FULL;
 	}
@@ -236,23 +268,29 @@ static OutsideResult send(Instance *from, Instance *to, Mail *mail)
 		slice_breach(from, BUDGET_MESSAGES);
 		return OUTSIDE_REFUSED;
 	}
-	put(to, mail);
+	mail_put(to, mail);
 	return OUTSIDE_OK;
 }
 
-static OutsideResult mail_send(void *ctx, u64 to, const u8 *bytes, u32 len)
+static OutsideResult mail_send(void *ctx, u64 number, const u8 *bytes, u32 len)
 {
 	Instance *instance = ctx;
-	Mail *mail = len <= MAIL_MOST ? make(instance->number, bytes, len) : NULL;
+	Mail *mail = len <= MAIL_MOST ? mail_make(instance->number, bytes, len) : NULL;
+	Mailbox *mailbox = NULL;
 	OutsideResult result;
+	MailPlace *to;
 
 	if (!mail)
 		return len <= MAIL_MOST ? OUTSIDE_FAILED : OUTSIDE_TOO_BIG;
 	pthread_mutex_lock(&instance->hyper->lock);
-	result = send(instance, by_number(instance, to), mail);
+	to = mail_by_number(instance->hyper, &instance->post, number);
+	result = send(instance, to, mail);
+	if (!result)
+		mailbox = mailbox_touch(to);
 	pthread_mutex_unlock(&instance->hyper->lock);
 	if (result)
 		free(mail);
+	mailbox_tell(mailbox);
 	return result;
 }
 
@@ -262,9 +300,9 @@ static bool mail_peek(void *ctx, MailHead *out)
 	bool found;
 
 	pthread_mutex_lock(&instance->hyper->lock);
-	found = instance->mail != NULL;
+	found = instance->post.mail != NULL;
 	if (found)
-		*out = (MailHead){.from = instance->mail->from, .len = instance->mail->len};
+		*out = (MailHead){.from = instance->post.mail->from, .len = instance->post.mail->len};
 	pthread_mutex_unlock(&instance->hyper->lock);
 	return found;
 }
@@ -275,13 +313,7 @@ static bool mail_take(void *ctx, u8 *bytes, u32 most, MailHead *out)
 	Mail *mail;
 
 	pthread_mutex_lock(&instance->hyper->lock);
-	mail = instance->mail;
-	if (mail) {
-		instance->mail = mail->next;
-		instance->mail_count--;
-		instance->mail_bytes -= mail->len;
-		tell_of_room(instance);
-	}
+	mail = mail_get(&instance->post);
 	pthread_mutex_unlock(&instance->hyper->lock);
 	if (!mail)
 		return false;
@@ -308,16 +340,16 @@ Status instance_mail(Instance *instance, u64 from, const u8 *bytes, size_t len)
 
 	if (len > MAIL_MOST)
 		return STATUS_TOO_BIG;
-	mail = make(from, bytes, (u32)len);
+	mail = mail_make(from, bytes, (u32)len);
 	if (!mail)
 		return STATUS_NOMEM;
 	pthread_mutex_lock(&instance->hyper->lock);
 	if (instance->state == INSTANCE_ENDED)
 		status = STATUS_INVALID;
-	else if (!has_room(instance, mail->len))
+	else if (!mail_has_room(&instance->post, mail->len))
 		status = STATUS_TOO_BIG;
 	else
-		put(instance, mail);
+		mail_put(&instance->post, mail);
 	pthread_mutex_unlock(&instance->hyper->lock);
 	if (status)
 		free(mail);

@@ -146,7 +146,8 @@ void ready_end(Instance *instance, InstanceEnd end, const char *format, ...)
 	ready_set_hour(instance);
 	ready_set_state(instance, INSTANCE_ENDED);
 	instance->want_kill = instance->want_pause = false;
-	mail_clear(instance);
+	mail_clear(&instance->post);
+	mail_forget_room(instance);
 	spawn_end(instance);
 	if (instance->counted)
 		budget_give(instance->budget, BUDGET_INSTANCES, 1);

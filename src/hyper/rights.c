@@ -82,3 +82,16 @@ u64 hyper_used(Hyper *hyper, const Budget *node, BudgetKind kind)
 	pthread_mutex_unlock(&hyper->lock);
 	return used;
 }
+
+u64 hyper_left(Hyper *hyper, const Budget *node, BudgetKind kind)
+{
+	u64 now, over;
+
+	if (kind != BUDGET_TIME)
+		return budget_left(node, kind);
+	pthread_mutex_lock(&hyper->lock);
+	now = hyper_now(hyper);
+	over = budget_time_over(node, now, NULL);
+	pthread_mutex_unlock(&hyper->lock);
+	return over == BUDGET_UNLIMITED ? over : over - now;
+}

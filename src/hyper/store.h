@@ -17,6 +17,9 @@ typedef struct HyperStore {
 	/* STATUS_TOO_BIG: keys and values of the space would be more than `most` bytes; nothing is changed. STATUS_IO: it can't. */
 	Status (*set)(void *ctx, const char *space, const u8 *key, size_t len, const u8 *value, size_t value_len, u64 most);
 	Status (*remove)(void *ctx, const char *space, const u8 *key, size_t len);
+	/* The first key of the space behind this one (len 0: the first of all), by bytes. STATUS_NOT_FOUND: it was the last. NULL: keys
+	 * cannot be told. */
+	Status (*next)(void *ctx, const char *space, const u8 *key, size_t len, Buf *next);
 } HyperStore;
 
 #endif

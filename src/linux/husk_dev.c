@@ -6,7 +6,8 @@
  *               EHOSTUNREACH: nobody, EMSGSIZE. read: "FROM TEXT", the next one; waits
  *     spawn     write "start NAME" (ENOENT: nothing it may start, ENOSPC: a limit) or "kill NUMBER" (ECHILD). read: a line for each,
  *               "started NUMBER NAME", and "ended NUMBER CODE" when one ends; waits while there are any, then the end
- *     kv        write "get KEY" (ENOENT), "set KEY VALUE" (ENOSPC, EMSGSIZE, EIO), "delete KEY" (ENOENT); read: the value, then the end
+ *     kv        write "get KEY" (ENOENT), "set KEY VALUE" (ENOSPC, EMSGSIZE, EIO), "delete KEY" (ENOENT), "next KEY" or "next": the key
+ *               behind it, or the first (ENOENT: none); read: the value or key, then the end
  *
  * One write is one command; a line end behind it does not count, but for messages, which are taken as they are. What a read leaves is for
  * the next. Without the right EACCES (open) and EPERM.
@@ -255,14 +256,21 @@ static i64 kv_write(File *file, Task *task, const u8 *from, u64 len, u64 *offset
 		return -EMSGSIZE;
 	if (len && from[len - 1] == '\n')
 		len--;
-	if (!take_word(&from, &len, what, sizeof(what)) || !take_word(&from, &len, key, sizeof(key)))
+	if (!take_word(&from, &len, what, sizeof(what)))
 		return -EINVAL;
+	if (!take_word(&from, &len, key, sizeof(key))) {
+		if (len || strcmp(what, "next") != 0)
+			return -EINVAL;
+		key[0] = 0;
+	}
 	buf_clear(&own->answer);
 	own->at = 0;
 	if (!strcmp(what, "get"))
 		error = error_of(outside->kv_get(outside->ctx, (const u8 *)key, (u32)strlen(key), &own->answer));
 	else if (!strcmp(what, "set"))
 		error = error_of(outside->kv_set(outside->ctx, (const u8 *)key, (u32)strlen(key), from, (u32)len));
+	else if (!strcmp(what, "next"))
+		error = error_of(outside->kv_next(outside->ctx, (const u8 *)key, (u32)strlen(key), &own->answer));
 	else if (!strcmp(what, "delete"))
 		error = error_of(outside->kv_delete(outside->ctx, (const u8 *)key, (u32)strlen(key)));
 	else

@@ -63,6 +63,8 @@ typedef struct MachineOutside {
 	OutsideResult (*kv_get)(void *ctx, const u8 *key, u32 len, Buf *value);
 	OutsideResult (*kv_set)(void *ctx, const u8 *key, u32 len, const u8 *value, u32 value_len);
 	OutsideResult (*kv_delete)(void *ctx, const u8 *key, u32 len);
+	/* The first key behind this one, by bytes; len 0: of all. */
+	OutsideResult (*kv_next)(void *ctx, const u8 *key, u32 len, Buf *next);
 } MachineOutside;
 
 /* Copied; NULL: none. Not while it runs. */

@@ -287,7 +287,7 @@ static Right right_of(const char *name)
 		{ RIGHT_TIME, { "sleep", "time", "icount" } },
 		{ RIGHT_MAILBOX, { "mail_self", "mail_find", "mail_send", "mail_length", "mail_wait", "mail_take" } },
 		{ RIGHT_SPAWN, { "spawn", "spawn_wait", "spawn_kill" } },
-		{ RIGHT_KV, { "kv_get", "kv_set", "kv_delete" } },
+		{ RIGHT_KV, { "kv_get", "kv_set", "kv_delete", "kv_next" } },
 		{ RIGHT_VCPUS, { "vcpu_start", "vcpu_self", "vcpu_end", "vcpu_state", "vcpu_kill", "vcpu_pause", "vcpu_resume",
 				 "vcpu_get", "vcpu_set", "wait", "wake", "yield" } },
 	};

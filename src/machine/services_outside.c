@@ -16,6 +16,8 @@
  *     kv_get(space, key, count, place, most) : 32   bytes of the value, of which `most` are copied; all ones: no such key
  *     kv_set(space, key, count, value, length) : 8  0; 2 no room; 3 too long; 5 the host could not
  *     kv_delete(space, key, count) : 8          0; 1 no such key
+ *     kv_next(space, key, count, place, most) : 32  bytes of the first key behind this one (count 0: of all), of which `most` are
+ *                                               copied; all ones: it was the last
  *
  * A place that is not memory is as if it were too long.
  */
@@ -179,18 +181,18 @@ static HostResult spawn_kill(Machine *machine, const u64 *args, unsigned count, 
 
 /* ---- Keys and values ---- */
 
-static HostResult kv_get(Machine *machine, const u64 *args, unsigned count, u64 *result)
+/* What `look` finds for a key, to the place in args[3], of args[4] cells. */
+static HostResult look_up(Machine *machine, const u64 *args, u64 *result, OutsideResult (*look)(void *ctx, const u8 *key, u32 len, Buf *found))
 {
 	u8 key[KV_KEY_MOST];
 	u32 key_len;
 	Buf value;
 
-	(void)count;
 	*result = all_ones;
 	if (!copy_in(machine, args[0], args[1], args[2], key, KV_KEY_MOST, &key_len))
 		return HOST_OK;
 	buf_init(&value);
-	if (!machine->outside->kv_get(machine->outside->ctx, key, key_len, &value) && !value.failed) {
+	if (!look(machine->outside->ctx, key, key_len, &value) && !value.failed) {
 		u32 len = value.len < args[4] ? (u32)value.len : (u32)args[4];
 
 		if (is_memory(machine, args[0], args[3], len)) {
@@ -200,6 +202,18 @@ static HostResult kv_get(Machine *machine, const u64 *args, unsigned count, u64 
 	}
 	buf_fini(&value);
 	return HOST_OK;
+}
+
+static HostResult kv_get(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	(void)count;
+	return look_up(machine, args, result, machine->outside->kv_get);
+}
+
+static HostResult kv_next(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	(void)count;
+	return look_up(machine, args, result, machine->outside->kv_next);
 }
 
 static HostResult kv_set(Machine *machine, const u64 *args, unsigned count, u64 *result)
@@ -237,5 +251,6 @@ const HostService machine_outside_services[] = {
 	{ "mail_length", mail_length, 0, true }, { "mail_wait", mail_wait, 0, false },    { "mail_take", mail_take, 3, false },
 	{ "spawn", spawn, 3, false },            { "spawn_wait", spawn_wait, 1, false },  { "spawn_kill", spawn_kill, 1, false },
 	{ "kv_get", kv_get, 5, false },          { "kv_set", kv_set, 5, false },          { "kv_delete", kv_delete, 3, false },
+	{ "kv_next", kv_next, 5, false },
 	{ NULL, NULL, 0, false },
 };

@@ -34,7 +34,7 @@ struct Store {
 	Sqlite sql;
 	pthread_mutex_t lock;
 	sqlite3 *db;
-	sqlite3_stmt *get, *set, *remove, *size, *begin, *commit, *rollback; /* guarded by lock */
+	sqlite3_stmt *get, *set, *remove, *next, *size, *begin, *commit, *rollback; /* guarded by lock */
 };
 
 static const char schema[] =
@@ -71,26 +71,40 @@ static bool run(const Sqlite *sql, sqlite3_stmt *statement)
 	return fine;
 }
 
-static Status get(void *ctx, const char *space, const u8 *key, size_t len, Buf *value)
+/* The one column of the first row. */
+static Status look_up(Store *store, sqlite3_stmt *what, const char *space, const u8 *key, size_t len, Buf *value)
 {
-	Store *store = ctx;
 	const Sqlite *sql = &store->sql;
 	Status status = STATUS_IO;
 
 	pthread_mutex_lock(&store->lock);
-	if (bind(sql, store->get, space, key, len)) {
-		int step = sql->step(store->get);
+	if (bind(sql, what, space, key, len)) {
+		int step = sql->step(what);
 
 		if (step == SQLITE_ROW) {
-			buf_add(value, sql->column_blob(store->get, 0), (size_t)sql->column_bytes(store->get, 0));
+			buf_add(value, sql->column_blob(what, 0), (size_t)sql->column_bytes(what, 0));
 			status = value->failed ? STATUS_NOMEM : STATUS_OK;
 		} else if (step == SQLITE_DONE) {
 			status = STATUS_NOT_FOUND;
 		}
 	}
-	done(sql, store->get);
+	done(sql, what);
 	pthread_mutex_unlock(&store->lock);
 	return status;
+}
+
+static Status get(void *ctx, const char *space, const u8 *key, size_t len, Buf *value)
+{
+	Store *store = ctx;
+
+	return look_up(store, store->get, space, key, len, value);
+}
+
+static Status next_key(void *ctx, const char *space, const u8 *key, size_t len, Buf *next)
+{
+	Store *store = ctx;
+
+	return look_up(store, store->next, space, len ? key : (const u8 *)"", len, next);
 }
 
 static bool fits(Store *store, const char *space, u64 most)
@@ -157,6 +171,7 @@ void store_close(Store *store)
 	sql->finalize(store->get);
 	sql->finalize(store->set);
 	sql->finalize(store->remove);
+	sql->finalize(store->next);
 	sql->finalize(store->size);
 	sql->finalize(store->begin);
 	sql->finalize(store->commit);
@@ -186,12 +201,13 @@ Status store_open(const char *path, Store **out, Buf *why)
 		free(store);
 		return STATUS_NOMEM;
 	}
-	store->face = (HyperStore){.ctx = store, .get = get, .set = set, .remove = remove_key};
+	store->face = (HyperStore){.ctx = store, .get = get, .set = set, .remove = remove_key, .next = next_key};
 	if (sql->open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK ||
 	    sql->busy_timeout(store->db, BUSY_MS) != SQLITE_OK || sql->exec(store->db, schema, NULL, NULL, NULL) != SQLITE_OK ||
 	    !prepare(store, "SELECT value FROM entries WHERE space = ? AND key = ?", &store->get) ||
 	    !prepare(store, "INSERT INTO entries VALUES (?, ?, ?) ON CONFLICT (space, key) DO UPDATE SET value = excluded.value", &store->set) ||
 	    !prepare(store, "DELETE FROM entries WHERE space = ? AND key = ?", &store->remove) ||
+	    !prepare(store, "SELECT key FROM entries WHERE space = ? AND key > ? ORDER BY key LIMIT 1", &store->next) ||
 	    !prepare(store, "SELECT bytes FROM sizes WHERE space = ?", &store->size) || !prepare(store, "BEGIN IMMEDIATE", &store->begin) ||
 	    !prepare(store, "COMMIT", &store->commit) || !prepare(store, "ROLLBACK", &store->rollback)) {
 		buf_printf(why, "%s: %s", path, store->db ? sql->errmsg(store->db) : "out of memory");

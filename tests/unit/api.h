@@ -22,10 +22,9 @@ static inline husk_machine *api_make(husk_context *context, const char *isa_name
 	husk_error *error;
 	husk_isa *isa;
 
-	if (isa_text)
-		assert_int_equal(husk_isa_load_text(context, isa_name, isa_text, strlen(isa_text), NULL, &isa, &error), HUSK_OK);
-	else
-		assert_int_equal(husk_isa_load_builtin(context, isa_name, NULL, &isa, &error), HUSK_OK);
+	if (isa_text ? husk_isa_load_text(context, isa_name, isa_text, strlen(isa_text), NULL, &isa, &error)
+		     : husk_isa_load_builtin(context, isa_name, NULL, &isa, &error))
+		fail_msg("%s", husk_error_text(error));
 	if (husk_program_assemble(isa, "test.asm", text, strlen(text), NULL, &program, &error))
 		fail_msg("%s", husk_error_text(error));
 	if (husk_machine_create(program, options, &machine, &error))
