@@ -250,7 +250,8 @@ struct Engine {
 	bool learned;            /* flags_slot has just become known: what was compiled before took no care of flags */
 	bool without;            /* there is no memory for code to be had: the cold engine runs everything */
 	bool has_wide;           /* SSA_WIDE: vectors of 256 bits */
-	bool has_fma, settled;   /* settled: pinned for good */
+	bool has_fma, has_lzcnt; /* lzcnt: and tzcnt */
+	bool settled;            /* pinned for good */
 	u64 first_icount;
 	u64 host_at;             /* instruction count behind the last call of the host from the cold engine */
 	bool lists_faults;       /* the space is hard or may become so: each access of the code to it is in faults, also one that

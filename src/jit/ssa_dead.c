@@ -8,20 +8,39 @@
 
 typedef struct Live {
 	SsaFunc *func;
-	SsaRef *work;
+	u8 *is;        /* per node: somebody needs it */
+	SsaRef *work;  /* those of `late` */
 	u32 count;
+	bool loops;
+	u32 *stamp, now; /* per slot, when (in backward order) it was PUT; what may leave begins a new time */
 } Live;
 
+/* What stands in front of whoever needs it in the order: the walk comes to it yet. */
 static void need(Live *live, SsaRef ref)
 {
-	SsaNode *node;
+	live->is[ssa_value(live->func, ref)] = 1;
+}
 
+/* What comes round a loop: the walk may have passed it. */
+static void need_late(Live *live, SsaRef ref)
+{
 	ref = ssa_value(live->func, ref);
-	node = &live->func->nodes[ref];
-	if (!ref || node->mark)
+	if (live->is[ref])
 		return;
-	node->mark = 1;
+	live->is[ref] = 1;
 	live->work[live->count++] = ref;
+}
+
+static void need_phi(Live *live, const SsaNode *phi)
+{
+	const SsaFunc *func = live->func;
+	const SsaBlock *block = &func->blocks[phi->block];
+
+	for (u32 k = 0; k < block->pred_count; k++)
+		if (func->blocks[block->preds[k]].order >= block->order)
+			need_late(live, func->pool[phi->a + k]);
+		else
+			need(live, func->pool[phi->a + k]);
 }
 
 static void need_operands(Live *live, SsaRef ref)
@@ -29,81 +48,125 @@ static void need_operands(Live *live, SsaRef ref)
 	SsaFunc *func = live->func;
 	SsaNode *node = &func->nodes[ref];
 
+	if (node->op == SSA_PHI) {
+		need_phi(live, node);
+		return;
+	}
 	for (unsigned i = ssa_operands(func, node); i-- > 0;)
 		need(live, *ssa_operand(func, node, i));
 }
 
-/* stamp: per slot, when (in backward order) it was PUT; what may leave begins a new time. In front of the first INSN there may
- * be a charge one day. */
-static void drop_overwritten(SsaFunc *func, u32 *stamp)
+/* All that is made from what the loops' PHIs need. */
+static void finish_late(Live *live)
 {
-	u32 now = 0;
+	SsaFunc *func = live->func;
 
-	for (u32 i = 0; i < func->rpo_count; i++) {
-		const SsaBlock *block = &func->blocks[func->rpo[i]];
-		SsaRef insn = block->first;
+	while (live->count) {
+		SsaNode *node = &func->nodes[live->work[--live->count]];
 
-		while (insn && func->nodes[insn].op != SSA_INSN)
-			insn = func->nodes[insn].next;
-		now++;
-		for (SsaRef ref = insn ? block->last : 0, prev; ref && ref != insn; ref = prev) {
-			const SsaNode *node = &func->nodes[ref];
-
-			prev = node->prev;
-			if (ssa_effects(node) & SSA_EXIT || node->op == SSA_LEAVE)
-				now++;
-			if (node->op == SSA_FETCH)
-				stamp[node->aux] = 0;
-			if (node->op != SSA_PUT && node->op != SSA_BRING)
-				continue;
-			if (stamp[node->aux] == now)
-				ssa_remove(func, ref);
-			stamp[node->aux] = now;
-		}
+		for (unsigned i = ssa_operands(func, node); i-- > 0;)
+			need_late(live, *ssa_operand(func, node, i));
 	}
 }
 
+/* A PUT or BRING whose slot gets another value before anything may leave. */
+static bool is_overwritten(Live *live, const SsaNode *node)
+{
+	bool was = live->stamp[node->aux] == live->now;
+
+	live->stamp[node->aux] = live->now;
+	return was;
+}
+
+/* In front of the first INSN there may be a charge one day: what is put there stays. */
+static SsaRef first_insn(const SsaFunc *func, const SsaBlock *block)
+{
+	SsaRef ref = block->first;
+
+	while (ref && func->nodes[ref].op != SSA_INSN)
+		ref = func->nodes[ref].next;
+	return ref;
+}
+
+static void walk_block(Live *live, SsaBlock *block)
+{
+	SsaFunc *func = live->func;
+	SsaRef insn = first_insn(func, block);
+	bool behind = insn != 0;
+
+	live->now++;
+	for (SsaRef ref = block->last, prev; ref; ref = prev) {
+		const SsaNode *node = &func->nodes[ref];
+		unsigned effects = ssa_effects(node);
+
+		prev = node->prev;
+		behind = behind && ref != insn;
+		if (effects & SSA_PURE || node->op == SSA_FLAGS) { /* that one only reads */
+			if (live->is[ref])
+				need_operands(live, ref);
+			else if (!live->loops)
+				ssa_remove(func, ref);
+			continue;
+		}
+		if (effects & SSA_EXIT || node->op == SSA_LEAVE)
+			live->now++;
+		else if (node->op == SSA_FETCH)
+			live->stamp[node->aux] = 0;
+		else if (behind && (node->op == SSA_PUT || node->op == SSA_BRING) && is_overwritten(live, node)) {
+			ssa_remove(func, ref);
+			continue;
+		}
+		live->is[ref] = 1;
+		need_operands(live, ref);
+	}
+}
+
+static void need_state(Live *live, SsaBlock *block)
+{
+	const SsaFunc *func = live->func;
+
+	for (u32 k = 0; k < func->elsewhere_count; k++) {
+		SsaRef *value = &block->state[func->elsewhere[k]];
+
+		if (!*value)
+			continue;
+		*value = ssa_value(func, *value);
+		live->is[*value] = 1;
+	}
+}
+
+static void remove_unneeded(Live *live, const SsaBlock *block)
+{
+	for (SsaRef ref = block->first, next; ref; ref = next) {
+		next = live->func->nodes[ref].next;
+		if (!live->is[ref])
+			ssa_remove(live->func, ref);
+	}
+}
+
+/* Backward in reverse postorder: whoever needs a node comes before it, but for PHIs of loops. */
 void ssa_dead(SsaFunc *func)
 {
 	Live live = {.func = func};
-	u32 *stamp;
 
 	if (func->failed)
 		return;
-	stamp = ARENA_ARRAY(func->arena, u32, func->slot_count + 1);
-	if (!stamp) {
+	for (u32 i = 0; i < func->rpo_count && !live.loops; i++)
+		live.loops = func->blocks[func->rpo[i]].header;
+	live.stamp = ARENA_ARRAY(func->arena, u32, func->slot_count + 1);
+	live.is = ARENA_ARRAY(func->arena, u8, func->node_count);
+	live.work = ARENA_ROOM(func->arena, SsaRef, live.loops ? func->node_count : 1);
+	if (!live.stamp || !live.is || !live.work) {
 		func->failed = true;
 		return;
 	}
-	drop_overwritten(func, stamp);
-	live.work = ARENA_ARRAY(func->arena, SsaRef, func->node_count);
-	if (!live.work) {
-		func->failed = true;
-		return;
-	}
-	for (SsaRef ref = 0; ref < func->node_count; ref++)
-		func->nodes[ref].mark = 0;
-	for (u32 i = 0; i < func->rpo_count; i++) {
+	for (u32 i = func->rpo_count; i-- > 0;) {
 		SsaBlock *block = &func->blocks[func->rpo[i]];
 
-		for (SsaRef ref = block->first; ref; ref = func->nodes[ref].next)
-			if (!(ssa_effects(&func->nodes[ref]) & SSA_PURE) && func->nodes[ref].op != SSA_FLAGS) /* it only reads */
-				need(&live, ref);
-		for (u32 k = 0; k < func->elsewhere_count; k++) {
-			SsaRef *value = &block->state[func->elsewhere[k]];
-
-			if (!*value)
-				continue;
-			*value = ssa_value(func, *value);
-			need(&live, *value);
-		}
+		need_state(&live, block);
+		walk_block(&live, block);
+		finish_late(&live);
 	}
-	while (live.count)
-		need_operands(&live, live.work[--live.count]);
-	for (u32 i = 0; i < func->rpo_count; i++)
-		for (SsaRef ref = func->blocks[func->rpo[i]].first, next; ref; ref = next) {
-			next = func->nodes[ref].next;
-			if (!func->nodes[ref].mark)
-				ssa_remove(func, ref);
-		}
+	for (u32 i = 0; i < func->rpo_count && live.loops; i++)
+		remove_unneeded(&live, &func->blocks[func->rpo[i]]);
 }

@@ -10,7 +10,6 @@
 #include "jit/x64/x64_ssa.h"
 
 #include <assert.h>
-#include <cpuid.h>
 #include <string.h>
 
 enum { LOOP_ALIGN = 32, HOPS = 16 };
@@ -446,14 +445,6 @@ static Status select_region(X64Ssa *s)
 	return STATUS_OK;
 }
 
-/* lzcnt and tzcnt. (Not every compiler's __builtin_cpu_supports knows the name of the first.) */
-static bool has_lzcnt(void)
-{
-	u32 a, b, c, d;
-
-	return __get_cpuid(0x80000001, &a, &b, &c, &d) && c & bit_LZCNT && __builtin_cpu_supports("bmi");
-}
-
 void *x64_select_region(Engine *engine, SsaFunc *func, Status *status)
 {
 	X64Ssa *s = ARENA_NEW(func->arena, X64Ssa);
@@ -463,7 +454,7 @@ void *x64_select_region(Engine *engine, SsaFunc *func, Status *status)
 		return NULL;
 	*s = (X64Ssa){ .engine = engine, .func = func, .arena = func->arena, .x = { .full = true } };
 	s->has_bmi2 = __builtin_cpu_supports("bmi2");
-	s->has_lzcnt = has_lzcnt();
+	s->has_lzcnt = engine->has_lzcnt;
 	s->has_popcnt = __builtin_cpu_supports("popcnt");
 	*status = select_region(s);
 	return *status ? NULL : s;

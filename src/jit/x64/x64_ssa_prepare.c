@@ -18,24 +18,12 @@
 
 /* ---- States of the ways out ---- */
 
-static void find_homes(X64Ssa *s)
+static void make_homes(X64Ssa *s)
 {
-	SsaFunc *func = s->func;
-	const Engine *engine = s->engine;
-	u32 count = func->node_count;
+	for (u32 i = 0; i < s->engine->pin_count; i++) {
+		u32 slot = s->engine->pinned[i];
 
-	for (u32 i = 0; i < engine->pin_count; i++) {
-		u32 slot = engine->pinned[i];
-
-		s->home[i] = ssa_node(func, SSA_HOME, func->slot_width[slot], slot, 0, 0, 0, 0);
-	}
-	if (func->failed)
-		return;
-	for (u32 ref = 1; ref < count; ref++) {
-		const SsaNode *node = &func->nodes[ref];
-
-		if (node->op == SSA_HOME && s->pin_reg[node->aux] != JIT_NO_PIN && node->block != SSA_NO_BLOCK)
-			ssa_replace(func, ref, s->home[engine->pin_of[node->aux]]);
+		s->home[i] = ssa_node(s->func, SSA_HOME, s->func->slot_width[slot], slot, 0, 0, 0, 0);
 	}
 }
 
@@ -47,6 +35,58 @@ static bool is_hot_leave(const SsaNode *node)
 static bool leaves(const SsaNode *node)
 {
 	return (ssa_effects(node) & SSA_EXIT) || node->op == SSA_LEAVE;
+}
+
+/* What of all that is worth to be looked for, and the ways out, in order. */
+typedef struct Survey {
+	SsaRef *leaves;
+	u32 leave_count, leave_cap;
+	u32 entries;   /* of their snapshots */
+	bool fetches, loops;
+} Survey;
+
+static void note_leave(X64Ssa *s, Survey *survey, SsaRef ref)
+{
+	const SsaFunc *func = s->func;
+
+	if (func->nodes[ref].snap >= func->snap_count) {
+		s->unsupported = true;
+		return;
+	}
+	if (!arena_grow(s->arena, (void **)&survey->leaves, &survey->leave_cap, survey->leave_count, sizeof(SsaRef))) {
+		s->failed = true;
+		return;
+	}
+	survey->leaves[survey->leave_count++] = ref;
+	survey->entries += func->snaps[func->nodes[ref].snap].count + s->engine->pin_count;
+}
+
+/* Homes of pinned slots become the one there is; a ZX its operand. */
+static void look_around(X64Ssa *s, Survey *survey)
+{
+	SsaFunc *func = s->func;
+
+	for (u32 i = 0; i < func->rpo_count; i++) {
+		const SsaBlock *block = &func->blocks[func->rpo[i]];
+
+		survey->loops |= block->depth != 0;
+		for (SsaRef ref = block->first, next; ref; ref = next) {
+			const SsaNode *node = &func->nodes[ref];
+
+			next = node->next;
+			if (leaves(node))
+				note_leave(s, survey, ref);
+			else if (node->op < IR_OP_COUNT)
+				s->vectors |= ir_float_operands((IrOp)node->op) != 0;
+			else
+				s->vectors |= node->op == SSA_CANON || node->op == SSA_WIDE || node->op == SSA_LANE;
+			survey->fetches |= node->op == SSA_FETCH;
+			if (node->op == IR_OP_ZX)
+				ssa_replace(func, ref, node->a);
+			else if (node->op == SSA_HOME && s->pin_reg[node->aux] != JIT_NO_PIN)
+				ssa_replace(func, ref, s->home[s->engine->pin_of[node->aux]]);
+		}
+	}
 }
 
 /* For a hot LEAVE the entries of pinned slots stand behind the snapshot's own, in their order. */
@@ -65,6 +105,7 @@ static void complete_snap(X64Ssa *s, const SsaNode *node, SsaSnapEntry *entries,
 		if ((entry->recipe == SSA_BOX || entry->recipe == SSA_BOX_NAN) &&
 		    (entry->imm != 32 || s->func->slot_width[entry->slot] != 64))
 			s->unsupported = true;
+		s->vectors |= entry->recipe == SSA_NAN || entry->recipe == SSA_BOX || entry->recipe == SSA_BOX_NAN;
 	}
 	for (u32 i = 0; i < engine->pin_count; i++)
 		pins[i] = (SsaSnapEntry){ .ref = s->home[i], .slot = (u16)engine->pinned[i] };
@@ -84,65 +125,42 @@ static void complete_snap(X64Ssa *s, const SsaNode *node, SsaSnapEntry *entries,
 }
 
 /* Each way out gets a snapshot of its own, complete. Neighbours with the same entries still share them. */
-static void complete_snaps(X64Ssa *s)
+static void complete_snaps(X64Ssa *s, const Survey *survey)
 {
 	SsaFunc *func = s->func;
-	u32 total = 0, count = 0, snaps = 0, made = 0;
-	SsaSnapEntry *entries;
-	SsaSnap *copies, was = { .count = ~(u32)0 }, is = { 0 };
+	u32 count = 0;
+	SsaSnapEntry *entries = ARENA_ROOM(s->arena, SsaSnapEntry, survey->entries + 1);
+	SsaSnap *copies = ARENA_ROOM(s->arena, SsaSnap, survey->leave_count + 1), *old = func->snaps;
+	SsaSnap was = { .count = ~(u32)0 }, is = { 0 };
 
-	for (u32 i = 0; i < func->rpo_count; i++)
-		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next)
-			if (leaves(&func->nodes[ref])) {
-				if (func->nodes[ref].snap >= func->snap_count) {
-					s->unsupported = true;
-					return;
-				}
-				total += func->snaps[func->nodes[ref].snap].count + s->engine->pin_count;
-				snaps++;
-			}
-	entries = ARENA_ARRAY(s->arena, SsaSnapEntry, total ? total : 1);
-	copies = ARENA_ARRAY(s->arena, SsaSnap, snaps ? snaps : 1);
 	if (!entries || !copies) {
 		s->failed = true;
 		return;
 	}
-	for (u32 i = 0; i < func->rpo_count; i++)
-		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next)
-			if (leaves(&func->nodes[ref])) {
-				copies[made] = func->snaps[func->nodes[ref].snap];
-				func->nodes[ref].snap = made++;
-			}
 	func->snaps = copies;
-	func->snap_count = func->snap_cap = snaps;
-	for (u32 i = 0; i < func->rpo_count; i++)
-		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next)
-			if (leaves(&func->nodes[ref])) {
-				SsaSnap *snap = &func->snaps[func->nodes[ref].snap];
+	for (u32 i = 0; i < survey->leave_count; i++) {
+		SsaNode *node = &func->nodes[survey->leaves[i]];
+		SsaSnap *snap = &copies[i];
 
-				if (!is_hot_leave(&func->nodes[ref]) && snap->first == was.first && snap->count == was.count) {
-					snap->first = is.first;
-					snap->count = is.count;
-					continue;
-				}
-				was = *snap;
-				complete_snap(s, &func->nodes[ref], entries, &count);
-				is = *snap;
-				if (is_hot_leave(&func->nodes[ref]))
-					was.count = ~(u32)0;
-			}
+		*snap = old[node->snap];
+		node->snap = i;
+		if (!is_hot_leave(node) && snap->first == was.first && snap->count == was.count) {
+			snap->first = is.first;
+			snap->count = is.count;
+			continue;
+		}
+		was = *snap;
+		complete_snap(s, node, entries, &count);
+		is = *snap;
+		if (is_hot_leave(node))
+			was.count = ~(u32)0;
+	}
+	func->snap_count = func->snap_cap = survey->leave_count;
 	func->entries = entries;
 	func->entry_count = func->entry_cap = count;
 }
 
 /* ---- What is needed ---- */
-
-static void join_zx(SsaFunc *func)
-{
-	for (u32 ref = 1; ref < func->node_count; ref++)
-		if (func->nodes[ref].op == IR_OP_ZX && func->nodes[ref].block != SSA_NO_BLOCK)
-			ssa_replace(func, ref, func->nodes[ref].a);
-}
 
 typedef struct Work {
 	SsaRef *refs;
@@ -158,45 +176,59 @@ static void need(X64Ssa *s, Work *work, SsaRef ref)
 	}
 }
 
+static void need_operands(X64Ssa *s, Work *work, SsaRef ref)
+{
+	SsaFunc *func = s->func;
+	SsaNode *node = &func->nodes[ref];
+
+	for (unsigned i = 0, count = ssa_operands(func, node); i < count; i++) {
+		SsaRef value = ssa_value(func, *ssa_operand(func, node, i));
+
+		func->nodes[value].uses++;
+		need(s, work, value);
+	}
+}
+
+static void need_snap(X64Ssa *s, Work *work, const SsaNode *node)
+{
+	const SsaFunc *func = s->func;
+	const SsaSnap *snap = &func->snaps[node->snap];
+	u32 count = snap->count + (is_hot_leave(node) ? s->engine->pin_count : 0);
+
+	for (u32 k = 0; k < count; k++) {
+		SsaRef value = ssa_value(func, func->entries[snap->first + k].ref);
+
+		s->snap_uses[value]++;
+		need(s, work, value);
+	}
+}
+
 static void find_needed(X64Ssa *s)
 {
 	SsaFunc *func = s->func;
-	Work work = { ARENA_ARRAY(s->arena, SsaRef, func->node_count), 0 };
+	Work work = { ARENA_ROOM(s->arena, SsaRef, func->node_count), 0 };
 
 	if (!work.refs) {
 		s->failed = true;
 		return;
 	}
+	for (u32 ref = 0; ref < func->node_count; ref++)
+		func->nodes[ref].uses = 0;
 	for (u32 i = 0; i < func->rpo_count; i++)
 		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next) {
 			const SsaNode *node = &func->nodes[ref];
 
 			if (node->op == SSA_PUT || node->op == SSA_INSN || (ssa_effects(node) & SSA_PURE))
 				continue;
-			need(s, &work, ref);
-			if (!leaves(node))
-				continue;
-			for (u32 k = 0; k < func->snaps[node->snap].count + (is_hot_leave(node) ? s->engine->pin_count : 0); k++) {
-				SsaRef value = ssa_value(func, func->entries[func->snaps[node->snap].first + k].ref);
-
-				s->snap_uses[value]++;
-				need(s, &work, value);
+			if (s->way[ref] == X64_DEAD) {
+				s->way[ref] = X64_CODE;
+				need_operands(s, &work, ref);
 			}
+			if (leaves(node))
+				need_snap(s, &work, node);
 		}
-	for (u32 ref = 0; ref < func->node_count; ref++)
-		func->nodes[ref].uses = 0;
-	while (work.count) {
-		SsaRef ref = work.refs[--work.count];
-		SsaNode *node = &func->nodes[ref];
-		unsigned operands = ssa_operands(func, node);
-
-		for (unsigned i = 0; i < operands; i++) {
-			SsaRef value = ssa_value(func, *ssa_operand(func, node, i));
-
-			func->nodes[value].uses++;
-			need(s, &work, value);
-		}
-	}
+	while (work.count)
+		need_operands(s, &work, work.refs[--work.count]);
 }
 
 /* ---- Out of loops, downward ---- */
@@ -543,14 +575,11 @@ static void settle_fetches(X64Ssa *s)
 {
 	SsaFunc *func = s->func;
 	Fetches f = { .now = ARENA_ARRAY(s->arena, SsaRef, func->slot_count + 1), .varies = ARENA_ARRAY(s->arena, bool, func->node_count) };
-	bool any = false;
 
-	for (SsaRef ref = 1; ref < func->node_count; ref++)
-		any |= func->nodes[ref].op == SSA_FETCH && func->nodes[ref].block != SSA_NO_BLOCK;
-	if (!f.now || !f.varies)
+	if (!f.now || !f.varies) {
 		s->failed = true;
-	if (!any || s->failed)
 		return;
+	}
 	find_fetches(s, &f);
 	for (SsaRef ref = 1; ref < func->node_count; ref++)
 		if (func->nodes[ref].op == SSA_FETCH && !f.varies[ref]) {
@@ -560,28 +589,6 @@ static void settle_fetches(X64Ssa *s)
 }
 
 /* ---- Classes ---- */
-
-/* Does it need vector registers of its own? */
-static bool uses_vectors(const SsaFunc *func)
-{
-	for (u32 i = 0; i < func->rpo_count; i++)
-		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next) {
-			const SsaNode *node = &func->nodes[ref];
-
-			if (node->op < IR_OP_COUNT ? ir_float_operands((IrOp)node->op) != 0 :
-			    node->op == SSA_CANON || node->op == SSA_WIDE || node->op == SSA_LANE)
-				return true;
-			if (!leaves(node))
-				continue;
-			for (u32 k = 0; k < func->snaps[node->snap].count; k++) {
-				u8 recipe = func->entries[func->snaps[node->snap].first + k].recipe;
-
-				if (recipe == SSA_NAN || recipe == SSA_BOX || recipe == SSA_BOX_NAN)
-					return true;
-			}
-		}
-	return false;
-}
 
 /* 1: an xmm register, -1: a general one, 0: either. Of operand `index` of a user. */
 static int wants_class(const X64Ssa *s, const SsaNode *user, unsigned index)
@@ -662,9 +669,10 @@ static void choose_classes(X64Ssa *s)
 
 bool x64_ssa_prepare(X64Ssa *s)
 {
+	Survey survey = { 0 };
 	u32 room;
 
-	find_homes(s);
+	make_homes(s);
 	if (s->func->failed)
 		return false;
 	room = s->func->node_count;
@@ -674,18 +682,20 @@ bool x64_ssa_prepare(X64Ssa *s)
 	s->joined = ARENA_ARRAY(s->arena, SsaRef, room);
 	if (!s->way || !s->cls || !s->snap_uses || !s->joined)
 		return false;
-	complete_snaps(s);
+	look_around(s, &survey);
+	if (!s->failed && !s->unsupported)
+		complete_snaps(s, &survey);
+	if (!s->failed && !s->unsupported)
+		find_needed(s);
 	if (s->failed || s->unsupported)
 		return false;
-	join_zx(s->func);
-	find_needed(s);
-	if (s->failed)
-		return false;
-	sink(s);
+	if (survey.loops)
+		sink(s);
 	look_through(s);
 	fold(s);
-	settle_fetches(s);
-	s->vectors = uses_vectors(s->func);
-	choose_classes(s);
+	if (survey.fetches && !s->failed)
+		settle_fetches(s);
+	if (s->vectors)
+		choose_classes(s);
 	return !s->failed;
 }

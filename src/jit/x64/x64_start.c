@@ -205,11 +205,21 @@ u64 x64_features(void)
 	return hash;
 }
 
+/* lzcnt and tzcnt. (Not every compiler's __builtin_cpu_supports knows the name of the first.) Asked once: a hypervisor may have to
+ * answer, which takes microseconds. */
+static bool has_lzcnt(void)
+{
+	u32 a, b, c, d;
+
+	return __get_cpuid(0x80000001, &a, &b, &c, &d) && c & bit_LZCNT && __builtin_cpu_supports("bmi");
+}
+
 bool x64_start(Engine *engine)
 {
 	X64Buf x = { engine->rw, engine->rw, engine->rw + 4096, false };
 
 	engine->has_fma = __builtin_cpu_supports("fma");
+	engine->has_lzcnt = has_lzcnt();
 	engine->has_wide = __builtin_cpu_supports("avx2");
 	describe_frame(engine);
 	emit_leave(engine, &x);
