@@ -91,8 +91,8 @@ JIT_FOLDER := $(JIT_FOLDER_$(shell uname -m))
 JIT_SRC := $(if $(JIT_FOLDER),$(wildcard src/jit/$(JIT_FOLDER)/*.c))
 JIT_CFLAGS := $(if $(JIT_SRC),-DJIT_TARGET=$(JIT_FOLDER)_target)
 BOOT_SRC := $(wildcard src/base/*.c src/ir/*.c src/core/*.c src/isa/*.c src/asm/*.c)
-REST_SRC := $(wildcard src/lab/*.c src/box/*.c src/hyper/*.c src/interp/*.c src/jit/*.c $(if $(JIT_SRC),src/jit/$(JIT_FOLDER)/*.c) src/machine/*.c src/debug/*.c src/linux/*.c src/guests/*.c src/guests/*/*.c src/api/*.c)
-CMD_SRC := $(wildcard src/cmd/*.c src/store/*.c)
+REST_SRC := $(wildcard src/lab/*.c src/box/*.c src/hyper/*.c src/interp/*.c src/jit/*.c $(if $(JIT_SRC),src/jit/$(JIT_FOLDER)/*.c) src/machine/*.c src/debug/*.c src/linux/*.c src/guests/*.c src/guests/*/*.c src/store/*.c src/api/*.c)
+CMD_SRC := $(wildcard src/cmd/*.c)
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 BOOT_LIB := $(BUILD)/libboot.a

@@ -27,7 +27,7 @@ $(LIBHUSK): $(LIBHUSK_OBJECTS)
 	@rm -f $(BUILD)/libhusk.o
 $(LIBHUSK_SO): $(LIBHUSK_OBJECTS) src/api/husk.map
 	$(call say,link $@)
-	$(Q)$(CC) -shared $(ALL_LDFLAGS) -Wl,-soname,$(SO_NAME) -Wl,--version-script=src/api/husk.map -Wl,-z,defs -o $@ $(LIBHUSK_OBJECTS) -lpthread
+	$(Q)$(CC) -shared $(ALL_LDFLAGS) -Wl,-soname,$(SO_NAME) -Wl,--version-script=src/api/husk.map -Wl,-z,defs -o $@ $(LIBHUSK_OBJECTS) -lpthread -ldl
 	@ln -sf $(SO_FILE) $(BUILD)/$(SO_NAME)
 	@ln -sf $(SO_NAME) $(BUILD)/libhusk.so
 
@@ -41,7 +41,7 @@ Description: Computers described by a text, to run code that is not trusted: san
 Version: $(VERSION)
 Cflags: -I$${includedir}
 Libs: -L$${libdir} -lhusk
-Libs.private: -lpthread
+Libs.private: -lpthread -ldl
 endef
 
 install: husk $(LIBHUSK) $(LIBHUSK_SO)

@@ -45,7 +45,7 @@ $(BUILD)/tests/%.o: ALL_CFLAGS += -Itests
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIBS)
 	$(call say,link $@)
-	$(Q)$(CC) $(ALL_LDFLAGS) $(LDFLAGS_$(notdir $@)) -o $@ $(filter %.o,$^) $(LIBS) -lcmocka $(LDLIBS_$(notdir $@))
+	$(Q)$(CC) $(ALL_LDFLAGS) $(LDFLAGS_$(notdir $@)) -o $@ $(filter %.o,$^) $(LIBS) -lcmocka -ldl $(LDLIBS_$(notdir $@))
 # The LC-3 tests share a rig and an oracle.
 $(filter $(BUILD)/tests/unit/test_lc3%,$(UNIT_PROGRAMS)): $(BUILD)/tests/lc3/oracle.o $(BUILD)/tests/lc3/rig.o
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIBS)

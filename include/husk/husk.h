@@ -548,13 +548,14 @@ typedef struct husk_image husk_image;
 typedef struct husk_instance husk_instance;
 typedef struct husk_mailbox husk_mailbox;
 typedef struct husk_spawn husk_spawn;
+typedef struct husk_sqlite husk_sqlite;
 
 /* What instances may have of one another; bytes. */
 #define HUSK_MESSAGE_MOST 4096
 #define HUSK_KEY_MOST 256
 #define HUSK_VALUE_MOST 65536
 
-/* Where keys and values of instances are kept (right HUSK_KV): yours, or one of <husk/sqlite.h>. Keys stand in
+/* Where keys and values of instances are kept (right HUSK_KV): yours, or husk_sqlite_store. Keys stand in
  * spaces, which know nothing of each other: "REALM/SPACE" (husk_instance_options). Called on any worker,
  * several at a time. What set and remove have done when they return should outlive a crash. Any other status
  * than those named is an input/output error for the program. */
@@ -571,6 +572,13 @@ typedef struct husk_store {
 	 * be there (key_len 0: the first of all). HUSK_NOT_FOUND: that was the last. NULL: programs can't list. */
 	husk_status (*next)(void *ctx, const char *space, const void *key, size_t key_len, void *next, size_t *next_len);
 } husk_store;
+
+/* A store in a file of SQLite's, which is made if it is not there; what it has kept is on the disk. Its functions
+ * may be called by you, too. HUSK_UNSUPPORTED: this library was built without SQLite, or libsqlite3 is not on this
+ * computer (it is loaded here). HUSK_IO: *error says why. [any] */
+HUSK_API husk_status husk_sqlite_open(husk_context *context, const char *path, husk_sqlite **sqlite, husk_error **error);
+HUSK_API const husk_store *husk_sqlite_store(const husk_sqlite *sqlite); /* borrowed; NULL: NULL [any] */
+HUSK_API void husk_sqlite_close(husk_sqlite *sqlite); /* after the hypervisors that use it [any] */
 
 typedef enum husk_resource {
 	HUSK_RESOURCE_FUEL = 0,      /* instructions: spent */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A HyperStore (hyper/store.h) in one file of SQLite's. It is an optional part, of the command and not of the library: what has no
- * SQLite has no store_open.
+ * A HyperStore (hyper/store.h) in one file of SQLite's. It is an optional part: without SQLite store_open says so.
  *
  * Each set and each remove is a transaction, and is on the disk when it returns (WAL, synchronous = FULL): what happens to the process or
  * the computer afterwards takes nothing back. One file may be open in several processes.

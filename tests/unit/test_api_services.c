@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define IS(call, status) assert_int_equal(call, status)
 #define NO(call) assert_int_equal(call, HUSK_INVALID)
@@ -624,6 +625,69 @@ static void test_store(void **state)
 	close_world(&world);
 }
 
+static void test_sqlite(void **state)
+{
+	husk_instance_options options = with_rights("one");
+	char folder[] = "/tmp/husk-test-XXXXXX", path[64];
+	uint8_t value[HUSK_VALUE_MOST], key[HUSK_KEY_MOST];
+	const husk_store *store;
+	husk_context *context;
+	husk_sqlite *sqlite;
+	husk_status status;
+	husk_error *error;
+	World world;
+	size_t len;
+
+	(void)state;
+	IS(husk_context_create(NULL, &context), HUSK_OK);
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof path, "%s/kept.db", folder);
+	NO(husk_sqlite_open(NULL, path, &sqlite, &error));
+	assert_null(sqlite);
+	assert_null(error);
+	NO(husk_sqlite_open(context, NULL, &sqlite, &error));
+	NO(husk_sqlite_open(context, path, NULL, &error));
+	assert_null(husk_sqlite_store(NULL));
+	husk_sqlite_close(NULL);
+	status = husk_sqlite_open(context, folder, &sqlite, &error); /* a folder */
+	assert_true(status == HUSK_IO || status == HUSK_UNSUPPORTED);
+	assert_null(sqlite);
+	assert_true(strlen(husk_error_text(error)) > 0);
+	husk_error_destroy(error);
+	for (int run = 1; status == HUSK_IO && run <= 3; run++) {
+		IS(husk_sqlite_open(context, path, &sqlite, &error), HUSK_OK);
+		store = husk_sqlite_store(sqlite);
+		open_world(&world, run % 2, store);
+		assert_int_equal(run_one(&world, counting, &options), run);
+		assert_int_equal(run_one(&world, listing, &options), 'k');
+		close_world(&world);
+		IS(store->get(store->ctx, "/one", "k", 1, value, &len), HUSK_OK);
+		assert_int_equal(len, 1);
+		assert_int_equal(value[0], run);
+		IS(store->get(store->ctx, "/two", "k", 1, value, &len), HUSK_NOT_FOUND);
+		IS(store->next(store->ctx, "/one", NULL, 0, key, &len), HUSK_OK);
+		assert_int_equal(len, 1);
+		assert_int_equal(key[0], 'k');
+		IS(store->next(store->ctx, "/one", "k", 1, key, &len), HUSK_NOT_FOUND);
+		IS(store->next(store->ctx, "/one", "ja", 2, key, &len), HUSK_OK); /* it need not be there */
+		IS(store->set(store->ctx, "/one", "abc", 3, "defg", 4, 8), HUSK_LIMIT);
+		IS(store->set(store->ctx, "/one", "abc", 3, "defg", 4, 9), HUSK_OK);
+		IS(store->next(store->ctx, "/one", NULL, 0, key, &len), HUSK_OK);
+		assert_int_equal(len, 3);
+		IS(store->remove(store->ctx, "/one", "abc", 3), HUSK_OK);
+		IS(store->remove(store->ctx, "/one", "abc", 3), HUSK_NOT_FOUND);
+		memset(value, 1, sizeof value); /* not by way of a guest: more than one may have */
+		IS(store->set(store->ctx, "/two", value, HUSK_KEY_MOST + 1, value, 1, 1 << 20), HUSK_OK);
+		IS(store->next(store->ctx, "/two", NULL, 0, key, &len), HUSK_LIMIT);
+		assert_int_equal(len, 0);
+		IS(store->remove(store->ctx, "/two", value, HUSK_KEY_MOST + 1), HUSK_OK);
+		husk_sqlite_close(sqlite);
+	}
+	unlink(path);
+	rmdir(folder);
+	husk_context_unref(context);
+}
+
 /* ---- Budgets and snapshots ---- */
 
 static void test_budgets(void **state)
@@ -745,7 +809,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mailbox), cmocka_unit_test(test_arrived), cmocka_unit_test(test_full_and_foreign),
 		cmocka_unit_test(test_mailbox_misuse), cmocka_unit_test(test_children), cmocka_unit_test(test_spawn_refused),
-		cmocka_unit_test(test_store), cmocka_unit_test(test_budgets), cmocka_unit_test(test_why),
+		cmocka_unit_test(test_store), cmocka_unit_test(test_sqlite), cmocka_unit_test(test_budgets), cmocka_unit_test(test_why),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
