@@ -6,95 +6,17 @@
  * (no thread sanitizer: nothing here runs side by side)
  */
 #include "unit/api.h"
+#include "unit/nomem.h"
+#include "unit/postal.h"
 
-#include <stdbool.h>
 #include <stdio.h>
-#include <sys/mman.h>
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void __real_free(void *memory);
-void *__real_mmap(void *address, size_t len, int protection, int flags, int file, off_t offset);
-int __real_munmap(void *address, size_t len);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-void __wrap_free(void *memory);
-char *__wrap_strdup(const char *string);
-void *__wrap_mmap(void *address, size_t len, int protection, int flags, int file, off_t offset);
-int __wrap_munmap(void *address, size_t len);
-
-static long left = -1; /* that still succeed; -1: all */
-static bool forever, failed;
-static long live, hooked; /* held: of malloc and mmap; of the hook */
+static long hooked; /* held of the hook */
 static size_t hooked_bytes;
-static bool hook_only;
-
-static bool refuse(bool is_hook)
-{
-	if (left < 0 || hook_only != is_hook)
-		return false;
-	if (left > 0) {
-		left--;
-		return false;
-	}
-	failed = true;
-	if (!forever)
-		left = -1;
-	return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-	void *memory = refuse(false) ? NULL : __real_malloc(size);
-
-	live += memory != NULL;
-	return memory;
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-	void *memory = refuse(false) ? NULL : __real_calloc(count, size);
-
-	live += memory != NULL;
-	return memory;
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-	void *memory = refuse(false) ? NULL : __real_realloc(old, size);
-
-	live += memory != NULL && !old;
-	return memory;
-}
-
-void __wrap_free(void *memory)
-{
-	live -= memory != NULL;
-	__real_free(memory);
-}
-
-char *__wrap_strdup(const char *string)
-{
-	char *copy = __wrap_malloc(strlen(string) + 1);
-
-	return copy ? strcpy(copy, string) : NULL;
-}
-
-void *__wrap_mmap(void *address, size_t len, int protection, int flags, int file, off_t offset)
-{
-	return refuse(false) ? MAP_FAILED : __real_mmap(address, len, protection, flags, file, offset);
-}
-
-int __wrap_munmap(void *address, size_t len)
-{
-	return __real_munmap(address, len);
-}
 
 static void *allocate(void *ctx, size_t bytes)
 {
-	void *memory = refuse(true) ? NULL : __real_malloc(bytes);
+	void *memory = nomem_refuse(true) ? NULL : __real_malloc(bytes);
 
 	assert_ptr_equal(ctx, &hooked);
 	hooked += memory != NULL;
@@ -124,7 +46,7 @@ static husk_host_result twice(void *ctx, husk_machine *machine, const uint64_t *
 #define went(call) went_at(call, #call)
 static bool went_at(husk_status status, const char *call)
 {
-	if (status != HUSK_OK && (status != HUSK_NO_MEMORY || !failed))
+	if (status != HUSK_OK && (status != HUSK_NO_MEMORY || !nomem.failed))
 		fail_msg("%s: %s", call, husk_status_text(status));
 	return status == HUSK_OK;
 }
@@ -182,7 +104,7 @@ static void use(All *all, husk_engine engine)
 		return;
 	if (stop.kind == HUSK_STOP_ERROR) {
 		assert_int_equal(stop.status, HUSK_NO_MEMORY);
-		assert_true(failed);
+		assert_true(nomem.failed);
 	} else {
 		assert_int_equal(stop.kind, HUSK_STOP_HALTED);
 		assert_int_equal(husk_machine_get(all->machine, "a", &value), HUSK_OK);
@@ -216,7 +138,7 @@ static void use(All *all, husk_engine engine)
 
 static void drop(All *all)
 {
-	left = -1;
+	nomem.left = -1;
 	husk_instance_unref(all->instance);
 	husk_instance_unref(all->twin);
 	husk_budget_unref(all->budget);
@@ -235,21 +157,19 @@ static void drop(All *all)
 
 static void every_one(bool is_hook, husk_engine engine)
 {
-	hook_only = is_hook;
+	nomem.of_hook = is_hook;
 	for (int way = 0; way < 2; way++)
 		for (long n = 0;; n++) {
-			const long before = live;
+			const long before = nomem.heap;
 			All all = {.context = NULL};
 
-			left = n;
-			forever = way;
-			failed = false;
+			nomem_limit(n, way);
 			use(&all, engine);
 			drop(&all);
-			assert_int_equal(live, before);
+			assert_int_equal(nomem.heap, before);
 			assert_int_equal(hooked, 0);
 			assert_int_equal(hooked_bytes, 0);
-			if (!failed)
+			if (!nomem.failed)
 				break;
 		}
 }
@@ -266,6 +186,126 @@ static void test_heap(void **state)
 	every_one(false, HUSK_ENGINE_INTERPRETER);
 }
 
+/* ---- Letters, children, a store ---- */
+
+static const char mother[] = "SPAWN R1, kid\nJOIN R1\nFIND R1, desk\nSEND R1, letter\nKGET R0, letter\nKSET R0, letter\nKNEXT R0, letter\n"
+			     "GET R1, letter\nSTOP R1\nkid: .TEXT \"kid\"\ndesk: .TEXT \"desk\"\nletter: .WORD 1, 2, 3, 4\n";
+static const char kid[] = "STOP R1\n";
+
+typedef struct Village {
+	husk_context *context;
+	husk_isa *isa;
+	husk_program *programs[2];
+	husk_machine *machines[2];
+	husk_image *images[2];
+	husk_sqlite *sqlite;
+	husk_hyper *hyper;
+	husk_mailbox *desk;
+	husk_instance *mother, *found[4];
+	size_t count;
+} Village;
+
+static husk_status on_spawn(void *ctx, husk_instance *parent, const char *name, husk_spawn *spawn)
+{
+	const Village *village = ctx;
+
+	(void)parent;
+	assert_string_equal(name, "kid");
+	return husk_spawn_create(spawn, village->images[1], NULL, NULL);
+}
+
+static void live_there(Village *village)
+{
+	const husk_allocator allocator = {&hooked, allocate, release};
+	husk_instance_options instance_options;
+	husk_mailbox_options mailbox_options;
+	husk_context_options context_options;
+	husk_hyper_options hyper_options;
+	uint8_t letter[8];
+	husk_status status;
+	size_t len;
+
+	HUSK_INIT(context_options);
+	HUSK_INIT(hyper_options);
+	HUSK_INIT(instance_options);
+	HUSK_INIT(mailbox_options);
+	context_options.allocator = &allocator;
+	mailbox_options.name = "desk";
+	if (!went(husk_context_create(&context_options, &village->context)) ||
+	    !went(husk_isa_load_text(village->context, "postal.isa", mail_isa, strlen(mail_isa), NULL, &village->isa, NULL)))
+		return;
+	for (int i = 0; i < 2; i++) {
+		const char *program = i ? kid : mother;
+
+		if (!went(husk_program_assemble(village->isa, "a.asm", program, strlen(program), NULL, &village->programs[i], NULL)) ||
+		    !went(husk_machine_create(village->programs[i], NULL, &village->machines[i], NULL)) ||
+		    !went(husk_image_create(village->machines[i], &village->images[i])))
+			return;
+	}
+	status = husk_sqlite_open(village->context, ":memory:", &village->sqlite, NULL);
+	if (status != HUSK_UNSUPPORTED && !went(status))
+		return;
+	hyper_options.store = husk_sqlite_store(village->sqlite);
+	instance_options.name = "mother";
+	instance_options.realm = "village";
+	instance_options.has_rights = 1;
+	instance_options.rights = HUSK_MAILBOX | HUSK_SPAWN | HUSK_KV;
+	instance_options.spawn = on_spawn;
+	instance_options.spawn_ctx = village;
+	mailbox_options.realm = "village";
+	if (!went(husk_hyper_create(village->context, &hyper_options, &village->hyper)) ||
+	    !went(husk_mailbox_create(village->hyper, &mailbox_options, &village->desk)) ||
+	    !went(husk_instance_create(village->hyper, village->images[0], &instance_options, &village->mother)) ||
+	    !went(husk_instance_mail(village->mother, "hello", 5)) || !went(husk_instance_start(village->mother)))
+		return;
+	husk_hyper_run(village->hyper, HUSK_UNLIMITED); /* the program finds out itself what it could not have */
+	status = husk_mailbox_take(village->desk, letter, sizeof letter, &len, NULL);
+	assert_true(status == HUSK_OK || nomem.failed);
+	if (went(husk_mailbox_send(village->desk, husk_mailbox_number(village->desk), "me", 2)))
+		assert_int_equal(husk_mailbox_take(village->desk, letter, sizeof letter, &len, NULL), HUSK_OK);
+	went(husk_hyper_instances(village->hyper, NULL, village->found, 4, &village->count));
+}
+
+static void leave(Village *village)
+{
+	nomem.left = -1;
+	for (size_t i = 0; i < village->count; i++)
+		husk_instance_unref(village->found[i]);
+	husk_instance_unref(village->mother);
+	husk_mailbox_unref(village->desk);
+	husk_hyper_destroy(village->hyper);
+	husk_sqlite_close(village->sqlite);
+	for (int i = 0; i < 2; i++) {
+		husk_image_unref(village->images[i]);
+		husk_machine_destroy(village->machines[i]);
+		husk_program_unref(village->programs[i]);
+	}
+	husk_isa_unref(village->isa);
+	husk_context_unref(village->context);
+}
+
+static void test_village(void **state)
+{
+	(void)state;
+	for (int is_hook = 0; is_hook < 2; is_hook++)
+		for (int way = 0; way < 2; way++)
+			for (long n = 0;; n++) {
+				const long before = nomem.heap;
+				Village village = {.context = NULL};
+
+				nomem.of_hook = is_hook;
+				nomem_limit(n, way);
+				live_there(&village);
+				leave(&village);
+				if (nomem.heap != before)
+					fail_msg("allocation %ld: %ld leaked", n, nomem.heap - before);
+				assert_int_equal(hooked, 0);
+				assert_int_equal(hooked_bytes, 0);
+				if (!nomem.failed)
+					break;
+			}
+}
+
 /* Errors that there is no memory for are errors all the same. */
 static void test_errors(void **state)
 {
@@ -278,18 +318,16 @@ static void test_errors(void **state)
 			husk_error *error;
 			husk_status status;
 			husk_isa *isa;
-			long before = live;
+			long before = nomem.heap;
 
 			HUSK_INIT(options);
 			options.allocator = &allocator;
-			left = -1;
+			nomem.left = -1;
 			assert_int_equal(husk_context_create(&options, &context), HUSK_OK);
-			hook_only = is_hook;
-			forever = true;
-			failed = false;
-			left = n;
+			nomem.of_hook = is_hook;
+			nomem_limit(n, true);
 			status = husk_isa_load_text(context, "t.isa", "isa T\nspace\n", 12, NULL, &isa, &error);
-			left = -1;
+			nomem.left = -1;
 			assert_true(status == HUSK_TEXT || status == HUSK_NO_MEMORY);
 			assert_non_null(error);
 			assert_true(strlen(husk_error_text(error)) > 0);
@@ -297,15 +335,15 @@ static void test_errors(void **state)
 			husk_error_destroy(error);
 			husk_context_unref(context);
 			assert_int_equal(hooked, 0);
-			assert_int_equal(live, before);
-			if (!failed)
+			assert_int_equal(nomem.heap, before);
+			if (!nomem.failed)
 				break;
 		}
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_hook), cmocka_unit_test(test_heap), cmocka_unit_test(test_errors)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_hook), cmocka_unit_test(test_heap), cmocka_unit_test(test_village), cmocka_unit_test(test_errors)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

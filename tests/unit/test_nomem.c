@@ -6,103 +6,14 @@
  */
 #define _GNU_SOURCE /* memfd_create */
 
+#include "nomem.h"
 #include "toy.h"
 
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "asm/manual.h"
 #include "machine/pages.h"
 #include "machine/vcpus.h"
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void __real_free(void *memory);
-void *__real_mmap(void *address, size_t len, int protection, int flags, int file, off_t offset);
-int __real_munmap(void *address, size_t len);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-void __wrap_free(void *memory);
-void *__wrap_mmap(void *address, size_t len, int protection, int flags, int file, off_t offset);
-int __wrap_munmap(void *address, size_t len);
-
-static long left = -1; /* allocations that still succeed; -1: all */
-static bool forever;   /* all further ones fail, too */
-static bool failed;    /* one did */
-static long live;      /* allocations and maps that are held */
-
-static bool refuse(void)
-{
-	if (left < 0)
-		return false;
-	if (left > 0) {
-		left--;
-		return false;
-	}
-	failed = true;
-	if (!forever)
-		left = -1;
-	return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-	void *memory = refuse() ? NULL : __real_malloc(size);
-
-	live += memory != NULL;
-	return memory;
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-	void *memory = refuse() ? NULL : __real_calloc(count, size);
-
-	live += memory != NULL;
-	return memory;
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-	void *memory = refuse() ? NULL : __real_realloc(old, size);
-
-	live += memory != NULL && !old;
-	return memory;
-}
-
-void __wrap_free(void *memory)
-{
-	live -= memory != NULL;
-	__real_free(memory);
-}
-
-void *__wrap_mmap(void *address, size_t len, int protection, int flags, int file, off_t offset)
-{
-	void *memory = refuse() ? MAP_FAILED : __real_mmap(address, len, protection, flags, file, offset);
-
-	live += memory != MAP_FAILED && !(flags & MAP_FIXED); /* those take the place of another one */
-	return memory;
-}
-
-int __wrap_munmap(void *address, size_t len)
-{
-	live--;
-	return __real_munmap(address, len);
-}
-
-static void limit(long allocations, bool all_further)
-{
-	left = allocations;
-	forever = all_further;
-	failed = false;
-}
-
-static bool was_refused(void)
-{
-	left = -1;
-	return failed;
-}
 
 /* ---- Loading a description ---- */
 
@@ -128,16 +39,16 @@ static void load_with_less(const char *text, long step)
 	whole = isa_load("t.isa", text, strlen(text), NULL, 0, &diags);
 	toy_check(&diags, whole);
 	diag_fini(&diags);
-	before = live;
+	before = nomem_held();
 	for (int way = 0; way < 2; way++)
 		for (long n = 0;; n += step) {
 			Isa *isa;
 			bool refused;
 
 			diag_init(&diags);
-			limit(n, way);
+			nomem_limit(n, way);
 			isa = isa_load("t.isa", text, strlen(text), NULL, 0, &diags);
-			refused = was_refused();
+			refused = nomem_was_refused();
 			if (isa) { /* not half of it */
 				assert_true(isa->hash == whole->hash);
 				assert_int_equal(isa->insn_count, whole->insn_count);
@@ -153,8 +64,8 @@ static void load_with_less(const char *text, long step)
 			}
 			isa_destroy(isa);
 			diag_fini(&diags);
-			if (live != before)
-				fail_msg("allocation %ld: %ld leaked", n, live - before);
+			if (nomem_held() != before)
+				fail_msg("allocation %ld: %ld leaked", n, nomem_held() - before);
 			if (!refused)
 				break;
 		}
@@ -201,16 +112,16 @@ static void assemble_with_less(const Isa *isa, const char *text)
 	whole = asm_assemble(isa, &source, &options, &diags);
 	toy_check(&diags, whole);
 	diag_fini(&diags);
-	before = live;
+	before = nomem_held();
 	for (int way = 0; way < 2; way++)
 		for (long n = 0;; n++) {
 			AsmProgram *program;
 			bool refused;
 
 			diag_init(&diags);
-			limit(n, way);
+			nomem_limit(n, way);
 			program = asm_assemble(isa, &source, &options, &diags);
-			refused = was_refused();
+			refused = nomem_was_refused();
 			if (program && !same_program(program, whole))
 				fail_msg("allocation %ld: half a program", n);
 			if (!program) {
@@ -220,8 +131,8 @@ static void assemble_with_less(const Isa *isa, const char *text)
 			}
 			asm_program_destroy(program);
 			diag_fini(&diags);
-			if (live != before)
-				fail_msg("allocation %ld: %ld leaked", n, live - before);
+			if (nomem_held() != before)
+				fail_msg("allocation %ld: %ld leaked", n, nomem_held() - before);
 			if (!refused)
 				break;
 		}
@@ -232,7 +143,7 @@ static void text_with_less(const Isa *isa)
 {
 	DisOptions options = { 0 };
 	u64 cells[40] = { 0x1234, 0x4321, 0xFFFF };
-	long before = live;
+	long before = nomem_held();
 	Buf whole;
 
 	buf_init(&whole);
@@ -242,17 +153,17 @@ static void text_with_less(const Isa *isa)
 			Buf buf;
 
 			buf_init(&buf);
-			limit(n, way);
+			nomem_limit(n, way);
 			dis_cells(isa, &options, 0, cells, COUNT_OF(cells), &buf);
 			if (!buf.failed && (buf.len != whole.len || memcmp(buf.data, whole.data, buf.len) != 0))
 				fail_msg("allocation %ld: half a text", n);
 			manual_write(isa, n % 2 ? MANUAL_HTML : MANUAL_TEXT, &buf);
 			buf_fini(&buf);
-			if (!was_refused())
+			if (!nomem_was_refused())
 				break;
 		}
 	buf_fini(&whole);
-	assert_int_equal(live, before);
+	assert_int_equal(nomem_held(), before);
 }
 
 static void test_text(void **state)
@@ -294,7 +205,7 @@ static void test_create(void **state)
 
 	(void)state;
 	toy_open(&toy, program);
-	before = live;
+	before = nomem_held();
 	for (int way = 0; way < 2; way++)
 		for (long n = 0;; n++) {
 			MachineConfig config = { .isa = toy.isa, .size_program = 100 };
@@ -304,15 +215,15 @@ static void test_create(void **state)
 			bool refused;
 
 			diag_init(&diags);
-			limit(n, way);
+			nomem_limit(n, way);
 			status = machine_create(&config, &machine, &diags);
-			refused = was_refused();
+			refused = nomem_was_refused();
 			assert_int_equal(status, refused ? STATUS_NOMEM : STATUS_OK);
 			assert_true(refused == !machine);
 			machine_destroy(machine);
 			diag_fini(&diags);
-			if (live != before)
-				fail_msg("allocation %ld: %ld leaked", n, live - before);
+			if (nomem_held() != before)
+				fail_msg("allocation %ld: %ld leaked", n, nomem_held() - before);
 			if (!refused)
 				break;
 		}
@@ -325,7 +236,7 @@ static void run_with_less(bool record)
 	Toy toy;
 	u64 end;
 	Buf said;
-	long before = live;
+	long before = nomem_held();
 
 	toy_open(&toy, program);
 	machine_input(toy.machine, (const u8 *)"abcdef", 6);
@@ -344,9 +255,9 @@ static void run_with_less(bool record)
 			machine_record(toy.machine, record);
 			buf_reserve(&toy.output, 4096);
 			machine_input(toy.machine, (const u8 *)"abcdef", 6);
-			limit(n, way);
+			nomem_limit(n, way);
 			stop = machine_run(toy.machine, 100000);
-			refused = was_refused();
+			refused = nomem_was_refused();
 			if (stop.kind == STOP_ERROR) {
 				assert_true(refused);
 				assert_int_equal(stop.status, STATUS_NOMEM);
@@ -364,7 +275,7 @@ static void run_with_less(bool record)
 				break;
 		}
 	buf_fini(&said);
-	assert_int_equal(live, before);
+	assert_int_equal(nomem_held(), before);
 }
 
 static void test_run(void **state)
@@ -389,7 +300,7 @@ static void test_snapshot(void **state)
 	buf_init(&whole);
 	assert_int_equal(machine_snapshot(toy.machine, &whole), STATUS_OK);
 	hash = toy_hash(toy.machine);
-	before = live;
+	before = nomem_held();
 	for (int way = 0; way < 2; way++)
 		for (long n = 0;; n++) {
 			Buf buf;
@@ -397,16 +308,16 @@ static void test_snapshot(void **state)
 			bool refused;
 
 			buf_init(&buf);
-			limit(n, way);
+			nomem_limit(n, way);
 			status = machine_snapshot(toy.machine, &buf);
-			refused = was_refused();
+			refused = nomem_was_refused();
 			assert_int_equal(status, refused ? STATUS_NOMEM : STATUS_OK);
 			buf_fini(&buf);
 			other = toy_machine(toy.isa);
 			fresh = toy_hash(other);
-			limit(n, way);
+			nomem_limit(n, way);
 			status = machine_restore(other, whole.data, whole.len);
-			refused |= was_refused();
+			refused |= nomem_was_refused();
 			if (status) {
 				assert_int_equal(status, STATUS_NOMEM);
 				assert_true(toy_hash(other) == fresh);
@@ -414,7 +325,7 @@ static void test_snapshot(void **state)
 				assert_true(toy_hash(other) == hash);
 			}
 			machine_destroy(other);
-			assert_int_equal(live, before);
+			assert_int_equal(nomem_held(), before);
 			if (!refused)
 				break;
 		}
@@ -461,7 +372,7 @@ static void test_vcpus(void **state)
 	buf_init(&whole);
 	assert_int_equal(machine_snapshot(three, &whole), STATUS_OK);
 	hash = toy_hash(three);
-	before = live;
+	before = nomem_held();
 	for (int way = 0; way < 2; way++)
 		for (long n = 0;; n++) {
 			Machine *machine = shared_machine(isa);
@@ -469,9 +380,9 @@ static void test_vcpus(void **state)
 			Status status;
 			bool refused;
 
-			limit(n, way);
+			nomem_limit(n, way);
 			status = machine_vcpu_add(machine, &number);
-			refused = was_refused();
+			refused = nomem_was_refused();
 			assert_int_equal(status, refused ? STATUS_NOMEM : STATUS_OK);
 			if (status) { /* what is left of it is a number to be used */
 				assert_int_equal(number, VCPU_NONE);
@@ -481,16 +392,16 @@ static void test_vcpus(void **state)
 			assert_int_equal(machine_run(machine, 50).kind, STOP_BUDGET);
 			machine_reset(machine, false);
 			assert_true(toy_hash(machine) == fresh);
-			limit(n, way);
+			nomem_limit(n, way);
 			status = machine_restore(machine, whole.data, whole.len);
-			refused |= was_refused();
+			refused |= nomem_was_refused();
 			assert_true(toy_hash(machine) == (status ? fresh : hash));
 			if (!status) {
 				assert_int_equal(machine_vcpu_read(machine, 2, 1, 4999, &value), STATUS_OK);
 				assert_int_equal(value, 7);
 			}
 			machine_destroy(machine);
-			assert_int_equal(live, before);
+			assert_int_equal(nomem_held(), before);
 			if (!refused)
 				break;
 		}
@@ -504,7 +415,7 @@ static void test_parts(void **state)
 {
 	Toy toy;
 	char *text = read_text("tests/isa/svm.isa");
-	long before = live;
+	long before = nomem_held();
 
 	(void)state;
 	for (int way = 0; way < 2; way++)
@@ -514,7 +425,7 @@ static void test_parts(void **state)
 
 			toy_open_isa(&toy, text, "a: iconst 1\n halt\n");
 			hash = toy_hash(toy.machine);
-			limit(n, way);
+			nomem_limit(n, way);
 			for (u64 row = 0; row < 100; row++) {
 				rows = machine_table_rows(toy.machine, 0);
 				status = machine_set_table(toy.machine, 0, 1, row, row);
@@ -530,21 +441,21 @@ static void test_parts(void **state)
 				assert_true(status == STATUS_OK || status == STATUS_NOMEM);
 			}
 			machine_reset(toy.machine, false);
-			was_refused();
+			nomem_was_refused();
 			machine_reset(toy.machine, true);
 			assert_true(hash != toy_hash(toy.machine));
 			toy_close(&toy);
 			toy_open(&toy, program);
-			limit(n, way);
+			nomem_limit(n, way);
 			machine_view(toy.machine, 0);
 			status = machine_set_view(toy.machine, 0, 3);
-			assert_int_equal(was_refused() && status != STATUS_OK ? STATUS_NOMEM : STATUS_OK, status);
+			assert_int_equal(nomem_was_refused() && status != STATUS_OK ? STATUS_NOMEM : STATUS_OK, status);
 			assert_int_equal(machine_set_view(toy.machine, 0, 3), STATUS_OK);
 			assert_int_equal(machine_view(toy.machine, 0), 3);
 			toy_close(&toy);
 		}
 	free(text);
-	assert_int_equal(live, before - 1);
+	assert_int_equal(nomem_held(), before - 1);
 }
 
 /* Address spaces: forks, shared memory in pieces, moves, and a snapshot of all that. */
@@ -565,7 +476,7 @@ static void test_pages(void **state)
 	isa = isa_load("t.isa", text, strlen(text), NULL, 0, &diags);
 	toy_check(&diags, isa);
 	diag_fini(&diags);
-	before = live;
+	before = nomem_held();
 	for (int way = 0; way < 2; way++)
 		for (long n = 0;; n++) {
 			Machine *machine = shared_machine(isa);
@@ -577,7 +488,7 @@ static void test_pages(void **state)
 			assert_int_equal(machine_pages_add(machine, 0, page, 4 * page, ATTR_RIGHTS), STATUS_OK);
 			machine_set_pc(machine, page);
 			machine_run(machine, 10);
-			limit(n, way);
+			nomem_limit(n, way);
 			machine_pages_back(machine, 0, shared, 8 * page, fd, 0);
 			if (machine_pages_add(machine, 0, shared + page, 4 * page, rw) == STATUS_OK)
 				machine_pages_drop(machine, 0, shared + 2 * page, page);
@@ -595,7 +506,7 @@ static void test_pages(void **state)
 			buf_init(&bytes);
 			if (machine_snapshot(machine, &bytes) == STATUS_OK)
 				machine_restore(machine, bytes.data, bytes.len);
-			refused = was_refused();
+			refused = nomem_was_refused();
 			buf_fini(&bytes);
 			assert_true(copied || refused);
 			/* Whatever came of it: with memory it works, and what is dropped is gone. */
@@ -607,7 +518,7 @@ static void test_pages(void **state)
 			machine_reset(machine, true);
 			assert_int_equal(machine_run(machine, 50).kind, STOP_BUDGET);
 			machine_destroy(machine);
-			assert_int_equal(live, before);
+			assert_int_equal(nomem_held(), before);
 			if (!refused)
 				break;
 		}
