@@ -56,8 +56,8 @@ typedef enum SsaOp {
 	SSA_PUT,    /* slot aux is a from here on */
 	SSA_INSN,   /* a guest instruction begins: imm = pc, aux = length in cells */
 	SSA_CHECK,  /* exit; hard spaces: address a < limit of space aux. Loads and stores behind it rely on it */
-	SSA_LOAD,   /* exit; space aux at a + imm (wraps as the width of a does) */
-	SSA_STORE,  /* exit; b goes there; width = width(b) */
+	SSA_LOAD,   /* exit, unless c is 1; space aux at a + imm (wraps as the width of a does) */
+	SSA_STORE,  /* exit, unless c is 1; b goes there; width = width(b) */
 	SSA_RMW,    /* exit; IR_OP_RMW at a + imm with b; aux as in the IR, never raw. The address is aligned, or it leaves */
 	SSA_CAS,    /* exit; IR_OP_CAS likewise: expected b, value c */
 	SSA_GUARD,  /* exit; unless a (width 1) is 1 */
@@ -96,6 +96,7 @@ enum SsaEffect {
 	SSA_END = 16,
 	SSA_KEEP = 32, /* stays though nobody uses it */
 	SSA_MAY_RAISE = 64, /* of what the table says alone: a float operation, which aux may make KEEP and not PURE */
+	SSA_MAY_BE_SURE = 128, /* likewise: an access, which is no EXIT where ssa_sure has found that it cannot leave (c is 1) */
 };
 
 /* aux of pure float operations: as in the IR, and: its IEEE flags are to be raised (the host keeps them: MXCSR). Such a node may
@@ -227,13 +228,15 @@ extern const SsaOpInfo ssa_op_info[SSA_OP_COUNT];
 /* ---- ssa.c ---- */
 
 SsaFunc *ssa_create(Arena *arena, u32 slot_count, const u8 *slot_width); /* NULL: no memory */
-/* Of this node: a float operation that raises has KEEP and is not PURE. */
+/* Of this node: a float operation that raises has KEEP and is not PURE, an access that is sure is no EXIT. */
 static inline unsigned ssa_effects(const SsaNode *node)
 {
 	unsigned effects = ssa_op_info[node->op].effects;
 
 	if (effects & SSA_MAY_RAISE)
 		return node->aux & (SSA_FLOAT_RAISES | SSA_FLOAT_QUIET) ? SSA_KEEP : SSA_PURE;
+	if (effects & SSA_MAY_BE_SURE && node->c)
+		return effects & ~(unsigned)SSA_EXIT;
 	return effects;
 }
 u32 ssa_block(SsaFunc *func, u64 pc);      /* a new block */
@@ -363,6 +366,7 @@ bool ssa_optimize(SsaFunc *func, SsaWatch *watch, void *ctx);
 
 void ssa_loops(SsaFunc *func);   /* a block ahead of each loop; those that stay empty are joined to others by ssa_fold */
 void ssa_fold(SsaFunc *func);    /* folding, algebra, sharing (CSE in dominator order), PHIs of one value */
+void ssa_sure(SsaFunc *func);    /* accesses that cannot leave, as one like them did not; stores that nobody sees */
 void ssa_state(SsaFunc *func);   /* PUTs and state PHIs that no way out sees are gone */
 void ssa_narrow(SsaFunc *func);  /* known bits, demanded bits: extensions and masks that nobody needs */
 void ssa_address(SsaFunc *func); /* constants of addresses into displacements */

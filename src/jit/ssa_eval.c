@@ -260,6 +260,10 @@ static bool step(Run *run, SsaRef ref, SsaEvalEnd *end)
 		return true;
 	default: return true;
 	}
+	if (!goes_on && !(ssa_effects(node) & SSA_EXIT)) {
+		*end = wrong(run, ref, "an access that was to be sure, at", address);
+		return false;
+	}
 	return goes_on;
 }
 

@@ -3,8 +3,7 @@
  * What memory holds is known where it was loaded or stored: a load of the same cells is that value.
  *
  * Known contents go down the tree of dominators: a block begins with what its dominator ends with, less what the stores on
- * any way between the two may change (a loop's header: those of the whole loop). Two accesses are of different cells if
- * they have one root and displacements that far apart, or constant addresses; all others may be of the same.
+ * any way between the two may change (a loop's header: those of the whole loop).
  *
  * Homes of slots that stay there are cells, too, of which all is known: where a BRING gives one what it has (a function has
  * restored a register that it never changed), it goes.
@@ -12,19 +11,13 @@
  * A load that is gone can't leave: the one before it did not, and what memory allows changes only outside regions. A store tells what
  * a load finds if no device can answer the load (func->stored_spaces).
  */
-#include "base/bits.h"
+#include "jit/ssa_cells.h"
 #include "jit/ssa_tree.h"
 
 enum { KNOWN_MOST = 32, WALK_MOST = 48, STORES_MOST = 64, HOMES_MOST = 64 };
 
-typedef struct Cells {
-	SsaRef root; /* 0: none, a constant address */
-	u64 offset;
-	unsigned space, width, address_width;
-} Cells;
-
 typedef struct Known {
-	Cells at;
+	SsaCells at;
 	SsaRef value;
 } Known;
 
@@ -61,74 +54,19 @@ static bool is_barrier(const SsaNode *node)
 	return node->op == SSA_FENCE || node->op == SSA_RMW || node->op == SSA_CAS;
 }
 
-static Cells cells_of(const SsaFunc *func, const SsaNode *node)
-{
-	Cells cells = {.root = ssa_value(func, node->a), .offset = node->imm, .space = node->aux, .width = node->width};
-	u64 c;
-
-	cells.address_width = func->nodes[cells.root].width;
-	if (ssa_is_const(func, cells.root, &c)) {
-		cells.root = 0;
-		cells.offset += c;
-	}
-	cells.offset = bits_trunc(cells.offset, cells.address_width);
-	return cells;
-}
-
-static bool is_hard(const SsaFunc *func, unsigned space)
-{
-	return space < 64 && func->hard_spaces >> space & 1;
-}
-
-/* Cells of an access, and how many bits of an address count; false: not known. */
-static bool shape_of(const SsaFunc *func, const Cells *at, u64 *count, unsigned *bits)
-{
-	if (is_hard(func, at->space)) {
-		*count = at->width / 8u;
-		*bits = 64;
-		return at->width % 8 == 0;
-	}
-	if (at->space >= func->space_count || !func->spaces[at->space].cell_bits)
-		return false;
-	*count = (at->width + func->spaces[at->space].cell_bits - 1u) / func->spaces[at->space].cell_bits;
-	*bits = func->spaces[at->space].address_bits;
-	return true;
-}
-
-/* May they be of the same cell? */
-static bool may_overlap(const SsaFunc *func, const Cells *a, const Cells *b)
-{
-	unsigned bits, same;
-	u64 x, y, up;
-
-	if (a->space != b->space)
-		return false;
-	if (a->root != b->root || a->address_width != b->address_width || !shape_of(func, a, &x, &bits) ||
-	    !shape_of(func, b, &y, &same))
-		return true;
-	bits = bits < a->address_width ? bits : a->address_width;
-	up = bits_trunc(b->offset - a->offset, bits);
-	return up < x || bits_trunc(0 - up, bits) < y;
-}
-
-static bool are_same(const Cells *a, const Cells *b)
-{
-	return a->space == b->space && a->root == b->root && a->offset == b->offset && a->address_width == b->address_width;
-}
-
 /* ---- What is known ---- */
 
-static void forget(Memory *m, const Cells *stored)
+static void forget(Memory *m, const SsaCells *stored)
 {
 	u32 kept = 0;
 
 	for (u32 i = 0; i < m->count; i++)
-		if (!may_overlap(m->func, &m->now[i].at, stored))
+		if (!ssa_cells_overlap(m->func, &m->now[i].at, stored))
 			m->now[kept++] = m->now[i];
 	m->count = kept;
 }
 
-static void learn(Memory *m, const Cells *at, SsaRef value)
+static void learn(Memory *m, const SsaCells *at, SsaRef value)
 {
 	if (m->count == KNOWN_MOST) { /* the oldest */
 		for (u32 i = 1; i < m->count; i++)
@@ -139,7 +77,7 @@ static void learn(Memory *m, const Cells *at, SsaRef value)
 }
 
 /* The value that a load finds; 0: nobody knows. Hard spaces have bytes, the lowest first: a part of a larger one will do. */
-static SsaRef find(Memory *m, const Cells *at, SsaRef load)
+static SsaRef find(Memory *m, const SsaCells *at, SsaRef load)
 {
 	SsaFunc *func = m->func;
 
@@ -149,9 +87,9 @@ static SsaRef find(Memory *m, const Cells *at, SsaRef load)
 		unsigned width = func->nodes[ssa_value(func, known->value)].width;
 		SsaRef part;
 
-		if (are_same(&known->at, at) && width == at->width)
+		if (ssa_cells_same(&known->at, at) && width == at->width)
 			return known->value;
-		if (!is_hard(func, at->space) || known->at.space != at->space || known->at.root != at->root ||
+		if (!ssa_space_is_hard(func, at->space) || known->at.space != at->space || known->at.root != at->root ||
 		    at->address_width != known->at.address_width || up >= 8 || up * 8 + at->width > width)
 			continue;
 		part = ssa_node(func, IR_OP_EXTRACT, at->width, (unsigned)up * 8, known->value, 0, 0, 0);
@@ -217,13 +155,13 @@ static void forget_stores(Memory *m, u32 block)
 		m->count = 0;
 	for (u32 i = 0; i < m->store_count[block] && m->count; i++) {
 		const SsaNode *store = &func->nodes[m->stores[m->first_store[block] + i]];
-		Cells cells;
+		SsaCells cells;
 
 		if (is_barrier(store)) {
 			m->count = 0;
 			return;
 		}
-		cells = cells_of(func, store);
+		cells = ssa_cells_of(func, store);
 		forget(m, &cells);
 	}
 }
@@ -261,7 +199,7 @@ static void visit_node(Memory *m, SsaRef ref)
 {
 	SsaFunc *func = m->func;
 	const SsaNode *node = &func->nodes[ref];
-	Cells at;
+	SsaCells at;
 	SsaRef value;
 
 	if (is_barrier(node))
@@ -270,11 +208,11 @@ static void visit_node(Memory *m, SsaRef ref)
 		visit_home(m, ref);
 	if (node->op != SSA_LOAD && node->op != SSA_STORE)
 		return;
-	at = cells_of(func, node);
+	at = ssa_cells_of(func, node);
 	if (node->op == SSA_STORE) {
 		value = node->b;
 		forget(m, &at);
-		if (is_hard(func, at.space) || (at.space < 64 && func->stored_spaces >> at.space & 1))
+		if (ssa_space_is_hard(func, at.space) || (at.space < 64 && func->stored_spaces >> at.space & 1))
 			learn(m, &at, value);
 		return;
 	}

@@ -21,6 +21,7 @@ static const SsaPass passes[] = {
 	{"flags", ssa_flags},
 	{"float", ssa_float},
 	{"fuel", ssa_fuel},
+	{"sure", ssa_sure},
 	{"state", ssa_state},
 	{"dead", ssa_dead},
 	{"snap", ssa_snap},

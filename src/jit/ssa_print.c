@@ -162,6 +162,8 @@ static void print_special(const Print *p, const SsaNode *node, const SsaBlock *b
 	}
 	if (node->op == SSA_LOAD || node->op == SSA_STORE || node->op == SSA_RMW || node->op == SSA_CAS)
 		buf_printf(p->out, " at %+lld", (long long)node->imm);
+	if ((node->op == SSA_LOAD || node->op == SSA_STORE) && node->c)
+		buf_str(p->out, " sure");
 	if (node->op == SSA_LEAVE && node->b && count + (node->aux == SSA_LEAVE_CALL)) {
 		buf_str(p->out, " back ");
 		print_value(p, node->b);

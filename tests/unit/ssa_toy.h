@@ -33,7 +33,7 @@ typedef struct Toy {
 	u32 count;
 	SsaRef state[TOY_SLOTS];
 	u64 pc;
-	bool floats, memory;
+	bool floats, memory, crowded; /* crowded: mostly the same few cells, and stores */
 } Toy;
 
 static inline void toy_begin(Toy *toy)
@@ -152,13 +152,13 @@ typedef struct ToyRun {
 	u64 slots[TOY_SLOTS];
 	u8 memory[256];
 	u64 insns;
-	u64 trail; /* hash of all stores on the way */
 	u64 exits;
 	bool left; /* at a LEAVE; else by a GUARD or a fault */
 	u64 pc;
 	bool host; /* arithmetic gives other NaNs, as a host does */
 	u64 done;  /* instructions, when it is left: pc is the one it goes on with */
-	u64 pcs[TOY_TRAIL + 1], trails[TOY_TRAIL + 1]; /* at the start of each */
+	u64 fuels; /* at so many FUELs from here it leaves; 0: at none */
+	u64 pcs[TOY_TRAIL + 1], states[TOY_TRAIL + 1]; /* at the start of each: hash of slots and memory */
 } ToyRun;
 
 static inline bool toy_is_nan(unsigned width, u64 value)
@@ -180,13 +180,18 @@ static inline u64 toy_value(const SsaFunc *func, const u64 *values, SsaRef ref)
 /* What is there as instruction number `done` begins, or would. */
 static inline void toy_note(ToyRun *run, u64 done, const u64 *now)
 {
-	u64 hash = run->trail;
+	u64 hash = 0, cell;
 
+	for (unsigned i = 0; i < sizeof run->memory && done <= TOY_TRAIL; i += sizeof cell) {
+		memcpy(&cell, run->memory + i, sizeof cell);
+		hash = (hash ^ cell) * 0x9E3779B97F4A7C15u;
+		hash ^= hash >> 29;
+	}
 	for (unsigned s = 0; s < TOY_SLOTS; s++)
 		hash = (hash ^ now[s]) * 0x9E3779B97F4A7C15u;
 	if (done <= TOY_TRAIL) {
 		run->pcs[done] = run->pc;
-		run->trails[done] = hash;
+		run->states[done] = hash;
 	}
 }
 
@@ -212,17 +217,20 @@ static inline bool toy_step(const SsaFunc *func, u64 *values, ToyRun *run, SsaRe
 		bytes = node->width / 8u;
 		if (func->hard_spaces && at >= sizeof run->memory + TOY_GUARD && at < 0 - (u64)TOY_GUARD)
 			fail_msg("%%%u: an access to 0x%llx reaches host memory", ref, (unsigned long long)at);
-		if (at >= sizeof run->memory || at + bytes > sizeof run->memory)
+		if (at >= sizeof run->memory || at + bytes > sizeof run->memory) {
+			if (node->c)
+				fail_msg("%%%u is not sure: 0x%llx", ref, (unsigned long long)at);
 			return false;
+		}
 		if (node->op == SSA_STORE) {
 			memcpy(run->memory + at, &b, bytes);
-			run->trail = (run->trail ^ at ^ b) * 0x9E3779B97F4A7C15u;
 			return true;
 		}
 		values[ref] = 0;
 		memcpy(&values[ref], run->memory + at, bytes);
 		return true;
-	case SSA_FENCE: case SSA_FUEL: case SSA_REFUND: case SSA_PHI: return true;
+	case SSA_FUEL: return !run->fuels || --run->fuels;
+	case SSA_FENCE: case SSA_REFUND: case SSA_PHI: return true;
 	default:
 		values[ref] = ir_eval((IrOp)node->op, node->width, func->nodes[ssa_value(func, node->a)].width,
 				      node->aux & ~(node->op >= IR_OP_FADD ? (unsigned)SSA_FLOAT_RAISES : 0u), a, b, c);
@@ -249,8 +257,10 @@ static inline void toy_run(const SsaFunc *func, ToyRun *run)
 		const SsaNode *end = &func->nodes[here->last];
 		u32 to, count = 0, pred = 0;
 
-		for (SsaRef ref = here->first; ref != here->last && on; ref = func->nodes[ref].next)
-			on = toy_step(func, values, run, ref, now);
+		SsaRef at = here->first;
+
+		while (at != here->last && (on = toy_step(func, values, run, at, now)))
+			at = func->nodes[at].next;
 		if (!on || end->op == SSA_LEAVE || ++steps > TOY_STEPS) {
 			run->left = on && end->op == SSA_LEAVE;
 			run->done = run->insns - 1;
@@ -259,6 +269,10 @@ static inline void toy_run(const SsaFunc *func, ToyRun *run)
 			if (run->left || here->ahead) {
 				run->done++;
 				run->pc = here->ahead ? here->pc : run->pc;
+			} else if (func->nodes[at].op == SSA_FUEL) { /* between two instructions */
+				run->done++;
+				at = func->nodes[at].next;
+				run->pc = func->nodes[at].op == SSA_INSN ? func->nodes[at].imm : here->pc;
 			}
 			toy_note(run, run->done, now);
 			break;
@@ -340,12 +354,15 @@ static inline SsaRef toy_pointer(Toy *toy)
 static inline void toy_access(Toy *toy, SsaRef at)
 {
 	static const u8 widths[] = {64, 32, 16, 8};
-	unsigned width = widths[rng_below(&toy->rng, COUNT_OF(widths))];
-	SsaRef address = rng_below(&toy->rng, 2) ? at : toy_bin(toy, IR_OP_ADD, at, toy_const(toy, 64, rng_below(&toy->rng, 32) - 8));
+	bool crowded = toy->crowded && rng_below(&toy->rng, 8);
+	unsigned width = widths[crowded && rng_below(&toy->rng, 4) ? 0 : rng_below(&toy->rng, COUNT_OF(widths))];
+	SsaRef base = crowded ? toy->values[0] : at;
+	u64 add = crowded ? rng_below(&toy->rng, 3) * 8 : rng_below(&toy->rng, 32) - 8;
+	SsaRef address = rng_below(&toy->rng, 2) ? base : toy_bin(toy, IR_OP_ADD, base, toy_const(toy, 64, add));
 	SsaRef value = toy_pick(toy, width);
 
 	toy_node(toy, SSA_CHECK, 0, 0, address, 0, 0, 0);
-	if (rng_below(&toy->rng, 3))
+	if (rng_below(&toy->rng, 3) && (!crowded || !rng_below(&toy->rng, 3)))
 		toy_keep(toy, toy_node(toy, SSA_LOAD, width, 0, address, 0, 0, 0));
 	else
 		toy_node(toy, SSA_STORE, width, 0, address, value, 0, 0);
@@ -587,13 +604,19 @@ static inline void toy_loop(Toy *toy, unsigned depth)
 		toy_keep(toy, toy->state[slot]);
 }
 
+static const SsaSpace toy_spaces[] = {{.cell_bits = 8, .address_bits = 64}};
+
 static inline void toy_random(Toy *toy, u64 seed, bool floats, bool memory)
 {
 	toy_begin(toy);
 	toy->rng.state = seed;
 	toy->floats = floats;
 	toy->memory = memory;
-	toy->func->hard_spaces = memory;
+	toy->crowded = memory && seed % 3 == 1;
+	toy->func->hard_spaces = memory && !(toy->crowded && seed % 2);
+	toy->func->stored_spaces = memory;
+	toy->func->spaces = toy_spaces;
+	toy->func->space_count = COUNT_OF(toy_spaces);
 	for (unsigned slot = 0; slot < TOY_SLOTS; slot++)
 		toy_keep(toy, toy_home(toy, slot));
 	toy_pieces(toy, 3);
@@ -619,13 +642,13 @@ static inline void toy_start(ToyRun *run, u64 seed)
 static inline bool toy_same(const ToyRun *a, const ToyRun *b)
 {
 	return !memcmp(a->slots, b->slots, sizeof a->slots) && !memcmp(a->memory, b->memory, sizeof a->memory) &&
-	       a->insns == b->insns && a->trail == b->trail && a->left == b->left && a->pc == b->pc;
+	       a->insns == b->insns && a->left == b->left && a->pc == b->pc;
 }
 
 /* Did `b` leave on the way of `a`, in its state there? Both may leave where they like, as long as others can go on. */
 static inline bool toy_leaves_on_way(const ToyRun *a, const ToyRun *b)
 {
-	return b->done <= a->done && (b->done > TOY_TRAIL || (a->pcs[b->done] == b->pc && a->trails[b->done] == b->trails[b->done]));
+	return b->done <= a->done && (b->done > TOY_TRAIL || (a->pcs[b->done] == b->pc && a->states[b->done] == b->states[b->done]));
 }
 
 #endif

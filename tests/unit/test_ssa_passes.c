@@ -5,7 +5,9 @@
 #include "ssa_toy.h"
 
 static void (*const all[])(SsaFunc *) = {ssa_fold, ssa_dead, ssa_loops, ssa_narrow, ssa_fold, ssa_dead, ssa_address, ssa_memory,
-	ssa_check, ssa_hoist, ssa_fold, ssa_dead, ssa_float};
+	ssa_check, ssa_hoist, ssa_fold, ssa_dead, ssa_float, ssa_fuel, ssa_sure};
+
+enum { FUEL_AT = COUNT_OF(all) - 2, FLOAT_AT = FUEL_AT - 1 };
 
 static u64 seeds = 1500, first_seed = 1, left_early;
 
@@ -37,7 +39,8 @@ static void try_seed(u64 seed)
 		toy_verify(&toy);
 		for (unsigned i = 0; i < 4; i++) {
 			toy_start(&after, seed * 7 + i);
-			after.host = all[p] == ssa_float;
+			after.host = p >= FLOAT_AT;
+			after.fuels = p >= FUEL_AT ? rng_below(&toy.rng, 12) : 0;
 			toy_run(toy.func, &after);
 			left_early += after.done < before[i].done;
 			if (!toy_leaves_on_way(&before[i], &after) || (after.left && !toy_same(&before[i], &after))) {
@@ -225,11 +228,105 @@ static void test_sum(void **state)
 	toy_end(&toy);
 }
 
+static SsaRef put_there(Toy *toy, SsaRef at, unsigned width, u64 value, u64 imm)
+{
+	return toy_node(toy, SSA_STORE, width, 0, at, toy_const(toy, width, value), 0, imm);
+}
+
+static bool is_there(const SsaFunc *func, SsaRef ref, u32 block)
+{
+	for (SsaRef at = func->blocks[block].first; at; at = func->nodes[at].next)
+		if (at == ref)
+			return true;
+	return false;
+}
+
+static SsaRef begin_soft(Toy *toy)
+{
+	toy_begin(toy);
+	toy->func->spaces = toy_spaces;
+	toy->func->space_count = COUNT_OF(toy_spaces);
+	toy_insn(toy);
+	return toy_home(toy, 1);
+}
+
+/* Of two stores to the same cells the first goes, unless a load sees it; and it stays if it may leave. */
+static void test_sure(void **state)
+{
+	(void)state;
+	for (unsigned seen = 0; seen < 2; seen++) {
+		SsaRef at, first, second, third, loads[2];
+		Toy toy;
+
+		at = begin_soft(&toy);
+		loads[0] = toy_node(&toy, SSA_LOAD, 8, 0, at, 0, 0, 0);
+		toy_insn(&toy);
+		first = put_there(&toy, at, 64, 1, 0);
+		toy_insn(&toy);
+		second = put_there(&toy, at, 64, 2, 0);
+		toy_insn(&toy);
+		loads[1] = seen ? toy_node(&toy, SSA_LOAD, 8, 0, at, 0, 0, 0) : 0;
+		third = put_there(&toy, at, 64, 3, 0);
+		toy_insn(&toy);
+		toy_leave(&toy);
+		ssa_order(toy.func);
+		ssa_sure(toy.func);
+		toy_verify(&toy);
+		assert_int_equal(toy.func->nodes[loads[0]].c, 0);
+		assert_int_equal(toy.func->nodes[loads[seen]].c, seen);
+		assert_int_equal(toy.func->nodes[first].c, 0);
+		assert_int_equal(toy.func->nodes[third].c, 1);
+		assert_true(is_there(toy.func, first, 0));
+		assert_int_equal(is_there(toy.func, second, 0), seen);
+		assert_true(is_there(toy.func, third, 0));
+		toy_end(&toy);
+	}
+}
+
+/* A store that is overwritten on one way goes to the other; not past one that changes a part of it and stays. */
+static void test_sunk(void **state)
+{
+	(void)state;
+	for (unsigned parted = 0; parted < 2; parted++) {
+		SsaRef at, moves;
+		u32 ways[2];
+		Toy toy;
+
+		at = begin_soft(&toy);
+		put_there(&toy, at, 16, 0, 1);
+		toy_insn(&toy);
+		put_there(&toy, at, 64, 1, 0);
+		toy_insn(&toy);
+		moves = put_there(&toy, at, 64, 2, 0);
+		toy_insn(&toy);
+		if (parted)
+			put_there(&toy, at, 16, 3, 1);
+		ways[0] = toy_block(&toy);
+		ways[1] = toy_block(&toy);
+		toy_branch(&toy, toy_node(&toy, IR_OP_EXTRACT, 1, 0, at, 0, 0, 0), ways[0], ways[1]);
+		for (unsigned k = 0; k < 2; k++) {
+			toy.block = ways[k];
+			toy_insn(&toy);
+			if (!k)
+				put_there(&toy, at, 64, 4, 0);
+			toy_leave(&toy);
+		}
+		ssa_order(toy.func);
+		ssa_sure(toy.func);
+		toy_verify(&toy);
+		assert_int_equal(is_there(toy.func, moves, 0), parted);
+		assert_int_equal(is_there(toy.func, moves, ways[1]), !parted);
+		toy_end(&toy);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_brings),
 		cmocka_unit_test(test_restored),
+		cmocka_unit_test(test_sure),
+		cmocka_unit_test(test_sunk),
 		cmocka_unit_test(test_narrow),
 		cmocka_unit_test(test_sum),
 		cmocka_unit_test(test_random),

@@ -15,13 +15,19 @@ static bool is_paged(const X64Ssa *s, u32 space)
 	return s->engine->env.paged && space == s->engine->env.code_space;
 }
 
+/* Nothing is to be asked (ssa_sure.c), and there is no way out. */
+static bool is_sure(const SsaNode *node)
+{
+	return (node->op == SSA_LOAD || node->op == SSA_STORE) && node->c;
+}
+
 /* Of an access to the paged space. */
 static bool is_hard(const X64Ssa *s, const SsaNode *node)
 {
 	u32 space = s->engine->env.code_space;
 
 	return space < 64 && (s->func->hard_spaces >> space & 1) &&
-	       !jit_asks_softly(s->engine, s->func->snaps[node->snap].pc);
+	       (is_sure(node) || !jit_asks_softly(s->engine, s->func->snaps[node->snap].pc));
 }
 
 /* The next instruction of the host is the access: when it is refused, the way out is taken. The view may allow less than
@@ -113,6 +119,11 @@ static X64Mem paged_cell(X64Ssa *s, const SsaNode *node, unsigned bytes, u8 mask
 			s->unsupported = true;
 		return x64_at_index(X64_RBX, base, 0, (i32)node->imm);
 	}
+	if (is_sure(node)) {
+		if (s->emitting)
+			base = address_of(s, base, width, node->imm);
+		return x64_at_index(X64_RBX, base, 0, 0);
+	}
 	if (s->engine->env.pages > 0x7FFFFFFF)
 		s->unsupported = true;
 	temp = x64_temp(s, SSA_GPR);
@@ -143,7 +154,8 @@ static void load_paged(X64Ssa *s, SsaRef ref)
 	to = x64_result(s, cls);
 	if (!s->emitting)
 		return;
-	x64_ssa_risk(s);
+	if (!is_sure(node))
+		x64_ssa_risk(s);
 	if (joined) {
 		bool wide = s->func->nodes[joined].width == 64;
 
@@ -183,7 +195,8 @@ static void store_paged(X64Ssa *s, const SsaNode *node)
 		from = floats ? x64_arg_xmm(s, value, false) : x64_arg_reg(s, value, false);
 	if (!s->emitting)
 		return;
-	x64_ssa_risk(s);
+	if (!is_sure(node))
+		x64_ssa_risk(s);
 	if (fixed)
 		x64_store_imm(&s->x, width, cell, imm);
 	else if (floats || park != JIT_NO_PIN)
@@ -240,6 +253,8 @@ static Cells check_cells(X64Ssa *s, const SsaNode *node, bool early)
 	if (!c.access.fixed)
 		base = address_of(s, base, c.access.address_width, node->imm);
 	c.index = x64_cells_index(&s->x, &c.access, base, X64_SCRATCH);
+	if (is_sure(node))
+		return c;
 	count = x64_cells_check(&s->x, &c.access, c.spaces, c.index, c.temp, sites);
 	for (unsigned i = 0; i < count; i++)
 		x64_ssa_add_stub(s, sites[i], x64_ssa_exit(s, JIT_EXIT_BAIL, 0));
