@@ -16,6 +16,8 @@ void instance_hold_still(Instance *instance)
 
 	instance_lock(instance);
 	instance->holds++;
+	if (instance->on_worker)
+		ready_ring(hyper);
 	heap_remove(&hyper->queue, &instance->place);
 	while (instance->on_worker || instance->moving)
 		pthread_cond_wait(&hyper->changed, &hyper->lock);

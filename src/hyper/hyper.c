@@ -265,6 +265,7 @@ Status hyper_create(const HyperConfig *config, Hyper **out)
 	hyper->config.residents = config->residents == HYPER_NO_RESIDENTS ? 0 : config->residents ? config->residents : RESIDENTS;
 	hyper->config.instruction_ns = config->instruction_ns ? config->instruction_ns : 1000;
 	hyper->refs = 1;
+	hyper->next_hour = NEVER;
 	hyper->started = host_now();
 	if (pthread_mutex_init(&hyper->lock, NULL) || !init_condition(&hyper->work) || !init_condition(&hyper->changed)) {
 		free(hyper);

@@ -16,7 +16,8 @@
  *     pause: from READY, RUNNING, WAITING and THROTTLED, seen at the end of the slice; resume goes back.
  *     kill and stop: from anywhere but ENDED.
  *
- * Who runs when. An instance runs a *slice* at a time, some 250 us long, and no guest can make it longer. The one that has had least
+ * Who runs when. An instance runs a *slice* at a time, some 250 us long, and no guest can make it longer; in a crowd up to four in
+ * turn, while nobody comes. The one that has had least
  * in proportion to its weight goes first, so shares are as weights are, whoever waits or wakes; who wakes does not keep what it
  * did not use, but goes before those that run all the time. Priority moves an instance forward among those that wait, by one slice a
  * step: it says who goes first, not who gets more, so nobody starves. A cap is a share of one core that is not exceeded in

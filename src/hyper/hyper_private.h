@@ -78,6 +78,7 @@ struct Pool {
 	Pool *next;               /* of the image */
 	Resident *free;           /* owned, the newest first; guarded by hyper->lock, as is */
 	u64 slice;                /* instructions of the first slice of its instances; 0: as of others */
+	u64 switch_ns;            /* what it takes to move one of them in and out, in the mean; with hyper->lock */
 };
 
 struct Hyper {
@@ -93,13 +94,14 @@ struct Hyper {
 	u64 next_number;
 	Heap queue;               /* READY, by what they have had */
 	Heap hours;               /* those with something to do at an hour */
+	u64 next_hour;            /* atomic: of these the first, or NEVER */
+	u32 bell;                 /* atomic: one more, and turns end with the slice they are in */
 	u64 had_least;            /* nobody who is ready has had less: newcomers begin there */
 	MailPlace **by_number, **by_name; /* owned: hash chains of all; `slots` of each, a power of two (mail.c) */
 	u32 slots;
 	Instance *untold;         /* have ended, and config.changed has not been called; a reference each */
 	u32 live;                 /* instances that can go on by themselves */
 	u32 running, idle;        /* instances on workers; workers that wait */
-	u32 waiting;              /* instances that are WAITING */
 	u32 residents;            /* instances that have a machine of a pool, and */
 	u64 resident_bytes;       /* its memory */
 	Resident *oldest, *newest; /* free machines of all pools, free_count of them */
@@ -180,10 +182,11 @@ struct Instance {
 	u32 fd_count, fd_cap;
 	u32 watch_at;             /* its place + 1 among those the host is polled for; 0: it is not */
 
-	u32 slices_at_once;       /* (slice) so many are run as one */
+	u32 bell;                 /* (slice) hyper->bell when its turn began */
 	u64 base;                 /* time of the hypervisor at machine time 0; NEVER: not started yet */
 	u64 slice;                /* (slice) instructions of the next one */
 	u64 slice_most;           /* (slice) deterministic: until an hour of its own */
+	u64 turn_ns;              /* (slice) how long it may go on, slice by slice, while nobody rings */
 	const Budget *breach;     /* (slice) whose limit was reached; borrowed from the chain of budget */
 	BudgetKind breach_kind;   /* (slice) ... of what */
 	bool fresh;               /* (slice) its random numbers begin anew when it has a machine; not among the flags that are read with the
@@ -233,13 +236,17 @@ void ready_set_hour(Instance *instance);
 void ready_recount_time(Instance *instance);
 /* Does what the hours that have come ask for. */
 void ready_pass_time(Hyper *hyper, u64 now);
+/* Somebody wants a worker, or one of those that run: nobody goes on beyond the slice he is in. */
+void ready_ring(Hyper *hyper);
 /* The instance to run next, on a worker from now on; NULL: none. */
 Instance *ready_take(Hyper *hyper, u64 now);
 
 /* slice.c: the instance is on this thread's worker, the lock is not held. */
 typedef struct SliceOutcome {
 	MachineStop stop;
-	u64 insns, ns;
+	u64 insns, ns;  /* of the whole turn */
+	u32 slices;
+	u64 switch_ns;  /* to move it in and out; 0: it was not moved */
 	const Budget *breach;
 	BudgetKind kind;
 	bool again; /* nothing was to be had of the fuel that others have borrowed */

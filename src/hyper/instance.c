@@ -31,6 +31,7 @@ void instance_unref(Instance *instance)
 	}
 	if (instance->on_worker) { /* it goes when its slice is over */
 		instance->want_kill = true;
+		ready_ring(instance->hyper);
 		instance_unlock(instance);
 		return;
 	}
@@ -112,7 +113,9 @@ Status instance_pause(Instance *instance)
 		status = STATUS_INVALID;
 	} else if (instance->state != INSTANCE_PAUSED) {
 		instance->want_pause = true;
-		if (!instance->on_worker)
+		if (instance->on_worker)
+			ready_ring(instance->hyper);
+		else
 			instance_settle(instance);
 	}
 	instance_unlock(instance);
@@ -157,6 +160,8 @@ Status instance_stop(Instance *instance, u64 ns)
 		ready_wake(instance);
 	} else if (!instance->on_worker) {
 		ready_wake(instance);
+	} else {
+		ready_ring(instance->hyper);
 	}
 	ready_set_hour(instance);
 	instance_unlock(instance);
@@ -170,7 +175,9 @@ Status instance_kill(Instance *instance)
 	instance_lock(instance);
 	if (instance->state != INSTANCE_ENDED) {
 		instance->want_kill = true;
-		if (!instance->on_worker && !instance->holds)
+		if (instance->on_worker)
+			ready_ring(instance->hyper);
+		else if (!instance->holds)
 			instance_settle(instance);
 		status = STATUS_OK;
 	}

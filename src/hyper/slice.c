@@ -3,6 +3,9 @@
  * One slice of an instance, on a worker: what came in meanwhile goes into the machine, the machine runs, what went out is
  * counted; then, with the lock again, what comes of it.
  *
+ * A turn on a worker is one slice, or several, if it takes long to move an instance in and out (turn_ns in ready.c): then it looks
+ * after each whether somebody has come or something is to be done. Who comes waits for the end of a slice, not of a turn.
+ *
  * A slice is a number of instructions that take about slice_ns, by what the last ones took. A guest that suddenly becomes slow (host
  * calls, devices) is held by the machine itself, which looks at the clock after some of these (machine_set_patience).
  */
@@ -15,7 +18,7 @@
 
 #include "machine/vcpus.h"
 
-enum { WEIGHT_SHIFT = 10, GROWTH = 4, SLICE_INSNS_LEAST = 1000, LATE = 2 };
+enum { WEIGHT_SHIFT = 10, GROWTH = 4, SLICE_INSNS_LEAST = 1000, LATE = 2, SWITCH_NS = 4000 };
 
 static u64 host_now(void)
 {
@@ -173,14 +176,14 @@ static void look_outside(Instance *instance)
 /* ---- The slice ---- */
 
 /* So that the next one takes slice_ns. */
-static void adapt(Instance *instance, const SliceOutcome *outcome)
+static void adapt(Instance *instance, u64 insns, u64 ns)
 {
 	u64 wanted = instance->hyper->config.slice_ns, most = instance->slice * GROWTH, next;
 
-	if (hyper_is_deterministic(instance->hyper) || !outcome->insns)
+	if (hyper_is_deterministic(instance->hyper) || !insns)
 		return;
-	next = (u64)((double)outcome->insns * (double)wanted / (double)(outcome->ns + 1));
-	if (outcome->insns < instance->slice && next > instance->slice) /* it had little to do: that says little */
+	next = (u64)((double)insns * (double)wanted / (double)(ns + 1));
+	if (insns < instance->slice && next > instance->slice) /* it had little to do: that says little */
 		return;
 	next = next < most ? next : most;
 	instance->slice = next < SLICE_INSNS_LEAST ? SLICE_INSNS_LEAST : next < SLICE_INSNS_MOST ? next : SLICE_INSNS_MOST;
@@ -231,7 +234,7 @@ static void judge(const Machine *machine, SliceOutcome *out)
 }
 
 /* What comes of it is seen by others only when the machine has gone: they may end what it is made of. */
-static void leave_if_full(Instance *instance, const SliceOutcome *outcome)
+static bool leave_if_full(Instance *instance, const SliceOutcome *outcome)
 {
 	Hyper *hyper = instance->hyper;
 	InstanceState state = INSTANCE_ENDED;
@@ -251,17 +254,56 @@ static void leave_if_full(Instance *instance, const SliceOutcome *outcome)
 	pthread_mutex_unlock(&hyper->lock);
 	if (full)
 		pool_leave(instance);
+	return full;
+}
+
+/* Fuel for the next slice; 0: there is none. */
+static u64 borrow(Instance *instance, SliceOutcome *out)
+{
+	u64 most = instance->slice < instance->slice_most ? instance->slice : instance->slice_most;
+
+	return budget_borrow(instance->budget, BUDGET_FUEL, most, &out->breach, &out->again);
+}
+
+static void run_one(Instance *instance, u64 granted, SliceOutcome *out)
+{
+	Hyper *hyper = instance->hyper;
+	Machine *machine = instance->machine;
+	u64 before = machine_icount(machine), insns;
+
+	let_in(instance);
+	if (!hyper_is_deterministic(hyper))
+		machine_set_patience(machine, host_now, host_now() + LATE * hyper->config.slice_ns);
+	out->stop = machine_run(machine, granted);
+	insns = machine_icount(machine) - before;
+	budget_settle(instance->budget, BUDGET_FUEL, granted - insns);
+	out->insns += insns;
+	out->slices++;
+	if (instance->breach) {
+		out->breach = instance->breach;
+		out->kind = instance->breach_kind;
+	}
+	if (out->stop.kind == STOP_BUDGET && !out->breach)
+		look_outside(instance);
+}
+
+/* Its turn is not over, nobody has come meanwhile and no hour; so nothing would be done but to take it again. */
+static bool goes_on(const Instance *instance, const SliceOutcome *out)
+{
+	const Hyper *hyper = instance->hyper;
+
+	return out->stop.kind == STOP_BUDGET && !out->breach && out->ns < instance->turn_ns &&
+	       __atomic_load_n(&hyper->bell, __ATOMIC_RELAXED) == instance->bell &&
+	       __atomic_load_n(&hyper->next_hour, __ATOMIC_RELAXED) > hyper_now(hyper);
 }
 
 void slice_run(Instance *instance, SliceOutcome *out)
 {
-	Hyper *hyper = instance->hyper;
-	u64 granted, before, start = spent_now(hyper), wanted = instance->slice * instance->slices_at_once;
-	Machine *machine;
+	u64 granted, start = spent_now(instance->hyper), before = start, now;
+	bool parked = !instance->machine;
 
 	*out = (SliceOutcome){.kind = BUDGET_FUEL};
-	granted = budget_borrow(instance->budget, BUDGET_FUEL, wanted < instance->slice_most ? wanted : instance->slice_most, &out->breach,
-				&out->again);
+	granted = borrow(instance, out);
 	if (!granted)
 		return;
 	out->stop.status = pool_enter(instance);
@@ -270,27 +312,45 @@ void slice_run(Instance *instance, SliceOutcome *out)
 		budget_settle(instance->budget, BUDGET_FUEL, granted);
 		return;
 	}
-	machine = instance->machine;
-	before = machine_icount(machine);
-	let_in(instance);
-	if (!hyper_is_deterministic(hyper))
-		machine_set_patience(machine, host_now, host_now() + LATE * instance->slices_at_once * hyper->config.slice_ns);
-	out->stop = machine_run(machine, granted);
-	out->insns = machine_icount(machine) - before;
-	budget_settle(instance->budget, BUDGET_FUEL, granted - out->insns);
-	if (instance->breach) {
-		out->breach = instance->breach;
-		out->kind = instance->breach_kind;
+	if (parked) {
+		before = spent_now(instance->hyper);
+		out->switch_ns = before - start;
 	}
-	if (out->stop.kind == STOP_BUDGET && !out->breach)
-		look_outside(instance);
-	out->ns = spent_now(hyper) - start;
-	adapt(instance, out);
-	judge(machine, out);
-	leave_if_full(instance, out);
+	for (;;) {
+		u64 insns = out->insns;
+
+		run_one(instance, granted, out);
+		now = spent_now(instance->hyper);
+		out->ns = now - start;
+		adapt(instance, out->insns - insns, now - before);
+		before = now;
+		if (!goes_on(instance, out))
+			break;
+		granted = borrow(instance, out);
+		if (!granted) { /* the next turn finds out why */
+			out->breach = NULL;
+			out->again = false;
+			break;
+		}
+	}
+	judge(instance->machine, out);
+	if (leave_if_full(instance, out))
+		out->switch_ns += spent_now(instance->hyper) - now;
 }
 
 /* ---- What comes of it ---- */
+
+/* The mean of some; one that the host has held up counts like twice the mean at most. */
+static void count_switch(Pool *pool, u64 ns)
+{
+	u64 mean, most;
+
+	if (!pool)
+		return;
+	mean = pool->switch_ns;
+	most = 2 * mean + SWITCH_NS;
+	pool->switch_ns = (7 * mean + (ns < most ? ns : most)) / 8;
+}
 
 static void charge(Instance *instance, const SliceOutcome *outcome)
 {
@@ -299,7 +359,9 @@ static void charge(Instance *instance, const SliceOutcome *outcome)
 
 	instance->insns += outcome->insns;
 	instance->cpu_ns += outcome->ns;
-	instance->slices++;
+	instance->slices += outcome->slices + !outcome->slices;
+	if (outcome->switch_ns)
+		count_switch(instance->pool, outcome->switch_ns);
 	if (outcome->again) /* not again at once: others have to come to the end of theirs */
 		cost = hyper_is_deterministic(hyper) ? hyper->config.slice_insns : hyper->config.slice_ns / 4;
 	instance->had += ((cost ? cost : 1) << WEIGHT_SHIFT) * HYPER_WEIGHT / instance->options.weight;

@@ -147,7 +147,9 @@ static void kill_child(Instance *child)
 	if (child->state == INSTANCE_ENDED)
 		return;
 	child->want_kill = true;
-	if (!child->on_worker && !child->holds)
+	if (child->on_worker)
+		ready_ring(child->hyper);
+	else if (!child->holds)
 		instance_settle(child);
 }
 
