@@ -62,6 +62,7 @@ void space_fini(Space *space)
 	if (space->whole)
 		munmap(space->whole, space->mapped);
 	free(space->backings);
+	free(space->images);
 	if (space->base)
 		munmap(space->base, space->mapped);
 	if (space->attr)

@@ -31,6 +31,11 @@
  *     base     everything readable and writable, as always: whoever looks at attr himself works here
  *     view     guard | cell 0 | cell 1 | ... | guard        an access that is no plain one is a SIGSEGV
  *
+ * A soft paged space may lie over an *image* (space_image.c): pages of a file that never changes, mapped privately. They are
+ * read from there until they are written; that is how many machines share what none of them has changed.
+ *
+ *     images   | page, count, at | ...     where, in ascending order, and from which page of the file on
+ *
  *  9. No page of view allows more than attr does: absent, not readable or watched for reads: nothing; not writable, code or
  *     watched for writes: reading. It may allow less for a while, after marks have gone (space_settle).
  *  10. attr of a paged space is changed by space_pages_*() alone.
@@ -62,6 +67,7 @@ enum SpaceAttr {
 };
 
 typedef struct SpaceBacking SpaceBacking;
+typedef struct SpaceImage SpaceImage;
 
 typedef struct Space {
 	u8 *base;       /* owned (mmap) */
@@ -77,6 +83,8 @@ typedef struct Space {
 	u16 *chunks;      /* paged: owned (mmap) */
 	SpaceBacking *backings; /* paged: owned; where shared memory lies, in ascending order */
 	u32 backing_count, backing_cap;
+	SpaceImage *images; /* paged: owned; what lies over an image, in ascending order */
+	u32 image_count, image_cap;
 	bool crowded;     /* paged: there are so many of them that a drop may not cut one in two */
 	bool twice;       /* paged: can be made hard, or could be: */
 	bool never;       /* it will never be again */
@@ -99,6 +107,11 @@ enum {
 /* Pages page .. page + count - 1 lie in shared memory. */
 struct SpaceBacking {
 	u64 page, count;
+};
+
+/* Pages page .. page + count - 1 are those of a file from `at` on, until they are written. */
+struct SpaceImage {
+	u64 page, count, at;
 };
 
 /* Reserves room for max_cells and makes `cells` of them usable, all zero. */
@@ -139,6 +152,31 @@ Status space_pages_copy(Space *to, const Space *from);
 Status space_pages_move(Space *space, u64 from, u64 to, u64 count);
 /* Sets and clears ATTR_CODE and ATTR_WATCH_* of those that are present. */
 void space_pages_mark(Space *space, u64 page, u64 count, u8 set, u8 clear);
+
+/* ---- Images (space_image.c). Of soft spaces that can't be made hard ---- */
+
+/* What is there is replaced by pages at .. of the file, which may hold anything in pages that are to be present and zeros in the
+ * others; presence stays the caller's business. STATUS_UNSUPPORTED: the space can be made hard. STATUS_NOMEM. */
+Status space_image_put(Space *space, u64 page, u64 count, int fd, u64 at);
+/* Does an image lie there, with these pages of the file? */
+bool space_image_is(const Space *space, u64 page, u64 count, u64 at);
+/* What was written is forgotten: the image is there again, or zeros. Not in shared memory. */
+void space_revert(Space *space, u64 page, u64 count);
+
+/* Runs of pages that may have been written since they were put there or last reverted (no others have been), in ascending
+ * order; shared memory left out. The host is asked, so it costs what was touched, nearly. */
+typedef struct SpaceScan {
+	const Space *space;
+	int pagemap;      /* /proc/self/pagemap of this process, or -1: all count as written */
+	u64 at, end;
+	bool by_entry;    /* the host cannot search by itself */
+	u32 next, count;  /* of runs */
+	struct {
+		u64 page, end;
+	} runs[64];
+} SpaceScan;
+void space_scan_begin(SpaceScan *scan, const Space *space, int pagemap, u64 page, u64 end);
+bool space_scan_next(SpaceScan *scan, u64 *page, u64 *end);
 
 /* ---- Hard (space_view.c). Any change of pages may make a hard space soft again (view is NULL then), for good: the host refused,
  * or there were too many seams. Whoever keeps the address of view looks whether it is still there. ---- */

@@ -258,7 +258,7 @@ static bool keep_whole(Space *space)
 }
 
 /* Zeros of its own in place of what is there. */
-static Status make_private(Space *space, u64 page, u64 count)
+Status space_make_private(Space *space, u64 page, u64 count)
 {
 	void *at;
 
@@ -299,7 +299,7 @@ static Status drop_backings(Space *space, u64 page, u64 end)
 
 		first = first < page ? page : first;
 		last = last > end ? end : last;
-		if (make_private(space, first, last - first))
+		if (space_make_private(space, first, last - first))
 			return STATUS_NOMEM;
 	}
 	cut_backings(space, page, end);
@@ -317,12 +317,15 @@ Status space_pages_back(Space *space, u64 page, u64 count, int fd, u64 offset)
 		return STATUS_INVALID;
 	if (!keep_whole(space) || drop_backings(space, page, page + count) || !backing_room(space, 1))
 		return STATUS_NOMEM;
+	if (!space_image_room(space))
+		return STATUS_NOMEM;
+	space_image_cut(space, page, page + count);
 	mapped = mmap(bytes_of(space, page), (size_t)count << SPACE_PAGE_SHIFT, PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_FIXED, fd, (off_t)offset);
 	if (mapped == MAP_FAILED) {
 		Status status = errno == ENOMEM ? STATUS_NOMEM : STATUS_INVALID;
 
-		make_private(space, page, count); /* what was there may be gone all the same */
+		space_make_private(space, page, count); /* what was there may be gone all the same */
 		return status;
 	}
 	insert_backing(space, page, count);
@@ -333,10 +336,11 @@ Status space_pages_back(Space *space, u64 page, u64 count, int fd, u64 offset)
 /* Pages of one backing get a second place, in `to`. */
 static Status back_from(Space *to, u64 at, const Space *from, u64 page, u64 count)
 {
-	if (!keep_whole(to) || !backing_room(to, 1))
+	if (!keep_whole(to) || !backing_room(to, 1) || !space_image_room(to))
 		return STATUS_NOMEM;
+	space_image_cut(to, at, at + count);
 	if (!map_again(bytes_of(from, page), bytes_of(to, at), count)) {
-		make_private(to, at, count);
+		space_make_private(to, at, count);
 		return STATUS_NOMEM;
 	}
 	insert_backing(to, at, count);
@@ -349,14 +353,16 @@ static Status back_from(Space *to, u64 at, const Space *from, u64 page, u64 coun
 /* Runs of present pages, each given back by one call. */
 static void give_back(Space *space, u64 page, u64 end)
 {
+	bool only_zeros = space->image_count && !space_image_drop(space, page, end);
+
 	for (u64 p = page; space_next_present(space, &p, end);) {
 		u64 from = p;
 
 		while (p < end && space->attr[p] & ATTR_PRESENT)
 			p++;
-		if (madvise(bytes_of(space, from), (size_t)(p - from) << SPACE_PAGE_SHIFT,
-			    space->twice ? MADV_REMOVE : MADV_DONTNEED) &&
-		    (space->twice || make_private(space, from, p - from)))
+		if (only_zeros || (madvise(bytes_of(space, from), (size_t)(p - from) << SPACE_PAGE_SHIFT,
+					   space->twice ? MADV_REMOVE : MADV_DONTNEED) &&
+				   (space->twice || space_make_private(space, from, p - from))))
 			memset(bytes_of(space, from), 0, (size_t)(p - from) << SPACE_PAGE_SHIFT);
 	}
 }

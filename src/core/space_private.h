@@ -17,4 +17,12 @@ void space_view_hide(Space *space, u64 page, u64 end);
 /* Other memory lies at base there; none of it is present. */
 void space_view_replace(Space *space, u64 page, u64 count);
 
+/* Images no longer lie there (the list alone); there is room for one more, see space_image_room. */
+void space_image_cut(Space *space, u64 page, u64 end);
+bool space_image_room(Space *space);
+/* Nothing of images is in these pages from now on. False: so many maps are too many; some have zeros written over them. */
+bool space_image_drop(Space *space, u64 page, u64 end);
+/* Zeros of its own in place of what is there (space_paged.c). */
+Status space_make_private(Space *space, u64 page, u64 count);
+
 #endif

@@ -252,7 +252,7 @@ static void carry_mm(Tape *tape, Mm *mm)
 		}
 		mm->next_touch = next_touch;
 		mm->expand = expand;
-		if (tape_ok(tape))
+		if (tape_ok(tape) && !tape->near)
 			tape_check(tape, pages_lie_in_areas(tape, mm));
 		return;
 	}

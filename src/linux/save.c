@@ -92,7 +92,7 @@ static Status save(const Machine *machine, bool near, Buf *out)
 	u32 version = SAVE_VERSION;
 	Tape tape;
 
-	if (is_empty(kernel)) /* before there is a process there is nothing to keep */
+	if (is_empty(kernel) && !(near && kernel && kernel->vfs)) /* before there is a process there is nothing to keep */
 		return STATUS_OK;
 	kernel_bury(kernel);
 	tape_init(&tape, kernel);
@@ -179,7 +179,7 @@ static void begin(Kernel *kernel)
 }
 
 /* kernel->vfs is what was there; it stays when loading fails. */
-static Status load(Kernel *kernel, const u8 *bytes, size_t len)
+static Status load(Kernel *kernel, bool near, const u8 *bytes, size_t len)
 {
 	Vfs *before = kernel->vfs, *loaded;
 	u32 version = 0;
@@ -189,6 +189,7 @@ static Status load(Kernel *kernel, const u8 *bytes, size_t len)
 	kernel->vfs = NULL;
 	tape_init(&tape, kernel);
 	tape.loading = true;
+	tape.near = near;
 	tape.in = (ByteReader){ .data = bytes, .len = len };
 	begin(kernel);
 	kernel->loading = true;
@@ -198,7 +199,7 @@ static Status load(Kernel *kernel, const u8 *bytes, size_t len)
 		tape_fail(&tape, STATUS_MISMATCH, "%s", "saved by another version");
 	machine_set_pager(kernel->machine, mm_touch);
 	run(&tape);
-	tape_check(&tape, tape.in.at == len && kernel->processes);
+	tape_check(&tape, tape.in.at == len && (kernel->processes || near));
 	kernel->file_serial = serial;
 	kernel->storage_given = tape.given;
 	kernel->loading = false;
@@ -219,6 +220,14 @@ static Status load(Kernel *kernel, const u8 *bytes, size_t len)
 	return tape.status;
 }
 
+/* What there was before. */
+static void forget(Kernel *kernel)
+{
+	mm_forget_pages(kernel);
+	clear(kernel);
+	drop_vfs(kernel);
+}
+
 Status linux_restore(Machine *machine, const u8 *bytes, size_t len)
 {
 	Kernel *kernel = kernel_of(machine);
@@ -229,10 +238,17 @@ Status linux_restore(Machine *machine, const u8 *bytes, size_t len)
 		machine_set_why(machine, len ? "this machine has no kernel" : "it was saved before a program was loaded");
 		return STATUS_UNSUPPORTED;
 	}
-	if (kernel->processes) {
-		mm_forget_pages(kernel);
-		clear(kernel);
-		drop_vfs(kernel);
-	}
-	return load(kernel, bytes, len);
+	if (kernel->processes)
+		forget(kernel);
+	return load(kernel, false, bytes, len);
+}
+
+Status linux_restore_near(Machine *machine, const u8 *bytes, size_t len)
+{
+	Kernel *kernel = kernel_of(machine);
+
+	if (!kernel)
+		return len ? STATUS_UNSUPPORTED : STATUS_OK;
+	forget(kernel);
+	return len ? load(kernel, true, bytes, len) : STATUS_OK;
 }

@@ -53,7 +53,7 @@ struct Tape {
 	ByteReader in;      /* loading */
 	TapeList lists[TAPE_KINDS];
 	TapeList queues;    /* in the order of tape_queue */
-	bool near;          /* saving: only for machines that are set up alike */
+	bool near;          /* only for machines of this process that are set up alike: the bytes are our own */
 	u64 given;          /* loading: bytes charged for files that were given from outside */
 	struct VfsMount **mounts; /* owned; by number */
 	u32 mount_count;

@@ -303,6 +303,8 @@ static VfsNode *find_node(Tape *tape, u8 how, VfsPlace *place, VfsPlace *parent,
 	default:
 		if (!tape->loading && place->gone)
 			tape_fail(tape, STATUS_UNSUPPORTED, "%.100s was deleted on the host and is still in use", place->name);
+		if (!tape->loading && tape->near && kind_of(place->node->fs) != FS_DEV)
+			tape_fail(tape, STATUS_UNSUPPORTED, "%.100s is a file of the host", place->name);
 		if (tape->loading && tape_check(tape, parent && parent->node->type == LX_S_IFDIR && parent->node->ops->lookup))
 			error = parent->node->ops->lookup(parent->node, name, NULL, &node);
 		break;

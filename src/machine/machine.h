@@ -226,6 +226,9 @@ struct Guest {
 	Status (*restore)(Machine *machine, const u8 *bytes, size_t len);
 	/* As save, for machines that were set up alike (below) and no others: what all of them have is left out. May be NULL. */
 	Status (*save_near)(const Machine *machine, Buf *out);
+	/* What save_near gave, of a machine of this process; pages are there. It says no (STATUS_UNSUPPORTED) to what could not be had again
+	 * as it is: files of the host, which may be others under their names then. */
+	Status (*restore_near)(Machine *machine, const u8 *bytes, size_t len);
 	void (*fini)(Machine *machine);
 	/* What was configured beside MachineConfig and is in no snapshot (folders of the host ...): a counted thing, NULL if there is
 	 * nothing, that any thread may set another machine up alike with, before that one restores a snapshot. */

@@ -229,6 +229,7 @@ struct Machine {
 	Buf story;                /* texts that are longer */
 
 	Buf packing;              /* park.c: the words of the present delta */
+	u64 image_serial;         /* park_pages.c: of the image that its memory lies over; 0: none */
 	u64 recoded;              /* cells of code that unpacking and unwinding changed */
 };
 
@@ -347,6 +348,14 @@ AccessResult machine_paged_read(Machine *machine, u64 address, unsigned bytes, u
 AccessResult machine_paged_write(Machine *machine, u64 address, unsigned bytes, u64 value);
 /* From outside: whatever the rights; the pager is not asked. Without one an absent page is made. */
 Status machine_paged_poke(Machine *machine, u32 aspace, u64 address, u64 value);
+
+Space *machine_space_at(const Machine *machine, u32 number); /* NULL: there is no such address space */
+/* Code made from there is forgotten; count 0: all of it. */
+void machine_forget_code(Machine *machine, u32 number, u64 address, u64 count);
+/* Whole pages: the program's map has changed. */
+void machine_forget_pages(Machine *machine, u32 number, u64 address, u64 len);
+void machine_destroy_aspace(Machine *machine, u32 number); /* not the mapped one */
+void machine_count_present(Machine *machine, u64 pages);   /* so many more are */
 
 /* An engine and an empty Space of so many addresses. */
 Status machine_make_aspace(Machine *machine, Aspace *aspace, u64 cells);

@@ -33,8 +33,7 @@ static u64 page_of(u64 address)
 	return address >> SPACE_PAGE_SHIFT;
 }
 
-/* NULL: there is no such address space. */
-static Space *space_of(const Machine *machine, u32 number)
+Space *machine_space_at(const Machine *machine, u32 number)
 {
 	if (number >= machine->aspace_count || !machine->aspaces[number].engine)
 		return NULL;
@@ -49,9 +48,9 @@ static bool lies_inside(const Space *space, u64 address, u64 len)
 
 /* ---- Code ---- */
 
-/* count 0: all of it. Another address space's engine sees its own Space for as long as that takes; nothing of the guest
+/* Another address space's engine sees its own Space for as long as that takes; nothing of the guest
  * runs meanwhile. */
-static void forget_code(Machine *machine, u32 number, u64 address, u64 count)
+void machine_forget_code(Machine *machine, u32 number, u64 address, u64 count)
 {
 	Space *place = &machine->vcpu.spaces[machine->paged_space], saved = *place;
 	Aspace *aspace = &machine->aspaces[number];
@@ -75,7 +74,7 @@ void machine_flush_engines(Machine *machine)
 		machine->ops->flush(machine->engine, &machine->vcpu);
 	for (u32 n = 0; n < machine->aspace_count; n++)
 		if (machine->aspaces[n].engine)
-			forget_code(machine, n, 0, 0);
+			machine_forget_code(machine, n, 0, 0);
 }
 
 void machine_env_drop_code(void *ctx)
@@ -83,27 +82,26 @@ void machine_env_drop_code(void *ctx)
 	machine_flush_engines(ctx);
 }
 
-/* Whole pages: the program's map has changed. */
-static void forget_pages(Machine *machine, u32 number, u64 address, u64 len)
+void machine_forget_pages(Machine *machine, u32 number, u64 address, u64 len)
 {
-	const Space *space = space_of(machine, number);
+	const Space *space = machine_space_at(machine, number);
 	u64 end = page_of(address + len);
 
 	for (u64 p = page_of(address); space_next_present(space, &p, end); p++)
 		if (space->attr[p] & ATTR_CODE)
-			forget_code(machine, number, p << SPACE_PAGE_SHIFT, SPACE_PAGE);
+			machine_forget_code(machine, number, p << SPACE_PAGE_SHIFT, SPACE_PAGE);
 }
 
 void machine_flush_code(Machine *machine, u32 aspace, u64 address, u64 len)
 {
-	const Space *space = space_of(machine, aspace);
+	const Space *space = machine_space_at(machine, aspace);
 	u64 end;
 
 	if (!space || address >= space->cells || !len)
 		return;
 	end = len > space->cells - address ? space->cells : (address + len + SPACE_PAGE - 1) & ~(u64)(SPACE_PAGE - 1);
 	address &= ~(u64)(SPACE_PAGE - 1);
-	forget_pages(machine, aspace, address, end - address);
+	machine_forget_pages(machine, aspace, address, end - address);
 }
 
 /* Pieces of shared memory in all address spaces; a drop or a move may cut one in two or three. */
@@ -113,7 +111,7 @@ static u64 shared_pieces(const Machine *machine)
 
 	for (u32 n = 0; n < machine->aspace_count; n++)
 		if (machine->aspaces[n].engine)
-			count += space_of(machine, n)->backing_count;
+			count += machine_space_at(machine, n)->backing_count;
 	return count;
 }
 
@@ -135,8 +133,7 @@ Status machine_make_aspace(Machine *machine, Aspace *aspace, u64 cells)
 	return STATUS_NOMEM;
 }
 
-/* Not the mapped one. */
-static void destroy_aspace(Machine *machine, u32 number)
+void machine_destroy_aspace(Machine *machine, u32 number)
 {
 	Aspace *aspace = &machine->aspaces[number];
 	u64 blocks, translated;
@@ -196,7 +193,7 @@ void machine_map_aspace(Machine *machine)
 	u32 number = machine->vcpus[machine->shown].aspace, before = machine->mapped;
 	Space *place;
 
-	if (number == before || !space_of(machine, number))
+	if (number == before || !machine_space_at(machine, number))
 		return;
 	place = &machine->vcpu.spaces[machine->paged_space];
 	machine->aspaces[before].space = *place;
@@ -204,7 +201,7 @@ void machine_map_aspace(Machine *machine)
 	machine->engine = machine->aspaces[number].engine;
 	machine->mapped = number;
 	if (machine->aspaces[before].released)
-		destroy_aspace(machine, before);
+		machine_destroy_aspace(machine, before);
 }
 
 void machine_reset_pages(Machine *machine, bool keep_memory)
@@ -221,7 +218,7 @@ void machine_reset_pages(Machine *machine, bool keep_memory)
 	machine_map_aspace(machine);
 	for (u32 n = 0; n < machine->aspace_count; n++)
 		if (n != home && machine->aspaces[n].engine)
-			destroy_aspace(machine, n);
+			machine_destroy_aspace(machine, n);
 	if (home) { /* it becomes number 0 */
 		machine->aspaces[0] = machine->aspaces[home];
 		machine->aspaces[home] = (Aspace){ .engine = NULL };
@@ -251,7 +248,7 @@ static Status take_number(Machine *machine, u32 *number)
 	return STATUS_OK;
 }
 
-static void count_more(Machine *machine, u64 pages)
+void machine_count_present(Machine *machine, u64 pages)
 {
 	machine->present += pages;
 	if (machine->present > machine->present_most)
@@ -277,7 +274,7 @@ Status machine_aspace_create(Machine *machine, u32 *number)
 
 Status machine_aspace_fork(Machine *machine, u32 from, u32 *number)
 {
-	const Space *parent = space_of(machine, from);
+	const Space *parent = machine_space_at(machine, from);
 	u64 used = machine_memory_bytes(machine), more;
 	Status status;
 
@@ -291,26 +288,26 @@ Status machine_aspace_fork(Machine *machine, u32 from, u32 *number)
 	status = machine_aspace_create(machine, number);
 	if (status)
 		return status;
-	status = space_pages_copy(&machine->aspaces[*number].space, space_of(machine, from));
-	count_more(machine, machine->aspaces[*number].space.present);
+	status = space_pages_copy(&machine->aspaces[*number].space, machine_space_at(machine, from));
+	machine_count_present(machine, machine->aspaces[*number].space.present);
 	if (!status) {
 		machine_mark_pages(machine, &machine->aspaces[*number].space, 0, ~(u64)0);
 		return STATUS_OK;
 	}
-	destroy_aspace(machine, *number);
+	machine_destroy_aspace(machine, *number);
 	*number = ASPACE_NONE;
 	return status;
 }
 
 void machine_aspace_release(Machine *machine, u32 number)
 {
-	if (!space_of(machine, number) || machine->aspaces[number].released)
+	if (!machine_space_at(machine, number) || machine->aspaces[number].released)
 		return;
 	for (u32 n = 0; n < machine->vcpu_count; n++)
 		if (machine->vcpus[n].aspace == number)
 			machine->vcpus[n].aspace = ASPACE_NONE;
 	if (number != machine->mapped) {
-		destroy_aspace(machine, number);
+		machine_destroy_aspace(machine, number);
 		return;
 	}
 	machine->aspaces[number].released = true;
@@ -319,7 +316,7 @@ void machine_aspace_release(Machine *machine, u32 number)
 
 void machine_vcpu_set_aspace(Machine *machine, u32 vcpu, u32 number)
 {
-	if (vcpu >= machine->vcpu_count || !space_of(machine, number) || machine->aspaces[number].released)
+	if (vcpu >= machine->vcpu_count || !machine_space_at(machine, number) || machine->aspaces[number].released)
 		return;
 	machine->vcpus[vcpu].aspace = number;
 	if (vcpu != machine->shown)
@@ -358,14 +355,14 @@ u32 machine_aspace(const Machine *machine)
 
 u64 machine_aspace_present(const Machine *machine, u32 number)
 {
-	const Space *space = space_of(machine, number);
+	const Space *space = machine_space_at(machine, number);
 
 	return space ? space->present << SPACE_PAGE_SHIFT : 0;
 }
 
 bool machine_page_next(const Machine *machine, u32 aspace, u64 *address)
 {
-	const Space *space = space_of(machine, aspace);
+	const Space *space = machine_space_at(machine, aspace);
 	u64 page = page_of(*address);
 
 	if (!space || *address >= space->cells || !space_next_present(space, &page, page_of(space->cells)))
@@ -376,12 +373,12 @@ bool machine_page_next(const Machine *machine, u32 aspace, u64 *address)
 
 bool machine_aspace_is_used(const Machine *machine, u32 number)
 {
-	return space_of(machine, number) && !machine->aspaces[number].released;
+	return machine_space_at(machine, number) && !machine->aspaces[number].released;
 }
 
 u8 machine_page_attr(const Machine *machine, u32 aspace, u64 address)
 {
-	const Space *space = space_of(machine, aspace);
+	const Space *space = machine_space_at(machine, aspace);
 	u8 attr = space && address < space->cells ? space->attr[page_of(address)] : 0;
 
 	return attr & ATTR_PRESENT ? attr : 0;
@@ -391,7 +388,7 @@ u8 *machine_page_bytes(Machine *machine, u32 aspace, u64 address)
 {
 	if (!machine_page_attr(machine, aspace, address))
 		return NULL;
-	return space_of(machine, aspace)->base + (address & ~(u64)(SPACE_PAGE - 1));
+	return machine_space_at(machine, aspace)->base + (address & ~(u64)(SPACE_PAGE - 1));
 }
 
 /* ---- Pages ---- */
@@ -407,7 +404,7 @@ static u64 count_present(const Space *space, u64 page, u64 end)
 
 Status machine_pages_add(Machine *machine, u32 aspace, u64 address, u64 len, u8 rights)
 {
-	Space *space = space_of(machine, aspace);
+	Space *space = machine_space_at(machine, aspace);
 	u64 page = page_of(address), count = page_of(len), used, more, before;
 
 	if (!lies_inside(space, address, len) || machine->aspaces[aspace].released)
@@ -418,17 +415,17 @@ Status machine_pages_add(Machine *machine, u32 aspace, u64 address, u64 len, u8 
 	if (more && (used > machine->memory_limit || more > machine->memory_limit - used))
 		return STATUS_TOO_BIG;
 	if (before && !(rights & ATTR_EXEC))
-		forget_pages(machine, aspace, address, len);
+		machine_forget_pages(machine, aspace, address, len);
 	space_pages_add(space, page, count, rights);
 	if (machine->watch_count)
 		machine_mark_pages(machine, space, address, len);
-	count_more(machine, count - before);
+	machine_count_present(machine, count - before);
 	return STATUS_OK;
 }
 
 void machine_pages_expect(Machine *machine, u32 aspace, u64 address, u64 len)
 {
-	Space *space = space_of(machine, aspace);
+	Space *space = machine_space_at(machine, aspace);
 
 	if (lies_inside(space, address, len))
 		space_populate(space, page_of(address), page_of(len));
@@ -436,23 +433,23 @@ void machine_pages_expect(Machine *machine, u32 aspace, u64 address, u64 len)
 
 void machine_pages_protect(Machine *machine, u32 aspace, u64 address, u64 len, u8 rights)
 {
-	Space *space = space_of(machine, aspace);
+	Space *space = machine_space_at(machine, aspace);
 
 	if (!lies_inside(space, address, len))
 		return;
 	if (!(rights & ATTR_EXEC))
-		forget_pages(machine, aspace, address, len);
+		machine_forget_pages(machine, aspace, address, len);
 	space_pages_protect(space, page_of(address), page_of(len), rights);
 }
 
 void machine_pages_drop(Machine *machine, u32 aspace, u64 address, u64 len)
 {
-	Space *space = space_of(machine, aspace);
+	Space *space = machine_space_at(machine, aspace);
 	u64 before;
 
 	if (!lies_inside(space, address, len))
 		return;
-	forget_pages(machine, aspace, address, len);
+	machine_forget_pages(machine, aspace, address, len);
 	before = space->present;
 	space->crowded = space->backing_count && shared_pieces(machine) >= 2 * SHARED_PIECES;
 	space_pages_drop(space, page_of(address), page_of(len));
@@ -461,7 +458,7 @@ void machine_pages_drop(Machine *machine, u32 aspace, u64 address, u64 len)
 
 Status machine_pages_move(Machine *machine, u32 aspace, u64 from, u64 to, u64 len)
 {
-	Space *space = space_of(machine, aspace);
+	Space *space = machine_space_at(machine, aspace);
 	u64 p = page_of(to), before;
 	Status status;
 
@@ -469,7 +466,7 @@ Status machine_pages_move(Machine *machine, u32 aspace, u64 from, u64 to, u64 le
 		return STATUS_RANGE;
 	if (space_next_present(space, &p, page_of(to + len)))
 		return STATUS_INVALID;
-	forget_pages(machine, aspace, from, len);
+	machine_forget_pages(machine, aspace, from, len);
 	before = space->present;
 	status = space_pages_move(space, page_of(from), page_of(to), page_of(len));
 	machine->present += space->present - before;
@@ -479,7 +476,7 @@ Status machine_pages_move(Machine *machine, u32 aspace, u64 from, u64 to, u64 le
 
 Status machine_pages_back(Machine *machine, u32 aspace, u64 address, u64 len, int fd, u64 offset)
 {
-	Space *space = space_of(machine, aspace);
+	Space *space = machine_space_at(machine, aspace);
 
 	if (!lies_inside(space, address, len))
 		return STATUS_RANGE;
@@ -492,7 +489,7 @@ Status machine_pages_back(Machine *machine, u32 aspace, u64 address, u64 len, in
 
 bool machine_page_allows(Machine *machine, u32 aspace, u64 address, u8 right)
 {
-	const Space *space = space_of(machine, aspace);
+	const Space *space = machine_space_at(machine, aspace);
 
 	if (!space || address >= space->cells)
 		return false;
@@ -505,7 +502,7 @@ bool machine_page_allows(Machine *machine, u32 aspace, u64 address, u8 right)
 		       machine_pages_add(machine, aspace, address & ~(u64)(SPACE_PAGE - 1), SPACE_PAGE, ATTR_RIGHTS) == STATUS_OK;
 	if (!machine->pager(machine, aspace, address, right))
 		return false;
-	space = space_of(machine, aspace); /* it may have made address spaces */
+	space = machine_space_at(machine, aspace); /* it may have made address spaces */
 	return space && space->attr[page_of(address)] & right;
 }
 
@@ -575,7 +572,7 @@ Status machine_paged_poke(Machine *machine, u32 aspace, u64 address, u64 value)
 		return STATUS_RANGE;
 	page[address % SPACE_PAGE] = (u8)value;
 	if (machine_page_attr(machine, aspace, address) & ATTR_CODE)
-		forget_code(machine, aspace, address, 1);
+		machine_forget_code(machine, aspace, address, 1);
 	return STATUS_OK;
 }
 
@@ -602,7 +599,7 @@ u64 machine_copy_in(Machine *machine, u32 aspace, u64 address, void *to, u64 len
 	while (done < len && machine_page_allows(machine, aspace, address + done, ATTR_READ)) {
 		u64 piece = in_page(address + done, len - done);
 
-		memcpy((u8 *)to + done, space_of(machine, aspace)->base + address + done, piece);
+		memcpy((u8 *)to + done, machine_space_at(machine, aspace)->base + address + done, piece);
 		watch(machine, aspace, address + done, piece, false);
 		done += piece;
 	}
@@ -614,12 +611,12 @@ u64 machine_copy_out(Machine *machine, u32 aspace, u64 address, const void *from
 	u64 done = 0;
 
 	while (done < len && machine_page_allows(machine, aspace, address + done, ATTR_WRITE)) {
-		const Space *space = space_of(machine, aspace);
+		const Space *space = machine_space_at(machine, aspace);
 		u64 piece = in_page(address + done, len - done);
 
 		memcpy(space->base + address + done, (const u8 *)from + done, piece);
 		if (has_code(space, address + done, piece))
-			forget_code(machine, aspace, address + done, piece);
+			machine_forget_code(machine, aspace, address + done, piece);
 		watch(machine, aspace, address + done, piece, true);
 		done += piece;
 	}
@@ -634,12 +631,12 @@ u8 *machine_span(Machine *machine, u32 aspace, u64 address, u64 len, u8 access, 
 	while (reach < len && machine_page_allows(machine, aspace, address + reach, access)) {
 		u64 piece = in_page(address + reach, len - reach);
 
-		if (access & ATTR_WRITE && has_code(space_of(machine, aspace), address + reach, piece))
-			forget_code(machine, aspace, address + reach, piece);
+		if (access & ATTR_WRITE && has_code(machine_space_at(machine, aspace), address + reach, piece))
+			machine_forget_code(machine, aspace, address + reach, piece);
 		if (access & (ATTR_READ | ATTR_WRITE))
 			watch(machine, aspace, address + reach, piece, access & ATTR_WRITE);
 		reach += piece;
 	}
 	*got = reach;
-	return reach ? space_of(machine, aspace)->base + address : NULL;
+	return reach ? machine_space_at(machine, aspace)->base + address : NULL;
 }

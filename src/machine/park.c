@@ -9,7 +9,8 @@
  *               compared first, as most of them are equal; what is zero in the base is compared with one block of zeros, so
  *               the base need not be read.
  *
- *     delta     length of words | runs of words: (skip, count, words...)* 0 0 | per space: (skip, count, pieces...)* 0 0
+ *     delta     length of words | runs of words: (skip, count, words...)* 0 0 | paged memory (park_pages.c) |
+ *               per space: (skip, count, pieces...)* 0 0 | what the guest keeps, if there are pages
  *
  * Numbers in a delta are written in groups of seven bits, the lowest first. The spaces come in the order of `spaces_of`: the shared ones,
  * then the private ones of each vCPU that is in use.
@@ -23,10 +24,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "machine/machine_private.h"
+#include "machine/park_private.h"
 
 enum {
-	PIECE = 32,
 	BLOCK = 4096,
 	FLAG_JITTER = 1,
 	FLAG_VIRTUAL = 2,
@@ -53,6 +53,10 @@ struct MachineBase {
 	BaseSpace *spaces; /* owned */
 	u32 space_count;   /* the shared ones, then the private ones of each vCPU */
 	HostFunction *hosts; /* owned: what its origin was allowed */
+	BasePages *pages;    /* owned; NULL: no space is paged */
+	Buf guest;           /* what guest->save_near gave */
+	const Guest *kind;   /* whose setup it is: */
+	void *setup;         /* a reference, or NULL */
 	u64 time, bytes;
 };
 
@@ -102,6 +106,12 @@ static u64 denied_of(const Machine *machine, u32 word)
 	return denied;
 }
 
+/* Pointers of a guest that has something to give back are its own; it says what they mean (guest->save_near). */
+static size_t plain_private(const Machine *machine)
+{
+	return machine->guest && machine->guest->fini ? 0 : machine->private_size;
+}
+
 static void write_words(const Machine *machine, Buf *out)
 {
 	const Vcpu *vcpu = &machine->vcpu;
@@ -136,7 +146,7 @@ static void write_words(const Machine *machine, Buf *out)
 		put(out, machine_private_index(machine, (u16)i) < machine->private_count ? 0 : vcpu->spaces[i].cells);
 	for (u32 i = 0; i < machine->table_count; i++)
 		put(out, machine->tables[i].rows);
-	put_bytes(out, machine->private_bytes, machine->private_size);
+	put_bytes(out, machine->private_bytes, plain_private(machine));
 	for (u32 n = 0; n < machine->vcpu_count; n++)
 		write_record(machine, n, out);
 	for (u32 i = 0; i < machine->table_count; i++)
@@ -326,7 +336,7 @@ static Status read_words(Machine *machine, const MachineBase *base, const u64 *a
 			return status;
 	}
 	rows = get_bytes(&words, machine->table_count * sizeof(u64));
-	memcpy(machine->private_bytes, get_bytes(&words, machine->private_size), machine->private_size);
+	memcpy(machine->private_bytes, get_bytes(&words, plain_private(machine)), plain_private(machine));
 	for (u32 n = 0; n < count && !status; n++)
 		status = read_record(machine, n, &words);
 	if (!status)
@@ -341,6 +351,8 @@ static Status read_words(Machine *machine, const MachineBase *base, const u64 *a
 	machine->input_ended = flags & FLAG_INPUT_ENDED;
 	machine_count_vcpus(machine);
 	machine_show_vcpu(machine, shown);
+	if (machine->paged_space != ISA_NONE)
+		machine_map_aspace(machine);
 	machine->alone = flags & FLAG_ALONE;
 	machine->wants_channel = machine->undone = machine->skip_break = machine->idle_hit = false;
 	machine->vcpu.pending.kind = EXIT_BUDGET;
@@ -352,7 +364,7 @@ static Status read_words(Machine *machine, const MachineBase *base, const u64 *a
 
 /* ---- Numbers and runs ---- */
 
-static void put_number(Buf *out, u64 number)
+void park_put_number(Buf *out, u64 number)
 {
 	u8 bytes[10];
 	unsigned len = 0;
@@ -363,7 +375,7 @@ static void put_number(Buf *out, u64 number)
 	buf_add(out, bytes, len);
 }
 
-static u64 get_number(const u8 **at)
+u64 park_get_number(const u8 **at)
 {
 	u64 number = 0;
 	unsigned shift = 0;
@@ -377,7 +389,7 @@ static void write_word_runs(const u64 *words, u32 count, const MachineBase *base
 {
 	u32 at = 0, done = 0;
 
-	put_number(out, count);
+	park_put_number(out, count);
 	for (;;) {
 		u32 end;
 
@@ -387,20 +399,20 @@ static void write_word_runs(const u64 *words, u32 count, const MachineBase *base
 			break;
 		for (end = at; end < count && words[end] != (end < base->word_count ? base->words[end] : 0);)
 			end++;
-		put_number(out, at - done);
-		put_number(out, end - at);
+		park_put_number(out, at - done);
+		park_put_number(out, end - at);
 		for (; at < end; at++)
-			put_number(out, words[at]);
+			park_put_number(out, words[at]);
 		done = at;
 	}
-	put_number(out, 0);
-	put_number(out, 0);
+	park_put_number(out, 0);
+	park_put_number(out, 0);
 }
 
 /* Into `out`, which is cleared. */
 static bool read_word_runs(const u8 **at, const MachineBase *base, Buf *out)
 {
-	u64 count = get_number(at), place = 0;
+	u64 count = park_get_number(at), place = 0;
 	u64 *words;
 
 	buf_clear(out);
@@ -410,25 +422,25 @@ static bool read_word_runs(const u8 **at, const MachineBase *base, Buf *out)
 	words = (u64 *)(void *)out->data;
 	memcpy(words, base->words, (size_t)(count < base->word_count ? count : base->word_count) * sizeof(u64));
 	for (;;) {
-		u64 skip = get_number(at), run = get_number(at);
+		u64 skip = park_get_number(at), run = park_get_number(at);
 
 		if (!skip && !run)
 			return true;
 		for (place += skip; run; run--)
-			words[place++] = get_number(at);
+			words[place++] = park_get_number(at);
 	}
 }
 
 static void skip_word_runs(const u8 **at)
 {
-	get_number(at);
+	park_get_number(at);
 	for (;;) {
-		u64 skip = get_number(at), run = get_number(at);
+		u64 skip = park_get_number(at), run = park_get_number(at);
 
 		if (!skip && !run)
 			return;
 		while (run--)
-			get_number(at);
+			park_get_number(at);
 	}
 }
 
@@ -445,7 +457,7 @@ static const u8 *base_at(const BaseSpace *base, size_t at)
 	return !base || at >= base->size || base->blank[at / BLOCK] ? zeros : base->bytes + at;
 }
 
-static bool piece_differs(const u8 *a, const u8 *b)
+bool park_piece_differs(const u8 *a, const u8 *b)
 {
 	u64 x[PIECE / 8], y[PIECE / 8], differs = 0;
 
@@ -469,12 +481,12 @@ static bool find_run(const Space *space, const BaseSpace *base, size_t len, size
 			here = stop;
 			continue;
 		}
-		while (here < stop && !piece_differs(space->base + here, block + (here - first)))
+		while (here < stop && !park_piece_differs(space->base + here, block + (here - first)))
 			here += PIECE;
 		if (here == stop)
 			continue;
 		*at = here;
-		while (here < stop && piece_differs(space->base + here, block + (here - first)))
+		while (here < stop && park_piece_differs(space->base + here, block + (here - first)))
 			here += PIECE;
 		*end = here;
 		return true;
@@ -487,13 +499,13 @@ static void write_memory(const Space *space, const BaseSpace *base, Buf *out)
 	size_t len = size_of(space), at = 0, end = 0, done = 0;
 
 	while (find_run(space, base, len, &at, &end)) {
-		put_number(out, (at - done) / PIECE);
-		put_number(out, (end - at) / PIECE);
+		park_put_number(out, (at - done) / PIECE);
+		park_put_number(out, (end - at) / PIECE);
 		buf_add(out, space->base + at, end - at);
 		at = done = end;
 	}
-	put_number(out, 0);
-	put_number(out, 0);
+	park_put_number(out, 0);
+	park_put_number(out, 0);
 }
 
 /* Bytes of the code space are about to change: the engine hears of the cells that do. */
@@ -530,7 +542,7 @@ static void read_memory(Machine *machine, Space *space, const BaseSpace *base, b
 	size_t place = 0;
 
 	for (;;) {
-		u64 skip = get_number(at), count = get_number(at);
+		u64 skip = park_get_number(at), count = park_get_number(at);
 
 		if (!skip && !count)
 			return;
@@ -565,7 +577,7 @@ static Space *walk(Walk *w)
 	const Machine *machine = w->machine;
 
 	for (; w->next < machine->vcpu.space_count; w->next++) {
-		if (machine_private_index(machine, (u16)w->next) < machine->private_count)
+		if (machine_private_index(machine, (u16)w->next) < machine->private_count || w->next == machine->paged_space)
 			continue;
 		w->number = (u16)w->next++;
 		w->index = w->number;
@@ -600,6 +612,10 @@ void machine_base_destroy(MachineBase *base)
 			munmap(base->spaces[i].bytes, base->spaces[i].size);
 		free(base->spaces[i].blank);
 	}
+	park_destroy_pages(base->pages);
+	if (base->setup)
+		base->kind->setup_put(base->setup);
+	buf_fini(&base->guest);
 	free(base->spaces);
 	free(base->words);
 	free(base->hosts);
@@ -635,14 +651,107 @@ static Status freeze_space(const Space *space, BaseSpace *out, u64 *bytes)
 	return STATUS_OK;
 }
 
-bool machine_can_park(const Machine *machine)
+static bool guest_can_park(const Machine *machine)
 {
 	const Guest *guest = machine->guest;
 
-	return machine->paged_space == ISA_NONE && !(guest && (guest->fini || guest->save)) && !machine->window_count &&
-	       !machine->break_count && !machine->watch_count && !machine->recording && !machine->log_count &&
-	       !machine->notes_function && !machine->calls;
+	if (!guest || !(guest->fini || guest->save))
+		return true;
+	return guest->save_near && guest->restore_near && guest->setup && !(guest->outside && guest->outside(machine, NULL, 0));
 }
+
+bool machine_can_park(const Machine *machine)
+{
+	return guest_can_park(machine) && !machine->window_count && !machine->break_count && !machine->watch_count &&
+	       !machine->recording && !machine->log_count && !machine->notes_function && !machine->calls;
+}
+
+/* ---- The guest ---- */
+
+/* What it keeps beyond words, if there is anything. */
+static Status save_guest(const Machine *machine, Buf *out)
+{
+	return machine->guest && machine->guest->save_near ? machine->guest->save_near(machine, out) : STATUS_OK;
+}
+
+static Status restore_guest(Machine *machine, const u8 *bytes, size_t len)
+{
+	return machine->guest && machine->guest->restore_near ? machine->guest->restore_near(machine, bytes, len) : STATUS_OK;
+}
+
+/* It may say no. */
+static Status freeze_guest(const Machine *machine, MachineBase *base)
+{
+	const Guest *guest = machine->guest;
+	Status status = STATUS_OK;
+
+	base->kind = guest;
+	if (guest && guest->setup)
+		status = guest->setup(machine, &base->setup); /* first: what is in there is not saved */
+	if (!status)
+		status = save_guest(machine, &base->guest);
+	return !status && base->guest.failed ? STATUS_NOMEM : status;
+}
+
+/* Words of 8 bytes that are not the base's; if there are more or less of them, all are. */
+static void pack_guest(const Buf *now, const Buf *was, Buf *out)
+{
+	size_t at = 0, done = 0, most = now->len < was->len ? now->len : was->len, same = 0;
+
+	park_put_number(out, now->len);
+	if (now->len != was->len) /* what stands behind the place that is longer or shorter is equal again */
+		while (same < most && now->data[now->len - 1 - same] == was->data[was->len - 1 - same])
+			same++;
+	park_put_number(out, same);
+	for (most = now->len - same; at < most;) {
+		size_t end;
+
+		while (at < most && at < was->len && now->data[at] == was->data[at])
+			at++;
+		if (at == most)
+			break;
+		for (end = at; end < most && (end >= was->len || now->data[end] != was->data[end]);)
+			end++;
+		park_put_number(out, at - done);
+		park_put_number(out, end - at);
+		buf_add(out, now->data + at, end - at);
+		at = done = end;
+	}
+	park_put_number(out, 0);
+	park_put_number(out, 0);
+}
+
+static Status unpack_guest(Machine *machine, const Buf *was, const u8 **at)
+{
+	size_t len = (size_t)park_get_number(at), same = (size_t)park_get_number(at), place = 0;
+	Buf *now = &machine->packing;
+	Status status;
+
+	buf_clear(now);
+	buf_add(now, was->data, len - same < was->len ? len - same : was->len);
+	buf_fill(now, 0, len - now->len);
+	if (now->failed) {
+		buf_fini(now);
+		buf_init(now);
+		return STATUS_NOMEM;
+	}
+	if (same)
+		memcpy(now->data + len - same, was->data + was->len - same, same);
+	for (;;) {
+		size_t skip = (size_t)park_get_number(at), count = (size_t)park_get_number(at);
+
+		if (!skip && !count)
+			break;
+		place += skip;
+		memcpy(now->data + place, *at, count);
+		*at += count;
+		place += count;
+	}
+	status = restore_guest(machine, now->data, len);
+	return status;
+}
+
+/* ---- Freezing ---- */
 
 Status machine_freeze(const Machine *machine, MachineBase **out)
 {
@@ -659,6 +768,8 @@ Status machine_freeze(const Machine *machine, MachineBase **out)
 	if (!base)
 		return STATUS_NOMEM;
 	buf_init(&words);
+	buf_init(&base->guest);
+	status = freeze_guest(machine, base);
 	write_words(machine, &words);
 	base->space_count = machine->vcpu.space_count + machine->vcpu_count * machine->private_count;
 	base->spaces = calloc(base->space_count + 1, sizeof *base->spaces);
@@ -669,11 +780,13 @@ Status machine_freeze(const Machine *machine, MachineBase **out)
 	}
 	if (words.failed || !base->spaces || !base->hosts)
 		status = STATUS_NOMEM;
-	else
+	if (!status)
 		memcpy(base->hosts, machine->hosts, machine->isa->host_count * sizeof *base->hosts);
 	while (!status && (space = walk(&w)))
 		status = freeze_space(space, &base->spaces[w.index], &base->bytes);
-	base->bytes += sizeof *base + words.len;
+	if (!status && machine->paged_space != ISA_NONE)
+		status = park_freeze_pages(machine, &base->pages, &base->bytes);
+	base->bytes += sizeof *base + words.len + base->guest.len;
 	base->time = machine_time(machine);
 	if (status) {
 		if (words.failed)
@@ -728,6 +841,7 @@ Status machine_pack(Machine *machine, const MachineBase *base, Buf *out)
 {
 	Walk w = { .machine = machine };
 	Buf *words = &machine->packing;
+	Status status = STATUS_OK;
 	const Space *space;
 
 	if (!machine_can_park(machine))
@@ -741,27 +855,38 @@ Status machine_pack(Machine *machine, const MachineBase *base, Buf *out)
 		return STATUS_NOMEM;
 	}
 	write_word_runs((const u64 *)(void *)words->data, (u32)(words->len / sizeof(u64)), base, out);
+	if (base->pages)
+		park_pack_pages(machine, base->pages, out);
 	while ((space = walk(&w)))
 		write_memory(space, base_of(base, w.index), out);
-	return out->failed ? STATUS_NOMEM : STATUS_OK;
+	if (base->pages) {
+		buf_clear(words);
+		status = save_guest(machine, words);
+		pack_guest(words, &base->guest, out);
+	}
+	return status ? status : out->failed ? STATUS_NOMEM : STATUS_OK;
 }
 
 Status machine_unwind(Machine *machine, const MachineBase *base, const u8 *delta)
 {
 	bool same = has_shape_of(machine, base);
-	const u8 *at = delta;
+	const u8 *at = base->pages ? NULL : delta;
 	Walk w = { .machine = machine };
 	Space *space;
 	Status status;
 
 	machine_flush_output(machine);
-	status = read_words(machine, base, base->words);
+	status = base->pages ? park_unwind_pages(machine, base->pages) : STATUS_OK;
+	if (!status)
+		status = read_words(machine, base, base->words);
+	if (!status && base->pages)
+		status = restore_guest(machine, base->guest.data, base->guest.len);
 	if (status)
 		return status;
-	if (same && delta)
+	if (same && at)
 		skip_word_runs(&at);
 	while ((space = walk(&w))) {
-		if (same && delta)
+		if (same && at)
 			read_memory(machine, space, base_of(base, w.index), is_code(machine, w.number), true, &at);
 		else
 			restore_memory(machine, space, base_of(base, w.index), is_code(machine, w.number));
@@ -773,8 +898,12 @@ Status machine_unwind(Machine *machine, const MachineBase *base, const u8 *delta
 
 Status machine_become(Machine *machine, const MachineBase *base)
 {
-	Status status = machine_unwind(machine, base, NULL);
+	Status status = STATUS_OK;
 
+	if (base->setup)
+		status = base->kind->set_up(machine, base->setup);
+	if (!status)
+		status = machine_unwind(machine, base, NULL);
 	machine_flush_engines(machine);
 	return status;
 }
@@ -791,9 +920,13 @@ Status machine_unpack(Machine *machine, const MachineBase *base, const u8 *delta
 		buf_init(&machine->packing);
 		return STATUS_NOMEM;
 	}
-	status = read_words(machine, base, (const u64 *)(void *)machine->packing.data);
+	status = base->pages ? park_unpack_pages(machine, &at) : STATUS_OK;
+	if (!status)
+		status = read_words(machine, base, (const u64 *)(void *)machine->packing.data);
 	while (!status && (space = walk(&w)))
 		read_memory(machine, space, base_of(base, w.index), is_code(machine, w.number), false, &at);
+	if (!status && base->pages)
+		status = unpack_guest(machine, &base->guest, &at);
 	if (!status && !has_shape_of(machine, base))
 		mark_spaces(machine);
 	return status;

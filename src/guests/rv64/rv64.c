@@ -92,6 +92,7 @@ const Guest rv64_guest = {
 	.save = linux_save,
 	.restore = linux_restore,
 	.save_near = linux_save_near,
+	.restore_near = linux_restore_near,
 	.setup = linux_setup,
 	.setup_put = linux_setup_put,
 	.set_up = linux_set_up,

@@ -1,0 +1,760 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Paged memory of parked machines (park.h). A base keeps the pages of a machine in a file that is nowhere but in memory; a machine that
+ * is as the base has them mapped privately (core/space_image.c), so it shares with all others what it has not written, and making it so is
+ * one map per run of pages.
+ *
+ *     base      file     | 0 | 1 | 2 | - | 4 |        a page each that is not all zeros; "-": none, where runs were joined
+ *               chunks   attr[4096], place[4096]      of each 16 MiB: what is present with which rights, and where in the file
+ *               runs     {page, count, at} ...        what is mapped
+ *
+ *     delta     number of address spaces | which is mapped | the kind of each | and of each that is used:
+ *               rights   (skip, count, attr)* 0 0     pages that have others than in the base; attr 0: absent
+ *               memory   (skip, count, pieces)* 0 0   pieces of PIECE bytes that are not as in the base, of pages that are present
+ *
+ * What was written is asked of the host, page by page, and only these pages are compared. So packing and unwinding cost what the
+ * machine has touched and not what it has. A space that can be made hard (core/space.h) cannot lie over an image: there all pages are
+ * compared, and copied.
+ *
+ * Pages of shared memory count as absent: the guest says where they lie, and with what in them (guest->save_near).
+ */
+#define _GNU_SOURCE
+
+#include "machine/park_private.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/array.h"
+
+enum {
+	CHUNK = 1 << SPACE_CHUNK_SHIFT, /* pages */
+	GAP = 8,         /* pages that runs are apart at least, unless that makes too many */
+	RUNS_MOST = 256, /* of an address space */
+	IS_FREE = 0, IS_USED, IS_RELEASED,
+	KEPT = ATTR_PRESENT | ATTR_RIGHTS, /* of attr */
+};
+
+static const u8 zeros[SPACE_PAGE];
+
+typedef struct BaseChunk {
+	u64 number;
+	u8 attr[CHUNK];
+	u32 place[CHUNK]; /* page of the file + 1; 0: all zeros */
+} BaseChunk;
+
+typedef struct BaseAspace {
+	u8 kind;
+	BaseChunk **chunks; /* owned, ascending */
+	u32 count, cap;
+	SpaceImage *runs;   /* owned, ascending */
+	u32 run_count, run_cap;
+} BaseAspace;
+
+struct BasePages {
+	int fd;             /* the file */
+	u64 serial;         /* of it: no other one's, while any machine lies over it */
+	u8 *bytes;          /* owned (mmap): its pages; NULL: there are none */
+	u64 file_pages;
+	int pagemap;        /* of the process that made it: */
+	pid_t process;
+	u32 mapped;
+	BaseAspace *aspaces; /* owned */
+	u32 count;
+};
+
+/* ---- Looking up ---- */
+
+static u32 chunk_index(const BaseAspace *aspace, u64 number)
+{
+	u32 lo = 0, hi = aspace->count;
+
+	while (lo < hi) {
+		u32 middle = lo + (hi - lo) / 2;
+
+		if (aspace->chunks[middle]->number < number)
+			lo = middle + 1;
+		else
+			hi = middle;
+	}
+	return lo;
+}
+
+static const BaseChunk *chunk_of(const BaseAspace *aspace, u64 number)
+{
+	u32 at = chunk_index(aspace, number);
+
+	return at < aspace->count && aspace->chunks[at]->number == number ? aspace->chunks[at] : NULL;
+}
+
+static const u8 *content_of(const BasePages *pages, const BaseChunk *chunk, u32 page)
+{
+	return chunk && chunk->place[page] ? pages->bytes + ((u64)(chunk->place[page] - 1) << SPACE_PAGE_SHIFT) : zeros;
+}
+
+static u64 pages_of(const Space *space)
+{
+	return space->cells >> SPACE_PAGE_SHIFT;
+}
+
+static u8 *bytes_of(const Space *space, u64 page)
+{
+	return space->base + (page << SPACE_PAGE_SHIFT);
+}
+
+static u8 kind_of(const Machine *machine, u32 number)
+{
+	if (number >= machine->aspace_count || !machine->aspaces[number].engine)
+		return IS_FREE;
+	return machine->aspaces[number].released ? IS_RELEASED : IS_USED;
+}
+
+/* What the machine itself has there. */
+static u8 attr_of(const Space *space, u64 page)
+{
+	u8 attr = space->attr[page];
+
+	return attr & ATTR_PRESENT && !(space->backing_count && space_is_backed(space, page)) ? attr & KEPT : 0;
+}
+
+static const BaseAspace *aspace_of(const BasePages *pages, u32 number)
+{
+	static const BaseAspace none;
+
+	return number < pages->count ? &pages->aspaces[number] : &none;
+}
+
+/* The chunks that the space or the base has something in, in ascending order. False: no other one. */
+static bool next_chunk(const Space *space, const BaseAspace *aspace, u64 *number)
+{
+	u64 count = (pages_of(space) + CHUNK - 1) / CHUNK, at = *number;
+	u32 index = chunk_index(aspace, at);
+	u64 known = index < aspace->count ? aspace->chunks[index]->number : count;
+
+	while (at < known && !space->chunks[at]) {
+		u64 four;
+
+		for (at++; at % 4 == 0 && at + 4 <= known; at += 4) {
+			memcpy(&four, space->chunks + at, sizeof four);
+			if (four)
+				break;
+		}
+	}
+	*number = at < known ? at : known;
+	return *number < count;
+}
+
+static u32 chunk_pages(const Space *space, u64 number)
+{
+	u64 left = pages_of(space) - number * CHUNK;
+
+	return left < CHUNK ? (u32)left : CHUNK;
+}
+
+/* ---- Freezing ---- */
+
+void park_destroy_pages(BasePages *pages)
+{
+	if (!pages)
+		return;
+	if (pages->bytes)
+		munmap(pages->bytes, pages->file_pages << SPACE_PAGE_SHIFT);
+	for (u32 n = 0; pages->aspaces && n < pages->count; n++) {
+		for (u32 i = 0; i < pages->aspaces[n].count; i++)
+			free(pages->aspaces[n].chunks[i]);
+		free(pages->aspaces[n].chunks);
+		free(pages->aspaces[n].runs);
+	}
+	free(pages->aspaces);
+	if (pages->pagemap >= 0)
+		close(pages->pagemap);
+	if (pages->fd >= 0)
+		close(pages->fd);
+	free(pages);
+}
+
+static BaseChunk *add_chunk(BaseAspace *aspace, u64 number)
+{
+	BaseChunk *chunk = calloc(1, sizeof *chunk);
+
+	if (!chunk || !array_grow((void **)&aspace->chunks, &aspace->cap, aspace->count, sizeof *aspace->chunks)) {
+		free(chunk);
+		return NULL;
+	}
+	chunk->number = number;
+	aspace->chunks[aspace->count++] = chunk;
+	return chunk;
+}
+
+/* Presence and rights; place is 1 where there is something to be kept. */
+static Status note_pages(const Space *space, BaseAspace *aspace)
+{
+	BaseChunk *chunk = NULL;
+
+	for (u64 p = 0; space_next_present(space, &p, ~(u64)0); p++) {
+		u8 attr = attr_of(space, p);
+
+		if (!attr)
+			continue;
+		if (!chunk || chunk->number != p / CHUNK)
+			chunk = add_chunk(aspace, p / CHUNK);
+		if (!chunk)
+			return STATUS_NOMEM;
+		chunk->attr[p % CHUNK] = attr;
+		chunk->place[p % CHUNK] = memcmp(bytes_of(space, p), zeros, SPACE_PAGE) != 0;
+	}
+	return STATUS_OK;
+}
+
+static u32 count_runs(const BaseAspace *aspace, u64 gap)
+{
+	u64 last = 0;
+	u32 count = 0;
+
+	for (u32 i = 0; i < aspace->count; i++)
+		for (u32 k = 0; k < CHUNK; k++) {
+			u64 page = aspace->chunks[i]->number * CHUNK + k;
+
+			if (!aspace->chunks[i]->place[k])
+				continue;
+			count += !count || page - last > gap;
+			last = page;
+		}
+	return count;
+}
+
+/* Runs, and the place of each page in the file; *end: where it ends. */
+static Status place_pages(BaseAspace *aspace, u64 *end)
+{
+	SpaceImage *run = NULL;
+	u64 gap = GAP;
+
+	while (count_runs(aspace, gap) > RUNS_MOST)
+		gap *= 2;
+	for (u32 i = 0; i < aspace->count; i++)
+		for (u32 k = 0; k < CHUNK; k++) {
+			u64 page = aspace->chunks[i]->number * CHUNK + k;
+
+			if (!aspace->chunks[i]->place[k])
+				continue;
+			if (!run || page - (run->page + run->count - 1) > gap) {
+				if (!array_grow((void **)&aspace->runs, &aspace->run_cap, aspace->run_count, sizeof *run))
+					return STATUS_NOMEM;
+				run = &aspace->runs[aspace->run_count++];
+				*run = (SpaceImage){page, 0, *end};
+			}
+			run->count = page - run->page + 1;
+			*end = run->at + run->count;
+			if (*end >= ~(u32)0)
+				return STATUS_TOO_BIG;
+			aspace->chunks[i]->place[k] = (u32)*end;
+		}
+	return STATUS_OK;
+}
+
+static bool write_all(int fd, const u8 *bytes, size_t len, u64 at)
+{
+	while (len) {
+		ssize_t done = pwrite(fd, bytes, len, (off_t)at);
+
+		if (done <= 0)
+			return false;
+		bytes += done;
+		len -= (size_t)done;
+		at += (u64)done;
+	}
+	return true;
+}
+
+static Status write_pages(const Space *space, const BaseAspace *aspace, int fd, u64 *bytes)
+{
+	for (u32 i = 0; i < aspace->count; i++) {
+		const u32 *place = aspace->chunks[i]->place;
+
+		for (u32 k = 0; k < CHUNK;) {
+			u32 end = k + 1;
+
+			while (place[k] && end < CHUNK && place[end] == place[k] + (end - k))
+				end++;
+			if (place[k]) {
+				size_t len = (size_t)(end - k) << SPACE_PAGE_SHIFT;
+
+				if (!write_all(fd, bytes_of(space, aspace->chunks[i]->number * CHUNK + k), len,
+					       (u64)(place[k] - 1) << SPACE_PAGE_SHIFT))
+					return STATUS_NOMEM;
+				*bytes += len;
+			}
+			k = end;
+		}
+	}
+	*bytes += aspace->count * sizeof(BaseChunk);
+	return STATUS_OK;
+}
+
+static Status make_file(BasePages *pages)
+{
+	struct stat info;
+	void *bytes;
+
+	pages->fd = memfd_create("husk-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (pages->fd < 0 || ftruncate(pages->fd, (off_t)(pages->file_pages << SPACE_PAGE_SHIFT)) || fstat(pages->fd, &info))
+		return STATUS_NOMEM;
+	pages->serial = (u64)info.st_ino;
+	if (!pages->file_pages)
+		return STATUS_OK;
+	bytes = mmap(NULL, pages->file_pages << SPACE_PAGE_SHIFT, PROT_READ, MAP_PRIVATE | MAP_NORESERVE, pages->fd, 0);
+	if (bytes == MAP_FAILED)
+		return STATUS_NOMEM;
+	madvise(bytes, pages->file_pages << SPACE_PAGE_SHIFT, MADV_DONTDUMP);
+	pages->bytes = bytes;
+	return STATUS_OK;
+}
+
+Status park_freeze_pages(const Machine *machine, BasePages **out, u64 *bytes)
+{
+	BasePages *pages = calloc(1, sizeof *pages);
+	Status status = STATUS_OK;
+
+	*out = pages;
+	if (!pages)
+		return STATUS_NOMEM;
+	pages->fd = pages->pagemap = -1;
+	pages->mapped = machine->mapped;
+	pages->aspaces = calloc(machine->aspace_count, sizeof *pages->aspaces);
+	if (!pages->aspaces)
+		return STATUS_NOMEM;
+	pages->count = machine->aspace_count;
+	for (u32 n = 0; n < pages->count && !status; n++) {
+		pages->aspaces[n].kind = kind_of(machine, n);
+		if (pages->aspaces[n].kind != IS_FREE)
+			status = note_pages(machine_space_at(machine, n), &pages->aspaces[n]);
+		if (!status)
+			status = place_pages(&pages->aspaces[n], &pages->file_pages);
+	}
+	if (!status)
+		status = make_file(pages);
+	for (u32 n = 0; n < pages->count && !status; n++)
+		if (pages->aspaces[n].kind != IS_FREE)
+			status = write_pages(machine_space_at(machine, n), &pages->aspaces[n], pages->fd, bytes);
+	if (status)
+		return status;
+	fcntl(pages->fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL); /* nobody will; this says so */
+	pages->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	pages->process = getpid();
+	return STATUS_OK;
+}
+
+/* ---- Which pages may differ from the base ---- */
+
+typedef struct Marks {
+	u64 bits[CHUNK / 64];
+} Marks;
+
+static void mark(Marks *marks, u32 page)
+{
+	marks->bits[page / 64] |= (u64)1 << page % 64;
+}
+
+static bool is_marked(const Marks *marks, u32 page)
+{
+	return marks->bits[page / 64] >> page % 64 & 1;
+}
+
+/* The next one from *page on; false: none. */
+static bool next_mark(const Marks *marks, u32 *page)
+{
+	u32 word = *page / 64;
+	u64 bits;
+
+	if (word >= CHUNK / 64)
+		return false;
+	bits = marks->bits[word] >> *page % 64 << *page % 64;
+	while (!bits) {
+		if (++word == CHUNK / 64)
+			return false;
+		bits = marks->bits[word];
+	}
+	*page = word * 64 + (u32)__builtin_ctzll(bits);
+	return true;
+}
+
+/* Of runs of the base that do not lie there any more (the program dropped pages): a page that it has not touched since is zero. */
+static void mark_lost(const Space *space, const BaseAspace *aspace, u64 number, Marks *marks)
+{
+	u64 first = number * CHUNK, end = first + CHUNK;
+
+	for (u32 i = 0; i < aspace->run_count && aspace->runs[i].page < end; i++) {
+		const SpaceImage *run = &aspace->runs[i];
+		u64 from = run->page > first ? run->page : first, last = run->page + run->count;
+
+		last = last < end ? last : end;
+		if (from >= last || space_image_is(space, run->page, run->count, run->at))
+			continue;
+		for (u64 p = from; p < last; p++)
+			if (!space_image_is(space, p, 1, run->at + (p - run->page)))
+				mark(marks, (u32)(p % CHUNK));
+	}
+}
+
+/* All that are not marked have what the base has, present or not. */
+static void mark_chunk(const BasePages *pages, const Space *space, const BaseAspace *aspace, u64 number, Marks *marks)
+{
+	u64 first = number * CHUNK, page, end;
+	SpaceScan scan;
+
+	memset(marks, 0, sizeof *marks);
+	if (space->twice) {
+		memset(marks, 0xFF, sizeof *marks);
+		return;
+	}
+	space_scan_begin(&scan, space, getpid() == pages->process ? pages->pagemap : -1, first, first + chunk_pages(space, number));
+	while (space_scan_next(&scan, &page, &end))
+		for (; page < end; page++)
+			mark(marks, (u32)(page % CHUNK));
+	mark_lost(space, aspace, number, marks);
+}
+
+/* ---- Packing ---- */
+
+static void pack_rights(const Space *space, const BaseAspace *aspace, Buf *out)
+{
+	static const u8 nothing[CHUNK];
+	u64 done = 0;
+
+	for (u64 number = 0; next_chunk(space, aspace, &number); number++) {
+		const BaseChunk *chunk = chunk_of(aspace, number);
+		const u8 *was = chunk ? chunk->attr : nothing;
+		u32 count = chunk_pages(space, number);
+		u64 first = number * CHUNK;
+
+		for (u32 k = 0; k < count;) {
+			const u64 kept = 0x0101010101010101u * KEPT;
+			u64 now, before;
+			u32 from = k;
+			u8 attr;
+
+			if (k % 8 == 0 && k + 8 <= count) {
+				memcpy(&now, space->attr + first + k, sizeof now);
+				memcpy(&before, was + k, sizeof before);
+				if (!space->backing_count && !((now ^ before) & kept)) {
+					k += 8;
+					continue;
+				}
+			}
+			attr = attr_of(space, first + k);
+			if (attr == was[k]) {
+				k++;
+				continue;
+			}
+			while (k < count && attr != was[k] && attr_of(space, first + k) == attr)
+				k++;
+			park_put_number(out, first + from - done);
+			park_put_number(out, k - from);
+			buf_byte(out, attr);
+			done = first + k;
+		}
+	}
+	park_put_number(out, 0);
+	park_put_number(out, 0);
+}
+
+/* *done: where the last piece ended, in bytes. */
+static void pack_page(const u8 *now, const u8 *was, u64 at, u64 *done, Buf *out)
+{
+	if (memcmp(now, was, SPACE_PAGE) == 0)
+		return;
+	for (u32 i = 0; i < SPACE_PAGE;) {
+		u32 from = i;
+
+		while (i < SPACE_PAGE && park_piece_differs(now + i, was + i))
+			i += PIECE;
+		if (i > from) {
+			park_put_number(out, (at + from - *done) / PIECE);
+			park_put_number(out, (i - from) / PIECE);
+			buf_add(out, now + from, i - from);
+			*done = at + i;
+		} else {
+			i += PIECE;
+		}
+	}
+}
+
+static void pack_memory(const BasePages *pages, const Space *space, const BaseAspace *aspace, Buf *out)
+{
+	u64 done = 0;
+	Marks marks;
+
+	for (u64 number = 0; next_chunk(space, aspace, &number); number++) {
+		const BaseChunk *chunk = chunk_of(aspace, number);
+
+		mark_chunk(pages, space, aspace, number, &marks);
+		for (u32 k = 0; next_mark(&marks, &k) && k < chunk_pages(space, number); k++) {
+			u64 page = number * CHUNK + k;
+
+			if (attr_of(space, page))
+				pack_page(bytes_of(space, page), content_of(pages, chunk, k), page << SPACE_PAGE_SHIFT, &done, out);
+		}
+	}
+	park_put_number(out, 0);
+	park_put_number(out, 0);
+}
+
+void park_pack_pages(const Machine *machine, const BasePages *pages, Buf *out)
+{
+	park_put_number(out, machine->aspace_count);
+	park_put_number(out, machine->mapped);
+	for (u32 n = 0; n < machine->aspace_count; n++)
+		buf_byte(out, kind_of(machine, n));
+	for (u32 n = 0; n < machine->aspace_count; n++) {
+		const Space *space = machine_space_at(machine, n);
+
+		if (!space)
+			continue;
+		pack_rights(space, aspace_of(pages, n), out);
+		pack_memory(pages, space, aspace_of(pages, n), out);
+	}
+}
+
+/* ---- Changing ---- */
+
+/* Presence and rights from now on; what is there stays, if it is present. */
+static void set_attr(Machine *machine, u32 number, u64 page, u64 count, u8 attr)
+{
+	Space *space = machine_space_at(machine, number);
+	u64 before = space->present;
+
+	if (!attr) {
+		machine_pages_drop(machine, number, page << SPACE_PAGE_SHIFT, count << SPACE_PAGE_SHIFT);
+		return;
+	}
+	if (!(attr & ATTR_EXEC))
+		machine_forget_pages(machine, number, page << SPACE_PAGE_SHIFT, count << SPACE_PAGE_SHIFT);
+	space_pages_add(space, page, count, attr & ATTR_RIGHTS);
+	machine_count_present(machine, space->present - before);
+}
+
+/* The page is about to have other content: code that is another one then is forgotten. */
+static void report_code(Machine *machine, u32 number, u64 page, u32 at, const u8 *bytes, u32 len)
+{
+	const Space *space = machine_space_at(machine, number);
+	const u8 *now = bytes_of(space, page) + at;
+
+	if (!(space->attr[page] & ATTR_CODE))
+		return;
+	for (u32 i = 0; i < len; i += PIECE)
+		if (park_piece_differs(now + i, bytes + i)) {
+			machine->recoded++;
+			machine_forget_code(machine, number, (page << SPACE_PAGE_SHIFT) + at + i, PIECE);
+		}
+}
+
+/* Those address spaces that are wanted, each with an engine; those that stay keep what they have. */
+static Status shape(Machine *machine, const u8 *kinds, u32 count, u32 mapped)
+{
+	while (machine->aspace_count < count) {
+		if (!array_grow((void **)&machine->aspaces, &machine->aspace_cap, machine->aspace_count, sizeof *machine->aspaces))
+			return STATUS_NOMEM;
+		machine->aspaces[machine->aspace_count++] = (Aspace){.engine = NULL};
+	}
+	for (u32 n = 0; n < count; n++) {
+		Status status = STATUS_OK;
+
+		if (kinds[n] == IS_FREE)
+			continue;
+		if (!machine->aspaces[n].engine)
+			status = machine_make_aspace(machine, &machine->aspaces[n], machine_address_limit(machine));
+		if (status)
+			return status;
+	}
+	if (machine->shown)
+		machine_show_vcpu(machine, 0);
+	machine->aspaces[machine->mapped].released = false; /* or it would go now */
+	machine->vcpus[0].aspace = mapped;
+	machine_map_aspace(machine);
+	for (u32 n = 0; n < machine->aspace_count; n++)
+		if (machine->aspaces[n].engine && (n >= count || kinds[n] == IS_FREE))
+			machine_destroy_aspace(machine, n);
+	machine->aspace_count = count;
+	for (u32 n = 0; n < count; n++)
+		machine->aspaces[n].released = kinds[n] == IS_RELEASED;
+	return STATUS_OK;
+}
+
+/* ---- As the base again ---- */
+
+static Status drop_shared(Machine *machine, u32 number)
+{
+	const Space *space = machine_space_at(machine, number);
+
+	while (space->backing_count) {
+		u32 before = space->backing_count;
+		u64 page = space->backings[0].page, count = space->backings[0].count;
+
+		machine_pages_drop(machine, number, page << SPACE_PAGE_SHIFT, count << SPACE_PAGE_SHIFT);
+		if (space->backing_count >= before)
+			return STATUS_NOMEM;
+	}
+	return STATUS_OK;
+}
+
+static void drop_new(Machine *machine, u32 number, const BaseChunk *chunk, u64 first, u32 count)
+{
+	const Space *space = machine_space_at(machine, number);
+
+	for (u64 p = first, end = first + count; space_next_present(space, &p, end);) {
+		u64 from = p;
+
+		while (p < end && space->attr[p] & ATTR_PRESENT && !(chunk && chunk->attr[p - first]))
+			p++;
+		if (p > from)
+			set_attr(machine, number, from, p - from, 0);
+		else
+			p++;
+	}
+}
+
+static void revert_pages(Machine *machine, u32 number, const BasePages *pages, const BaseChunk *chunk, const Marks *marks, u64 first,
+			 u32 count)
+{
+	Space *space = machine_space_at(machine, number);
+
+	for (u32 k = 0; next_mark(marks, &k) && k < count;) {
+		u32 from = k;
+
+		for (; k < count && is_marked(marks, k); k++) {
+			const u8 *was = content_of(pages, chunk, k);
+			u64 page = first + k;
+
+			if (!(space->attr[page] & ATTR_PRESENT) && !(chunk && chunk->attr[k]))
+				continue;
+			report_code(machine, number, page, 0, was, SPACE_PAGE);
+			if (space->twice && memcmp(bytes_of(space, page), was, SPACE_PAGE) != 0)
+				memcpy(bytes_of(space, page), was, SPACE_PAGE);
+		}
+		if (!space->twice)
+			space_revert(space, first + from, k - from);
+	}
+}
+
+static void restore_rights(Machine *machine, u32 number, const BaseChunk *chunk, u64 first, u32 count)
+{
+	const Space *space = machine_space_at(machine, number);
+
+	for (u32 k = 0; chunk && k < count;) {
+		u32 from = k;
+		u8 attr = chunk->attr[k];
+
+		if ((space->attr[first + k] & KEPT) == attr) {
+			k++;
+			continue;
+		}
+		while (k < count && chunk->attr[k] == attr && (space->attr[first + k] & KEPT) != attr)
+			k++;
+		set_attr(machine, number, first + from, k - from, attr);
+	}
+}
+
+static Status unwind_aspace(Machine *machine, u32 number, const BasePages *pages)
+{
+	const BaseAspace *aspace = aspace_of(pages, number);
+	Space *space = machine_space_at(machine, number);
+	Status status = drop_shared(machine, number);
+	Marks marks;
+
+	for (u64 chunk_number = 0; !status && next_chunk(space, aspace, &chunk_number); chunk_number++) {
+		const BaseChunk *chunk = chunk_of(aspace, chunk_number);
+		u64 first = chunk_number * CHUNK;
+		u32 count = chunk_pages(space, chunk_number);
+
+		drop_new(machine, number, chunk, first, count);
+		mark_chunk(pages, space, aspace, chunk_number, &marks);
+		revert_pages(machine, number, pages, chunk, &marks, first, count);
+	}
+	for (u32 i = 0; !status && !space->twice && i < aspace->run_count; i++) {
+		const SpaceImage *run = &aspace->runs[i];
+
+		if (!space_image_is(space, run->page, run->count, run->at))
+			status = space_image_put(space, run->page, run->count, pages->fd, run->at);
+	}
+	for (u32 i = 0; !status && i < aspace->count; i++) {
+		u64 first = aspace->chunks[i]->number * CHUNK;
+
+		restore_rights(machine, number, aspace->chunks[i], first, chunk_pages(space, aspace->chunks[i]->number));
+	}
+	return status;
+}
+
+Status park_unwind_pages(Machine *machine, const BasePages *pages)
+{
+	u8 kinds[MACHINE_ASPACES];
+	Status status;
+
+	for (u32 n = 0; n < machine->aspace_count && machine->image_serial != pages->serial; n++)
+		if (machine->aspaces[n].engine)
+			machine_pages_drop(machine, n, 0, machine_address_limit(machine));
+	for (u32 n = 0; n < pages->count; n++)
+		kinds[n] = pages->aspaces[n].kind;
+	machine->image_serial = 0;
+	status = shape(machine, kinds, pages->count, pages->mapped);
+	for (u32 n = 0; n < pages->count && !status; n++)
+		if (kinds[n] != IS_FREE)
+			status = unwind_aspace(machine, n, pages);
+	if (!status)
+		machine->image_serial = pages->serial;
+	return status;
+}
+
+/* ---- What was packed ---- */
+
+static void unpack_rights(Machine *machine, u32 number, const u8 **at)
+{
+	u64 page = 0;
+
+	for (;;) {
+		u64 skip = park_get_number(at), count = park_get_number(at);
+
+		if (!skip && !count)
+			return;
+		page += skip;
+		set_attr(machine, number, page, count, *(*at)++);
+		page += count;
+	}
+}
+
+static void unpack_memory(Machine *machine, u32 number, const u8 **at)
+{
+	const Space *space = machine_space_at(machine, number);
+	u64 place = 0;
+
+	for (;;) {
+		u64 skip = park_get_number(at), count = park_get_number(at);
+
+		if (!skip && !count)
+			return;
+		place += skip * PIECE;
+		report_code(machine, number, place >> SPACE_PAGE_SHIFT, (u32)(place % SPACE_PAGE), *at, (u32)count * PIECE);
+		memcpy(space->base + place, *at, (size_t)count * PIECE);
+		*at += count * PIECE;
+		place += count * PIECE;
+	}
+}
+
+Status park_unpack_pages(Machine *machine, const u8 **at)
+{
+	u32 count = (u32)park_get_number(at), mapped = (u32)park_get_number(at);
+	const u8 *kinds = *at;
+	Status status = shape(machine, kinds, count, mapped);
+
+	*at += count;
+	for (u32 n = 0; n < count && !status; n++) {
+		if (kinds[n] == IS_FREE)
+			continue;
+		unpack_rights(machine, n, at);
+		unpack_memory(machine, n, at);
+	}
+	return status;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Between park.c and park_pages.c: numbers in deltas, and the part of paged memory.
+ */
+#ifndef MACHINE_PARK_PRIVATE_H
+#define MACHINE_PARK_PRIVATE_H
+
+#include "machine/machine_private.h"
+
+enum { PIECE = 32 }; /* bytes: what memory is compared by */
+
+/* In groups of seven bits, the lowest first. */
+void park_put_number(Buf *out, u64 number);
+u64 park_get_number(const u8 **at);
+bool park_piece_differs(const u8 *a, const u8 *b);
+
+/* park_pages.c: the paged memory of a machine at rest. */
+typedef struct BasePages BasePages;
+
+/* *bytes: what it takes of the host is added. */
+Status park_freeze_pages(const Machine *machine, BasePages **out, u64 *bytes);
+void park_destroy_pages(BasePages *pages);
+void park_pack_pages(const Machine *machine, const BasePages *pages, Buf *out);
+/* As the base. Shared memory is not there: the guest brings it. */
+Status park_unwind_pages(Machine *machine, const BasePages *pages);
+/* A machine that is as the base becomes what was packed. */
+Status park_unpack_pages(Machine *machine, const u8 **at);
+
+#endif

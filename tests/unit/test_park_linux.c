@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Parking of Linux programs: several that came from one base take turns in one Machine, packed after every stretch of instructions, and
+ * never differ from those that have a Machine each and were never packed; afterwards the Machine is as the base.
+ */
+#include "unit/linux_run.h"
+
+#include "base/rng.h"
+#include "jit/jit.h"
+#include "machine/pages.h"
+#include "machine/park.h"
+
+enum { TENANTS = 3, TURNS = 40 };
+
+static void make_program(const Rig *rig, const char *text, Buf *program)
+{
+	char path[120];
+	FILE *file;
+
+	snprintf(path, sizeof path, "%s/program.c", rig->folder);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+	buf_clear(program);
+	compile(rig, path, "", program);
+}
+
+static void same(Machine *a, Machine *b, const char *what, u64 turn)
+{
+	Buf one, other;
+
+	buf_init(&one);
+	buf_init(&other);
+	snapshot(a, &one);
+	snapshot(b, &other);
+	assert_int_equal(machine_icount(a), machine_icount(b));
+	assert_same(&one, &other, what, turn);
+	buf_fini(&one);
+	buf_fini(&other);
+}
+
+static Machine *bare(const Rig *rig)
+{
+	const MachineConfig config = computer_config(rig);
+	Machine *machine;
+	DiagList diags;
+
+	diag_init(&diags);
+	assert_int_equal(machine_create(&config, &machine, &diags), STATUS_OK);
+	diag_fini(&diags);
+	return machine;
+}
+
+/* Memory that is written, given back, had anew, protected, moved; the heap grows; numbers come from outside. */
+static const char memory_text[] =
+	"#define _GNU_SOURCE\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <unistd.h>\n#include <sys/mman.h>\n"
+	"#include <sys/random.h>\n"
+	"static unsigned long pool[1 << 16];\n"
+	"int main(void) {\n"
+	"	unsigned long sum = 1, seed[1]; char *map = mmap(0, 1 << 20, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);\n"
+	"	memset(map, 7, 1 << 20); for (int i = 0; i < 1 << 16; i += 3) pool[i] = i;\n"
+	"	for (int round = 0; round < 60; round++) {\n"
+	"		getrandom(seed, 8, 0); sum = sum * 31 + seed[0];\n"
+	"		char *page = map + (sum >> 8) % 250 * 4096;\n"
+	"		switch (sum % 7) {\n"
+	"		case 0: munmap(page, 8192); mmap(page, 8192, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0); page[1] = sum; break;\n"
+	"		case 1: madvise(page, 12288, MADV_DONTNEED); break;\n"
+	"		case 2: mprotect(page, 4096, 1); sum += page[5]; mprotect(page, 4096, 3); break;\n"
+	"		case 3: { char *more = malloc(200000); memset(more, sum, 100000); sum += more[777]; if (sum & 64) free(more); break; }\n"
+	"		case 4: page[sum % 4096] = sum; pool[sum % (1 << 16)] += sum; break;\n"
+	"		case 5: { char *old = mmap(0, 16384, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); memset(old, 3, 16384);\n"
+	"			char *to = mremap(old, 16384, 65536, MREMAP_MAYMOVE); to[40000] = 1; if (sum & 256) munmap(to, 65536); break; }\n"
+	"		default: for (int i = 0; i < 4096; i += 64) sum += page[i] ^ pool[(sum + i) % (1 << 16)];\n"
+	"		}\n"
+	"	}\n"
+	"	printf(\"%lx\\n\", sum); return 7; }\n";
+
+typedef struct Party {
+	Machine *alone;
+	Buf delta, said, said_too;
+	bool packed, ended;
+} Party;
+
+static void take_turn(Party *party, Machine *carrier, const MachineBase *base, u64 insns, u32 turn, const char *name)
+{
+	MachineStop stops[2];
+
+	if (party->packed)
+		assert_int_equal(machine_unpack(carrier, base, party->delta.data), STATUS_OK);
+	machine_set_output(carrier, collect, &party->said_too);
+	stops[0] = machine_run(party->alone, insns);
+	stops[1] = machine_run(carrier, insns);
+	assert_int_equal(stops[0].kind, stops[1].kind);
+	assert_int_equal(stops[0].pc, stops[1].pc);
+	party->ended = stops[0].kind == STOP_HALT;
+	same(party->alone, carrier, name, turn);
+	buf_clear(&party->delta);
+	assert_int_equal(machine_pack(carrier, base, &party->delta), STATUS_OK);
+	party->packed = true;
+	assert_int_equal(machine_unwind(carrier, base, party->delta.data), STATUS_OK);
+	assert_int_equal(party->said.len, party->said_too.len);
+	assert_true(!party->said.len || memcmp(party->said.data, party->said_too.data, party->said.len) == 0);
+}
+
+static void take_turns(Rig *rig, const char *name, const char *text, u64 first, u64 most)
+{
+	Party parties[TENANTS];
+	Machine *origin, *carrier;
+	MachineBase *base;
+	Buf program, said;
+	u32 ended = 0;
+	Rng rng = {first};
+
+	buf_init(&program);
+	buf_init(&said);
+	make_program(rig, text, &program);
+	origin = computer(rig, &said);
+	load(origin, rig, &program);
+	run_to(origin, first);
+	assert_int_equal(machine_freeze(origin, &base), STATUS_OK);
+	carrier = bare(rig);
+	assert_int_equal(machine_become(carrier, base), STATUS_OK);
+	same(origin, carrier, name, 0);
+	for (u32 i = 0; i < TENANTS; i++) {
+		parties[i] = (Party){.alone = bare(rig)};
+		assert_int_equal(machine_become(parties[i].alone, base), STATUS_OK);
+		buf_init(&parties[i].delta);
+		buf_init(&parties[i].said);
+		buf_init(&parties[i].said_too);
+		machine_set_output(parties[i].alone, collect, &parties[i].said);
+	}
+	for (u32 turn = 1; ended < TENANTS && turn < 1000; turn++) {
+		Party *party = &parties[rng_below(&rng, TENANTS)];
+
+		if (party->ended)
+			continue;
+		if (!party->packed) { /* so that they differ */
+			machine_set_seed(party->alone, turn);
+			machine_set_seed(carrier, turn);
+		}
+		take_turn(party, carrier, base, 1 + rng_below(&rng, turn > TURNS ? 10000000 : most), turn, name);
+		ended += party->ended;
+		same(origin, carrier, name, turn);
+	}
+	assert_int_equal(ended, TENANTS);
+	for (u32 i = 0; i < TENANTS; i++) {
+		machine_destroy(parties[i].alone);
+		buf_fini(&parties[i].delta);
+		buf_fini(&parties[i].said);
+		buf_fini(&parties[i].said_too);
+	}
+	machine_base_destroy(base);
+	machine_destroy(origin);
+	machine_destroy(carrier);
+	buf_fini(&program);
+	buf_fini(&said);
+}
+
+static void test_memory(void **state)
+{
+	Rig *rig = *state;
+
+	for (u32 i = 0; i < 2; i++) {
+		rig->engine = i ? &jit_engine : &interp_engine;
+		take_turns(rig, "memory", memory_text, 0, 100000);
+		take_turns(rig, "memory", memory_text, 1200000, 20000);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_memory),
+	};
+
+	return cmocka_run_group_tests_name("park_linux", tests, setup, teardown);
+}
