@@ -158,6 +158,8 @@ void space_pages_mark(Space *space, u64 page, u64 count, u8 set, u8 clear);
 /* What is there is replaced by pages at .. of the file, which may hold anything in pages that are to be present and zeros in the
  * others; presence stays the caller's business. STATUS_UNSUPPORTED: the space can be made hard. STATUS_NOMEM. */
 Status space_image_put(Space *space, u64 page, u64 count, int fd, u64 at);
+/* No image lies there any more: zeros. */
+void space_image_take(Space *space, u64 page, u64 count);
 /* Does an image lie there, with these pages of the file? */
 bool space_image_is(const Space *space, u64 page, u64 count, u64 at);
 /* What was written is forgotten: the image is there again, or zeros. Not in shared memory. */

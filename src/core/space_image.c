@@ -157,6 +157,11 @@ bool space_image_drop(Space *space, u64 page, u64 end)
 	return all;
 }
 
+void space_image_take(Space *space, u64 page, u64 count)
+{
+	space_image_drop(space, page, page + count);
+}
+
 void space_revert(Space *space, u64 page, u64 count)
 {
 	madvise(bytes_of(space, page), size_of(count), MADV_DONTNEED);

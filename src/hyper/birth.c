@@ -283,16 +283,41 @@ static Status make_machine(Instance *instance, const MachineConfig *config, cons
 	return status;
 }
 
-/* A machine of the image's pool would be allowed more than the instance is. */
+/* A machine of the image's pool would be allowed more than the instance is. Paged machines are told what they may have. */
 static bool is_narrow(const Instance *instance, const Image *image)
 {
-	return image->memory_most > image->memory_used && budget_limit(instance->budget, BUDGET_MEMORY) < image->memory_limit;
+	return !machine_base_has_pages(image->base) && image->memory_most > image->memory_used && budget_limit(instance->budget, BUDGET_MEMORY) < image->memory_limit;
+}
+
+/* What it may come to and what it has open is its own from now on: as the image's machines, or as the delta says. */
+static Status hold_all(Instance *instance, const Image *image, const Delta *delta)
+{
+	u64 limit = budget_limit(instance->budget, BUDGET_MEMORY), used = delta ? delta->memory : image->memory_used;
+	u64 files = delta ? delta->files : image->files;
+	bool grows = image->memory_most > image->memory_used;
+	const Budget *breach;
+	Status status;
+
+	if (limit > image->memory_limit)
+		limit = image->memory_limit;
+	if (grows && used > limit)
+		return STATUS_TOO_BIG;
+	status = hold_memory(instance, grows ? limit : image->memory_most);
+	if (status)
+		return status;
+	if (files && !budget_take_all(instance->budget, BUDGET_FILES, files, &breach)) {
+		services_refuse(instance, BUDGET_FILES, breach);
+		return STATUS_TOO_BIG;
+	}
+	instance->files_held = files;
+	instance->memory = used;
+	return STATUS_OK;
 }
 
 /* Parked, with what another one has changed; the reference to it is the instance's if this succeeds. */
 static Status park(Instance *instance, Image *image, Delta *delta)
 {
-	Status status = hold_memory(instance, image->memory_most);
+	Status status = hold_all(instance, image, delta);
 
 	if (status)
 		return status;
@@ -303,32 +328,17 @@ static Status park(Instance *instance, Image *image, Delta *delta)
 	instance->image = image;
 	instance->delta = delta;
 	instance->fresh = true;
-	instance->memory = image->memory_used;
-	instance->parked_time = machine_base_time(image->base);
+	instance->parked_time = delta ? delta->time : machine_base_time(image->base);
 	return STATUS_OK;
 }
 
 /* It will have a machine of its own, as soon as it needs one. */
 static Status conceive(Instance *instance, Image *image)
 {
-	u64 limit = budget_limit(instance->budget, BUDGET_MEMORY);
-	bool grows = image->memory_most > image->memory_used;
-	const Budget *breach;
-	Status status;
+	Status status = hold_all(instance, image, NULL);
 
-	if (limit > image->memory_limit)
-		limit = image->memory_limit;
-	if (image->memory_used > limit)
-		return STATUS_TOO_BIG;
-	status = hold_memory(instance, grows ? limit : image->memory_most);
 	if (status)
 		return status;
-	if (image->files && !budget_take_all(instance->budget, BUDGET_FILES, image->files, &breach)) {
-		services_refuse(instance, BUDGET_FILES, breach);
-		return STATUS_TOO_BIG;
-	}
-	instance->files_held = image->files;
-	instance->memory = image->memory_used;
 	instance->parked_time = image->time;
 	image_ref(image);
 	instance->image = image;
@@ -441,17 +451,38 @@ static bool is_held_once(const Instance *instance)
 	return once;
 }
 
+/* It is an image of its own from now on. STATUS_UNSUPPORTED: it can't be one that others are parked upon. */
+static Status make_image(Instance *instance, MachineConfig *config, Image **image)
+{
+	Status status = pool_enter(instance);
+
+	if (status)
+		return status;
+	if (!machine_can_park(instance->machine))
+		return STATUS_UNSUPPORTED;
+	config->memory_limit = machine_memory_limit(instance->machine);
+	status = image_create(config, instance->machine, image);
+	if (!status && (*image)->base)
+		pool_adopt(instance, *image);
+	return status;
+}
+
 /* What a fork of it is made of: an image, and what has been changed since. One that was handed over becomes an image now, and
  * shares it with its forks. */
 static Status origin_of(Instance *instance, Image **image, Delta **delta)
 {
 	MachineConfig config = instance->image->config;
+	bool once = is_held_once(instance);
 	Status status;
-	Pool *pool;
 
 	*delta = NULL;
+	if (instance->pool && once && pool_is_far(instance)) {
+		status = make_image(instance, &config, image);
+		if (status != STATUS_UNSUPPORTED)
+			return status;
+	}
 	if (instance->pool) {
-		if (instance->machine && is_held_once(instance)) /* so that the next fork finds it packed */
+		if (instance->machine && once) /* so that the next fork finds it packed */
 			pool_leave(instance);
 		status = pool_copy(instance, delta);
 		*image = instance->image;
@@ -467,19 +498,13 @@ static Status origin_of(Instance *instance, Image **image, Delta **delta)
 	}
 	config.memory_limit = machine_memory_limit(instance->machine);
 	status = image_create(&config, instance->machine, image);
-	if (!status && !instance->pool && !(*image)->base && is_held_once(instance)) {
+	if (!status && !(*image)->base && once) {
 		image_ref(*image);
 		instance->frozen = *image;
 	}
-	if (status || instance->pool || !(*image)->base || instance->image->bytes || instance->image->base)
+	if (status || !once || instance->pool || !(*image)->base || instance->image->bytes || instance->image->base)
 		return status;
-	pool = pool_find(instance->hyper, *image);
-	if (!pool)
-		return STATUS_OK;
-	image_unref(instance->image);
-	image_ref(*image);
-	instance->image = *image;
-	pool_adopt(instance, pool);
+	pool_adopt(instance, *image);
 	return STATUS_OK;
 }
 

@@ -56,12 +56,15 @@ struct Mailbox {
 /* What a parked instance has changed since its image. Never changes; forks share it. */
 typedef struct Delta {
 	u32 refs;                 /* atomic */
+	u32 len;                  /* of bytes; ~0: more */
+	u64 time, memory, files;  /* of a machine that is so */
 	u8 bytes[];
 } Delta;
 
 struct Image {
 	MachineConfig config;
 	MachineBase *base;        /* owned; NULL: its instances are not parked, and */
+	u64 resident_bytes;       /* of the host that one of them takes while it has a machine, about */
 	void *setup;              /* a reference: Guest.setup; or NULL */
 	u8 *bytes;                /* owned: the snapshot; NULL, too: of a machine that was handed over */
 	size_t len;
@@ -135,6 +138,7 @@ struct Instance {
 	Machine *machine;         /* (slice) owned; NULL: it is parked, or needed none yet */
 	Delta *delta;             /* (slice) a reference. Parked: what it has changed; NULL: nothing */
 	u64 parked_time;          /* (slice) parked: machine_time */
+	u32 delta_len;            /* (slice) of its last delta */
 	Image *frozen;            /* (slice) a reference, or NULL: what it is, for forks, as long as it does not run */
 	Budget *budget;           /* owned; set once */
 	char *name;               /* owned; set once, as are those that stand behind it: */
@@ -337,8 +341,10 @@ bool pool_is_full(const Instance *instance, InstanceState state);
 void pool_leave(Instance *instance);         /* * packed, if that is possible */
 void pool_forget(Instance *instance);        /* * it will not run any more */
 Status pool_rewind(Instance *instance);      /* * it is as its image again */
+bool pool_is_far(const Instance *instance);  /* * it has changed so much that its forks had better have an image of their own */
 Status pool_copy(Instance *instance, Delta **out); /* * what it has changed until now; NULL: nothing */
-void pool_adopt(Instance *instance, Pool *pool);   /* * its machine is of the pool from now on, as the image's */
+/* * It has a machine that is as this new image: the image's from now on. */
+Status pool_adopt(Instance *instance, Image *image);
 
 /* birth.c */
 /* * It has a machine that has to learn whose it is. */

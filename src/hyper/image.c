@@ -8,6 +8,8 @@
 #include "hyper/hyper_private.h"
 #include "machine/vcpus.h"
 
+enum { PAGES_BYTES = 1 << 20 }; /* of a machine that has most of its pages from its image */
+
 Image *image_of_config(const MachineConfig *config)
 {
 	Image *image = calloc(1, sizeof *image);
@@ -30,6 +32,7 @@ static Status fill(Image *image, const Machine *machine)
 
 	image->memory_limit = machine_memory_limit(machine);
 	image->memory_used = machine_memory_used(machine);
+	image->resident_bytes = image->base && machine_base_has_pages(image->base) ? PAGES_BYTES : image->memory_used;
 	image->memory_most = machine_memory_most(machine);
 	image->files = machine_files(machine);
 	image->time = machine_time(machine);

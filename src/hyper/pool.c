@@ -25,7 +25,9 @@ enum {
 	RESIDENT_BYTES = 256 << 20,  /* of memory of residents, together */
 	FREE_MOST = 16,              /* besides one per worker */
 	READY_MOST = 8,              /* residents that could run: more machines would each have code to compile, and memory to fetch, anew */
-	EAGER_BYTES = 1 << 20,       /* who is larger is not packed as long as it could run */
+	EAGER_BYTES = 1 << 20,       /* who is larger, or has changed more, is not packed as long as it could run */
+	FAR_BYTES = 1 << 20,         /* who has changed more, and a part of its memory that counts, is an image of its own for its forks */
+	FAR_PART = 16,
 };
 
 struct Resident { /* a machine that is nobody's */
@@ -52,7 +54,7 @@ void delta_unref(Delta *delta)
 
 static Status pack(Machine *machine, const MachineBase *base, Delta **out)
 {
-	static const Delta head = {.refs = 1};
+	Delta head = {.refs = 1, .time = machine_time(machine), .memory = machine_memory_used(machine), .files = machine_files(machine)};
 	Status status;
 	Delta *delta;
 	Buf buf;
@@ -66,7 +68,9 @@ static Status pack(Machine *machine, const MachineBase *base, Delta **out)
 		return status ? status : STATUS_NOMEM;
 	}
 	delta = realloc(buf.data, buf.len); /* smaller */
-	*out = delta ? delta : (Delta *)(void *)buf.data;
+	delta = delta ? delta : (Delta *)(void *)buf.data;
+	delta->len = buf.len < ~(u32)0 ? (u32)buf.len : ~(u32)0;
+	*out = delta;
 	return STATUS_OK;
 }
 
@@ -202,7 +206,7 @@ static void count(Pool *pool, bool in)
 	Hyper *hyper = pool->hyper;
 
 	hyper->residents += in ? 1 : -1u;
-	hyper->resident_bytes += in ? pool->image->memory_used : -pool->image->memory_used;
+	hyper->resident_bytes += in ? pool->image->resident_bytes : -pool->image->resident_bytes;
 }
 
 Status pool_enter(Instance *instance)
@@ -225,6 +229,8 @@ Status pool_enter(Instance *instance)
 	pthread_mutex_unlock(&hyper->lock);
 	if (!machine)
 		status = make(image, &machine);
+	if (!status && machine_base_has_pages(image->base))
+		machine_set_memory_limit(machine, instance->memory_held);
 	if (!status && instance->delta)
 		status = machine_unpack(machine, image->base, instance->delta->bytes);
 	if (status) {
@@ -241,16 +247,18 @@ Status pool_enter(Instance *instance)
 	return STATUS_OK;
 }
 
-/* The machine is as the image, or of no use. */
-static void give_back(Pool *pool, Machine *machine, bool good)
+/* Back to the pool, as the image again; delta: what was just packed of it, or NULL. */
+static void give_back(Pool *pool, Machine *machine, const u8 *delta, bool good)
 {
 	Hyper *hyper = pool->hyper;
-	Resident *resident = good ? malloc(sizeof *resident) : NULL;
+	Resident *resident;
 
 	machine_set_output(machine, NULL, NULL);
 	machine_set_errors(machine, NULL, NULL);
 	machine_set_clock(machine, NULL, NULL);
-	machine_set_outside(machine, NULL);
+	machine_set_outside(machine, NULL); /* what is closed and opened on the way is no business of the instance */
+	good = good && machine_unwind(machine, pool->image->base, delta) == STATUS_OK;
+	resident = good ? malloc(sizeof *resident) : NULL;
 	pthread_mutex_lock(&hyper->lock);
 	count(pool, false);
 	if (resident && !hyper->closing) {
@@ -274,7 +282,7 @@ bool pool_is_full(const Instance *instance, InstanceState state)
 		return false;
 	if (state == INSTANCE_ENDED)
 		return true;
-	if (state == INSTANCE_READY && image->memory_used > EAGER_BYTES)
+	if (state == INSTANCE_READY && (image->resident_bytes > EAGER_BYTES || instance->delta_len > EAGER_BYTES))
 		return false;
 	if (state == INSTANCE_READY && most > READY_MOST)
 		most = READY_MOST;
@@ -288,9 +296,10 @@ void pool_leave(Instance *instance)
 
 	if (pack(machine, image->base, &instance->delta))
 		return; /* it stays where it is */
-	instance->parked_time = machine_time(machine);
+	instance->parked_time = instance->delta->time;
+	instance->delta_len = instance->delta->len;
 	instance->machine = NULL;
-	give_back(instance->pool, machine, machine_unwind(machine, image->base, instance->delta->bytes) == STATUS_OK);
+	give_back(instance->pool, machine, instance->delta->bytes, true);
 }
 
 void pool_forget(Instance *instance)
@@ -298,10 +307,26 @@ void pool_forget(Instance *instance)
 	Machine *machine = instance->machine;
 
 	if (machine)
-		give_back(instance->pool, machine, machine_can_park(machine) && machine_unwind(machine, instance->image->base, NULL) == STATUS_OK);
+		give_back(instance->pool, machine, NULL, machine_can_park(machine));
 	instance->machine = NULL;
 	delta_unref(instance->delta);
 	instance->delta = NULL;
+}
+
+/* It has no machine: what it has open is counted by hand. */
+static Status open_anew(Instance *instance)
+{
+	u64 files = instance->image->files;
+	const Budget *breach;
+
+	budget_give(instance->budget, BUDGET_FILES, instance->files_held);
+	instance->files_held = 0;
+	if (!budget_take_all(instance->budget, BUDGET_FILES, files, &breach)) {
+		services_refuse(instance, BUDGET_FILES, breach);
+		return STATUS_TOO_BIG;
+	}
+	instance->files_held = files;
+	return STATUS_OK;
 }
 
 Status pool_rewind(Instance *instance)
@@ -311,7 +336,18 @@ Status pool_rewind(Instance *instance)
 	delta_unref(instance->delta);
 	instance->delta = NULL;
 	instance->parked_time = machine_base_time(base);
-	return instance->machine ? machine_unwind(instance->machine, base, NULL) : STATUS_OK;
+	return instance->machine ? machine_unwind(instance->machine, base, NULL) : open_anew(instance);
+}
+
+bool pool_is_far(const Instance *instance)
+{
+	const Image *image = instance->image;
+	u64 changed;
+
+	if (!machine_base_has_pages(image->base))
+		return false;
+	changed = instance->machine ? machine_changed_pages(instance->machine, image->base) * SPACE_PAGE : instance->delta ? instance->delta->len : 0;
+	return changed > FAR_BYTES && changed > instance->memory / FAR_PART;
 }
 
 Status pool_copy(Instance *instance, Delta **out)
@@ -322,10 +358,29 @@ Status pool_copy(Instance *instance, Delta **out)
 	return STATUS_OK;
 }
 
-void pool_adopt(Instance *instance, Pool *pool)
+Status pool_adopt(Instance *instance, Image *image)
 {
+	Pool *pool = pool_find(instance->hyper, image), *before = instance->pool;
+	bool good;
+
+	if (!pool)
+		return STATUS_NOMEM;
+	good = machine_settle(instance->machine, image->base) == STATUS_OK;
+	if (!good) { /* all that it was is in the image */
+		instance->parked_time = machine_time(instance->machine);
+		machine_set_outside(instance->machine, NULL);
+		machine_destroy(instance->machine);
+		instance->machine = NULL;
+	}
 	pthread_mutex_lock(&instance->hyper->lock);
+	if (before)
+		count(before, false);
 	instance->pool = pool;
-	count(pool, true);
+	if (good)
+		count(pool, true);
 	pthread_mutex_unlock(&instance->hyper->lock);
+	image_ref(image);
+	image_unref(instance->image);
+	instance->image = image;
+	return STATUS_OK;
 }

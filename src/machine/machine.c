@@ -48,6 +48,11 @@ u64 machine_memory_limit(const Machine *machine)
 	return machine->memory_limit;
 }
 
+void machine_set_memory_limit(Machine *machine, u64 bytes)
+{
+	machine->memory_limit = bytes;
+}
+
 u64 machine_memory_bytes(const Machine *machine)
 {
 	u64 total = machine_table_bytes(machine) + (machine->present << SPACE_PAGE_SHIFT);

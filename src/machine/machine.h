@@ -436,6 +436,8 @@ typedef struct MachineStats {
 void machine_stats(const Machine *machine, MachineStats *out);
 /* What its engines have counted, those of address spaces that are gone included. */
 void machine_engine_stats(const Machine *machine, EngineStats *out);
+/* Another limit; what is there stays, also if it is more. For machines whose memory is in pages. */
+void machine_set_memory_limit(Machine *machine, u64 bytes);
 u64 machine_memory_limit(const Machine *machine); /* bytes: config.memory_limit, or its default */
 u64 machine_memory_used(const Machine *machine);  /* bytes that count against it */
 u64 machine_memory_most(const Machine *machine);  /* what it can come to: the limit, where anything can grow */

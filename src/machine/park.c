@@ -803,6 +803,21 @@ u64 machine_base_bytes(const MachineBase *base)
 	return base->bytes;
 }
 
+bool machine_base_has_pages(const MachineBase *base)
+{
+	return base->pages != NULL;
+}
+
+Status machine_settle(Machine *machine, const MachineBase *base)
+{
+	return base->pages ? park_settle_pages(machine, base->pages) : STATUS_OK;
+}
+
+u64 machine_changed_pages(const Machine *machine, const MachineBase *base)
+{
+	return base->pages ? park_changed_pages(machine, base->pages) : 0;
+}
+
 u64 machine_base_time(const MachineBase *base)
 {
 	return base->time;

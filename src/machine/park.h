@@ -25,11 +25,17 @@ typedef struct MachineBase MachineBase;
 Status machine_freeze(const Machine *machine, MachineBase **out);
 void machine_base_destroy(MachineBase *base);
 u64 machine_base_bytes(const MachineBase *base); /* what it takes of the host */
+bool machine_base_has_pages(const MachineBase *base); /* memory in pages: a machine that is as it shares them, and takes hardly any */
 u64 machine_base_time(const MachineBase *base);  /* machine_time of a machine that is as it */
 
 /* Is its whole state such that it can be packed now? Not while somebody debugs or records it, or cells of it are elsewhere
  * (shared memory, an operating system of its own). */
 bool machine_can_park(const Machine *machine);
+/* The machine that the base was just made of: it goes on, as all others that are as the base. Nothing it is changes; on
+ * failure it is of no more use. */
+Status machine_settle(Machine *machine, const MachineBase *base);
+/* How many pages of paged memory a machine of this base has changed, at most. */
+u64 machine_changed_pages(const Machine *machine, const MachineBase *base);
 /* A machine made with the configuration of the base's origin becomes as it. On failure it is of no more use. */
 Status machine_become(Machine *machine, const MachineBase *base);
 /* Appends to `out` what is different in a machine that was as the base once. The machine stays as it is. */

@@ -418,6 +418,23 @@ static void mark_chunk(const BasePages *pages, const Space *space, const BaseAsp
 	mark_lost(space, aspace, number, marks);
 }
 
+u64 park_changed_pages(const Machine *machine, const BasePages *pages)
+{
+	u64 count = 0;
+	Marks marks;
+
+	for (u32 n = 0; n < machine->aspace_count; n++) {
+		const Space *space = machine_space_at(machine, n);
+
+		for (u64 number = 0; space && next_chunk(space, aspace_of(pages, n), &number); number++) {
+			mark_chunk(pages, space, aspace_of(pages, n), number, &marks);
+			for (u32 word = 0; word < CHUNK / 64; word++)
+				count += (u32)__builtin_popcountll(marks.bits[word]);
+		}
+	}
+	return count;
+}
+
 /* ---- Packing ---- */
 
 static void pack_rights(const Space *space, const BaseAspace *aspace, Buf *out)
@@ -586,6 +603,24 @@ static Status shape(Machine *machine, const u8 *kinds, u32 count, u32 mapped)
 
 /* ---- As the base again ---- */
 
+/* Empty, and not to be made hard, in place of what is there. Code for the other one is forgotten. */
+static Status make_soft(Machine *machine, u32 number)
+{
+	Space *space = machine_space_at(machine, number), soft;
+	Status status = space_init_paged(&soft, space->name, space->cells, false);
+
+	if (status)
+		return status;
+	machine_forget_code(machine, number, 0, 0);
+	space_soften(space);
+	machine->present -= space->present;
+	soft.all_seams = space->all_seams;
+	space_fini(space);
+	*space = soft;
+	machine->host_rights = false; /* of those that come */
+	return STATUS_OK;
+}
+
 static Status drop_shared(Machine *machine, u32 number)
 {
 	const Space *space = machine_space_at(machine, number);
@@ -693,9 +728,14 @@ Status park_unwind_pages(Machine *machine, const BasePages *pages)
 	u8 kinds[MACHINE_ASPACES];
 	Status status;
 
-	for (u32 n = 0; n < machine->aspace_count && machine->image_serial != pages->serial; n++)
-		if (machine->aspaces[n].engine)
-			machine_pages_drop(machine, n, 0, machine_address_limit(machine));
+	for (u32 n = 0; n < machine->aspace_count && machine->image_serial != pages->serial; n++) {
+		if (!machine->aspaces[n].engine)
+			continue;
+		machine_pages_drop(machine, n, 0, machine_address_limit(machine));
+		status = machine_space_at(machine, n)->twice ? make_soft(machine, n) : STATUS_OK;
+		if (status)
+			return status;
+	}
 	for (u32 n = 0; n < pages->count; n++)
 		kinds[n] = pages->aspaces[n].kind;
 	machine->image_serial = 0;
@@ -706,6 +746,58 @@ Status park_unwind_pages(Machine *machine, const BasePages *pages)
 	if (!status)
 		machine->image_serial = pages->serial;
 	return status;
+}
+
+/* ---- The one that was frozen ---- */
+
+static bool is_of(const SpaceImage *image, const BaseAspace *aspace)
+{
+	for (u32 i = 0; i < aspace->run_count; i++)
+		if (aspace->runs[i].page == image->page && aspace->runs[i].at == image->at)
+			return true;
+	return false;
+}
+
+/* Runs are laid over what is there, which is the same; the rest is the program's zeros. */
+static Status settle_aspace(Machine *machine, u32 number, const BasePages *pages)
+{
+	const BaseAspace *aspace = &pages->aspaces[number];
+	Space *space = machine_space_at(machine, number);
+	bool hard = space->twice;
+	Status status = STATUS_OK;
+
+	if (hard && space->backing_count)
+		return STATUS_UNSUPPORTED;
+	if (hard)
+		status = make_soft(machine, number);
+	for (u32 i = 0; i < aspace->run_count && !status; i++)
+		status = space_image_put(space, aspace->runs[i].page, aspace->runs[i].count, pages->fd, aspace->runs[i].at);
+	for (u32 i = 0; i < space->image_count && !status;) { /* of an image before this one */
+		const SpaceImage *image = &space->images[i];
+
+		if (is_of(image, aspace))
+			i++;
+		else
+			space_image_take(space, image->page, image->count);
+	}
+	for (u32 i = 0; i < aspace->count && hard && !status; i++)
+		restore_rights(machine, number, aspace->chunks[i], aspace->chunks[i]->number * CHUNK,
+			       chunk_pages(space, aspace->chunks[i]->number));
+	return status;
+}
+
+/* If it can't be had the memory stays as it is: then it is compared with the base as a whole. */
+Status park_settle_pages(Machine *machine, const BasePages *pages)
+{
+	Status status = STATUS_OK;
+
+	machine->image_serial = 0;
+	for (u32 n = 0; n < pages->count && !status; n++)
+		if (machine_space_at(machine, n))
+			status = settle_aspace(machine, n, pages);
+	if (!status)
+		machine->image_serial = pages->serial;
+	return status == STATUS_UNSUPPORTED ? STATUS_OK : status;
 }
 
 /* ---- What was packed ---- */
