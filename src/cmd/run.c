@@ -228,7 +228,8 @@ static void run_machine(Run *run)
 		}
 	}
 	run->live = machine_display(machine, &width, &height) && isatty(STDOUT_FILENO) && !run->tracing;
-	run->start = terminal_now();
+	run->start_ns = terminal_now_ns();
+	run->start = (double)run->start_ns * 1e-9;
 	run->time_before = machine_time(machine);
 	run->deadline = options->timeout > 0 ? run->start + options->timeout : 0;
 	if (run_is_linux(run)) {

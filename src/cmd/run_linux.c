@@ -53,9 +53,9 @@ bool run_is_linux(const Run *run)
 static u64 clock_now(void *ctx)
 {
 	Run *run = ctx;
-	double passed = (terminal_now() - run->start) * 1e9;
+	u64 now = terminal_now_ns();
 
-	return run->time_before + (passed > 0 ? (u64)passed : 0);
+	return run->time_before + (now > run->start_ns ? now - run->start_ns : 0);
 }
 
 static bool get_mode(void *ctx, u8 *mode)

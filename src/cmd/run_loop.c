@@ -178,9 +178,9 @@ MachineStop run_slice(Run *run)
 /* The machine's time goes on with ours. */
 void run_set_time(Run *run)
 {
-	double passed = (terminal_now() - run->start) * 1e9;
+	u64 now = terminal_now_ns(), passed = now > run->start_ns ? now - run->start_ns : 0;
 
-	machine_set_time(run->loaded.machine, run->time_before + (passed > 0 ? (u64)passed : 0));
+	machine_set_time(run->loaded.machine, run->time_before + passed);
 }
 
 /* Every vCPU sleeps or waits for input, the first until `wake`: so do we. */

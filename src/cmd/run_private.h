@@ -53,6 +53,7 @@ typedef struct Run {
 	LinuxTerminal terminal;
 	int strace_fd;      /* -1: none */
 	double start, deadline;
+	u64 start_ns;
 } Run;
 
 /* run.c */

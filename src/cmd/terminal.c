@@ -372,10 +372,15 @@ bool terminal_size(u32 *columns, u32 *rows)
 	return true;
 }
 
-double terminal_now(void)
+u64 terminal_now_ns(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+	return (u64)now.tv_sec * 1000000000u + (u64)now.tv_nsec;
+}
+
+double terminal_now(void)
+{
+	return (double)terminal_now_ns() * 1e-9;
 }

@@ -58,6 +58,7 @@ bool terminal_wait(int fd, double seconds);
 bool terminal_size(u32 *columns, u32 *rows);
 
 /* Seconds on a clock that only goes forward. */
+u64 terminal_now_ns(void);
 double terminal_now(void);
 
 #endif

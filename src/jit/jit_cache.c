@@ -196,6 +196,14 @@ JitExit *jit_exit_create(Engine *engine, JitBlock *owner, JitExitKind kind, u64 
 	return exit;
 }
 
+void jit_relink(Engine *engine, JitExit *exit, const JitBlock *target)
+{
+	if (exit->kind != JIT_EXIT_LINK)
+		return;
+	jit_memory_write(engine);
+	engine->target->link(engine, exit, target);
+}
+
 void jit_exit_unchain(Engine *engine, JitExit *exit)
 {
 	if (!exit->target)
@@ -204,8 +212,7 @@ void jit_exit_unchain(Engine *engine, JitExit *exit)
 	if (exit->next)
 		exit->next->link = exit->link;
 	exit->target = NULL;
-	jit_memory_write(engine);
-	engine->target->link(engine, exit, NULL);
+	jit_relink(engine, exit, NULL);
 }
 
 /* An entry that holds nothing: whoever goes there leaves. */
@@ -220,6 +227,7 @@ void jit_cache_kill(Engine *engine, JitBlock *block)
 	JitBlock **at = &bucket->first;
 	JitJump *jump = &engine->jumps[jit_jump_hash(block->pc)];
 
+	engine->deaths++;
 	if (block->region)
 		jit_region_kill(engine, block->region);
 	while (*at != block)
@@ -255,9 +263,8 @@ void jit_cache_uncount(Engine *engine, JitBlock *block)
 
 	*block->counter = JIT_NEVER;
 	block->entry = block->own = block->body;
-	jit_memory_write(engine);
 	for (JitExit *exit = block->incoming; exit; exit = exit->next)
-		engine->target->link(engine, exit, block);
+		jit_relink(engine, exit, block);
 	if (jump->pc == block->pc && block->context == engine->context)
 		jump->code = engine->rx + block->entry;
 }
@@ -283,6 +290,7 @@ void jit_cache_flush(Engine *engine)
 		*engine->env.code_bytes -= engine->counted;
 	engine->counted = 0;
 	engine->generation++;
+	engine->deaths++;
 	arena_fini(&engine->page_records);
 	jit_evict_begin(engine);
 	jit_cache_clear_jumps(engine);

@@ -147,6 +147,7 @@ void jit_evict_turn(Engine *engine)
 	engine->other_counted = engine->counted = counted;
 	begin_half(engine, other);
 	engine->generation++;
+	engine->deaths++;
 }
 
 void jit_evict_make_room(Engine *engine, u32 bytes)

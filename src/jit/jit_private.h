@@ -16,7 +16,8 @@
  * Fuel. A block takes its whole cost from `left` when it begins; a way out gives back what was not done.
  *
  * Invariants:
- *  1. Compiled code never calls the machine; whoever must leaves first. So blocks die only while no compiled code runs.
+ *  1. Compiled code never calls the machine; whoever must leaves first. So blocks die only while no compiled code runs. The one
+ *     exception is an instruction that calls the host (jit_call.c), behind which code that may have died is not gone on with.
  *  2. A chained exit jumps to a live block of the same context.
  */
 #ifndef JIT_JIT_PRIVATE_H
@@ -61,6 +62,7 @@ enum {
 
 typedef struct JitBlock JitBlock;
 typedef struct JitPage JitPage;
+typedef struct JitCall JitCall;
 
 /* A block in the list of a page it was made from. */
 typedef struct JitPageLink {
@@ -140,6 +142,8 @@ typedef struct JitExit {
 	bool back;               /* LINK: a call, or a jump backward: its target is counted */
 	u8 why, op;              /* BAIL: EngineCount and IrOp, for those who count; op 0: none in particular */
 	u8 faults;               /* BAIL: how often it was taken for a store into code that the host refused */
+	const JitCall *call;    /* BAIL for IR_OP_HOST: what is known of its instruction (jit_call.c); NULL: nothing yet. Its
+	                            `target` is the block that was met behind it; no code is patched for that */
 } JitExit;
 
 struct JitBlock {
@@ -208,10 +212,18 @@ typedef struct JitFrame {
 	const u8 *code;
 	u32 mxcsr, host_mxcsr; /* x64: as compiled code left it; as it was before */
 	u64 gpr[16], xmm[16];  /* registers where a region was left by an exit with a map */
+	/* For calls of the host (jit_call.c), and what came of the last one. */
+	Engine *engine;
+	Vcpu *vcpu;
+	u64 limit;             /* count of instructions where the budget ends */
+	u32 number;            /* what enter gives, if compiled code is to be left */
+	bool over;             /* JIT_CALLED: vcpu->exit ends the run; else on at slot 0 */
+	JitExit *from;         /* likewise: exit to be chained to the block there, or NULL */
 } JitFrame;
 
 #define JIT_MISSED 0xFFFFFFFFu
 #define JIT_MISSED_CALL 0xFFFFFFFEu
+#define JIT_CALLED 0xFFFFFFFDu
 
 typedef struct JitTarget JitTarget;
 typedef struct JitBackground JitBackground;
@@ -235,7 +247,7 @@ struct Engine {
 	u64 other_counted;       /* of `counted`, what is the other one's */
 	bool switches, writable; /* one map, which is writable or executable (jit_memory.c) */
 	Rng chance;              /* EngineOptions.evict */
-	u32 enter, leave, leave_home, miss, miss_call, lookup, bottom, evaluate, dump; /* offsets of common code */
+	u32 enter, leave, leave_home, miss, miss_call, lookup, bottom, evaluate, dump, call; /* offsets of common code */
 	u64 (*evaluator)(u64 operation, u64 a, u64 b, u64 c); /* ir_eval; operation: op, width, arg_width (8 bits each),
 	                                                         aux from bit 32 on */
 	u8 *pin_of;              /* owned: per slot, index of its pinned register or JIT_NO_PIN */
@@ -271,6 +283,7 @@ struct Engine {
 	u32 exit_count;          /* the next number */
 	u64 context;             /* of the entries in jumps */
 	u64 generation;          /* of flushes */
+	u64 deaths;              /* counts up whenever code dies */
 	JitJump *jumps;          /* mapped with the memory for code. All zero = empty: pc 0 has a place of its own, whose entry is
 	                            never empty (jit_cache_clear_jumps) */
 	Arena arena, blocks;     /* of one translation; of blocks and exits of this half */
@@ -327,10 +340,10 @@ struct JitTarget {
 	/* The code, which may be as long as there is room up to engine->limit (jit_evict_make_room). Everything it makes lies in
 	 * engine->blocks; nothing is linked yet. The engine's settings are those it was selected with. */
 	Status (*emit_region)(Engine *engine, JitRegion *region, void *selected);
-	/* Lets the exit jump to target, or (NULL) to its stub again. */
+	/* Lets the exit (a LINK) jump to target, or (NULL) to its stub again. */
 	void (*link)(Engine *engine, JitExit *exit, const JitBlock *target);
 	/* Runs from the block. The number of an exit record, or that slot 0 is the next pc: JIT_MISSED (computed return),
-	 * JIT_MISSED_CALL (computed jump or call). */
+	 * JIT_MISSED_CALL (computed jump or call), JIT_CALLED (behind a call of the host: JitFrame). */
 	u32 (*enter)(Engine *engine, JitFrame *frame, const JitBlock *block);
 };
 
@@ -390,6 +403,8 @@ bool jit_cache_is_restless(const Engine *engine, const Vcpu *vcpu, u64 pc);
 u32 *jit_counter_create(Engine *engine);
 JitPage *jit_page_make(Engine *engine, u64 number); /* NULL: no memory */
 void jit_exit_unchain(Engine *engine, JitExit *exit);
+/* Code that jumps to the exit's target goes to this one; NULL: to its stub again. */
+void jit_relink(Engine *engine, JitExit *exit, const JitBlock *target);
 /* jit_region.c. The region dies with its guest code from now on; false: no memory, it is dead. */
 bool jit_region_hang(Engine *engine, struct JitRegion *region);
 /* Control comes to it from now on. */
@@ -398,6 +413,8 @@ void jit_region_kill(Engine *engine, struct JitRegion *region);
 void jit_region_invalidate(Engine *engine, JitPage *page, u64 address, u64 count);
 /* jit_run.c: pins what is used most so far, for good; forgets all code unless that is pinned already. */
 void jit_settle(Engine *engine);
+/* jit_run.c: the exit leads to this block from now on, if it may and does not yet. */
+void jit_chain(Engine *engine, JitExit *exit, JitBlock *target);
 /* jit_run.c: makes the space hard if it is time to. */
 void jit_harden(Engine *engine, Vcpu *vcpu, bool is_worth_it);
 /* jit_promote.c: makes a region of what runs from this hot block on. False: it stays as it is. May flush: then, too, true. */

@@ -15,9 +15,8 @@ static void redirect(Engine *engine, JitBlock *block, u32 entry)
 	JitJump *jump = &engine->jumps[jit_jump_hash(block->pc)];
 
 	block->entry = entry;
-	jit_memory_write(engine);
 	for (JitExit *exit = block->incoming; exit; exit = exit->next)
-		engine->target->link(engine, exit, block);
+		jit_relink(engine, exit, block);
 	if (jump->pc == block->pc && block->context == engine->context)
 		jump->code = engine->rx + entry;
 }
@@ -71,6 +70,7 @@ void jit_region_kill(Engine *engine, JitRegion *region)
 	if (region->dead)
 		return;
 	region->dead = true;
+	engine->deaths++;
 	jit_life_region_killed(engine, region);
 	for (u32 i = 0; i < region->entry_count; i++) {
 		JitBlock *block = region->entries[i].block;

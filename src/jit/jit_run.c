@@ -366,7 +366,7 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool c
 	return STATUS_OK;
 }
 
-static void chain(Engine *engine, JitExit *exit, JitBlock *target)
+void jit_chain(Engine *engine, JitExit *exit, JitBlock *target)
 {
 	if (exit->target || target->cold || exit->owner->context != target->context)
 		return;
@@ -377,8 +377,7 @@ static void chain(Engine *engine, JitExit *exit, JitBlock *target)
 		exit->next->link = &exit->next;
 	target->incoming = exit;
 	jit_count(engine, ENGINE_CHAINED);
-	jit_memory_write(engine);
-	engine->target->link(engine, exit, target);
+	jit_relink(engine, exit, target);
 }
 
 /* ---- run ---- */
@@ -470,8 +469,9 @@ static ExitKind stay_cold(Engine *engine, Vcpu *vcpu, u64 limit)
 static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 {
 	Space *memory = &vcpu->spaces[engine->env.code_space];
-	JitFrame frame = {.slots = vcpu->slots, .spaces = vcpu->spaces, .attr = memory->attr};
 	u64 limit = budget > (u64)1 << 62 ? vcpu->icount + ((u64)1 << 62) : vcpu->icount + budget;
+	JitFrame frame = {.slots = vcpu->slots, .spaces = vcpu->spaces, .attr = memory->attr, .engine = engine, .vcpu = vcpu,
+			  .limit = limit};
 	JitExit *from = NULL;
 	bool counted = false; /* so is the next block */
 	u64 generation = engine->generation;
@@ -563,7 +563,7 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 			engine->context = context;
 		}
 		if (from && generation == engine->generation)
-			chain(engine, from, block);
+			jit_chain(engine, from, block);
 		else if (!from)
 			engine->jumps[jit_jump_hash(pc)] = (JitJump){.pc = pc, .code = engine->rx + block->entry};
 		from = NULL;
@@ -588,6 +588,12 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 		if (number == JIT_MISSED || number == JIT_MISSED_CALL) {
 			jit_count(engine, ENGINE_JUMPS);
 			counted = number == JIT_MISSED_CALL;
+			continue;
+		}
+		if (number == JIT_CALLED) {
+			if (frame.over)
+				return vcpu->exit.kind;
+			from = frame.from;
 			continue;
 		}
 		exit = engine->exits[number];

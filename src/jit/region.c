@@ -7,7 +7,8 @@
  * Guest code is translated once (*Code*, up to 64 instructions in a row); a source is a place in one, and goes on until
  * another source begins. So a jump into the middle of what is there already only makes a further source.
  *
- * A call ends a path; where it comes back to is a further entry of the region (a landing). But a small function that calls
+ * A call ends a path, as does an instruction that calls the host; where it comes back to is a further entry of the region (a
+ * landing). But a small function that calls
  * nobody is taken in: each call has a copy of its sources, which return to the call's own place. ssa_build finds that the
  * register with the address to return to still holds it.
  *
@@ -241,6 +242,7 @@ typedef struct Exit {
 	u64 to;
 	bool known;
 	u64 behind;        /* the pc behind its instruction */
+	bool host;         /* it calls the host there, and goes on at `to` as behind a call; jump is NULL */
 } Exit;
 
 typedef bool Visit(void *ctx, const Exit *exit);
@@ -284,7 +286,7 @@ static bool follow(Former *f, const SsaSource *source, Visit *visit, void *ctx, 
 			if (func->ins[at].op == IR_OP_INSN) {
 				ir_is_const(func, func->ins[at].a, &pc);
 				if (at != source->begin && begins(f, pc, source->copy)) {
-					Exit exit = {NULL, pc, true, pc};
+					Exit exit = {NULL, pc, true, pc, false};
 
 					if (!visit(ctx, &exit))
 						return false;
@@ -293,8 +295,13 @@ static bool follow(Former *f, const SsaSource *source, Visit *visit, void *ctx, 
 				next = bits_trunc(pc + func->ins[at].aux, f->plan->region.pc_width);
 				++*insns;
 			}
-			if (shape->act[at] == SSA_ACT_COLD)
+			if (shape->act[at] == SSA_ACT_COLD) {
+				Exit exit = {NULL, next, true, next, true};
+
+				if (ssa_calls_host(shape, at) && !visit(ctx, &exit))
+					return false;
 				break;
+			}
 		}
 		if (at < end || !reached[b])
 			continue;
@@ -305,7 +312,7 @@ static bool follow(Former *f, const SsaSource *source, Visit *visit, void *ctx, 
 			reached[last->b] = reached[last->c] = true;
 			behind[last->b] = behind[last->c] = next;
 		} else if (last->op == IR_OP_GOTO) {
-			Exit exit = {last, shape->gotos[b].pc, shape->gotos[b].known, next};
+			Exit exit = {last, shape->gotos[b].pc, shape->gotos[b].known, next, false};
 
 			if (!visit(ctx, &exit))
 				return false;
@@ -437,6 +444,12 @@ static bool look_around(void *ctx, const Exit *exit)
 	SsaRegion *region = &f->plan->region;
 	u32 back, callee;
 
+	if (exit->host) {
+		back = want(f, exit->behind);
+		if (back)
+			region->sources[back - 1].landing = true;
+		return !f->failed;
+	}
 	if (!exit->jump)
 		return true;
 	if (exit->jump->aux != IR_FLOW_CALL) {

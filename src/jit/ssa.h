@@ -87,6 +87,7 @@ typedef enum SsaLeave {
 	SSA_LEAVE_CALLR, /* as JUMP; b likewise */
 	SSA_LEAVE_RET,   /* as JUMP: it goes back to a caller */
 	SSA_LEAVE_COLD,  /* the instruction at imm is the cold engine's; it is not done */
+	SSA_LEAVE_HOST,  /* likewise: it calls the host. The state is brought home for that, as for LINK */
 } SsaLeave;
 
 enum SsaEffect {

@@ -877,7 +877,7 @@ static void end_piece(Build *b, u32 p)
 	if (piece->how == END_COLD) {
 		if (b->shapes[piece->source]->func->ins[piece->end].op == IR_OP_INSN)
 			emit_ins(b, piece->source, piece->end);
-		leave(b, SSA_LEAVE_COLD, b->pc, 0, 0);
+		leave(b, ssa_calls_host(b->shapes[piece->source], piece->end) ? SSA_LEAVE_HOST : SSA_LEAVE_COLD, b->pc, 0, 0);
 		return;
 	}
 	last = &b->shapes[piece->source]->func->ins[piece->end - 1];

@@ -145,7 +145,7 @@ static SsaEvalEnd leave(Run *run, SsaRef ref)
 	const SsaNode *node = &run->func->nodes[ref];
 
 	switch (node->aux) {
-	case SSA_LEAVE_COLD: return way_out(run, ref, SSA_EVAL_COLD, node->imm);
+	case SSA_LEAVE_COLD: case SSA_LEAVE_HOST: return way_out(run, ref, SSA_EVAL_COLD, node->imm);
 	case SSA_LEAVE_LINK: case SSA_LEAVE_CALL:
 		run->done += run->in_insn;
 		return way_out(run, ref, SSA_EVAL_LEFT, node->imm);

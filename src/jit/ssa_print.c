@@ -17,7 +17,7 @@ typedef struct Print {
 	Buf *out;
 } Print;
 
-static const char *const leaves[] = { "link", "jump", "call", "callr", "ret", "cold" };
+static const char *const leaves[] = { "link", "jump", "call", "callr", "ret", "cold", "host" };
 static const char *const recipes[] = { "", "sx", "zx", "plus", "nan", "box", "boxnan" };
 
 static void print_value(const Print *p, SsaRef ref)

@@ -390,3 +390,15 @@ bool ssa_shape(const SsaRegion *region, const SsaSource *source, Arena *arena, S
 	}
 	return true;
 }
+
+bool ssa_calls_host(const SsaShape *shape, u32 at)
+{
+	const IrFunc *func = shape->func;
+
+	if (func->ins[at].op != IR_OP_INSN)
+		return func->ins[at].op == IR_OP_HOST;
+	for (u32 i = at + 1; i < func->ins_count && func->ins[i].op != IR_OP_INSN; i++)
+		if (func->ins[i].op == IR_OP_HOST)
+			return true;
+	return false;
+}

@@ -33,5 +33,7 @@ typedef struct SsaShape {
 
 /* False: no memory. */
 bool ssa_shape(const SsaRegion *region, const SsaSource *source, Arena *arena, SsaShape *out);
+/* The operation at `at` is COLD: because its instruction calls the host? */
+bool ssa_calls_host(const SsaShape *shape, u32 at);
 
 #endif

@@ -214,7 +214,7 @@ static void snap_block(Snaps *s, u32 b)
 		case SSA_LEAVE: {
 			bool computed = node->aux == SSA_LEAVE_JUMP || node->aux == SSA_LEAVE_CALLR || node->aux == SSA_LEAVE_RET;
 
-			add_snap(s, ref, computed ? 0 : node->imm, owed + (node->aux == SSA_LEAVE_COLD));
+			add_snap(s, ref, computed ? 0 : node->imm, owed + (node->aux == SSA_LEAVE_COLD || node->aux == SSA_LEAVE_HOST));
 			break;
 		}
 		default:

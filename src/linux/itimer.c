@@ -375,6 +375,18 @@ static void check_limit(Process *process, u64 cpu)
 	}
 }
 
+enum { FEW = 4 };
+
+bool timers_any(const Kernel *kernel)
+{
+	if (timers_armed(kernel) || kernel->process_count > FEW)
+		return true;
+	for (const Process *process = kernel->processes; process; process = process->next)
+		if (!process->zombie && (process->timers || process->limits[RLIMIT_CPU][0] != ~(u64)0))
+			return true;
+	return false;
+}
+
 void timers_check_cpu(Kernel *kernel)
 {
 	for (Process *process = kernel->processes; process; process = process->next) {

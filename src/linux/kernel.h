@@ -198,6 +198,7 @@ struct Kernel {
 	bool output_closed[3]; /* [1], [2]: linux_output_closed */
 	u64 real_time;         /* ns since 1970 at machine time 0 */
 	u64 slice_time, slice_start; /* ns of the host (LinuxConfig) */
+	u32 quiet_calls;       /* since the clock was looked at, and before */
 	const LinuxTerminal *terminal;
 	char host_name[65];
 	bool net, net_loopback;

@@ -132,6 +132,11 @@ void timers_run(Kernel *kernel)
 	}
 }
 
+bool timers_armed(const Kernel *kernel)
+{
+	return kernel->timers && kernel->timers->count;
+}
+
 u64 linux_next_hour(Machine *machine)
 {
 	const Kernel *kernel = kernel_of(machine);

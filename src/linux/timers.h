@@ -30,6 +30,10 @@ void carry_timer(struct Tape *tape, KernelTimer *timer); /* snapshots; loading: 
 /* Fires all whose hour has come. */
 void timers_run(Kernel *kernel);
 
+bool timers_armed(const Kernel *kernel);
+/* Does any process have a timer, or a limit of CPU time (itimer.c)? Of many processes it is not looked for. */
+bool timers_any(const Kernel *kernel);
+
 /* What clock_gettime gives. False: there is no such clock (EINVAL). */
 bool clock_read(Task *task, i32 clock, u64 *ns);
 /* The monotonic hour at which a clock that runs with real time says `ns`, or `ns` from now on if not absolute; sums

@@ -61,7 +61,11 @@ typedef struct MachineStop {
 	const char *reason; /* HALT, TRAP: the words for `code` alone, or NULL; borrowed likewise */
 } MachineStop;
 
-typedef enum HostResult { HOST_OK, HOST_WAIT, HOST_RAISE, HOST_STOP, HOST_DENIED } HostResult;
+typedef enum HostResult {
+	HOST_OK, HOST_WAIT, HOST_RAISE, HOST_STOP, HOST_DENIED,
+	HOST_QUIET, /* OK, and it has changed nothing that the machine looks at between two instructions, or has said so
+	               (machine_changed, machine_want_attention ...): the engine goes on */
+} HostResult;
 
 /* A host function. args are as the description passed them; *result is truncated to the declared width. For
  * HOST_RAISE and HOST_STOP *result is the number. HOST_WAIT must have changed nothing. */

@@ -65,6 +65,11 @@ void machine_set_time(Machine *machine, u64 ns)
 	machine_accept_time(machine, ns);
 }
 
+bool machine_time_has_moved(const Machine *machine)
+{
+	return machine->time_moved;
+}
+
 bool machine_time_is_virtual(const Machine *machine)
 {
 	return machine->virtual_time;

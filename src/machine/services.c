@@ -33,7 +33,7 @@ static HostResult service_putc(Machine *machine, const u64 *args, unsigned count
 	(void)count;
 	(void)result;
 	machine_putc(machine, (u8)args[0]);
-	return HOST_OK;
+	return HOST_QUIET;
 }
 
 static HostResult service_key_ready(Machine *machine, const u64 *args, unsigned count, u64 *result)
@@ -41,7 +41,7 @@ static HostResult service_key_ready(Machine *machine, const u64 *args, unsigned 
 	(void)args;
 	(void)count;
 	*result = machine_key_ready(machine);
-	return HOST_OK;
+	return HOST_QUIET;
 }
 
 static HostResult service_key(Machine *machine, const u64 *args, unsigned count, u64 *result)
@@ -60,7 +60,7 @@ static HostResult service_key_held(Machine *machine, const u64 *args, unsigned c
 {
 	(void)count;
 	*result = machine->input_at < machine->input_len && machine->input[machine->input_at] == (u8)args[0];
-	return HOST_OK;
+	return HOST_QUIET;
 }
 
 static HostResult service_print_int(Machine *machine, const u64 *args, unsigned count, u64 *result)
@@ -72,7 +72,7 @@ static HostResult service_print_int(Machine *machine, const u64 *args, unsigned 
 	(void)result;
 	for (int i = 0; i < len; i++)
 		machine_putc(machine, (u8)text[i]);
-	return HOST_OK;
+	return HOST_QUIET;
 }
 
 void machine_set_seed(Machine *machine, u64 seed)
@@ -90,7 +90,7 @@ static HostResult service_random(Machine *machine, const u64 *args, unsigned cou
 	(void)args;
 	(void)count;
 	*result = machine_random(machine) >> 32;
-	return HOST_OK;
+	return HOST_QUIET;
 }
 
 static HostResult service_flush_code(Machine *machine, const u64 *args, unsigned count, u64 *result)
@@ -107,7 +107,7 @@ static HostResult service_icount(Machine *machine, const u64 *args, unsigned cou
 	(void)args;
 	(void)count;
 	*result = machine_icount(machine);
-	return HOST_OK;
+	return HOST_QUIET;
 }
 
 /* ---- Several vCPUs ---- */
@@ -135,7 +135,7 @@ static HostResult service_vcpu_self(Machine *machine, const u64 *args, unsigned 
 	(void)args;
 	(void)count;
 	*result = machine_vcpu_current(machine);
-	return HOST_OK;
+	return HOST_QUIET;
 }
 
 static HostResult service_vcpu_end(Machine *machine, const u64 *args, unsigned count, u64 *result)
@@ -150,7 +150,7 @@ static HostResult service_vcpu_state(Machine *machine, const u64 *args, unsigned
 {
 	(void)count;
 	*result = machine_vcpu_state(machine, number_of(args[0]));
-	return HOST_OK;
+	return HOST_QUIET;
 }
 
 static HostResult service_vcpu_kill(Machine *machine, const u64 *args, unsigned count, u64 *result)
@@ -186,7 +186,7 @@ static HostResult service_vcpu_get(Machine *machine, const u64 *args, unsigned c
 {
 	(void)count;
 	*result = args[1] < VCPU_NONE ? machine_vcpu_slot(machine, number_of(args[0]), (u32)args[1]) : 0;
-	return HOST_OK;
+	return HOST_QUIET;
 }
 
 static HostResult service_vcpu_set(Machine *machine, const u64 *args, unsigned count, u64 *result)
@@ -211,7 +211,7 @@ static HostResult service_time(Machine *machine, const u64 *args, unsigned count
 	(void)args;
 	(void)count;
 	*result = machine_time(machine);
-	return HOST_OK;
+	return HOST_QUIET;
 }
 
 static HostResult service_wait(Machine *machine, const u64 *args, unsigned count, u64 *result)
@@ -381,13 +381,13 @@ AccessResult machine_env_host(void *ctx, Vcpu *vcpu, unsigned host, const u64 *a
 
 	*result = 0;
 	vcpu->host_calls++;
-	if (!service || outcome != HOST_OK)
+	if (outcome != HOST_QUIET && (!service || outcome != HOST_OK))
 		vcpu->event_pending = true;
 	machine_count_slow(machine);
 	if (outcome != HOST_WAIT)
 		machine->wants_channel = false;
 	switch (outcome) {
-	case HOST_OK:
+	case HOST_OK: case HOST_QUIET:
 		*result = bits_trunc(value, machine->isa->hosts[host].result_width);
 		return ACCESS_OK;
 	case HOST_STOP:

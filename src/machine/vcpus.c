@@ -368,6 +368,7 @@ void machine_update_alone(Machine *machine)
 		return;
 	machine->alone = false;
 	machine_start_quantum(machine);
+	machine->vcpu.event_pending = true; /* the engine runs without a quantum */
 }
 
 u64 machine_vcpu_serial(const Machine *machine, u32 number)

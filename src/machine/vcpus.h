@@ -102,5 +102,7 @@ void machine_set_clock(Machine *machine, MachineClock clock, void *ctx);
 /* For host functions (within an instruction): machine_time as exact as the clock gives it. What the clock said is recorded, and is given again
  * when the run is replayed. */
 u64 machine_clock(Machine *machine);
+/* Has it advanced since the guest was told last (Guest.time_passed)? */
+bool machine_time_has_moved(const Machine *machine);
 
 #endif

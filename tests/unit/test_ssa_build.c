@@ -220,7 +220,7 @@ static void inline_text(void **state)
 	assert_null(strstr(text, "leave call"));
 	assert_null(strstr(text, "leave ret"));
 	assert_non_null(strstr(text, "put s2, 0x10004\n"));
-	assert_non_null(strstr(text, "leave cold 0x10008\n"));
+	assert_non_null(strstr(text, "leave host 0x10008\n"));
 	close_small(&small);
 }
 

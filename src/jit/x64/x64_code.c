@@ -281,7 +281,7 @@ static void emit_block(X64Code *c)
 		if (func->ins[c->at].op != IR_OP_INSN)
 			continue;
 		if (is_cold(c, c->at)) {
-			if (c->number == 0) {
+			if (c->number == 0 && c->cold_op != IR_OP_HOST) {
 				c->block->why = ENGINE_COLD_OP;
 				c->block->op = (u8)c->cold_op;
 				c->unsupported = true;

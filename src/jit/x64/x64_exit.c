@@ -65,7 +65,7 @@ void x64_emit_stubs(X64Code *c)
 			x64_imm32(x, (i32)exit->number);
 			jit_store_move(c->engine, (u32)(x->at - x->start) - 4, JIT_MOVE_EXIT, exit->number - c->block->first_exit);
 			site = x64_jmp(x);
-			x64_to_common(c, site, c->engine->leave);
+			x64_to_common(c, site, exit->op == IR_OP_HOST && exit->kind == JIT_EXIT_BAIL ? c->engine->call : c->engine->leave);
 		}
 		if (!x->full && c->stubs[i].site)
 			x64_patch(c->stubs[i].site, c->engine->rw + exit->stub);

@@ -100,6 +100,8 @@ JitExit *x64_ssa_exit(X64Ssa *s, JitExitKind kind, u32 more_refund)
 			return NULL;
 		}
 		s->exit->map = map_of(s);
+		if (kind == JIT_EXIT_BAIL)
+			s->exit->why = s->func->nodes[s->code->node].op == SSA_LEAVE ? ENGINE_BAIL_OP : ENGINE_BAIL_CROSSING;
 	}
 	return s->exit;
 }
@@ -426,6 +428,24 @@ static bool is_computed(const SsaNode *node)
 	return node->aux == SSA_LEAVE_JUMP || node->aux == SSA_LEAVE_CALLR || node->aux == SSA_LEAVE_RET;
 }
 
+/* The instruction that calls the host is not done, and not refunded here: jit_call.c does both. */
+static void call_host(X64Ssa *s)
+{
+	const SsaSnap *snap = &s->func->snaps[s->code->snap];
+	JitExit *exit = jit_exit_create(s->engine, s->region->head, JIT_EXIT_BAIL, snap->pc, snap->refund);
+	const Engine *engine = s->engine;
+
+	if (!exit) {
+		s->failed = true;
+		return;
+	}
+	exit->why = ENGINE_BAIL_HOST;
+	exit->op = IR_OP_HOST;
+	x64_byte(&s->x, 0xB8); /* mov eax, number */
+	x64_imm32(&s->x, (i32)exit->number);
+	x64_ssa_here_to(s, x64_jmp(&s->x), engine->rw + engine->call);
+}
+
 void x64_ssa_leave(X64Ssa *s, const SsaNode *node)
 {
 	const SsaSnap *snap = &s->func->snaps[node->snap];
@@ -459,6 +479,10 @@ void x64_ssa_leave(X64Ssa *s, const SsaNode *node)
 			x64_alu(&s->x, X64_OR, 64, x64_pin_regs[i], X64_SCRATCH);
 		} else if (entry->recipe != SSA_NAN && entry->recipe != SSA_AS_IS)
 			apply_recipe(s, entry, x64_pin_regs[i], x64_pin_regs[i]);
+	}
+	if (node->aux == SSA_LEAVE_HOST) {
+		call_host(s);
+		return;
 	}
 	if (snap->refund)
 		x64_alu_imm(&s->x, X64_ADD, 64, X64_R14, (i32)snap->refund);

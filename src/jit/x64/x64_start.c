@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The common code at the start of the cache, made once: how compiled code is entered and left, what a computed jump does
- * that finds no entry, and the call of ir_eval for the operations that the target does not know.
+ * that finds no entry, calls of the host, and the call of ir_eval for the operations that the target does not know.
  *
  * Calls of the guest are calls of the host, so that the host predicts where its returns go. The host's stack holds hints, no
  * more: the return address leads behind the call, where compiled code looks whether the guest's pc (rax) is the one
@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "jit/jit_call.h"
 
 /* rax: the pc of a computed jump that the table does not know. */
 static u32 emit_miss(const Engine *engine, X64Buf *x, u32 number)
@@ -35,6 +36,27 @@ static void take(const Engine *engine, X64Buf *x, size_t from, i32 at)
 	x64_store(x, 64, x64_frame(engine, at), X64_RAX);
 }
 
+static void put_home(const Engine *engine, X64Buf *x)
+{
+	for (u32 i = 0; i < engine->pin_count; i++)
+		x64_store(x, 64, x64_at(X64_RBP, x64_slot(engine->pinned[i])), x64_pin_regs[i]);
+	for (u32 i = 0; i < engine->park_count; i++)
+		x64_xmm_store(x, 64, x64_at(X64_RBP, x64_slot(engine->parked[i])), x64_park_regs[i]);
+}
+
+static void fetch_home(const Engine *engine, X64Buf *x)
+{
+	for (u32 i = 0; i < engine->pin_count; i++)
+		x64_load(x, 64, x64_pin_regs[i], x64_at(X64_RBP, x64_slot(engine->pinned[i])));
+	for (u32 i = 0; i < engine->park_count; i++)
+		x64_xmm_load(x, 64, x64_park_regs[i], x64_at(X64_RBP, x64_slot(engine->parked[i])));
+}
+
+static void mxcsr(X64Buf *x, unsigned op, X64Mem mem) /* 2: load, 3: store */
+{
+	x64_reg_mem(x, 0, false, 0x0FAE, (u8)op, mem, false);
+}
+
 static void emit_enter(Engine *engine, X64Buf *x)
 {
 	u8 *go, *bottom;
@@ -52,18 +74,15 @@ static void emit_enter(Engine *engine, X64Buf *x)
 	x64_load(x, 64, X64_R14, x64_at(X64_RDI, (i32)offsetof(JitFrame, left)));
 	x64_load(x, 64, X64_RDX, x64_at(X64_RDI, (i32)offsetof(JitFrame, code)));
 	/* The host's rounding and flags are put aside; the guest's flags gather in clean ones. */
-	x64_reg_mem(x, 0, false, 0x0FAE, 3, x64_at(X64_RDI, (i32)offsetof(JitFrame, host_mxcsr)), false);
+	mxcsr(x, 3, x64_at(X64_RDI, (i32)offsetof(JitFrame, host_mxcsr)));
 	x64_store_imm(x, 32, x64_frame(engine, X64_AT_OPERATION), X64_MXCSR);
-	x64_reg_mem(x, 0, false, 0x0FAE, 2, x64_frame(engine, X64_AT_OPERATION), false);
+	mxcsr(x, 2, x64_frame(engine, X64_AT_OPERATION));
 	x64_store(x, 64, x64_frame(engine, X64_AT_STACK), X64_RSP);
 	x64_lea(x, 64, X64_RAX, x64_at(X64_RSP, -8 * X64_HINTS));
 	x64_store(x, 64, x64_frame(engine, X64_AT_DEEP), X64_RAX);
 	x64_mov_imm(x, X64_RAX, engine->env.pages << SPACE_PAGE_SHIFT);
 	x64_store(x, 64, x64_frame(engine, X64_AT_LIMIT), X64_RAX);
-	for (u32 i = 0; i < engine->pin_count; i++)
-		x64_load(x, 64, x64_pin_regs[i], x64_at(X64_RBP, x64_slot(engine->pinned[i])));
-	for (u32 i = 0; i < engine->park_count; i++)
-		x64_xmm_load(x, 64, x64_park_regs[i], x64_at(X64_RBP, x64_slot(engine->parked[i])));
+	fetch_home(engine, x);
 	go = x64_call(x);
 	/* A return that finds no call on the stack comes here; the next one will, too. */
 	engine->bottom = (u32)(x->at - x->start);
@@ -78,15 +97,12 @@ static void emit_enter(Engine *engine, X64Buf *x)
 static void emit_leave(Engine *engine, X64Buf *x)
 {
 	engine->leave = (u32)(x->at - x->start);
-	for (u32 i = 0; i < engine->pin_count; i++)
-		x64_store(x, 64, x64_at(X64_RBP, x64_slot(engine->pinned[i])), x64_pin_regs[i]);
-	for (u32 i = 0; i < engine->park_count; i++)
-		x64_xmm_store(x, 64, x64_at(X64_RBP, x64_slot(engine->parked[i])), x64_park_regs[i]);
+	put_home(engine, x);
 	engine->leave_home = (u32)(x->at - x->start);
 	x64_load(x, 64, X64_RCX, x64_frame(engine, X64_AT_FRAME));
 	x64_store(x, 64, x64_at(X64_RCX, (i32)offsetof(JitFrame, left)), X64_R14);
-	x64_reg_mem(x, 0, false, 0x0FAE, 3, x64_at(X64_RCX, (i32)offsetof(JitFrame, mxcsr)), false);
-	x64_reg_mem(x, 0, false, 0x0FAE, 2, x64_at(X64_RCX, (i32)offsetof(JitFrame, host_mxcsr)), false);
+	mxcsr(x, 3, x64_at(X64_RCX, (i32)offsetof(JitFrame, mxcsr)));
+	mxcsr(x, 2, x64_at(X64_RCX, (i32)offsetof(JitFrame, host_mxcsr)));
 	x64_load(x, 64, X64_RSP, x64_frame(engine, X64_AT_STACK));
 	for (unsigned i = 6; i-- > 0;)
 		x64_pop(x, saved[i]);
@@ -162,6 +178,61 @@ static void emit_dump(Engine *engine, X64Buf *x)
 	x64_patch(x64_jmp(x), x->start + engine->leave_home);
 }
 
+/* The guest's flags come to the slot, as whoever is called may look there; clean ones go on. Where there are none and the host rounds
+ * as usual, its own need not come back for the call (a changed MXCSR that is read costs 30 ns); what it raises is not the guest's. */
+static const u8 *call_host(JitFrame *frame, u32 number)
+{
+	Engine *engine = frame->engine;
+	const JitBlock *block;
+	u32 flags = __builtin_ia32_stmxcsr();
+
+	if (flags != X64_MXCSR || (frame->host_mxcsr & ~0x3Fu) != X64_MXCSR) {
+		if (engine->flags_slot)
+			frame->slots[engine->flags_slot] |= x64_flags_of_mxcsr[flags & 0x3F];
+		__builtin_ia32_ldmxcsr(frame->host_mxcsr);
+	}
+	block = jit_call(frame, number);
+	flags = __builtin_ia32_stmxcsr();
+	if (flags != X64_MXCSR) {
+		frame->host_mxcsr |= flags & 0x3F;
+		__builtin_ia32_ldmxcsr(X64_MXCSR);
+	}
+	return block ? engine->rx + block->entry : NULL;
+}
+
+/* eax: the number of a way out with the state at home, at an instruction that calls the host. The guest's calls stay on the stack. */
+static void emit_call(Engine *engine, X64Buf *x)
+{
+	const u8 *(*go)(JitFrame *frame, u32 number) = call_host;
+	u8 *out;
+	u64 to;
+
+	memcpy(&to, &go, sizeof to);
+	engine->call = (u32)(x->at - x->start);
+	if (engine->switches) { /* the host may have code made, and then this could not be run */
+		x64_patch(x64_jmp(x), x->start + engine->leave);
+		return;
+	}
+	put_home(engine, x);
+	x64_load(x, 64, X64_RDI, x64_frame(engine, X64_AT_FRAME));
+	x64_store(x, 64, x64_at(X64_RDI, (i32)offsetof(JitFrame, left)), X64_R14);
+	x64_mov(x, 32, X64_RSI, X64_RAX);
+	x64_mov(x, 64, X64_R15, X64_RSP);
+	x64_alu_imm(x, X64_AND, 64, X64_RSP, -16);
+	x64_mov_imm(x, X64_RAX, to);
+	x64_call_reg(x, X64_RAX);
+	x64_mov(x, 64, X64_RSP, X64_R15);
+	x64_load(x, 64, X64_RCX, x64_frame(engine, X64_AT_FRAME));
+	x64_load(x, 64, X64_R14, x64_at(X64_RCX, (i32)offsetof(JitFrame, left)));
+	x64_test(x, 64, X64_RAX, X64_RAX);
+	out = x64_jcc(x, X64_E);
+	fetch_home(engine, x);
+	x64_jmp_reg(x, X64_RAX);
+	x64_patch(out, x->at);
+	x64_load(x, 32, X64_RAX, x64_at(X64_RCX, (i32)offsetof(JitFrame, number)));
+	x64_patch(x64_jmp(x), x->start + engine->leave_home);
+}
+
 /* Wherever the stack pointer is: what enter saved it as stands in the frame, and above it what it pushed. */
 static void describe_frame(Engine *engine)
 {
@@ -229,6 +300,7 @@ bool x64_start(Engine *engine)
 	emit_enter(engine, &x);
 	emit_evaluate(engine, &x);
 	emit_dump(engine, &x);
+	emit_call(engine, &x);
 	engine->used = ((u32)(x.at - x.start) + 63u) & ~63u;
 	return !x.full;
 }
@@ -248,7 +320,7 @@ u32 x64_enter(Engine *engine, JitFrame *frame, const JitBlock *block)
 	memcpy(&go, &code, sizeof go);
 	frame->code = engine->rx + block->entry;
 	number = go(frame);
-	if (number < JIT_MISSED_CALL && engine->exits[number]->map)
+	if (number < JIT_CALLED && engine->exits[number]->map)
 		bring_home(engine, engine->exits[number]->map, frame);
 	if (engine->flags_slot)
 		frame->slots[engine->flags_slot] |= x64_flags_of_mxcsr[frame->mxcsr & 0x3F];

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Calls of the host from compiled code.
+ *
+ *     code, at an instruction that calls the host: state at home, eax = number of its way out
+ *       -> common code: registers into the slots (x64_start.c) -> jit_call: the instruction's IR is evaluated here
+ *            -> a block:  registers out of the slots, on at its code; guest's calls on the stack stay as they are
+ *            -> NULL:     compiled code is left as by any other way out; frame->number says which one
+ *
+ * So a call costs no way out and no way in. It is the one place where compiled code calls the machine, and the host may do
+ * anything meanwhile: run the same engine (machine_call), store into code, let code be dropped, switch address spaces. So nothing
+ * of the code that called is believed behind it: it goes on at a block that is looked up, and only if no code has died since
+ * (Engine.deaths: return addresses on the stack lead into code), memory is where it was and registers are those of the same
+ * vCPU; else it leaves.
+ *
+ * What cannot be taken back must not be begun: an instruction that may do more behind its call than write registers is the cold
+ * engine's, as is one that writes what translations depend on. Which it is, and its IR, is kept at the way out (JitExit.call).
+ */
+#include "jit/jit_call.h"
+
+#include <string.h>
+
+#include "jit/jit_eval.h"
+#include "jit/jit_life.h"
+
+struct JitCall {
+	const IrFunc *func; /* NULL: it is the cold engine's */
+};
+
+static const JitCall the_cold_engines = { NULL };
+
+/* May its call be made here? What stands behind it in the IR, on whatever way, can't be left. */
+static bool is_simple(const IrFunc *func)
+{
+	bool called = false;
+
+	if (!jit_eval_knows(func))
+		return false;
+	for (u32 i = 0; i < func->ins_count; i++) {
+		const IrIns *ins = &func->ins[i];
+
+		switch (ins->op) {
+		case IR_OP_INSN: case IR_OP_PARAM: case IR_OP_GET: case IR_OP_PUT: case IR_OP_BR: case IR_OP_GOTO: case IR_OP_FENCE:
+			break;
+		case IR_OP_HOST:
+			called = true;
+			/* fall through */
+		case IR_OP_JMP:
+			if (ins->c > JIT_EVAL_ARGS)
+				return false;
+			break;
+		default:
+			if (called && !(ir_op_info[ins->op].effects & IR_EFFECT_PURE))
+				return false;
+		}
+	}
+	return called;
+}
+
+static void *copy(Arena *arena, const void *from, size_t bytes)
+{
+	void *to = arena_alloc(arena, bytes ? bytes : 1);
+
+	if (to && bytes)
+		memcpy(to, from, bytes);
+	return to;
+}
+
+/* Only what is read when it is evaluated. */
+static JitCall *keep(Engine *engine, const IrFunc *from)
+{
+	JitCall *call = ARENA_NEW(&engine->blocks, JitCall);
+	IrFunc *func = copy(&engine->blocks, from, sizeof *from);
+
+	if (!call || !func)
+		return NULL;
+	func->ins = copy(&engine->blocks, from->ins, from->ins_count * sizeof(IrIns));
+	func->consts = copy(&engine->blocks, from->consts, from->const_count * sizeof(IrConst));
+	func->blocks = copy(&engine->blocks, from->blocks, from->block_count * sizeof(IrBlock));
+	func->pool = copy(&engine->blocks, from->pool, from->pool_count * sizeof(IrRef));
+	if (!func->ins || !func->consts || !func->blocks || !func->pool)
+		return NULL;
+	call->func = func;
+	return call;
+}
+
+/* When it is met the first time. The code it is from is that of the way out: it can't change without that dying. */
+static const JitCall *find_out(Engine *engine, const JitExit *exit)
+{
+	u64 before = jit_bytes(engine);
+	Translation translation = { 0 };
+	const JitCall *call;
+
+	arena_reset(&engine->arena);
+	if (engine->env.translate(engine->env.ctx, exit->pc, exit->owner->context, 1, &engine->arena, &translation) ||
+	    translation.no_code || translation.breakpoint || translation.insns != 1 || (translation.dirty && !translation.only_host) ||
+	    !is_simple(translation.func))
+		return &the_cold_engines;
+	call = keep(engine, translation.func);
+	if (engine->env.code_bytes)
+		*engine->env.code_bytes += jit_bytes(engine) - before;
+	engine->counted += jit_bytes(engine) - before;
+	return call ? call : &the_cold_engines;
+}
+
+/* What the call has left for the end of the instruction. True: the run is over, vcpu->exit says why. */
+static bool takes_pending(Vcpu *vcpu)
+{
+	if (LIKELY(vcpu->pending.kind == EXIT_BUDGET && !vcpu->event_pending))
+		return false;
+	vcpu->exit = vcpu->pending.kind != EXIT_BUDGET ? vcpu->pending : (VcpuExit){ .kind = EXIT_EVENT };
+	if (vcpu->pending.kind == EXIT_BUDGET)
+		vcpu->event_pending = false;
+	vcpu->pending.kind = EXIT_BUDGET;
+	return true;
+}
+
+/* Is all that compiled code relies on as it was? */
+static bool may_stay(const Engine *engine, const JitFrame *frame, u64 deaths, u64 context)
+{
+	const Vcpu *vcpu = frame->vcpu;
+	const Space *memory = &vcpu->spaces[engine->env.code_space];
+	const u8 *base = engine->env.paged ? memory->view ? memory->view : memory->base : (u8 *)vcpu->spaces;
+
+	return engine->deaths == deaths && vcpu->slots == frame->slots && vcpu->spaces == frame->spaces && frame->memory == base &&
+	       memory->attr == frame->attr && engine->context == context && !engine->pending && !engine->chance.state &&
+	       !(vcpu->calls && vcpu->slots[0] == vcpu->return_pc);
+}
+
+const JitBlock *jit_call(JitFrame *frame, u32 number)
+{
+	Engine *engine = frame->engine;
+	Vcpu *vcpu = frame->vcpu;
+	JitExit *exit = engine->exits[number];
+	u64 deaths = engine->deaths, icount = frame->limit - frame->left - exit->refund, context;
+	JitEvalResult result;
+	JitBlock *target;
+	JitEval e;
+
+	frame->number = number;
+	if (icount == frame->limit)
+		return NULL;
+	vcpu->slots[0] = exit->pc;
+	vcpu->icount = icount;
+	if (!exit->call)
+		exit->call = find_out(engine, exit);
+	if (!exit->call->func)
+		return NULL;
+	e.func = exit->call->func;
+	e.vcpu = vcpu;
+	e.env = &engine->env;
+	e.memory = engine->env.paged && !vcpu->spaces[engine->env.code_space].big ? &vcpu->spaces[engine->env.code_space] : NULL;
+	e.code_space = engine->env.code_space;
+	e.pc = exit->pc;
+	result = jit_eval(&e);
+	if (result == JIT_EVAL_LEFT)
+		return NULL;
+	jit_count(engine, ENGINE_CALLS);
+	frame->number = JIT_CALLED;
+	frame->from = NULL;
+	frame->left = frame->limit - vcpu->icount;
+	frame->over = result == JIT_EVAL_EXIT || takes_pending(vcpu);
+	if (result == JIT_EVAL_EXIT)
+		vcpu->pending.kind = EXIT_BUDGET; /* the instruction did not happen, so neither did that */
+	if (frame->over)
+		return NULL;
+	context = engine->env.context(engine->env.ctx, vcpu);
+	if (!may_stay(engine, frame, deaths, context))
+		return NULL;
+	target = exit->target;
+	if (LIKELY(target && target->pc == vcpu->slots[0]))
+		return target;
+	target = jit_cache_find(engine, vcpu->slots[0], context);
+	if (!target) {
+		frame->from = exit;
+		return NULL;
+	}
+	if (target->cold)
+		return NULL;
+	jit_chain(engine, exit, target);
+	return target;
+}

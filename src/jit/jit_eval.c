@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+#include "jit/jit_eval.h"
+
+#include <string.h>
+
+#include "base/bits.h"
+
+bool jit_eval_knows(const IrFunc *func)
+{
+	if (func->ins_count > JIT_EVAL_INS)
+		return false;
+	for (u32 i = 0; i < func->ins_count; i++)
+		if (func->ins[i].op == IR_OP_STOP || func->ins[i].op == IR_OP_ARG || func->ins[i].op == IR_OP_RET ||
+		    (func->ins[i].op == IR_OP_PUT && func->ins[i].aux == 0))
+			return false;
+	return true;
+}
+
+static u64 value(const JitEval *e, IrRef ref)
+{
+	return ref & IR_CONST_BIT ? e->func->consts[ref & ~IR_CONST_BIT].value : e->values[ref];
+}
+
+/* Where a plain access of that many bytes goes; NULL: it is no plain one. */
+static u8 *place(const JitEval *e, const IrIns *ins, unsigned width, u8 looked_at, u8 wanted)
+{
+	const Space *space = e->memory;
+	u64 at = value(e, ins->a), bytes = width / 8;
+
+	if (!space || ins->aux != e->code_space || (width != 8 && width != 16 && width != 32 && width != 64) || at >= space->cells ||
+	    at % SPACE_PAGE > SPACE_PAGE - bytes || (space->attr[at / SPACE_PAGE] & looked_at) != wanted)
+		return NULL;
+	return space->base + at;
+}
+
+/* Does the instruction that stores at `at` do anything behind it that may have to be left? */
+static bool goes_on(const IrFunc *func, u32 at)
+{
+	for (u32 i = at + 1; i < func->ins_count && func->ins[i].op != IR_OP_INSN; i++)
+		if (ir_op_info[func->ins[i].op].effects & (IR_EFFECT_READ | IR_EFFECT_WRITE | IR_EFFECT_EXIT))
+			return true;
+	return false;
+}
+
+static u64 operate(const JitEval *e, const IrIns *ins)
+{
+	const bool two = ir_op_info[ins->op].shape != IR_SHAPE_UN && ir_op_info[ins->op].shape != IR_SHAPE_CONV;
+	const unsigned floats = ir_float_operands((IrOp)ins->op);
+	const unsigned count = floats ? floats : ir_op_info[ins->op].shape == IR_SHAPE_SEL ? 3 : two ? 2 : 1;
+
+	return ir_eval((IrOp)ins->op, ins->width, ir_width(e->func, ins->a), ins->aux, value(e, ins->a),
+		       count > 1 ? value(e, ins->b) : 0, count > 2 ? value(e, ins->c) : 0);
+}
+
+/* The arguments of a JMP become parameters; all are read first. */
+static u32 jump(JitEval *e, const IrIns *ins)
+{
+	const u32 to = e->func->blocks[ins->a].start;
+	u64 arguments[JIT_EVAL_ARGS];
+
+	if (ins->c > JIT_EVAL_ARGS)
+		return IR_NONE;
+	for (u32 i = 0; i < ins->c; i++)
+		arguments[i] = value(e, e->func->pool[ins->b + i]);
+	memcpy(e->values + to, arguments, ins->c * sizeof(u64));
+	return to;
+}
+
+/* The call of the host. False: its answer is vcpu->exit. */
+static bool call_host(JitEval *e, u32 at, u64 counted)
+{
+	const IrIns *ins = &e->func->ins[at];
+	u64 arguments[JIT_EVAL_ARGS], result = 0;
+
+	e->vcpu->slots[0] = e->pc;
+	e->vcpu->icount += counted;
+	for (u32 i = 0; i < ins->c; i++)
+		arguments[i] = value(e, e->func->pool[ins->b + i]);
+	if (e->env->host(e->env->ctx, e->vcpu, ins->aux, arguments, ins->c, &result) != ACCESS_OK)
+		return false;
+	e->vcpu->icount -= counted;
+	e->values[at] = ins->width ? bits_trunc(result, ins->width) : 0;
+	return true;
+}
+
+JitEvalResult jit_eval(JitEval *e)
+{
+	const IrFunc *func = e->func;
+	Vcpu *vcpu = e->vcpu;
+	u32 number = 0;
+
+	for (u32 i = 0; i < func->ins_count; i++) {
+		const IrIns *ins = &func->ins[i];
+		u64 loaded = 0, stored;
+		u8 *at;
+
+		switch (ins->op) {
+		case IR_OP_INSN:
+			e->pc = value(e, ins->a);
+			number = ins->b;
+			break;
+		case IR_OP_PARAM: case IR_OP_FENCE: /* one host thread at a time runs a machine */
+			break;
+		case IR_OP_GET:
+			e->values[i] = ins->aux ? vcpu->slots[ins->aux] : e->pc;
+			break;
+		case IR_OP_PUT:
+			vcpu->slots[ins->aux] = value(e, ins->a);
+			break;
+		case IR_OP_LOAD:
+			at = place(e, ins, ins->width, ATTR_PAGED_LOAD, ATTR_READ);
+			if (!at)
+				goto leave;
+			memcpy(&loaded, at, ins->width / 8);
+			e->values[i] = loaded;
+			break;
+		case IR_OP_STORE:
+			at = place(e, ins, ins->width, ATTR_PAGED_STORE, ATTR_WRITE);
+			if (!at || goes_on(func, i))
+				goto leave;
+			stored = value(e, ins->b);
+			memcpy(at, &stored, ins->width / 8);
+			break;
+		case IR_OP_JMP:
+			i = jump(e, ins);
+			if (i == IR_NONE)
+				goto leave;
+			i--;
+			break;
+		case IR_OP_BR:
+			i = func->blocks[value(e, ins->a) ? ins->b : ins->c].start - 1;
+			break;
+		case IR_OP_GOTO:
+			vcpu->slots[0] = value(e, ins->a);
+			vcpu->icount += number + 1;
+			return JIT_EVAL_DONE;
+		case IR_OP_HOST:
+			if (!e->env)
+				goto leave;
+			if (!call_host(e, i, number))
+				return JIT_EVAL_EXIT;
+			break;
+		default:
+			if (!(ir_op_info[ins->op].effects & IR_EFFECT_PURE))
+				goto leave;
+			e->values[i] = operate(e, ins);
+		}
+	}
+leave:
+	vcpu->slots[0] = e->pc;
+	vcpu->icount += number;
+	return JIT_EVAL_LEFT;
+}
