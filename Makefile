@@ -143,6 +143,7 @@ $(BUILD)/src/lab/lab_loops.o: ALL_CFLAGS += $(if $(findstring clang,$(CC)),,-fno
 # It embeds its programs.
 $(BUILD)/src/cmd/lab.o: $(wildcard src/lab/programs/*)
 # The guests' own software is assembled by Husk's assembler and embedded (.incbin) by the guest.
+$(BUILD)/tools/%.o: ALL_CFLAGS += -I.
 $(BUILD)/mkimage: $(BUILD)/tools/mkimage.o $(BOOT_LIB)
 	$(call say,link $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(BOOT_LIB)
@@ -153,8 +154,17 @@ $(BUILD)/lc3-os-classic.obj: $(BUILD)/mkimage src/guests/lc3/os-classic.asm src/
 	$(call say,assemble $@)
 	$(Q)$(BUILD)/mkimage src/guests/lc3/lc3.isa src/guests/lc3/os-classic.asm $@ profile=classic
 $(BUILD)/src/guests/lc3/image.o: $(BUILD)/lc3-os.obj $(BUILD)/lc3-os-classic.obj
-# A guest's image.c embeds the description beside it.
-$(foreach isa,$(wildcard src/guests/*/*.isa),$(eval $(BUILD)/$(dir $(isa))image.o: $(isa)))
+# Descriptions are loaded by Husk's loader while Husk is built (src/isa/isa_frozen.h). The tool says which pointers of a description
+# are the program's own by where they point: it lies high.
+$(BUILD)/mkisa: $(BUILD)/tools/mkisa.o $(BOOT_LIB)
+	$(call say,link $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -pie -o $@ $< $(BOOT_LIB)
+$(BUILD)/%.frozen: %.isa $(BUILD)/mkisa
+	@mkdir -p $(dir $@)
+	$(call say,load $<)
+	$(Q)$(BUILD)/mkisa $< $@
+# A guest's image.c embeds the description beside it, as text and loaded.
+$(foreach isa,$(wildcard src/guests/*/*.isa),$(eval $(BUILD)/$(dir $(isa))image.o: $(isa) $(BUILD)/$(isa:.isa=.frozen)))
 
 include install.mk
 include $(wildcard tests/tests.mk bench/bench.mk)

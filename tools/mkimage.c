@@ -9,7 +9,6 @@
  *
  *     u16 space | u32 origin | u32 count | u8 bytes per cell | count cells
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,42 +17,9 @@
 #include "base/buf.h"
 #include "base/diag.h"
 #include "isa/isa.h"
+#include "tools/files.h"
 
 enum { MAX_CHOICES = 8 };
-
-static bool read_file(const char *name, Buf *out)
-{
-	FILE *file = fopen(name, "rb");
-	u8 chunk[4096];
-	size_t n;
-	bool fine;
-
-	if (!file) {
-		fprintf(stderr, "mkimage: %s: %s\n", name, strerror(errno));
-		return false;
-	}
-	while ((n = fread(chunk, 1, sizeof chunk, file)) > 0)
-		buf_add(out, chunk, n);
-	fine = !ferror(file) && !out->failed;
-	fclose(file);
-	if (!fine)
-		fprintf(stderr, "mkimage: %s: cannot be read\n", name);
-	return fine;
-}
-
-static bool write_file(const char *name, const Buf *content)
-{
-	FILE *file = fopen(name, "wb");
-	bool fine = file != NULL;
-
-	if (file) {
-		fine = fwrite(content->data, 1, content->len, file) == content->len;
-		fine = fclose(file) == 0 && fine;
-	}
-	if (!fine)
-		fprintf(stderr, "mkimage: %s: %s\n", name, strerror(errno));
-	return fine;
-}
 
 static void add_segment(const Isa *isa, const AsmSegment *segment, Buf *out)
 {
@@ -117,12 +83,12 @@ int main(int argc, char **argv)
 	buf_init(&image);
 	buf_init(&messages);
 	diag_init(&diags);
-	fine = read_file(argv[1], &isa_text) && read_file(argv[2], &asm_text);
+	fine = read_file("mkimage", argv[1], &isa_text) && read_file("mkimage", argv[2], &asm_text);
 	if (fine) {
 		fine = make_image(argv[1], &isa_text, argv[2], &asm_text, choices, choice_count, &image, &diags);
 		diag_render(&diags, &messages, false);
 		fputs(buf_text(&messages), stderr);
-		fine = fine && write_file(argv[3], &image);
+		fine = fine && write_file("mkimage", argv[3], &image);
 	}
 	diag_fini(&diags);
 	buf_fini(&messages);

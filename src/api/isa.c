@@ -13,6 +13,7 @@
 
 #include "base/bits.h"
 #include "guests/guests.h"
+#include "isa/isa_frozen.h"
 
 enum { TEXT_LIMIT = 4 << 20, CHOICES = 256 };
 
@@ -59,7 +60,7 @@ static husk_status load(husk_context *context, const char *name, const char *tex
 		return api_fail(context, error, status, "a choice is written OPTION=CHOICE");
 	}
 	diag_init(&diags);
-	made = isa_load(name, text, len, choices, count, &diags);
+	made = isa_thaw_or_load(guest ? guest->isa_frozen : NULL, name, text, len, choices, count, &diags);
 	isa = made ? api_alloc(context, sizeof *isa) : NULL;
 	if (isa) {
 		husk_context_ref(context);

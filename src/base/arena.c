@@ -22,6 +22,24 @@ void arena_init(Arena *arena)
 	*arena = (Arena){0};
 }
 
+void arena_init_apart(Arena *arena)
+{
+	*arena = (Arena){.apart = true};
+}
+
+size_t arena_pieces(const Arena *arena, ArenaPiece *pieces, size_t room)
+{
+	size_t count = 0, at;
+
+	for (const ArenaChunk *chunk = arena->chunks; chunk; chunk = chunk->next)
+		count++;
+	at = count;
+	for (ArenaChunk *chunk = arena->chunks; chunk; chunk = chunk->next)
+		if (--at < room)
+			pieces[at] = (ArenaPiece){chunk->bytes, chunk->size};
+	return count;
+}
+
 static void free_all(ArenaChunk *chunk)
 {
 	while (chunk) {
@@ -115,6 +133,21 @@ static bool more(Arena *arena, size_t size)
 	return true;
 }
 
+static void *piece(Arena *arena, size_t size)
+{
+	ArenaChunk *chunk = calloc(1, sizeof(*chunk) + (size ? size : ALIGN));
+
+	if (!chunk) {
+		arena->failed = true;
+		return NULL;
+	}
+	chunk->size = size ? size : ALIGN;
+	chunk->next = arena->chunks;
+	arena->chunks = chunk;
+	arena->total += size;
+	return chunk->bytes;
+}
+
 void *arena_room_elsewhere(Arena *arena, size_t size)
 {
 	u8 *result;
@@ -124,6 +157,8 @@ void *arena_room_elsewhere(Arena *arena, size_t size)
 		return NULL;
 	}
 	size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+	if (arena->apart)
+		return piece(arena, size);
 	if ((!arena->at || (size_t)(arena->end - arena->at) < size) && !more(arena, size))
 		return NULL;
 	result = arena->at;

@@ -18,9 +18,21 @@ typedef struct Arena {
 	u8 *at, *end;
 	size_t total; /* bytes handed out */
 	bool failed;
+	bool apart;   /* arena_init_apart */
 } Arena;
 
 void arena_init(Arena *arena);
+/* One whose allocations can be told from each other: each is a chunk of its own, and zeroed whatever asked for it. Not for
+ * arena_reset. */
+void arena_init_apart(Arena *arena);
+
+typedef struct ArenaPiece {
+	u8 *bytes;
+	size_t size; /* a multiple of ARENA_ALIGN */
+} ArenaPiece;
+
+/* The allocations of such an arena, the oldest first: how many there are; the first `room` of them are written. */
+size_t arena_pieces(const Arena *arena, ArenaPiece *pieces, size_t room);
 void arena_fini(Arena *arena);
 /* Forgets all allocations. Up to 4 MiB are kept for those to come, so that an arena that is filled again and again asks the
  * host for nothing, and touches no new page. */

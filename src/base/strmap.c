@@ -24,9 +24,16 @@ void strmap_init(StrMap *map, bool fold_case)
 	*map = (StrMap){.fold_case = fold_case};
 }
 
+static void drop(StrMap *map)
+{
+	if (!map->settled)
+		free(map->entries);
+	map->settled = false;
+}
+
 void strmap_fini(StrMap *map)
 {
-	free(map->entries);
+	drop(map);
 	*map = (StrMap){0};
 }
 
@@ -72,7 +79,7 @@ static bool grow(StrMap *map)
 
 			*find(&bigger, from->key, from->len, from->hash) = *from;
 		}
-	free(map->entries);
+	drop(map);
 	map->entries = bigger.entries;
 	map->cap = bigger.cap;
 	return true;
@@ -89,6 +96,20 @@ bool strmap_put(StrMap *map, const char *key, size_t len, u32 value)
 	if (!entry->key)
 		map->count++;
 	*entry = (StrMapEntry){key, (u32)len, hash, value};
+	return true;
+}
+
+bool strmap_settle(StrMap *map, Arena *arena)
+{
+	StrMapEntry *entries = ARENA_ROOM(arena, StrMapEntry, map->cap);
+
+	if (!entries)
+		return false;
+	if (map->cap)
+		memcpy(entries, map->entries, map->cap * sizeof(*entries));
+	drop(map);
+	map->entries = entries;
+	map->settled = true;
 	return true;
 }
 

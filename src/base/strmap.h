@@ -6,6 +6,7 @@
 #ifndef BASE_STRMAP_H
 #define BASE_STRMAP_H
 
+#include "base/arena.h"
 #include "base/types.h"
 
 typedef struct StrMapEntry {
@@ -14,15 +15,18 @@ typedef struct StrMapEntry {
 } StrMapEntry;
 
 typedef struct StrMap {
-	StrMapEntry *entries; /* owned */
+	StrMapEntry *entries; /* owned, unless settled */
 	u32 cap, count;
 	bool fold_case, failed;
+	bool settled;         /* the entries are an arena's */
 } StrMap;
 
 void strmap_init(StrMap *map, bool fold_case);
 void strmap_fini(StrMap *map);
 /* Sets key to value, replacing. False when memory is out. */
 bool strmap_put(StrMap *map, const char *key, size_t len, u32 value);
+/* Moves the entries into an arena. False when memory is out; the map is as it was. */
+bool strmap_settle(StrMap *map, Arena *arena);
 /* The value, or `missing`. */
 u32 strmap_get(const StrMap *map, const char *key, size_t len, u32 missing);
 

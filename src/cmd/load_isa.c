@@ -12,6 +12,7 @@
 #include "cmd/load.h"
 #include "cmd/say.h"
 #include "guests/guests.h"
+#include "isa/isa_frozen.h"
 #include "linux/elf.h"
 #include "linux/linux.h"
 
@@ -212,7 +213,7 @@ static unsigned guest_likeness(const Guest *guest, const Buf *text)
 	if (!guest->isa_text)
 		return 0;
 	diag_init(&diags);
-	isa = isa_load(guest->name, guest->isa_text, strlen(guest->isa_text), NULL, 0, &diags);
+	isa = isa_thaw_or_load(guest->isa_frozen, guest->name, guest->isa_text, strlen(guest->isa_text), NULL, 0, &diags);
 	if (isa)
 		percent = likeness(isa, buf_text(text), text->len);
 	isa_destroy(isa);
@@ -488,7 +489,8 @@ int load_isa(Loaded *loaded, const LoadOptions *options)
 	for (u32 i = 0; i < options->sets.count; i++)
 		if (!split_choice(loaded, options->sets.items[i], choices, &count))
 			return EXIT_HUSK;
-	loaded->isa = isa_load(shown, buf_text(&loaded->isa_text), loaded->isa_text.len, choices, count, &loaded->diags);
+	loaded->isa = isa_thaw_or_load(loaded->guest ? loaded->guest->isa_frozen : NULL, shown, buf_text(&loaded->isa_text),
+				       loaded->isa_text.len, choices, count, &loaded->diags);
 	if (!loaded->isa)
 		return EXIT_NOT_RUNNABLE;
 	code = classify(loaded);

@@ -177,8 +177,8 @@ static void add_cycles(Parser *p)
 	isa->cycles_reg = (u16)isa->reg_count++;
 }
 
-Isa *isa_load(const char *name, const char *text, size_t len, const IsaChoice *choices, u32 choice_count,
-	      DiagList *diags)
+static Isa *load(const char *name, const char *text, size_t len, const IsaChoice *choices, u32 choice_count, bool apart,
+		 DiagList *diags)
 {
 	Isa *isa = calloc(1, sizeof(*isa));
 	Parser *p = calloc(1, sizeof(*p));
@@ -196,7 +196,10 @@ Isa *isa_load(const char *name, const char *text, size_t len, const IsaChoice *c
 		free(p);
 		return NULL;
 	}
-	arena_init(&isa->arena);
+	if (apart)
+		arena_init_apart(&isa->arena);
+	else
+		arena_init(&isa->arena);
 	strmap_init(&isa->mnemonics, true);
 	*p = (Parser){.isa = isa, .arena = &isa->arena, .diags = diags, .raw_stop = RAW_STOP};
 	isa->source_name = arena_strdup(&isa->arena, name);
@@ -232,7 +235,7 @@ Isa *isa_load(const char *name, const char *text, size_t len, const IsaChoice *c
 			check_encodings(p);
 		if (diags->errors == errors && !p->give_up) {
 			check_unused(p);
-			if (!build_decoder(p))
+			if (!build_decoder(p) || !strmap_settle(&isa->mnemonics, &isa->arena))
 				p->give_up = true;
 		}
 		isa->hash = hash_bytes(HASH_START, text, len);
@@ -248,6 +251,17 @@ Isa *isa_load(const char *name, const char *text, size_t len, const IsaChoice *c
 		return NULL;
 	}
 	return isa;
+}
+
+Isa *isa_load(const char *name, const char *text, size_t len, const IsaChoice *choices, u32 choice_count,
+	      DiagList *diags)
+{
+	return load(name, text, len, choices, choice_count, false, diags);
+}
+
+Isa *isa_load_apart(const char *name, const char *text, size_t len, DiagList *diags)
+{
+	return load(name, text, len, NULL, 0, true, diags);
 }
 
 void isa_destroy(Isa *isa)

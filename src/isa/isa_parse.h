@@ -221,6 +221,8 @@ void finish_forms(Parser *p);
 void check_encodings(Parser *p);
 void check_unused(Parser *p);
 bool build_decoder(Parser *p);
+/* isa_load without choices; its arena is one whose allocations can be told apart (isa_freeze.c). */
+Isa *isa_load_apart(const char *name, const char *text, size_t len, DiagList *diags);
 u16 find_field(const Isa *isa, const char *name, u32 len);
 u16 find_insn_field(const Isa *isa, const IsaInsn *insn, const char *name, u32 len);
 IsaSyntax *parse_syntax(Parser *p, u32 pos, u32 len, const IsaInsn *insn, u32 *count);

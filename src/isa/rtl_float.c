@@ -123,8 +123,8 @@ RtlExpr *parse_float(Parser *p, unsigned bits, u32 pos)
 	e->a = e->args[0];
 	e->b = floats[i].args > 1 ? e->args[1] : NULL;
 	e->c = floats[i].args > 2 ? e->args[2] : NULL;
-	e->args += floats[i].args; /* walkers of trees meet a, b, c, and what is left: the mode */
-	e->argc -= floats[i].args;
+	e->argc -= floats[i].args; /* walkers of trees meet a, b, c, and what is left: the mode */
+	e->args = e->argc ? e->args + floats[i].args : NULL;
 	if (e->irop == IR_OP_COUNT)
 		return sign_operation(p, e, bits, text_is(name, len, "neg"));
 	if (ir_op_info[e->irop].shape == IR_SHAPE_FCMP)

@@ -177,6 +177,7 @@ struct Guest {
 	 * carries them). STATUS_FORMAT: the file is none of these. */
 	Status (*read_names)(const Machine *machine, const GuestFile *file, const GuestNames *names);
 	const char *isa_text;       /* the embedded description, NUL-terminated */
+	const void *isa_frozen;     /* the same, loaded (isa/isa_frozen.h), or NULL */
 	/* State of its own beyond slots and spaces. */
 	size_t private_size;
 	const char *const *asm_extensions; /* of assembly texts, besides .asm and .s: ".iasm"; ended by NULL */

@@ -6,3 +6,4 @@
 #include "guests/iridium/iridium.h"
 
 EMBED(iridium_isa_text, "src/guests/iridium/iridium.isa", ".byte 0\n");
+EMBED(iridium_isa_frozen, BUILD_DIR "/src/guests/iridium/iridium.frozen", "");

@@ -305,6 +305,7 @@ const Guest iridium_guest = {
 	.reset = reset,
 	.formats = formats,
 	.isa_text = iridium_isa_text,
+	.isa_frozen = iridium_isa_frozen,
 	.private_size = sizeof(Private),
 	.asm_extensions = asm_extensions,
 	.languages = languages,

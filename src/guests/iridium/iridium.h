@@ -28,6 +28,7 @@ struct AsmProgram; /* asm/asm.h */
 
 extern const Guest iridium_guest;
 extern const char iridium_isa_text[]; /* NUL-terminated */
+extern const u8 iridium_isa_frozen[]; /* the same, loaded: isa/isa_frozen.h */
 
 enum {
 	EPIE_COUNT_AT = 64, /* the number of bytes of strings */

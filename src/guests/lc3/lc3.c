@@ -389,6 +389,7 @@ const Guest lc3_guest = {
 	.write_symbols = lc3_write_symbols,
 	.read_names = read_names,
 	.isa_text = lc3_isa_text,
+	.isa_frozen = lc3_isa_frozen,
 	.private_size = sizeof(Private),
 	.shell = &shell,
 };

@@ -94,6 +94,7 @@ Status lc3_symbols_names(const GuestFile *file, u16 space, const GuestNames *nam
 /* ---- Embedded ---- */
 
 extern const char lc3_isa_text[]; /* NUL-terminated */
+extern const u8 lc3_isa_frozen[]; /* the same, loaded: isa/isa_frozen.h */
 /* Images as tools/mkimage writes them. */
 extern const u8 lc3_os_image[], lc3_os_image_end[];
 extern const u8 lc3_classic_image[], lc3_classic_image_end[];

@@ -141,6 +141,7 @@ const Guest merry_guest = {
 	.reset = merry_graves_reset,
 	.formats = formats,
 	.isa_text = merry_isa_text,
+	.isa_frozen = merry_isa_frozen,
 	.private_size = sizeof(MerryPrivate),
 	.asm_extensions = extensions,
 	.stop_ends_vcpu = true,

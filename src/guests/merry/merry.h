@@ -87,6 +87,7 @@ HostResult merry_write_unsigned(Machine *machine, const u64 *args, unsigned coun
 HostResult merry_write_float(Machine *machine, const u64 *args, unsigned count, u64 *result);
 
 extern const char merry_isa_text[];
+extern const u8 merry_isa_frozen[]; /* the same, loaded: isa/isa_frozen.h */
 extern const Guest merry_guest;
 
 #endif

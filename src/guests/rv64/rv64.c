@@ -67,6 +67,7 @@ const Guest rv64_guest = {
 	.name = "rv64",
 	.isa_name = "RV64GC",
 	.isa_text = rv64_isa_text,
+	.isa_frozen = rv64_isa_frozen,
 	.hosts = hosts,
 	.formats = formats,
 	.recognize = rv64_recognize,

@@ -19,5 +19,6 @@ Status rv64_write_elf(const struct AsmProgram *program, Buf *out, DiagList *diag
 extern const Guest rv64_guest;
 extern const LinuxAbi rv64_abi;
 extern const char rv64_isa_text[]; /* NUL-terminated */
+extern const u8 rv64_isa_frozen[]; /* the same, loaded: isa/isa_frozen.h */
 
 #endif

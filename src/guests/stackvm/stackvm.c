@@ -128,6 +128,7 @@ const Guest stackvm_guest = {
 	.load = load,
 	.formats = formats,
 	.isa_text = stackvm_isa_text,
+	.isa_frozen = stackvm_isa_frozen,
 	.asm_extensions = extensions,
 	.private_size = sizeof(Private),
 	.source_item = source_item,

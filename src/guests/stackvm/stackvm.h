@@ -11,5 +11,6 @@
 
 extern const Guest stackvm_guest;
 extern const char stackvm_isa_text[]; /* NUL-terminated */
+extern const u8 stackvm_isa_frozen[]; /* the same, loaded: isa/isa_frozen.h */
 
 #endif

@@ -371,6 +371,7 @@ const Guest svm_guest = {
 	.read_names = read_names,
 	.asm_extensions = extensions,
 	.isa_text = svm_isa_text,
+	.isa_frozen = svm_isa_frozen,
 	.private_size = sizeof(Private),
 	.trace = &svm_trace,
 	.explain = explain,

@@ -34,6 +34,7 @@
 extern const Guest svm_guest;
 extern const GuestTrace svm_trace;
 extern const char svm_isa_text[]; /* NUL-terminated */
+extern const u8 svm_isa_frozen[]; /* the same, loaded: isa/isa_frozen.h */
 
 enum {
 	SVM_MAX_WORDS = 1 << 22,

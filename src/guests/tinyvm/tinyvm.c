@@ -464,6 +464,7 @@ const Guest tinyvm_guest = {
 	.reset = reset,
 	.read_names = read_names,
 	.isa_text = tinyvm_isa_text,
+	.isa_frozen = tinyvm_isa_frozen,
 	.languages = languages,
 	.describe_wait = tvm_describe_lock,
 	.vcpu_word = "thread",

@@ -27,6 +27,7 @@
 
 extern const Guest tinyvm_guest;
 extern const char tinyvm_isa_text[]; /* NUL-terminated */
+extern const u8 tinyvm_isa_frozen[]; /* the same, loaded: isa/isa_frozen.h */
 
 /* ---- Programs ---- */
 
