@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Linux programs under the hypervisor: images of machines that are ready to run, forks, snapshots, reset.
- * (no thread sanitizer: it has no room for so many address spaces, and takes the faults of guests for signals)
+ * Linux programs under the hypervisor: images of machines that are ready to run, forks, snapshots, reset; several at once, and what
+ * callers do to them meanwhile.
+ *
+ * The thread sanitizer leaves room for five address spaces of 2^38 bytes: no more machines are there at a time.
  */
 #include "unit/linux_run.h"
 
 #include "hyper/hyper.h"
+#include "jit/jit.h"
 
 static const char program_text[] =
 	"#include <stdio.h>\n#include <unistd.h>\n#include <sys/wait.h>\n#include <sys/random.h>\n#include <stdlib.h>\n"
@@ -145,6 +148,8 @@ static void test_instances(void **state)
 		assert_memory_equal(forked[i].data, alone.data, alone.len);
 	}
 	assert_int_equal(outputs[1].len, alone.len);
+	for (u32 i = 0; i < 2; i++)
+		instance_unref(twins[i]);
 
 	/* Forks of one that has not begun, which has no machine yet; and of one that is held and goes on between them. */
 	for (u32 i = 0; i < 3; i++) {
@@ -188,10 +193,8 @@ static void test_instances(void **state)
 		instance_unref(instances[i]);
 		buf_fini(&outputs[i]);
 	}
-	for (u32 i = 0; i < 2; i++) {
-		instance_unref(twins[i]);
+	for (u32 i = 0; i < 2; i++)
 		buf_fini(&forked[i]);
-	}
 	image_unref(image);
 	hyper_destroy(hyper);
 	buf_fini(&bytes);
@@ -255,11 +258,97 @@ static void test_mail(void **state)
 	buf_fini(&program);
 }
 
+/* Three at once on as many workers; one is killed, two are looked at, held, paused and written out, and come to what one comes to alone. */
+static void side_by_side(Rig *rig, const Buf *program, const Buf *alone)
+{
+	const MachineConfig config = computer_config(rig);
+	const HyperConfig hyper_config = {.workers = 3};
+	const u64 long_time = 60000000000ull;
+	Buf nothing, outputs[3], bytes;
+	Instance *instances[3];
+	InstanceInfo info;
+	Machine *machine;
+	Image *image;
+	Hyper *hyper;
+
+	buf_init(&nothing);
+	buf_init(&bytes);
+	machine = computer(rig, &nothing);
+	load(machine, rig, program);
+	assert_int_equal(image_create(&config, machine, &image), STATUS_OK);
+	machine_destroy(machine);
+	assert_int_equal(hyper_create(&hyper_config, &hyper), STATUS_OK);
+	for (u32 i = 0; i < 3; i++) {
+		instances[i] = make(hyper, image, &outputs[i]);
+		instance_input_end(instances[i]);
+		assert_int_equal(instance_start(instances[i]), STATUS_OK);
+	}
+	for (u32 k = 0; k < 20; k++) {
+		Instance *instance = instances[k % 2];
+
+		if (instance_hold(instance))
+			assert_true(machine_icount(instance_hold(instance)) <= ~(u64)0 >> 1);
+		instance_release(instance);
+		instance_release(instance);
+		instance_pause(instance);
+		instance_info(instance, &info);
+		instance_mail(instance, 0, (const u8 *)"hello", 5);
+		instance_revoke(instance, MAY_NET);
+		buf_clear(&bytes);
+		if (k % 10 == 0)
+			assert_int_equal(instance_snapshot(instance, &bytes), STATUS_OK);
+		instance_resume(instance);
+		if (k == 10)
+			instance_kill(instances[2]);
+	}
+	for (u32 i = 0; i < 3; i++) {
+		assert_true(instance_wait(instances[i], long_time));
+		instance_info(instances[i], &info);
+		if (i < 2) {
+			assert_int_equal(info.end, END_HALTED);
+			assert_int_equal(info.code, 7);
+		}
+		instance_unref(instances[i]); /* nothing comes from it any more */
+		if (i < 2 && (outputs[i].len != alone->len || memcmp(outputs[i].data, alone->data, alone->len) != 0))
+			fail_msg("it said %s", buf_text(&outputs[i]));
+		buf_fini(&outputs[i]);
+	}
+	image_unref(image);
+	hyper_destroy(hyper);
+	buf_fini(&nothing);
+	buf_fini(&bytes);
+}
+
+static void test_workers(void **state)
+{
+	Rig *rig = *state;
+	const Rig before = *rig;
+	Buf program, alone;
+	Machine *machine;
+
+	buf_init(&program);
+	buf_init(&alone);
+	make_program(rig, &program);
+	machine = computer(rig, &alone);
+	load(machine, rig, &program);
+	assert_int_equal(run_to(machine, ~(u64)0).kind, STOP_HALT);
+	machine_destroy(machine);
+	side_by_side(rig, &program, &alone);
+	if (jit_is_possible()) {
+		rig->engine = &jit_engine;
+		side_by_side(rig, &program, &alone);
+	}
+	*rig = before;
+	buf_fini(&program);
+	buf_fini(&alone);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_instances),
 		cmocka_unit_test(test_mail),
+		cmocka_unit_test(test_workers),
 	};
 
 	return cmocka_run_group_tests_name("hyper_linux", tests, setup, teardown);
