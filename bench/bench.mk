@@ -44,12 +44,12 @@ build/bench/%: bench/%.c
 build/bench/measure: bench/measure.c
 	@mkdir -p $(dir $@)
 	$(Q)$(CC) -std=gnu17 -O2 -Wall -Wextra -static -o $@ $<
-build/bench/density: bench/density/density.c $(LIBS)
+build/bench/density: bench/density/density.c bench/instances.h $(LIBS)
 	@mkdir -p $(dir $@)
-	$(Q)$(CC) -std=gnu17 -O2 -Wall -Wextra -Iinclude -o $@ $< $(LIBS) $(REST_LIB) -lm -lpthread
-build/bench/scheduler: bench/scheduler/scheduler.c $(LIBS)
+	$(Q)$(CC) -std=gnu17 -O2 -Wall -Wextra -Iinclude -o $@ $< $(LIBS) $(REST_LIB) -lm -lpthread -ldl
+build/bench/scheduler: bench/scheduler/scheduler.c bench/instances.h $(LIBS)
 	@mkdir -p $(dir $@)
-	$(Q)$(CC) -std=gnu17 -O2 -Wall -Wextra -Iinclude -o $@ $< $(LIBS) $(REST_LIB) -lm -lpthread
+	$(Q)$(CC) -std=gnu17 -O2 -Wall -Wextra -Iinclude -o $@ $< $(LIBS) $(REST_LIB) -lm -lpthread -ldl
 
 bench: husk build/bench/density build/bench/scheduler build/bench/measure build/bench/lc3_plain build/bench/compare
 	@tools/deps bench

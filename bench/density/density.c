@@ -12,14 +12,10 @@
  *
  * Prints one line, "NAME NUMBER..." in the order above.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <husk/husk.h>
+#include "../instances.h"
 
 static const char waits[] = ".ORIG x3000\nAND R1, R1, #0\nADD R1, R1, #15\nLEA R2, BUFFER\nFILL STR R1, R2, #0\nADD R2, R2, #1\n"
 			    "ADD R1, R1, #-1\nBRp FILL\nLD R0, LETTER\nOUT\nAGAIN GETC\nOUT\nBR AGAIN\nLETTER .FILL x41\nBUFFER .BLKW 16\n.END\n";
@@ -29,10 +25,7 @@ static const char computes[] = ".ORIG x3000\nLD R2, OUTER\nAGAIN LD R1, INNER\nL
 
 static double now(void)
 {
-	struct timespec time;
-
-	clock_gettime(getenv("CLOCK") && !strcmp(getenv("CLOCK"), "cpu") ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+	return (double)spent();
 }
 
 static double resident(void)
@@ -47,14 +40,6 @@ static double resident(void)
 	return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 
-static void check(husk_status status, const char *what)
-{
-	if (status == HUSK_OK)
-		return;
-	fprintf(stderr, "density: %s: %s\n", what, husk_status_text(status));
-	exit(1);
-}
-
 static husk_hyper *open_hyper(husk_context *context)
 {
 	husk_hyper_options options = {.size = sizeof options, .slice_instructions = 500000};
@@ -62,25 +47,6 @@ static husk_hyper *open_hyper(husk_context *context)
 
 	check(husk_hyper_create(context, &options, &hyper), "hyper");
 	return hyper;
-}
-
-static husk_image *image_of(husk_context *context, const char *text)
-{
-	static const char *const tiny[] = {"profile=tiny"};
-	husk_isa_options profile = {.size = sizeof profile, .choices = tiny, .choice_count = 1};
-	husk_program *program;
-	husk_machine *machine;
-	husk_image *image;
-	husk_isa *isa;
-
-	check(husk_isa_load_builtin(context, "lc3", &profile, &isa, NULL), "isa");
-	check(husk_program_assemble(isa, "density.asm", text, strlen(text), NULL, &program, NULL), "program");
-	check(husk_machine_create(program, NULL, &machine, NULL), "machine");
-	check(husk_image_create(machine, &image), "image");
-	husk_machine_destroy(machine);
-	husk_program_unref(program);
-	husk_isa_unref(isa);
-	return image;
 }
 
 static husk_instance *begin(husk_hyper *hyper, husk_image *image)
@@ -94,9 +60,8 @@ static husk_instance *begin(husk_hyper *hyper, husk_image *image)
 
 static void expect(husk_instance *instance, husk_instance_state state)
 {
-	husk_instance_info info = {.size = sizeof info};
+	husk_instance_info info = info_of(instance);
 
-	check(husk_instance_get_info(instance, &info), "info");
 	if (info.state == state && (state != HUSK_INSTANCE_ENDED || info.end == HUSK_END_HALTED))
 		return;
 	fprintf(stderr, "density: an instance is %s (%s)\n", husk_instance_state_name(info.state), info.text);

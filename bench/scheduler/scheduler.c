@@ -15,13 +15,9 @@
  *
  * CLOCK=cpu: throughput is of processor time. Prints one line, "NAME NUMBER..." in the order above.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <husk/husk.h>
+#include "../instances.h"
 
 enum { WORKERS = 2, WAKES_A_SECOND = 20, ROUNDS = 3 };
 
@@ -56,24 +52,9 @@ typedef struct Line { /* of those that are started one after the other */
 
 static Latencies latencies, lateness; /* of all echoes; of this program's own sleeping thread */
 
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec time;
-
-	clock_gettime(clock, &time);
-	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
 static uint64_t now(void)
 {
 	return clock_ns(CLOCK_MONOTONIC);
-}
-
-static uint64_t spent(void)
-{
-	const char *clock = getenv("CLOCK");
-
-	return clock && !strcmp(clock, "cpu") ? clock_ns(CLOCK_PROCESS_CPUTIME_ID) : now();
 }
 
 static void sleep_until(uint64_t ns)
@@ -81,14 +62,6 @@ static void sleep_until(uint64_t ns)
 	struct timespec time = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
 
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL);
-}
-
-static void check(husk_status status, const char *what)
-{
-	if (status == HUSK_OK)
-		return;
-	fprintf(stderr, "scheduler: %s: %s\n", what, husk_status_text(status));
-	exit(1);
 }
 
 static void *array(size_t count, size_t size)
@@ -100,25 +73,6 @@ static void *array(size_t count, size_t size)
 	return all;
 }
 
-static husk_image *image_of(husk_context *context, const char *text)
-{
-	static const char *const tiny[] = {"profile=tiny"};
-	husk_isa_options profile = {.size = sizeof profile, .choices = tiny, .choice_count = 1};
-	husk_program *program;
-	husk_machine *machine;
-	husk_image *image;
-	husk_isa *isa;
-
-	check(husk_isa_load_builtin(context, "lc3", &profile, &isa, NULL), "isa");
-	check(husk_program_assemble(isa, "scheduler.asm", text, strlen(text), NULL, &program, NULL), "program");
-	check(husk_machine_create(program, NULL, &machine, NULL), "machine");
-	check(husk_image_create(machine, &image), "image");
-	husk_machine_destroy(machine);
-	husk_program_unref(program);
-	husk_isa_unref(isa);
-	return image;
-}
-
 static husk_instance *add(husk_hyper *hyper, husk_image *image, const husk_instance_options *options, int start)
 {
 	husk_instance *instance;
@@ -127,14 +81,6 @@ static husk_instance *add(husk_hyper *hyper, husk_image *image, const husk_insta
 	if (start)
 		check(husk_instance_start(instance), "start");
 	return instance;
-}
-
-static husk_instance_info info_of(husk_instance *instance)
-{
-	husk_instance_info info = {.size = sizeof info};
-
-	check(husk_instance_get_info(instance, &info), "info");
-	return info;
 }
 
 static double had_by(husk_instance **all, size_t count)
