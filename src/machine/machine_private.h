@@ -225,6 +225,8 @@ struct Machine {
 	MachineStop failure;      /* kind STOP_BUDGET: none; else what `on reset` came to, given by every run */
 	char text[200];
 	char why[200]; /* machine_why */
+	u8 lacked;     /* the last host function was denied: the right that it wanted; RIGHT_COUNT: it is not there */
+	const char *lacked_name; /* borrowed: what it is called; NULL: by the description */
 	char reason[120], said[120]; /* machine_explain: not given out yet; of the last stop */
 	Buf story;                /* texts that are longer */
 
@@ -391,6 +393,7 @@ typedef struct HostService {
 } HostService;
 /* services_outside.c; ended by {NULL}. They are there where machine->outside is. */
 extern const HostService machine_outside_services[];
+extern const HostService machine_serve_service; /* asks for rights and for machine->outside itself */
 AccessResult machine_env_host(void *ctx, Vcpu *vcpu, unsigned host, const u64 *args, unsigned count, u64 *result);
 /* Is it one of the functions that change nothing a condition looks at? Then the engine need not be left after it. */
 bool machine_host_is_quiet(const Machine *machine, u32 host);

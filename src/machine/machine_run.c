@@ -101,6 +101,8 @@ bool machine_give_pending(Machine *machine, MachineStop *stop)
 /* An exit that no handler of the description takes. False: the vCPU waits, others may go on. */
 bool machine_give_exit(Machine *machine, MachineStop *stop, const VcpuExit *exit)
 {
+	const char *name;
+
 	switch (exit->kind) {
 	case EXIT_RAISE:
 		return give_trap(machine, stop, exit->value, "exception without a handler");
@@ -119,12 +121,11 @@ bool machine_give_exit(Machine *machine, MachineStop *stop, const VcpuExit *exit
 	case EXIT_BREAK:
 		return give(machine, stop, STOP_BREAK);
 	case EXIT_DENIED:
-		if (exit->value < machine->isa->host_count && machine->hosts[exit->value] &&
-		    machine->host_needs[exit->value] != RIGHT_COUNT && !machine_may(machine, machine->host_needs[exit->value]))
-			machine_say(machine, "no right to '%s' (host function '%s')",
-				    right_name(machine->host_needs[exit->value]), host_name(machine, exit->value));
+		name = machine->lacked_name ? machine->lacked_name : host_name(machine, exit->value);
+		if (machine->lacked != RIGHT_COUNT)
+			machine_say(machine, "no right to '%s' (host function '%s')", right_name(machine->lacked), name);
 		else
-			machine_say(machine, "the host function '%s' is not available", host_name(machine, exit->value));
+			machine_say(machine, "the host function '%s' is not available", name);
 		return give(machine, stop, STOP_DENIED);
 	default:
 		if (exit->status == STATUS_TOO_BIG)

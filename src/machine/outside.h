@@ -71,6 +71,10 @@ typedef struct MachineOutside {
 void machine_set_outside(Machine *machine, const MachineOutside *outside);
 const MachineOutside *machine_outside(const Machine *machine);
 
+/* For guests whose programs ask for services by number (services_outside.c): is it there, and allowed? If not, the host function
+ * returns HOST_DENIED, and the words for it are of this service. */
+bool machine_may_serve(Machine *machine, u64 number);
+
 /* For guests that open files: how many are open. */
 bool machine_file_opened(Machine *machine);
 void machine_file_closed(Machine *machine);

@@ -258,6 +258,8 @@ static const HostService *find_service(const char *name, bool *outside)
 	for (u32 i = 0; i < COUNT_OF(services); i++)
 		if (strcmp(services[i].name, name) == 0)
 			return &services[i];
+	if (strcmp(name, machine_serve_service.name) == 0)
+		return &machine_serve_service;
 	*outside = true;
 	for (const HostService *service = machine_outside_services; service->name; service++)
 		if (strcmp(service->name, name) == 0)
@@ -315,11 +317,14 @@ bool machine_may(const Machine *machine, Right right)
 }
 
 /* The calls of a Linux program are one function; its kernel asks for rights itself. */
-static bool may_call(const Machine *machine, u32 host)
+static bool may_call(Machine *machine, u32 host)
 {
 	if (machine->host_outside[host] && !machine->outside)
 		return false;
-	return machine->host_needs[host] == RIGHT_COUNT || machine_may(machine, machine->host_needs[host]);
+	if (machine->host_needs[host] == RIGHT_COUNT || machine_may(machine, machine->host_needs[host]))
+		return true;
+	machine->lacked = machine->host_needs[host];
+	return false;
 }
 
 void machine_deny_host(Machine *machine, u32 host)
@@ -353,6 +358,8 @@ Status machine_bind_hosts(Machine *machine, const MachineConfig *config, DiagLis
 		service = machine->hosts[i] ? NULL : find_service(host->name, &machine->host_outside[i]);
 		if (!service)
 			continue;
+		if (service == &machine_serve_service) /* that depends on what is asked for */
+			machine->host_needs[i] = RIGHT_COUNT;
 		if (host->arg_count != service->args && machine->services[i])
 			continue;
 		if (host->arg_count != service->args) {
@@ -374,6 +381,8 @@ AccessResult machine_env_host(void *ctx, Vcpu *vcpu, unsigned host, const u64 *a
 	u64 value = 0;
 	HostResult outcome = HOST_DENIED;
 
+	machine->lacked = RIGHT_COUNT;
+	machine->lacked_name = NULL;
 	if (service)
 		outcome = service->call(service->ctx, machine, args, count, &value);
 	else if (function && may_call(machine, host))

@@ -20,6 +20,29 @@
  *                                               copied; all ones: it was the last
  *
  * A place that is not memory is as if it were too long.
+ *
+ *     serve(space, number, a, b, c) : 64        one of these by number, for machines whose programs ask with a number and three words. Texts,
+ *                                               names and keys stand in the space; names and keys end with a cell of 0. The low half is
+ *                                               the answer, the high half a second one. Each number wants its own right.
+ *
+ *     number                          a       b          c           answer, second
+ *     x30 mail_send                   text    to whom    how many    as above
+ *     x31 mail_wait and mail_take     place   how many               waits; length, from whom
+ *     x32 mail_length                                                as above
+ *     x33 mail_find                   name                           as above
+ *     x34 mail_self                                                  as above
+ *     x35 spawn                       name                           as above
+ *     x36 spawn_wait                  number                         as above
+ *     x37 kv_get                      key     place      how many    as above
+ *     x38 kv_set                      key     value      how many    as above
+ *     x39 kv_delete                   key                            as above
+ *     x3A kv_next                     key     place      how many    as above; the empty key is before all
+ *     x3B spawn_kill                  number                         as above
+ *     x3C time                                                       milliseconds, seconds
+ *     x3D sleep                       ms                             0
+ *     x3E random                                                     32 bits
+ *
+ * Any other number gives all ones.
  */
 #include "machine/machine_private.h"
 #include "machine/outside.h"
@@ -27,6 +50,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "machine/vcpus.h"
 
 static const u64 all_ones = 0xFFFFFFFF;
 
@@ -254,3 +278,76 @@ const HostService machine_outside_services[] = {
 	{ "kv_next", kv_next, 5, false },
 	{ NULL, NULL, 0, false },
 };
+
+/* ---- By number ---- */
+
+enum {
+	SERVE_SEND = 0x30, SERVE_RECEIVE, SERVE_LENGTH, SERVE_FIND, SERVE_SELF, SERVE_SPAWN, SERVE_SPAWN_WAIT, SERVE_KV_GET, SERVE_KV_SET,
+	SERVE_KV_DELETE, SERVE_KV_NEXT, SERVE_SPAWN_KILL, SERVE_TIME, SERVE_SLEEP, SERVE_RANDOM, SERVE_END,
+};
+
+static const struct {
+	const char *name;
+	Right right;
+} served[] = {
+	{ "mail_send", RIGHT_MAILBOX }, { "mail_wait", RIGHT_MAILBOX }, { "mail_length", RIGHT_MAILBOX }, { "mail_find", RIGHT_MAILBOX },
+	{ "mail_self", RIGHT_MAILBOX }, { "spawn", RIGHT_SPAWN },       { "spawn_wait", RIGHT_SPAWN },    { "kv_get", RIGHT_KV },
+	{ "kv_set", RIGHT_KV },         { "kv_delete", RIGHT_KV },      { "kv_next", RIGHT_KV },          { "spawn_kill", RIGHT_SPAWN },
+	{ "time", RIGHT_TIME },         { "sleep", RIGHT_TIME },        { "random", RIGHT_RANDOM },
+};
+_Static_assert(COUNT_OF(served) == SERVE_END - SERVE_SEND, "each number has a name");
+
+bool machine_may_serve(Machine *machine, u64 number)
+{
+	if (number < SERVE_SEND || number >= SERVE_END)
+		return true;
+	machine->lacked_name = served[number - SERVE_SEND].name;
+	if (!machine->outside)
+		return false;
+	if (machine_may(machine, served[number - SERVE_SEND].right))
+		return true;
+	machine->lacked = served[number - SERVE_SEND].right;
+	return false;
+}
+
+static HostResult receive(Machine *machine, u64 space, u64 place, u64 most, u64 *result)
+{
+	const u64 args[] = { space, place, most };
+	HostResult outcome = mail_wait(machine, NULL, 0, result);
+	u64 len = *result - 1, from;
+
+	if (outcome != HOST_OK)
+		return outcome;
+	outcome = mail_take(machine, args, 3, &from);
+	*result = (len & all_ones) | from << 32;
+	return outcome;
+}
+
+static HostResult serve(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	const u64 space = args[0], number = args[1], a = args[2], b = args[3], c = args[4];
+
+	if (!machine_may_serve(machine, number))
+		return HOST_DENIED;
+	switch (number) {
+	case SERVE_SEND: return mail_send(machine, (const u64[]){ b, space, a, c }, 4, result);
+	case SERVE_RECEIVE: return receive(machine, space, a, b, result);
+	case SERVE_LENGTH: return mail_length(machine, args, count, result);
+	case SERVE_FIND: return mail_find(machine, (const u64[]){ space, a, all_ones }, 3, result);
+	case SERVE_SELF: return mail_self(machine, args, count, result);
+	case SERVE_SPAWN: return spawn(machine, (const u64[]){ space, a, all_ones }, 3, result);
+	case SERVE_SPAWN_WAIT: return spawn_wait(machine, &a, 1, result);
+	case SERVE_KV_GET: return kv_get(machine, (const u64[]){ space, a, all_ones, b, c }, 5, result);
+	case SERVE_KV_SET: return kv_set(machine, (const u64[]){ space, a, all_ones, b, c }, 5, result);
+	case SERVE_KV_DELETE: return kv_delete(machine, (const u64[]){ space, a, all_ones }, 3, result);
+	case SERVE_KV_NEXT: return kv_next(machine, (const u64[]){ space, a, all_ones, b, c }, 5, result);
+	case SERVE_SPAWN_KILL: return spawn_kill(machine, &a, 1, result);
+	case SERVE_TIME: *result = (machine_time(machine) / 1000000 & all_ones) | machine_time(machine) / 1000000000 << 32; break;
+	case SERVE_SLEEP: machine_sleep(machine, (a & all_ones) * 1000000); break;
+	case SERVE_RANDOM: *result = machine_random(machine) >> 32; break;
+	default: *result = all_ones; break;
+	}
+	return HOST_OK;
+}
+
+const HostService machine_serve_service = { "serve", serve, 5, false };
