@@ -153,6 +153,15 @@ static u32 find_function(const Placing *p, const char *name)
 	return TVM_NOWHERE;
 }
 
+/* Where a call goes. */
+static u32 target(Placing *p, const char *name)
+{
+	u32 start = find_function(p, name), native;
+	const char *variable = start == TVM_NOWHERE && p->program->natives ? tvm_native_variable(name, &native) : NULL;
+
+	return variable ? tvm_native_address(native, id_of(p, variable)) : start;
+}
+
 static u64 word(u32 op, u64 name, u32 low)
 {
 	return (u64)op << 56 | name << 32 | low;
@@ -174,7 +183,7 @@ static u64 encode(Placing *p, const TvmFunction *function, const TvmInsn *insn)
 	case TVM_ADD:
 		return word(TVM_ADD, 0, 0) | (u64)id_of(p, function->pool[insn->x]) << 36 |
 		       (u64)id_of(p, function->pool[insn->y]) << 18 | id_of(p, function->pool[insn->z]);
-	case TVM_INVOKE_SYNC:
+	case TVM_INVOKE_SYNC: return word(insn->op, id_of(p, insn->name), target(p, insn->name));
 	case TVM_INVOKE_ASYNC: return word(insn->op, id_of(p, insn->name), find_function(p, insn->name));
 	case TVM_PRINT_STACK_TRACE:
 		if (p->program->stage >= 9)
@@ -258,6 +267,8 @@ static Status place(Machine *machine, const TvmProgram *program, const char *pat
 	buf_init(&p.texts);
 	buf_init(&head);
 	buf_byte(&p.texts, 0);
+	if (program->natives)
+		id_of(&p, "who"); /* number 1: the description knows it */
 	for (u32 f = 0; f < program->count && !p.status; f++)
 		place_function(&p, f);
 	p.code[p.code_count++] = word(TVM_BEGIN, 0, 0);
@@ -327,6 +338,7 @@ static Status load(Machine *machine, const GuestFile *files, u32 count, DiagList
 		return STATUS_INVALID;
 	}
 	tvm_program_init(&program, tvm_stage(machine_isa(machine)));
+	program.natives = tvm_has_natives(machine_isa(machine));
 	status = read_program(&files[0], &program, diags);
 	if (!status)
 		status = place(machine, &program, files[0].name);
@@ -356,6 +368,7 @@ static Status compile(const GuestFile *source, const Isa *isa, Buf *out, Buf *li
 	Status status;
 
 	tvm_program_init(&program, tvm_stage(isa));
+	program.natives = tvm_has_natives(isa);
 	status = tvm_parse(source, &program, diags);
 	if (!status && program.stage < 7) {
 		buf_str(out, TVM_TEXT_MAGIC);
@@ -420,6 +433,10 @@ void tvm_describe_lock(const Machine *machine, u32 thread, u64 place, Buf *out)
 	const u16 locks = tvm_spaces(machine_isa(machine)).locks;
 	const u32 owner = place % 2 && place < 2 * TVM_LOCKS ? tvm_cell(machine, locks, place) : 0;
 
+	if (place == MACHINE_OUTSIDE) {
+		buf_str(out, "another instance");
+		return;
+	}
 	buf_str(out, "lock '");
 	if (place)
 		tvm_name(machine, tvm_cell(machine, locks, place - 1), out);

@@ -7,6 +7,7 @@
  *   tinyvm_log.c     the services: every line the machine prints while it runs
  *   tinyvm_text.c    programs as text: .tvm source to TvmProgram (all stages)
  *   tinyvm_file.c    .tvmc: TvmProgram to bytes and back
+ *   tinyvm_native.c  functions that a hypervisor gives (services=on)
  *   tinyvm_show.c    listings, and what is printed before the program runs
  *   image.c          the embedded description
  *
@@ -61,6 +62,7 @@ typedef struct TvmProgram {
 	Arena arena; /* of everything below */
 	unsigned stage;
 	bool from_text;
+	bool natives; /* there are native functions */
 	TvmFunction *functions; /* stages 01 to 05: one, without a name */
 	u32 count, cap;
 	u32 lines;   /* that the source has, without comments and empty ones */
@@ -140,5 +142,14 @@ void tvm_describe_lock(const Machine *machine, u32 thread, u64 place, Buf *out);
 void tvm_function_name(const Machine *machine, u64 start, Buf *out);
 
 extern const HostEntry tvm_hosts[];
+
+/* ---- Native functions ---- */
+
+bool tvm_has_natives(const Isa *isa);
+/* Of a call "kv_get:runs" the name of its variable, and *native; NULL: there is none of that name. */
+const char *tvm_native_variable(const char *call, u32 *native);
+/* Where such a call goes: the number of the name is that of its variable. */
+u32 tvm_native_address(u32 native, u32 name);
+HostResult tvm_native(Machine *machine, const u64 *args, unsigned count, u64 *result);
 
 #endif

@@ -540,5 +540,6 @@ const HostEntry tvm_hosts[] = {
 	{ "found", host_found },         { "created", host_created },     { "waits", host_waits },
 	{ "acquired", host_acquired },   { "released", host_released },   { "no_function", host_no_function },
 	{ "unknown", host_unknown },     { "entered", host_entered },     { "start", host_start },
-	{ "stack_trace", host_stack_trace }, { "ended", host_ended },     { NULL, NULL },
+	{ "stack_trace", host_stack_trace }, { "ended", host_ended },     { "native", tvm_native },
+	{ NULL, NULL },
 };

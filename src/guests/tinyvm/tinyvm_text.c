@@ -299,7 +299,11 @@ static void take_line(Parser *p, const Line *line)
 /* A called function that is nowhere is found out when it is called; better to hear of it now. */
 static void check_call(Parser *p, const TvmInsn *insn)
 {
+	u32 native;
+
 	if (insn->op != TVM_INVOKE_SYNC && insn->op != TVM_INVOKE_ASYNC)
+		return;
+	if (insn->op == TVM_INVOKE_SYNC && p->program->natives && tvm_native_variable(insn->name, &native))
 		return;
 	for (u32 i = 0; i < p->program->count; i++)
 		if (strcmp(p->program->functions[i].name, insn->name) == 0)
