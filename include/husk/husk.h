@@ -352,6 +352,8 @@ typedef struct husk_linux_options {
 	const char *host_name;          /* NULL: "husk" */
 	uint64_t real_time;             /* ns since 1970 when it starts */
 	uint64_t process_limit, file_limit, open_limit, storage_limit; /* 0: as usual (docs/linux.md) */
+	uint32_t net_resets;            /* 1: snapshots, images and forks have its Internet sockets as ones that the other side
+	                                 * has reset; 0: as long as it has one it has none of these (HUSK_UNSUPPORTED) */
 } husk_linux_options;
 
 typedef struct husk_machine_options {

@@ -82,7 +82,7 @@ static Status configure_linux(Machine *machine, const char *name, const husk_lin
 			      .argument_count = given->argument_count ? (u32)given->argument_count : 1,
 			      .environment = given->environment, .environment_count = (u32)given->environment_count,
 			      .root = given->root, .root_writable = given->root_is_writable != 0, .directory = given->directory,
-			      .host_name = given->host_name, .net = given->net != 0, .net_loopback = given->net == 1,
+			      .host_name = given->host_name, .net = given->net != 0, .net_loopback = given->net == 1, .net_resets = given->net_resets != 0,
 			      .real_time = given->real_time, .process_limit = given->process_limit,
 			      .file_limit = given->file_limit, .open_limit = given->open_limit, .storage_limit = given->storage_limit};
 	LinuxMount *mounts = calloc(given->mount_count + 1, sizeof *mounts);

@@ -278,6 +278,24 @@ static int set_limit(const char *text, Loaded *loaded, LinuxConfig *config)
 	return failed(loaded, EXIT_HUSK, "--limit %s: there are processes, files, open, storage, output", text);
 }
 
+/* "loopback", "outside", "" and "resets", with commas between; NULL: no network. False: another word. */
+static bool set_net(const char *text, LinuxConfig *config)
+{
+	config->net = text != NULL;
+	while (text && *text) {
+		size_t len = strcspn(text, ",");
+
+		if (len == 8 && !strncmp(text, "loopback", len))
+			config->net_loopback = true;
+		else if (len == 6 && !strncmp(text, "resets", len))
+			config->net_resets = true;
+		else if (len != 7 || strncmp(text, "outside", len) != 0)
+			return false;
+		text += len + (text[len] == ',');
+	}
+	return true;
+}
+
 int linux_options_config(const LinuxOptions *options, Loaded *loaded, LinuxConfig *config)
 {
 	char here[PATH_MAX];
@@ -291,10 +309,9 @@ int linux_options_config(const LinuxOptions *options, Loaded *loaded, LinuxConfi
 		code = set_user(options, loaded, config);
 	for (u32 i = 0; i < options->limits.count && !code; i++)
 		code = set_limit(options->limits.items[i], loaded, config);
-	if (options->net && *options->net && strcmp(options->net, "loopback") && strcmp(options->net, "outside") && !code)
-		return failed(loaded, EXIT_HUSK, "--net=%s: it is loopback or outside (what --net alone means)", options->net);
-	config->net = options->net != NULL;
-	config->net_loopback = options->net && strcmp(options->net, "loopback") == 0;
+	if (!code && !set_net(options->net, config))
+		return failed(loaded, EXIT_HUSK, "--net=%s: it is loopback or outside (what --net alone means), and perhaps ,resets",
+			      options->net);
 	config->host_name = options->host_name;
 	config->directory = options->directory;
 	if (!code && !config->directory && config->mount_count && getcwd(here, sizeof here))

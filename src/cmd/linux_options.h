@@ -25,7 +25,7 @@ typedef struct LinuxOptions {
 	const char *sysroot, *root, *directory, *user, *host_name;
 	OptList folders, environment, limits;
 	bool host_environment;
-	const char *net; /* "", "loopback", "outside", or NULL: none */
+	const char *net; /* "", "loopback", "outside", perhaps ",resets"; NULL: none */
 } LinuxOptions;
 
 #define LINUX_ROWS(Type, member)                                                                                 \
@@ -39,8 +39,8 @@ typedef struct LinuxOptions {
 	 "a variable of their environment; without =VALUE: yours"},                                              \
 	{"env-host", 0, OPT_FLAG, offsetof(Type, member.host_environment), NULL, "all variables of yours"},      \
 	{"cwd", 0, OPT_TEXT, offsetof(Type, member.directory), "PATH", "where they start (default /, or your folder if they see it)"}, \
-	{"net", 0, OPT_MAYBE, offsetof(Type, member.net), "loopback|outside",                                    \
-	 "they may use the network; loopback: this computer's own only"},                                        \
+	{"net", 0, OPT_MAYBE, offsetof(Type, member.net), "loopback|outside[,resets]",                           \
+	 "they may use the network; loopback: this computer's own only;\nresets: snapshots may have connections, as ones that are lost"},        \
 	{"limit", 0, OPT_LIST, offsetof(Type, member.limits), "NAME=N",                                          \
 	 "processes, files (open, of a process), open (of all),\nstorage or output (bytes)"},                    \
 	{"user", 0, OPT_TEXT, offsetof(Type, member.user), "UID[:GID]", "who they are (default: you)"},          \

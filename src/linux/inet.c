@@ -22,21 +22,7 @@
 #include "linux/inet.h"
 #include "linux/rights.h"
 
-typedef struct InetSocket {
-	Socket socket; /* the first member */
-	int fd;        /* owned; of the host */
-	bool connecting, bound;
-	u32 known;     /* POLL* */
-	u64 edges;
-	WaitQueue readable, writable;
-} InetSocket;
-
 enum { FOR_READING = POLLIN | POLLPRI | POLLRDHUP, FOR_WRITING = POLLOUT };
-
-static InetSocket *inet_of(Socket *socket)
-{
-	return (InetSocket *)socket;
-}
 
 /* -errno of the host's last call; the numbers are the same everywhere. */
 static i64 failed(InetSocket *socket, u32 events)

@@ -10,6 +10,20 @@
 
 #include "linux/socket.h"
 
+typedef struct InetSocket {
+	Socket socket; /* the first member */
+	int fd;        /* owned; of the host. -1: lost (inet_lost.c) */
+	bool connecting, bound;
+	u32 known;     /* POLL* */
+	u64 edges;
+	WaitQueue readable, writable;
+} InetSocket;
+
+static inline InetSocket *inet_of(Socket *socket)
+{
+	return (InetSocket *)socket;
+}
+
 /* 0 or -errno. The address may be changed ("any" -> loopback). */
 i64 inet_may_bind(Kernel *kernel, i32 family, u8 *name, u32 len);
 i64 inet_may_reach(Kernel *kernel, i32 family, const u8 *name, u32 len);

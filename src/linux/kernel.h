@@ -201,7 +201,7 @@ struct Kernel {
 	u32 quiet_calls;       /* since the clock was looked at, and before */
 	const LinuxTerminal *terminal;
 	char host_name[65];
-	bool net, net_loopback;
+	bool net, net_loopback, net_resets;
 	u32 user, group;
 	char *program;         /* owned: config.program */
 	char **arguments, **environment; /* owned, ended by NULL */

@@ -141,6 +141,7 @@ Status linux_configure(Machine *machine, const LinuxConfig *config, DiagList *di
 	kernel->group = config->group;
 	kernel->net = config->net;
 	kernel->net_loopback = config->net_loopback;
+	kernel->net_resets = config->net_resets;
 	kernel->terminal = config->terminal;
 	kernel->trace = config->trace;
 	kernel->trace_ctx = config->trace_ctx;

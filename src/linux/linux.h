@@ -56,6 +56,9 @@ typedef struct LinuxConfig {
 	const char *host_name;    /* NULL = "husk" */
 	bool net;                 /* sockets of the Internet families through the host */
 	bool net_loopback;        /* ... but only with this computer itself: 127.0.0.0/8 and ::1 */
+	/* Snapshots, images and forks may have sockets of the Internet: there they are as if the other side had reset them (ECONNRESET).
+	 * Otherwise a machine that has one can't be saved. Both sides must allow it. */
+	bool net_resets;
 	u64 real_time;            /* ns since 1970 at machine time 0 */
 	/* ns of the host: machine_run ends early (STOP_BUDGET) when a system call finds that so much has passed since it
 	 * last did so. Calls may take a thousand times as long as instructions, and limits of time are looked at between

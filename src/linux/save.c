@@ -13,7 +13,7 @@
 #include "linux/stream.h"
 #include "linux/vfs.h"
 
-enum { SAVE_VERSION = 1 };
+enum { SAVE_VERSION = 2 };
 
 /* What the kernel remembers by itself. Limits, rights and the terminal are the configuration of whoever loads it. */
 static const TapeField kernel_fields[] = {
@@ -71,6 +71,7 @@ static void (*const sections[])(Tape *tape) = {
 	carry_socket_names,  /* who is found under which name */
 	carry_futexes,       /* who waits for which word */
 	carry_queues,        /* who waits for what else */
+	inet_tell_lost,      /* nothing: connections that are lost wake who waits */
 };
 
 static void run(Tape *tape)

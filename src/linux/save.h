@@ -114,6 +114,8 @@ void carry_signals(Tape *tape, SignalQueue *queue);
 void carry_timers(Tape *tape, Process *process);        /* itimer.c */
 void carry_timer_heap(Tape *tape);                      /* timers.c: after all timers */
 void carry_socket_names(Tape *tape);                    /* unix_save.c: after carry_file_links */
+void inet_carry(Tape *tape, File *file, i32 family, bool is_stream); /* inet_lost.c */
+void inet_tell_lost(Tape *tape);                        /* after carry_queues */
 void carry_futexes(Tape *tape);                         /* futex.c */
 void carry_ptys(Tape *tape);                            /* pty.c */
 void tape_release_ptys(Tape *tape);

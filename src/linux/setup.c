@@ -41,7 +41,7 @@ struct Setup {
 	u64 file_bytes;
 	KernelLimits limits;
 	u64 slice_time;
-	bool net, net_loopback;
+	bool net, net_loopback, net_resets;
 	SetupRoot *roots; /* owned */
 	u32 count;
 };
@@ -151,7 +151,7 @@ static Setup *setup_of(Kernel *kernel)
 	if (!setup)
 		return NULL;
 	*setup = (Setup){ .refs = 1, .limits = kernel->limits, .slice_time = kernel->slice_time, .net = kernel->net,
-			  .net_loopback = kernel->net_loopback, .roots = calloc(kernel->root_count + 1, sizeof(SetupRoot)) };
+			  .net_loopback = kernel->net_loopback, .net_resets = kernel->net_resets, .roots = calloc(kernel->root_count + 1, sizeof(SetupRoot)) };
 	while (setup->roots && setup->count < kernel->root_count && copy_root(&kernel->roots[setup->count], &setup->roots[setup->count]))
 		setup->count++;
 	if (setup->roots && setup->count == kernel->root_count && copy_files(setup, kernel))
@@ -193,6 +193,7 @@ Status linux_set_up(Machine *machine, void *ptr)
 	kernel->slice_time = setup->slice_time;
 	kernel->net = setup->net;
 	kernel->net_loopback = setup->net_loopback;
+	kernel->net_resets = setup->net_resets;
 	for (u32 i = 0; i < setup->count; i++) {
 		const SetupRoot *root = &setup->roots[i];
 		VfsNode *node;

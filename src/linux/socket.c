@@ -486,24 +486,41 @@ i64 sys_getsockopt(Task *task, const u64 *a)
 	return 0;
 }
 
-/* ---- Snapshots: those that are all inside ---- */
+/* ---- Snapshots: those that are all inside, and those of the host if they may be lost ---- */
 
 static const char *socket_refuses(const File *file)
 {
-	return socket_data(file)->family == AF_UNIX ? NULL : "a socket of the host";
+	return socket_data(file)->family == AF_UNIX || file->kernel->net_resets ? NULL : "a socket of the host";
+}
+
+static void socket_carry(Tape *tape, File *file, bool is_stream)
+{
+	i32 family = tape->loading ? 0 : socket_data(file)->family;
+
+	tape_i32(tape, &family);
+	if (family == AF_UNIX)
+		unix_carry(tape, file, is_stream);
+	else
+		inet_carry(tape, file, family, is_stream);
+}
+
+static void socket_link(Tape *tape, File *file)
+{
+	if (socket_data(file)->family == AF_UNIX)
+		unix_link(tape, file);
 }
 
 static void stream_carry(Tape *tape, File *file)
 {
-	unix_carry(tape, file, true);
+	socket_carry(tape, file, true);
 }
 
 static void message_carry(Tape *tape, File *file)
 {
-	unix_carry(tape, file, false);
+	socket_carry(tape, file, false);
 }
 
 const FileCodec stream_socket_codec = { .ops = &stream_ops, .shares = TAPE_KINDS, .carry = stream_carry,
-					.link = unix_link, .refuses = socket_refuses };
+					.link = socket_link, .refuses = socket_refuses };
 const FileCodec message_socket_codec = { .ops = &message_ops, .shares = TAPE_KINDS, .carry = message_carry,
-					 .link = unix_link, .refuses = socket_refuses };
+					 .link = socket_link, .refuses = socket_refuses };

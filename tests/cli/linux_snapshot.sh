@@ -62,6 +62,21 @@ run timeout 60 "$HUSK" run --deterministic --net=loopback --fuel 100000 --snapsh
 has "$err" 'no snapshot: not supported: descriptor 3 of process 1 \(net\) is a socket of the host'
 [ ! -s none.snap ] || fail "a snapshot nevertheless"
 
+# Unless it may be lost, which both sides have to allow: whoever waits is woken, and finds it reset.
+riscv64-linux-gnu-gcc -O1 -w -static -o lost "$TOP/tests/linux/lost.c"
+run timeout 60 "$HUSK" run --deterministic --net=loopback,resets --fuel 2000000 --snapshot-on-exit lost.snap lost
+[ "$out" = connected ] || fail "not connected: $out"
+expect 126 timeout 60 "$HUSK" run --net=loopback lost.snap
+has "$err" 'connections of the host, and this machine may not take them for reset'
+run timeout 60 "$HUSK" run --deterministic --net=loopback,resets --fuel 100 --snapshot-on-exit again.snap lost.snap
+for file in lost.snap again.snap; do
+	expect 0 timeout 60 "$HUSK" run --net=loopback,resets $file
+	[ "$out" = "$(sed -n 's|^/// ||p' "$TOP/tests/linux/lost.c")" ] || fail "$file: $out"
+done
+expect 0 timeout 60 "$HUSK" run --net=resets lost.snap
+expect 125 timeout 60 "$HUSK" run --net=loopback,more lost
+has "$err" 'it is loopback or outside'
+
 # In the debugger: there and back.
 cat >commands <<'C'
 snapshot there.snap

@@ -804,12 +804,62 @@ static void test_why(void **state)
 	close_world(&world);
 }
 
+/* A program with a socket of the host has no snapshot, and says why; unless its connections may be lost. */
+static void test_connections(void **state)
+{
+	static const char text[] = "_start: li a0, 2\n li a1, 1\n li a2, 0\n li a7, 198\n ecall\n mv s0, a0\nagain: j again\n";
+	husk_instance *instance, *twin;
+	husk_linux_options linux_options;
+	husk_machine_options options;
+	husk_machine *machine, *held;
+	husk_image *image;
+	husk_blob *blob;
+	uint64_t value;
+	World world;
+
+	(void)state;
+	open_world(&world, 0, NULL);
+	for (uint32_t resets = 0; resets < 2; resets++) {
+		HUSK_INIT(options);
+		HUSK_INIT(linux_options);
+		linux_options.net = 1;
+		linux_options.net_resets = resets;
+		options.linux_options = &linux_options;
+		options.engine = HUSK_ENGINE_INTERPRETER;
+		machine = api_make(world.context, "rv64", NULL, text, &options);
+		IS(husk_machine_run(machine, 1000, NULL), HUSK_OK);
+		IS(husk_machine_get(machine, "s0", &value), HUSK_OK);
+		assert_int_equal(value, 3);
+		IS(husk_machine_snapshot(machine, &blob), resets ? HUSK_OK : HUSK_UNSUPPORTED);
+		if (!resets) {
+			assert_non_null(strstr(husk_machine_why(machine), "descriptor 3 of process 1"));
+			IS(husk_image_create(machine, &image), HUSK_UNSUPPORTED);
+			husk_machine_destroy(machine);
+			continue;
+		}
+		IS(husk_machine_restore(machine, husk_blob_data(blob), husk_blob_size(blob)), HUSK_OK);
+		IS(husk_image_create(machine, &image), HUSK_OK);
+		IS(husk_instance_create(world.hyper, image, NULL, &instance), HUSK_OK);
+		IS(husk_instance_fork(instance, NULL, &twin), HUSK_OK);
+		IS(husk_instance_hold(twin, &held), HUSK_OK);
+		IS(husk_machine_get(held, "s0", &value), HUSK_OK);
+		assert_int_equal(value, 3);
+		IS(husk_instance_release(twin), HUSK_OK);
+		husk_instance_unref(instance);
+		husk_instance_unref(twin);
+		husk_image_unref(image);
+		husk_blob_destroy(blob);
+		husk_machine_destroy(machine);
+	}
+	close_world(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mailbox), cmocka_unit_test(test_arrived), cmocka_unit_test(test_full_and_foreign),
 		cmocka_unit_test(test_mailbox_misuse), cmocka_unit_test(test_children), cmocka_unit_test(test_spawn_refused),
-		cmocka_unit_test(test_store), cmocka_unit_test(test_sqlite), cmocka_unit_test(test_budgets), cmocka_unit_test(test_why),
+		cmocka_unit_test(test_store), cmocka_unit_test(test_sqlite), cmocka_unit_test(test_budgets), cmocka_unit_test(test_why), cmocka_unit_test(test_connections),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
