@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * usage: density idle COUNT | run COUNT | fork COUNT | switch COUNT | processes COUNT
+ * usage: density idle COUNT | run COUNT | fork COUNT | switch COUNT | processes COUNT | linux COUNT PROGRAM MIB | process COUNT MIB
  *
  * Many LC-3s through libhusk, on the caller's thread (workers = 0), and what one costs:
  *
@@ -9,6 +9,11 @@
  *     fork       COUNT forks of one that has run a while, which then wait: ns of the fork, ns with the run, bytes each
  *     switch     COUNT that compute, at once and one after the other: the ratio of the times
  *     processes  fork(2), exit and wait of this program, COUNT times: ns each
+ *     linux      COUNT forks of a Linux program (bench/density/fork.c) that has written MIB megabytes and waits for a letter; each gets
+ *                one, computes, writes into 8 pages, and waits again: ns of the first fork, ns of each further one, ns of the letter,
+ *                bytes of one that waits, MiB of this process when all do, all of the image counted
+ *     process    fork(2) of a process that has written MIB megabytes, COUNT times: ns of fork(2) alone, ns until the child has written
+ *                8 pages and ended
  *
  * Prints one line, "NAME NUMBER..." in the order above.
  */
@@ -175,6 +180,91 @@ static void switches(husk_context *context, long count, husk_instance **all)
 	printf("switch %.3f %.0f\n", best[1] / best[0], best[0] / (double)count);
 }
 
+static husk_image *linux_image(husk_context *context, const char *path)
+{
+	husk_machine_options options = {.size = sizeof options, .memory = (uint64_t)256 << 20};
+	static char bytes[16 << 20];
+	FILE *file = fopen(path, "rb");
+	size_t len = file ? fread(bytes, 1, sizeof bytes, file) : 0;
+	husk_file elf = {.name = path, .data = bytes, .len = len, .kind = HUSK_FILE_OBJECT};
+	husk_program *program;
+	husk_machine *machine;
+	husk_image *image;
+	husk_isa *isa;
+
+	if (file)
+		fclose(file);
+	check(husk_isa_load_builtin(context, "rv64", NULL, &isa, NULL), "isa");
+	check(husk_program_load(isa, &elf, 1, NULL, &program, NULL), "program");
+	check(husk_machine_create(program, &options, &machine, NULL), "machine");
+	check(husk_image_create(machine, &image), "image");
+	husk_machine_destroy(machine);
+	husk_program_unref(program);
+	husk_isa_unref(isa);
+	return image;
+}
+
+static void linux_forks(husk_context *context, long count, husk_instance **all, const char *path, long mib)
+{
+	husk_hyper *hyper = open_hyper(context);
+	husk_image *image = linux_image(context, path);
+	husk_instance *parent = begin(hyper, image), *first;
+	double start, frozen, forked, before, heard;
+
+	run(hyper);
+	expect(parent, HUSK_INSTANCE_WAITING);
+	for (long i = 0; i < count; i++)
+		all[i] = NULL;
+	start = now();
+	check(husk_instance_fork(parent, NULL, &first), "fork");
+	frozen = now();
+	check(husk_instance_start(first), "start");
+	check(husk_instance_input(first, "x", 1), "input");
+	run(hyper);
+	before = resident();
+	forked = now();
+	for (long i = 0; i < count; i++)
+		check(husk_instance_fork(parent, NULL, &all[i]), "fork");
+	heard = now();
+	for (long i = 0; i < count; i++) {
+		check(husk_instance_start(all[i]), "start");
+		check(husk_instance_input(all[i], "x", 1), "input");
+		if (i % 100 == 99)
+			run(hyper);
+	}
+	run(hyper);
+	for (long i = 0; i < count; i++)
+		expect(all[i], HUSK_INSTANCE_WAITING);
+	printf("linux %.0f %.0f %.0f %.0f %.0f\n", frozen - start, (heard - forked) / (double)count, (now() - heard) / (double)count,
+	       (resident() - before) / (double)count, resident() / 1048576 + (double)mib);
+}
+
+static void process(long count, long mib)
+{
+	size_t len = (size_t)mib << 20;
+	char *memory = malloc(len);
+	double forked = 0, start;
+
+	if (!memory)
+		exit(1);
+	memset(memory, 1, len);
+	start = now();
+	for (long i = 0; i < count; i++) {
+		double before = now();
+		pid_t child = fork();
+
+		if (child == 0) {
+			for (size_t k = 0; k < 8; k++)
+				((volatile char *)memory)[k * len / 8] = 2;
+			_exit(0);
+		}
+		forked += now() - before;
+		if (child < 0 || waitpid(child, NULL, 0) != child)
+			exit(1);
+	}
+	printf("process %.0f %.0f\n", forked / (double)count, (now() - start) / (double)count);
+}
+
 static void processes(long count)
 {
 	double start = now();
@@ -209,6 +299,10 @@ int main(int argc, char **argv)
 		switches(context, count, all);
 	else if (!strcmp(argv[1], "processes"))
 		processes(count);
+	else if (!strcmp(argv[1], "linux") && argc == 5)
+		linux_forks(context, count, all, argv[3], strtol(argv[4], NULL, 10));
+	else if (!strcmp(argv[1], "process") && argc == 4)
+		process(count, strtol(argv[3], NULL, 10));
 	else
 		return 2;
 	fflush(stdout);

@@ -30,8 +30,7 @@ typedef struct SetupRoot {
 
 typedef struct SetupFile {
 	u64 key;
-	u8 *bytes;       /* owned */
-	u64 len;
+	Content content; /* owned; counted for nobody */
 } SetupFile;
 
 struct Setup {
@@ -58,7 +57,7 @@ void linux_setup_put(void *ptr)
 		free(setup->roots[i].source);
 	}
 	for (u32 i = 0; i < setup->file_count; i++)
-		free(setup->files[i].bytes);
+		content_fini(NULL, &setup->files[i].content);
 	free(setup->files);
 	free(setup->roots);
 	free(setup);
@@ -89,17 +88,24 @@ static u64 key_of(const TreeNode *node)
 
 static bool copy_file(Setup *setup, const TreeNode *node)
 {
-	u64 len = node->content.size;
-	SetupFile file = { .key = key_of(node), .bytes = malloc(len + 1), .len = len };
+	SetupFile file = { .key = key_of(node), .content = { .size = node->content.size } };
+	const u8 *from;
 
-	if (!file.bytes ||
-	    !array_grow((void **)&setup->files, &setup->file_cap, setup->file_count, sizeof(*setup->files))) {
-		free(file.bytes);
+	for (u64 page = 0; (from = content_page(&node->content, &page)); page++) {
+		u8 *to = content_page_make(NULL, &file.content, page);
+
+		if (!to) {
+			content_fini(NULL, &file.content);
+			return false;
+		}
+		memcpy(to, from, CONTENT_PAGE);
+	}
+	if (!array_grow((void **)&setup->files, &setup->file_cap, setup->file_count, sizeof(*setup->files))) {
+		content_fini(NULL, &file.content);
 		return false;
 	}
-	content_read(&node->content, file.bytes, len, 0);
 	setup->files[setup->file_count++] = file;
-	setup->file_bytes += len + 16 * CONTENT_PAGE;
+	setup->file_bytes += file.content.pages * CONTENT_PAGE;
 	return true;
 }
 
@@ -124,16 +130,13 @@ static bool copy_files(Setup *setup, Kernel *kernel)
 	return good;
 }
 
-const u8 *setup_file(const Kernel *kernel, const TreeNode *node, u64 *len)
+const Content *setup_file(const Kernel *kernel, const TreeNode *node)
 {
 	const Setup *setup = kernel->setup;
 
-	for (u32 i = 0; setup && i < setup->file_count; i++) {
-		if (setup->files[i].key != key_of(node))
-			continue;
-		*len = setup->files[i].len;
-		return setup->files[i].bytes;
-	}
+	for (u32 i = 0; setup && i < setup->file_count; i++)
+		if (setup->files[i].key == key_of(node))
+			return &setup->files[i].content;
 	return NULL;
 }
 

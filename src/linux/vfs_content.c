@@ -18,11 +18,12 @@ static void *content_block(Kernel *kernel, Content *content)
 {
 	void *block;
 
-	if (!vfs_charge(kernel, CONTENT_PAGE))
+	if (kernel && !vfs_charge(kernel, CONTENT_PAGE)) /* NULL: nobody counts */
 		return NULL;
 	block = calloc(1, CONTENT_PAGE);
 	if (!block) {
-		vfs_discharge(kernel, CONTENT_PAGE);
+		if (kernel)
+			vfs_discharge(kernel, CONTENT_PAGE);
 		return NULL;
 	}
 	content->pages++;
@@ -33,7 +34,33 @@ static void block_free(Kernel *kernel, Content *content, void *block)
 {
 	free(block);
 	content->pages--;
-	vfs_discharge(kernel, CONTENT_PAGE);
+	if (kernel)
+		vfs_discharge(kernel, CONTENT_PAGE);
+}
+
+static void cut_all(Kernel *kernel, Content *content);
+
+/* What was borrowed is copied. False: it can't be. */
+static bool own(Kernel *kernel, Content *content)
+{
+	Content copy = {.size = content->size};
+	const u8 *from;
+
+	if (!content->borrowed)
+		return true;
+	vfs_discharge(kernel, content->pages * CONTENT_PAGE); /* the copy counts instead */
+	for (u64 page = 0; (from = content_page(content, &page)); page++) {
+		u8 *to = content_page_make(kernel, &copy, page);
+
+		if (!to) {
+			cut_all(kernel, &copy);
+			vfs_charge(kernel, content->pages * CONTENT_PAGE); /* as before */
+			return false;
+		}
+		memcpy(to, from, CONTENT_PAGE);
+	}
+	*content = copy;
+	return true;
 }
 
 static u8 *page_find(const Content *content, u64 page)
@@ -51,6 +78,8 @@ u8 *content_page_make(Kernel *kernel, Content *content, u64 page)
 {
 	void **at;
 
+	if (!own(kernel, content))
+		return NULL;
 	while (page >= height_pages(content->height)) {
 		if (content->root) {
 			void **table = content_block(kernel, content);
@@ -140,8 +169,25 @@ static bool tree_cut(Kernel *kernel, Content *content, void **at, u32 level, u64
 	return true;
 }
 
-void content_resize(Kernel *kernel, Content *content, u64 size)
+static void cut_all(Kernel *kernel, Content *content)
 {
+	tree_cut(kernel, content, &content->root, content->height, 0, 0);
+}
+
+/* A part of it. False: not to be had. */
+static bool own_part(Kernel *kernel, Content *content, u64 size)
+{
+	if (content->borrowed && !size) {
+		content_fini(kernel, content);
+		return true;
+	}
+	return own(kernel, content);
+}
+
+bool content_resize(Kernel *kernel, Content *content, u64 size)
+{
+	if (size < content->size && !own_part(kernel, content, size))
+		return false;
 	if (size < content->size) {
 		u64 keep = (size + CONTENT_PAGE - 1) / CONTENT_PAGE;
 		u8 *last = size % CONTENT_PAGE ? page_find(content, size / CONTENT_PAGE) : NULL;
@@ -152,6 +198,7 @@ void content_resize(Kernel *kernel, Content *content, u64 size)
 			content->height = 0;
 	}
 	content->size = size;
+	return true;
 }
 
 i64 content_allocate(Kernel *kernel, Content *content, u64 offset, u64 len)
@@ -206,6 +253,18 @@ u8 *content_page(const Content *content, u64 *page)
 
 void content_fini(Kernel *kernel, Content *content)
 {
-	tree_cut(kernel, content, &content->root, content->height, 0, 0);
+	if (content->borrowed)
+		vfs_discharge(kernel, content->pages * CONTENT_PAGE);
+	else
+		cut_all(kernel, content);
 	*content = (Content){0};
+}
+
+bool content_borrow(Kernel *kernel, Content *content, const Content *from)
+{
+	if (!vfs_charge(kernel, from->pages * CONTENT_PAGE))
+		return false;
+	*content = *from;
+	content->borrowed = true;
+	return true;
 }

@@ -19,12 +19,13 @@ typedef struct Content {
 	u32 height;
 	u64 size;
 	u64 pages;      /* with tables */
+	bool borrowed;  /* root is another one's, which lives longer and never changes: what changes it copies it first */
 } Content;
 
 /* Bytes read (fewer at the end), or written: fewer, or -ENOSPC, when storage ends. */
 i64 content_read(const Content *content, u8 *to, u64 len, u64 offset);
 i64 content_write(Kernel *kernel, Content *content, const u8 *from, u64 len, u64 offset);
-void content_resize(Kernel *kernel, Content *content, u64 size);
+bool content_resize(Kernel *kernel, Content *content, u64 size); /* false: not cut, storage ends (what was borrowed) */
 /* Pages for all of it. */
 i64 content_allocate(Kernel *kernel, Content *content, u64 offset, u64 len);
 /* The first byte from `offset` on that has a page; the size when there is none. */
@@ -33,5 +34,7 @@ u64 content_next_data(const Content *content, u64 offset);
 u8 *content_page(const Content *content, u64 *page);
 u8 *content_page_make(Kernel *kernel, Content *content, u64 page);
 void content_fini(Kernel *kernel, Content *content);
+/* The same as `from`, counted as if it were a copy; *content is empty. False: storage ends. */
+bool content_borrow(Kernel *kernel, Content *content, const Content *from);
 
 #endif

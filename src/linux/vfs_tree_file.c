@@ -123,7 +123,8 @@ i64 tree_resize(VfsNode *base, u64 size)
 	error = content_take(node, size > 0);
 	if (error)
 		return error;
-	content_resize(tree_kernel(node), &node->content, size);
+	if (!content_resize(tree_kernel(node), &node->content, size))
+		return -ENOSPC;
 	content_changed(node);
 	return 0;
 }

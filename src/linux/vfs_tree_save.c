@@ -159,21 +159,14 @@ static void carry_content(Tape *tape, TreeNode *node)
 /* What all who are set up alike know. */
 static void load_known(Tape *tape, TreeNode *node)
 {
-	u64 len = 0;
-	const u8 *bytes = setup_file(tape->kernel, node, &len);
+	const Content *known = setup_file(tape->kernel, node);
 
-	if (!bytes) {
+	if (!known) {
 		tape_fail(tape, STATUS_MISMATCH, "%s", "it was saved for machines that are set up alike, and this one is not");
 		return;
 	}
-	if (!allow(tape, true, (len / CONTENT_PAGE + 16) * CONTENT_PAGE))
-		return;
-	if (content_write(tape->kernel, &node->content, bytes, len, 0) != (i64)len)
-		tape_fail(tape, STATUS_NOMEM, "%s", "");
-	/* What was allowed and not needed is taken back. */
-	len = (len / CONTENT_PAGE + 16 - node->content.pages) * CONTENT_PAGE;
-	tape->given -= len;
-	tape->kernel->limits.storage -= tape->kernel->limits.storage != ~(u64)0 ? len : 0;
+	if (allow(tape, true, known->pages * CONTENT_PAGE) && !content_borrow(tape->kernel, &node->content, known))
+		tape_fail(tape, STATUS_TOO_BIG, "its files in memory need more than is allowed");
 }
 
 /* ---- What lies below ---- */
@@ -306,9 +299,8 @@ static void carry_node(Tape *tape, TreeNode *node, u32 number)
 {
 	u8 flags = (u8)((node->lower ? KEEPS_BELOW : 0) | (node->has_content ? IS_HERE : 0) |
 			(node->removed ? IS_REMOVED : 0) | (node->given ? IS_GIVEN : 0));
-	u64 len;
 
-	if (tape->near && node->given && node->has_content && setup_file(tape->kernel, node, &len))
+	if (tape->near && node->given && node->has_content && setup_file(tape->kernel, node))
 		flags |= IS_KNOWN;
 
 	if (!tape->loading && tree_fs(node)->changes)
