@@ -231,8 +231,8 @@ Status pool_enter(Instance *instance)
 		status = make(image, &machine);
 	if (!status && machine_base_has_pages(image->base))
 		machine_set_memory_limit(machine, instance->memory_held);
-	if (!status && instance->delta)
-		status = machine_unpack(machine, image->base, instance->delta->bytes);
+	if (!status)
+		status = machine_unpack(machine, image->base, instance->delta ? instance->delta->bytes : NULL);
 	if (status) {
 		machine_destroy(machine);
 		pthread_mutex_lock(&hyper->lock);
@@ -332,11 +332,15 @@ static Status open_anew(Instance *instance)
 Status pool_rewind(Instance *instance)
 {
 	const MachineBase *base = instance->image->base;
+	Status status;
 
 	delta_unref(instance->delta);
 	instance->delta = NULL;
 	instance->parked_time = machine_base_time(base);
-	return instance->machine ? machine_unwind(instance->machine, base, NULL) : open_anew(instance);
+	if (!instance->machine)
+		return open_anew(instance);
+	status = machine_unwind(instance->machine, base, NULL);
+	return status ? status : machine_unpack(instance->machine, base, NULL);
 }
 
 bool pool_is_far(const Instance *instance)

@@ -895,7 +895,7 @@ Status machine_unwind(Machine *machine, const MachineBase *base, const u8 *delta
 	if (!status)
 		status = read_words(machine, base, base->words);
 	if (!status && base->pages)
-		status = restore_guest(machine, base->guest.data, base->guest.len);
+		status = restore_guest(machine, NULL, 0);
 	if (status)
 		return status;
 	if (same && at)
@@ -919,6 +919,8 @@ Status machine_become(Machine *machine, const MachineBase *base)
 		status = base->kind->set_up(machine, base->setup);
 	if (!status)
 		status = machine_unwind(machine, base, NULL);
+	if (!status)
+		status = machine_unpack(machine, base, NULL);
 	machine_flush_engines(machine);
 	return status;
 }
@@ -930,6 +932,8 @@ Status machine_unpack(Machine *machine, const MachineBase *base, const u8 *delta
 	Status status;
 	Space *space;
 
+	if (!delta)
+		return base->pages ? restore_guest(machine, base->guest.data, base->guest.len) : STATUS_OK;
 	if (!read_word_runs(&at, base, &machine->packing)) {
 		buf_fini(&machine->packing);
 		buf_init(&machine->packing);

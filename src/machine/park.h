@@ -40,10 +40,11 @@ u64 machine_changed_pages(const Machine *machine, const MachineBase *base);
 Status machine_become(Machine *machine, const MachineBase *base);
 /* Appends to `out` what is different in a machine that was as the base once. The machine stays as it is. */
 Status machine_pack(Machine *machine, const MachineBase *base, Buf *out);
-/* The machine, which was as the base once, is so again. `delta`: what machine_pack just gave of it, or NULL (it takes longer then). On
- * failure it is of no more use. */
+/* The machine, which was as the base once, is so again, but for an operating system of its own: that comes with machine_unpack. `delta`:
+ * what machine_pack just gave of it, or NULL (it may take longer then). On failure it is of no more use. */
 Status machine_unwind(Machine *machine, const MachineBase *base, const u8 *delta);
-/* The machine, which is as the base, becomes what was packed. On failure it is of no more use. */
+/* The machine, which machine_unwind or machine_become has made as the base, becomes what was packed, or, with NULL, wholly as the base. On
+ * failure it is of no more use. */
 Status machine_unpack(Machine *machine, const MachineBase *base, const u8 *delta);
 /* How many cells were changed by all this that were code, and the engine had to forget it. */
 u64 machine_park_recoded(const Machine *machine);

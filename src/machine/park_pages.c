@@ -136,11 +136,11 @@ static bool next_chunk(const Space *space, const BaseAspace *aspace, u64 *number
 	u64 known = index < aspace->count ? aspace->chunks[index]->number : count;
 
 	while (at < known && !space->chunks[at]) {
-		u64 four;
+		u64 some[4];
 
-		for (at++; at % 4 == 0 && at + 4 <= known; at += 4) {
-			memcpy(&four, space->chunks + at, sizeof four);
-			if (four)
+		for (at++; at % 16 == 0 && at + 16 <= known; at += 16) {
+			memcpy(some, space->chunks + at, sizeof some);
+			if (some[0] | some[1] | some[2] | some[3])
 				break;
 		}
 	}
@@ -435,38 +435,51 @@ u64 park_changed_pages(const Machine *machine, const BasePages *pages)
 	return count;
 }
 
+/* The next page from *k on, of a chunk that begins with page `first`, that has other rights than `was` says. */
+static bool next_other(const Space *space, const u8 *was, u64 first, u32 *k, u32 count)
+{
+	const u64 kept = 0x0101010101010101u * KEPT;
+
+	while (*k < count) {
+		if (*k % 8 == 0 && *k + 8 <= count && !space->backing_count) {
+			u64 now, before;
+
+			memcpy(&now, space->attr + first + *k, sizeof now);
+			memcpy(&before, was + *k, sizeof before);
+			if (!((now ^ before) & kept)) {
+				*k += 8;
+				continue;
+			}
+		}
+		if (attr_of(space, first + *k) != was[*k])
+			return true;
+		++*k;
+	}
+	return false;
+}
+
+static const u8 *attrs_of(const BaseChunk *chunk)
+{
+	static const u8 nothing[CHUNK];
+
+	return chunk ? chunk->attr : nothing;
+}
+
 /* ---- Packing ---- */
 
 static void pack_rights(const Space *space, const BaseAspace *aspace, Buf *out)
 {
-	static const u8 nothing[CHUNK];
 	u64 done = 0;
 
 	for (u64 number = 0; next_chunk(space, aspace, &number); number++) {
-		const BaseChunk *chunk = chunk_of(aspace, number);
-		const u8 *was = chunk ? chunk->attr : nothing;
+		const u8 *was = attrs_of(chunk_of(aspace, number));
 		u32 count = chunk_pages(space, number);
 		u64 first = number * CHUNK;
 
-		for (u32 k = 0; k < count;) {
-			const u64 kept = 0x0101010101010101u * KEPT;
-			u64 now, before;
+		for (u32 k = 0; next_other(space, was, first, &k, count);) {
+			u8 attr = attr_of(space, first + k);
 			u32 from = k;
-			u8 attr;
 
-			if (k % 8 == 0 && k + 8 <= count) {
-				memcpy(&now, space->attr + first + k, sizeof now);
-				memcpy(&before, was + k, sizeof before);
-				if (!space->backing_count && !((now ^ before) & kept)) {
-					k += 8;
-					continue;
-				}
-			}
-			attr = attr_of(space, first + k);
-			if (attr == was[k]) {
-				k++;
-				continue;
-			}
 			while (k < count && attr != was[k] && attr_of(space, first + k) == attr)
 				k++;
 			park_put_number(out, first + from - done);
@@ -639,16 +652,17 @@ static Status drop_shared(Machine *machine, u32 number)
 static void drop_new(Machine *machine, u32 number, const BaseChunk *chunk, u64 first, u32 count)
 {
 	const Space *space = machine_space_at(machine, number);
+	const u8 *was = attrs_of(chunk);
 
-	for (u64 p = first, end = first + count; space_next_present(space, &p, end);) {
-		u64 from = p;
+	for (u32 k = 0; next_other(space, was, first, &k, count);) {
+		u32 from = k;
 
-		while (p < end && space->attr[p] & ATTR_PRESENT && !(chunk && chunk->attr[p - first]))
-			p++;
-		if (p > from)
-			set_attr(machine, number, from, p - from, 0);
+		while (k < count && space->attr[first + k] & ATTR_PRESENT && !was[k])
+			k++;
+		if (k > from)
+			set_attr(machine, number, first + from, k - from, 0);
 		else
-			p++;
+			k++;
 	}
 }
 
@@ -679,15 +693,11 @@ static void restore_rights(Machine *machine, u32 number, const BaseChunk *chunk,
 {
 	const Space *space = machine_space_at(machine, number);
 
-	for (u32 k = 0; chunk && k < count;) {
-		u32 from = k;
+	for (u32 k = 0; next_other(space, chunk->attr, first, &k, count);) {
 		u8 attr = chunk->attr[k];
+		u32 from = k;
 
-		if ((space->attr[first + k] & KEPT) == attr) {
-			k++;
-			continue;
-		}
-		while (k < count && chunk->attr[k] == attr && (space->attr[first + k] & KEPT) != attr)
+		while (k < count && chunk->attr[k] == attr && attr_of(space, first + k) != attr)
 			k++;
 		set_attr(machine, number, first + from, k - from, attr);
 	}

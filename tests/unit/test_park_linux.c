@@ -141,6 +141,7 @@ static void take_turns(Rig *rig, const char *name, const char *text, u64 first, 
 		}
 		take_turn(party, carrier, base, 1 + rng_below(&rng, turn > TURNS ? 10000000 : most), turn, name);
 		ended += party->ended;
+		assert_int_equal(machine_unpack(carrier, base, NULL), STATUS_OK);
 		same(origin, carrier, name, turn);
 	}
 	assert_int_equal(ended, TENANTS);
