@@ -139,6 +139,7 @@ struct Instance {
 	Delta *delta;             /* (slice) a reference. Parked: what it has changed; NULL: nothing */
 	u64 parked_time;          /* (slice) parked: machine_time */
 	u32 delta_len;            /* (slice) of its last delta */
+	u64 stayed, own_bytes;    /* (slice) instructions since it has this machine; memory that this one shares with no other any more */
 	Image *frozen;            /* (slice) a reference, or NULL: what it is, for forks, as long as it does not run */
 	Budget *budget;           /* owned; set once */
 	char *name;               /* owned; set once, as are those that stand behind it: */
@@ -339,6 +340,7 @@ Status pool_enter(Instance *instance);       /* * it has a machine then, and may
 /* With the lock: it should leave, now that it is in this state. */
 bool pool_is_full(const Instance *instance, InstanceState state);
 void pool_leave(Instance *instance);         /* * packed, if that is possible */
+void pool_stay(Instance *instance, u64 insns); /* * it has run so much, and could go on */
 void pool_forget(Instance *instance);        /* * it will not run any more */
 Status pool_rewind(Instance *instance);      /* * it is as its image again */
 bool pool_is_far(const Instance *instance);  /* * it has changed so much that its forks had better have an image of their own */

@@ -28,6 +28,8 @@ enum {
 	EAGER_BYTES = 1 << 20,       /* who is larger, or has changed more, is not packed as long as it could run */
 	FAR_BYTES = 1 << 20,         /* who has changed more, and a part of its memory that counts, is an image of its own for its forks */
 	FAR_PART = 16,
+	STAY_INSNS = 1000000,        /* who has run so much, and so much per page that it has, gets memory of its own: it runs faster then */
+	STAY_INSNS_PAGE = 4096,
 };
 
 struct Resident { /* a machine that is nobody's */
@@ -221,6 +223,7 @@ Status pool_enter(Instance *instance)
 	instance->frozen = NULL;
 	if (instance->machine)
 		return STATUS_OK;
+	instance->stayed = 0;
 	if (!pool)
 		return instance_bear(instance);
 	pthread_mutex_lock(&hyper->lock);
@@ -282,11 +285,33 @@ bool pool_is_full(const Instance *instance, InstanceState state)
 		return false;
 	if (state == INSTANCE_ENDED)
 		return true;
-	if (state == INSTANCE_READY && (image->resident_bytes > EAGER_BYTES || instance->delta_len > EAGER_BYTES))
+	if (state == INSTANCE_READY && (image->resident_bytes > EAGER_BYTES || instance->delta_len > EAGER_BYTES || instance->own_bytes))
 		return false;
 	if (state == INSTANCE_READY && most > READY_MOST)
 		most = READY_MOST;
 	return hyper->residents > most + hyper->running || hyper->resident_bytes > RESIDENT_BYTES;
+}
+
+static void count_own(Instance *instance, u64 bytes)
+{
+	Hyper *hyper = instance->hyper;
+
+	pthread_mutex_lock(&hyper->lock);
+	hyper->resident_bytes += bytes - instance->own_bytes;
+	pthread_mutex_unlock(&hyper->lock);
+	instance->own_bytes = bytes;
+}
+
+void pool_stay(Instance *instance, u64 insns)
+{
+	u64 memory;
+
+	instance->stayed += insns;
+	if (!instance->pool || instance->own_bytes || !instance->image->config.host_rights || instance->stayed < STAY_INSNS)
+		return;
+	memory = machine_memory_used(instance->machine);
+	if (instance->stayed >= memory / SPACE_PAGE * STAY_INSNS_PAGE && memory < RESIDENT_BYTES && machine_unshare(instance->machine))
+		count_own(instance, memory);
 }
 
 void pool_leave(Instance *instance)
@@ -296,6 +321,8 @@ void pool_leave(Instance *instance)
 
 	if (pack(machine, image->base, &instance->delta))
 		return; /* it stays where it is */
+	if (instance->own_bytes)
+		count_own(instance, 0);
 	instance->parked_time = instance->delta->time;
 	instance->delta_len = instance->delta->len;
 	instance->machine = NULL;
@@ -306,6 +333,8 @@ void pool_forget(Instance *instance)
 {
 	Machine *machine = instance->machine;
 
+	if (instance->own_bytes)
+		count_own(instance, 0);
 	if (machine)
 		give_back(instance->pool, machine, NULL, machine_can_park(machine));
 	instance->machine = NULL;
@@ -339,6 +368,8 @@ Status pool_rewind(Instance *instance)
 	instance->parked_time = machine_base_time(base);
 	if (!instance->machine)
 		return open_anew(instance);
+	if (instance->own_bytes)
+		count_own(instance, 0);
 	status = machine_unwind(instance->machine, base, NULL);
 	return status ? status : machine_unpack(instance->machine, base, NULL);
 }
@@ -369,6 +400,9 @@ Status pool_adopt(Instance *instance, Image *image)
 
 	if (!pool)
 		return STATUS_NOMEM;
+	if (instance->own_bytes)
+		count_own(instance, 0);
+	instance->stayed = 0;
 	good = machine_settle(instance->machine, image->base) == STATUS_OK;
 	if (!good) { /* all that it was is in the image */
 		instance->parked_time = machine_time(instance->machine);

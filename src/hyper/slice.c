@@ -283,8 +283,10 @@ static void run_one(Instance *instance, u64 granted, SliceOutcome *out)
 		out->breach = instance->breach;
 		out->kind = instance->breach_kind;
 	}
-	if (out->stop.kind == STOP_BUDGET && !out->breach)
-		look_outside(instance);
+	if (out->stop.kind != STOP_BUDGET || out->breach)
+		return;
+	look_outside(instance);
+	pool_stay(instance, insns);
 }
 
 /* Its turn is not over, nobody has come meanwhile and no hour; so nothing would be done but to take it again. */

@@ -813,6 +813,11 @@ Status machine_settle(Machine *machine, const MachineBase *base)
 	return base->pages ? park_settle_pages(machine, base->pages) : STATUS_OK;
 }
 
+bool machine_unshare(Machine *machine)
+{
+	return machine->image_serial && park_unshare_pages(machine);
+}
+
 u64 machine_changed_pages(const Machine *machine, const MachineBase *base)
 {
 	return base->pages ? park_changed_pages(machine, base->pages) : 0;

@@ -34,6 +34,9 @@ bool machine_can_park(const Machine *machine);
 /* The machine that the base was just made of: it goes on, as all others that are as the base. Nothing it is changes; on
  * failure it is of no more use. */
 Status machine_settle(Machine *machine, const MachineBase *base);
+/* It goes on with memory of its own, which engines can make hard (core/space.h): worth it for who runs long. False: it has it already,
+ * or can't. machine_pack and machine_unwind take longer from then on, and give the memory back. */
+bool machine_unshare(Machine *machine);
 /* How many pages of paged memory a machine of this base has changed, at most. */
 u64 machine_changed_pages(const Machine *machine, const MachineBase *base);
 /* A machine made with the configuration of the base's origin becomes as it. On failure it is of no more use. */

@@ -427,9 +427,14 @@ u64 park_changed_pages(const Machine *machine, const BasePages *pages)
 		const Space *space = machine_space_at(machine, n);
 
 		for (u64 number = 0; space && next_chunk(space, aspace_of(pages, n), &number); number++) {
+			const BaseChunk *chunk = chunk_of(aspace_of(pages, n), number);
+
 			mark_chunk(pages, space, aspace_of(pages, n), number, &marks);
-			for (u32 word = 0; word < CHUNK / 64; word++)
-				count += (u32)__builtin_popcountll(marks.bits[word]);
+			for (u32 k = 0; next_mark(&marks, &k) && k < chunk_pages(space, number); k++) {
+				u64 page = number * CHUNK + k;
+
+				count += attr_of(space, page) && memcmp(bytes_of(space, page), content_of(pages, chunk, k), SPACE_PAGE) != 0;
+			}
 		}
 	}
 	return count;
@@ -808,6 +813,35 @@ Status park_settle_pages(Machine *machine, const BasePages *pages)
 	if (!status)
 		machine->image_serial = pages->serial;
 	return status == STATUS_UNSUPPORTED ? STATUS_OK : status;
+}
+
+/* ---- Memory of its own ---- */
+
+bool park_unshare_pages(Machine *machine)
+{
+	for (u32 n = 0; n < machine->aspace_count; n++)
+		if (machine_space_at(machine, n) && machine_space_at(machine, n)->backing_count)
+			return false;
+	for (u32 n = 0; n < machine->aspace_count; n++) {
+		Space *space = machine_space_at(machine, n), own;
+
+		if (!space || space->twice)
+			continue;
+		if (space_init_paged(&own, space->name, space->cells, true))
+			return n > 0;
+		machine_forget_code(machine, n, 0, 0); /* it will be made anew, for the view */
+		machine->image_serial = 0;
+		own.all_seams = space->all_seams;
+		for (u64 p = 0; space_next_present(space, &p, ~(u64)0); p++) {
+			space_pages_add(&own, p, 1, space->attr[p] & ATTR_RIGHTS);
+			if (memcmp(bytes_of(space, p), zeros, SPACE_PAGE) != 0)
+				memcpy(bytes_of(&own, p), bytes_of(space, p), SPACE_PAGE);
+		}
+		space_fini(space);
+		*space = own;
+	}
+	machine->host_rights = true;
+	return true;
 }
 
 /* ---- What was packed ---- */

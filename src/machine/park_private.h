@@ -23,6 +23,8 @@ void park_destroy_pages(BasePages *pages);
 void park_pack_pages(const Machine *machine, const BasePages *pages, Buf *out);
 /* The machine has just been frozen: its memory lies over the base now, if that is possible. */
 Status park_settle_pages(Machine *machine, const BasePages *pages);
+/* Memory of its own, that can be made hard. */
+bool park_unshare_pages(Machine *machine);
 u64 park_changed_pages(const Machine *machine, const BasePages *pages);
 /* As the base. Shared memory is not there: the guest brings it. */
 Status park_unwind_pages(Machine *machine, const BasePages *pages);
