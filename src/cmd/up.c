@@ -2,10 +2,10 @@
  *
  * husk up: programs of any machines side by side in one hypervisor, from a description.
  *
- * Each line that an instance prints stands behind its name, and is written when it is whole. What goes on is looked at every half
- * second: the live table, and signals: the first Ctrl-C asks all to end, the second one kills.
+ * What goes on is looked at ten times a second: the live table (up_output.c), and signals: the first Ctrl-C asks all to end, the second
+ * one kills.
  */
-#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,43 +19,10 @@
 #include "cmd/verbs.h"
 #include "store/store.h"
 
-enum { LINE_MOST = 1 << 16, MEMBERS_MOST = 1000000, CHILDREN_SHOWN = 1000, WORKERS_MOST = 64 };
+enum { MEMBERS_MOST = 1000000, CHILDREN_SHOWN = 1000, WORKERS_MOST = 64 };
 
 static const u64 look_ns = 100000000;
-
-typedef struct UpOptions {
-	u64 workers;
-	double grace, timeout;
-	const char *format, *report, *engine;
-	bool watch, quiet, deterministic, plain;
-} UpOptions;
-
-/* What is not started by itself, but by others. */
-typedef struct UpTemplate {
-	UpMember member; /* never runs: its file, and what was loaded */
-	Image *image;
-	u64 limits[BUDGET_KINDS];
-	u32 rights;
-} UpTemplate;
-
-typedef struct Up {
-	const UpOptions *options;
-	const char *path;
-	UpFile *file;
-	Hyper *hyper;
-	UpMember *members; /* owned */
-	u32 count;
-	UpTemplate *templates; /* owned */
-	u32 template_count;
-	Store *store;         /* owned, or NULL */
-	pthread_mutex_t out;  /* stdout, table_rows, shown */
-	UpMember **shown;     /* owned: members, and those whom they started (with a reference each) */
-	u32 shown_count;
-	bool colored, output_closed, watching;
-	u32 table_rows;       /* of the live table on the terminal */
-	u32 name_width;
-	double start;
-} Up;
+static const u32 colors[] = {36, 33, 32, 35, 34, 31, 96, 93, 92, 95, 94, 91};
 
 /* At the place where `word` stands behind the name `who`; NULL: at the name. */
 static int refuse_at(const Up *up, const char *who, const char *word, const char *format, ...) __attribute__((format(printf, 4, 5)));
@@ -77,85 +44,6 @@ static int refuse_at(const Up *up, const char *who, const char *word, const char
 }
 
 #define refuse(up, who, ...) refuse_at(up, who, NULL, __VA_ARGS__)
-
-/* ---- Output ---- */
-
-static const u32 colors[] = {36, 33, 32, 35, 34, 31, 96, 93, 92, 95, 94, 91};
-
-/* With the lock. */
-static void clear_table(Up *up)
-{
-	Buf text;
-
-	if (!up->table_rows)
-		return;
-	buf_init(&text);
-	buf_printf(&text, "\033[%uA\033[J", up->table_rows);
-	say_write(STDERR_FILENO, text.data, text.len);
-	buf_fini(&text);
-	up->table_rows = 0;
-}
-
-/* There is at least a byte. */
-static void write_line(UpMember *member)
-{
-	Up *up = member->up;
-	Buf out;
-
-	buf_init(&out);
-	if (up->colored)
-		buf_printf(&out, "\033[%um%-*s |\033[0m ", member->color, (int)up->name_width, member->name);
-	else
-		buf_printf(&out, "%-*s | ", (int)up->name_width, member->name);
-	buf_add(&out, member->line.data, member->line.len);
-	if (member->line.data[member->line.len - 1] != '\n')
-		buf_byte(&out, '\n');
-	buf_clear(&member->line);
-	pthread_mutex_lock(&up->out);
-	clear_table(up);
-	if (!up->output_closed && !say_write(STDOUT_FILENO, out.data, out.len))
-		up->output_closed = true;
-	pthread_mutex_unlock(&up->out);
-	buf_fini(&out);
-}
-
-static void on_output(void *ctx, const u8 *bytes, size_t len)
-{
-	UpMember *member = ctx;
-
-	while (len) {
-		const u8 *end = memchr(bytes, '\n', len);
-		size_t part = end ? (size_t)(end - bytes) + 1 : len;
-
-		buf_add(&member->line, bytes, part);
-		bytes += part;
-		len -= part;
-		if (member->line.len && (end || member->line.len >= LINE_MOST))
-			write_line(member);
-	}
-}
-
-static void draw_table(Up *up)
-{
-	u32 columns = 80, rows = 24, count;
-	Buf text;
-
-	if (!up->watching)
-		return;
-	terminal_size(&columns, &rows);
-	buf_init(&text);
-	pthread_mutex_lock(&up->out);
-	count = up->shown_count; /* those that are there stay there */
-	pthread_mutex_unlock(&up->out);
-	up_table(up->shown, count, terminal_now() - up->start, false, rows > 8 ? rows / 2 : 4, &text);
-	pthread_mutex_lock(&up->out);
-	clear_table(up);
-	say_write(STDERR_FILENO, text.data, text.len);
-	for (size_t i = 0; i < text.len; i++)
-		up->table_rows += text.data[i] == '\n';
-	pthread_mutex_unlock(&up->out);
-	buf_fini(&text);
-}
 
 /* ---- From the description to instances ---- */
 
@@ -285,19 +173,12 @@ static int find_rights(const UpMember *member, u32 *rights)
 
 /* ---- Those that are started by others ---- */
 
-static void show(Up *up, UpMember *member)
-{
-	pthread_mutex_lock(&up->out);
-	up->shown[up->shown_count++] = member;
-	pthread_mutex_unlock(&up->out);
-}
-
 static void on_child_release(void *ctx)
 {
 	UpMember *child = ctx;
 
 	if (child->line.len)
-		write_line(child);
+		up_output_line(child);
 	buf_fini(&child->line);
 	free(child);
 }
@@ -337,7 +218,7 @@ static Status on_spawn(void *ctx, Instance *parent, const char *name, InstanceOp
 	options->priority = child->file->priority;
 	options->cap = child->file->cap;
 	options->store = child->file->space;
-	options->output = on_output;
+	options->output = up_output_take;
 	options->ctx = child;
 	options->release = on_child_release;
 	options->spawn = on_spawn;
@@ -351,7 +232,7 @@ static Status on_spawn(void *ctx, Instance *parent, const char *name, InstanceOp
 	pthread_mutex_lock(&up->out);
 	if (up->shown_count < up->count + CHILDREN_SHOWN) {
 		instance_ref(*out);
-		up->shown[up->shown_count++] = child;
+		up_output_show(up, child);
 	}
 	pthread_mutex_unlock(&up->out);
 	return STATUS_OK;
@@ -398,7 +279,7 @@ static int make_member(UpMember *member, Image **image, const UpMember *first)
 	else if ((code = load_member(member)))
 		return code;
 	up_file_limits(file->limits, up->path, file->name, limits);
-	options.output = on_output;
+	options.output = up_output_take;
 	if (!*image && image_create(&member->loaded->config, member->loaded->machine, image))
 		*image = NULL;
 	if (*image) {
@@ -484,7 +365,7 @@ static int make_all(Up *up)
 				up->name_width = (u32)strlen(member->name);
 			code = make_member(member, &image, first);
 			if (!code)
-				show(up, member);
+				up_output_show(up, member); /* nobody runs yet */
 		}
 		image_unref(image);
 	}
@@ -493,15 +374,19 @@ static int make_all(Up *up)
 
 /* ---- Running ---- */
 
+/* Those that were started by others as well: they end with those, but not everybody ends at once. */
 static void stop_all(Up *up, bool at_once)
 {
 	double grace = up->options->grace > 0 ? up->options->grace : 10;
+	u32 count = up_output_shown(up);
 
-	for (u32 i = 0; i < up->count; i++) {
+	if (at_once)
+		up_output_abandon(up);
+	for (u32 i = count; i-- > 0;) {
 		if (at_once)
-			instance_kill(up->members[i].instance);
+			instance_kill(up->shown[i]->instance);
 		else
-			instance_stop(up->members[i].instance, (u64)(grace * 1e9));
+			instance_stop(up->shown[i]->instance, (u64)(grace * 1e9));
 	}
 }
 
@@ -515,22 +400,26 @@ static int run_all(Up *up)
 	for (u32 i = 0; i < up->count; i++)
 		instance_start(up->members[i].instance);
 	while (!hyper_run(up->hyper, look_ns)) {
-		u64 set = terminal_take_signals();
+		u64 set = up_output_signals(up);
 
-		draw_table(up);
+		up_output_table(up);
 		for (int n = 1; set; n++, set >>= 1) {
-			if (!(set & 1) || n == 20 || n == 28) /* SIGTSTP, SIGWINCH */
+			if (!(set & 1) || n == SIGWINCH)
 				continue;
+			if (n == SIGTSTP) {
+				terminal_suspend();
+				continue;
+			}
 			stop_all(up, asked);
 			asked = true;
 			number = n;
 			if (!up->options->quiet)
 				say_note("asked all to end; once more kills them");
 		}
-		if (up->output_closed && !asked) {
+		if (__atomic_load_n(&up->output_closed, __ATOMIC_RELAXED) && !asked) {
 			stop_all(up, true);
 			asked = true;
-			number = 13; /* SIGPIPE */
+			number = SIGPIPE;
 		}
 		if (up->options->timeout > 0 && terminal_now() - up->start > up->options->timeout && !timed_out) {
 			stop_all(up, asked);
@@ -546,12 +435,10 @@ static int summarize(Up *up, int number, double seconds)
 	int code = 0;
 	Buf text;
 
-	pthread_mutex_lock(&up->out);
-	clear_table(up);
-	pthread_mutex_unlock(&up->out);
+	up_output_clear(up);
 	for (u32 i = 0; i < up->count; i++) {
 		if (up->members[i].line.len)
-			write_line(&up->members[i]);
+			up_output_line(&up->members[i]);
 		fine &= up_is_fine(up->members[i].instance);
 	}
 	buf_init(&text);
