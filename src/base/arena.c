@@ -15,7 +15,8 @@ struct ArenaChunk {
 };
 
 enum { CHUNK_SIZE = 16 * 1024 - sizeof(ArenaChunk) - 16, ALIGN = ARENA_ALIGN, KEPT_MOST = 4 << 20,
-       PREFAULT_LEAST = 48 << 10, PREFAULT_MOST = 512 << 10 /* of a chunk */ };
+       PREFAULT_LEAST = 48 << 10 /* chunks smaller than that are not worth asking */, WINDOW = 64 << 10, PAGE = 4096,
+       PREFAULT_MOST = 512 << 10 /* for one allocation */ };
 
 void arena_init(Arena *arena)
 {
@@ -103,6 +104,26 @@ void arena_reset(Arena *arena)
 	arena->total = 0;
 }
 
+/* The pages of a large chunk come a window at a time: chunks double, so half of what there is may never be touched. Until then
+ * the chunk seems to end with its window. */
+static bool widen(Arena *arena, size_t size)
+{
+	size_t fresh;
+	u8 *end;
+
+	if (!arena->chunks)
+		return false;
+	end = arena->chunks->bytes + arena->chunks->size;
+	if ((size_t)(end - arena->at) < size)
+		return false;
+	if ((size_t)(end - arena->at) > size + WINDOW)
+		end = (u8 *)((uintptr_t)(arena->at + size + WINDOW) & ~(uintptr_t)(PAGE - 1));
+	fresh = (size_t)(end - arena->end);
+	prefault(arena->end, fresh < PREFAULT_MOST ? fresh : PREFAULT_MOST);
+	arena->end = end;
+	return true;
+}
+
 /* A spare chunk with that much room, or a new one. */
 static bool more(Arena *arena, size_t size)
 {
@@ -127,9 +148,11 @@ static bool more(Arena *arena, size_t size)
 		return false;
 	}
 	chunk->size = want;
-	if (want >= PREFAULT_LEAST)
-		prefault(chunk->bytes, want < PREFAULT_MOST ? want : PREFAULT_MOST);
 	begin_chunk(arena, chunk);
+	if (want >= PREFAULT_LEAST) {
+		arena->end = arena->at;
+		widen(arena, size);
+	}
 	return true;
 }
 
@@ -159,7 +182,7 @@ void *arena_room_elsewhere(Arena *arena, size_t size)
 	size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
 	if (arena->apart)
 		return piece(arena, size);
-	if ((!arena->at || (size_t)(arena->end - arena->at) < size) && !more(arena, size))
+	if ((!arena->at || (size_t)(arena->end - arena->at) < size) && !widen(arena, size) && !more(arena, size))
 		return NULL;
 	result = arena->at;
 	arena->at += size;

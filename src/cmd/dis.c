@@ -165,6 +165,7 @@ static void mark_assembled(Dis *dis)
 /* So does a file that names its functions, or says of which line of a program each instruction is. */
 static void mark_named(Dis *dis)
 {
+	load_names_now(&dis->loaded);
 	for (u32 i = 0; i < dis->loaded.name_count; i++)
 		if (dis->loaded.names[i].space == dis->isa->code_space)
 			push(&dis->work, &dis->work_count, &dis->work_cap, dis->loaded.names[i].address);
@@ -479,6 +480,7 @@ static void write_own(Dis *dis)
 /* The address of a name that the file brings. */
 static bool find_name(const Dis *dis, const char *name, u64 *address)
 {
+	load_names_now(&dis->loaded);
 	for (u32 i = 0; i < dis->loaded.name_count; i++) {
 		const LoadName *known = &dis->loaded.names[i];
 

@@ -89,7 +89,8 @@ typedef struct Loaded {
 	MachineConfig config; /* what it was made with */
 	LoadedFile *files;    /* owned */
 	u32 file_count;
-	LoadName *names, *lines; /* in the arena; load_names fills them */
+	LoadName *names, *lines; /* in the arena; load_names_now fills them */
+	bool names_wait;         /* nobody has asked for them yet */
 	u32 name_count, name_cap, line_count, line_cap;
 	DiagList diags;
 	Buf error, hint;      /* one line each */
@@ -140,8 +141,11 @@ int load_all(Loaded *loaded, const LoadOptions *options, const char *const *name
 const char *load_symbol_at(const Loaded *loaded, u16 space, u64 address);
 /* The symbol at or nearest below, within the same segment; *offset is how far. NULL when there is none. */
 const char *load_symbol_near(const Loaded *loaded, u16 space, u64 address, u64 *offset);
-/* Asks the guest for the names and lines of the files; done by load_put. */
+/* load_put is done: the guest can be asked for the names and lines of the files. Those of Linux programs, thousands that hardly a
+ * run looks at, wait until somebody does, unless code is watched as it is compiled (by any thread). */
 void load_names(Loaded *loaded);
+/* Afterwards names and lines are there. What looks for one does this itself. */
+void load_names_now(const Loaded *loaded);
 /* The name at or nearest below, and the line at an address, that a file brings; NULL when there is none. */
 const LoadName *load_name_near(const Loaded *loaded, u16 space, u64 address);
 const LoadName *load_line_at(const Loaded *loaded, u16 space, u64 address);

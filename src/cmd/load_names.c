@@ -32,10 +32,11 @@ static void add_line(void *ctx, u16 space, u64 address, u32 number, const char *
 	loaded->line_count += lines[loaded->line_count].text != NULL;
 }
 
-void load_names(Loaded *loaded)
+static void read_names(Loaded *loaded)
 {
 	const GuestNames names = {loaded, add_symbol, add_line};
 
+	loaded->names_wait = false;
 	loaded->name_count = loaded->line_count = 0;
 	for (u32 i = 0; loaded->guest && loaded->guest->read_names && i < loaded->file_count; i++) {
 		const GuestFile file = load_guest_file(&loaded->files[i]);
@@ -45,10 +46,28 @@ void load_names(Loaded *loaded)
 	}
 }
 
+void load_names(Loaded *loaded)
+{
+	const EngineOptions *engine = loaded->config.engine_options;
+
+	if (loaded->guest && loaded->guest->is_linux && !(engine && engine->watcher_count))
+		loaded->names_wait = true;
+	else
+		read_names(loaded);
+}
+
+/* What has been read is the same whoever asks first. */
+void load_names_now(const Loaded *loaded)
+{
+	if (loaded->names_wait)
+		read_names((Loaded *)(uintptr_t)loaded);
+}
+
 const LoadName *load_name_near(const Loaded *loaded, u16 space, u64 address)
 {
 	const LoadName *best = NULL;
 
+	load_names_now(loaded);
 	for (u32 i = 0; i < loaded->name_count; i++) {
 		const LoadName *name = &loaded->names[i];
 
@@ -60,6 +79,7 @@ const LoadName *load_name_near(const Loaded *loaded, u16 space, u64 address)
 
 const LoadName *load_line_at(const Loaded *loaded, u16 space, u64 address)
 {
+	load_names_now(loaded);
 	for (u32 i = 0; i < loaded->line_count; i++)
 		if (loaded->lines[i].space == space && loaded->lines[i].address == address)
 			return &loaded->lines[i];

@@ -127,7 +127,8 @@ void outcome_of_stop(Outcome *outcome, const Loaded *loaded, const MachineStop *
 	buf_init(&place);
 	buf_init(&address);
 	outcome->stop = *stop;
-	outcome_place(loaded, isa->code_space, stop->pc, &place);
+	if (stop->kind != STOP_HALT) /* nobody hears where; names need not be read for it */
+		outcome_place(loaded, isa->code_space, stop->pc, &place);
 	switch (stop->kind) {
 	case STOP_HALT: {
 		const Guest *guest = loaded->guest;

@@ -87,6 +87,26 @@ static u8 *bytes_of(const Space *space, u64 page)
 
 /* ---- What is present ---- */
 
+/* The first page of the next chunk that may have some, behind an empty one. Sixteen chunks at a time: there are 16,384 in a process's
+ * memory. (What is mapped for chunks is a whole number of host pages: so many numbers can be read.) */
+static u64 skip_empty(const Space *space, u64 page, u64 end)
+{
+	u64 chunk = (page >> SPACE_CHUNK_SHIFT) + 1, last = (end + CHUNK_PAGES - 1) >> SPACE_CHUNK_SHIFT, four[4];
+
+	while (chunk < last && !space->chunks[chunk]) {
+		if (chunk % 16) {
+			chunk++;
+			continue;
+		}
+		memcpy(four, space->chunks + chunk, sizeof four);
+		if (four[0] | four[1] | four[2] | four[3])
+			chunk++;
+		else
+			chunk += 16;
+	}
+	return chunk << SPACE_CHUNK_SHIFT;
+}
+
 bool space_next_present(const Space *space, u64 *page, u64 end)
 {
 	u64 pages = page_count(space), at = *page, eight;
@@ -95,7 +115,7 @@ bool space_next_present(const Space *space, u64 *page, u64 end)
 		end = pages;
 	while (at < end) {
 		if (!space->chunks[at >> SPACE_CHUNK_SHIFT]) {
-			at = ((at >> SPACE_CHUNK_SHIFT) + 1) << SPACE_CHUNK_SHIFT;
+			at = skip_empty(space, at, end);
 			continue;
 		}
 		if (space->attr[at] & ATTR_PRESENT) {

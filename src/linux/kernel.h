@@ -204,6 +204,7 @@ struct Kernel {
 	bool net, net_loopback, net_resets;
 	u32 user, group;
 	char *program;         /* owned: config.program */
+	u64 given_bias;        /* where the program that the driver gave was loaded: when its process is gone, its names are still asked for */
 	char **arguments, **environment; /* owned, ended by NULL */
 	char *directory;
 	MachineOutput trace;

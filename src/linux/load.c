@@ -107,6 +107,8 @@ static i64 start(Task *task, const GuestFile *given, const char *path, DiagList 
 	error = go_to_directory(task, diags);
 	if (!error)
 		error = exec_file(task, file, path, arguments, kernel->environment, diags);
+	if (!error)
+		kernel->given_bias = task->process->mm->program_bias;
 	file_put(file);
 	return error;
 }
@@ -145,6 +147,6 @@ Status linux_read_names(const Machine *machine, const GuestFile *file, const Gue
 
 	while (first && first->pid != 1)
 		first = first->next;
-	return elf_symbols(file->data, file->len, first && first->mm ? first->mm->program_bias : 0,
+	return elf_symbols(file->data, file->len, first && first->mm ? first->mm->program_bias : kernel ? kernel->given_bias : 0,
 			   machine_paged_space(machine), names);
 }
