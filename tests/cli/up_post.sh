@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# husk up: services of Iridium, SVM, TinyVM and Merry: a letter that goes around and counters that stay; what each sees without them, and
+# husk up: services of Iridium, SVM, TinyVM, Merry and LC-3: a letter that goes around and counters that stay; what each sees without them, and
 # without the right.
 set -eu
 source "$TOP/tests/cli/common.bash"
@@ -49,6 +49,76 @@ expect 0 timeout 20 "$HUSK" run self.gpc.masm
 expect 0 timeout 20 "$HUSK" run --set time=off self.tvm
 has "$out" "kv_set:n"
 has "$err" "there is no function 'kv_set:n'"
+
+# The LC-3 has all of them as traps; in its three forms.
+cat >more.asm <<'A'
+; LC-3: the services beyond letters: keys one after another, forgetting, time, sleep, random numbers.
+        .ORIG x3000
+        LEA  R0, B
+        LEA  R1, B
+        AND  R2, R2, #0
+        ADD  R2, R2, #1
+        TRAP x38                ; b = "b"
+        LEA  R0, A
+        LEA  R1, A
+        TRAP x38                ; a = "a"
+        LEA  R0, KEY            ; the empty one
+        LEA  R1, KEY
+        TRAP x3A                ; first: a
+        LD   R0, KEY
+        OUT
+        LEA  R0, KEY
+        TRAP x3A                ; behind it: b
+        LD   R0, KEY
+        OUT
+        LEA  R0, KEY
+        TRAP x3A                ; none: xFFFF
+        ADD  R0, R0, #1
+        BRnp WRONG
+        LEA  R0, A
+        TRAP x39                ; forgets a: 0
+        ADD  R0, R0, #0
+        BRnp WRONG
+        LEA  R0, A
+        TRAP x39                ; there is none: 1
+        ADD  R0, R0, #-1
+        BRnp WRONG
+        LD   R0, MS
+        TRAP x3D                ; 2500 ms
+        TRAP x3C
+        ADD  R1, R1, #-2        ; seconds
+        BRnp WRONG
+        TRAP x3E
+        ADD  R3, R0, #0
+        TRAP x3E
+        NOT  R0, R0
+        ADD  R0, R0, #1
+        ADD  R0, R0, R3         ; two random numbers are not the same, as a rule: with this seed
+        BRz  WRONG
+        AND  R0, R0, #0
+        TRAP x3B                ; nobody is child number 0: 1
+        ADD  R0, R0, #-1
+        BRnp WRONG
+        LEA  R0, FINE
+        PUTS
+        HALT
+WRONG   LEA  R0, BAD
+        PUTS
+        HALT
+A       .STRINGZ "a"
+B       .STRINGZ "b"
+KEY     .BLKW 2
+MS      .FILL 2500
+FINE    .STRINGZ " fine\n"
+BAD     .STRINGZ " wrong\n"
+        .END
+A
+for profile in v3 classic tiny; do
+	printf 'store: %s.db\ninstances:\n  - {name: more, program: [more.asm], set: [services=on, profile=%s], may: [output, services, spawn, kv, time, random]}\n' \
+		$profile $profile >more.yaml
+	expect 0 timeout 60 "$HUSK" up --deterministic more.yaml
+	has "$out" '^more \| ab fine$'
+done
 
 # Places that are no memory, numbers that are no service, keys without an end: an answer, not a crash.
 cat >wild.gpc.masm <<'A'

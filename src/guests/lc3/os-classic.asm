@@ -21,6 +21,12 @@
         .FILL T_JOIN            ; x36
         .FILL T_KVGET           ; x37
         .FILL T_KVSET           ; x38
+        .FILL T_KVDEL           ; x39
+        .FILL T_KVNXT           ; x3A
+        .FILL T_KILL            ; x3B
+        .FILL T_TIME            ; x3C
+        .FILL T_SLEEP           ; x3D
+        .FILL T_RAND            ; x3E
         .BLKW 199               ; filled when the system is loaded
         .END
 
@@ -148,8 +154,8 @@ BADTRAP LEA  R0, TRAPMSG
         HALT
 TRAPMSG .STRINGZ "\n\n--- undefined trap executed ---\n\n"
 
-; x30 .. x38: services of the hypervisor that the machine runs in. R0, R1, R2 go to its registers, the number of the
-; trap asks, and R0 (x31: and R1) is the answer.
+; x30 .. x3E: services of the hypervisor that the machine runs in. R0, R1, R2 go to its registers, the number of the
+; trap asks, and R0 (x31, x3C: and R1) is the answer.
 T_SEND  ST   R3, HOSTR3
         LD   R3, N_SEND
         BR   ASK
@@ -186,6 +192,30 @@ T_KVSET ST   R3, HOSTR3
         LD   R3, N_KVSET
         BR   ASK
 N_KVSET .FILL x38
+T_KVDEL ST   R3, HOSTR3
+        LD   R3, N_KVDEL
+        BR   ASK
+N_KVDEL .FILL x39
+T_KVNXT ST   R3, HOSTR3
+        LD   R3, N_KVNXT
+        BR   ASK
+N_KVNXT .FILL x3A
+T_KILL  ST   R3, HOSTR3
+        LD   R3, N_KILL
+        BR   ASK
+N_KILL  .FILL x3B
+T_TIME  ST   R3, HOSTR3
+        LD   R3, N_TIME
+        BR   ASK
+N_TIME  .FILL x3C
+T_SLEEP ST   R3, HOSTR3
+        LD   R3, N_SLEEP
+        BR   ASK
+N_SLEEP .FILL x3D
+T_RAND  ST   R3, HOSTR3
+        LD   R3, N_RAND
+        BR   ASK
+N_RAND  .FILL x3E
 ASK     STI  R0, HOSTA
         STI  R1, HOSTB
         STI  R2, HOSTC
@@ -194,8 +224,10 @@ ASK     STI  R0, HOSTA
         ST   R0, HOSTR0
         LD   R0, NOTRECV
         ADD  R0, R0, R3
+        BRz  SECOND
+        ADD  R0, R0, #-11       ; x3C
         BRnp ASKED
-        LDI  R1, HOSTB
+SECOND  LDI  R1, HOSTB
 ASKED   LD   R3, HOSTR3
         LD   R0, HOSTR0
         RET
