@@ -423,6 +423,10 @@ HUSK_API husk_status husk_machine_input_end(husk_machine *machine);
 /* ns since it was made; never backwards (then it is nothing). [owner] */
 HUSK_API husk_status husk_machine_set_time(husk_machine *machine, uint64_t ns);
 
+/* What it may not do from now on (as options.denied; all else it may). Machines of your own alone: HUSK_STATE for
+ * those of instances (husk_instance_grant, _revoke). [owner] */
+HUSK_API husk_status husk_machine_deny(husk_machine *machine, uint32_t denied);
+
 typedef struct husk_machine_info {
 	size_t size;
 	uint64_t instructions; /* since it was made; part of its state */
@@ -682,6 +686,9 @@ typedef struct husk_instance_options {
 	 * NULL: it may start nothing. A fork has it only if its options say so. */
 	husk_status (*spawn)(void *ctx, husk_instance *parent, const char *name, husk_spawn *spawn);
 	void *spawn_ctx;
+	/* It has gone, its machine and handle too: nothing calls with output_ctx, spawn_ctx or user any more. On the
+	 * thread that let it go; it must not use this hypervisor. NULL: nobody wants to know. */
+	void (*gone)(void *user);
 } husk_instance_options;
 
 /* Each gives a new instance, which is not started yet. HUSK_LIMIT: the budget has no room for it. options may

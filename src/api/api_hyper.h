@@ -39,6 +39,7 @@ struct husk_instance {
 	void *output_ctx, *user;
 	husk_status (*spawn)(void *ctx, husk_instance *parent, const char *name, husk_spawn *spawn);
 	void *spawn_ctx;
+	void (*gone)(void *user);
 	husk_hyper *hyper;      /* borrowed; it is there as long as anything runs */
 	bool has_workers;
 	char why[200];          /* guarded by lock: why the last snapshot or restore was refused */

@@ -35,12 +35,16 @@ static void on_release(void *ctx)
 {
 	husk_instance *handle = ctx;
 	husk_machine *machine = handle->machine;
+	void (*gone)(void *user) = handle->gone;
+	void *user = handle->user;
 
 	machine->generation++;
 	machine->machine = NULL;
 	machine->instance = NULL;
 	api_machine_unref(machine);
 	free_handle(handle);
+	if (gone)
+		gone(user);
 }
 
 static void on_output(void *ctx, const u8 *bytes, size_t len)
@@ -95,6 +99,7 @@ static husk_status begin(Making *making, husk_context *context, const husk_insta
 	handle->user = own->user;
 	handle->spawn = own->spawn;
 	handle->spawn_ctx = own->spawn_ctx;
+	handle->gone = own->gone;
 	making->handle = handle;
 	making->rights = own->rights;
 	making->out = (InstanceOptions){.name = own->name, .parent = (Budget *)(void *)own->budget,

@@ -374,6 +374,16 @@ husk_status husk_machine_set_time(husk_machine *machine, uint64_t ns)
 	return status;
 }
 
+husk_status husk_machine_deny(husk_machine *machine, uint32_t denied)
+{
+	husk_status status = api_enter(machine);
+
+	if (status || machine->instance)
+		return status ? status : HUSK_STATE;
+	machine_set_rights(machine->machine, MAY_ALL & ~denied);
+	return HUSK_OK;
+}
+
 /* ---- Looking ---- */
 
 husk_status husk_machine_get_info(husk_machine *machine, husk_machine_info *out)

@@ -294,6 +294,7 @@ static void test_null_machines(void **state)
 	NO(husk_machine_get_info(rig.machine, NULL));
 	IS(husk_machine_get_info(rig.machine, &info), HUSK_OK);
 	assert_int_equal(info.vcpus, 1);
+	NO(husk_machine_deny(NULL, 0));
 	assert_null(husk_machine_user(NULL));
 	assert_null(husk_machine_program(NULL));
 	assert_ptr_equal(husk_machine_program(rig.machine), rig.program);
@@ -534,6 +535,8 @@ static void *touch(void *ctx)
 	uint64_t value;
 
 	other->status = husk_machine_get(other->machine, "a", &value);
+	assert_string_equal(husk_machine_why(other->machine), "");
+	IS(husk_machine_deny(other->machine, 1), HUSK_BUSY);
 	husk_machine_interrupt(other->machine);
 	return NULL;
 }

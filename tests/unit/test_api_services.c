@@ -323,8 +323,13 @@ static const char mother[] = "SPAWN R1, kid\nSPAWN R2, kid\nSPAWN R0, wolf\nJOIN
 typedef struct Family {
 	husk_image *kid;
 	husk_instance *kids[2]; /* references */
-	unsigned count, refused;
+	unsigned count, refused, gone;
 } Family;
+
+static void on_gone(void *user)
+{
+	++*(unsigned *)user;
+}
 
 static husk_status on_spawn(void *ctx, husk_instance *parent, const char *name, husk_spawn *spawn)
 {
@@ -343,6 +348,8 @@ static husk_status on_spawn(void *ctx, husk_instance *parent, const char *name, 
 	limits.fuel = 1000;
 	options = with_rights("not its name");
 	options.limits = &limits;
+	options.user = &family->gone;
+	options.gone = on_gone;
 	IS(husk_spawn_create(spawn, family->kid, &options, &family->kids[family->count]), HUSK_OK);
 	IS(husk_spawn_create(spawn, family->kid, NULL, NULL), HUSK_STATE);
 	family->count++;
@@ -412,8 +419,11 @@ static void test_children(void **state)
 		assert_int_equal(info_of(family.kids[1]).exit_code, 6);
 		assert_int_equal(info_of(instance).exit_code, 6);
 		assert_int_equal(info_of(instance).children, 0);
+		assert_int_equal(family.gone, 0);
 		husk_instance_unref(family.kids[0]);
+		assert_int_equal(family.gone, 1);
 		husk_instance_unref(family.kids[1]);
+		assert_int_equal(family.gone, 2);
 		husk_instance_unref(instance);
 		husk_instance_unref(other);
 		husk_budget_unref(node);
@@ -804,6 +814,36 @@ static void test_why(void **state)
 	close_world(&world);
 }
 
+/* Rights are taken from a machine, and given, between its runs; not from that of an instance. */
+static void test_deny(void **state)
+{
+	husk_instance *instance;
+	husk_machine *machine, *held;
+	husk_stop stop;
+	World world;
+
+	(void)state;
+	open_world(&world, 0, NULL);
+	HUSK_INIT(stop);
+	machine = api_make(world.context, "lc3", NULL, ".ORIG x3000\nL OUT\nBR L\n.END\n", NULL);
+	IS(husk_machine_run(machine, 1000, &stop), HUSK_OK);
+	assert_int_equal(stop.kind, HUSK_STOP_FUEL);
+	IS(husk_machine_deny(machine, HUSK_OUTPUT), HUSK_OK);
+	IS(husk_machine_run(machine, 1000, &stop), HUSK_OK);
+	assert_int_equal(stop.kind, HUSK_STOP_DENIED);
+	assert_non_null(strstr(stop.text, "no right to 'output'"));
+	IS(husk_machine_deny(machine, 0), HUSK_OK);
+	IS(husk_machine_run(machine, 1000, &stop), HUSK_OK);
+	assert_int_equal(stop.kind, HUSK_STOP_FUEL);
+	husk_machine_destroy(machine);
+	instance = make(&world, waiting, NULL);
+	IS(husk_instance_hold(instance, &held), HUSK_OK);
+	IS(husk_machine_deny(held, HUSK_OUTPUT), HUSK_STATE);
+	IS(husk_instance_release(instance), HUSK_OK);
+	husk_instance_unref(instance);
+	close_world(&world);
+}
+
 /* A program with a socket of the host has no snapshot, and says why; unless its connections may be lost. */
 static void test_connections(void **state)
 {
@@ -859,7 +899,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mailbox), cmocka_unit_test(test_arrived), cmocka_unit_test(test_full_and_foreign),
 		cmocka_unit_test(test_mailbox_misuse), cmocka_unit_test(test_children), cmocka_unit_test(test_spawn_refused),
-		cmocka_unit_test(test_store), cmocka_unit_test(test_sqlite), cmocka_unit_test(test_budgets), cmocka_unit_test(test_why), cmocka_unit_test(test_connections),
+		cmocka_unit_test(test_store), cmocka_unit_test(test_sqlite), cmocka_unit_test(test_budgets), cmocka_unit_test(test_why), cmocka_unit_test(test_deny), cmocka_unit_test(test_connections),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
