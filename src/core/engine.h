@@ -168,8 +168,9 @@ typedef struct EngineEnv {
 	void *ctx; /* passed to each function below */
 	/* IR for the code at pc under `context`, at most max_insns instructions, in `arena`. */
 	Status (*translate)(void *ctx, u64 pc, u64 context, u32 max_insns, Arena *arena, Translation *out);
-	/* The current context key, from the slots. */
+	/* The current context key, from the slots. no_context: it is always 0. */
 	u64 (*context)(void *ctx, const Vcpu *vcpu);
+	bool no_context;
 	/* Full accesses: bounds, attributes, devices, watchpoints, code invalidation. width in bits. */
 	AccessResult (*read)(void *ctx, Vcpu *vcpu, unsigned space, u64 address, unsigned width, u64 *value);
 	AccessResult (*write)(void *ctx, Vcpu *vcpu, unsigned space, u64 address, unsigned width, u64 value);

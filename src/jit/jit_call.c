@@ -20,21 +20,34 @@
 
 #include <string.h>
 
+#include "base/bits.h"
 #include "jit/jit_eval.h"
 #include "jit/jit_life.h"
 
-struct JitCall {
-	const IrFunc *func; /* NULL: it is the cold engine's */
+enum {
+	CALL_INS = 128,   /* of the IR of an instruction */
+	DIRECT_ARGS = 6,
 };
 
-static const JitCall the_cold_engines = { NULL };
+struct JitCall {
+	const IrFunc *func; /* NULL: it is the cold engine's */
+	/* Nearly all are a call with slots and constants, whose result goes to a slot or nowhere, and then the next instruction. */
+	bool direct;
+	u8 count, width;
+	u16 host, to;      /* to: slot, or 0 */
+	u16 from[DIRECT_ARGS]; /* slots; 0: */
+	u64 consts[DIRECT_ARGS];
+	u64 next;
+};
+
+static const JitCall the_cold_engines = { .func = NULL };
 
 /* May its call be made here? What stands behind it in the IR, on whatever way, can't be left. */
 static bool is_simple(const IrFunc *func)
 {
 	bool called = false;
 
-	if (!jit_eval_knows(func))
+	if (func->ins_count > CALL_INS || !jit_eval_knows(func))
 		return false;
 	for (u32 i = 0; i < func->ins_count; i++) {
 		const IrIns *ins = &func->ins[i];
@@ -55,6 +68,39 @@ static bool is_simple(const IrFunc *func)
 		}
 	}
 	return called;
+}
+
+/* Is it that alone? */
+static bool is_direct(const IrFunc *func, JitCall *call)
+{
+	u32 at = IR_NONE;
+
+	for (u32 i = 0; i < func->ins_count; i++) {
+		const IrIns *ins = &func->ins[i];
+
+		if (ins->op == IR_OP_HOST && at == IR_NONE && ins->c <= DIRECT_ARGS) {
+			at = i;
+			call->host = ins->aux;
+			call->width = ins->width;
+			call->count = (u8)ins->c;
+		} else if (ins->op == IR_OP_PUT && ins->a == at && at != IR_NONE && !call->to) {
+			call->to = ins->aux;
+		} else if (ins->op == IR_OP_GOTO && i + 1 == func->ins_count && ir_is_const(func, ins->a, &call->next)) {
+			continue;
+		} else if (ins->op != IR_OP_INSN && !(ins->op == IR_OP_GET && ins->aux && at == IR_NONE)) {
+			return false;
+		}
+	}
+	for (u32 i = 0; i < call->count; i++) {
+		IrRef ref = func->pool[func->ins[at].b + i];
+
+		call->from[i] = 0;
+		if (ref & IR_CONST_BIT)
+			call->consts[i] = func->consts[ref & ~IR_CONST_BIT].value;
+		else
+			call->from[i] = func->ins[ref].aux; /* of a GET: no other value is there before */
+	}
+	return func->ins[func->ins_count - 1].op == IR_OP_GOTO;
 }
 
 static void *copy(Arena *arena, const void *from, size_t bytes)
@@ -80,12 +126,38 @@ static JitCall *keep(Engine *engine, const IrFunc *from)
 	func->pool = copy(&engine->blocks, from->pool, from->pool_count * sizeof(IrRef));
 	if (!func->ins || !func->consts || !func->blocks || !func->pool)
 		return NULL;
-	call->func = func;
+	*call = (JitCall){ .func = func };
+	call->direct = is_direct(func, call);
 	return call;
 }
 
+static JitEvalResult call_directly(const Engine *engine, Vcpu *vcpu, const JitCall *call)
+{
+	u64 arguments[DIRECT_ARGS], result = 0;
+
+	for (u32 i = 0; i < call->count; i++)
+		arguments[i] = call->from[i] ? vcpu->slots[call->from[i]] : call->consts[i];
+	if (engine->env.host(engine->env.ctx, vcpu, call->host, arguments, call->count, &result) != ACCESS_OK)
+		return JIT_EVAL_EXIT;
+	if (call->to)
+		vcpu->slots[call->to] = bits_trunc(result, call->width);
+	vcpu->slots[0] = call->next;
+	vcpu->icount++;
+	return JIT_EVAL_DONE;
+}
+
+static __attribute__((noinline)) JitEvalResult evaluate(const Engine *engine, Vcpu *vcpu, const JitCall *call, u64 pc)
+{
+	Space *space = &vcpu->spaces[engine->env.code_space];
+	u64 values[CALL_INS];
+	JitEval e = { .func = call->func, .vcpu = vcpu, .env = &engine->env, .memory = engine->env.paged && !space->big ? space : NULL,
+		      .code_space = engine->env.code_space, .pc = pc, .values = values };
+
+	return jit_eval(&e);
+}
+
 /* When it is met the first time. The code it is from is that of the way out: it can't change without that dying. */
-static const JitCall *find_out(Engine *engine, const JitExit *exit)
+static __attribute__((noinline)) const JitCall *find_out(Engine *engine, const JitExit *exit)
 {
 	u64 before = jit_bytes(engine);
 	Translation translation = { 0 };
@@ -127,7 +199,7 @@ static bool may_stay(const Engine *engine, const JitFrame *frame, u64 deaths, u6
 	       !(vcpu->calls && vcpu->slots[0] == vcpu->return_pc);
 }
 
-const JitBlock *jit_call(JitFrame *frame, u32 number)
+const u8 *jit_call(JitFrame *frame, u32 number)
 {
 	Engine *engine = frame->engine;
 	Vcpu *vcpu = frame->vcpu;
@@ -135,7 +207,6 @@ const JitBlock *jit_call(JitFrame *frame, u32 number)
 	u64 deaths = engine->deaths, icount = frame->limit - frame->left - exit->refund, context;
 	JitEvalResult result;
 	JitBlock *target;
-	JitEval e;
 
 	frame->number = number;
 	if (icount == frame->limit)
@@ -146,13 +217,7 @@ const JitBlock *jit_call(JitFrame *frame, u32 number)
 		exit->call = find_out(engine, exit);
 	if (!exit->call->func)
 		return NULL;
-	e.func = exit->call->func;
-	e.vcpu = vcpu;
-	e.env = &engine->env;
-	e.memory = engine->env.paged && !vcpu->spaces[engine->env.code_space].big ? &vcpu->spaces[engine->env.code_space] : NULL;
-	e.code_space = engine->env.code_space;
-	e.pc = exit->pc;
-	result = jit_eval(&e);
+	result = LIKELY(exit->call->direct) ? call_directly(engine, vcpu, exit->call) : evaluate(engine, vcpu, exit->call, exit->pc);
 	if (result == JIT_EVAL_LEFT)
 		return NULL;
 	jit_count(engine, ENGINE_CALLS);
@@ -164,12 +229,12 @@ const JitBlock *jit_call(JitFrame *frame, u32 number)
 		vcpu->pending.kind = EXIT_BUDGET; /* the instruction did not happen, so neither did that */
 	if (frame->over)
 		return NULL;
-	context = engine->env.context(engine->env.ctx, vcpu);
+	context = engine->env.no_context ? 0 : engine->env.context(engine->env.ctx, vcpu);
 	if (!may_stay(engine, frame, deaths, context))
 		return NULL;
 	target = exit->target;
 	if (LIKELY(target && target->pc == vcpu->slots[0]))
-		return target;
+		return engine->rx + target->entry;
 	target = jit_cache_find(engine, vcpu->slots[0], context);
 	if (!target) {
 		frame->from = exit;
@@ -178,5 +243,5 @@ const JitBlock *jit_call(JitFrame *frame, u32 number)
 	if (target->cold)
 		return NULL;
 	jit_chain(engine, exit, target);
-	return target;
+	return engine->rx + target->entry;
 }

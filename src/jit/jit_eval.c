@@ -7,8 +7,6 @@
 
 bool jit_eval_knows(const IrFunc *func)
 {
-	if (func->ins_count > JIT_EVAL_INS)
-		return false;
 	for (u32 i = 0; i < func->ins_count; i++)
 		if (func->ins[i].op == IR_OP_STOP || func->ins[i].op == IR_OP_ARG || func->ins[i].op == IR_OP_RET ||
 		    (func->ins[i].op == IR_OP_PUT && func->ins[i].aux == 0))

@@ -11,10 +11,7 @@
 
 #include "jit/jit_private.h"
 
-enum {
-	JIT_EVAL_INS = 768, /* operations of the IR: room for their values on the stack */
-	JIT_EVAL_ARGS = 16, /* of a call of the host, and of a JMP */
-};
+enum { JIT_EVAL_ARGS = 16 }; /* of a call of the host, and of a JMP */
 
 typedef struct JitEval {
 	const IrFunc *func;
@@ -23,7 +20,7 @@ typedef struct JitEval {
 	Space *memory;        /* the code space, if it is paged; NULL: accesses are the cold engine's */
 	unsigned code_space;
 	u64 pc;               /* of the first instruction, then of the one that runs */
-	u64 values[JIT_EVAL_INS];
+	u64 *values;          /* room for one per operation */
 } JitEval;
 
 typedef enum JitEvalResult {
@@ -32,7 +29,7 @@ typedef enum JitEvalResult {
 	JIT_EVAL_EXIT, /* the host's answer ends the run in front of the instruction at slot 0: vcpu->exit says why */
 } JitEvalResult;
 
-/* func: at most JIT_EVAL_INS operations; jit_eval_knows. */
+/* func: jit_eval_knows. */
 JitEvalResult jit_eval(JitEval *e);
 /* No STOP, no ARG or RET, no PUT of the pc. */
 bool jit_eval_knows(const IrFunc *func);

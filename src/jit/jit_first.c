@@ -24,6 +24,7 @@ enum {
 	FIRST_HASH = 1 << 14,
 	FIRST_BYTES = 2 << 20,
 	FIRST_SEEN = 1 << 18,
+	FIRST_INS = 768, /* of the IR: room for their values on the stack */
 	FIRST_TIMED = 16, /* one in so many is timed, and stands for the others: two looks at the clock cost as much as an instruction */
 };
 
@@ -143,6 +144,7 @@ JitFirstResult jit_first_run(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, u6
 	Translation translation = { 0 };
 	JitFirst *first;
 	JitEval e;
+	u64 values[FIRST_INS];
 	u64 start;
 	bool is_timed;
 	u8 *seen;
@@ -164,7 +166,7 @@ JitFirstResult jit_first_run(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, u6
 		arena_reset(&engine->arena);
 		if (engine->env.translate(engine->env.ctx, pc, context, JIT_BLOCK_INSNS, &engine->arena, &translation))
 			return JIT_FIRST_NOT;
-		if (translation.no_code || (translation.dirty && !translation.only_host) || translation.breakpoint || !jit_eval_knows(translation.func) ||
+		if (translation.no_code || (translation.dirty && !translation.only_host) || translation.breakpoint || translation.func->ins_count > FIRST_INS || !jit_eval_knows(translation.func) ||
 		    translation.code_cells > JIT_CODE_CELLS || pc >= space->cells || translation.code_cells > space->cells - pc ||
 		    !engine->env.has_code(engine->env.ctx, pc, space->base + pc, translation.code_cells))
 			return JIT_FIRST_NOT;
@@ -184,6 +186,7 @@ JitFirstResult jit_first_run(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, u6
 	e.memory = &vcpu->spaces[engine->env.code_space];
 	e.code_space = engine->env.code_space;
 	e.pc = pc;
+	e.values = values;
 	return jit_eval(&e) == JIT_EVAL_DONE ? JIT_FIRST_DONE : JIT_FIRST_LEFT;
 }
 

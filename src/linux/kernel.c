@@ -149,9 +149,17 @@ static void begin(Task *task, const LinuxRegisters *registers, u64 number, u64 p
 	Machine *machine = task->kernel->machine;
 	Call *call = &task->call;
 
-	*call = (Call){ .number = number, .pc = pc, .hour = ~(u64)0 };
-	for (unsigned i = 0; i < 6; i++)
-		call->args[i] = machine_slot(machine, registers->args[i]);
+	/* One by one: a `rep stos`, as compilers clear it, takes longer than most calls. */
+	call->number = number;
+	call->pc = pc;
+	call->hour = ~(u64)0;
+	call->again = false;
+	call->progress = 0;
+	call->started = 0;
+	call->restart = (CallRestart)0;
+	for (unsigned i = 0; i < COUNT_OF(call->data); i++)
+		call->data[i] = 0;
+	machine_get_slots(machine, registers->args, COUNT_OF(call->args), call->args);
 	if (task->kernel->trace) {
 		call->started = kernel_now(task->kernel);
 		strace_enter(task);
@@ -237,15 +245,16 @@ HostResult linux_syscall(Machine *machine, const u64 *args, unsigned count, u64 
 	if (!task) /* no program was loaded as Linux loads it: there is nobody who could call */
 		return HOST_DENIED;
 	registers = &kernel->abi->registers;
-	kernel_bury(kernel);
+	if (kernel->dead_tasks || kernel->dead_processes)
+		kernel_bury(kernel);
 	number = machine_slot(machine, registers->number);
-	look_at_clock(kernel, number, machine_slot(machine, registers->args[2]));
 	kernel->in_call = true;
 	timers_run(kernel); /* a program that has set a timer of a microsecond sees it at its next call */
 	if (is_again(&task->call, number, pc))
 		task_unwatch(task);
 	else
 		begin(task, registers, number, pc);
+	look_at_clock(kernel, number, task->call.args[2]);
 	syscall = kernel_syscall(number);
 	if (syscall && !task->call.again)
 		task->call.restart = syscall->restart;
@@ -258,7 +267,8 @@ HostResult linux_syscall(Machine *machine, const u64 *args, unsigned count, u64 
 			return HOST_OK;
 		return machine_wait_until(machine, (u64)task->tid, task->call.hour);
 	}
-	task_unwatch(task);
+	if (task->waiters || task->call.hour != ~(u64)0)
+		task_unwatch(task);
 	if (!task->restarts)
 		task->call.again = false;
 	if (kernel->trace)

@@ -285,7 +285,8 @@ Status machine_create(const MachineConfig *config, Machine **out, DiagList *diag
 				    .code_changed = machine_env_code_changed, .code_space = isa->code_space, .code_key = isa->hash, .space_count = isa->space_count,
 				    .code_bytes = &machine->code_bytes, .drop_code = machine_env_drop_code,
 				    .flags_slot = isa_flags_slot(isa), .pins = isa->pins, .pin_count = isa->pin_count,
-				    .cold = &interp_engine, .options = config->engine_options, .slow = machine->slow };
+				    .cold = &interp_engine, .options = config->engine_options, .slow = machine->slow,
+				    .no_context = !isa->context_count };
 	arena_init(&machine->arena);
 	buf_init(&machine->output);
 	buf_init(&machine->packing);
@@ -553,6 +554,12 @@ u64 machine_icount(const Machine *machine)
 u64 machine_slot(const Machine *machine, u32 slot)
 {
 	return slot < machine->vcpu.slot_count ? machine->vcpu.slots[slot] : 0;
+}
+
+void machine_get_slots(const Machine *machine, const u32 *slots, u32 count, u64 *values)
+{
+	for (u32 i = 0; i < count; i++)
+		values[i] = slots[i] < machine->vcpu.slot_count ? machine->vcpu.slots[slots[i]] : 0;
 }
 
 void machine_set_slot(Machine *machine, u32 slot, u64 value)

@@ -315,6 +315,7 @@ void *machine_user(const Machine *machine); /* config.user */
 void machine_set_user(Machine *machine, void *user);
 void *machine_private(Machine *machine); /* guest->private_size bytes, zero at creation */
 u64 machine_slot(const Machine *machine, u32 slot);
+void machine_get_slots(const Machine *machine, const u32 *slots, u32 count, u64 *values);
 void machine_set_slot(Machine *machine, u32 slot, u64 value); /* truncated to the register's width */
 u64 machine_pc(const Machine *machine);
 void machine_set_pc(Machine *machine, u64 pc);

@@ -178,36 +178,51 @@ static void emit_dump(Engine *engine, X64Buf *x)
 	x64_patch(x64_jmp(x), x->start + engine->leave_home);
 }
 
-/* The guest's flags come to the slot, as whoever is called may look there; clean ones go on. Where there are none and the host rounds
- * as usual, its own need not come back for the call (a changed MXCSR that is read costs 30 ns); what it raises is not the guest's. */
-static const u8 *call_host(JitFrame *frame, u32 number)
+/* Around a call of the host where MXCSR is not clean, or not the host's: the guest's flags come to the slot, as whoever is called
+ * may look there, and clean ones go on. */
+static void host_flags(JitFrame *frame)
 {
-	Engine *engine = frame->engine;
-	const JitBlock *block;
-	u32 flags = __builtin_ia32_stmxcsr();
+	const Engine *engine = frame->engine;
 
-	if (flags != X64_MXCSR || (frame->host_mxcsr & ~0x3Fu) != X64_MXCSR) {
-		if (engine->flags_slot)
-			frame->slots[engine->flags_slot] |= x64_flags_of_mxcsr[flags & 0x3F];
-		__builtin_ia32_ldmxcsr(frame->host_mxcsr);
-	}
-	block = jit_call(frame, number);
-	flags = __builtin_ia32_stmxcsr();
-	if (flags != X64_MXCSR) {
-		frame->host_mxcsr |= flags & 0x3F;
-		__builtin_ia32_ldmxcsr(X64_MXCSR);
-	}
-	return block ? engine->rx + block->entry : NULL;
+	if (engine->flags_slot)
+		frame->slots[engine->flags_slot] |= x64_flags_of_mxcsr[__builtin_ia32_stmxcsr() & 0x3F];
+	__builtin_ia32_ldmxcsr(frame->host_mxcsr);
 }
 
-/* eax: the number of a way out with the state at home, at an instruction that calls the host. The guest's calls stay on the stack. */
-static void emit_call(Engine *engine, X64Buf *x)
+static void guest_flags(JitFrame *frame)
 {
-	const u8 *(*go)(JitFrame *frame, u32 number) = call_host;
-	u8 *out;
+	frame->host_mxcsr = __builtin_ia32_stmxcsr() | (frame->host_mxcsr & 0x3Fu);
+	__builtin_ia32_ldmxcsr(X64_MXCSR);
+}
+
+static void call_function(X64Buf *x, const void *function, size_t size)
+{
 	u64 to;
 
-	memcpy(&to, &go, sizeof to);
+	memcpy(&to, function, size);
+	x64_mov_imm(x, X64_RAX, to);
+	x64_call_reg(x, X64_RAX);
+}
+
+/* Is MXCSR not as guests have it? */
+static u8 *emit_odd_flags(const Engine *engine, X64Buf *x)
+{
+	mxcsr(x, 3, x64_frame(engine, X64_AT_OPERATION));
+	x64_alu_mem_imm(x, X64_CMP, 32, x64_frame(engine, X64_AT_OPERATION), X64_MXCSR);
+	return x64_jcc(x, X64_NE);
+}
+
+/*
+ * eax: the number of a way out with the state at home, at an instruction that calls the host. The guest's calls stay on the stack.
+ * The host's own MXCSR comes back for the call only if it rounds in its own way, or the guest's has flags: one that has changed and is
+ * read costs 30 ns.
+ */
+static void emit_call(Engine *engine, X64Buf *x)
+{
+	const u8 *(*call)(JitFrame *frame, u32 number) = jit_call;
+	void (*before)(JitFrame *frame) = host_flags, (*behind)(JitFrame *frame) = guest_flags;
+	u8 *odd[3], *back[2], *out;
+
 	engine->call = (u32)(x->at - x->start);
 	if (engine->switches) { /* the host may have code made, and then this could not be run */
 		x64_patch(x64_jmp(x), x->start + engine->leave);
@@ -216,21 +231,39 @@ static void emit_call(Engine *engine, X64Buf *x)
 	put_home(engine, x);
 	x64_load(x, 64, X64_RDI, x64_frame(engine, X64_AT_FRAME));
 	x64_store(x, 64, x64_at(X64_RDI, (i32)offsetof(JitFrame, left)), X64_R14);
-	x64_mov(x, 32, X64_RSI, X64_RAX);
+	x64_mov(x, 32, X64_R13, X64_RAX);
 	x64_mov(x, 64, X64_R15, X64_RSP);
 	x64_alu_imm(x, X64_AND, 64, X64_RSP, -16);
-	x64_mov_imm(x, X64_RAX, to);
-	x64_call_reg(x, X64_RAX);
+	odd[0] = emit_odd_flags(engine, x);
+	x64_load(x, 32, X64_RCX, x64_at(X64_RDI, (i32)offsetof(JitFrame, host_mxcsr)));
+	x64_alu_imm(x, X64_AND, 32, X64_RCX, ~0x3F);
+	x64_alu_imm(x, X64_CMP, 32, X64_RCX, X64_MXCSR);
+	odd[1] = x64_jcc(x, X64_NE);
+	back[0] = x->at;
+	x64_mov(x, 32, X64_RSI, X64_R13);
+	call_function(x, &call, sizeof call);
+	x64_mov(x, 64, X64_R13, X64_RAX);
+	odd[2] = emit_odd_flags(engine, x);
+	back[1] = x->at;
 	x64_mov(x, 64, X64_RSP, X64_R15);
 	x64_load(x, 64, X64_RCX, x64_frame(engine, X64_AT_FRAME));
 	x64_load(x, 64, X64_R14, x64_at(X64_RCX, (i32)offsetof(JitFrame, left)));
-	x64_test(x, 64, X64_RAX, X64_RAX);
+	x64_test(x, 64, X64_R13, X64_R13);
 	out = x64_jcc(x, X64_E);
 	fetch_home(engine, x);
-	x64_jmp_reg(x, X64_RAX);
+	x64_jmp_reg(x, X64_R13);
 	x64_patch(out, x->at);
 	x64_load(x, 32, X64_RAX, x64_at(X64_RCX, (i32)offsetof(JitFrame, number)));
 	x64_patch(x64_jmp(x), x->start + engine->leave_home);
+	x64_patch(odd[0], x->at);
+	x64_patch(odd[1], x->at);
+	call_function(x, &before, sizeof before);
+	x64_load(x, 64, X64_RDI, x64_frame(engine, X64_AT_FRAME));
+	x64_patch(x64_jmp(x), back[0]);
+	x64_patch(odd[2], x->at);
+	x64_load(x, 64, X64_RDI, x64_frame(engine, X64_AT_FRAME));
+	call_function(x, &behind, sizeof behind);
+	x64_patch(x64_jmp(x), back[1]);
 }
 
 /* Wherever the stack pointer is: what enter saved it as stands in the frame, and above it what it pushed. */
