@@ -293,6 +293,8 @@ void mail_forget_room(Instance *instance);
 u64 mail_number(const MailPlace *place);
 /* Whom one of that name or number reaches; NULL: nobody. */
 MailPlace *mail_by_number(const Hyper *hyper, const MailPlace *from, u64 number);
+/* The instance of that number, whoever it can be reached by; NULL: none. */
+Instance *mail_instance(const Hyper *hyper, u64 number);
 MailPlace *mail_by_name(const Hyper *hyper, const MailPlace *from, const char *name);
 typedef struct Mail Mail;
 struct Mail {

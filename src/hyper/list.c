@@ -65,14 +65,14 @@ u32 instance_children(Instance *instance, Instance **out, u32 room)
 
 Instance *hyper_find(Hyper *hyper, u64 number)
 {
-	Instance *found = NULL;
+	Instance *found;
 
 	pthread_mutex_lock(&hyper->lock);
-	for (u32 i = 0; i < hyper->count && !found; i++)
-		if (hyper->all[i]->number == number && is_there(hyper->all[i]))
-			found = hyper->all[i];
-	if (found)
+	found = mail_instance(hyper, number);
+	if (found && is_there(found))
 		found->refs++;
+	else
+		found = NULL;
 	pthread_mutex_unlock(&hyper->lock);
 	return found;
 }

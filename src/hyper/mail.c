@@ -117,13 +117,27 @@ static bool can_be_reached(const MailPlace *place, const MailPlace *from)
 	       (!instance || (instance->state != INSTANCE_ENDED && budget_rights(instance->budget) & MAY_MAILBOX));
 }
 
-MailPlace *mail_by_number(const Hyper *hyper, const MailPlace *from, u64 number)
+static MailPlace *at_number(const Hyper *hyper, u64 number)
 {
 	MailPlace *place = hyper->slots ? hyper->by_number[number_slot(hyper, number)] : NULL;
 
 	while (place && mail_number(place) != number)
 		place = place->next_number;
+	return place;
+}
+
+MailPlace *mail_by_number(const Hyper *hyper, const MailPlace *from, u64 number)
+{
+	MailPlace *place = at_number(hyper, number);
+
 	return place && can_be_reached(place, from) ? place : NULL;
+}
+
+Instance *mail_instance(const Hyper *hyper, u64 number)
+{
+	const MailPlace *place = at_number(hyper, number);
+
+	return place ? (Instance *)owner(place) : NULL;
 }
 
 /* Of several of a name the oldest. */
