@@ -328,7 +328,7 @@ typedef struct Family {
 
 static void on_gone(void *user)
 {
-	++*(unsigned *)user;
+	__atomic_add_fetch((unsigned *)user, 1, __ATOMIC_RELAXED);
 }
 
 static husk_status on_spawn(void *ctx, husk_instance *parent, const char *name, husk_spawn *spawn)
@@ -421,14 +421,14 @@ static void test_children(void **state)
 		assert_int_equal(info_of(instance).children, 0);
 		assert_int_equal(family.gone, 0);
 		husk_instance_unref(family.kids[0]);
-		assert_int_equal(family.gone, 1);
+		assert_true(workers || family.gone == 1); /* a worker may have it still, to tell of its end */
 		husk_instance_unref(family.kids[1]);
-		assert_int_equal(family.gone, 2);
 		husk_instance_unref(instance);
 		husk_instance_unref(other);
 		husk_budget_unref(node);
 		husk_image_unref(family.kid);
 		close_world(&world);
+		assert_int_equal(family.gone, 2);
 	}
 }
 
