@@ -2,6 +2,7 @@
 # `make test T=pattern`      the tests whose name holds the pattern: T=unit/test_buf, T=cli, T=asan
 # `make test V=1`            with the output of passing tests
 # `make soak-jit`            compiled code against the interpreter, a billion random instructions; N= SEED= choose
+# `make soak-snapshots`      a snapshot at every instruction of every machine, each restored by both engines elsewhere; T= chooses
 # `make fuzz`                every fuzz target for ten minutes; T= and FUZZ_SECONDS= choose
 #
 # A test is a file, found by its name:
@@ -73,6 +74,11 @@ N ?= 1000000000
 SEED ?= 1
 soak-jit: $(BUILD)/tests/unit/test_soak
 	$< $(N) $(SEED)
+
+.PHONY: soak-snapshots
+soak-snapshots: $(BUILD)/tests/unit/test_snapshot_every
+	@tools/deps test
+	EVERY=1 $< $(T)
 
 fuzz:
 	@tools/deps test

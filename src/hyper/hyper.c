@@ -40,7 +40,8 @@ static void leave_worker(Instance *instance)
 	ready_count(instance);
 	if (!instance->holds)
 		instance_settle(instance);
-	pthread_cond_broadcast(&hyper->changed);
+	if (instance->holds)
+		pthread_cond_broadcast(&hyper->changed);
 	if (!instance->refs) {
 		instance_destroy_locked(instance);
 		pthread_mutex_lock(&hyper->lock);

@@ -87,7 +87,8 @@ struct Pool {
 struct Hyper {
 	pthread_mutex_t lock;
 	pthread_cond_t work;      /* something is ready, or the next hour is earlier */
-	pthread_cond_t changed;   /* an instance has left a worker, or ended; hyper_run may have to return */
+	pthread_cond_t changed;   /* for those who wait: one that is held has left its worker, or moved; one has ended; hyper_run may have
+				   * to return */
 	HyperConfig config;
 	Budget *root;             /* owned */
 	Instance **all;           /* owned; borrowed instances */
@@ -154,6 +155,7 @@ struct Instance {
 	InstanceEnd end;
 	int code;
 	u32 holds;
+	u32 waiters;              /* threads that wait for its end */
 	bool moving;              /* somebody who holds it moves it in or out, or relies on its not being moved */
 	bool on_worker;
 	bool live;                /* counted in hyper->live */

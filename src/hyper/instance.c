@@ -194,8 +194,10 @@ bool instance_wait(Instance *instance, u64 ns)
 	instance_lock(instance);
 	now = hyper_now(hyper);
 	until = ns < NEVER - now ? now + ns : NEVER;
+	instance->waiters++;
 	while (instance->state != INSTANCE_ENDED && !hyper_is_deterministic(hyper) && hyper_wait_changed(hyper, until))
 		;
+	instance->waiters--;
 	ended = instance->state == INSTANCE_ENDED;
 	instance_unlock(instance);
 	return ended;

@@ -168,7 +168,8 @@ void ready_end(Instance *instance, InstanceEnd end, const char *format, ...)
 		pthread_cond_signal(&hyper->work);
 		ready_ring(hyper);
 	}
-	pthread_cond_broadcast(&hyper->changed);
+	if (instance->waiters)
+		pthread_cond_broadcast(&hyper->changed);
 }
 
 static void note_next_hour(Hyper *hyper)

@@ -15,7 +15,8 @@
  *     [EVERY=1] test_snapshot_every [WORD]    only the machines whose program's path has WORD in it
  *
  * Making a machine costs more than running it so far. So the other process gets each snapshot of the first subject and one of
- * SHARE of the rest, for the engines in turn; EVERY=1: each of them, for both (minutes).
+ * SHARE of the rest, for the engines in turn, and some programs are not run as far. EVERY=1 (`make soak-snapshots`): all of them, as far
+ * as 10^4 instructions or their end, each snapshot for both engines (half an hour).
  */
 #include <signal.h>
 #include <sys/socket.h>
@@ -45,7 +46,7 @@ typedef struct Subject {
 	void (*text)(Buf *out);
 	const char *input;
 	u64 quantum;
-	u32 step; /* besides STEP: snapshots are large */
+	u32 step; /* besides STEP: snapshots are large. EVERY: all of the second half */
 	u32 most; /* instructions; 0: MOST */
 	u32 share; /* the other process gets one of so many; 0: SHARE */
 } Subject;
@@ -56,12 +57,15 @@ typedef struct Shop { /* where machines of one subject are made */
 	Isa *isa;
 } Shop;
 
+static const char *only = "";
+static bool every; /* really all of them, by both engines */
+
 /* ---- Programs that are too long to be written ---- */
 
 static void long_sum(Buf *out)
 {
 	buf_str(out, "7");
-	for (u32 i = 0; i < 300; i++)
+	for (u32 i = 0; i < (every ? 5000 : 300); i++)
 		buf_printf(out, " %u %c", i % 9 + 1, "+*-"[i % 3]);
 }
 
@@ -74,6 +78,13 @@ static void three_clerks(Buf *out)
 	for (u32 i = 0; i < 40; i++)
 		buf_str(out, "sync sell\n");
 	buf_str(out, "exit\n\nfunction main\nset sold 0\nasync clerk\nasync clerk\nasync clerk\nexit\n");
+}
+
+/* Calls, the stack, memory and the screen, 10^4 times altogether. */
+static void eight_bits(Buf *out)
+{
+	buf_str(out, "LDI R3, 0xFF\nLDI R0, 20\nouter: LDI R1, 50\ninner: PUSH R0\nCALL work\nPOP R0\nADDI R1, -1\nJNZ inner\nLDI R2, 'x'\n"
+		     "ST [R3], R2\nADDI R0, -1\nJNZ outer\nHALT\nwork: LDI R2, cell\nLD R0, [R2]\nADD R0, R1\nST [R2], R0\nRET\ncell: .byte 0\n");
 }
 
 /* Short ways through much of a kernel. */
@@ -105,6 +116,7 @@ static const Subject subjects[] = {
 	{.isa = "examples/isa/6502.isa", .path = "examples/isa/6502/primes.asm"},
 	{.isa = "examples/isa/chip8.isa", .path = "examples/isa/chip8/ball.asm"},
 	{.isa = "examples/isa/tiny8.isa", .path = "examples/isa/tiny8/hello.asm"},
+	{.isa = "examples/isa/tiny8.isa", .path = "eight_bits.asm", .text = eight_bits, .most = 1000},
 	{.guest = "iridium", .path = "examples/iridium/call.iasm"},
 	{.guest = "iridium", .path = "examples/iridium/heap.iasm"},
 	{.guest = "iridium", .path = "bench/loops/iridium.iasm", .most = 2000},
@@ -125,9 +137,6 @@ static const Subject subjects[] = {
 	{.isa = "examples/museum/khoya.isa", .path = "examples/museum/khoya/powers.asm", .quantum = 5},
 	{.guest = "rv64", .path = "processes.rv", .text = linux_program, .quantum = 50, .step = 100, .most = 20000},
 };
-
-static const char *only = "";
-static bool every; /* really all of them, by both engines */
 
 /* ---- Machines ---- */
 
@@ -404,7 +413,7 @@ typedef struct Mark {
 } Mark;
 
 /* What an instruction at a time leaves, in both engines. marks[i] for the i-th step; the last is the end. */
-static u32 walk(const Shop *shop, u64 step, u64 most, Mark *marks, u32 cap, Buf *output)
+static u32 walk(const Shop *shop, u64 first, u64 step, u64 most, Mark *marks, u32 cap, Buf *output)
 {
 	Machine *machines[2];
 	Buf outputs[2], states[2];
@@ -417,7 +426,7 @@ static u32 walk(const Shop *shop, u64 step, u64 most, Mark *marks, u32 cap, Buf 
 		machines[i] = make(shop, i, &outputs[i]);
 		put(shop, machines[i]);
 	}
-	for (u64 at = 0;; at = at + step < most ? at + step : most) {
+	for (u64 at = 0;; at += at < first ? first : at + step < most ? step : most - at) {
 		for (u32 i = 0; i < 2; i++) {
 			if (at)
 				stops[i] = run_to(machines[i], at);
@@ -478,9 +487,10 @@ static void in_one_go(const Shop *shop, const Mark *first, const Mark *last, u64
 
 static void try_subject(const Subject *subject)
 {
-	const u64 step = subject->step > STEP ? subject->step : STEP, most = subject->most ? subject->most : MOST;
+	const u64 step = subject->step > STEP && !every ? subject->step : STEP;
+	const u64 most = subject->most && (!every || subject->most > MOST) ? subject->most : MOST, first = most > MOST && every ? MOST : 0;
 	const u32 share = every ? 1 : STEP == 1 && subject->share ? subject->share : SHARE;
-	const u32 cap = (u32)(most / step + 3), tail = subject->step ? 10 : TAIL / STEP;
+	const u32 cap = (u32)(most / step + 3), tail = subject->step && !every ? 10 : TAIL / STEP;
 	Mark *marks = calloc(cap, sizeof *marks);
 	Other other = start_other(subject);
 	MachineStop stop = {.kind = STOP_BUDGET};
@@ -494,7 +504,7 @@ static void try_subject(const Subject *subject)
 	buf_init(&snapshot);
 	buf_init(&said);
 	open_shop(&shop, subject, NULL, 0);
-	count = walk(&shop, step, most, marks, cap, &output);
+	count = walk(&shop, first, step, most, marks, cap, &output);
 	in_one_go(&shop, &marks[0], &marks[count - 1], most, &output);
 	machine = make(&shop, 1, &said);
 	put(&shop, machine);
@@ -511,7 +521,7 @@ static void try_subject(const Subject *subject)
 		for (u32 engine = every ? 0 : asked % 2; engine < (every ? 2 : asked % 2 + 1); engine++)
 			ask(&other, &snapshot, engine, until, &want, subject, marks[i].icount);
 	}
-	if (getenv("VERBOSE"))
+	if (every || getenv("VERBOSE"))
 		fprintf(stderr, "%s: %u snapshots, to %llu, stop %llu, %zu bytes of output, the last %llu bytes\n", subject->path, count - 1,
 			(unsigned long long)marks[count - 1].icount, (unsigned long long)marks[count - 1].stop, output.len,
 			(unsigned long long)marks[count - 1].len);
