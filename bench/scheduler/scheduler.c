@@ -13,13 +13,20 @@
  *     throughput  COUNT that compute for about a millisecond each, all at once and two at a time (the end of one starts
  *                 the next): ratio of the times, and us of one
  *
- * CLOCK=cpu: throughput is of processor time. Prints one line, "NAME NUMBER..." in the order above.
+ * CLOCK=cpu: throughput is of processor time. WORKERS=N: so many instead of two. Prints one line, "NAME NUMBER..." in the order above.
  */
 #include <unistd.h>
 
 #include "../instances.h"
 
-enum { WORKERS = 2, WAKES_A_SECOND = 20, ROUNDS = 3 };
+enum { WAKES_A_SECOND = 20, ROUNDS = 3 };
+
+static uint32_t workers(void)
+{
+	const char *number = getenv("WORKERS");
+
+	return number ? (uint32_t)strtoul(number, NULL, 10) : 2;
+}
 
 static const char endless[] = ".ORIG x3000\nAGAIN ADD R3, R3, R1\nADD R1, R1, #-1\nBRp AGAIN\nADD R2, R2, #1\nLD R1, MANY\nBR AGAIN\n"
 			      "MANY .FILL 2000\n.END\n";
@@ -150,7 +157,7 @@ static void send_letters(Echo *echoes_all, size_t count, uint64_t end)
 
 static void wake(husk_context *context, size_t loop_count, size_t echo_count, uint64_t seconds)
 {
-	husk_hyper_options options = {.size = sizeof options, .workers = WORKERS};
+	husk_hyper_options options = {.size = sizeof options, .workers = workers()};
 	husk_image *loop = image_of(context, endless), *echo = image_of(context, echoes);
 	husk_instance **loops = array(loop_count, sizeof *loops);
 	Echo *all = array(echo_count, sizeof *all);
@@ -191,7 +198,7 @@ static void wake(husk_context *context, size_t loop_count, size_t echo_count, ui
 	qsort(latencies.us, latencies.count, sizeof *latencies.us, by_size);
 	qsort(lateness.us, lateness.count, sizeof *lateness.us, by_size);
 	printf("wake %.0f %.0f %.0f %zu %.2f %.0f\n", quantile(&latencies, 50), quantile(&latencies, 99), latencies.us[latencies.count - 1],
-	       latencies.count, (after - before) / (double)elapsed / WORKERS, lateness.count ? quantile(&lateness, 99) : 0);
+	       latencies.count, (after - before) / (double)elapsed / workers(), lateness.count ? quantile(&lateness, 99) : 0);
 }
 
 /* ---- shares ---- */
@@ -205,7 +212,7 @@ static double off(double had, double share)
 
 static void shares(husk_context *context, size_t count, uint64_t seconds)
 {
-	husk_hyper_options options = {.size = sizeof options, .workers = WORKERS};
+	husk_hyper_options options = {.size = sizeof options, .workers = workers()};
 	husk_image *image = image_of(context, endless);
 	husk_instance **all = array(count, sizeof *all);
 	double insns = 0, time = 0, weights = 0, most[2] = {0, 0};
@@ -255,7 +262,7 @@ static void on_end(void *ctx, husk_instance *instance)
 static double compute(husk_context *context, husk_image *image, size_t count, size_t at_once)
 {
 	Line line = {.all = array(count, sizeof *line.all), .count = count};
-	husk_hyper_options options = {.size = sizeof options, .workers = WORKERS, .ended = on_end, .ended_ctx = &line};
+	husk_hyper_options options = {.size = sizeof options, .workers = workers(), .ended = on_end, .ended_ctx = &line};
 	uint64_t start;
 	double time;
 	husk_hyper *hyper;
@@ -285,7 +292,7 @@ static void throughput(husk_context *context, size_t count)
 	double best[2] = {0, 0};
 
 	for (int round = 0; round < 2 * ROUNDS; round++) {
-		double time = compute(context, image, count, round % 2 ? count : WORKERS);
+		double time = compute(context, image, count, round % 2 ? count : (size_t)workers());
 
 		if (!best[round % 2] || time < best[round % 2])
 			best[round % 2] = time;
