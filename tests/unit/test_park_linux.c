@@ -64,7 +64,7 @@ static const char memory_text[] =
 	"		getrandom(seed, 8, 0); sum = sum * 31 + seed[0];\n"
 	"		char *page = map + (sum >> 8) % 250 * 4096;\n"
 	"		switch (sum % 7) {\n"
-	"		case 0: munmap(page, 8192); mmap(page, 8192, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0); page[1] = sum; break;\n"
+	"		case 0: munmap(page, 8192); mmap(page, 8192, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0); page[1] = sum; sum += page[4096 + sum % 4096]; break;\n"
 	"		case 1: madvise(page, 12288, MADV_DONTNEED); break;\n"
 	"		case 2: mprotect(page, 4096, 1); sum += page[5]; mprotect(page, 4096, 3); break;\n"
 	"		case 3: { char *more = malloc(200000); memset(more, sum, 100000); sum += more[777]; if (sum & 64) free(more); break; }\n"
@@ -73,6 +73,59 @@ static const char memory_text[] =
 	"			char *to = mremap(old, 16384, 65536, MREMAP_MAYMOVE); to[40000] = 1; if (sum & 256) munmap(to, 65536); break; }\n"
 	"		default: for (int i = 0; i < 4096; i += 64) sum += page[i] ^ pool[(sum + i) % (1 << 16)];\n"
 	"		}\n"
+	"	}\n"
+	"	printf(\"%lx\\n\", sum); return 7; }\n";
+
+/* Threads that wait for one another, and one that sleeps. */
+static const char threads_text[] =
+	"#include <pthread.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <unistd.h>\n#include <sys/random.h>\n"
+	"static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; static pthread_cond_t turn = PTHREAD_COND_INITIALIZER;\n"
+	"static unsigned long sum, whose; static __thread unsigned long mine[600];\n"
+	"static void *work(void *which) { unsigned long me = (unsigned long)which, seed;\n"
+	"	for (int round = 0; round < 12; round++) {\n"
+	"		pthread_mutex_lock(&lock); while (whose != me) pthread_cond_wait(&turn, &lock);\n"
+	"		getrandom(&seed, 8, 0); mine[seed % 600] += seed; sum = sum * 31 + mine[sum % 600] + me;\n"
+	"		if (me == 2 && round % 5 == 0) usleep(50);\n"
+	"		whose = (me + 1) % 4; pthread_cond_broadcast(&turn); pthread_mutex_unlock(&lock);\n"
+	"		char *block = malloc(40000); block[seed % 40000] = 1; if (seed & 1) free(block); }\n"
+	"	return 0; }\n"
+	"int main(void) { pthread_t threads[4];\n"
+	"	for (long i = 0; i < 4; i++) pthread_create(&threads[i], 0, work, (void *)i);\n"
+	"	for (int i = 0; i < 4; i++) pthread_join(threads[i], 0);\n"
+	"	printf(\"%lx\\n\", sum); return 7; }\n";
+
+/* Processes, one after the other and side by side, pipes between them, memory that they share. */
+static const char processes_text[] =
+	"#define _GNU_SOURCE\n#include <stdio.h>\n#include <stdlib.h>\n#include <unistd.h>\n#include <sys/mman.h>\n#include <sys/wait.h>\n"
+	"#include <sys/random.h>\nstatic unsigned long pool[20000];\n"
+	"int main(void) { unsigned long sum = 1, seed; int fds[2], status;\n"
+	"	unsigned long *shared = mmap(0, 65536, 3, MAP_SHARED | MAP_ANONYMOUS, -1, 0);\n"
+	"	for (int i = 0; i < 20000; i++) pool[i] = i * 7; pipe(fds);\n"
+	"	for (int round = 0; round < 6; round++) {\n"
+	"		getrandom(&seed, 8, 0);\n"
+	"		if (!fork()) { pool[seed % 20000] += seed; shared[round * 100] = pool[seed % 20000]; usleep(100);\n"
+	"			if (seed & 1 && !fork()) { pool[5] = 9; shared[round * 100 + 1] = pool[5]; _exit(2); }\n"
+	"			write(fds[1], &pool[seed % 20000], 8); _exit(3); }\n"
+	"		if (seed & 2) { pid_t other = fork(); if (!other) { pause(); _exit(1); } usleep(10); kill(other, 9); }\n"
+	"		read(fds[0], &seed, 8); while (wait(&status) > 0) sum += status;\n"
+	"		sum = sum * 31 + seed + shared[round * 100] + shared[round * 100 + 1] + pool[seed % 20000]; pool[round] = sum; }\n"
+	"	munmap(shared + 512, 8192); shared[0] += sum;\n"
+	"	printf(\"%lx %lx\\n\", sum, shared[0]); return 7; }\n";
+
+/* Code that it writes itself, into memory and over code that it has run: addi a0, a0, N; ret. */
+static const char code_text[] =
+	"#define _GNU_SOURCE\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/mman.h>\n#include <sys/random.h>\n"
+	"typedef unsigned long (*Function)(unsigned long);\n"
+	"int main(void) { unsigned long sum = 1, seed; unsigned *code = mmap(0, 65536, 7, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);\n"
+	"	for (int i = 0; i < 16384; i += 64) { code[i] = 0x00050513 | (i & 2047) << 20; code[i + 1] = 0x00008067; }\n"
+	"	__builtin___clear_cache((char *)code, (char *)code + 65536);\n"
+	"	for (int round = 0; round < 40; round++) {\n"
+	"		getrandom(&seed, 8, 0); int at = seed % 4 * 64;\n"
+	"		for (int i = 0; i < 300; i++) sum = ((Function)(code + (at + i % 4 * 64) % 256))(sum) * 3;\n"
+	"		code[at] = 0x00050513 | (unsigned)(seed >> 8 & 2047) << 20;\n"
+	"		__builtin___clear_cache((char *)(code + at), (char *)(code + at + 2));\n"
+	"		if (seed % 5 == 0) { memcpy(code + (at ^ 8192), code + at, 8); __builtin___clear_cache((char *)code, (char *)code + 65536); }\n"
+	"		if (seed % 7 == 0) { mprotect((char *)code + (seed >> 20) % 15 * 4096, 4096, 5); mprotect((char *)code + (seed >> 20) % 15 * 4096, 4096, 7); }\n"
 	"	}\n"
 	"	printf(\"%lx\\n\", sum); return 7; }\n";
 
@@ -96,6 +149,15 @@ static void take_turn(Party *party, Machine *carrier, const MachineBase *base, u
 	party->ended = stops[0].kind == STOP_HALT;
 	same(party->alone, carrier, name, turn);
 	buf_clear(&party->delta);
+	if (turn % 3 == 0) /* as one that runs long: what it has is its own then */
+		machine_unshare(carrier);
+	if (turn % 2) { /* and goes on */
+		u64 more = insns / 2 + 1;
+
+		machine_run(party->alone, more);
+		stops[1] = machine_run(carrier, more);
+		party->ended = stops[1].kind == STOP_HALT;
+	}
 	assert_int_equal(machine_pack(carrier, base, &party->delta), STATUS_OK);
 	party->packed = true;
 	assert_int_equal(machine_unwind(carrier, base, party->delta.data), STATUS_OK);
@@ -117,7 +179,7 @@ static void take_turns(Rig *rig, const char *name, const char *text, u64 first, 
 	make_program(rig, text, &program);
 	origin = computer(rig, &said);
 	load(origin, rig, &program);
-	run_to(origin, first);
+	assert_int_equal(run_to(origin, first).kind, STOP_BUDGET); /* in the midst */
 	assert_int_equal(machine_freeze(origin, &base), STATUS_OK);
 	carrier = bare(rig);
 	assert_int_equal(machine_become(carrier, base), STATUS_OK);
@@ -158,21 +220,42 @@ static void take_turns(Rig *rig, const char *name, const char *text, u64 first, 
 	buf_fini(&said);
 }
 
-static void test_memory(void **state)
+static void take_all_turns(Rig *rig, const char *name, const char *text, u64 first, u64 most)
 {
-	Rig *rig = *state;
-
 	for (u32 i = 0; i < 2; i++) {
 		rig->engine = i ? &jit_engine : &interp_engine;
-		take_turns(rig, "memory", memory_text, 0, 100000);
-		take_turns(rig, "memory", memory_text, 1200000, 20000);
+		take_turns(rig, name, text, 0, most * 5);
+		take_turns(rig, name, text, first, most);
 	}
+}
+
+static void test_memory(void **state)
+{
+	take_all_turns(*state, "memory", memory_text, 250000, 8000);
+}
+
+static void test_threads(void **state)
+{
+	take_all_turns(*state, "threads", threads_text, 30000, 3000);
+}
+
+static void test_processes(void **state)
+{
+	take_all_turns(*state, "processes", processes_text, 50000, 3000);
+}
+
+static void test_code(void **state)
+{
+	take_all_turns(*state, "code", code_text, 40000, 4000);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_processes),
+		cmocka_unit_test(test_code),
 	};
 
 	return cmocka_run_group_tests_name("park_linux", tests, setup, teardown);
