@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/bits.h"
 
@@ -67,6 +68,8 @@ void space_fini(Space *space)
 		munmap(space->base, space->mapped);
 	if (space->attr)
 		munmap(space->attr, space->attr_mapped);
+	if (space->has_file)
+		close(space->file);
 	*space = (Space){0};
 }
 

@@ -91,6 +91,8 @@ typedef struct Space {
 	u8 *view;         /* paged: NULL: it is soft */
 	u8 *view_rights;  /* hard: owned (mmap); what the host allows there, per page */
 	u8 *whole;        /* can be made hard: owned (mmap); the memory without what is put over it. NULL: nothing ever was */
+	bool has_file;    /* paged: its memory lies in a file of its own, page by page: */
+	int file;         /* owned */
 	u32 seams;        /* hard: places in view where the host's rights change: each is a map of the host's process */
 	u32 *all_seams;   /* borrowed or NULL: those of all spaces that share a limit for them */
 	const char *name; /* borrowed from the Isa */
@@ -132,6 +134,8 @@ bool space_poke(Space *space, u64 address, u64 value); /* does not invalidate co
  * called (the memory is then of a kind that can be mapped again; pages cost the host a little more). STATUS_INVALID,
  * STATUS_TOO_BIG (SPACE_MAX_BITS), STATUS_NOMEM. */
 Status space_init_paged(Space *space, const char *name, u64 cells, bool twice);
+/* Likewise, twice, with a file (in memory) that an image can be made of as it is (has_file). STATUS_NOMEM also when there is no descriptor. */
+Status space_init_in_file(Space *space, const char *name, u64 cells);
 /* Absent pages become present, with these rights; present ones get the rights and keep their content. */
 void space_pages_add(Space *space, u64 page, u64 count, u8 rights);
 /* New rights for those that are present. */

@@ -23,14 +23,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "core/space_private.h"
 
 enum { CHUNK_PAGES = 1 << SPACE_CHUNK_SHIFT };
 
-static void *reserve(size_t bytes, int kind)
+static void *reserve(size_t bytes, int kind, int file)
 {
-	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, kind | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, kind | (file < 0 ? MAP_ANONYMOUS : 0) | MAP_NORESERVE, file, 0);
 
 	if (memory == MAP_FAILED)
 		return NULL;
@@ -39,7 +40,7 @@ static void *reserve(size_t bytes, int kind)
 	return memory;
 }
 
-Status space_init_paged(Space *space, const char *name, u64 cells, bool twice)
+static Status init(Space *space, const char *name, u64 cells, bool twice, int file)
 {
 	u64 pages = cells >> SPACE_PAGE_SHIFT;
 
@@ -52,14 +53,33 @@ Status space_init_paged(Space *space, const char *name, u64 cells, bool twice)
 	space->mapped = (size_t)cells;
 	space->attr_mapped = (size_t)(pages + SPACE_PAGE - 1) & ~(size_t)(SPACE_PAGE - 1);
 	space->twice = twice;
-	space->base = reserve(space->mapped, twice ? MAP_SHARED : MAP_PRIVATE);
-	space->attr = reserve(space->attr_mapped, MAP_PRIVATE);
-	space->chunks = reserve(((pages >> SPACE_CHUNK_SHIFT) + 1) * sizeof(u16), MAP_PRIVATE);
+	space->base = reserve(space->mapped, twice ? MAP_SHARED : MAP_PRIVATE, file);
+	space->attr = reserve(space->attr_mapped, MAP_PRIVATE, -1);
+	space->chunks = reserve(((pages >> SPACE_CHUNK_SHIFT) + 1) * sizeof(u16), MAP_PRIVATE, -1);
 	if (!space->base || !space->attr || !space->chunks) {
 		space_fini(space);
 		return STATUS_NOMEM;
 	}
 	return STATUS_OK;
+}
+
+Status space_init_paged(Space *space, const char *name, u64 cells, bool twice)
+{
+	return init(space, name, cells, twice, -1);
+}
+
+Status space_init_in_file(Space *space, const char *name, u64 cells)
+{
+	int file = memfd_create("husk-memory", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	Status status = file < 0 || ftruncate(file, (off_t)cells) ? STATUS_NOMEM : init(space, name, cells, true, file);
+
+	if (!status) {
+		space->has_file = true;
+		space->file = file;
+	} else if (file >= 0) {
+		close(file);
+	}
+	return status;
 }
 
 static u64 page_count(const Space *space)

@@ -461,9 +461,15 @@ static Status make_image(Instance *instance, MachineConfig *config, Image **imag
 	if (!machine_can_park(instance->machine))
 		return STATUS_UNSUPPORTED;
 	config->memory_limit = machine_memory_limit(instance->machine);
-	status = image_create(config, instance->machine, image);
+	status = image_create_away(config, instance->machine, image);
 	if (!status && (*image)->base)
-		pool_adopt(instance, *image);
+		status = pool_adopt(instance, *image);
+	if (status) {
+		image_unref(*image);
+	} else if (!(*image)->base) {
+		image_ref(*image);
+		instance->frozen = *image;
+	}
 	return status;
 }
 

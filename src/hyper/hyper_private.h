@@ -331,6 +331,8 @@ void instance_nudge(Instance *instance);
 /* image.c */
 /* One without a state: of a machine that was handed over. NULL when memory is out. */
 Image *image_of_config(const MachineConfig *config);
+/* As image_create, but the machine may have to be settled upon the image (pool_adopt), or the image go, before it runs. */
+Status image_create_away(const MachineConfig *config, Machine *machine, Image **out);
 /* As a machine of it would write it out that has changed this. */
 Status image_snapshot(const Image *image, const Delta *delta, Buf *out);
 

@@ -25,9 +25,9 @@ Image *image_of_config(const MachineConfig *config)
 	return image;
 }
 
-static Status fill(Image *image, const Machine *machine)
+static Status fill(Image *image, Machine *own, const Machine *machine)
 {
-	Status status = machine_freeze(machine, &image->base);
+	Status status = own ? machine_freeze_away(own, &image->base) : machine_freeze(machine, &image->base);
 	Buf bytes;
 
 	image->memory_limit = machine_memory_limit(machine);
@@ -49,10 +49,10 @@ static Status fill(Image *image, const Machine *machine)
 	return image->config.guest && image->config.guest->setup ? image->config.guest->setup(machine, &image->setup) : STATUS_OK;
 }
 
-Status image_create(const MachineConfig *config, const Machine *machine, Image **out)
+static Status create(const MachineConfig *config, Machine *own, const Machine *machine, Image **out)
 {
 	Image *image = image_of_config(config);
-	Status status = image ? fill(image, machine) : STATUS_NOMEM;
+	Status status = image ? fill(image, own, machine) : STATUS_NOMEM;
 
 	*out = NULL;
 	if (status)
@@ -60,6 +60,16 @@ Status image_create(const MachineConfig *config, const Machine *machine, Image *
 	else
 		*out = image;
 	return status;
+}
+
+Status image_create(const MachineConfig *config, const Machine *machine, Image **out)
+{
+	return create(config, NULL, machine, out);
+}
+
+Status image_create_away(const MachineConfig *config, Machine *machine, Image **out)
+{
+	return create(config, machine, machine, out);
 }
 
 void image_ref(Image *image)

@@ -29,7 +29,7 @@ enum {
 	FAR_BYTES = 1 << 20,         /* who has changed more, and a part of its memory that counts, is an image of its own for its forks */
 	FAR_PART = 16,
 	STAY_INSNS = 1000000,        /* who has run so much, and so much per page that it has, gets memory of its own: it runs faster then */
-	STAY_INSNS_PAGE = 4096,
+	STAY_INSNS_PAGE = 2048,
 };
 
 struct Resident { /* a machine that is nobody's */
@@ -381,7 +381,11 @@ bool pool_is_far(const Instance *instance)
 
 	if (!machine_base_has_pages(image->base))
 		return false;
-	changed = instance->machine ? machine_changed_pages(instance->machine, image->base) * SPACE_PAGE : instance->delta ? instance->delta->len : 0;
+	if (instance->own_bytes) /* it can be had without a copy */
+		return instance->memory > FAR_BYTES;
+	changed = instance->delta ? instance->delta->len : 0;
+	if (instance->machine)
+		changed = machine_changed_pages(instance->machine, image->base) * SPACE_PAGE;
 	return changed > FAR_BYTES && changed > instance->memory / FAR_PART;
 }
 

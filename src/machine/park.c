@@ -753,7 +753,7 @@ static Status unpack_guest(Machine *machine, const Buf *was, const u8 **at)
 
 /* ---- Freezing ---- */
 
-Status machine_freeze(const Machine *machine, MachineBase **out)
+static Status freeze(const Machine *machine, bool take, MachineBase **out)
 {
 	MachineBase *base;
 	Walk w = { .machine = machine };
@@ -785,7 +785,7 @@ Status machine_freeze(const Machine *machine, MachineBase **out)
 	while (!status && (space = walk(&w)))
 		status = freeze_space(space, &base->spaces[w.index], &base->bytes);
 	if (!status && machine->paged_space != ISA_NONE)
-		status = park_freeze_pages(machine, &base->pages, &base->bytes);
+		status = park_freeze_pages(machine, &base->pages, take, &base->bytes);
 	base->bytes += sizeof *base + words.len + base->guest.len;
 	base->time = machine_time(machine);
 	if (status) {
@@ -796,6 +796,16 @@ Status machine_freeze(const Machine *machine, MachineBase **out)
 	}
 	*out = base;
 	return STATUS_OK;
+}
+
+Status machine_freeze(const Machine *machine, MachineBase **out)
+{
+	return freeze(machine, false, out);
+}
+
+Status machine_freeze_away(Machine *machine, MachineBase **out)
+{
+	return freeze(machine, true, out);
 }
 
 u64 machine_base_bytes(const MachineBase *base)

@@ -23,6 +23,9 @@ typedef struct MachineBase MachineBase;
 
 /* STATUS_UNSUPPORTED: there is more to it than what can be packed (machine_can_park). */
 Status machine_freeze(const Machine *machine, MachineBase **out);
+/* Likewise, but memory may be handed over instead of being copied: the machine runs again when machine_settle has been called, or the base
+ * has been destroyed. */
+Status machine_freeze_away(Machine *machine, MachineBase **out);
 void machine_base_destroy(MachineBase *base);
 u64 machine_base_bytes(const MachineBase *base); /* what it takes of the host */
 bool machine_base_has_pages(const MachineBase *base); /* memory in pages: a machine that is as it shares them, and takes hardly any */

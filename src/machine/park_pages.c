@@ -190,8 +190,8 @@ static BaseChunk *add_chunk(BaseAspace *aspace, u64 number)
 	return chunk;
 }
 
-/* Presence and rights; place is 1 where there is something to be kept. */
-static Status note_pages(const Space *space, BaseAspace *aspace)
+/* Presence and rights; place is 1 where there is something to be kept: if `look`, only what is not all zeros. */
+static Status note_pages(const Space *space, BaseAspace *aspace, bool look)
 {
 	BaseChunk *chunk = NULL;
 
@@ -205,7 +205,7 @@ static Status note_pages(const Space *space, BaseAspace *aspace)
 		if (!chunk)
 			return STATUS_NOMEM;
 		chunk->attr[p % CHUNK] = attr;
-		chunk->place[p % CHUNK] = memcmp(bytes_of(space, p), zeros, SPACE_PAGE) != 0;
+		chunk->place[p % CHUNK] = !look || memcmp(bytes_of(space, p), zeros, SPACE_PAGE) != 0;
 	}
 	return STATUS_OK;
 }
@@ -227,7 +227,8 @@ static u32 count_runs(const BaseAspace *aspace, u64 gap)
 	return count;
 }
 
-/* Runs, and the place of each page in the file; *end: where it ends. */
+/* What lies together, with gaps where that saves maps. Runs lie in the file one behind the other from *end on, or, if end is NULL, each
+ * where it lies in memory. */
 static Status place_pages(BaseAspace *aspace, u64 *end)
 {
 	SpaceImage *run = NULL;
@@ -245,13 +246,14 @@ static Status place_pages(BaseAspace *aspace, u64 *end)
 				if (!array_grow((void **)&aspace->runs, &aspace->run_cap, aspace->run_count, sizeof *run))
 					return STATUS_NOMEM;
 				run = &aspace->runs[aspace->run_count++];
-				*run = (SpaceImage){page, 0, *end};
+				*run = (SpaceImage){page, 0, end ? *end : page};
 			}
 			run->count = page - run->page + 1;
-			*end = run->at + run->count;
-			if (*end >= ~(u32)0)
+			if (run->at + run->count >= ~(u32)0)
 				return STATUS_TOO_BIG;
-			aspace->chunks[i]->place[k] = (u32)*end;
+			aspace->chunks[i]->place[k] = (u32)(run->at + run->count);
+			if (end)
+				*end = run->at + run->count;
 		}
 	return STATUS_OK;
 }
@@ -295,13 +297,12 @@ static Status write_pages(const Space *space, const BaseAspace *aspace, int fd, 
 	return STATUS_OK;
 }
 
-static Status make_file(BasePages *pages)
+static Status open_file(BasePages *pages)
 {
 	struct stat info;
 	void *bytes;
 
-	pages->fd = memfd_create("husk-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (pages->fd < 0 || ftruncate(pages->fd, (off_t)(pages->file_pages << SPACE_PAGE_SHIFT)) || fstat(pages->fd, &info))
+	if (pages->fd < 0 || fstat(pages->fd, &info))
 		return STATUS_NOMEM;
 	pages->serial = (u64)info.st_ino;
 	if (!pages->file_pages)
@@ -314,10 +315,23 @@ static Status make_file(BasePages *pages)
 	return STATUS_OK;
 }
 
-Status park_freeze_pages(const Machine *machine, BasePages **out, u64 *bytes)
+static Status make_file(BasePages *pages)
+{
+	pages->fd = memfd_create("husk-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (pages->fd < 0 || ftruncate(pages->fd, (off_t)(pages->file_pages << SPACE_PAGE_SHIFT)))
+		return STATUS_NOMEM;
+	return open_file(pages);
+}
+
+/* Nobody will write it; this says so. */
+static void seal(const BasePages *pages)
+{
+	fcntl(pages->fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+}
+
+static Status begin(const Machine *machine, BasePages **out)
 {
 	BasePages *pages = calloc(1, sizeof *pages);
-	Status status = STATUS_OK;
 
 	*out = pages;
 	if (!pages)
@@ -328,10 +342,19 @@ Status park_freeze_pages(const Machine *machine, BasePages **out, u64 *bytes)
 	if (!pages->aspaces)
 		return STATUS_NOMEM;
 	pages->count = machine->aspace_count;
+	pages->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	pages->process = getpid();
+	return STATUS_OK;
+}
+
+static Status copy_pages(const Machine *machine, BasePages *pages, u64 *bytes)
+{
+	Status status = STATUS_OK;
+
 	for (u32 n = 0; n < pages->count && !status; n++) {
 		pages->aspaces[n].kind = kind_of(machine, n);
 		if (pages->aspaces[n].kind != IS_FREE)
-			status = note_pages(machine_space_at(machine, n), &pages->aspaces[n]);
+			status = note_pages(machine_space_at(machine, n), &pages->aspaces[n], true);
 		if (!status)
 			status = place_pages(&pages->aspaces[n], &pages->file_pages);
 	}
@@ -340,12 +363,55 @@ Status park_freeze_pages(const Machine *machine, BasePages **out, u64 *bytes)
 	for (u32 n = 0; n < pages->count && !status; n++)
 		if (pages->aspaces[n].kind != IS_FREE)
 			status = write_pages(machine_space_at(machine, n), &pages->aspaces[n], pages->fd, bytes);
+	if (!status)
+		seal(pages);
+	return status;
+}
+
+/* The only address space that has anything, if the file that its memory is in can be the image as it is; or NULL. */
+static const Space *to_be_taken(const Machine *machine, u32 *number)
+{
+	const Space *only = NULL;
+
+	for (u32 n = 0; n < machine->aspace_count; n++) {
+		const Space *space = machine_space_at(machine, n);
+
+		if (!space || !space->present)
+			continue;
+		if (only || !space->has_file || space->backing_count)
+			return NULL;
+		only = space;
+		*number = n;
+	}
+	return only;
+}
+
+/* Nothing is copied: a page lies in the file where it lies in memory. */
+static Status take_pages(const Machine *machine, const Space *space, u32 number, BasePages *pages, u64 *bytes)
+{
+	BaseAspace *aspace = &pages->aspaces[number];
+	Status status;
+
+	for (u32 n = 0; n < pages->count; n++)
+		pages->aspaces[n].kind = kind_of(machine, n);
+	status = note_pages(space, aspace, false);
+	if (!status)
+		status = place_pages(aspace, NULL);
+	pages->fd = fcntl(space->file, F_DUPFD_CLOEXEC, 0);
+	pages->file_pages = pages_of(space);
+	*bytes += space->present << SPACE_PAGE_SHIFT;
+	return status ? status : open_file(pages);
+}
+
+Status park_freeze_pages(const Machine *machine, BasePages **out, bool take, u64 *bytes)
+{
+	u32 number = 0;
+	const Space *space = take ? to_be_taken(machine, &number) : NULL;
+	Status status = begin(machine, out);
+
 	if (status)
 		return status;
-	fcntl(pages->fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL); /* nobody will; this says so */
-	pages->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	pages->process = getpid();
-	return STATUS_OK;
+	return space ? take_pages(machine, space, number, *out, bytes) : copy_pages(machine, *out, bytes);
 }
 
 /* ---- Which pages may differ from the base ---- */
@@ -810,8 +876,10 @@ Status park_settle_pages(Machine *machine, const BasePages *pages)
 	for (u32 n = 0; n < pages->count && !status; n++)
 		if (machine_space_at(machine, n))
 			status = settle_aspace(machine, n, pages);
-	if (!status)
+	if (!status) {
 		machine->image_serial = pages->serial;
+		seal(pages); /* if it was this machine's own file nobody has it any more */
+	}
 	return status == STATUS_UNSUPPORTED ? STATUS_OK : status;
 }
 
@@ -827,7 +895,7 @@ bool park_unshare_pages(Machine *machine)
 
 		if (!space || space->twice)
 			continue;
-		if (space_init_paged(&own, space->name, space->cells, true))
+		if (space_init_in_file(&own, space->name, space->cells) && space_init_paged(&own, space->name, space->cells, true))
 			return n > 0;
 		machine_forget_code(machine, n, 0, 0); /* it will be made anew, for the view */
 		machine->image_serial = 0;

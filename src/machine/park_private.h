@@ -17,8 +17,8 @@ bool park_piece_differs(const u8 *a, const u8 *b);
 /* park_pages.c: the paged memory of a machine at rest. */
 typedef struct BasePages BasePages;
 
-/* *bytes: what it takes of the host is added. */
-Status park_freeze_pages(const Machine *machine, BasePages **out, u64 *bytes);
+/* *bytes: what it takes of the host is added. take: the memory of the machine itself may become the base's. */
+Status park_freeze_pages(const Machine *machine, BasePages **out, bool take, u64 *bytes);
 void park_destroy_pages(BasePages *pages);
 void park_pack_pages(const Machine *machine, const BasePages *pages, Buf *out);
 /* The machine has just been frozen: its memory lies over the base now, if that is possible. */
