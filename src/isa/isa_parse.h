@@ -11,6 +11,7 @@
  * isa_forms.c    mnemonics with letters, aliases, pseudo-instructions
  * isa_dialect.c  asm { ... }
  * isa_check.c    overlaps, unreachable encodings, unused things
+ * isa_freeze.c   what the loader leaves, as bytes that isa_thaw.c makes an Isa of again (isa_frozen.h)
  * rtl_expr.c, rtl_stmt.c   RTL text -> trees     rtl_type.c  widths     rtl_effects.c  what a body may do
  */
 #ifndef ISA_ISA_PARSE_H

@@ -8,6 +8,7 @@
 /* cmocka wants the four above first */
 #include <cmocka.h>
 
+#include "base/rng.h"
 #include "core/space.h"
 
 static void cells(void **state)
@@ -115,11 +116,48 @@ static void untouched_is_free(void **state)
 	space_fini(&s);
 }
 
+/* Pages that are present are found, from wherever one looks and up to wherever, over runs of empty chunks of all lengths. */
+static void present(void **state)
+{
+	enum { PAGES = 1 << 26, SOME = 400 };
+	u64 pages[SOME + 1];
+	Rng rng = {5};
+	Space s;
+
+	(void)state;
+	assert_int_equal(space_init_paged(&s, "mem", (u64)PAGES * SPACE_PAGE, false), STATUS_OK);
+	for (u32 i = 0; i < SOME; i++) { /* ever further apart, now and then beside each other */
+		const u64 step = i % 3 == 0 ? 1 : 1 + rng_below(&rng, (u64)2 << i / 18);
+
+		pages[i] = i ? pages[i - 1] + step : 3;
+		if (pages[i] >= PAGES)
+			pages[i] = PAGES - 1;
+		space_pages_add(&s, pages[i], 1, ATTR_READ);
+	}
+	pages[SOME] = ~(u64)0;
+	for (u32 i = 0; i < 20000; i++) {
+		const u64 from = i % 2 ? rng_below(&rng, PAGES) : pages[rng_below(&rng, SOME)] + rng_below(&rng, 3);
+		const u64 end = i % 4 < 2 ? ~(u64)0 : from + rng_below(&rng, (u64)2 << rng_below(&rng, 27));
+		u64 found = from;
+		u32 next = 0;
+
+		while (pages[next] < from)
+			next++;
+		if (pages[next] < end) {
+			assert_true(space_next_present(&s, &found, end));
+			assert_int_equal(found, pages[next]);
+		} else {
+			assert_false(space_next_present(&s, &found, end));
+		}
+	}
+	space_fini(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cells),  cmocka_unit_test(wrapping),	       cmocka_unit_test(resizing),
-		cmocka_unit_test(limits), cmocka_unit_test(untouched_is_free),
+		cmocka_unit_test(limits), cmocka_unit_test(untouched_is_free), cmocka_unit_test(present),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
