@@ -20,10 +20,17 @@ typedef struct DecodeNode {
 	u32 first;  /* leaf: index into list; inner: index of the first child */
 } DecodeNode;
 
+/* What is looked at of an instruction before it is known to be the one: one that is not it costs no look at its IsaInsn. */
+typedef struct Candidate {
+	u64 mask, match; /* of the first 64 bits */
+	u16 insn, bits;
+	u32 checks;      /* true: a `when`, or a field whose values are not all registers */
+} Candidate;
+
 typedef struct IsaDecoder {
 	DecodeNode *nodes;
 	u32 node_count, cap_nodes;
-	u16 *list;
+	Candidate *list;
 	u32 list_count, cap_list;
 } IsaDecoder;
 
@@ -104,6 +111,26 @@ static bool choose_bits(const Isa *isa, const u16 *list, u32 count, u64 usable, 
 	return best > 0;
 }
 
+/* Register fields that can hold the number of no register. */
+static bool has_odd_fields(const Isa *isa, const IsaInsn *insn)
+{
+	for (u32 f = 0; f < insn->field_count; f++) {
+		const IsaField *field = &isa->fields[insn->fields[f].field];
+
+		if (field->kind == ISA_FIELD_REG && bits_mask(insn->fields[f].width) + field->reg_from >= isa->regs[field->reg].count)
+			return true;
+	}
+	return false;
+}
+
+static Candidate candidate(const Isa *isa, u16 index)
+{
+	const IsaInsn *insn = &isa->insns[index];
+
+	return (Candidate){.mask = insn->mask[0], .match = insn->match[0], .insn = index, .bits = insn->bits,
+			   .checks = insn->when || has_odd_fields(isa, insn)};
+}
+
 static bool build_node(Parser *p, IsaDecoder *d, u32 node, u16 *list, u32 count, u64 usable, u32 depth)
 {
 	const Isa *isa = p->isa;
@@ -115,9 +142,9 @@ static bool build_node(Parser *p, IsaDecoder *d, u32 node, u16 *list, u32 count,
 		d->nodes[node] = (DecodeNode){.leaf = true, .count = (u16)count, .first = d->list_count};
 		sort_candidates(isa, list, count);
 		for (u32 i = 0; i < count; i++) {
-			if (!arena_grow(p->arena, (void **)&d->list, &d->cap_list, d->list_count, sizeof(u16)))
+			if (!arena_grow(p->arena, (void **)&d->list, &d->cap_list, d->list_count, sizeof(Candidate)))
 				return false;
-			d->list[d->list_count++] = list[i];
+			d->list[d->list_count++] = candidate(isa, list[i]);
 		}
 		return true;
 	}
@@ -240,20 +267,22 @@ void isa_decode(const Isa *isa, IsaFetch fetch, void *ctx, IsaDecoded *out)
 	while (!node->leaf)
 		node = &d->nodes[node->first + (out->w[0] >> node->shift & bits_mask(node->bits))];
 	for (u32 i = 0; i < node->count; i++) {
-		const IsaInsn *insn = &isa->insns[d->list[node->first + i]];
+		const Candidate *c = &d->list[node->first + i];
+		const IsaInsn *insn;
 		u64 value;
 
 		/* The first parcels decide whether more are worth fetching. */
-		if ((out->w[0] ^ insn->match[0]) & insn->mask[0] & bits_mask(f.parcels * isa->parcel_bits))
+		if ((out->w[0] ^ c->match) & c->mask & bits_mask(f.parcels * isa->parcel_bits))
 			continue;
-		if (!fetch_bits(isa, &f, insn->bits, out)) {
+		if (!fetch_bits(isa, &f, c->bits, out)) {
 			lacked = true;
 			continue;
 		}
-		if (!word_matches(insn, out->w))
+		insn = &isa->insns[c->insn];
+		if (c->bits <= 64 ? (out->w[0] & c->mask) != c->match : !word_matches(insn, out->w))
 			continue;
 		out->insn = insn;
-		if ((insn->when && (!rtl_const(isa, insn->when->value, out, &value) || !value)) || !fields_valid(isa, out)) {
+		if (c->checks && ((insn->when && (!rtl_const(isa, insn->when->value, out, &value) || !value)) || !fields_valid(isa, out))) {
 			out->insn = NULL;
 			continue;
 		}
@@ -275,13 +304,14 @@ void isa_decode(const Isa *isa, IsaFetch fetch, void *ctx, IsaDecoded *out)
 u64 isa_field_value(const Isa *isa, const IsaDecoded *decoded, unsigned index)
 {
 	const IsaInsnField *f = &decoded->insn->fields[index];
+	const IsaSlice *s = &isa->slices[f->slices], *end = s + f->slice_count;
 	u64 value = 0;
 
-	for (u32 i = 0; i < f->slice_count; i++) {
-		const IsaSlice *s = &isa->slices[f->slices + i];
-
+	if (decoded->insn->bits <= 64)
+		for (; s < end; s++)
+			value |= (decoded->w[0] >> s->word_lo & ~(u64)0 >> (64 - s->len)) << s->field_lo;
+	for (; s < end; s++)
 		value |= bits_extract(decoded->w, s->word_lo, s->len) << s->field_lo;
-	}
 	if (isa->fields[f->field].is_signed)
 		return (u64)bits_signed(value, f->width);
 	return value;

@@ -83,7 +83,7 @@ static void read_numbers(Parser *p, IsaDialect *d)
 	const char *word = next_word(p, &at, &quoted);
 
 	while (word) {
-		IsaNumberForm form = {0, false, ""};
+		IsaNumberForm form = {.affix = ""};
 
 		form.base = !strcmp(word, "dec") ? ISA_BASE_DEC : !strcmp(word, "hex") ? ISA_BASE_HEX :
 			    !strcmp(word, "bin") ? ISA_BASE_BIN : !strcmp(word, "oct") ? ISA_BASE_OCT : 0;

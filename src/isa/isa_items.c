@@ -949,8 +949,11 @@ void parse_display(Parser *p)
 		parse_error(p, pos, 1, "leave out `private` where it is declared",
 			    "there is one display: space '%s' can't be private", isa->spaces[space].name);
 	isa->display = ARENA_NEW(p->arena, IsaDisplay);
-	if (isa->display)
-		*isa->display = (IsaDisplay){space, (u32)width, (u32)height};
+	if (isa->display) {
+		isa->display->space = space;
+		isa->display->width = (u32)width;
+		isa->display->height = (u32)height;
+	}
 }
 
 void parse_image(Parser *p)

@@ -28,8 +28,9 @@ static bool env_start(Lift *l, const RtlBody *body)
 	l->env = (Env){.jump = IR_NONE, .var_count = body->var_count};
 	l->env.vars = ARENA_ARRAY(l->arena, IrRef, body->var_count ? body->var_count : 1);
 	if (!l->pending_room)
-		l->pending_room = arena_room(l->arena, PENDING_MAX * sizeof(Pending)); /* filled as it is used */
+		l->pending_room = ARENA_ROOM(l->arena, Pending, PENDING_FIRST);
 	l->env.pending = l->pending_room;
+	l->env.pending_cap = PENDING_FIRST;
 	if (!l->env.vars || !l->env.pending)
 		return false;
 	for (u32 i = 0; i < body->var_count; i++)
@@ -49,13 +50,12 @@ static const IsaHandler *find_handler(const Isa *isa, u8 kind)
 /* `on fetch(a)`: checks before the instruction itself. */
 static void lift_fetch_check(Lift *l)
 {
-	const IsaHandler *h = find_handler(l->isa, ISA_ON_FETCH);
 	IrRef pc;
 
-	if (!h)
+	if (!l->on_fetch)
 		return;
 	pc = ir_const(l->func, l->isa->pc_width, l->pc);
-	lift_call_body(l, h->body, &pc, 1);
+	lift_call_body(l, l->on_fetch->body, &pc, 1);
 }
 
 static const RtlBody empty = {.result_var = ISA_NONE};
@@ -145,7 +145,7 @@ static void decode(const IsaLift *lift, u64 pc, const u8 **code, u32 *left, IsaD
 Status isa_lift_block(const IsaLift *lift, u64 pc, u32 max_insns, Arena *arena, IsaLifted *out)
 {
 	const Isa *isa = lift->isa;
-	Lift l = {.isa = isa, .in = lift, .arena = arena};
+	Lift l = {.isa = isa, .in = lift, .arena = arena, .on_fetch = find_handler(isa, ISA_ON_FETCH)};
 	bool writes = false; /* a context or irq register */
 	const u8 *code = NULL;
 	u32 count = 0, left = 0;

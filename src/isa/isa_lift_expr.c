@@ -16,7 +16,14 @@ bool lift_over_budget(Lift *l)
 
 IrRef lift_zero(Lift *l, unsigned width)
 {
-	return ir_const(l->func, width, 0);
+	IrRef ref;
+
+	if (l->zeros[width])
+		return l->zeros[width] - 1;
+	ref = ir_const(l->func, width, 0);
+	if (ref != IR_NONE)
+		l->zeros[width] = ref + 1;
+	return ref;
 }
 
 /* Behind a raise or stop nothing is reached, but an expression may be half way: it goes on in a block without
@@ -48,7 +55,8 @@ bool lift_env_copy(Lift *l, Env *to, const Env *from)
 {
 	*to = *from;
 	to->vars = ARENA_ARRAY(l->arena, IrRef, from->var_count ? from->var_count : 1);
-	to->pending = ARENA_ARRAY(l->arena, Pending, PENDING_MAX);
+	to->pending_cap = from->pending_count + PENDING_FIRST / 4;
+	to->pending = ARENA_ROOM(l->arena, Pending, to->pending_cap);
 	if (!to->vars || !to->pending) {
 		l->failed = true;
 		return false;
@@ -95,7 +103,8 @@ void lift_write_slot(Lift *l, u32 slot, IrRef value, IrRef when)
 	Pending *p = lift_find_pending(&l->env, slot);
 
 	if (!p) {
-		if (l->env.pending_count == PENDING_MAX) {
+		if (l->env.pending_count == PENDING_MAX || !arena_grow(l->arena, (void **)&l->env.pending, &l->env.pending_cap,
+									l->env.pending_count, sizeof(Pending))) {
 			l->failed = true;
 			return;
 		}

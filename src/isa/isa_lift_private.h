@@ -14,6 +14,7 @@
 enum {
 	INS_PER_INSN_MAX = 60000, /* IR one guest instruction may become; beyond it, the description is unreasonable */
 	PENDING_MAX = 300,
+	PENDING_FIRST = 30, /* room of an instruction, reused by those of a block; more when there are more */
 	FORK_DEPTH_MAX = 24,
 	LIFT_DEPTH_MAX = 200,
 	INS_PER_BLOCK = 12000, /* a block that has so many gets no further guest instruction */
@@ -31,8 +32,8 @@ typedef struct Pending {
 typedef struct Env {
 	IrRef *vars; /* of the current frame */
 	u32 var_count;
-	Pending *pending; /* room for PENDING_MAX */
-	u32 pending_count;
+	Pending *pending;
+	u32 pending_count, pending_cap;
 	IrRef jump;  /* IR_NONE: falls through */
 	u8 flow;
 } Env;
@@ -55,6 +56,8 @@ typedef struct Lift {
 	u64 pc, next;
 	u32 insn_start;      /* IR index where the instruction began */
 	Pending *pending_room; /* reused by each instruction of a block */
+	const IsaHandler *on_fetch; /* or NULL */
+	IrRef zeros[65];     /* of each width, + 1; 0: not made yet */
 	u32 forks, depth;
 	bool flow_only;      /* only which way control goes is asked (isa_flow): no state, no tables */
 	bool handler, raw;   /* raw: memory accesses pass devices by */

@@ -3,6 +3,9 @@
  * The loader's working state: a recursive-descent parser straight over the text, without a token array, because
  * patterns, mnemonics, operand templates and register names are read as raw words. Private to src/isa.
  *
+ * What is left of a text is the same bytes whenever it is loaded (isa_freeze.c), also where no member of a struct is: a struct
+ * with holes is never assigned with all its members given, since the holes are then whatever was on the stack.
+ *
  * isa_lex.c      tokens, raw words, doc comments, messages
  * isa_load.c     the passes in order; isa_load
  * isa_items.c    items: option space code reg view field func host table init ...

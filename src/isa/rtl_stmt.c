@@ -319,9 +319,13 @@ static void take_reason(Parser *p, const RtlExpr *number, bool raise)
 	else if (isa->reason_count >= 1024 ||
 		 !arena_grow(p->arena, (void **)&isa->reasons, &p->cap_reasons, isa->reason_count, sizeof(IsaReason)))
 		p->give_up = true;
-	else
-		isa->reasons[isa->reason_count++] =
-			(IsaReason){raise, number->value, arena_strndup(p->arena, tok_text(p), p->tok.len)};
+	else {
+		IsaReason *reason = &isa->reasons[isa->reason_count++];
+
+		reason->raise = raise;
+		reason->number = number->value;
+		reason->text = arena_strndup(p->arena, tok_text(p), p->tok.len);
+	}
 	lex_next(p);
 }
 
