@@ -37,6 +37,15 @@ int main(void)
 	MUST(SAY("set a ") == 6 && SAY("get a") == 5 && read(kv, text, sizeof text) == 0);
 	MUST(SAY("delete a") == 8 && SAY("delete a") == -ENOENT && SAY("get a") == -ENOENT);
 	MUST(SAY("nonsense a") == -EINVAL && SAY("get") == -EINVAL);
+	/* Keys, one behind another, by bytes; the one that is asked from need not be there. */
+	MUST(SAY("next") == -ENOENT && SAY("next a") == -ENOENT);
+	MUST(SAY("set bb 1") == 8 && SAY("set a 2") == 7 && SAY("set b 3") == 7);
+	MUST(SAY("next\n") == 5 && read(kv, text, sizeof text) == 1 && text[0] == 'a');
+	MUST(SAY("next a\n") == 7 && read(kv, text, sizeof text) == 1 && text[0] == 'b');
+	MUST(SAY("next b") == 6 && read(kv, text, sizeof text) == 2 && !memcmp(text, "bb", 2));
+	MUST(SAY("next az") == 7 && read(kv, text, sizeof text) == 1 && text[0] == 'b');
+	MUST(SAY("next bb") == -ENOENT && read(kv, text, sizeof text) == 0);
+	MUST(SAY("delete a") == 8 && SAY("delete b") == 8 && SAY("delete bb") == 9 && SAY("next") == -ENOENT);
 	memset(big, 'k', sizeof big);
 	memcpy(big, "get ", 4);
 	MUST(command(big, 4 + 257) == -EINVAL);
