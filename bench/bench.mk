@@ -47,11 +47,14 @@ build/bench/measure: bench/measure.c
 build/bench/density: bench/density/density.c bench/instances.h $(LIBS)
 	@mkdir -p $(dir $@)
 	$(Q)$(CC) -std=gnu17 -O2 -Wall -Wextra -Iinclude -o $@ $< $(LIBS) $(REST_LIB) -lm -lpthread -ldl
+build/bench/fork%.rv64: bench/density/fork.c
+	@mkdir -p $(dir $@)
+	$(Q)$(BENCH_RV64) -std=gnu17 -O2 -Wall -Wextra -static -DMIB=$* -o $@ $<
 build/bench/scheduler: bench/scheduler/scheduler.c bench/instances.h $(LIBS)
 	@mkdir -p $(dir $@)
 	$(Q)$(CC) -std=gnu17 -O2 -Wall -Wextra -Iinclude -o $@ $< $(LIBS) $(REST_LIB) -lm -lpthread -ldl
 
 bench: husk build/bench/density build/bench/scheduler build/bench/measure build/bench/lc3_plain build/bench/compare
 	@tools/deps bench
-	@$(MAKE) --no-print-directory -s -k -j$(JOBS) bench-programs || echo "bench: not all programs could be compiled"
+	@$(MAKE) --no-print-directory -s -k -j$(JOBS) bench-programs build/bench/fork16.rv64 build/bench/fork64.rv64 || echo "bench: not all programs could be compiled"
 	@ROUNDS=$(ROUNDS) OTHER='$(OTHER)' python3 -B bench/driver $(SUITE)

@@ -373,6 +373,12 @@ def density(bench):
         bench.say(f"density: {what}")
         own.update(ask("build/bench/density", what, count))
     processes = ask("build/bench/density", "processes", 1000)
+    large = {}
+    if all(os.path.exists(f"build/bench/fork{mib}.rv64") for mib in (16, 64)):
+        bench.say("density: linux")
+        large = {64: ask("build/bench/density", "linux", 1000, "build/bench/fork64.rv64", 64)["linux"],
+                 16: ask("build/bench/density", "linux", 10000, "build/bench/fork16.rv64", 16)["linux"],
+                 0: ask("build/bench/density", "process", 200, 64)["process"]}
     erlang = peer("escript", "bench/density/spawn.erl", 100000)
     wasm = peer("node", "bench/density/instances.mjs", 5000)
 
@@ -386,6 +392,19 @@ def density(bench):
     body += (f"\n2,000 LC-3s that compute, at once: {own['switch'][0]:.3f} times the time they take one after the other.\n\n"
              "They are not the same: an LC-3 here has 128 KiB of memory, an operating system and a budget of instructions, and runs to its end "
              "exactly as metered; a process of Erlang has a heap that grows; the instance in node one page of 64 KiB.\n")
+    if large:
+        def of(row, index, unit=1000):
+            return number(large[row][index] / unit)
+        lines = [["the first fork, us", of(64, 0), of(16, 0), of(0, 0)],
+                 ["each further one, us", of(64, 1), of(16, 1), of(0, 0)],
+                 ["a fork's first slice, until it waits again, us", of(64, 2), of(16, 2), number((large[0][1] - large[0][0]) / 1000)],
+                 ["how many", "1000", "10000", "200"],
+                 ["bytes of one that has run and waits", of(64, 3, 1), of(16, 3, 1), "-"],
+                 ["all of them alive, with the image, MiB", of(64, 4, 1), of(16, 4, 1), "-"]]
+        body += ("\nForks of a Linux program (RV64) that has written all of its memory and waits for a letter. Each fork gets one, computes a "
+                 "little, writes into 8 pages, and waits again; beside it a process of the host that forks, and whose child writes into 8 "
+                 "pages and ends.\n\n")
+        body += report.table(["", "64 MiB", "16 MiB", "fork(2), 64 MiB"], lines)
     page(bench, "density", "Many small ones", "What does one of very many cost? 100,000 at a time (node 1,000, which is how many it is asked to keep).", body, [],
          ["gcc", "node", "V8"])
 

@@ -451,7 +451,7 @@ static bool is_held_once(const Instance *instance)
 	return once;
 }
 
-/* It is an image of its own from now on. STATUS_UNSUPPORTED: it can't be one that others are parked upon. */
+/* It is an image of its own from now on, if this succeeds; else as before. */
 static Status make_image(Instance *instance, MachineConfig *config, Image **image)
 {
 	Status status = pool_enter(instance);
@@ -484,7 +484,7 @@ static Status origin_of(Instance *instance, Image **image, Delta **delta)
 	*delta = NULL;
 	if (instance->pool && once && pool_is_far(instance)) {
 		status = make_image(instance, &config, image);
-		if (status != STATUS_UNSUPPORTED)
+		if (!status)
 			return status;
 	}
 	if (instance->pool) {

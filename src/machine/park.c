@@ -867,16 +867,12 @@ static bool has_shape_of(const Machine *machine, const MachineBase *base)
 	return count == there;
 }
 
-Status machine_pack(Machine *machine, const MachineBase *base, Buf *out)
+static Status pack_all(Machine *machine, const MachineBase *base, const Buf *guest, Buf *out)
 {
 	Walk w = { .machine = machine };
 	Buf *words = &machine->packing;
-	Status status = STATUS_OK;
 	const Space *space;
 
-	if (!machine_can_park(machine))
-		return STATUS_UNSUPPORTED;
-	machine_flush_output(machine);
 	buf_clear(words);
 	write_words(machine, words);
 	if (words->failed) {
@@ -889,12 +885,27 @@ Status machine_pack(Machine *machine, const MachineBase *base, Buf *out)
 		park_pack_pages(machine, base->pages, out);
 	while ((space = walk(&w)))
 		write_memory(space, base_of(base, w.index), out);
-	if (base->pages) {
-		buf_clear(words);
-		status = save_guest(machine, words);
-		pack_guest(words, &base->guest, out);
-	}
-	return status ? status : out->failed ? STATUS_NOMEM : STATUS_OK;
+	if (base->pages)
+		pack_guest(guest, &base->guest, out);
+	return out->failed ? STATUS_NOMEM : STATUS_OK;
+}
+
+Status machine_pack(Machine *machine, const MachineBase *base, Buf *out)
+{
+	Status status;
+	Buf guest;
+
+	if (!machine_can_park(machine))
+		return STATUS_UNSUPPORTED;
+	machine_flush_output(machine);
+	buf_init(&guest);
+	status = save_guest(machine, &guest); /* first: it may say no */
+	if (!status && guest.failed)
+		status = STATUS_NOMEM;
+	if (!status)
+		status = pack_all(machine, base, &guest, out);
+	buf_fini(&guest);
+	return status;
 }
 
 Status machine_unwind(Machine *machine, const MachineBase *base, const u8 *delta)

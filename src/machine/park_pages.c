@@ -22,6 +22,7 @@
 
 #include "machine/park_private.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,8 +61,6 @@ struct BasePages {
 	u64 serial;         /* of it: no other one's, while any machine lies over it */
 	u8 *bytes;          /* owned (mmap): its pages; NULL: there are none */
 	u64 file_pages;
-	int pagemap;        /* of the process that made it: */
-	pid_t process;
 	u32 mapped;
 	BaseAspace *aspaces; /* owned */
 	u32 count;
@@ -170,8 +169,6 @@ void park_destroy_pages(BasePages *pages)
 		free(pages->aspaces[n].runs);
 	}
 	free(pages->aspaces);
-	if (pages->pagemap >= 0)
-		close(pages->pagemap);
 	if (pages->fd >= 0)
 		close(pages->fd);
 	free(pages);
@@ -318,7 +315,9 @@ static Status open_file(BasePages *pages)
 static Status make_file(BasePages *pages)
 {
 	pages->fd = memfd_create("husk-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (pages->fd < 0 || ftruncate(pages->fd, (off_t)(pages->file_pages << SPACE_PAGE_SHIFT)))
+	if (pages->fd < 0) /* no descriptor is left, or the host has no such thing */
+		return errno == ENOMEM ? STATUS_NOMEM : STATUS_UNSUPPORTED;
+	if (ftruncate(pages->fd, (off_t)(pages->file_pages << SPACE_PAGE_SHIFT)))
 		return STATUS_NOMEM;
 	return open_file(pages);
 }
@@ -336,14 +335,12 @@ static Status begin(const Machine *machine, BasePages **out)
 	*out = pages;
 	if (!pages)
 		return STATUS_NOMEM;
-	pages->fd = pages->pagemap = -1;
+	pages->fd = -1;
 	pages->mapped = machine->mapped;
 	pages->aspaces = calloc(machine->aspace_count, sizeof *pages->aspaces);
 	if (!pages->aspaces)
 		return STATUS_NOMEM;
 	pages->count = machine->aspace_count;
-	pages->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	pages->process = getpid();
 	return STATUS_OK;
 }
 
@@ -398,6 +395,8 @@ static Status take_pages(const Machine *machine, const Space *space, u32 number,
 	if (!status)
 		status = place_pages(aspace, NULL);
 	pages->fd = fcntl(space->file, F_DUPFD_CLOEXEC, 0);
+	if (pages->fd < 0)
+		return STATUS_UNSUPPORTED;
 	pages->file_pages = pages_of(space);
 	*bytes += space->present << SPACE_PAGE_SHIFT;
 	return status ? status : open_file(pages);
@@ -466,8 +465,20 @@ static void mark_lost(const Space *space, const BaseAspace *aspace, u64 number, 
 	}
 }
 
+/* The host's table of our pages. Opened anew each time: few descriptors, and it is this process's also behind fork(2). */
+static int open_pagemap(void)
+{
+	return open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+}
+
+static void close_pagemap(int pagemap)
+{
+	if (pagemap >= 0)
+		close(pagemap);
+}
+
 /* All that are not marked have what the base has, present or not. */
-static void mark_chunk(const BasePages *pages, const Space *space, const BaseAspace *aspace, u64 number, Marks *marks)
+static void mark_chunk(int pagemap, const Space *space, const BaseAspace *aspace, u64 number, Marks *marks)
 {
 	u64 first = number * CHUNK, page, end;
 	SpaceScan scan;
@@ -477,7 +488,7 @@ static void mark_chunk(const BasePages *pages, const Space *space, const BaseAsp
 		memset(marks, 0xFF, sizeof *marks);
 		return;
 	}
-	space_scan_begin(&scan, space, getpid() == pages->process ? pages->pagemap : -1, first, first + chunk_pages(space, number));
+	space_scan_begin(&scan, space, pagemap, first, first + chunk_pages(space, number));
 	while (space_scan_next(&scan, &page, &end))
 		for (; page < end; page++)
 			mark(marks, (u32)(page % CHUNK));
@@ -486,6 +497,7 @@ static void mark_chunk(const BasePages *pages, const Space *space, const BaseAsp
 
 u64 park_changed_pages(const Machine *machine, const BasePages *pages)
 {
+	int pagemap = open_pagemap();
 	u64 count = 0;
 	Marks marks;
 
@@ -495,7 +507,7 @@ u64 park_changed_pages(const Machine *machine, const BasePages *pages)
 		for (u64 number = 0; space && next_chunk(space, aspace_of(pages, n), &number); number++) {
 			const BaseChunk *chunk = chunk_of(aspace_of(pages, n), number);
 
-			mark_chunk(pages, space, aspace_of(pages, n), number, &marks);
+			mark_chunk(pagemap, space, aspace_of(pages, n), number, &marks);
 			for (u32 k = 0; next_mark(&marks, &k) && k < chunk_pages(space, number); k++) {
 				u64 page = number * CHUNK + k;
 
@@ -503,6 +515,7 @@ u64 park_changed_pages(const Machine *machine, const BasePages *pages)
 			}
 		}
 	}
+	close_pagemap(pagemap);
 	return count;
 }
 
@@ -584,7 +597,7 @@ static void pack_page(const u8 *now, const u8 *was, u64 at, u64 *done, Buf *out)
 	}
 }
 
-static void pack_memory(const BasePages *pages, const Space *space, const BaseAspace *aspace, Buf *out)
+static void pack_memory(int pagemap, const BasePages *pages, const Space *space, const BaseAspace *aspace, Buf *out)
 {
 	u64 done = 0;
 	Marks marks;
@@ -592,7 +605,7 @@ static void pack_memory(const BasePages *pages, const Space *space, const BaseAs
 	for (u64 number = 0; next_chunk(space, aspace, &number); number++) {
 		const BaseChunk *chunk = chunk_of(aspace, number);
 
-		mark_chunk(pages, space, aspace, number, &marks);
+		mark_chunk(pagemap, space, aspace, number, &marks);
 		for (u32 k = 0; next_mark(&marks, &k) && k < chunk_pages(space, number); k++) {
 			u64 page = number * CHUNK + k;
 
@@ -606,6 +619,8 @@ static void pack_memory(const BasePages *pages, const Space *space, const BaseAs
 
 void park_pack_pages(const Machine *machine, const BasePages *pages, Buf *out)
 {
+	int pagemap = open_pagemap();
+
 	park_put_number(out, machine->aspace_count);
 	park_put_number(out, machine->mapped);
 	for (u32 n = 0; n < machine->aspace_count; n++)
@@ -616,8 +631,9 @@ void park_pack_pages(const Machine *machine, const BasePages *pages, Buf *out)
 		if (!space)
 			continue;
 		pack_rights(space, aspace_of(pages, n), out);
-		pack_memory(pages, space, aspace_of(pages, n), out);
+		pack_memory(pagemap, pages, space, aspace_of(pages, n), out);
 	}
+	close_pagemap(pagemap);
 }
 
 /* ---- Changing ---- */
@@ -774,7 +790,7 @@ static void restore_rights(Machine *machine, u32 number, const BaseChunk *chunk,
 	}
 }
 
-static Status unwind_aspace(Machine *machine, u32 number, const BasePages *pages)
+static Status unwind_aspace(Machine *machine, u32 number, const BasePages *pages, int pagemap)
 {
 	const BaseAspace *aspace = aspace_of(pages, number);
 	Space *space = machine_space_at(machine, number);
@@ -787,7 +803,7 @@ static Status unwind_aspace(Machine *machine, u32 number, const BasePages *pages
 		u32 count = chunk_pages(space, chunk_number);
 
 		drop_new(machine, number, chunk, first, count);
-		mark_chunk(pages, space, aspace, chunk_number, &marks);
+		mark_chunk(pagemap, space, aspace, chunk_number, &marks);
 		revert_pages(machine, number, pages, chunk, &marks, first, count);
 	}
 	for (u32 i = 0; !status && !space->twice && i < aspace->run_count; i++) {
@@ -808,6 +824,7 @@ Status park_unwind_pages(Machine *machine, const BasePages *pages)
 {
 	u8 kinds[MACHINE_ASPACES];
 	Status status;
+	int pagemap;
 
 	for (u32 n = 0; n < machine->aspace_count && machine->image_serial != pages->serial; n++) {
 		if (!machine->aspaces[n].engine)
@@ -821,9 +838,11 @@ Status park_unwind_pages(Machine *machine, const BasePages *pages)
 		kinds[n] = pages->aspaces[n].kind;
 	machine->image_serial = 0;
 	status = shape(machine, kinds, pages->count, pages->mapped);
+	pagemap = open_pagemap();
 	for (u32 n = 0; n < pages->count && !status; n++)
 		if (kinds[n] != IS_FREE)
-			status = unwind_aspace(machine, n, pages);
+			status = unwind_aspace(machine, n, pages, pagemap);
+	close_pagemap(pagemap);
 	if (!status)
 		machine->image_serial = pages->serial;
 	return status;
