@@ -33,6 +33,23 @@ lc3 lc3_bomb 'AGAIN   LEA  R0, NAME
         BR   AGAIN
 NAME    .STRINGZ "bomb"'
 
+# Kept bytes: keys without end, until the space is full.
+lc3 lc3_keep 'AGAIN   LEA  R0, KEY
+        LD   R1, TEXT
+        LD   R2, MANY
+        TRAP x38
+        ADD  R0, R0, #0
+        BRnp DONE
+        LD   R3, KEY
+        ADD  R3, R3, #1
+        ST   R3, KEY
+        BR   AGAIN
+DONE    HALT
+KEY     .FILL x21
+        .FILL 0
+TEXT    .FILL x3000
+MANY    .FILL 30000'
+
 # ---- 6502 ----
 m6502() { printf '        .org $0600\n%s\n' "$2" >"$1.asm"; }
 m6502 m6502_loop 'a:      NOP
@@ -71,6 +88,11 @@ printf 'main:\n\tjmp main\n' >merry_loop.gpc.masm
 printf 'main:\n\tmov r3, 42\nagain:\n\tcout r3\n\tjmp again\n' >merry_flood.gpc.masm
 printf 'define NEW_CORE 0\nmain:\n\tmov r1, 0\n\tmov r2, main\n\tmov r3, 0\n\tint NEW_CORE\n\tjmp main\n' >merry_cores.gpc.masm
 
+printf 'main:   .func 0, 0\n        gload 999999\n        halt\n' >svm_wild.svm
+printf 'main:\n\tmov r1, 0x7FFFFFFFFFFF\n\tloadq r2, r1\n\tjmp main\n' >merry_wild.gpc.masm
+printf 'main:\n\tmov r1, 1\n\tint 1\n\tjmp main\n' >merry_bomb.gpc.masm
+printf 'text: ds "hello"\nmain:\n\tint 0x34\n\tmovq r7, r1\nagain:\n\tmov r1, text\n\tmovq r2, r7\n\tmov r3, 5\n\tint 0x30\n\tjmp again\n' >merry_mail.gpc.masm
+
 # ---- Linux ----
 printf '_start: j _start\n' >rv_loop.s
 printf '_start: li a0, 1\n la a1, t\n li a2, 7\n li a7, 64\n ecall\n j _start\n.data\nt: .ascii "flood!\\n"\n' >rv_flood.s
@@ -80,6 +102,12 @@ printf '_start: la t0, _start\n sw zero, 0(t0)\n j _start\n' >rv_self.s
 printf '_start: li a0, 0\n li a1, 0x40000000\n li a2, 3\n li a3, 0x4022\n li a4, -1\n li a5, 0\n li a7, 222\n ecall\n li t1, 4096\n1: sd t1, 0(a0)\n add a0, a0, t1\n j 1b\n' >rv_memory.s
 # Processes: every one makes another, for ever.
 printf '_start: li a0, 17\n li a1, 0\n li a2, 0\n li a3, 0\n li a4, 0\n li a7, 220\n ecall\n j _start\n' >rv_fork.s
+# Threads: every one makes another, all on one stack that none of them uses.
+printf '_start: li a0, 0x50f00\n la a1, stack\n li a2, 0\n li a3, 0\n li a4, 0\n li a7, 220\n ecall\n j _start\n.bss\n.balign 16\n.zero 64\nstack:\n.zero 16\n' >rv_threads.s
+# Instances: its own kind, for ever.
+printf '_start: li a0, -100\n la a1, p\n li a2, 2\n li a7, 56\n ecall\n mv s0, a0\n1: mv a0, s0\n la a1, m\n li a2, 10\n li a7, 64\n ecall\n j 1b\n.data\np: .asciz "/dev/husk/spawn"\nm: .ascii "start more"\n' >rv_spawn.s
+# Code in memory that may be written and run, another instruction each time round.
+printf '_start: li a0, 0\n li a1, 4096\n li a2, 7\n li a3, 0x22\n li a4, -1\n li a5, 0\n li a7, 222\n ecall\n mv s0, a0\n li s1, 0x00008067\n sw s1, 4(s0)\n la t0, template\n lw s2, 0(t0)\n1: sw s2, 0(s0)\n fence.i\n jalr s0\n li t1, 0x100000\n add s2, s2, t1\n j 1b\n.data\ntemplate: .word 0x00050513\n' >rv_modify.s
 # Files: until there are no more, then ends with the number of those it got.
 printf '_start: li s0, 0\n1: li a0, -100\n la a1, p\n li a2, 0\n li a7, 56\n ecall\n bltz a0, 2f\n addi s0, s0, 1\n j 1b\n2: li t0, -23\n bne a0, t0, 3f\n mv a0, s0\n li a7, 93\n ecall\n3: li a0, 99\n li a7, 93\n ecall\n.data\np: .asciz "/dev/null"\n' >rv_files.s
 # Messages: to itself, and never reads one.
@@ -98,6 +126,7 @@ instances:
   - {name: lc3_stuck, program: [lc3_mail.asm], may: [mailbox], set: [services=on], limits: {fuel: 60013}}
   - {name: lc3_bomb, program: [lc3_bomb.asm], may: [spawn], spawns: [bomb], set: [services=on], limits: {fuel: 90001, instances: 5}}
   - {name: bomb, program: [lc3_bomb.asm], template: true, may: [spawn], spawns: [bomb], set: [services=on]}
+  - {name: lc3_keep, program: [lc3_keep.asm], may: [kv, output], set: [services=on]}
   - {name: m6502_loop, machine: 6502, program: [m6502_loop.asm], limits: {fuel: 100003}}
   - {name: m6502_flood, machine: 6502, program: [m6502_flood.asm], may: [output], limits: {output: 333}}
   - {name: m6502_wild, machine: 6502, program: [m6502_wild.asm], may: [output, input], limits: {fuel: 200003, output: 1K}}
@@ -121,6 +150,10 @@ instances:
   - {name: merry_loop, program: [merry_loop.gpc.masm], limits: {fuel: 100003}}
   - {name: merry_flood, program: [merry_flood.gpc.masm], may: [output, input, random, time, vcpus, services], limits: {output: 99}}
   - {name: merry_cores, program: [merry_cores.gpc.masm], may: [output, input, random, time, vcpus, services], limits: {fuel: 100003}}
+  - {name: svm_wild, program: [svm_wild.svm], limits: {fuel: 1000}}
+  - {name: merry_wild, program: [merry_wild.gpc.masm], limits: {fuel: 1000}}
+  - {name: merry_bomb, program: [merry_bomb.gpc.masm], may: [output, input, random, time, vcpus, services], limits: {fuel: 5003, memory: 6M}}
+  - {name: merry_mail, program: [merry_mail.gpc.masm], may: [output, input, random, time, vcpus, services, mailbox], set: [services=on], limits: {messages: 21}}
   - {name: rv_loop, program: [rv_loop.s], limits: {fuel: 1000003}}
   - {name: rv_flood, program: [rv_flood.s], may: [output], limits: {output: 1000}}
   - {name: rv_wild, program: [rv_wild.s]}
@@ -130,6 +163,10 @@ instances:
   - {name: rv_nofork, program: [rv_fork.s], limits: {fuel: 3001}}
   - {name: rv_files, program: [rv_files.s], limits: {files: 20}}
   - {name: rv_mail, program: [rv_mail.s], may: [mailbox], limits: {messages: 17}}
+  - {name: rv_threads, program: [rv_threads.s], may: [vcpus], limits: {fuel: 20011, memory: 64M}}
+  - {name: rv_spawn, program: [rv_spawn.s], may: [spawn], spawns: [more], limits: {fuel: 30011, instances: 5}}
+  - {name: more, program: [rv_spawn.s], template: true, may: [spawn], spawns: [more]}
+  - {name: rv_modify, program: [rv_modify.s], limits: {fuel: 20011}}
   - {name: rv_keep, program: [rv_keep.s], may: [kv]}
 Y
 cat >good.yaml <<'Y'
@@ -153,6 +190,14 @@ ends() {
 	[ $# = 3 ] || grep -qE "\"$4\": $5," <<<"$line" || fail "$1: $4 is not $5: $line"
 }
 
+# family NAME INSTRUCTIONS: so many all together, of five who are there at a time
+family() {
+	local n
+	n=$(grep -E "\"name\": \"$1" r.json | grep -o '"instructions": [0-9]*' | awk '{ s += $2 } END { print s }')
+	[ "$n" = "$2" ] || fail "$how: the family of $1 had $n instructions, not $2"
+	[ "$(grep -cE "\"name\": \"$1" r.json)" = 5 ] || fail "$how: the family of $1 has not 5 members"
+}
+
 expect 1 timeout 60 "$HUSK" up --deterministic --report alone.json alone.yaml
 alone=$(of_good alone.json)
 for how in --deterministic --workers=2 "--workers=1 --engine=interp"; do
@@ -167,9 +212,9 @@ for how in --deterministic --workers=2 "--workers=1 --engine=interp"; do
 	ends lc3_mail limit 'the messages limit of 33 messages \(lc3_mail\)' messages 33
 	ends lc3_stuck limit 'the fuel limit of 60013 instructions' messages 256
 	ends lc3_bomb 'limit|killed' 'the fuel limit of 90001 instructions \(lc3_bomb\)|killed'
-	[ "$(grep -E '"name": "lc3_bomb' r.json | grep -o '"instructions": [0-9]*' | awk '{ s += $2 } END { print s }')" = 90001 ] ||
-		fail "$how: the family of the bomb had not 90001 instructions"
-	[ "$(grep -cE '"name": "lc3_bomb' r.json)" = 5 ] || fail "$how: the family of the bomb has not 5 members"
+	family lc3_bomb 90001
+	family rv_spawn 30011
+	ends lc3_keep halted .
 	ends m6502_loop limit 'fuel limit' instructions 100003
 	ends m6502_flood limit 'output limit of 333 bytes' output 333
 	ends m6502_wild 'limit|failed|halted' .
@@ -193,6 +238,10 @@ for how in --deterministic --workers=2 "--workers=1 --engine=interp"; do
 	ends merry_loop limit 'fuel limit' instructions 100003
 	ends merry_flood limit 'output limit of 99 bytes' output 99
 	ends merry_cores limit 'fuel limit' instructions 100003
+	ends svm_wild failed 'out of bounds'
+	ends merry_wild failed 'there is no data memory at 0x7FFFFFFFFFFF'
+	ends merry_bomb limit 'fuel limit' memory '5[0-9]{6}'
+	ends merry_mail limit 'messages limit of 21 messages' messages 21
 	ends rv_loop limit 'fuel limit' instructions 1000003
 	ends rv_flood limit 'output limit of 1000 bytes' output 1000
 	ends rv_wild halted . code 139
@@ -202,5 +251,7 @@ for how in --deterministic --workers=2 "--workers=1 --engine=interp"; do
 	ends rv_nofork limit 'fuel limit' instructions 3001
 	ends rv_files halted 'the files limit of 20 files \(rv_files\)' code 16
 	ends rv_mail limit 'messages limit of 17 messages' messages 17
+	ends rv_threads limit 'fuel limit' instructions 20011
+	ends rv_modify limit 'fuel limit' instructions 20011
 	ends rv_keep halted . code 28
 done
