@@ -17,6 +17,7 @@
  *
  * Prints one line, "NAME NUMBER..." in the order above.
  */
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 

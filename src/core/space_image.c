@@ -25,7 +25,7 @@
 
 #include "core/space_private.h"
 
-enum { IMAGES_MOST = 1024 };
+enum { IMAGES_MOST = 256 };
 
 static u8 *bytes_of(const Space *space, u64 page)
 {
@@ -139,7 +139,7 @@ bool space_image_drop(Space *space, u64 page, u64 end)
 {
 	bool all = true;
 
-	for (u32 at = find(space, page); at < space->image_count && space->images[at].page < end; at = find(space, page)) {
+	for (u32 at = find(space, page); page < end && at < space->image_count && space->images[at].page < end; at = find(space, page)) {
 		u64 first = space->images[at].page, last = first + space->images[at].count;
 		bool splits = first < page && last > end;
 

@@ -35,7 +35,8 @@
 enum {
 	CHUNK = 1 << SPACE_CHUNK_SHIFT, /* pages */
 	GAP = 8,         /* pages that runs are apart at least, unless that makes too many */
-	RUNS_MOST = 256, /* of an address space */
+	RUNS_MOST = 256, /* of all address spaces, but each may have */
+	RUNS_LEAST = 4,
 	IS_FREE = 0, IS_USED, IS_RELEASED,
 	KEPT = ATTR_PRESENT | ATTR_RIGHTS, /* of attr */
 };
@@ -226,12 +227,12 @@ static u32 count_runs(const BaseAspace *aspace, u64 gap)
 
 /* What lies together, with gaps where that saves maps. Runs lie in the file one behind the other from *end on, or, if end is NULL, each
  * where it lies in memory. */
-static Status place_pages(BaseAspace *aspace, u64 *end)
+static Status place_pages(BaseAspace *aspace, u32 most, u64 *end)
 {
 	SpaceImage *run = NULL;
 	u64 gap = GAP;
 
-	while (count_runs(aspace, gap) > RUNS_MOST)
+	while (count_runs(aspace, gap) > most)
 		gap *= 2;
 	for (u32 i = 0; i < aspace->count; i++)
 		for (u32 k = 0; k < CHUNK; k++) {
@@ -247,7 +248,7 @@ static Status place_pages(BaseAspace *aspace, u64 *end)
 			}
 			run->count = page - run->page + 1;
 			if (run->at + run->count >= ~(u32)0)
-				return STATUS_TOO_BIG;
+				return STATUS_UNSUPPORTED;
 			aspace->chunks[i]->place[k] = (u32)(run->at + run->count);
 			if (end)
 				*end = run->at + run->count;
@@ -346,6 +347,7 @@ static Status begin(const Machine *machine, BasePages **out)
 
 static Status copy_pages(const Machine *machine, BasePages *pages, u64 *bytes)
 {
+	u32 most = RUNS_MOST / pages->count;
 	Status status = STATUS_OK;
 
 	for (u32 n = 0; n < pages->count && !status; n++) {
@@ -353,7 +355,7 @@ static Status copy_pages(const Machine *machine, BasePages *pages, u64 *bytes)
 		if (pages->aspaces[n].kind != IS_FREE)
 			status = note_pages(machine_space_at(machine, n), &pages->aspaces[n], true);
 		if (!status)
-			status = place_pages(&pages->aspaces[n], &pages->file_pages);
+			status = place_pages(&pages->aspaces[n], most > RUNS_LEAST ? most : RUNS_LEAST, &pages->file_pages);
 	}
 	if (!status)
 		status = make_file(pages);
@@ -393,7 +395,7 @@ static Status take_pages(const Machine *machine, const Space *space, u32 number,
 		pages->aspaces[n].kind = kind_of(machine, n);
 	status = note_pages(space, aspace, false);
 	if (!status)
-		status = place_pages(aspace, NULL);
+		status = place_pages(aspace, RUNS_MOST, NULL);
 	pages->fd = fcntl(space->file, F_DUPFD_CLOEXEC, 0);
 	if (pages->fd < 0)
 		return STATUS_UNSUPPORTED;
@@ -790,6 +792,18 @@ static void restore_rights(Machine *machine, u32 number, const BaseChunk *chunk,
 	}
 }
 
+/* Zeros are there. */
+static void copy_run(Space *space, const BaseAspace *aspace, const BasePages *pages, const SpaceImage *run)
+{
+	space_image_take(space, run->page, run->count);
+	for (u64 p = run->page; p < run->page + run->count; p++) {
+		const u8 *was = content_of(pages, chunk_of(aspace, p / CHUNK), (u32)(p % CHUNK));
+
+		if (was != zeros || memcmp(bytes_of(space, p), zeros, SPACE_PAGE) != 0)
+			memcpy(bytes_of(space, p), was, SPACE_PAGE);
+	}
+}
+
 static Status unwind_aspace(Machine *machine, u32 number, const BasePages *pages, int pagemap)
 {
 	const BaseAspace *aspace = aspace_of(pages, number);
@@ -809,8 +823,9 @@ static Status unwind_aspace(Machine *machine, u32 number, const BasePages *pages
 	for (u32 i = 0; !status && !space->twice && i < aspace->run_count; i++) {
 		const SpaceImage *run = &aspace->runs[i];
 
-		if (!space_image_is(space, run->page, run->count, run->at))
-			status = space_image_put(space, run->page, run->count, pages->fd, run->at);
+		if (!space_image_is(space, run->page, run->count, run->at) &&
+		    space_image_put(space, run->page, run->count, pages->fd, run->at)) /* there are too many maps */
+			copy_run(space, aspace, pages, run);
 	}
 	for (u32 i = 0; !status && i < aspace->count; i++) {
 		u64 first = aspace->chunks[i]->number * CHUNK;
