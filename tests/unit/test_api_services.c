@@ -433,7 +433,7 @@ static void test_others(void **state)
 		husk_isa_options isa_options;
 		husk_instance *all[10];
 		husk_program *program;
-		husk_machine *machine;
+		husk_machine *machine = NULL;
 		husk_error *error;
 		husk_image *image;
 		husk_isa *isa;
