@@ -13,13 +13,13 @@
 static Isa *load_stage(unsigned stage, bool built)
 {
 	char name[8];
-	const IsaChoice choices[] = {{"stage", name}, {"rules", built ? "built" : "intended"}, {"time", "off"}};
+	const IsaChoice choices[] = {{"stage", name}, {"rules", built ? "built" : "intended"}, {"time", "off"}, {"services", "on"}};
 	DiagList diags;
 	Isa *isa;
 
 	snprintf(name, sizeof name, "s%02u", stage);
 	diag_init(&diags);
-	isa = isa_load("tinyvm.isa", tinyvm_isa_text, strlen(tinyvm_isa_text), choices, 3, &diags);
+	isa = isa_load("tinyvm.isa", tinyvm_isa_text, strlen(tinyvm_isa_text), choices, 4, &diags);
 	if (!isa)
 		fuzz_fail("the TinyVM does not load");
 	diag_fini(&diags);
