@@ -13,6 +13,7 @@
 #include "cmd/terminal.h"
 #include "cmd/verbs.h"
 #include "guests/guests.h"
+#include "isa/isa_frozen.h"
 
 typedef struct IsaVerbOptions {
 	LoadOptions load; /* profile and sets only */
@@ -100,7 +101,7 @@ static bool list_row(List *list, const char *name, const char *where, const char
 	if (listed(list, name) || list->count == COUNT_OF(list->names))
 		return true;
 	diag_init(&diags);
-	isa = isa_load(shown, buf_text(text), text->len, NULL, 0, &diags);
+	isa = isa_thaw_or_load(guest ? guest->isa_frozen : NULL, shown, buf_text(text), text->len, NULL, 0, &diags);
 	if (list->json) {
 		buf_str(&list->out, list->count ? ",{" : "{");
 		json_text(&list->out, "name", name);
