@@ -60,7 +60,8 @@ static husk_status load(husk_context *context, const char *name, const char *tex
 		return api_fail(context, error, status, "a choice is written OPTION=CHOICE");
 	}
 	diag_init(&diags);
-	made = isa_thaw_or_load(guest ? guest->isa_frozen : NULL, name, text, len, choices, count, &diags);
+	made = guest && text == guest->isa_text ? guests_load_isa(guest, name, choices, count, &diags)
+		: isa_thaw_or_load(guest ? guest->isa_frozen : NULL, name, text, len, choices, count, &diags);
 	isa = made ? api_alloc(context, sizeof *isa) : NULL;
 	if (isa) {
 		husk_context_ref(context);

@@ -94,7 +94,7 @@ typedef struct Loaded {
 	u32 name_count, name_cap, line_count, line_cap;
 	DiagList diags;
 	Buf error, hint;      /* one line each */
-	Buf isa_text;
+	Buf isa_text;         /* empty: the guest's own */
 	Arena arena;
 } Loaded;
 

@@ -117,6 +117,13 @@ static bool matches(void *ctx, const char *path)
 	return true;
 }
 
+static const Guest *built_in(const char *name)
+{
+	const Guest *known = strchr(name, '/') || file_has_extension(name, ".isa") ? NULL : guests_find(name);
+
+	return known && known->isa_text ? known : NULL;
+}
+
 int load_isa_text(const char *name, Buf *text, const char **shown_name, const Guest **guest, Arena *arena, Buf *error,
 		  Buf *hint)
 {
@@ -124,16 +131,13 @@ int load_isa_text(const char *name, Buf *text, const char **shown_name, const Gu
 	const char *path = name, *nearest;
 	int code;
 
-	*guest = NULL;
+	*guest = built_in(name);
+	if (*guest) {
+		*shown_name = arena_printf(arena, "%s.isa", (*guest)->name);
+		buf_str(text, (*guest)->isa_text);
+		return 0;
+	}
 	if (!strchr(name, '/') && !file_has_extension(name, ".isa")) {
-		const Guest *known = guests_find(name);
-
-		if (known && known->isa_text) {
-			*guest = known;
-			*shown_name = arena_printf(arena, "%s.isa", known->name);
-			buf_str(text, known->isa_text);
-			return 0;
-		}
 		load_each_isa_file(matches, &search);
 		path = search.found ? search.found : name;
 	}
@@ -213,7 +217,7 @@ static unsigned guest_likeness(const Guest *guest, const Buf *text)
 	if (!guest->isa_text)
 		return 0;
 	diag_init(&diags);
-	isa = isa_thaw_or_load(guest->isa_frozen, guest->name, guest->isa_text, strlen(guest->isa_text), NULL, 0, &diags);
+	isa = guests_load_isa(guest, guest->name, NULL, 0, &diags);
 	if (isa)
 		percent = likeness(isa, buf_text(text), text->len);
 	isa_destroy(isa);
@@ -432,12 +436,22 @@ static bool is_of_another_machine(Loaded *loaded)
 	return other;
 }
 
-/* Finds the text; loaded->guest and *shown are set. */
+/* The description of that name: loaded->guest and *shown are set, and loaded->isa_text, unless it is the guest's own. */
+static int take_description(Loaded *loaded, const char *name, const char **shown)
+{
+	loaded->guest = built_in(name);
+	if (!loaded->guest)
+		return load_isa_text(name, &loaded->isa_text, shown, &loaded->guest, &loaded->arena, &loaded->error,
+				     &loaded->hint);
+	*shown = arena_printf(&loaded->arena, "%s.isa", loaded->guest->name);
+	return 0;
+}
+
+/* Finds it, by the files if nobody says a name. */
 static int find_description(Loaded *loaded, const LoadOptions *options, const char *name, const char **shown)
 {
 	if (name)
-		return load_isa_text(name, &loaded->isa_text, shown, &loaded->guest, &loaded->arena, &loaded->error,
-				     &loaded->hint);
+		return take_description(loaded, name, shown);
 	loaded->guest = recognize(loaded);
 	/* A script, or what else an operating system knows to run. */
 	for (const Guest *const *guest = guests_all; options->system && *guest && !loaded->guest; guest++)
@@ -454,8 +468,7 @@ static int find_description(Loaded *loaded, const LoadOptions *options, const ch
 		buf_str(&loaded->hint, "--isa MACHINE says whose program it is; husk isa list shows the machines");
 		return EXIT_NOT_RUNNABLE;
 	}
-	return load_isa_text(loaded->guest->name, &loaded->isa_text, shown, &loaded->guest, &loaded->arena, &loaded->error,
-			     &loaded->hint);
+	return take_description(loaded, loaded->guest->name, shown);
 }
 
 int load_isa(Loaded *loaded, const LoadOptions *options)
@@ -489,8 +502,10 @@ int load_isa(Loaded *loaded, const LoadOptions *options)
 	for (u32 i = 0; i < options->sets.count; i++)
 		if (!split_choice(loaded, options->sets.items[i], choices, &count))
 			return EXIT_HUSK;
-	loaded->isa = isa_thaw_or_load(loaded->guest ? loaded->guest->isa_frozen : NULL, shown, buf_text(&loaded->isa_text),
-				       loaded->isa_text.len, choices, count, &loaded->diags);
+	loaded->isa = loaded->guest && !loaded->isa_text.len
+		? guests_load_isa(loaded->guest, shown, choices, count, &loaded->diags)
+		: isa_thaw_or_load(loaded->guest ? loaded->guest->isa_frozen : NULL, shown, buf_text(&loaded->isa_text),
+				   loaded->isa_text.len, choices, count, &loaded->diags);
 	if (!loaded->isa)
 		return EXIT_NOT_RUNNABLE;
 	code = classify(loaded);

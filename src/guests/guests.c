@@ -11,6 +11,7 @@
 #include "guests/rv64/rv64.h"
 #include "guests/svm/svm.h"
 #include "guests/tinyvm/tinyvm.h"
+#include "isa/isa_frozen.h"
 
 const Guest *const guests_all[] = {
 	&lc3_guest,
@@ -52,4 +53,11 @@ const Guest *guests_find_text(const char *text)
 		if ((*guest)->isa_name && ascii_equal_fold((*guest)->isa_name, strlen((*guest)->isa_name), at, len))
 			return *guest;
 	return NULL;
+}
+
+Isa *guests_load_isa(const Guest *guest, const char *name, const IsaChoice *choices, u32 choice_count, DiagList *diags)
+{
+	Isa *isa = guest->isa_frozen ? isa_thaw(guest->isa_frozen, name, NULL, 0, choices, choice_count) : NULL;
+
+	return isa ? isa : isa_load(name, guest->isa_text, strlen(guest->isa_text), choices, choice_count, diags);
 }

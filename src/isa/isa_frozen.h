@@ -24,7 +24,7 @@
 bool isa_freeze(const char *name, const char *text, size_t len, Buf *out, DiagList *diags);
 
 /* An Isa as isa_load would make it, for isa_destroy; NULL: `frozen` is of another text or other choices, or memory is out, and
- * isa_load has the word. `frozen` (aligned to 16 bytes) must outlive the Isa. */
+ * isa_load has the word. A text that is NULL is that of `frozen`. `frozen` (aligned to 16 bytes) must outlive the Isa. */
 Isa *isa_thaw(const void *frozen, const char *name, const char *text, size_t len, const IsaChoice *choices, u32 choice_count);
 
 /* Thaws it if that can be (frozen may be NULL), else loads the text. */

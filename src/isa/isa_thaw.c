@@ -45,7 +45,8 @@ Isa *isa_thaw(const void *frozen, const char *name, const char *text, size_t len
 	}
 	isa->arena = arena;
 	isa->source_name = part ? arena_strdup(&isa->arena, name) : NULL;
-	if (isa->source_name && isa->text_len == len && !memcmp(isa->text, text, len) && same_choices(isa, choices, choice_count))
+	if (isa->source_name && (!text || (isa->text_len == len && !memcmp(isa->text, text, len))) &&
+	    same_choices(isa, choices, choice_count))
 		return isa;
 	isa_destroy(isa);
 	return NULL;

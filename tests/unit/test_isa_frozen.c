@@ -220,6 +220,11 @@ static void test_others(void **state)
 	assert_non_null(changed);
 	assert_string_equal(changed->source_name, "x");
 	isa_destroy(changed);
+	changed = isa_thaw(guest->isa_frozen, "x", NULL, 0, NULL, 0);
+	assert_non_null(changed);
+	assert_string_equal(changed->text, text);
+	isa_destroy(changed);
+	assert_null(isa_thaw(guest->isa_frozen, "x", NULL, 0, &other, 1));
 	assert_null(isa_thaw(guest->isa_frozen, "x", text, len, &other, 1));
 	assert_null(isa_thaw(guest->isa_frozen, "x", text, len, &wrong, 1));
 	assert_null(isa_thaw(guest->isa_frozen, "x", text, len - 1, NULL, 0));
