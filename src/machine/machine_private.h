@@ -17,7 +17,8 @@
  *
  * Inside the engine boundaries are crossed without looking. That is sound because the `when` conditions depend only
  * on registers marked irq and on the input queue; the engine leaves after a write to the former, and the latter
- * changes only in calls of the host (after which it leaves too) and between runs.
+ * changes only between runs and in calls of the host, after which it leaves, too, unless they say that they have changed
+ * nothing of that kind (HOST_QUIET).
  */
 #ifndef MACHINE_MACHINE_PRIVATE_H
 #define MACHINE_MACHINE_PRIVATE_H

@@ -85,6 +85,48 @@ for how in hot=5 hot=5,soft hot=20,cache=64K hot=20,evict=30 wx=switch,hot=5 reg
 	[ "$(grep -oE '"instructions": ?[0-9]+' stderr.txt)" = "$count" ] || fail "another count with $how"
 done
 
+# Whoever does nothing but ask for something cheap sees its timers go off: in real time, in time of its own, and while it asks for the hour.
+cat >timers.c <<'END'
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t came;
+static void handler(int number) { came = number; }
+
+int main(void)
+{
+	static const int kinds[] = {ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF};
+	static const int numbers[] = {SIGALRM, SIGVTALRM, SIGPROF};
+	struct itimerval soon = {.it_value = {.tv_usec = 3000}};
+	struct timespec now;
+	char byte;
+
+	for (int i = 0; i < 9; i++) {
+		signal(numbers[i % 3], handler);
+		came = 0;
+		setitimer(kinds[i % 3], &soon, NULL);
+		while (!came)
+			if (i / 3 == 0)
+				getppid();
+			else if (i / 3 == 1)
+				clock_gettime(CLOCK_REALTIME, &now);
+			else
+				read(0, &byte, 0);
+		printf("%d", came);
+	}
+	return 0;
+}
+END
+riscv64-linux-gnu-gcc -O2 -static -w -o timers timers.c
+for how in hot=5 hot=1000000; do
+	expect 0 timeout 60 "$HUSK" run --jit "$how" timers </dev/null
+	[ "$out" = 142627142627142627 ] || fail "signals $out with $how"
+done
+
 # At a limit: as many instructions, and as much is done.
 all=${count//[^0-9]/}
 for part in 3 5 7 11 13; do
