@@ -88,6 +88,11 @@ Mm *mm_create(Kernel *kernel)
 	return mm;
 }
 
+Mm *mm_create_first(Kernel *kernel)
+{
+	return mm_create_for(kernel, 0);
+}
+
 Mm *mm_get(Mm *mm)
 {
 	mm->refs++;

@@ -23,6 +23,8 @@ enum {
 
 /* Empty. NULL: no memory. Counted references: CLONE_VM shares it. */
 Mm *mm_create(Kernel *kernel);
+/* The same, in the address space that the machine begins with: of the first process, until its exec has made another. */
+Mm *mm_create_first(Kernel *kernel);
 Mm *mm_get(Mm *mm);
 void mm_put(Mm *mm);
 Mm *mm_fork(Mm *mm);                    /* NULL: no memory (ENOMEM) */

@@ -305,7 +305,7 @@ Status process_create_init(Kernel *kernel, Task **task)
 	process->user = process->real_user = process->saved_user = kernel->user;
 	process->group = process->real_group = process->saved_group = kernel->group;
 	set_limits(process);
-	process->mm = mm_create(kernel);
+	process->mm = mm_create_first(kernel);
 	process->files = fds_create(kernel);
 	process->fs = fs_create(kernel, kernel->directory ? kernel->directory : "/");
 	process->signals = signals_create();
