@@ -25,6 +25,8 @@ enum {
 	RESIDENT_BYTES = 256 << 20,  /* of memory of residents, together */
 	FREE_MOST = 16,              /* besides one per worker */
 	READY_MOST = 8,              /* residents that could run: more machines would each have code to compile, and memory to fetch, anew */
+	PAGED_MOST = 32,             /* residents with pages: each process takes addresses of the host, of which there are 512 times as many */
+	HEAVY_MOST = 96,             /* residents, before one with pages that could run goes, whatever that costs */
 	EAGER_BYTES = 1 << 20,       /* who is larger, or has changed more, is not packed as long as it could run */
 	FAR_BYTES = 1 << 20,         /* who has changed more, and a part of its memory that counts, is an image of its own for its forks */
 	FAR_PART = 16,
@@ -286,7 +288,9 @@ bool pool_is_full(const Instance *instance, InstanceState state)
 	if (state == INSTANCE_ENDED)
 		return true;
 	if (state == INSTANCE_READY && (image->resident_bytes > EAGER_BYTES || instance->delta_len > EAGER_BYTES || instance->own_bytes))
-		return false;
+		return machine_base_has_pages(image->base) && hyper->residents > HEAVY_MOST + hyper->running;
+	if (machine_base_has_pages(image->base) && most == RESIDENTS)
+		most = PAGED_MOST;
 	if (state == INSTANCE_READY && most > READY_MOST)
 		most = READY_MOST;
 	return hyper->residents > most + hyper->running || hyper->resident_bytes > RESIDENT_BYTES;

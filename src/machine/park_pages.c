@@ -47,6 +47,8 @@ typedef struct BaseChunk {
 	u64 number;
 	u8 attr[CHUNK];
 	u32 place[CHUNK]; /* page of the file + 1; 0: all zeros */
+	u8 *bytes;        /* owned (mmap): pages first .. end - 1 of the file, where all of these are; or NULL */
+	u32 first, end;
 } BaseChunk;
 
 typedef struct BaseAspace {
@@ -60,7 +62,6 @@ typedef struct BaseAspace {
 struct BasePages {
 	int fd;             /* the file */
 	u64 serial;         /* of it: no other one's, while any machine lies over it */
-	u8 *bytes;          /* owned (mmap): its pages; NULL: there are none */
 	u64 file_pages;
 	u32 mapped;
 	BaseAspace *aspaces; /* owned */
@@ -91,9 +92,9 @@ static const BaseChunk *chunk_of(const BaseAspace *aspace, u64 number)
 	return at < aspace->count && aspace->chunks[at]->number == number ? aspace->chunks[at] : NULL;
 }
 
-static const u8 *content_of(const BasePages *pages, const BaseChunk *chunk, u32 page)
+static const u8 *content_of(const BaseChunk *chunk, u32 page)
 {
-	return chunk && chunk->place[page] ? pages->bytes + ((u64)(chunk->place[page] - 1) << SPACE_PAGE_SHIFT) : zeros;
+	return chunk && chunk->place[page] ? chunk->bytes + ((u64)(chunk->place[page] - 1 - chunk->first) << SPACE_PAGE_SHIFT) : zeros;
 }
 
 static u64 pages_of(const Space *space)
@@ -161,11 +162,14 @@ void park_destroy_pages(BasePages *pages)
 {
 	if (!pages)
 		return;
-	if (pages->bytes)
-		munmap(pages->bytes, pages->file_pages << SPACE_PAGE_SHIFT);
 	for (u32 n = 0; pages->aspaces && n < pages->count; n++) {
-		for (u32 i = 0; i < pages->aspaces[n].count; i++)
-			free(pages->aspaces[n].chunks[i]);
+		for (u32 i = 0; i < pages->aspaces[n].count; i++) {
+			BaseChunk *chunk = pages->aspaces[n].chunks[i];
+
+			if (chunk->bytes)
+				munmap(chunk->bytes, (size_t)(chunk->end - chunk->first) << SPACE_PAGE_SHIFT);
+			free(chunk);
+		}
 		free(pages->aspaces[n].chunks);
 		free(pages->aspaces[n].runs);
 	}
@@ -295,22 +299,41 @@ static Status write_pages(const Space *space, const BaseAspace *aspace, int fd, 
 	return STATUS_OK;
 }
 
+/* Where these pages can be read. */
+static Status map_chunk(BaseChunk *chunk, int fd)
+{
+	void *bytes;
+
+	chunk->first = ~(u32)0;
+	for (u32 k = 0; k < CHUNK; k++) {
+		if (!chunk->place[k])
+			continue;
+		chunk->first = chunk->place[k] - 1 < chunk->first ? chunk->place[k] - 1 : chunk->first;
+		chunk->end = chunk->place[k] > chunk->end ? chunk->place[k] : chunk->end;
+	}
+	if (!chunk->end)
+		return STATUS_OK;
+	bytes = mmap(NULL, (size_t)(chunk->end - chunk->first) << SPACE_PAGE_SHIFT, PROT_READ, MAP_PRIVATE | MAP_NORESERVE, fd,
+		     (off_t)((u64)chunk->first << SPACE_PAGE_SHIFT));
+	if (bytes == MAP_FAILED)
+		return STATUS_NOMEM;
+	madvise(bytes, (size_t)(chunk->end - chunk->first) << SPACE_PAGE_SHIFT, MADV_DONTDUMP);
+	chunk->bytes = bytes;
+	return STATUS_OK;
+}
+
 static Status open_file(BasePages *pages)
 {
+	Status status = STATUS_OK;
 	struct stat info;
-	void *bytes;
 
 	if (pages->fd < 0 || fstat(pages->fd, &info))
 		return STATUS_NOMEM;
 	pages->serial = (u64)info.st_ino;
-	if (!pages->file_pages)
-		return STATUS_OK;
-	bytes = mmap(NULL, pages->file_pages << SPACE_PAGE_SHIFT, PROT_READ, MAP_PRIVATE | MAP_NORESERVE, pages->fd, 0);
-	if (bytes == MAP_FAILED)
-		return STATUS_NOMEM;
-	madvise(bytes, pages->file_pages << SPACE_PAGE_SHIFT, MADV_DONTDUMP);
-	pages->bytes = bytes;
-	return STATUS_OK;
+	for (u32 n = 0; n < pages->count; n++)
+		for (u32 i = 0; i < pages->aspaces[n].count && !status; i++)
+			status = map_chunk(pages->aspaces[n].chunks[i], pages->fd);
+	return status;
 }
 
 static Status make_file(BasePages *pages)
@@ -513,7 +536,7 @@ u64 park_changed_pages(const Machine *machine, const BasePages *pages)
 			for (u32 k = 0; next_mark(&marks, &k) && k < chunk_pages(space, number); k++) {
 				u64 page = number * CHUNK + k;
 
-				count += attr_of(space, page) && memcmp(bytes_of(space, page), content_of(pages, chunk, k), SPACE_PAGE) != 0;
+				count += attr_of(space, page) && memcmp(bytes_of(space, page), content_of(chunk, k), SPACE_PAGE) != 0;
 			}
 		}
 	}
@@ -599,7 +622,7 @@ static void pack_page(const u8 *now, const u8 *was, u64 at, u64 *done, Buf *out)
 	}
 }
 
-static void pack_memory(int pagemap, const BasePages *pages, const Space *space, const BaseAspace *aspace, Buf *out)
+static void pack_memory(int pagemap, const Space *space, const BaseAspace *aspace, Buf *out)
 {
 	u64 done = 0;
 	Marks marks;
@@ -612,7 +635,7 @@ static void pack_memory(int pagemap, const BasePages *pages, const Space *space,
 			u64 page = number * CHUNK + k;
 
 			if (attr_of(space, page))
-				pack_page(bytes_of(space, page), content_of(pages, chunk, k), page << SPACE_PAGE_SHIFT, &done, out);
+				pack_page(bytes_of(space, page), content_of(chunk, k), page << SPACE_PAGE_SHIFT, &done, out);
 		}
 	}
 	park_put_number(out, 0);
@@ -633,7 +656,7 @@ void park_pack_pages(const Machine *machine, const BasePages *pages, Buf *out)
 		if (!space)
 			continue;
 		pack_rights(space, aspace_of(pages, n), out);
-		pack_memory(pagemap, pages, space, aspace_of(pages, n), out);
+		pack_memory(pagemap, space, aspace_of(pages, n), out);
 	}
 	close_pagemap(pagemap);
 }
@@ -755,8 +778,7 @@ static void drop_new(Machine *machine, u32 number, const BaseChunk *chunk, u64 f
 	}
 }
 
-static void revert_pages(Machine *machine, u32 number, const BasePages *pages, const BaseChunk *chunk, const Marks *marks, u64 first,
-			 u32 count)
+static void revert_pages(Machine *machine, u32 number, const BaseChunk *chunk, const Marks *marks, u64 first, u32 count)
 {
 	Space *space = machine_space_at(machine, number);
 
@@ -764,7 +786,7 @@ static void revert_pages(Machine *machine, u32 number, const BasePages *pages, c
 		u32 from = k;
 
 		for (; k < count && is_marked(marks, k); k++) {
-			const u8 *was = content_of(pages, chunk, k);
+			const u8 *was = content_of(chunk, k);
 			u64 page = first + k;
 
 			if (!(space->attr[page] & ATTR_PRESENT) && !(chunk && chunk->attr[k]))
@@ -793,11 +815,11 @@ static void restore_rights(Machine *machine, u32 number, const BaseChunk *chunk,
 }
 
 /* Zeros are there. */
-static void copy_run(Space *space, const BaseAspace *aspace, const BasePages *pages, const SpaceImage *run)
+static void copy_run(Space *space, const BaseAspace *aspace, const SpaceImage *run)
 {
 	space_image_take(space, run->page, run->count);
 	for (u64 p = run->page; p < run->page + run->count; p++) {
-		const u8 *was = content_of(pages, chunk_of(aspace, p / CHUNK), (u32)(p % CHUNK));
+		const u8 *was = content_of(chunk_of(aspace, p / CHUNK), (u32)(p % CHUNK));
 
 		if (was != zeros || memcmp(bytes_of(space, p), zeros, SPACE_PAGE) != 0)
 			memcpy(bytes_of(space, p), was, SPACE_PAGE);
@@ -818,14 +840,14 @@ static Status unwind_aspace(Machine *machine, u32 number, const BasePages *pages
 
 		drop_new(machine, number, chunk, first, count);
 		mark_chunk(pagemap, space, aspace, chunk_number, &marks);
-		revert_pages(machine, number, pages, chunk, &marks, first, count);
+		revert_pages(machine, number, chunk, &marks, first, count);
 	}
 	for (u32 i = 0; !status && !space->twice && i < aspace->run_count; i++) {
 		const SpaceImage *run = &aspace->runs[i];
 
 		if (!space_image_is(space, run->page, run->count, run->at) &&
 		    space_image_put(space, run->page, run->count, pages->fd, run->at)) /* there are too many maps */
-			copy_run(space, aspace, pages, run);
+			copy_run(space, aspace, run);
 	}
 	for (u32 i = 0; !status && i < aspace->count; i++) {
 		u64 first = aspace->chunks[i]->number * CHUNK;
@@ -927,7 +949,7 @@ bool park_unshare_pages(Machine *machine)
 	for (u32 n = 0; n < machine->aspace_count; n++) {
 		Space *space = machine_space_at(machine, n), own;
 
-		if (!space || space->twice)
+		if (!space || space->twice || !space->present) /* an empty one is no faster, and takes addresses */
 			continue;
 		if (space_init_in_file(&own, space->name, space->cells) && space_init_paged(&own, space->name, space->cells, true))
 			return n > 0;
