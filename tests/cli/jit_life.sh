@@ -35,7 +35,7 @@ wanted=$out
 expect 0 timeout 20 "$HUSK" run --jit-stats=json sum
 [ "$out" = "$wanted" ] || fail "another sum"
 cp stderr.txt stats.json
-for key in translate.blocks base.blocks base.bytes base.ns enter exit.link exit.bail bail.host bail.atomic bail.touch chain; do
+for key in translate.blocks base.blocks base.bytes base.ns enter exit.link exit.bail call.host bail.atomic bail.touch chain; do
 	grep -qE "\"$key\":[1-9]" stats.json || fail "$key is not counted"
 done
 # The interpreter's instructions have a reason each.
