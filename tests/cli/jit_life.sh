@@ -46,7 +46,7 @@ grep -qE '"left_because_of":\{[^}]*"rmw":[1-9]' stats.json || fail "no rmw"
 json stats.json >json.txt || fail "no JSON"
 expect 0 timeout 20 "$HUSK" run --jit-stats sum
 has "$err" '^ +[0-9]+ base\.blocks '
-has "$err" 'left to the interpreter because of:.* host [0-9]+'
+has "$err" 'left to the interpreter because of:.* rmw [0-9]+'
 expect 0 timeout 20 "$HUSK" run --engine interp --jit-stats sum
 has "${err:-none}" '^none$'
 
