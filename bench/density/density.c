@@ -248,6 +248,7 @@ static void process(long count, long mib)
 
 	if (!memory)
 		exit(1);
+	unsetenv("CLOCK"); /* what a child takes is in no processor time of ours */
 	memset(memory, 1, len);
 	start = now();
 	for (long i = 0; i < count; i++) {

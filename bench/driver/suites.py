@@ -403,7 +403,7 @@ def density(bench):
                  ["all of them alive, with the image, MiB", of(64, 4, 1), of(16, 4, 1), "-"]]
         body += ("\nForks of a Linux program (RV64) that has written all of its memory and waits for a letter. Each fork gets one, computes a "
                  "little, writes into 8 pages, and waits again; beside it a process of the host that forks, and whose child writes into 8 "
-                 "pages and ends.\n\n")
+                 "pages and ends (by the clock on the wall).\n\n")
         body += report.table(["", "64 MiB", "16 MiB", "fork(2), 64 MiB"], lines)
     page(bench, "density", "Many small ones", "What does one of very many cost? 100,000 at a time (node 1,000, which is how many it is asked to keep).", body, [],
          ["gcc", "node", "V8"])
