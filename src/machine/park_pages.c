@@ -20,53 +20,13 @@
  */
 #define _GNU_SOURCE
 
-#include "machine/park_private.h"
+#include "machine/park_image.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/array.h"
-
-enum {
-	CHUNK = 1 << SPACE_CHUNK_SHIFT, /* pages */
-	GAP = 8,         /* pages that runs are apart at least, unless that makes too many */
-	RUNS_MOST = 256, /* of all address spaces, but each may have */
-	RUNS_LEAST = 4,
-	IS_FREE = 0, IS_USED, IS_RELEASED,
-	KEPT = ATTR_PRESENT | ATTR_RIGHTS, /* of attr */
-};
-
-static const u8 zeros[SPACE_PAGE];
-
-typedef struct BaseChunk {
-	u64 number;
-	u8 attr[CHUNK];
-	u32 place[CHUNK]; /* page of the file + 1; 0: all zeros */
-	u8 *bytes;        /* owned (mmap): pages first .. end - 1 of the file, where all of these are; or NULL */
-	u32 first, end;
-} BaseChunk;
-
-typedef struct BaseAspace {
-	u8 kind;
-	BaseChunk **chunks; /* owned, ascending */
-	u32 count, cap;
-	SpaceImage *runs;   /* owned, ascending */
-	u32 run_count, run_cap;
-} BaseAspace;
-
-struct BasePages {
-	int fd;             /* the file */
-	u64 serial;         /* of it: no other one's, while any machine lies over it */
-	u64 file_pages;
-	u32 mapped;
-	BaseAspace *aspaces; /* owned */
-	u32 count;
-};
 
 /* ---- Looking up ---- */
 
@@ -94,32 +54,7 @@ static const BaseChunk *chunk_of(const BaseAspace *aspace, u64 number)
 
 static const u8 *content_of(const BaseChunk *chunk, u32 page)
 {
-	return chunk && chunk->place[page] ? chunk->bytes + ((u64)(chunk->place[page] - 1 - chunk->first) << SPACE_PAGE_SHIFT) : zeros;
-}
-
-static u64 pages_of(const Space *space)
-{
-	return space->cells >> SPACE_PAGE_SHIFT;
-}
-
-static u8 *bytes_of(const Space *space, u64 page)
-{
-	return space->base + (page << SPACE_PAGE_SHIFT);
-}
-
-static u8 kind_of(const Machine *machine, u32 number)
-{
-	if (number >= machine->aspace_count || !machine->aspaces[number].engine)
-		return IS_FREE;
-	return machine->aspaces[number].released ? IS_RELEASED : IS_USED;
-}
-
-/* What the machine itself has there. */
-static u8 attr_of(const Space *space, u64 page)
-{
-	u8 attr = space->attr[page];
-
-	return attr & ATTR_PRESENT && !(space->backing_count && space_is_backed(space, page)) ? attr & KEPT : 0;
+	return chunk && chunk->place[page] ? chunk->bytes + ((u64)(chunk->place[page] - 1 - chunk->first) << SPACE_PAGE_SHIFT) : park_zeros;
 }
 
 static const BaseAspace *aspace_of(const BasePages *pages, u32 number)
@@ -132,7 +67,7 @@ static const BaseAspace *aspace_of(const BasePages *pages, u32 number)
 /* The chunks that the space or the base has something in, in ascending order. False: no other one. */
 static bool next_chunk(const Space *space, const BaseAspace *aspace, u64 *number)
 {
-	u64 count = (pages_of(space) + CHUNK - 1) / CHUNK, at = *number;
+	u64 count = (park_page_count(space) + CHUNK - 1) / CHUNK, at = *number;
 	u32 index = chunk_index(aspace, at);
 	u64 known = index < aspace->count ? aspace->chunks[index]->number : count;
 
@@ -151,291 +86,9 @@ static bool next_chunk(const Space *space, const BaseAspace *aspace, u64 *number
 
 static u32 chunk_pages(const Space *space, u64 number)
 {
-	u64 left = pages_of(space) - number * CHUNK;
+	u64 left = park_page_count(space) - number * CHUNK;
 
 	return left < CHUNK ? (u32)left : CHUNK;
-}
-
-/* ---- Freezing ---- */
-
-void park_destroy_pages(BasePages *pages)
-{
-	if (!pages)
-		return;
-	for (u32 n = 0; pages->aspaces && n < pages->count; n++) {
-		for (u32 i = 0; i < pages->aspaces[n].count; i++) {
-			BaseChunk *chunk = pages->aspaces[n].chunks[i];
-
-			if (chunk->bytes)
-				munmap(chunk->bytes, (size_t)(chunk->end - chunk->first) << SPACE_PAGE_SHIFT);
-			free(chunk);
-		}
-		free(pages->aspaces[n].chunks);
-		free(pages->aspaces[n].runs);
-	}
-	free(pages->aspaces);
-	if (pages->fd >= 0)
-		close(pages->fd);
-	free(pages);
-}
-
-static BaseChunk *add_chunk(BaseAspace *aspace, u64 number)
-{
-	BaseChunk *chunk = calloc(1, sizeof *chunk);
-
-	if (!chunk || !array_grow((void **)&aspace->chunks, &aspace->cap, aspace->count, sizeof *aspace->chunks)) {
-		free(chunk);
-		return NULL;
-	}
-	chunk->number = number;
-	aspace->chunks[aspace->count++] = chunk;
-	return chunk;
-}
-
-/* Presence and rights; place is 1 where there is something to be kept: if `look`, only what is not all zeros. */
-static Status note_pages(const Space *space, BaseAspace *aspace, bool look)
-{
-	BaseChunk *chunk = NULL;
-
-	for (u64 p = 0; space_next_present(space, &p, ~(u64)0); p++) {
-		u8 attr = attr_of(space, p);
-
-		if (!attr)
-			continue;
-		if (!chunk || chunk->number != p / CHUNK)
-			chunk = add_chunk(aspace, p / CHUNK);
-		if (!chunk)
-			return STATUS_NOMEM;
-		chunk->attr[p % CHUNK] = attr;
-		chunk->place[p % CHUNK] = !look || memcmp(bytes_of(space, p), zeros, SPACE_PAGE) != 0;
-	}
-	return STATUS_OK;
-}
-
-static u32 count_runs(const BaseAspace *aspace, u64 gap)
-{
-	u64 last = 0;
-	u32 count = 0;
-
-	for (u32 i = 0; i < aspace->count; i++)
-		for (u32 k = 0; k < CHUNK; k++) {
-			u64 page = aspace->chunks[i]->number * CHUNK + k;
-
-			if (!aspace->chunks[i]->place[k])
-				continue;
-			count += !count || page - last > gap;
-			last = page;
-		}
-	return count;
-}
-
-/* What lies together, with gaps where that saves maps. Runs lie in the file one behind the other from *end on, or, if end is NULL, each
- * where it lies in memory. */
-static Status place_pages(BaseAspace *aspace, u32 most, u64 *end)
-{
-	SpaceImage *run = NULL;
-	u64 gap = GAP;
-
-	while (count_runs(aspace, gap) > most)
-		gap *= 2;
-	for (u32 i = 0; i < aspace->count; i++)
-		for (u32 k = 0; k < CHUNK; k++) {
-			u64 page = aspace->chunks[i]->number * CHUNK + k;
-
-			if (!aspace->chunks[i]->place[k])
-				continue;
-			if (!run || page - (run->page + run->count - 1) > gap) {
-				if (!array_grow((void **)&aspace->runs, &aspace->run_cap, aspace->run_count, sizeof *run))
-					return STATUS_NOMEM;
-				run = &aspace->runs[aspace->run_count++];
-				*run = (SpaceImage){page, 0, end ? *end : page};
-			}
-			run->count = page - run->page + 1;
-			if (run->at + run->count >= ~(u32)0)
-				return STATUS_UNSUPPORTED;
-			aspace->chunks[i]->place[k] = (u32)(run->at + run->count);
-			if (end)
-				*end = run->at + run->count;
-		}
-	return STATUS_OK;
-}
-
-static bool write_all(int fd, const u8 *bytes, size_t len, u64 at)
-{
-	while (len) {
-		ssize_t done = pwrite(fd, bytes, len, (off_t)at);
-
-		if (done <= 0)
-			return false;
-		bytes += done;
-		len -= (size_t)done;
-		at += (u64)done;
-	}
-	return true;
-}
-
-static Status write_pages(const Space *space, const BaseAspace *aspace, int fd, u64 *bytes)
-{
-	for (u32 i = 0; i < aspace->count; i++) {
-		const u32 *place = aspace->chunks[i]->place;
-
-		for (u32 k = 0; k < CHUNK;) {
-			u32 end = k + 1;
-
-			while (place[k] && end < CHUNK && place[end] == place[k] + (end - k))
-				end++;
-			if (place[k]) {
-				size_t len = (size_t)(end - k) << SPACE_PAGE_SHIFT;
-
-				if (!write_all(fd, bytes_of(space, aspace->chunks[i]->number * CHUNK + k), len,
-					       (u64)(place[k] - 1) << SPACE_PAGE_SHIFT))
-					return STATUS_NOMEM;
-				*bytes += len;
-			}
-			k = end;
-		}
-	}
-	*bytes += aspace->count * sizeof(BaseChunk);
-	return STATUS_OK;
-}
-
-/* Where these pages can be read. */
-static Status map_chunk(BaseChunk *chunk, int fd)
-{
-	void *bytes;
-
-	chunk->first = ~(u32)0;
-	for (u32 k = 0; k < CHUNK; k++) {
-		if (!chunk->place[k])
-			continue;
-		chunk->first = chunk->place[k] - 1 < chunk->first ? chunk->place[k] - 1 : chunk->first;
-		chunk->end = chunk->place[k] > chunk->end ? chunk->place[k] : chunk->end;
-	}
-	if (!chunk->end)
-		return STATUS_OK;
-	bytes = mmap(NULL, (size_t)(chunk->end - chunk->first) << SPACE_PAGE_SHIFT, PROT_READ, MAP_PRIVATE | MAP_NORESERVE, fd,
-		     (off_t)((u64)chunk->first << SPACE_PAGE_SHIFT));
-	if (bytes == MAP_FAILED)
-		return STATUS_NOMEM;
-	madvise(bytes, (size_t)(chunk->end - chunk->first) << SPACE_PAGE_SHIFT, MADV_DONTDUMP);
-	chunk->bytes = bytes;
-	return STATUS_OK;
-}
-
-static Status open_file(BasePages *pages)
-{
-	Status status = STATUS_OK;
-	struct stat info;
-
-	if (pages->fd < 0 || fstat(pages->fd, &info))
-		return STATUS_NOMEM;
-	pages->serial = (u64)info.st_ino;
-	for (u32 n = 0; n < pages->count; n++)
-		for (u32 i = 0; i < pages->aspaces[n].count && !status; i++)
-			status = map_chunk(pages->aspaces[n].chunks[i], pages->fd);
-	return status;
-}
-
-static Status make_file(BasePages *pages)
-{
-	pages->fd = memfd_create("husk-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (pages->fd < 0) /* no descriptor is left, or the host has no such thing */
-		return errno == ENOMEM ? STATUS_NOMEM : STATUS_UNSUPPORTED;
-	if (ftruncate(pages->fd, (off_t)(pages->file_pages << SPACE_PAGE_SHIFT)))
-		return STATUS_NOMEM;
-	return open_file(pages);
-}
-
-/* Nobody will write it; this says so. */
-static void seal(const BasePages *pages)
-{
-	fcntl(pages->fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
-}
-
-static Status begin(const Machine *machine, BasePages **out)
-{
-	BasePages *pages = calloc(1, sizeof *pages);
-
-	*out = pages;
-	if (!pages)
-		return STATUS_NOMEM;
-	pages->fd = -1;
-	pages->mapped = machine->mapped;
-	pages->aspaces = calloc(machine->aspace_count, sizeof *pages->aspaces);
-	if (!pages->aspaces)
-		return STATUS_NOMEM;
-	pages->count = machine->aspace_count;
-	return STATUS_OK;
-}
-
-static Status copy_pages(const Machine *machine, BasePages *pages, u64 *bytes)
-{
-	u32 most = RUNS_MOST / pages->count;
-	Status status = STATUS_OK;
-
-	for (u32 n = 0; n < pages->count && !status; n++) {
-		pages->aspaces[n].kind = kind_of(machine, n);
-		if (pages->aspaces[n].kind != IS_FREE)
-			status = note_pages(machine_space_at(machine, n), &pages->aspaces[n], true);
-		if (!status)
-			status = place_pages(&pages->aspaces[n], most > RUNS_LEAST ? most : RUNS_LEAST, &pages->file_pages);
-	}
-	if (!status)
-		status = make_file(pages);
-	for (u32 n = 0; n < pages->count && !status; n++)
-		if (pages->aspaces[n].kind != IS_FREE)
-			status = write_pages(machine_space_at(machine, n), &pages->aspaces[n], pages->fd, bytes);
-	if (!status)
-		seal(pages);
-	return status;
-}
-
-/* The only address space that has anything, if the file that its memory is in can be the image as it is; or NULL. */
-static const Space *to_be_taken(const Machine *machine, u32 *number)
-{
-	const Space *only = NULL;
-
-	for (u32 n = 0; n < machine->aspace_count; n++) {
-		const Space *space = machine_space_at(machine, n);
-
-		if (!space || !space->present)
-			continue;
-		if (only || !space->has_file || space->backing_count)
-			return NULL;
-		only = space;
-		*number = n;
-	}
-	return only;
-}
-
-/* Nothing is copied: a page lies in the file where it lies in memory. */
-static Status take_pages(const Machine *machine, const Space *space, u32 number, BasePages *pages, u64 *bytes)
-{
-	BaseAspace *aspace = &pages->aspaces[number];
-	Status status;
-
-	for (u32 n = 0; n < pages->count; n++)
-		pages->aspaces[n].kind = kind_of(machine, n);
-	status = note_pages(space, aspace, false);
-	if (!status)
-		status = place_pages(aspace, RUNS_MOST, NULL);
-	pages->fd = fcntl(space->file, F_DUPFD_CLOEXEC, 0);
-	if (pages->fd < 0)
-		return STATUS_UNSUPPORTED;
-	pages->file_pages = pages_of(space);
-	*bytes += space->present << SPACE_PAGE_SHIFT;
-	return status ? status : open_file(pages);
-}
-
-Status park_freeze_pages(const Machine *machine, BasePages **out, bool take, u64 *bytes)
-{
-	u32 number = 0;
-	const Space *space = take ? to_be_taken(machine, &number) : NULL;
-	Status status = begin(machine, out);
-
-	if (status)
-		return status;
-	return space ? take_pages(machine, space, number, *out, bytes) : copy_pages(machine, *out, bytes);
 }
 
 /* ---- Which pages may differ from the base ---- */
@@ -536,7 +189,7 @@ u64 park_changed_pages(const Machine *machine, const BasePages *pages)
 			for (u32 k = 0; next_mark(&marks, &k) && k < chunk_pages(space, number); k++) {
 				u64 page = number * CHUNK + k;
 
-				count += attr_of(space, page) && memcmp(bytes_of(space, page), content_of(chunk, k), SPACE_PAGE) != 0;
+				count += park_page_attr(space, page) && memcmp(park_page_bytes(space, page), content_of(chunk, k), SPACE_PAGE) != 0;
 			}
 		}
 	}
@@ -560,7 +213,7 @@ static bool next_other(const Space *space, const u8 *was, u64 first, u32 *k, u32
 				continue;
 			}
 		}
-		if (attr_of(space, first + *k) != was[*k])
+		if (park_page_attr(space, first + *k) != was[*k])
 			return true;
 		++*k;
 	}
@@ -586,10 +239,10 @@ static void pack_rights(const Space *space, const BaseAspace *aspace, Buf *out)
 		u64 first = number * CHUNK;
 
 		for (u32 k = 0; next_other(space, was, first, &k, count);) {
-			u8 attr = attr_of(space, first + k);
+			u8 attr = park_page_attr(space, first + k);
 			u32 from = k;
 
-			while (k < count && attr != was[k] && attr_of(space, first + k) == attr)
+			while (k < count && attr != was[k] && park_page_attr(space, first + k) == attr)
 				k++;
 			park_put_number(out, first + from - done);
 			park_put_number(out, k - from);
@@ -634,8 +287,8 @@ static void pack_memory(int pagemap, const Space *space, const BaseAspace *aspac
 		for (u32 k = 0; next_mark(&marks, &k) && k < chunk_pages(space, number); k++) {
 			u64 page = number * CHUNK + k;
 
-			if (attr_of(space, page))
-				pack_page(bytes_of(space, page), content_of(chunk, k), page << SPACE_PAGE_SHIFT, &done, out);
+			if (park_page_attr(space, page))
+				pack_page(park_page_bytes(space, page), content_of(chunk, k), page << SPACE_PAGE_SHIFT, &done, out);
 		}
 	}
 	park_put_number(out, 0);
@@ -649,7 +302,7 @@ void park_pack_pages(const Machine *machine, const BasePages *pages, Buf *out)
 	park_put_number(out, machine->aspace_count);
 	park_put_number(out, machine->mapped);
 	for (u32 n = 0; n < machine->aspace_count; n++)
-		buf_byte(out, kind_of(machine, n));
+		buf_byte(out, park_kind_of(machine, n));
 	for (u32 n = 0; n < machine->aspace_count; n++) {
 		const Space *space = machine_space_at(machine, n);
 
@@ -683,7 +336,7 @@ static void set_attr(Machine *machine, u32 number, u64 page, u64 count, u8 attr)
 static void report_code(Machine *machine, u32 number, u64 page, u32 at, const u8 *bytes, u32 len)
 {
 	const Space *space = machine_space_at(machine, number);
-	const u8 *now = bytes_of(space, page) + at;
+	const u8 *now = park_page_bytes(space, page) + at;
 
 	if (!(space->attr[page] & ATTR_CODE))
 		return;
@@ -792,8 +445,8 @@ static void revert_pages(Machine *machine, u32 number, const BaseChunk *chunk, c
 			if (!(space->attr[page] & ATTR_PRESENT) && !(chunk && chunk->attr[k]))
 				continue;
 			report_code(machine, number, page, 0, was, SPACE_PAGE);
-			if (space->twice && memcmp(bytes_of(space, page), was, SPACE_PAGE) != 0)
-				memcpy(bytes_of(space, page), was, SPACE_PAGE);
+			if (space->twice && memcmp(park_page_bytes(space, page), was, SPACE_PAGE) != 0)
+				memcpy(park_page_bytes(space, page), was, SPACE_PAGE);
 		}
 		if (!space->twice)
 			space_revert(space, first + from, k - from);
@@ -808,7 +461,7 @@ static void restore_rights(Machine *machine, u32 number, const BaseChunk *chunk,
 		u8 attr = chunk->attr[k];
 		u32 from = k;
 
-		while (k < count && chunk->attr[k] == attr && attr_of(space, first + k) != attr)
+		while (k < count && chunk->attr[k] == attr && park_page_attr(space, first + k) != attr)
 			k++;
 		set_attr(machine, number, first + from, k - from, attr);
 	}
@@ -821,8 +474,8 @@ static void copy_run(Space *space, const BaseAspace *aspace, const SpaceImage *r
 	for (u64 p = run->page; p < run->page + run->count; p++) {
 		const u8 *was = content_of(chunk_of(aspace, p / CHUNK), (u32)(p % CHUNK));
 
-		if (was != zeros || memcmp(bytes_of(space, p), zeros, SPACE_PAGE) != 0)
-			memcpy(bytes_of(space, p), was, SPACE_PAGE);
+		if (was != park_zeros || memcmp(park_page_bytes(space, p), park_zeros, SPACE_PAGE) != 0)
+			memcpy(park_page_bytes(space, p), was, SPACE_PAGE);
 	}
 }
 
@@ -934,7 +587,7 @@ Status park_settle_pages(Machine *machine, const BasePages *pages)
 			status = settle_aspace(machine, n, pages);
 	if (!status) {
 		machine->image_serial = pages->serial;
-		seal(pages); /* if it was this machine's own file nobody has it any more */
+		park_seal(pages); /* if it was this machine's own file nobody has it any more */
 	}
 	return status == STATUS_UNSUPPORTED ? STATUS_OK : status;
 }
@@ -958,8 +611,8 @@ bool park_unshare_pages(Machine *machine)
 		own.all_seams = space->all_seams;
 		for (u64 p = 0; space_next_present(space, &p, ~(u64)0); p++) {
 			space_pages_add(&own, p, 1, space->attr[p] & ATTR_RIGHTS);
-			if (memcmp(bytes_of(space, p), zeros, SPACE_PAGE) != 0)
-				memcpy(bytes_of(&own, p), bytes_of(space, p), SPACE_PAGE);
+			if (memcmp(park_page_bytes(space, p), park_zeros, SPACE_PAGE) != 0)
+				memcpy(park_page_bytes(&own, p), park_page_bytes(space, p), SPACE_PAGE);
 		}
 		space_fini(space);
 		*space = own;
