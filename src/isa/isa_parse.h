@@ -8,7 +8,8 @@
  *
  * isa_lex.c      tokens, raw words, doc comments, messages
  * isa_load.c     the passes in order; isa_load
- * isa_items.c    items: option space code reg view field func host table init ...
+ * isa_items.c    items: option space code view func host table init ...
+ * isa_regs.c     reg, const, pin           isa_fields.c   field
  * isa_handlers.c on ..., interrupt, event, every
  * isa_insn.c     patterns, operand templates
  * isa_forms.c    mnemonics with letters, aliases, pseudo-instructions
@@ -203,6 +204,7 @@ void parse_interrupt(Parser *p, bool event);
 void parse_every(Parser *p);
 bool at_item(const Parser *p); /* does an item's keyword stand here? */
 const char *take_name(Parser *p, const char *what);
+void check_new_name(Parser *p, const char *name, u32 pos); /* reports one that something else has */
 /* arena_grow with a limit that is reported. */
 bool grow_table(Parser *p, void **items, u32 *cap, u32 count, size_t size, u32 limit, const char *what);
 void parse_insn(Parser *p);
