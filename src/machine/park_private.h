@@ -14,6 +14,10 @@ void park_put_number(Buf *out, u64 number);
 u64 park_get_number(const u8 **at);
 bool park_piece_differs(const u8 *a, const u8 *b);
 
+/* park_words.c. Reading sets sizes, too; what is in the spaces stays, and what is new is zero. hosts: what the origin was allowed. */
+void park_write_words(const Machine *machine, Buf *out);
+Status park_read_words(Machine *machine, const HostFunction *hosts, const u64 *at);
+
 /* park_pages.c: the paged memory of a machine at rest. */
 typedef struct BasePages BasePages;
 
