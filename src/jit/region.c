@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "jit/jit_background.h"
 #include "jit/region_turn.h"
 #include "jit/ssa_shape.h"
 
@@ -163,6 +164,17 @@ static u32 room_before(const Former *f, u64 pc)
 	return JIT_BLOCK_INSNS;
 }
 
+/* What was kept of it since it was met first saves the work. It lives until compiled code runs again; a worker wants it longer. */
+static bool translate(Former *f, u64 pc, Translation *out)
+{
+	u32 room = room_before(f, pc);
+
+	if (!jit_background_is_there(f->engine) && jit_first_take(f->engine, f->vcpu, pc, f->context, out) && out->insns <= room)
+		return true;
+	*out = (Translation){0};
+	return !f->engine->env.translate(f->engine->env.ctx, pc, f->context, room, f->arena, out);
+}
+
 /* The place of pc, translated if need be; NULL: it stays outside. */
 static Spot *have_code(Former *f, u64 pc)
 {
@@ -177,7 +189,7 @@ static Spot *have_code(Former *f, u64 pc)
 	if (f->code_count == REGION_SOURCES || f->spot_count >= REGION_INSNS)
 		return NULL;
 	shape = ARENA_NEW(f->arena, SsaShape);
-	if (!shape || f->engine->env.translate(f->engine->env.ctx, pc, f->context, room_before(f, pc), f->arena, &translation)) {
+	if (!shape || !translate(f, pc, &translation)) {
 		f->failed = true;
 		return NULL;
 	}

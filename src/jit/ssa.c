@@ -121,6 +121,7 @@ SsaRef ssa_node(SsaFunc *func, unsigned op, unsigned width, unsigned aux, SsaRef
 		}
 		func->nodes = nodes;
 	}
+	func->floats |= (ssa_op_info[op].effects & SSA_MAY_RAISE) != 0;
 	func->nodes[func->node_count] = (SsaNode){.op = (u8)op, .width = (u8)width, .aux = (u16)aux, .a = a, .b = b, .c = c,
 		.imm = imm, .block = SSA_NO_BLOCK};
 	return func->node_count++;
@@ -275,7 +276,8 @@ u32 ssa_block(SsaFunc *func, u64 pc)
 		func->blocks = blocks;
 	}
 	block = &func->blocks[func->block_count];
-	*block = (SsaBlock){.pc = pc, .idom = SSA_NO_BLOCK, .loop = SSA_NO_BLOCK, .outer = SSA_NO_BLOCK};
+	*block = (SsaBlock){.pc = pc, .idom = SSA_NO_BLOCK, .loop = SSA_NO_BLOCK, .outer = SSA_NO_BLOCK,
+		.before = SSA_NO_BLOCK};
 	block->state = ARENA_ARRAY(func->arena, SsaRef, func->slot_count ? func->slot_count : 1);
 	if (!block->state) {
 		func->failed = true;

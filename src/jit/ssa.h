@@ -212,6 +212,9 @@ typedef struct SsaFunc {
 	SsaSnapEntry *entries;
 	u32 entry_count, entry_cap;
 	bool has_wide;     /* the target does WIDE */
+	bool loops;        /* after ssa_order: there are some */
+	bool narrowed;     /* after ssa_narrow: it has changed something */
+	bool floats;       /* there have been operations on floats */
 	struct SsaWide **wides;
 	u32 wide_count, wide_cap;
 	u32 guest_insns;   /* INSNs at building: the measure of compile cost */
@@ -357,6 +360,7 @@ SsaFunc *ssa_build(const SsaRegion *region, Arena *arena);
 typedef struct SsaPass {
 	const char *name;
 	void (*run)(SsaFunc *func);
+	u8 needs; /* ssa_pass.c */
 } SsaPass;
 
 /* Called after each pass; name "build" before the first. */

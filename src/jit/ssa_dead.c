@@ -11,7 +11,6 @@ typedef struct Live {
 	u8 *is;        /* per node: somebody needs it */
 	SsaRef *work;  /* those of `late` */
 	u32 count;
-	bool loops;
 	u32 *stamp, now; /* per slot, when (in backward order) it was PUT; what may leave begins a new time */
 } Live;
 
@@ -104,7 +103,7 @@ static void walk_block(Live *live, SsaBlock *block)
 		if (effects & SSA_PURE || node->op == SSA_FLAGS) { /* that one only reads */
 			if (live->is[ref])
 				need_operands(live, ref);
-			else if (!live->loops)
+			else if (!func->loops)
 				ssa_remove(func, ref);
 			continue;
 		}
@@ -151,11 +150,9 @@ void ssa_dead(SsaFunc *func)
 
 	if (func->failed)
 		return;
-	for (u32 i = 0; i < func->rpo_count && !live.loops; i++)
-		live.loops = func->blocks[func->rpo[i]].header;
 	live.stamp = ARENA_ARRAY(func->arena, u32, func->slot_count + 1);
 	live.is = ARENA_ARRAY(func->arena, u8, func->node_count);
-	live.work = ARENA_ROOM(func->arena, SsaRef, live.loops ? func->node_count : 1);
+	live.work = ARENA_ROOM(func->arena, SsaRef, func->loops ? func->node_count : 1);
 	if (!live.stamp || !live.is || !live.work) {
 		func->failed = true;
 		return;
@@ -167,6 +164,6 @@ void ssa_dead(SsaFunc *func)
 		walk_block(&live, block);
 		finish_late(&live);
 	}
-	for (u32 i = 0; i < func->rpo_count && live.loops; i++)
+	for (u32 i = 0; i < func->rpo_count && func->loops; i++)
 		remove_unneeded(&live, &func->blocks[func->rpo[i]]);
 }

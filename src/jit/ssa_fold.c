@@ -589,6 +589,24 @@ static bool join_chains(SsaFunc *func)
 	return any;
 }
 
+/* The order without the blocks that are part of others now: a block that was joined had that one above it. */
+static void close_gaps(SsaFunc *func)
+{
+	u32 kept = 0;
+
+	for (u32 i = 0; i < func->rpo_count; i++) {
+		SsaBlock *block = &func->blocks[func->rpo[i]];
+
+		if (block->dead)
+			continue;
+		while (block->idom != SSA_NO_BLOCK && func->blocks[block->idom].dead)
+			block->idom = func->blocks[block->idom].idom;
+		block->order = kept;
+		func->rpo[kept++] = func->rpo[i];
+	}
+	func->rpo_count = kept;
+}
+
 /* ---- All of it ---- */
 
 /* Uses by PUTs count here: what they want of a value is all of it. */
@@ -650,5 +668,5 @@ void ssa_fold(SsaFunc *func)
 	if (w.fold.edges)
 		ssa_order(func);
 	if (join_chains(func))
-		ssa_order(func);
+		close_gaps(func);
 }

@@ -139,7 +139,6 @@ void ssa_fuel(SsaFunc *func)
 {
 	Fuel f = {.func = func};
 
-	ssa_order(func);
 	if (func->failed)
 		return;
 	f.checkpoint = ssa_checkpoints(func);

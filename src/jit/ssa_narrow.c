@@ -340,6 +340,7 @@ void ssa_narrow(SsaFunc *func)
 {
 	Narrow n = {.func = func};
 
+	func->narrowed = false;
 	if (func->failed || !prepare(&n))
 		return;
 	settle_forms(&n); /* without GUARDs */
@@ -360,4 +361,5 @@ void ssa_narrow(SsaFunc *func)
 		if (n.narrow[n.phis[k]])
 			widen(&n, n.phis[k], n.forms[n.phis[k]] & FORMS);
 	guard_compares(&n);
+	func->narrowed = func->node_count != n.count;
 }

@@ -217,6 +217,10 @@ void ssa_order(SsaFunc *func)
 			func->blocks[b].dead = true;
 			func->blocks[b].pred_count = func->blocks[b].succ_count = 0;
 		}
+	func->loops = false;
+	for (u32 i = 0; i < func->rpo_count && !func->loops; i++)
+		func->loops = func->blocks[func->rpo[i]].header;
 	find_dominators(func, walk.seen);
-	find_loops(func, walk.stack, walk.post);
+	if (func->loops)
+		find_loops(func, walk.stack, walk.post);
 }

@@ -1,37 +1,50 @@
 /* SPDX-License-Identifier: MIT
  *
- * The passes over a region, in order. Each leaves all invariants of ssa.h behind; in debug builds they are verified.
+ * The passes over a region, in order; some are left out where there is nothing for them. Each leaves all invariants of ssa.h
+ * behind; in debug builds they are verified.
  */
 #include "jit/ssa.h"
 
 #include <assert.h>
 
+/* What a region must have for a pass to find anything. */
+enum { LOOPS = 1, FLOATS = 2, NARROWED = 4 };
+
 static const SsaPass passes[] = {
-	{"fold", ssa_fold},
-	{"dead", ssa_dead},
-	{"loops", ssa_loops},
-	{"narrow", ssa_narrow},
-	{"fold", ssa_fold},
-	{"dead", ssa_dead},
-	{"address", ssa_address},
-	{"memory", ssa_memory},
-	{"check", ssa_check},
-	{"hoist", ssa_hoist},
-	{"wide", ssa_wide},
-	{"flags", ssa_flags},
-	{"float", ssa_float},
-	{"fuel", ssa_fuel},
-	{"sure", ssa_sure},
-	{"state", ssa_state},
-	{"dead", ssa_dead},
-	{"snap", ssa_snap},
+	{"fold", ssa_fold, 0},
+	{"dead", ssa_dead, 0},
+	{"loops", ssa_loops, LOOPS},
+	{"narrow", ssa_narrow, LOOPS},
+	{"fold", ssa_fold, NARROWED}, /* else it would find next to nothing */
+	{"dead", ssa_dead, NARROWED},
+	{"address", ssa_address, 0},
+	{"memory", ssa_memory, 0},
+	{"check", ssa_check, 0},
+	{"hoist", ssa_hoist, LOOPS},
+	{"wide", ssa_wide, LOOPS},
+	{"flags", ssa_flags, FLOATS},
+	{"float", ssa_float, FLOATS},
+	{"fuel", ssa_fuel, 0},
+	{"sure", ssa_sure, 0},
+	{"state", ssa_state, 0},
+	{"dead", ssa_dead, 0},
+	{"snap", ssa_snap, 0},
 };
+
+static bool is_wanted(const SsaFunc *func, const SsaPass *pass)
+{
+	unsigned has = (func->loops ? LOOPS : 0) | (func->floats ? FLOATS : 0) | (func->narrowed ? NARROWED : 0);
+
+	return !(pass->needs & ~has);
+}
 
 bool ssa_optimize(SsaFunc *func, SsaWatch *watch, void *ctx)
 {
 	if (watch && !func->failed)
 		watch(ctx, func, "build");
 	for (size_t i = 0; i < COUNT_OF(passes) && !func->failed; i++) {
+		if (!is_wanted(func, &passes[i]))
+			continue;
 		passes[i].run(func);
 #ifdef HUSK_DEBUG
 		assert(func->failed || ssa_verify(func, NULL));

@@ -96,7 +96,6 @@ void ssa_state(SsaFunc *func)
 {
 	State s = {.func = func, .words = (func->slot_count + 63) / 64};
 
-	ssa_order(func);
 	if (func->failed || !s.words)
 		return;
 	s.seen = ARENA_ARRAY(func->arena, u64, (size_t)func->block_count * s.words);
