@@ -122,6 +122,7 @@ SsaRef ssa_node(SsaFunc *func, unsigned op, unsigned width, unsigned aux, SsaRef
 		func->nodes = nodes;
 	}
 	func->floats |= (ssa_op_info[op].effects & SSA_MAY_RAISE) != 0;
+	func->made[op / 64] |= (u64)1 << op % 64;
 	func->nodes[func->node_count] = (SsaNode){.op = (u8)op, .width = (u8)width, .aux = (u16)aux, .a = a, .b = b, .c = c,
 		.imm = imm, .block = SSA_NO_BLOCK};
 	return func->node_count++;
@@ -350,20 +351,4 @@ SsaRef ssa_phi(SsaFunc *func, u32 block, unsigned width, unsigned slot)
 	func->pool_count += count;
 	put_between(func, block, 0, ref, func->blocks[block].first);
 	return ref;
-}
-
-/* ---- Operands ---- */
-
-void ssa_count_uses(SsaFunc *func)
-{
-	for (SsaRef ref = 1; ref < func->node_count; ref++)
-		func->nodes[ref].uses = 0;
-	for (u32 b = 0; b < func->block_count; b++)
-		for (SsaRef ref = func->blocks[b].first; ref; ref = func->nodes[ref].next) {
-			SsaNode *node = &func->nodes[ref];
-			unsigned count = node->op == SSA_PUT ? 0 : ssa_operands(func, node);
-
-			for (unsigned i = 0; i < count; i++)
-				func->nodes[ssa_value(func, *ssa_operand(func, node, i))].uses++;
-		}
 }

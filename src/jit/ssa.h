@@ -119,7 +119,7 @@ typedef struct SsaNode {
 	u32 block;
 	SsaRef prev, next; /* in its block; 0 at the ends, and for constants */
 	u32 snap;   /* ways out, after ssa_snap: index into snaps */
-	u32 uses;   /* after ssa_count_uses: uses as an operand of a node that is computed (not by PUTs and snapshots) */
+	u32 uses;   /* while ssa_fold runs: uses as an operand; for the target: by what is computed (not by PUTs and snapshots) */
 	u32 mark;   /* free for the pass that runs */
 } SsaNode;
 
@@ -215,6 +215,7 @@ typedef struct SsaFunc {
 	bool loops;        /* after ssa_order: there are some */
 	bool narrowed;     /* after ssa_narrow: it has changed something */
 	bool floats;       /* there have been operations on floats */
+	u64 made[2];       /* bit n: there have been nodes of operation n (ssa_has_made) */
 	struct SsaWide **wides;
 	u32 wide_count, wide_cap;
 	u32 guest_insns;   /* INSNs at building: the measure of compile cost */
@@ -228,6 +229,12 @@ typedef struct SsaOpInfo {
 
 enum { SSA_OPERANDS_VARY = 8 };
 extern const SsaOpInfo ssa_op_info[SSA_OP_COUNT];
+
+/* What was never made, no pass need look for. */
+static inline bool ssa_has_made(const SsaFunc *func, unsigned op)
+{
+	return func->made[op / 64] >> op % 64 & 1;
+}
 
 /* ---- ssa.c ---- */
 
@@ -297,7 +304,6 @@ static inline SsaRef *ssa_operand(SsaFunc *func, SsaNode *node, unsigned index)
 /* rpo, preds of dead blocks gone (with their PHI arguments), idom, loops. After every change of edges. */
 void ssa_order(SsaFunc *func);
 bool ssa_dominates(const SsaFunc *func, u32 above, u32 below);
-void ssa_count_uses(SsaFunc *func);
 void ssa_print(const SsaFunc *func, const char *(*slot_name)(const void *ctx, unsigned slot), const void *ctx, Buf *out);
 /* All invariants above; false, with a line per fault in `why` (may be NULL). */
 bool ssa_verify(const SsaFunc *func, Buf *why);

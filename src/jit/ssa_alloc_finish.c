@@ -54,11 +54,10 @@ static bool room(Finish *f, void **items, u32 *cap, u32 used, size_t size)
 
 static SsaPlace place_at_end(Ra *ra, const RaBlock *pred, u32 id, unsigned cls)
 {
-	unsigned found = RA_NO_REG;
+	unsigned found = ra_found(pred->end, id, pred->ends & ra_class(cls));
 
-	for (unsigned reg = 0; reg < RA_REGS; reg++)
-		if (pred->end[reg] == id && (found == RA_NO_REG || reg >> 4 == cls))
-			found = reg;
+	if (found == RA_NO_REG)
+		found = ra_found(pred->end, id, pred->ends);
 	return found == RA_NO_REG ? ra_memory_of(ra, id) : ra_place(found);
 }
 
@@ -79,12 +78,11 @@ static void edge(Finish *f, u32 b, u32 k)
 	ra->at = ra->func->blocks[block->preds[k]].order;
 	ra->position = ra->alloc->block_codes[block->preds[k]];
 	ra->visit++;
-	for (unsigned reg = 0; reg < RA_REGS; reg++) {
+	for (u32 set = here->starts; set; set &= set - 1) {
+		unsigned reg = (unsigned)__builtin_ctz(set);
 		u32 id = here->start[reg], from = id;
 		const RaValue *value = &ra->values[id];
 
-		if (!id)
-			continue;
 		if (value->kind == RA_PHI && value->block == b)
 			from = ra_arg(ra, id, k);
 		if (pred->end[reg] != from)
@@ -115,11 +113,8 @@ static void find_edges(Finish *f)
 		edges += block->pred_count;
 		for (u32 n = 0; n < ra->blocks[p].phi_count; n++) {
 			u32 id = ra->phis[ra->blocks[p].phi_first + n].id;
-			bool in_register = false;
 
-			for (unsigned reg = 0; reg < RA_REGS; reg++)
-				in_register |= ra->blocks[p].start[reg] == id;
-			if (in_register)
+			if (ra_found(ra->blocks[p].start, id, ra->blocks[p].starts) != RA_NO_REG)
 				continue;
 			ra->values[id].in_memory = true;
 			ra->at = p;
@@ -175,10 +170,7 @@ static unsigned starts_in(const Ra *ra, u32 b, u32 id)
 {
 	const RaBlock *block = &ra->blocks[ra->func->blocks[b].order];
 
-	for (unsigned reg = 0; reg < RA_REGS; reg++)
-		if (block->start[reg] == id)
-			return reg;
-	return RA_NO_REG;
+	return ra_found(block->start, id, block->starts);
 }
 
 static void store_behind_all(Finish *f, u32 id)

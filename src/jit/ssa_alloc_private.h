@@ -62,7 +62,8 @@ typedef struct RaPhi {
 } RaPhi;
 
 typedef struct RaBlock {
-	u32 start[RA_REGS], end[RA_REGS]; /* ids */
+	u32 start[RA_REGS], end[RA_REGS]; /* ids, of */
+	u32 starts, ends; /* those registers that hold something */
 	u32 far;        /* greatest position of a block that jumps back to it; its own if none does */
 	RaNear *live;   /* what lives at its start and across blocks */
 	u32 live_count, live_cap;
@@ -113,7 +114,8 @@ typedef struct Ra {
 	u32 allowed, pins; /* registers */
 	/* the state */
 	u32 held[RA_REGS]; /* id */
-	u32 before[RA_REGS]; /* as it was before the moves of the present code */
+	u32 before[RA_REGS]; /* as it was before the moves of the present code, of */
+	u32 begun;         /* those registers that held something */
 	u32 *regs;         /* per id: where it is held */
 	u32 *next;         /* per id */
 	u32 occupied, touched;
@@ -161,6 +163,15 @@ static inline const SsaBlock *ra_block_at(const Ra *ra, u32 position)
 static inline bool ra_loses_nothing(const RaValue *value)
 {
 	return value->kind == RA_CONST || value->kind == RA_HOME;
+}
+
+/* The register that holds a value, of those in `set`; RA_NO_REG: none. */
+static inline unsigned ra_found(const u32 *held, u32 id, u32 set)
+{
+	for (; set; set &= set - 1)
+		if (held[__builtin_ctz(set)] == id)
+			return (unsigned)__builtin_ctz(set);
+	return RA_NO_REG;
 }
 
 /* What PHI id gets from predecessor k; 0 never. */

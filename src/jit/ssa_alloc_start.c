@@ -32,20 +32,12 @@ static u32 main_pred(const Ra *ra, const SsaBlock *block)
 	return best;
 }
 
-static unsigned found_in(const u32 *held, u32 id, unsigned cls)
-{
-	for (unsigned reg = 16 * cls; reg < 16 * cls + 16; reg++)
-		if (held[reg] == id)
-			return reg;
-	return RA_NO_REG;
-}
-
 static bool others_have(const Ra *ra, const SsaBlock *block, u32 id)
 {
 	for (u32 k = 0; k < block->pred_count; k++) {
 		const RaBlock *pred = &ra->blocks[ra->func->blocks[block->preds[k]].order];
 
-		if (pred->done && found_in(pred->end, id, ra->values[id].cls) == RA_NO_REG)
+		if (pred->done && ra_found(pred->end, id, pred->ends & ra_class(ra->values[id].cls)) == RA_NO_REG)
 			return false;
 	}
 	return true;
@@ -74,21 +66,23 @@ static void note_wishes(Ra *ra, u32 position)
 	}
 }
 
-static void inherit(Ra *ra, const SsaBlock *block, const u32 *end)
+static void inherit(Ra *ra, const SsaBlock *block, const RaBlock *from)
 {
 	const u16 *row = ra->near;
+	const u32 *end = from->end;
 
-	for (unsigned reg = 0; reg < RA_REGS; reg++) {
+	for (u32 set = from->ends; set; set &= set - 1) {
+		unsigned reg = (unsigned)__builtin_ctz(set);
 		u32 id = end[reg];
 
-		if (!id || row[id] == ROW_DEAD)
+		if (row[id] == ROW_DEAD)
 			continue;
 		if (ra->regs[id]) { /* once is enough; rather where it is wanted */
 			if (ra->values[id].hint != reg)
 				continue;
 			ra_release(ra, id);
 		}
-		if (reg >> 4 != ra->values[id].cls && found_in(end, id, ra->values[id].cls) != RA_NO_REG)
+		if (reg >> 4 != ra->values[id].cls && ra_found(end, id, from->ends & ra_class(ra->values[id].cls)) != RA_NO_REG)
 			continue;
 		if ((row[id] == ROW_IDLE && !others_have(ra, block, id)) || is_unwanted(ra, id))
 			continue;
@@ -164,7 +158,7 @@ static void load_for_loop(Ra *ra, u32 position)
 		if (row[id] >= ROW_COLD || ra->regs[id] || is_unwanted(ra, id))
 			continue;
 		if (ra->blocks[position].full & ra_class(ra->values[id].cls) &&
-		    found_in(ra->blocks[position].start, id, ra->values[id].cls) == RA_NO_REG)
+		    ra_found(ra->blocks[position].start, id, ra->blocks[position].starts & ra_class(ra->values[id].cls)) == RA_NO_REG)
 			continue; /* it was not there before, and now there is less room */
 		for (at = count++; at > 0 && row[list[at - 1]] > row[id]; at--)
 			list[at] = list[at - 1];
@@ -194,7 +188,8 @@ static u8 natural_place(const Ra *ra, const SsaBlock *block, u32 id, u32 main)
 		return value->hint;
 	for (u32 k = 0; k < block->pred_count; k++)
 		if (block->preds[k] == main) {
-			unsigned reg = found_in(ra->blocks[ra->func->blocks[main].order].end, ra_arg(ra, id, k), value->cls);
+			const RaBlock *from = &ra->blocks[ra->func->blocks[main].order];
+			unsigned reg = ra_found(from->end, ra_arg(ra, id, k), from->ends & ra_class(value->cls));
 
 			if (reg != RA_NO_REG && open & ra_bit(reg))
 				return (u8)reg;
@@ -296,7 +291,7 @@ void ra_tell_behind(Ra *ra, u32 position)
 		u32 own = ra->args[phi->args + ra->blocks[position].back[0]];
 
 		if (value->hint == RA_NO_REG)
-			value->hint = (u8)found_in(ra->blocks[position].end, own, value->cls);
+			value->hint = (u8)ra_found(ra->blocks[position].end, own, ra->blocks[position].ends & ra_class(value->cls));
 		for (u32 k = 0; k < block->pred_count && value->hint != RA_NO_REG; k++) {
 			u32 arg = ra->args[phi->args + k];
 
@@ -317,7 +312,7 @@ void ra_start(Ra *ra, u32 position)
 	if (main != SSA_NO_BLOCK) {
 		if (ra->blocks[position].loops)
 			note_wishes(ra, position);
-		inherit(ra, block, ra->blocks[ra->func->blocks[main].order].end);
+		inherit(ra, block, &ra->blocks[ra->func->blocks[main].order]);
 		if (ra->blocks[position].loops)
 			rearrange(ra, position);
 		place_phis(ra, block, main);
@@ -329,6 +324,7 @@ void ra_start(Ra *ra, u32 position)
 	for (u32 k = 0; k < ra->blocks[position].live_count; k++)
 		ra->near[ra->blocks[position].live[k].id] = ROW_DEAD;
 	memcpy(ra->blocks[position].start, ra->held, sizeof(ra->held));
+	ra->blocks[position].starts = ra->occupied;
 }
 
 /* ---- What a loop that was walked teaches ---- */
@@ -363,18 +359,16 @@ static bool learn_from(Ra *ra, u32 position, u32 k)
 	const RaBlock *head = &ra->blocks[position], *latch = &ra->blocks[ra->func->blocks[block->preds[k]].order];
 	bool any = false;
 
-	for (unsigned reg = 0; reg < RA_REGS; reg++) {
+	for (u32 set = head->starts; set; set &= set - 1) {
+		unsigned reg = (unsigned)__builtin_ctz(set), found;
 		u32 id = head->start[reg], from = id;
 		const RaValue *value = &ra->values[id];
-		unsigned found;
 
-		if (!id)
-			continue;
 		if (value->kind == RA_PHI && value->block == ra->func->rpo[position])
 			from = ra_arg(ra, id, k);
 		if (latch->end[reg] == from || !from || ra->values[from].kind == RA_CONST)
 			continue;
-		found = found_in(latch->end, from, reg >> 4);
+		found = ra_found(latch->end, from, latch->ends & ra_class(reg >> 4));
 		if (found == RA_NO_REG) { /* rather not begin in a register at all */
 			if (!ra_loses_nothing(&ra->values[from]) || from == id)
 				any |= wish(ra, position, id, RA_NO_REG);

@@ -10,20 +10,20 @@
  */
 #include "jit/ssa_alloc_private.h"
 
+#include <stddef.h>
 #include <string.h>
 
 typedef struct Step {
 	Ra *ra;
 	SsaCode *code;
-	u32 index;    /* in alloc->codes */
 	u32 claimed;  /* registers that operands and temporaries of this code are in */
 	u32 killed;   /* clobbered: what is wanted later may not be there only */
 	u32 over;     /* the result comes there */
 	u32 temps;
 	u32 late;     /* registers of operands that must outlast the result */
-	u32 lost[SSA_USES_MOST + 1]; /* ids that had to leave a register for a fixed operand */
-	u32 lost_count;
 	u8 result_reg;
+	u32 lost_count;
+	u32 lost[SSA_USES_MOST + 1]; /* ids that had to leave a register for a fixed operand */
 } Step;
 
 /* ---- The state ---- */
@@ -203,10 +203,7 @@ static void fixed_operands(Step *step)
 /* It was in no register before this code. */
 static bool is_fresh(const Step *step, u32 id)
 {
-	for (unsigned reg = 0; reg < RA_REGS; reg++)
-		if (step->ra->before[reg] == id)
-			return false;
-	return true;
+	return ra_found(step->ra->before, id, step->ra->begun) == RA_NO_REG;
 }
 
 static bool placed(const Step *step, unsigned u)
@@ -423,11 +420,10 @@ static void push_move(Ra *ra, SsaPlace from, SsaPlace to, u8 width)
 
 static SsaPlace source(Ra *ra, u32 id, unsigned to)
 {
-	unsigned found = RA_NO_REG;
+	unsigned found = ra_found(ra->before, id, ra->begun & ra_class(to >> 4));
 
-	for (unsigned reg = 0; reg < RA_REGS; reg++)
-		if (ra->before[reg] == id && (found == RA_NO_REG || reg >> 4 == to >> 4))
-			found = reg;
+	if (found == RA_NO_REG)
+		found = ra_found(ra->before, id, ra->begun);
 	return found == RA_NO_REG ? ra_memory_of(ra, id) : ra_place(found);
 }
 
@@ -572,6 +568,7 @@ static void walk_code(Step *step, const u32 *after, const u32 *leaving, u32 leav
 	SsaCode *code = step->code;
 
 	memcpy(ra->before, ra->held, sizeof(ra->before));
+	ra->begun = ra->occupied;
 	ra->touched = 0;
 	if (code->may_untie)
 		code->tied = true;
@@ -621,14 +618,18 @@ void ra_walk(Ra *ra, u32 position)
 	u32 uses = ra->after_first;
 
 	for (u32 i = 0; i < count && !ra->failed; i++) {
-		Step step = {.ra = ra, .code = &ra->alloc->codes[first + i], .index = first + i};
+		Step step;
 		u32 from = ra->leaving_end[i + 1];
 
+		memset(&step, 0, offsetof(Step, lost));
+		step.ra = ra;
+		step.code = &ra->alloc->codes[first + i];
 		ra->position = i;
 		walk_code(&step, ra->after + uses, ra->leaving + from, ra->leaving_end[i] - from, ra->first_use[i]);
 		uses += step.code->use_count;
 	}
 	memcpy(ra->blocks[position].end, ra->held, sizeof(ra->held));
+	ra->blocks[position].ends = ra->occupied;
 	ra->blocks[position].done = true;
 	/* What is left of values that live in this block only: arguments of PHIs. */
 	for (u32 set = ra->occupied; set; set &= set - 1) {

@@ -32,7 +32,7 @@ typedef struct Checks {
 	SsaRef *start; /* per root: what it is when its loop is entered */
 	Use *uses;
 	u32 use_count;
-	SsaRef *checks;
+	SsaRef *checks; /* all, those that dominate others first */
 	u32 check_count;
 	u32 *last, *before; /* per root, per CHECK of it: the newest one that stays, the one before */
 	u8 *met;      /* per node: PhiState */
@@ -43,48 +43,51 @@ static bool is_hard(const SsaFunc *func, const SsaNode *node)
 	return node->aux < 64 && func->hard_spaces >> node->aux & 1;
 }
 
+static void note_access(Checks *c, SsaRef ref)
+{
+	const SsaFunc *func = c->func;
+	const SsaNode *node = &func->nodes[ref];
+	SsaRef root = ssa_value(func, node->a), anchor;
+	i64 imm = (i64)node->imm;
+	u64 reach;
+	u32 near = (u32)(imm < 0 ? -imm : imm) + node->width, far;
+
+	anchor = ssa_anchor(func, root, &reach);
+	far = near + (u32)reach;
+	c->uses[c->use_count] = (Use){ref, c->first[root]};
+	c->first[root] = ++c->use_count;
+	c->nearby[root] = near > c->nearby[root] ? near : c->nearby[root];
+	c->nearby[anchor] = far > c->nearby[anchor] ? far : c->nearby[anchor];
+}
+
 static bool collect(Checks *c)
 {
 	SsaFunc *func = c->func;
-	u32 accesses = 0, checks = 0;
 
-	for (u32 i = 0; i < func->rpo_count; i++)
-		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next) {
-			accesses += func->nodes[ref].op == SSA_LOAD || func->nodes[ref].op == SSA_STORE;
-			checks += func->nodes[ref].op == SSA_CHECK;
-		}
-	if (!checks)
+	if (!ssa_has_made(func, SSA_CHECK))
 		return false;
 	c->nodes = func->node_count;
 	c->first = ARENA_ARRAY(func->arena, u32, c->nodes);
 	c->nearby = ARENA_ARRAY(func->arena, u32, c->nodes);
 	c->start = ARENA_ARRAY(func->arena, SsaRef, c->nodes);
-	c->uses = ARENA_ARRAY(func->arena, Use, accesses + 1);
-	c->checks = ARENA_ARRAY(func->arena, SsaRef, checks);
+	c->uses = ARENA_ROOM(func->arena, Use, c->nodes);
+	c->checks = ARENA_ROOM(func->arena, SsaRef, c->nodes);
 	if (!c->first || !c->nearby || !c->start || !c->uses || !c->checks || !ssa_tree(func, &c->tree)) {
 		func->failed = true;
 		return false;
 	}
 	for (u32 i = 0; i < c->tree.count; i++)
 		for (SsaRef ref = func->blocks[c->tree.order[i]].first; ref; ref = func->nodes[ref].next) {
-			SsaNode *node = &func->nodes[ref];
+			const SsaNode *node = &func->nodes[ref];
 
+			if (node->op < SSA_CHECK)
+				continue;
 			if (node->op == SSA_CHECK)
 				c->checks[c->check_count++] = ref;
-			if ((node->op == SSA_LOAD || node->op == SSA_STORE) && is_hard(func, node)) {
-				SsaRef root = ssa_value(func, node->a);
-				i64 imm = (i64)node->imm;
-				u64 reach;
-				SsaRef anchor = ssa_anchor(func, root, &reach);
-				u32 near = (u32)(imm < 0 ? -imm : imm) + node->width, far = near + (u32)reach;
-
-				c->uses[c->use_count] = (Use){ref, c->first[root]};
-				c->first[root] = ++c->use_count;
-				c->nearby[root] = near > c->nearby[root] ? near : c->nearby[root];
-				c->nearby[anchor] = far > c->nearby[anchor] ? far : c->nearby[anchor];
-			}
+			else if ((node->op == SSA_LOAD || node->op == SSA_STORE) && is_hard(func, node))
+				note_access(c, ref);
 		}
-	return true;
+	return c->check_count;
 }
 
 /* ---- Induction ---- */
@@ -273,36 +276,43 @@ static bool covers(const Checks *c, SsaRef check, SsaRef value)
 	return other <= checked || (value < c->nodes && other - checked < SSA_GUARD_ZONE / 2 && c->nearby[value] < SSA_GUARD_ZONE / 4);
 }
 
-static void drop_dominated(Checks *c)
+static void drop_if_dominated(Checks *c, SsaRef ref)
 {
 	SsaFunc *func = c->func;
-	u32 *last = c->last = ARENA_ARRAY(func->arena, u32, func->node_count);
-	u32 *before = c->before = ARENA_ARRAY(func->arena, u32, func->node_count);
+	const SsaNode *node = &func->nodes[ref];
+	SsaRef value = ssa_value(func, node->a), root = func->nodes[value].op == SSA_CONST ? 0 : value;
+	unsigned tries = 0;
+	bool found = !root && node->aux < func->space_count && func->nodes[value].imm < func->spaces[node->aux].limit;
 
-	if (!last || !before) {
-		func->failed = true;
-		return;
+	for (u32 at = c->last[root]; at && !found && tries < CHECKS_MOST; at = c->before[at], tries++)
+		found = func->nodes[at].aux == node->aux && ssa_above(&c->tree, func->nodes[at].block, node->block) &&
+			(root || covers(c, at, value));
+	if (found) {
+		ssa_remove(func, ref);
+	} else {
+		c->before[ref] = c->last[root];
+		c->last[root] = ref;
 	}
+}
+
+static bool begin_dropping(Checks *c)
+{
+	c->last = ARENA_ARRAY(c->func->arena, u32, c->func->node_count);
+	c->before = ARENA_ARRAY(c->func->arena, u32, c->func->node_count);
+	c->func->failed |= !c->last || !c->before;
+	return !c->func->failed;
+}
+
+/* Once more, where they are now. */
+static void drop_moved(Checks *c)
+{
+	SsaFunc *func = c->func;
+
 	for (u32 i = 0; i < c->tree.count; i++)
 		for (SsaRef ref = func->blocks[c->tree.order[i]].first, next; ref; ref = next) {
-			const SsaNode *node = &func->nodes[ref];
-			SsaRef value = ssa_value(func, node->a), root = func->nodes[value].op == SSA_CONST ? 0 : value;
-			unsigned tries = 0;
-			bool found = false;
-
-			next = node->next;
-			if (node->op != SSA_CHECK)
-				continue;
-			found = !root && node->aux < func->space_count && func->nodes[value].imm < func->spaces[node->aux].limit;
-			for (u32 at = last[root]; at && !found && tries < CHECKS_MOST; at = before[at], tries++)
-				found = func->nodes[at].aux == node->aux && ssa_above(&c->tree, func->nodes[at].block, node->block) &&
-					(root || covers(c, at, value));
-			if (found) {
-				ssa_remove(func, ref);
-			} else {
-				before[ref] = last[root];
-				last[root] = ref;
-			}
+			next = func->nodes[ref].next;
+			if (func->nodes[ref].op == SSA_CHECK)
+				drop_if_dominated(c, ref);
 		}
 }
 
@@ -375,7 +385,7 @@ static bool comes_checked(const Checks *c, SsaRef phi, unsigned space)
 static void drop_met(Checks *c)
 {
 	SsaFunc *func = c->func;
-	SsaRef *list = ARENA_ARRAY(func->arena, SsaRef, func->node_count);
+	SsaRef *list = ARENA_ROOM(func->arena, SsaRef, func->node_count);
 	unsigned space = func->nodes[c->checks[0]].aux;
 
 	c->met = ARENA_ARRAY(func->arena, u8, func->node_count);
@@ -417,12 +427,16 @@ void ssa_check(SsaFunc *func)
 	func->met_count = 0;
 	if (func->failed || !collect(&c))
 		return;
-	drop_dominated(&c);
-	if (!func->failed)
-		drop_met(&c);
+	if (!begin_dropping(&c))
+		return;
+	for (u32 i = 0; i < c.check_count; i++)
+		drop_if_dominated(&c, c.checks[i]);
+	drop_met(&c);
+	if (!func->loops)
+		return;
 	for (u32 i = 0; i < c.check_count && !func->failed; i++)
 		if (func->nodes[c.checks[i]].block != SSA_NO_BLOCK)
 			move_check(&c, c.checks[i]);
-	if (!func->failed)
-		drop_dominated(&c);
+	if (!func->failed && begin_dropping(&c))
+		drop_moved(&c);
 }

@@ -460,7 +460,8 @@ static void fold_block(Walk *w, u32 block)
 
 	while (func->nodes[other].op == SSA_PHI)
 		other = func->nodes[other].next;
-	forward_homes(func, block);
+	if (ssa_has_made(func, SSA_FETCH))
+		forward_homes(func, block);
 	for (ref = here->first; ref && func->nodes[ref].op == SSA_PHI; ref = next) {
 		next = func->nodes[ref].next;
 		fold_phi(w, block, ref, other);
@@ -612,11 +613,15 @@ static void close_gaps(SsaFunc *func)
 /* Uses by PUTs count here: what they want of a value is all of it. */
 static void count_all_uses(SsaFunc *func)
 {
-	ssa_count_uses(func);
+	for (SsaRef ref = 0; ref < func->node_count; ref++)
+		func->nodes[ref].mark = func->nodes[ref].uses = 0;
 	for (u32 i = 0; i < func->rpo_count; i++)
-		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next)
-			if (func->nodes[ref].op == SSA_PUT)
-				func->nodes[ssa_value(func, func->nodes[ref].a)].uses++;
+		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next) {
+			SsaNode *node = &func->nodes[ref];
+
+			for (unsigned k = ssa_operands(func, node); k-- > 0;)
+				func->nodes[ssa_value(func, *ssa_operand(func, node, k))].uses++;
+		}
 }
 
 static bool prepare(Walk *w, SsaFunc *func)
@@ -635,8 +640,6 @@ static bool prepare(Walk *w, SsaFunc *func)
 		func->failed = true;
 		return false;
 	}
-	for (SsaRef ref = 0; ref < func->node_count; ref++)
-		func->nodes[ref].mark = 0;
 	for (u32 i = func->rpo_count; i-- > 0;) { /* children in ascending order */
 		u32 block = func->rpo[i], above = func->blocks[block].idom;
 
@@ -655,8 +658,7 @@ void ssa_fold(SsaFunc *func)
 	if (func->failed || !prepare(&w, func))
 		return;
 	count_all_uses(func);
-	for (u32 ref = 1; ref < func->node_count; ref++)
-		w.fold.sets_flags |= func->nodes[ref].op == SSA_SET_FLAGS;
+	w.fold.sets_flags = ssa_has_made(func, SSA_SET_FLAGS);
 	for (u32 i = 0; i < func->rpo_count && !func->failed; i++) {
 		u32 block = func->rpo[i];
 

@@ -39,6 +39,8 @@ typedef struct Memory {
 	Contents *end;      /* per block: at its end */
 	SsaRef *stores;     /* all stores and fences, block by block */
 	u32 *first_store, *store_count; /* per block */
+	u32 loads;
+	bool any;           /* two accesses, of which one is a load */
 	u32 *stamp, *stack; /* of walks */
 	Known now[KNOWN_MOST];
 	u32 count;
@@ -246,8 +248,8 @@ static void visit(Memory *m, u32 block)
 	}
 	if (!m->count && !m->home_count)
 		return;
-	m->end[block].known = ARENA_ARRAY(func->arena, Known, m->count + 1);
-	m->end[block].homes = ARENA_ARRAY(func->arena, Home, m->home_count + 1);
+	m->end[block].known = ARENA_ROOM(func->arena, Known, m->count + 1);
+	m->end[block].homes = ARENA_ROOM(func->arena, Home, m->home_count + 1);
 	if (!m->end[block].known || !m->end[block].homes) {
 		func->failed = true;
 		return;
@@ -260,58 +262,65 @@ static void visit(Memory *m, u32 block)
 		m->end[block].known[i] = m->now[i];
 }
 
-static bool find_brought(Memory *m)
+static bool make_brought(Memory *m)
 {
 	SsaFunc *func = m->func;
-	u32 words = (func->slot_count + 63) / 64;
 
-	m->brought = ARENA_ARRAY(func->arena, u64, (size_t)words * func->block_count);
-	if (!m->brought)
-		return false;
-	for (u32 i = 0; i < func->rpo_count; i++)
-		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next)
-			if (func->nodes[ref].op == SSA_BRING) {
-				u32 slot = func->nodes[ref].aux;
+	if (!ssa_has_made(func, SSA_BRING))
+		return true;
+	m->words = (func->slot_count + 63) / 64;
+	m->brought = ARENA_ARRAY(func->arena, u64, (size_t)m->words * func->block_count);
+	return m->brought != NULL;
+}
 
-				m->words = words;
-				m->brought[func->rpo[i] * words + slot / 64] |= (u64)1 << slot % 64;
-			}
-	return true;
+/* What stores, block by block; and what is brought home. */
+static void collect(Memory *m)
+{
+	SsaFunc *func = m->func;
+	u32 stores = 0;
+
+	for (u32 i = 0; i < func->rpo_count; i++) {
+		u32 block = func->rpo[i];
+
+		m->first_store[block] = stores;
+		for (SsaRef ref = func->blocks[block].first; ref; ref = func->nodes[ref].next) {
+			const SsaNode *node = &func->nodes[ref];
+
+			if (node->op < SSA_CONST)
+				continue;
+			if (node->op == SSA_BRING)
+				m->brought[block * m->words + node->aux / 64] |= (u64)1 << node->aux % 64;
+			else if (node->op == SSA_STORE || is_barrier(node))
+				m->stores[stores++] = ref;
+			m->loads += node->op == SSA_LOAD;
+		}
+		m->store_count[block] = stores - m->first_store[block];
+	}
+	m->any = m->loads && m->loads + stores >= 2;
 }
 
 static bool prepare(Memory *m)
 {
 	SsaFunc *func = m->func;
-	u32 loads = 0, stores = 0, blocks = func->block_count;
+	u32 blocks = func->block_count;
 
-	for (u32 i = 0; i < func->rpo_count; i++)
-		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next) {
-			loads += func->nodes[ref].op == SSA_LOAD;
-			stores += func->nodes[ref].op == SSA_STORE || is_barrier(&func->nodes[ref]);
-		}
-	if (!loads || loads + stores < 2)
+	if (!ssa_has_made(func, SSA_LOAD))
 		return false;
-	m->end = ARENA_ARRAY(func->arena, Contents, blocks);
-	m->stores = ARENA_ARRAY(func->arena, SsaRef, stores + 1);
+	m->stores = ARENA_ROOM(func->arena, SsaRef, func->node_count);
 	m->first_store = ARENA_ARRAY(func->arena, u32, blocks);
 	m->store_count = ARENA_ARRAY(func->arena, u32, blocks);
-	m->stamp = ARENA_ARRAY(func->arena, u32, blocks);
-	m->stack = ARENA_ARRAY(func->arena, u32, blocks + 1);
-	if (!m->end || !m->stores || !m->first_store || !m->store_count || !m->stamp || !m->stack || !find_brought(m) || !ssa_tree(func, &m->tree)) {
-		func->failed = true;
-		return false;
+	if (m->stores && m->first_store && m->store_count && make_brought(m)) {
+		collect(m);
+		if (!m->any)
+			return false;
+		m->end = ARENA_ARRAY(func->arena, Contents, blocks);
+		m->stamp = ARENA_ARRAY(func->arena, u32, blocks);
+		m->stack = ARENA_ROOM(func->arena, u32, blocks + 1);
+		if (m->end && m->stamp && m->stack && ssa_tree(func, &m->tree))
+			return true;
 	}
-	stores = 0;
-	for (u32 i = 0; i < func->rpo_count; i++) {
-		u32 block = func->rpo[i];
-
-		m->first_store[block] = stores;
-		for (SsaRef ref = func->blocks[block].first; ref; ref = func->nodes[ref].next)
-			if (func->nodes[ref].op == SSA_STORE || is_barrier(&func->nodes[ref]))
-				m->stores[stores++] = ref;
-		m->store_count[block] = stores - m->first_store[block];
-	}
-	return true;
+	func->failed = true;
+	return false;
 }
 
 void ssa_memory(SsaFunc *func)
