@@ -272,57 +272,93 @@ static bool begins(const Former *f, u64 pc, u32 copy)
 	return false;
 }
 
+/* Where the cold engine takes over between the two; `to`: nowhere. */
+static u32 cold_in(const SsaShape *shape, u32 block, u32 from, u32 to)
+{
+	const u8 *at = shape->cold[block] && from < to ? memchr(shape->act + from, SSA_ACT_COLD, to - from) : NULL;
+
+	return at ? (u32)(at - shape->act) : to;
+}
+
+enum { NEAR_BLOCKS = 16 };
+
+/* Where a path has come in the code of a source. */
+typedef struct Path {
+	u64 near_behind[NEAR_BLOCKS], *behind; /* per block that is reached: pc behind the instruction before */
+	bool near_reached[NEAR_BLOCKS], *reached;
+} Path;
+
+static bool begin_path(Former *f, Path *path, u32 blocks)
+{
+	path->behind = path->near_behind;
+	path->reached = path->near_reached;
+	if (blocks > NEAR_BLOCKS) {
+		path->behind = ARENA_ARRAY(f->arena, u64, blocks);
+		path->reached = ARENA_ARRAY(f->arena, bool, blocks);
+	} else {
+		memset(path->near_behind, 0, sizeof path->near_behind);
+		memset(path->near_reached, 0, sizeof path->near_reached);
+	}
+	f->failed |= !path->behind || !path->reached;
+	return !f->failed;
+}
+
 /* All GOTOs that a source comes to before another one begins, and where one does; the instructions on the way. False: somebody
  * said so, or memory is out. */
 static bool follow(Former *f, const SsaSource *source, Visit *visit, void *ctx, u32 *insns)
 {
 	const SsaShape *shape = source->shape;
 	const IrFunc *func = source->func;
-	u64 *behind = ARENA_ARRAY(f->arena, u64, func->block_count); /* per block that is reached: pc behind the instruction before */
-	bool *reached = ARENA_ARRAY(f->arena, bool, func->block_count);
+	const SsaShapeInsn *insn = shape->insns, *last_insn = insn + shape->insn_count;
+	Path path;
 
-	if (!behind || !reached) {
-		f->failed = true;
+	if (!begin_path(f, &path, func->block_count))
 		return false;
-	}
 	for (u32 i = 0; i < shape->order_count; i++) {
 		u32 b = shape->order[i], at = func->blocks[b].start, end = func->blocks[b].end;
 		const IrIns *last = &func->ins[end - 1];
-		u64 next = behind[b], pc = 0;
+		bool ends = false;
+		u32 cold;
+		u64 next;
 
 		if (source->begin >= at && source->begin < end) {
-			reached[b] = true;
+			path.reached[b] = true;
 			at = source->begin;
 		}
-		for (; at < end && reached[b]; at++) {
-			if (func->ins[at].op == IR_OP_INSN) {
-				ir_is_const(func, func->ins[at].a, &pc);
-				if (at != source->begin && begins(f, pc, source->copy)) {
-					Exit exit = {NULL, pc, true, pc, false};
-
-					if (!visit(ctx, &exit))
-						return false;
-					break;
-				}
-				next = bits_trunc(pc + func->ins[at].aux, f->plan->region.pc_width);
-				++*insns;
-			}
-			if (shape->act[at] == SSA_ACT_COLD) {
-				Exit exit = {NULL, next, true, next, true};
-
-				if (ssa_calls_host(shape, at) && !visit(ctx, &exit))
-					return false;
+		if (!path.reached[b])
+			continue;
+		next = path.behind[b];
+		for (; insn < last_insn && insn->at < end && !ends; insn++) {
+			if (insn->at < at)
+				continue;
+			if (cold_in(shape, b, at, insn->at) < insn->at)
 				break;
+			at = insn->at;
+			if (at != source->begin && begins(f, insn->pc, source->copy)) {
+				Exit exit = {NULL, insn->pc, true, insn->pc, false};
+
+				if (!visit(ctx, &exit))
+					return false;
+				ends = true;
 			}
+			next = bits_trunc(insn->pc + insn->length, f->plan->region.pc_width);
+			*insns += !ends;
 		}
-		if (at < end || !reached[b])
+		cold = ends ? end : cold_in(shape, b, at, end);
+		if (cold < end && ssa_calls_host(shape, cold)) {
+			Exit exit = {NULL, next, true, next, true};
+
+			if (!visit(ctx, &exit))
+				return false;
+		}
+		if (ends || cold < end)
 			continue;
 		if (last->op == IR_OP_JMP) {
-			reached[last->a] = true;
-			behind[last->a] = next;
+			path.reached[last->a] = true;
+			path.behind[last->a] = next;
 		} else if (last->op == IR_OP_BR) {
-			reached[last->b] = reached[last->c] = true;
-			behind[last->b] = behind[last->c] = next;
+			path.reached[last->b] = path.reached[last->c] = true;
+			path.behind[last->b] = path.behind[last->c] = next;
 		} else if (last->op == IR_OP_GOTO) {
 			Exit exit = {last, shape->gotos[b].pc, shape->gotos[b].known, next, false};
 
@@ -501,6 +537,18 @@ static bool look_for_loop(void *ctx, const Exit *exit)
 	return true;
 }
 
+/* Does it jump to where it begins? */
+static bool jumps_back(const SsaSource *source)
+{
+	for (u32 i = 0; i < source->shape->order_count; i++) {
+		const SsaGoto *to = &source->shape->gotos[source->shape->order[i]];
+
+		if (to->known && to->pc == source->pc)
+			return true;
+	}
+	return false;
+}
+
 /* The number (in func) of the instruction at pc, in what follows `begin`; 0: there is none. */
 static u32 number_of(const SsaSource *source, u64 pc)
 {
@@ -520,7 +568,7 @@ static void unroll(Former *f, u32 index)
 	SsaLink *links;
 	Spot *spot;
 
-	if (region->sources[index].copy || region->sources[index].link_count ||
+	if (region->sources[index].copy || region->sources[index].link_count || !jumps_back(&region->sources[index]) ||
 	    !follow(f, &region->sources[index], look_for_loop, &loop, &insns) || !loop.back || loop.calls)
 		return;
 	keep = number_of(&region->sources[index], loop.behind);
@@ -737,9 +785,13 @@ static void part_ends(Ways *w, u32 index)
 static void part_ways(Former *f)
 {
 	SsaRegion *region = &f->plan->region;
-	Ways w = {.f = f, .from = ARENA_ARRAY(f->arena, u8, REGION_SOURCES), .stack = ARENA_ARRAY(f->arena, u32, REGION_SOURCES)};
-	u32 count = region->count;
+	Ways w = {.f = f, .from = ARENA_ARRAY(f->arena, u8, REGION_SOURCES), .stack = ARENA_ROOM(f->arena, u32, REGION_SOURCES)};
+	u32 count = region->count, landings = 0;
 
+	for (u32 i = 0; i < count; i++)
+		landings += region->sources[i].landing;
+	if (!landings)
+		return;
 	if (!w.from || !w.stack) {
 		f->failed = true;
 		return;

@@ -47,6 +47,7 @@ typedef struct Look {
 	u64 *known;
 	Place now;
 	u32 block;
+	bool floats;    /* some operation may be one that is_odd_float means */
 } Look;
 
 static bool known_value(const Look *look, IrRef ref, u64 *value)
@@ -234,6 +235,8 @@ static void look_at(Look *look, u32 at)
 	look->insn_of[at] = now->insn + 1;
 	switch (ins->op) {
 	case IR_OP_INSN:
+		ir_is_const(look->func, ins->a, &value);
+		look->shape->insns[look->shape->insn_count++] = (SsaShapeInsn){at, ins->aux, value};
 		now->changed = now->stored = now->raised = false;
 		now->insn = at;
 		now->insn_block = look->block;
@@ -268,6 +271,7 @@ static void look_at(Look *look, u32 at)
 	}
 	if (ins->op == IR_OP_GET && !look->uses[at])
 		look->shape->act[at] = SSA_ACT_NONE;
+	look->floats |= is_float(ins) || (ins->op == IR_OP_GET && look->region->flags_slot && ins->aux == look->region->flags_slot);
 	if (is_float(ins) && look->uses[at] && !(ins->aux & IR_FLOAT_FLAGS) && ins->op != IR_OP_FCLASS) {
 		now->raised |= !is_silent(look, ins) && look->region->flags_slot;
 	}
@@ -354,18 +358,22 @@ bool ssa_shape(const SsaRegion *region, const SsaSource *source, Arena *arena, S
 {
 	const IrFunc *func = source->func;
 	Look look = {.region = region, .source = source, .func = func, .shape = out};
-	u32 *block_at = ARENA_ARRAY(arena, u32, func->ins_count + 1);
+	u32 *block_at = ARENA_ARRAY(arena, u32, func->ins_count + 1), insns = 0;
 
 	*out = (SsaShape){.func = func};
 	out->order = ARENA_ARRAY(arena, u32, func->block_count);
 	out->act = ARENA_ARRAY(arena, u8, func->ins_count + 1);
 	out->gotos = ARENA_ARRAY(arena, SsaGoto, func->block_count);
+	out->cold = ARENA_ARRAY(arena, bool, func->block_count);
+	for (u32 at = 0; at < func->ins_count; at++)
+		insns += func->ins[at].op == IR_OP_INSN;
+	out->insns = ARENA_ROOM(arena, SsaShapeInsn, insns + 1);
 	look.places = ARENA_ARRAY(arena, Place, func->block_count);
 	look.insn_of = ARENA_ARRAY(arena, u32, func->ins_count + 1);
 	look.uses = ARENA_ARRAY(arena, u32, func->ins_count + 1);
 	look.is_known = ARENA_ARRAY(arena, u8, func->ins_count + 1);
 	look.known = ARENA_ARRAY(arena, u64, func->ins_count + 1);
-	if (!block_at || !out->order || !out->act || !out->gotos || !look.places || !look.insn_of || !look.uses ||
+	if (!block_at || !out->order || !out->act || !out->gotos || !out->cold || !out->insns || !look.places || !look.insn_of || !look.uses ||
 	    !look.is_known || !look.known)
 		return false;
 	for (u32 b = 0; b < func->block_count; b++)
@@ -384,9 +392,14 @@ bool ssa_shape(const SsaRegion *region, const SsaSource *source, Arena *arena, S
 	for (u32 i = 0; i < out->order_count; i++) {
 		const IrBlock *block = &func->blocks[out->order[i]];
 
-		for (u32 at = block->start; at < block->end; at++)
+		for (u32 at = block->start; at < block->end && look.floats; at++)
 			if (look.insn_of[at] && is_odd_float(&look, at))
 				out->act[look.insn_of[at] - 1] = SSA_ACT_COLD;
+	}
+	for (u32 i = 0; i < out->order_count; i++) {
+		const IrBlock *block = &func->blocks[out->order[i]];
+
+		out->cold[out->order[i]] = memchr(out->act + block->start, SSA_ACT_COLD, block->end - block->start) != NULL;
 	}
 	return true;
 }

@@ -23,11 +23,20 @@ typedef struct SsaGoto {
 	bool known;
 } SsaGoto;
 
+typedef struct SsaShapeInsn {
+	u32 at;         /* its INSN */
+	u32 length;     /* in cells */
+	u64 pc;
+} SsaShapeInsn;
+
 typedef struct SsaShape {
 	const IrFunc *func;
 	u32 *order;     /* its blocks that can be reached, in the order they stand in */
 	u32 order_count;
 	u8 *act;        /* per instruction of the IR: SsaAct */
+	bool *cold;     /* per block: there are SSA_ACT_COLDs in it */
+	SsaShapeInsn *insns; /* all of its blocks, ascending */
+	u32 insn_count;
 	SsaGoto *gotos; /* per block: where its GOTO goes, if constants of this source alone say so */
 } SsaShape;
 
