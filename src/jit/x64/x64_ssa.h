@@ -86,6 +86,9 @@ typedef struct X64Ssa {
 	struct X64Word { u8 *site; u64 value; } *words; /* numbers behind the code; site: displacement from rip */
 	u32 word_count, word_cap;
 	JitMap **maps;     /* hash */
+	const JitMap *map; /* the last one, of .. */
+	SsaSnap map_snap;
+	const SsaPlace *map_places;
 	u32 *edge_in, *edge_out; /* per block: number + 1 of the edge whose moves come at its start, at its end */
 	u32 next;          /* the block that is emitted next, or SSA_NO_BLOCK */
 	bool failed, unsupported, has_bmi2, has_lzcnt, has_popcnt;

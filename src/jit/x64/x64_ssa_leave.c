@@ -58,13 +58,20 @@ static u32 hash_of(const JitMapEntry *entries, u32 count)
 static const JitMap *map_of(X64Ssa *s)
 {
 	const SsaSnap *snap = &s->func->snaps[s->code->snap];
+	const SsaPlace *places = &s->alloc.snap_places[s->code->snap_place];
 	JitMapEntry entries[SSA_SLOTS_MOST];
 	u32 count = 0, hash;
 	JitMap *map;
 
+	/* Neighbours have the same mostly. */
+	if (s->map && s->map_snap.first == snap->first && s->map_snap.count == snap->count &&
+	    !memcmp(s->map_places, places, snap->count * sizeof *places))
+		return s->map;
+	s->map_snap = *snap;
+	s->map_places = places;
 	for (u32 i = 0; i < snap->count; i++) {
 		const SsaSnapEntry *entry = &s->func->entries[snap->first + i];
-		const SsaPlace *place = &s->alloc.snap_places[s->code->snap_place + i];
+		const SsaPlace *place = &places[i];
 
 		if (place->kind == SSA_PLACE_HOME && place->number == entry->slot && entry->recipe == SSA_AS_IS)
 			continue; /* it is there */
@@ -73,7 +80,7 @@ static const JitMap *map_of(X64Ssa *s)
 	hash = hash_of(entries, count);
 	for (map = s->maps[hash]; map; map = map->hash_next)
 		if (map->count == count && map->unparked == s->vectors && !memcmp(map->entries, entries, count * sizeof *entries))
-			return map;
+			return s->map = map;
 	map = arena_alloc(&s->engine->blocks, sizeof(JitMap) + count * sizeof *entries);
 	if (!map) {
 		s->failed = true;
@@ -84,7 +91,7 @@ static const JitMap *map_of(X64Ssa *s)
 	memcpy(map->entries, entries, count * sizeof *entries);
 	map->hash_next = s->maps[hash];
 	s->maps[hash] = map;
-	return map;
+	return s->map = map;
 }
 
 /* ---- Exits ---- */

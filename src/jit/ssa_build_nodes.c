@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Operations of the IR become nodes, appended to the block that is built; constants are folded on the way. A GET is the value
+ * that the slot has by the state, or its HOME; a PUT changes the state.
+ */
+#include "jit/ssa_build_private.h"
+
+/* ---- Values ---- */
+
+static unsigned width_of(const SsaBuild *b, SsaRef ref)
+{
+	return b->func->nodes[ref].width;
+}
+
+SsaRef ssa_build_append(SsaBuild *b, unsigned op, unsigned width, unsigned aux, SsaRef x, SsaRef y, SsaRef z, u64 imm)
+{
+	SsaRef ref = ssa_node(b->func, op, width, aux, x, y, z, imm);
+
+	ssa_append(b->func, b->block, ref);
+	return ref;
+}
+
+/* Something pure; constants are folded. */
+static SsaRef pure(SsaBuild *b, unsigned op, unsigned width, unsigned aux, SsaRef x, SsaRef y, SsaRef z)
+{
+	u64 values[3] = {0, 0, 0};
+	SsaRef refs[3] = {x, y, z};
+	bool known = !(ir_float_operands((IrOp)op) && aux & SSA_FLOAT_RAISES);
+	unsigned count = ssa_op_info[op].operands;
+
+	if (b->func->failed)
+		return 0;
+	for (unsigned i = 0; i < count && known; i++)
+		known = ssa_is_const(b->func, refs[i], &values[i]);
+	if (known)
+		return ssa_const(b->func, width,
+				 ir_eval((IrOp)op, width, width_of(b, x), aux, values[0], values[1], values[2]));
+	if (op == IR_OP_SEL && ssa_is_const(b->func, x, &values[0]))
+		return values[0] ? y : z;
+	return ssa_build_append(b, op, width, aux, x, y, z, 0);
+}
+
+/* A new HOME in a block that is not being filled, or is: in front of its end if it has one. */
+static SsaRef make_home(SsaBuild *b, u32 block, u32 slot)
+{
+	SsaRef ref = ssa_node(b->func, SSA_HOME, b->region->slot_width[slot], slot, 0, 0, 0, 0);
+	SsaRef last;
+
+	if (b->func->failed)
+		return 0;
+	last = b->func->blocks[block].last;
+	if (last && (ssa_effects(&b->func->nodes[last]) & SSA_END))
+		ssa_insert_before(b->func, last, ref);
+	else
+		ssa_append(b->func, block, ref);
+	return ref;
+}
+
+SsaRef ssa_build_home(SsaBuild *b, u32 slot)
+{
+	if (b->single) {
+		if (!b->single[slot])
+			b->single[slot] = make_home(b, b->pieces[0].block, slot);
+		return b->single[slot];
+	}
+	if (!b->homes[slot])
+		b->homes[slot] = make_home(b, b->block, slot);
+	return b->homes[slot];
+}
+
+/* Where the value of an operation of the IR is kept. */
+SsaRef *ssa_build_ref_at(const SsaBuild *b, u32 s, u32 at)
+{
+	return &b->refs[s][at - b->region->sources[s].begin];
+}
+
+SsaRef ssa_build_value(SsaBuild *b, u32 s, IrRef ref)
+{
+	const IrFunc *func = b->shapes[s]->func;
+	SsaRef value;
+
+	if (ref & IR_CONST_BIT) {
+		const IrConst *constant = &func->consts[ref & ~IR_CONST_BIT];
+
+		return ssa_const(b->func, constant->width, constant->value);
+	}
+	value = ref < b->region->sources[s].begin || ref >= b->ends[s] ? 0 : *ssa_build_ref_at(b, s, ref);
+	if (!value)
+		b->failed = true; /* IR that breaks its rules, or values that go from one instruction to another */
+	return value;
+}
+
+/* ---- Floats ---- */
+
+static SsaRef emit_float(SsaBuild *b, u32 s, const IrIns *ins, unsigned width, unsigned aux)
+{
+	unsigned count = ir_float_operands((IrOp)ins->op);
+	SsaRef x = ssa_build_value(b, s, ins->a), y = count > 1 ? ssa_build_value(b, s, ins->b) : 0, z = count > 2 ? ssa_build_value(b, s, ins->c) : 0;
+
+	return b->failed ? 0 : pure(b, ins->op, width, aux, x, y, z);
+}
+
+/* PUT of flags(x) | slot: what raises them. */
+static void emit_raising(SsaBuild *b, u32 s, const IrIns *put)
+{
+	const IrFunc *func = b->shapes[s]->func;
+	const IrIns *either = &func->ins[put->a], *flags = &func->ins[either->a];
+
+	if (flags->op == IR_OP_GET)
+		flags = &func->ins[either->b];
+	emit_float(b, s, flags, flags->aux >> IR_FLOAT_WIDTH_SHIFT, (flags->aux & IR_FLOAT_ROUND) | SSA_FLOAT_RAISES);
+}
+
+/* ---- One operation ---- */
+
+static bool is_flags(const SsaBuild *b, u32 slot)
+{
+	return b->region->flags_slot && slot == b->region->flags_slot;
+}
+
+static SsaRef read_slot(SsaBuild *b, u32 slot)
+{
+	if (b->weights.stay[slot]) {
+		if (!b->near[slot])
+			b->near[slot] = ssa_build_append(b, SSA_FETCH, b->region->slot_width[slot], slot, 0, 0, 0, 0);
+		return b->near[slot];
+	}
+	return b->state[slot] ? b->state[slot] : ssa_build_home(b, slot);
+}
+
+SsaRef ssa_build_settled(const SsaBuild *b, SsaRef ref, u32 slot)
+{
+	const SsaNode *node;
+
+	ref = ssa_value(b->func, ref);
+	node = &b->func->nodes[ref];
+	return node->op == SSA_HOME && node->aux == slot ? 0 : ref; /* 0: whichever HOME */
+}
+
+static void put_slot(SsaBuild *b, u32 slot, SsaRef value)
+{
+	SsaRef now;
+
+	if (!value || b->func->failed)
+		return;
+	if (is_flags(b, slot)) {
+		ssa_build_append(b, SSA_SET_FLAGS, 0, 0, value, 0, 0, 0);
+		return;
+	}
+	if (b->weights.stay[slot]) {
+		ssa_build_append(b, SSA_BRING, b->region->slot_width[slot], slot, value, 0, 0, 0);
+		b->near[slot] = value;
+		return;
+	}
+	now = ssa_build_settled(b, value, slot);
+	if (now == b->state[slot])
+		return;
+	b->state[slot] = now;
+	ssa_build_append(b, SSA_PUT, b->region->slot_width[slot], slot, value, 0, 0, 0);
+}
+
+static SsaRef emit_access(SsaBuild *b, u32 s, const IrIns *ins)
+{
+	SsaRef address = ssa_build_value(b, s, ins->a), value = ins->op == IR_OP_STORE ? ssa_build_value(b, s, ins->b) : 0;
+
+	if (b->failed || b->func->failed)
+		return 0;
+	if (ins->aux < 64 && b->region->hard_spaces >> ins->aux & 1)
+		ssa_build_append(b, SSA_CHECK, 0, ins->aux, address, 0, 0, 0);
+	if (ins->op == IR_OP_LOAD)
+		return ssa_build_append(b, SSA_LOAD, ins->width, ins->aux, address, 0, 0, 0);
+	ssa_build_append(b, SSA_STORE, width_of(b, value), ins->aux, address, value, 0, 0);
+	return 0;
+}
+
+static SsaRef emit_atomic(SsaBuild *b, u32 s, const IrIns *ins)
+{
+	SsaRef address = ssa_build_value(b, s, ins->a), first = ssa_build_value(b, s, ins->b);
+	SsaRef second = ins->op == IR_OP_CAS ? ssa_build_value(b, s, ins->c) : 0;
+	unsigned space = ir_atomic_space(ins);
+
+	if (b->failed || b->func->failed)
+		return 0;
+	if (space < 64 && b->region->hard_spaces >> space & 1)
+		ssa_build_append(b, SSA_CHECK, 0, space, address, 0, 0, 0);
+	return ssa_build_append(b, ins->op == IR_OP_RMW ? SSA_RMW : SSA_CAS, ins->width, ins->aux, address, first, second, 0);
+}
+
+void ssa_build_ins(SsaBuild *b, u32 s, u32 at)
+{
+	const SsaShape *shape = b->shapes[s];
+	const IrIns *ins = &shape->func->ins[at];
+	SsaRef *out = ssa_build_ref_at(b, s, at);
+	unsigned count;
+
+	switch (ins->op) {
+	case IR_OP_INSN:
+		ir_is_const(shape->func, ins->a, &b->pc);
+		b->length = ins->aux;
+		ssa_build_append(b, SSA_INSN, 0, ins->aux, 0, 0, 0, b->pc);
+		b->func->guest_insns++;
+		return;
+	case IR_OP_PARAM:
+		return; /* enter_piece has it */
+	case IR_OP_GET:
+		if (!ins->aux) { /* the pc: its slot is not kept while compiled code runs */
+			*out = ssa_const(b->func, ins->width, b->pc);
+			return;
+		}
+		*out = is_flags(b, ins->aux) ? ssa_build_append(b, SSA_FLAGS, ins->width, 0, 0, 0, 0, 0) : read_slot(b, ins->aux);
+		return;
+	case IR_OP_PUT:
+		if (shape->act[at] == SSA_ACT_VALUE) {
+			emit_raising(b, s, ins);
+			return;
+		}
+		put_slot(b, ins->aux, ssa_build_value(b, s, ins->a));
+		return;
+	case IR_OP_LOAD: case IR_OP_STORE:
+		*out = emit_access(b, s, ins);
+		return;
+	case IR_OP_RMW: case IR_OP_CAS:
+		*out = emit_atomic(b, s, ins);
+		return;
+	case IR_OP_FENCE:
+		ssa_build_append(b, SSA_FENCE, 0, 0, 0, 0, 0, 0);
+		return;
+	default:
+		break;
+	}
+	count = ssa_op_info[ins->op].operands;
+	if (ir_float_operands((IrOp)ins->op)) {
+		*out = emit_float(b, s, ins, ins->width, ins->aux | (shape->act[at] == SSA_ACT_RAISES ? SSA_FLOAT_RAISES : 0u));
+	} else if (count) {
+		SsaRef x = ssa_build_value(b, s, ins->a), y = count > 1 ? ssa_build_value(b, s, ins->b) : 0;
+		SsaRef z = count > 2 ? ssa_build_value(b, s, ins->c) : 0;
+
+		*out = b->failed ? 0 : pure(b, ins->op, ins->width, ins->aux, x, y, z);
+	}
+}

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A region's sources are cut into pieces, each of which becomes a block: where another source begins, and into the blocks of
+ * the source's IR. Jumps between them are edges. Then they are put in order: reverse postorder from the entries; what
+ * cannot be reached is forgotten, and two loops with one header become two.
+ */
+#include "jit/ssa_build_private.h"
+
+#include "base/bits.h"
+
+/* ---- Sources by address ---- */
+
+static u32 hash_of(const SsaBuild *b, u64 pc, u32 copy)
+{
+	return (u32)((pc * 0x9E3779B97F4A7C15u + copy * 0xC2B2AE3D27D4EB4Fu) >> 33) & (b->map_cap - 1);
+}
+
+static u32 find_source(const SsaBuild *b, u64 pc, u32 copy)
+{
+	for (u32 at = hash_of(b, pc, copy); b->map[at]; at = (at + 1) & (b->map_cap - 1)) {
+		const SsaSource *source = &b->region->sources[b->map[at] - 1];
+
+		if (source->pc == pc && source->copy == copy)
+			return b->map[at] - 1;
+	}
+	return SSA_NONE;
+}
+
+bool ssa_build_map(SsaBuild *b)
+{
+	b->map_cap = 64;
+	while (b->map_cap < b->region->count * 2)
+		b->map_cap *= 2;
+	b->map = ARENA_ARRAY(b->arena, u32, b->map_cap);
+	if (!b->map)
+		return false;
+	for (u32 i = 0; i < b->region->count; i++) {
+		const SsaSource *source = &b->region->sources[i];
+		u32 at = hash_of(b, source->pc, source->copy);
+
+		while (b->map[at])
+			at = (at + 1) & (b->map_cap - 1);
+		b->map[at] = i + 1;
+	}
+	return true;
+}
+
+/* Where a jump to `pc` from a source goes: a source, or SSA_NONE. */
+u32 ssa_build_target(const SsaBuild *b, u32 from, u64 pc, unsigned flow)
+{
+	const SsaSource *source = &b->region->sources[from];
+	u32 found;
+
+	for (u32 i = 0; i < source->link_count; i++)
+		if (source->links[i].pc == pc)
+			return source->links[i].source;
+	if (flow == IR_FLOW_CALL)
+		return SSA_NONE;
+	found = find_source(b, pc, source->copy);
+	return found == SSA_NONE && source->copy ? find_source(b, pc, 0) : found;
+}
+
+/* ---- Pieces ---- */
+
+static u32 add_piece(SsaBuild *b, u32 source, u32 ir, u64 pc)
+{
+	SsaPiece *piece;
+
+	if (b->piece_count >= SSA_BLOCKS_MOST ||
+	    !arena_grow(b->arena, (void **)&b->pieces, &b->piece_cap, b->piece_count, sizeof(SsaPiece))) {
+		b->failed = true;
+		return 0;
+	}
+	piece = &b->pieces[b->piece_count];
+	*piece = (SsaPiece){.source = source, .ir = ir, .pc = pc, .order = SSA_NONE, .loop = SSA_NONE, .outer = SSA_NONE};
+	if (source != SSA_NONE) {
+		piece->start = b->shapes[source]->func->blocks[ir].start;
+		piece->end = b->shapes[source]->func->blocks[ir].end;
+	}
+	piece->written = ARENA_ARRAY(b->arena, u64, b->words);
+	b->failed = b->failed || !piece->written;
+	return b->piece_count++;
+}
+
+static void lead_to(SsaBuild *b, u32 from, u32 to)
+{
+	SsaPiece *piece = &b->pieces[from];
+
+	piece->succ[piece->succ_count++] = to;
+}
+
+/* At INSN `at` of source s: does the piece end in front of it? */
+static bool is_cut(SsaBuild *b, u32 p, u32 s, u32 at)
+{
+	const SsaSource *source = &b->region->sources[s];
+	const IrIns *ins = &source->func->ins[at];
+	SsaPiece *piece = &b->pieces[p];
+	u64 pc = 0;
+	u32 to;
+
+	if (at == source->begin)
+		return false;
+	ir_is_const(source->func, ins->a, &pc);
+	to = ssa_build_target(b, s, pc, IR_FLOW_CALL);
+	if (to == SSA_NONE)
+		to = find_source(b, pc, source->copy);
+	if (to == SSA_NONE && (!source->keep || ins->b < source->keep))
+		return false;
+	if (to == SSA_NONE)
+		to = ssa_build_target(b, s, pc, IR_FLOW_NEXT);
+	piece->end = at;
+	piece->how = to == SSA_NONE ? SSA_PIECE_LINK : SSA_PIECE_GO;
+	piece->target = pc;
+	if (to != SSA_NONE)
+		lead_to(b, p, b->top[to]);
+	return true;
+}
+
+/* Goes through the piece's operations; gives the pc of the instruction it ends in. */
+static u64 scan_piece(SsaBuild *b, u32 p, u32 *length)
+{
+	SsaPiece *piece = &b->pieces[p];
+	u32 s = piece->source;
+	const SsaShape *shape = b->shapes[s];
+	u64 pc = piece->pc;
+
+	for (u32 at = piece->start; at < piece->end; at++) {
+		const IrIns *ins = &shape->func->ins[at];
+
+		if (ins->op == IR_OP_INSN) {
+			if (is_cut(b, p, s, at))
+				return pc;
+			ir_is_const(shape->func, ins->a, &pc);
+			*length = ins->aux;
+		}
+		if (shape->act[at] == SSA_ACT_COLD) {
+			piece->end = at;
+			piece->how = SSA_PIECE_COLD;
+			return pc;
+		}
+		if (ins->op == IR_OP_PUT && shape->act[at] == SSA_ACT_DO && ins->aux < b->region->slot_count &&
+		    (!ins->aux || ins->aux != b->region->flags_slot))
+			piece->written[ins->aux / 64] |= (u64)1 << ins->aux % 64;
+	}
+	return pc;
+}
+
+/* The piece of a block of this source's IR, made when a jump to it is met. */
+static void flow_into(SsaBuild *b, u32 from, u32 ir, u32 *piece_of, u64 pc, u32 length)
+{
+	u32 s = b->pieces[from].source;
+
+	if (!piece_of[ir]) {
+		piece_of[ir] = add_piece(b, s, ir, pc) + 1;
+		if (b->failed)
+			return;
+		b->pieces[piece_of[ir] - 1].length = length;
+	}
+	lead_to(b, from, piece_of[ir] - 1);
+}
+
+static void cut_source(SsaBuild *b, u32 s)
+{
+	const SsaSource *source = &b->region->sources[s];
+	const SsaShape *shape = b->shapes[s];
+	u32 *piece_of = ARENA_ARRAY(b->arena, u32, source->func->block_count);
+
+	if (!piece_of) {
+		b->failed = true;
+		return;
+	}
+	piece_of[b->pieces[b->top[s]].ir] = b->top[s] + 1;
+	for (u32 i = 0; i < shape->order_count && !b->failed; i++) {
+		u32 ir = shape->order[i], p = piece_of[ir] - 1, length = 0, to;
+		const IrIns *last = &source->func->ins[source->func->blocks[ir].end - 1];
+		u64 pc;
+
+		if (!piece_of[ir])
+			continue; /* behind a cut */
+		length = b->pieces[p].length;
+		pc = scan_piece(b, p, &length);
+		if (b->pieces[p].end > b->ends[s])
+			b->ends[s] = b->pieces[p].end;
+		if (b->pieces[p].how != SSA_PIECE_IR)
+			continue;
+		switch (last->op) {
+		case IR_OP_JMP:
+			flow_into(b, p, last->a, piece_of, pc, length);
+			break;
+		case IR_OP_BR:
+			flow_into(b, p, last->b, piece_of, pc, length);
+			flow_into(b, p, last->c, piece_of, pc, length);
+			break;
+		default:
+			to = SSA_NONE;
+			if (shape->gotos[ir].known)
+				to = ssa_build_target(b, s, shape->gotos[ir].pc, last->aux);
+			else if (last->aux == IR_FLOW_RET && source->back)
+				to = source->back - 1;
+			if (to != SSA_NONE)
+				lead_to(b, p, b->top[to]);
+		}
+	}
+}
+
+/* The piece a source begins with, in the block of its IR that has `begin`. */
+static void add_top(SsaBuild *b, u32 s)
+{
+	const SsaSource *source = &b->region->sources[s];
+	SsaShape *shape;
+	u32 i = 0;
+
+	b->shapes[s] = source->shape;
+	if (!source->shape) {
+		shape = ARENA_NEW(b->arena, SsaShape);
+		if (!shape || !ssa_shape(b->region, source, b->arena, shape)) {
+			b->failed = true;
+			return;
+		}
+		b->shapes[s] = shape;
+	}
+	while (i < b->shapes[s]->order_count && (source->begin < source->func->blocks[b->shapes[s]->order[i]].start ||
+						 source->begin >= source->func->blocks[b->shapes[s]->order[i]].end))
+		i++;
+	if (i == b->shapes[s]->order_count || source->func->ins[source->begin].op != IR_OP_INSN) {
+		b->failed = true;
+		return;
+	}
+	b->top[s] = add_piece(b, s, b->shapes[s]->order[i], source->pc);
+	if (!b->failed)
+		b->pieces[b->top[s]].start = source->begin;
+}
+
+void ssa_build_cut(SsaBuild *b)
+{
+	const SsaRegion *region = b->region;
+
+	for (u32 s = 0; s < region->count; s++)
+		if (s == 0 || region->sources[s].landing)
+			add_piece(b, SSA_NONE, s, region->sources[s].pc);
+	b->entries = b->piece_count;
+	for (u32 s = 0; s < region->count && !b->failed; s++)
+		add_top(b, s);
+	for (u32 p = 0; p < b->entries && !b->failed; p++)
+		lead_to(b, p, b->top[b->pieces[p].ir]);
+	for (u32 s = 0; s < region->count && !b->failed; s++)
+		cut_source(b, s);
+}
+
+/* ---- Order ---- */
+
+static bool walk_from(SsaBuild *b, u32 entry, u32 *stack, u8 *next, u32 *post, u32 *count)
+{
+	u32 depth = 0;
+
+	stack[depth++] = entry;
+	next[entry] = 1;
+	while (depth) {
+		SsaPiece *piece = &b->pieces[stack[depth - 1]];
+		u32 taken = next[stack[depth - 1]]++ - 1u, to;
+
+		if (taken >= piece->succ_count) {
+			post[(*count)++] = stack[--depth];
+			continue;
+		}
+		/* The first successor last, so that it comes right behind. */
+		to = piece->succ[piece->succ_count - 1 - taken];
+		if (!next[to]) {
+			next[to] = 1;
+			stack[depth++] = to;
+		}
+	}
+	return true;
+}
+
+static void add_pred(SsaBuild *b, u32 from, u32 to)
+{
+	SsaPiece *piece = &b->pieces[to];
+
+	if (!arena_grow(b->arena, (void **)&piece->preds, &piece->pred_room, piece->pred_count, sizeof(u32))) {
+		b->failed = true;
+		return;
+	}
+	piece->preds[piece->pred_count++] = from;
+	piece->header |= b->pieces[from].order >= piece->order;
+}
+
+/* The head is walked from first, so its loops have the headers one expects; what it reaches comes last, but for its
+ * entry, which is block 0. */
+static void put_in_order(SsaBuild *b)
+{
+	u32 count = 0, *stack = ARENA_ARRAY(b->arena, u32, b->piece_count), *post = ARENA_ARRAY(b->arena, u32, b->piece_count);
+	u8 *next = ARENA_ARRAY(b->arena, u8, b->piece_count);
+
+	b->order = ARENA_ARRAY(b->arena, u32, b->piece_count);
+	if (!stack || !post || !next || !b->order) {
+		b->failed = true;
+		return;
+	}
+	for (u32 p = 0; p < b->piece_count; p++) {
+		b->pieces[p].order = SSA_NONE;
+		b->pieces[p].pred_count = 0;
+		b->pieces[p].header = false;
+	}
+	for (u32 p = 0; p < b->entries; p++)
+		walk_from(b, p, stack, next, post, &count);
+	b->order_count = 0;
+	b->order[b->order_count++] = 0;
+	while (count-- > 0)
+		if (post[count])
+			b->order[b->order_count++] = post[count];
+	for (u32 i = 0; i < b->order_count; i++)
+		b->pieces[b->order[i]].order = i;
+	for (u32 i = 0; i < b->order_count; i++) {
+		const SsaPiece *piece = &b->pieces[b->order[i]];
+
+		for (u32 k = 0; k < piece->succ_count; k++)
+			add_pred(b, b->order[i], piece->succ[k]);
+	}
+}
+
+/* Does this jump back come from behind the header, as that of a loop does whose first instruction that is? What comes from
+ * in front of it is another round of a loop around it. */
+static bool is_latch(const SsaBuild *b, const SsaPiece *header, const SsaPiece *from)
+{
+	return from->order >= header->order && from->source != SSA_NONE &&
+	       (from->pc >= header->pc || b->region->sources[from->source].copy != b->region->sources[header->source].copy);
+}
+
+/* Two loops with one header become two: all ways to it but the inner loop's lead through a piece of their own, the outer
+ * header. The region was entered in the inner loop, so nothing else stands in front of that. */
+static bool part_loops(SsaBuild *b, u32 header)
+{
+	const SsaPiece *top = &b->pieces[header];
+	u32 inner = 0, outer = 0, pad;
+
+	for (u32 i = 0; i < top->pred_count; i++) {
+		const SsaPiece *from = &b->pieces[top->preds[i]];
+
+		inner += is_latch(b, top, from);
+		outer += from->order >= top->order && !is_latch(b, top, from);
+	}
+	if (!inner || !outer)
+		return false;
+	pad = add_piece(b, top->source, top->ir, top->pc);
+	if (b->failed)
+		return false;
+	top = &b->pieces[header]; /* it may have moved */
+	b->pieces[pad].end = b->pieces[pad].start;
+	b->pieces[pad].how = SSA_PIECE_GO;
+	for (u32 i = 0; i < top->pred_count; i++) {
+		SsaPiece *from = &b->pieces[top->preds[i]];
+
+		for (u32 k = 0; k < from->succ_count && !is_latch(b, top, from); k++)
+			if (from->succ[k] == header)
+				from->succ[k] = pad;
+	}
+	lead_to(b, pad, header);
+	return true;
+}
+
+void ssa_build_order(SsaBuild *b)
+{
+	u32 count = b->piece_count;
+	bool parted = false;
+
+	put_in_order(b);
+	for (u32 p = 0; p < count && !b->failed; p++)
+		if (b->pieces[p].header)
+			parted |= part_loops(b, p);
+	if (parted && !b->failed)
+		put_in_order(b);
+}
