@@ -61,7 +61,7 @@ typedef struct X64Ssa {
 	SsaRef *refs;      /* per code: the node it is emitted for; 0: none */
 	u8 *way;           /* per node: X64Way */
 	u8 *cls;           /* per node: SsaClass */
-	u32 *snap_uses;    /* per node */
+	bool *in_snap;     /* per node: some way out names it */
 	SsaRef *joined;    /* per node: LOAD: the SX it does */
 	SsaRef home[JIT_PINS]; /* the HOME of each pinned slot */
 	u8 *pin_reg;       /* per slot */

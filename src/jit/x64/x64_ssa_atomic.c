@@ -47,7 +47,7 @@ bool x64_ssa_rmw(X64Ssa *s, SsaRef ref)
 {
 	const SsaNode *node = &s->func->nodes[ref];
 	IrRmw kind = (IrRmw)(node->aux >> IR_ATOMIC_KIND_SHIFT & 15);
-	bool wanted = node->uses || s->snap_uses[ref];
+	bool wanted = node->uses || s->in_snap[ref];
 	X64Buf *x = &s->x;
 	X64Mem cell;
 	u8 value, old = X64_SCRATCH, to = X64_SCRATCH;

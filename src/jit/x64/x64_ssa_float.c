@@ -107,8 +107,8 @@ static void arithmetic(X64Ssa *s, const SsaNode *node)
 	X64Opd other;
 	u8 to;
 
-	if ((node->op == IR_OP_FADD || node->op == IR_OP_FMUL) && (nodes[a].uses > 1 || s->snap_uses[a]) && nodes[b].uses == 1 &&
-	    !s->snap_uses[b]) {
+	if ((node->op == IR_OP_FADD || node->op == IR_OP_FMUL) && (nodes[a].uses > 1 || s->in_snap[a]) && nodes[b].uses == 1 &&
+	    !s->in_snap[b]) {
 		SsaRef swap = a;
 
 		a = b;

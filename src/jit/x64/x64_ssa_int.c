@@ -110,7 +110,7 @@ static void add(X64Ssa *s, const SsaNode *node)
 
 static bool lives_on(const X64Ssa *s, SsaRef ref)
 {
-	return s->func->nodes[ref].uses > 1 || s->snap_uses[ref];
+	return s->func->nodes[ref].uses > 1 || s->in_snap[ref];
 }
 
 static void alu(X64Ssa *s, X64Alu op, const SsaNode *node)

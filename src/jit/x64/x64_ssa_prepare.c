@@ -61,7 +61,7 @@ static void note_leave(X64Ssa *s, Survey *survey, SsaRef ref)
 	survey->entries += func->snaps[func->nodes[ref].snap].count + s->engine->pin_count;
 }
 
-/* Homes of pinned slots become the one there is; a ZX its operand. */
+/* Homes of pinned slots become the one there is; a ZX its operand. Snapshots have said what INSNs and PUTs were for. */
 static void look_around(X64Ssa *s, Survey *survey)
 {
 	SsaFunc *func = s->func;
@@ -74,6 +74,10 @@ static void look_around(X64Ssa *s, Survey *survey)
 			const SsaNode *node = &func->nodes[ref];
 
 			next = node->next;
+			if (node->op == SSA_INSN || node->op == SSA_PUT) {
+				ssa_remove(func, ref);
+				continue;
+			}
 			if (leaves(node))
 				note_leave(s, survey, ref);
 			else if (node->op < IR_OP_COUNT)
@@ -165,6 +169,7 @@ static void complete_snaps(X64Ssa *s, const Survey *survey)
 typedef struct Work {
 	SsaRef *refs;
 	u32 count;
+	u32 snap; /* the entries that were looked at last, + 1 */
 } Work;
 
 static void need(X64Ssa *s, Work *work, SsaRef ref)
@@ -195,10 +200,13 @@ static void need_snap(X64Ssa *s, Work *work, const SsaNode *node)
 	const SsaSnap *snap = &func->snaps[node->snap];
 	u32 count = snap->count + (is_hot_leave(node) ? s->engine->pin_count : 0);
 
+	if (!count || (work->snap == snap->first + 1 && !is_hot_leave(node))) /* as the one before */
+		return;
+	work->snap = snap->first + 1;
 	for (u32 k = 0; k < count; k++) {
 		SsaRef value = ssa_value(func, func->entries[snap->first + k].ref);
 
-		s->snap_uses[value]++;
+		s->in_snap[value] = true;
 		need(s, work, value);
 	}
 }
@@ -206,7 +214,7 @@ static void need_snap(X64Ssa *s, Work *work, const SsaNode *node)
 static void find_needed(X64Ssa *s)
 {
 	SsaFunc *func = s->func;
-	Work work = { ARENA_ROOM(s->arena, SsaRef, func->node_count), 0 };
+	Work work = { .refs = ARENA_ROOM(s->arena, SsaRef, func->node_count) };
 
 	if (!work.refs) {
 		s->failed = true;
@@ -218,7 +226,7 @@ static void find_needed(X64Ssa *s)
 		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next) {
 			const SsaNode *node = &func->nodes[ref];
 
-			if (node->op == SSA_PUT || node->op == SSA_INSN || (ssa_effects(node) & SSA_PURE))
+			if (ssa_effects(node) & SSA_PURE)
 				continue;
 			if (s->way[ref] == X64_DEAD) {
 				s->way[ref] = X64_CODE;
@@ -252,7 +260,7 @@ static void find_users(const X64Ssa *s, u32 *where)
 		for (SsaRef ref = func->blocks[b].first; ref; ref = func->nodes[ref].next) {
 			SsaNode *node = &func->nodes[ref];
 
-			if (s->way[ref] == X64_DEAD && (node->op == SSA_PUT || node->op == SSA_INSN || (ssa_effects(node) & SSA_PURE)))
+			if (s->way[ref] == X64_DEAD && (ssa_effects(node) & SSA_PURE))
 				continue;
 			for (unsigned k = ssa_operands(func, node); k-- > 0;)
 				used_in(s, where, *ssa_operand(func, node, k), node->op == SSA_PHI ? func->blocks[b].preds[k] : b);
@@ -369,7 +377,7 @@ static void look_through(X64Ssa *s)
 			}
 		}
 	for (SsaRef ref = 1; ref < func->node_count; ref++)
-		if (low[ref] && low[ref] == func->nodes[ref].uses && !s->snap_uses[ref] && s->way[ref] == X64_CODE) {
+		if (low[ref] && low[ref] == func->nodes[ref].uses && !s->in_snap[ref] && s->way[ref] == X64_CODE) {
 			SsaRef from = ssa_value(func, func->nodes[ref].a);
 
 			s->way[ref] = X64_LOOKED;
@@ -387,7 +395,7 @@ SsaRef x64_ssa_low(const X64Ssa *s, SsaRef ref)
 
 static bool only_use(const X64Ssa *s, SsaRef ref)
 {
-	return s->func->nodes[ref].uses == 1 && !s->snap_uses[ref] && s->way[ref] == X64_CODE;
+	return s->func->nodes[ref].uses == 1 && !s->in_snap[ref] && s->way[ref] == X64_CODE;
 }
 
 static bool raises(const SsaNode *node)
@@ -454,7 +462,7 @@ static void join_load(X64Ssa *s, SsaRef sx)
 	SsaRef ref = ssa_value(s->func, s->func->nodes[sx].a);
 	const SsaNode *load = &s->func->nodes[ref], *node = &s->func->nodes[sx];
 
-	if (load->op != SSA_LOAD || load->uses != 1 || s->snap_uses[ref] || s->way[ref] != X64_CODE ||
+	if (load->op != SSA_LOAD || load->uses != 1 || s->in_snap[ref] || s->way[ref] != X64_CODE ||
 	    (load->width != 8 && load->width != 16 && load->width != 32) || (node->width != 64 && node->width != 32) ||
 	    node->width == load->width || s->func->nodes[node->a].width != load->width)
 		return;
@@ -678,9 +686,9 @@ bool x64_ssa_prepare(X64Ssa *s)
 	room = s->func->node_count;
 	s->way = ARENA_ARRAY(s->arena, u8, room);
 	s->cls = ARENA_ARRAY(s->arena, u8, room);
-	s->snap_uses = ARENA_ARRAY(s->arena, u32, room);
+	s->in_snap = ARENA_ARRAY(s->arena, bool, room);
 	s->joined = ARENA_ARRAY(s->arena, SsaRef, room);
-	if (!s->way || !s->cls || !s->snap_uses || !s->joined)
+	if (!s->way || !s->cls || !s->in_snap || !s->joined)
 		return false;
 	look_around(s, &survey);
 	if (!s->failed && !s->unsupported)

@@ -63,7 +63,7 @@ bool x64_ssa_at_home(const X64Ssa *s, SsaRef ref)
 {
 	const SsaNode *node = &s->func->nodes[ref = ssa_value(s->func, ref)];
 
-	return node->op == SSA_HOME && node->imm && node->uses == 1 && !s->snap_uses[ref] && s->cls[ref] == SSA_GPR &&
+	return node->op == SSA_HOME && node->imm && node->uses == 1 && !s->in_snap[ref] && s->cls[ref] == SSA_GPR &&
 	       x64_ssa_park(s, node->aux) == JIT_NO_PIN;
 }
 
@@ -261,12 +261,14 @@ static void select_entry(X64Ssa *s, u32 block)
 
 bool x64_ssa_makes_code(const X64Ssa *s, SsaRef ref)
 {
-	const SsaNode *node = &s->func->nodes[ref];
-
-	if (node->op == SSA_PHI || node->op == SSA_FENCE || node->op == SSA_INSN || node->op == SSA_PUT || node->op == SSA_CONST ||
-	    node->op == SSA_COPY || node->op == SSA_HOME) /* a home is read where it is needed */
+	if (s->way[ref] != X64_CODE)
 		return false;
-	return s->way[ref] == X64_CODE;
+	switch (s->func->nodes[ref].op) {
+	case SSA_PHI: case SSA_FENCE: case SSA_CONST: case SSA_COPY: case SSA_HOME: /* a home is read where it is needed */
+		return false;
+	default:
+		return true;
+	}
 }
 
 bool x64_ssa_select(X64Ssa *s)
