@@ -25,7 +25,7 @@
 #include "jit/ssa_shape.h"
 
 enum {
-	SPOTS = 256,         /* of the table of places, which doubles when it is half full */
+	SPOTS = 128,         /* of the table of places, which doubles when it is half full */
 	INLINE_INSNS = 40,   /* of a function that is taken in; */
 	INLINE_SOURCES = 12,
 	INLINE_ALL = 400,    /* all of them together */
@@ -60,7 +60,8 @@ typedef struct Former {
 	Spot *spots;
 	u32 spot_count, spot_cap;
 	Code *codes;
-	u32 code_count;
+	u32 code_count, code_cap;
+	u32 source_cap, range_cap;
 	u32 inlined, copies; /* instructions taken in; copies so far */
 	u32 most;            /* sources */
 	u32 shortest;        /* cells of the shortest instruction seen */
@@ -207,6 +208,11 @@ static Spot *have_code(Former *f, u64 pc)
 		f->failed = true;
 		return NULL;
 	}
+	if (!arena_grow(f->arena, (void **)&f->plan->ranges, &f->range_cap, f->plan->range_count, sizeof(struct JitRange)) ||
+	    !arena_grow(f->arena, (void **)&f->codes, &f->code_cap, f->code_count, sizeof(Code))) {
+		f->failed = true;
+		return NULL;
+	}
 	f->plan->ranges[f->plan->range_count++] = (struct JitRange){pc, translation.code_cells};
 	f->codes[f->code_count++] = (Code){translation.func, shape, translation.insns, translation.dirty};
 	spot = spot_of(f, pc);
@@ -215,13 +221,38 @@ static Spot *have_code(Former *f, u64 pc)
 
 /* ---- Sources ---- */
 
+/* Room for so many more, up to REGION_SOURCES in all. Where they were, they may still be read. */
+static bool more_sources(Former *f, u32 count)
+{
+	SsaRegion *region = &f->plan->region;
+	u32 need = region->count + count, cap = f->source_cap * 2 > need ? f->source_cap * 2 : need;
+	SsaSource *sources;
+
+	if (need <= f->source_cap)
+		return true;
+	if (cap < 32)
+		cap = 32;
+	if (cap > REGION_SOURCES)
+		cap = REGION_SOURCES;
+	sources = need <= cap ? ARENA_ROOM(f->arena, SsaSource, cap) : NULL;
+	if (!sources) {
+		f->failed |= need <= cap;
+		return false;
+	}
+	if (region->count)
+		memcpy(sources, region->sources, region->count * sizeof(SsaSource));
+	region->sources = sources;
+	f->source_cap = cap;
+	return true;
+}
+
 /* Index + 1; 0: there is none. */
 static u32 add_source(Former *f, const Spot *spot, u32 copy)
 {
 	SsaRegion *region = &f->plan->region;
 	const Code *code = &f->codes[spot->code - 1];
 
-	if (region->count >= f->most)
+	if (region->count >= f->most || !more_sources(f, 1))
 		return 0;
 	region->sources[region->count] = (SsaSource){
 		.pc = spot->pc, .copy = copy, .func = code->func, .shape = code->shape, .begin = spot->at, .insns = code->insns,
@@ -578,7 +609,7 @@ static void unroll(Former *f, u32 index)
 		return;
 	copies = insns > UNROLL_INSNS / 2 ? 1 : 3;
 	links = ARENA_ARRAY(f->arena, SsaLink, copies + 1);
-	if (!links || region->count + copies + 1 > f->most) {
+	if (!links || region->count + copies + 1 > f->most || !more_sources(f, copies + 1)) {
 		f->failed = f->failed || !links;
 		return;
 	}
@@ -632,7 +663,7 @@ static void turn(Former *f)
 {
 	SsaRegion *region = &f->plan->region;
 	u32 count = region->count, *insns = ARENA_ARRAY(f->arena, u32, count + 1);
-	RegionTurn turn = {.region = region, .room = REGION_SOURCES, .copies = f->copies, .insns = insns, .arena = f->arena};
+	RegionTurn turn = {.region = region, .copies = f->copies, .insns = insns, .arena = f->arena};
 	Edges edges = {.f = f};
 
 	if (!insns) {
@@ -644,6 +675,9 @@ static void turn(Former *f)
 		if (!region->sources[i].copy && !follow(f, &region->sources[i], add_edge, &edges, &insns[i]))
 			return;
 	}
+	if (!more_sources(f, 3 * count + 64 < REGION_SOURCES - count ? 3 * count + 64 : REGION_SOURCES - count))
+		return;
+	turn.room = f->source_cap;
 	turn.edges = edges.list;
 	turn.edge_count = edges.count;
 	if (!region_turn(&turn)) {
@@ -752,13 +786,17 @@ static bool find_ends(void *ctx, const Exit *exit)
 static void part_ends(Ways *w, u32 index)
 {
 	SsaRegion *region = &w->f->plan->region;
-	SsaSource *source = &region->sources[index];
+	SsaSource *source;
 	Exit exit = {.known = true};
 	SsaLink *links;
 	u32 insns = 0;
 
 	w->source = index;
 	w->pc_count = 0;
+	if (region->count < REGION_SOURCES && !more_sources(w->f, COUNT_OF(w->pcs) < REGION_SOURCES - region->count ?
+							    COUNT_OF(w->pcs) : REGION_SOURCES - region->count))
+		return;
+	source = &region->sources[index];
 	if (!follow(w->f, source, find_ends, w, &insns) || !w->pc_count || region->count + w->pc_count > REGION_SOURCES)
 		return;
 	links = ARENA_ARRAY(w->f->arena, SsaLink, source->link_count + w->pc_count);
@@ -835,10 +873,7 @@ static bool prepare(Former *f, const JitBlock *head)
 	SsaRegion *region = &f->plan->region;
 
 	f->slot_width = ARENA_ARRAY(f->arena, u8, engine->slot_count);
-	f->codes = ARENA_ROOM(f->arena, Code, REGION_SOURCES);
-	region->sources = ARENA_ROOM(f->arena, SsaSource, REGION_SOURCES);
-	f->plan->ranges = ARENA_ROOM(f->arena, struct JitRange, REGION_SOURCES);
-	if (!f->slot_width || !more_spots(f, 0) || !f->codes || !region->sources || !f->plan->ranges)
+	if (!f->slot_width || !more_spots(f, 0) || !more_sources(f, 1))
 		return false;
 	memset(f->slot_width, 64, engine->slot_count);
 	region->slot_count = engine->slot_count;

@@ -75,7 +75,7 @@ const SsaOpInfo ssa_op_info[SSA_OP_COUNT] = {
 /* Doubles an array of the arena; what it was stays unused. */
 static void *grown(SsaFunc *func, const void *old, u32 count, u32 *cap, size_t size)
 {
-	u32 more = *cap ? *cap * 2 : 64;
+	u32 more = *cap > 32 ? *cap * 2 : 64;
 	void *array = arena_room(func->arena, more * size);
 
 	if (!array) {
@@ -94,17 +94,32 @@ SsaFunc *ssa_create(Arena *arena, u32 slot_count, const u8 *slot_width)
 
 	if (!func || slot_count > SSA_SLOTS_MOST)
 		return NULL;
-	*func = (SsaFunc){.arena = arena, .slot_count = slot_count, .slot_width = slot_width, .node_count = 1, .node_cap = 512};
-	func->nodes = ARENA_ROOM(arena, SsaNode, func->node_cap);
+	*func = (SsaFunc){.arena = arena, .slot_count = slot_count, .slot_width = slot_width, .node_count = 1, .node_cap = 1};
+	func->nodes = ARENA_NEW(arena, SsaNode);
 	if (!func->nodes)
 		return NULL;
-	func->nodes[0] = (SsaNode){0};
 	func->elsewhere = ARENA_ROOM(arena, u32, slot_count + 1);
 	if (!func->elsewhere)
 		return NULL;
 	for (u32 slot = 0; slot < slot_count; slot++)
 		func->elsewhere[func->elsewhere_count++] = slot;
 	return func;
+}
+
+void ssa_reserve(SsaFunc *func, u32 nodes, u32 blocks)
+{
+	SsaNode *more = nodes > func->node_cap && nodes <= SSA_NODES_MOST ? ARENA_ROOM(func->arena, SsaNode, nodes) : NULL;
+	SsaBlock *rooms = blocks > func->block_cap && blocks <= SSA_BLOCKS_MOST ? ARENA_ROOM(func->arena, SsaBlock, blocks) : NULL;
+
+	if (more) {
+		memcpy(more, func->nodes, func->node_count * sizeof(SsaNode));
+		func->nodes = more;
+		func->node_cap = nodes;
+	}
+	if (rooms && !func->block_count) {
+		func->blocks = rooms;
+		func->block_cap = blocks;
+	}
 }
 
 SsaRef ssa_node(SsaFunc *func, unsigned op, unsigned width, unsigned aux, SsaRef a, SsaRef b, SsaRef c, u64 imm)

@@ -250,6 +250,7 @@ static inline unsigned ssa_effects(const SsaNode *node)
 		return effects & ~(unsigned)SSA_EXIT;
 	return effects;
 }
+void ssa_reserve(SsaFunc *func, u32 nodes, u32 blocks); /* at the start: room for about so many; else it grows */
 u32 ssa_block(SsaFunc *func, u64 pc);      /* a new block */
 void ssa_edge(SsaFunc *func, u32 from, u32 to); /* appends to succ and preds; before PHIs of `to` get their arguments */
 SsaRef ssa_const(SsaFunc *func, unsigned width, u64 value);

@@ -126,12 +126,12 @@ static void find_values(Ra *ra)
 	u64 wanted = 0;
 
 	ra->value_cap = ra->alloc->code_count + ra->alloc->code_count / 2 + 64;
-	ra->values = ARENA_ARRAY(ra->arena, RaValue, ra->value_cap);
+	ra->values = ARENA_ROOM(ra->arena, RaValue, ra->value_cap);
 	if (!ra->values) {
 		ra->failed = true;
 		return;
 	}
-	ra->values[0].hint = RA_NO_REG;
+	ra->values[0] = (RaValue){.hint = RA_NO_REG};
 	ra->value_count = 1;
 	for (u32 c = 0; c < ra->alloc->code_count; c++) {
 		SsaCode *code = &ra->alloc->codes[c];
@@ -162,10 +162,10 @@ static void find_values(Ra *ra)
 		list_phis(ra, p);
 	ra->alloc->snap_place_count = places;
 	ra->alloc->snap_places = ARENA_ARRAY(ra->arena, SsaPlace, places + 1);
-	ra->next = ARENA_ARRAY(ra->arena, u32, ra->value_count);
+	ra->next = ARENA_ROOM(ra->arena, u32, ra->value_count);
 	ra->regs = ARENA_ARRAY(ra->arena, u32, ra->value_count);
-	ra->near = ARENA_ARRAY(ra->arena, u16, ra->value_count);
-	ra->behind = ARENA_ARRAY(ra->arena, u32, ra->value_count);
+	ra->near = ARENA_ROOM(ra->arena, u16, ra->value_count);
+	ra->behind = ARENA_ROOM(ra->arena, u32, ra->value_count);
 	if (!ra->alloc->snap_places || !ra->next || !ra->regs || !ra->near || !ra->behind) {
 		ra->failed = true;
 		return;

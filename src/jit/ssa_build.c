@@ -401,10 +401,14 @@ static bool prepare(SsaBuild *b)
 static bool start(SsaBuild *b)
 {
 	const SsaRegion *region = b->region;
+	u32 nodes = 0;
 
 	b->func = ssa_create(b->arena, region->slot_count, region->slot_width);
 	if (!b->func)
 		return false;
+	for (u32 i = 0; i < b->order_count; i++)
+		nodes += b->pieces[b->order[i]].end - b->pieces[b->order[i]].start;
+	ssa_reserve(b->func, nodes + nodes / 2 + 128, b->order_count + b->order_count / 4 + 4);
 	b->func->pc_width = region->pc_width;
 	b->func->context = region->context;
 	b->func->hard_spaces = region->hard_spaces;

@@ -280,6 +280,11 @@ bool x64_ssa_select(X64Ssa *s)
 	alloc->block_codes = ARENA_ARRAY(s->arena, u32, func->block_count);
 	if (!alloc->block_first || !alloc->block_codes)
 		return false;
+	s->code_cap = s->ref_cap = func->node_count / 2 + 16;
+	alloc->codes = ARENA_ROOM(s->arena, SsaCode, s->code_cap);
+	s->refs = ARENA_ROOM(s->arena, SsaRef, s->ref_cap);
+	if (!alloc->codes || !s->refs)
+		return false;
 	s->emitting = false;
 	for (u32 i = 0; i < alloc->layout_count && !s->failed && !s->unsupported; i++) {
 		u32 b = alloc->layout[i];
