@@ -304,7 +304,9 @@ static int debug_run(Command *command)
 
 		code = linux_options_load(&options->system, command, &how, &debug.loaded, &config);
 	} else {
-		code = load_all(&debug.loaded, &options->load, command->operands, command->operand_count);
+		code = linux_options_folders(&options->system, &debug.loaded);
+		if (!code)
+			code = load_all(&debug.loaded, &options->load, command->operands, command->operand_count);
 	}
 	if (code || debug.loaded.diags.count)
 		load_complain(&debug.loaded);

@@ -14,6 +14,7 @@
 #include "cmd/file.h"
 #include "cmd/say.h"
 #include "guests/guests.h"
+#include "hyper/folders.h"
 #include "linux/elf.h"
 
 extern char **environ;
@@ -32,7 +33,7 @@ static int failed(Loaded *loaded, int code, const char *format, ...)
 bool linux_options_given(const LinuxOptions *options)
 {
 	return options->sysroot || options->root || options->directory || options->user || options->host_name ||
-	       options->folders.count || options->environment.count || options->limits.count ||
+	       options->environment.count || options->limits.count ||
 	       options->host_environment || options->net;
 }
 
@@ -144,6 +145,22 @@ static int set_folders(const LinuxOptions *options, Loaded *loaded, LinuxConfig 
 	config->mounts = mounts;
 	config->mount_count = options->folders.count;
 	return code;
+}
+
+int linux_options_folders(const LinuxOptions *options, Loaded *loaded)
+{
+	HostFolder *folders = ARENA_ARRAY(&loaded->arena, HostFolder, options->folders.count + 1);
+	int code = folders ? 0 : failed(loaded, EXIT_HUSK, "out of memory");
+	LinuxMount mount;
+
+	for (u32 i = 0; i < options->folders.count && !code; i++) {
+		mount = (LinuxMount){.read_only = false};
+		code = set_folder(options->folders.items[i], loaded, &mount);
+		folders[i] = (HostFolder){.host = mount.host, .guest = mount.guest, .read_only = mount.read_only};
+	}
+	if (code || !options->folders.count || !folders_open(folders, options->folders.count, &loaded->folders, &loaded->error))
+		return code;
+	return EXIT_NOT_FOUND;
 }
 
 /* The path that this file of the host has in the guest, or NULL. */

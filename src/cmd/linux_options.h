@@ -34,7 +34,7 @@ typedef struct LinuxOptions {
 	{"root", 0, OPT_TEXT, offsetof(Type, member.root), "DIR[:CHANGES]",                                      \
 	 "the same, and they may change it: the changes are kept in\nmemory, or in the folder CHANGES"},         \
 	{"dir", 0, OPT_LIST, offsetof(Type, member.folders), "DIR[::PATH][:ro]",                                 \
-	 "they see this folder, as PATH (or under its own name);\nro: and may not write there"},                 \
+	 "they see this folder, as PATH (or under its own name);\nro: and may not write there. Other machines: files there"}, \
 	{"env", 0, OPT_LIST, offsetof(Type, member.environment), "NAME[=VALUE]",                                 \
 	 "a variable of their environment; without =VALUE: yours"},                                              \
 	{"env-host", 0, OPT_FLAG, offsetof(Type, member.host_environment), NULL, "all variables of yours"},      \
@@ -46,6 +46,8 @@ typedef struct LinuxOptions {
 	{"user", 0, OPT_TEXT, offsetof(Type, member.user), "UID[:GID]", "who they are (default: you)"},          \
 	{"hostname", 0, OPT_TEXT, offsetof(Type, member.host_name), "NAME", "the name of their computer (default husk)"}
 
+/* --dir for machines that run no Linux programs: into loaded->folders. To be called before the machine is made. */
+int linux_options_folders(const LinuxOptions *options, Loaded *loaded);
 /* Were any of them given that only a Linux program can use? */
 bool linux_options_given(const LinuxOptions *options);
 /* Is this operand a program whose arguments follow? An ELF file, or anything when there is a root. */

@@ -10,6 +10,7 @@
 #include "cmd/file.h"
 #include "cmd/say.h"
 #include "guests/plain.h"
+#include "hyper/folders.h"
 #include "linux/linux.h"
 
 #define LINUX_MEMORY ((u64)4 << 30)
@@ -35,6 +36,7 @@ void load_fini(Loaded *loaded)
 	}
 	if (loaded->machine)
 		machine_destroy(loaded->machine);
+	folders_close(loaded->folders);
 	if (loaded->isa)
 		isa_destroy(loaded->isa);
 	buf_fini(&loaded->error);
@@ -259,6 +261,8 @@ int load_create(Loaded *loaded, const LoadOptions *options)
 		config.memory_limit = config.memory_limit ? config.memory_limit : LINUX_MEMORY;
 		config.vcpu_limit = config.vcpu_limit ? config.vcpu_limit : LINUX_VCPUS;
 		config.quantum = config.quantum ? config.quantum : LINUX_QUANTUM;
+	} else {
+		config.folders = loaded->folders;
 	}
 	status = machine_create(&config, &loaded->machine, &loaded->diags);
 	loaded->config = config;

@@ -95,6 +95,7 @@ typedef struct Loaded {
 	DiagList diags;
 	Buf error, hint;      /* one line each */
 	Buf isa_text;         /* empty: the guest's own */
+	const struct MachineFolders *folders; /* a reference: what programs that are not Linux programs are given; or NULL */
 	Arena arena;
 } Loaded;
 

@@ -289,8 +289,10 @@ static bool takes_all(Command *command, const char *operand)
 
 static int load_plain(Run *run, const Command *command, const LoadOptions *how)
 {
-	int code = load_all(&run->loaded, how, command->operands, command->operand_count);
+	int code = linux_options_folders(&run->options->system, &run->loaded);
 
+	if (!code)
+		code = load_all(&run->loaded, how, command->operands, command->operand_count);
 	if (!code && run_is_linux(run) && command->rest_count)
 		buf_printf(&run->loaded.error, "arguments of Linux programs need an ELF file, or -L or --root");
 	else if (!code && command->rest_count)

@@ -47,24 +47,33 @@ static int refuse_at(const Up *up, const char *who, const char *word, const char
 
 /* ---- From the description to instances ---- */
 
-static int load_linux(const UpMember *member, LoadOptions *how, LinuxConfig *config)
+static int give_folders(const UpMember *member, LinuxOptions *options)
 {
 	const UpFileInstance *file = member->file;
-	Loaded *loaded = member->loaded;
-	const char **folders = ARENA_ARRAY(&loaded->arena, const char *, file->folders_count + 1);
-	LinuxOptions options = {
-		.root = NULL, .sysroot = file->root ? load_beside(loaded, member->up->path, file->root) : NULL,
-		.directory = file->directory, .net = file->net,
-		.folders = {.items = folders, .count = folders ? file->folders_count : 0},
-		.environment = {.items = (const char **)file->environment, .count = file->environment_count},
-	};
-	const char *program = file->root ? file->program[0] : load_beside(loaded, member->up->path, file->program[0]);
-	int code;
+	const char **folders = ARENA_ARRAY(&member->loaded->arena, const char *, file->folders_count + 1);
 
 	if (!folders)
 		return refuse(member->up, file->name, "out of memory");
 	for (u32 i = 0; i < file->folders_count; i++)
-		folders[i] = load_beside(loaded, member->up->path, file->folders[i]);
+		folders[i] = load_beside(member->loaded, member->up->path, file->folders[i]);
+	options->folders = (OptList){.items = folders, .count = file->folders_count};
+	return 0;
+}
+
+static int load_linux(const UpMember *member, LoadOptions *how, LinuxConfig *config)
+{
+	const UpFileInstance *file = member->file;
+	Loaded *loaded = member->loaded;
+	LinuxOptions options = {
+		.root = NULL, .sysroot = file->root ? load_beside(loaded, member->up->path, file->root) : NULL,
+		.directory = file->directory, .net = file->net,
+		.environment = {.items = (const char **)file->environment, .count = file->environment_count},
+	};
+	const char *program = file->root ? file->program[0] : load_beside(loaded, member->up->path, file->program[0]);
+	int code = give_folders(member, &options);
+
+	if (code)
+		return code;
 	code = linux_options_config(&options, loaded, config);
 	config->real_time = linux_options_time(member->up->options->deterministic);
 	config->slice_time = member->up->options->deterministic ? 0 : 250000; /* ns */
@@ -81,14 +90,19 @@ static int load_plain(const UpMember *member, const LoadOptions *how)
 	const UpFileInstance *file = member->file;
 	Loaded *loaded = member->loaded;
 	const char **names = ARENA_ARRAY(&loaded->arena, const char *, file->program_count + 1);
+	LinuxOptions options = {.root = NULL};
+	int code = give_folders(member, &options);
 
+	if (code)
+		return code;
 	for (u32 i = 0; names && i < file->program_count; i++)
 		names[i] = load_beside(loaded, member->up->path, file->program[i]);
 	if (!names)
 		return refuse(member->up, file->name, "out of memory");
 	if (file->args_count)
 		return refuse_at(member->up, file->name, "args", "'args' are for Linux programs");
-	return load_all(loaded, how, names, file->program_count);
+	code = linux_options_folders(&options, loaded);
+	return code ? code : load_all(loaded, how, names, file->program_count);
 }
 
 static int load_member(UpMember *member)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "hyper/hyper_private.h"
+#include "machine/files.h"
 #include "machine/vcpus.h"
 
 enum { PAGES_BYTES = 1 << 20 }; /* of a machine that has most of its pages from its image */
@@ -21,6 +22,8 @@ Image *image_of_config(const MachineConfig *config)
 		return NULL;
 	}
 	image->config = *config;
+	if (config->folders)
+		config->folders->ref(config->folders->ctx);
 	image->refs = 1;
 	return image;
 }
@@ -90,6 +93,8 @@ void image_unref(Image *image)
 		pool_destroy(pool);
 	}
 	machine_base_destroy(image->base);
+	if (image->config.folders)
+		image->config.folders->unref(image->config.folders->ctx);
 	pthread_mutex_destroy(&image->lock);
 	free(image->bytes);
 	free(image);

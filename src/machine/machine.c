@@ -279,6 +279,9 @@ Status machine_create(const MachineConfig *config, Machine **out, DiagList *diag
 	machine->paged_space = ISA_NONE;
 	machine->host_rights = config->host_rights;
 	machine->user = config->user;
+	machine->folders = config->folders;
+	if (machine->folders)
+		machine->folders->ref(machine->folders->ctx);
 	machine->ops = config->engine ? config->engine : &interp_engine;
 	machine->env = (EngineEnv){ .ctx = machine, .translate = machine_env_translate, .context = machine_env_context,
 				    .read = machine_env_read, .write = machine_env_write, .host = machine_env_host,
@@ -343,6 +346,7 @@ void machine_destroy(Machine *machine)
 		machine->guest->fini(machine);
 	if (machine->engine && machine->paged_space == ISA_NONE)
 		machine->ops->destroy(machine->engine);
+	machine_fini_handles(machine);
 	machine_fini_pages(machine);
 	if (machine->env.store)
 		machine->ops->store_destroy(machine->env.store);
@@ -410,6 +414,7 @@ void machine_reset(Machine *machine, bool keep_memory)
 {
 	const Isa *isa = machine->isa;
 
+	machine_close_handles(machine);
 	machine_reset_vcpus(machine);
 	machine_reset_pages(machine, keep_memory);
 	if (!keep_memory)

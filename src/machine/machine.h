@@ -267,6 +267,7 @@ typedef struct MachineConfig {
 	const EngineOptions *engine_options; /* borrowed, must outlive the machine; NULL: all as usual */
 	const MachineService *services; /* borrowed, must outlive the machine: they go before all others of their name */
 	u32 service_count;
+	const struct MachineFolders *folders; /* files for its programs (machine/files.h): the machine takes a reference; NULL: none */
 	void *user;          /* machine_user */
 	bool host_rights;    /* engines may let the host check rights of pages: they handle SIGSEGV then (jit/jit_signal.h) */
 } MachineConfig;
@@ -411,12 +412,13 @@ void machine_set_why(Machine *machine, const char *why);
 typedef enum MachineEventKind {
 	EVENT_INPUT, EVENT_INPUT_END, EVENT_TIME,
 	EVENT_CLOCK, /* within an instruction: what machine_clock was told */
+	EVENT_FILE,  /* likewise: what came of a file service */
 } MachineEventKind;
 typedef struct MachineEvent {
 	u64 icount;
 	u64 place;    /* how much of the work between two instructions was done then (machine_private.h) */
 	MachineEventKind kind;
-	u64 time;     /* TIME, CLOCK: what it is now, in ns */
+	u64 time;     /* TIME, CLOCK: what it is now, in ns. FILE: the answer */
 	u32 len;
 	const u8 *bytes; /* owned by the machine's log */
 } MachineEvent;

@@ -26,6 +26,7 @@
 #include "base/rng.h"
 #include "ir/ir.h"
 #include "machine/machine.h"
+#include "machine/files.h"
 #include "machine/outside.h"
 #include "machine/pages.h"
 #include "machine/vcpus.h"
@@ -174,6 +175,9 @@ struct Machine {
 	const MachineOutside *outside; /* outside_own, or NULL */
 	MachineOutside outside_own;
 	u64 files;                /* that the guest has open */
+	const MachineFolders *folders; /* a reference, or NULL */
+	struct FileHandle *handles; /* [FILE_HANDLES], owned; NULL until needed (services_files.c) */
+	u32 handle_count;         /* of them, open */
 	const MachineService **services; /* [isa->host_count], owned: goes before hosts[]; NULL: there is none. */
 	void *user;
 	u32 on_illegal, on_raise, on_fault, on_reset; /* indexes into isa->handlers or NO_HANDLER */
@@ -395,6 +399,19 @@ typedef struct HostService {
 /* services_outside.c; ended by {NULL}. They are there where machine->outside is. */
 extern const HostService machine_outside_services[];
 extern const HostService machine_serve_service; /* asks for rights and for machine->outside itself */
+/* A place in memory as services have it: a space and an address. False: not memory, or more than `most`. */
+bool machine_cells_in(const Machine *machine, u64 space, u64 address, u64 count, u8 *to, u32 most, u32 *len);
+bool machine_is_memory(const Machine *machine, u64 space, u64 address, u64 count);
+void machine_cells_out(Machine *machine, u64 space, u64 address, const u8 *bytes, u32 len);
+
+/* services_files.c; ended by {NULL}. They are there where machine->folders is. */
+extern const HostService machine_file_services[];
+/* `which`: its number behind the first one of files. */
+HostResult machine_serve_file(Machine *machine, u64 space, unsigned which, const u64 *abc, u64 *result);
+void machine_close_handles(Machine *machine);
+void machine_fini_handles(Machine *machine);
+void machine_write_handles(const Machine *machine, Buf *out);
+Status machine_read_handles(Machine *machine, ByteReader *reader, bool apply);
 AccessResult machine_env_host(void *ctx, Vcpu *vcpu, unsigned host, const u64 *args, unsigned count, u64 *result);
 /* Is it one of the functions that change nothing a condition looks at? Then the engine need not be left after it. */
 bool machine_host_is_quiet(const Machine *machine, u32 host);
@@ -414,6 +431,9 @@ bool machine_input_room(Machine *machine, size_t more);
 /* record.c */
 void machine_log_event(Machine *machine, MachineEventKind kind, const u8 *bytes, size_t len, u64 time);
 void machine_log_truncate(Machine *machine, u32 count);
+/* For host functions: is what the world says to be taken from the log? Then the entry that this instruction made, or NULL. */
+bool machine_is_replaying(const Machine *machine);
+const MachineEvent *machine_replay_take(Machine *machine, MachineEventKind kind);
 /* Gives the machine the recorded input whose time has come. */
 void machine_replay_due(Machine *machine);
 /* Nothing can run: lets in the next entry if it came at this instruction count. False: there is none. */

@@ -351,7 +351,7 @@ static bool guest_can_park(const Machine *machine)
 
 bool machine_can_park(const Machine *machine)
 {
-	return guest_can_park(machine) && !machine->window_count && !machine->break_count && !machine->watch_count &&
+	return guest_can_park(machine) && !machine->window_count && !machine->handle_count && !machine->break_count && !machine->watch_count &&
 	       !machine->recording && !machine->log_count && !machine->notes_function && !machine->calls;
 }
 
@@ -606,6 +606,7 @@ Status machine_unwind(Machine *machine, const MachineBase *base, const u8 *delta
 	Status status;
 
 	machine_flush_output(machine);
+	machine_close_handles(machine);
 	status = base->pages ? park_unwind_pages(machine, base->pages) : STATUS_OK;
 	if (!status)
 		status = park_read_words(machine, base->hosts, base->words);

@@ -88,10 +88,15 @@ static bool is_due(const Machine *machine, const MachineEvent *entry)
 	       (entry->icount == machine->vcpu.icount && entry->place <= place_of(machine));
 }
 
+static bool is_of_host(const MachineEvent *entry)
+{
+	return entry->kind == EVENT_CLOCK || entry->kind == EVENT_FILE;
+}
+
 /* An entry that only a host function can let in, and may still. One that is behind us never will. */
 static bool awaits_host(Machine *machine)
 {
-	while (machine->replay_at < machine->log_count && machine->log[machine->replay_at].kind == EVENT_CLOCK) {
+	while (machine->replay_at < machine->log_count && is_of_host(&machine->log[machine->replay_at])) {
 		if (machine->log[machine->replay_at].icount >= machine->vcpu.icount)
 			return true;
 		machine->replay_at++;
@@ -122,15 +127,32 @@ bool machine_replay_now(Machine *machine)
 	return true;
 }
 
+bool machine_is_replaying(const Machine *machine)
+{
+	return machine->replay_at < machine->log_count;
+}
+
+const MachineEvent *machine_replay_take(Machine *machine, MachineEventKind kind)
+{
+	const MachineEvent *entry = awaits_host(machine) ? &machine->log[machine->replay_at] : NULL;
+
+	if (!entry || entry->kind != kind || entry->icount != machine->vcpu.icount)
+		return NULL;
+	machine->replay_at++;
+	return entry;
+}
+
 u64 machine_clock(Machine *machine)
 {
+	const MachineEvent *entry;
 	u64 now;
 
 	if (machine->virtual_time)
 		return machine_time(machine);
-	if (machine->replay_at < machine->log_count) { /* in a replay: as it was then */
-		if (awaits_host(machine) && machine->log[machine->replay_at].icount == machine->vcpu.icount)
-			machine_accept_time(machine, machine->log[machine->replay_at++].time);
+	if (machine_is_replaying(machine)) { /* as it was then */
+		entry = machine_replay_take(machine, EVENT_CLOCK);
+		if (entry)
+			machine_accept_time(machine, entry->time);
 		return machine_time(machine);
 	}
 	now = machine->clock_function ? machine->clock_function(machine->clock_ctx) : 0;

@@ -14,7 +14,7 @@
  *
  * and, for several vCPUs and time (vcpus.h; docs/isa-language.md, 7.5):
  *
- * (services_outside.c has those that a hypervisor gives: messages, other instances, keys and values)
+ * (services_outside.c has those that a hypervisor gives: messages, other instances, keys and values; services_files.c has files)
  *
  *     vcpu_start(pc) : 32  vcpu_self() : 32  vcpu_end(code)  vcpu_state(n) : 8  vcpu_kill(n)  vcpu_pause(n)
  *     vcpu_resume(n)  vcpu_get(n, slot) : 64  vcpu_set(n, slot, v)  sleep(ns)  time() : 64  wait(channel)
@@ -264,6 +264,9 @@ static const HostService *find_service(const char *name, bool *outside)
 	for (const HostService *service = machine_outside_services; service->name; service++)
 		if (strcmp(service->name, name) == 0)
 			return service;
+	for (const HostService *service = machine_file_services; service->name; service++)
+		if (strcmp(service->name, name) == 0)
+			return service;
 	return NULL;
 }
 
@@ -289,6 +292,7 @@ static Right right_of(const char *name)
 		{ RIGHT_TIME, { "sleep", "time", "icount" } },
 		{ RIGHT_MAILBOX, { "mail_self", "mail_find", "mail_send", "mail_length", "mail_wait", "mail_take" } },
 		{ RIGHT_SPAWN, { "spawn", "spawn_wait", "spawn_kill" } },
+		{ RIGHT_FILES, { "file_open", "file_read", "file_write", "file_seek", "file_size", "file_close", "file_remove" } },
 		{ RIGHT_KV, { "kv_get", "kv_set", "kv_delete", "kv_next" } },
 		{ RIGHT_VCPUS, { "vcpu_start", "vcpu_self", "vcpu_end", "vcpu_state", "vcpu_kill", "vcpu_pause", "vcpu_resume",
 				 "vcpu_get", "vcpu_set", "wait", "wake", "yield" } },
@@ -319,7 +323,7 @@ bool machine_may(const Machine *machine, Right right)
 /* The calls of a Linux program are one function; its kernel asks for rights itself. */
 static bool may_call(Machine *machine, u32 host)
 {
-	if (machine->host_outside[host] && !machine->outside)
+	if (machine->host_outside[host] && (machine->host_needs[host] == RIGHT_FILES ? !machine->folders : !machine->outside))
 		return false;
 	if (machine->host_needs[host] == RIGHT_COUNT || machine_may(machine, machine->host_needs[host]))
 		return true;

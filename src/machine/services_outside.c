@@ -41,6 +41,13 @@
  *     x3C time                                                       milliseconds, seconds
  *     x3D sleep                       ms                             0
  *     x3E random                                                     32 bits
+ *     x3F file_open                   name    mode                   as services_files.c says
+ *     x40 file_read                   handle  place      how many    as there
+ *     x41 file_write                  handle  text       how many    as there
+ *     x42 file_seek                   handle  position   65536s      as there; to b + 65536 * c
+ *     x43 file_size                   handle                         as there; that divided by 65536
+ *     x44 file_close                  handle                         as there
+ *     x45 file_remove                 name                           as there
  *
  * Any other number gives all ones.
  */
@@ -55,7 +62,7 @@
 static const u64 all_ones = 0xFFFFFFFF;
 
 /* False: not memory, or more than `most`. */
-static bool copy_in(const Machine *machine, u64 space, u64 address, u64 count, u8 *to, u32 most, u32 *len)
+bool machine_cells_in(const Machine *machine, u64 space, u64 address, u64 count, u8 *to, u32 most, u32 *len)
 {
 	bool text = (count & all_ones) == all_ones;
 
@@ -77,7 +84,7 @@ static bool copy_in(const Machine *machine, u64 space, u64 address, u64 count, u
 }
 
 /* May so much be written there? */
-static bool is_memory(const Machine *machine, u64 space, u64 address, u64 count)
+bool machine_is_memory(const Machine *machine, u64 space, u64 address, u64 count)
 {
 	u64 cell;
 
@@ -89,7 +96,7 @@ static bool is_memory(const Machine *machine, u64 space, u64 address, u64 count)
 	return true;
 }
 
-static void copy_out(Machine *machine, u64 space, u64 address, const u8 *bytes, u32 len)
+void machine_cells_out(Machine *machine, u64 space, u64 address, const u8 *bytes, u32 len)
 {
 	for (u32 i = 0; i < len; i++)
 		machine_write(machine, (u16)space, address + i, bytes[i]);
@@ -99,7 +106,7 @@ static bool copy_name(const Machine *machine, const u64 *args, char *name)
 {
 	u32 len;
 
-	if (!copy_in(machine, args[0], args[1], args[2], (u8 *)name, OUTSIDE_NAME_MOST - 1, &len))
+	if (!machine_cells_in(machine, args[0], args[1], args[2], (u8 *)name, OUTSIDE_NAME_MOST - 1, &len))
 		return false;
 	name[len] = 0;
 	return true;
@@ -129,7 +136,7 @@ static HostResult mail_send(Machine *machine, const u64 *args, unsigned count, u
 	u32 len;
 
 	(void)count;
-	if (copy_in(machine, args[1], args[2], args[3], bytes, MAIL_MOST, &len))
+	if (machine_cells_in(machine, args[1], args[2], args[3], bytes, MAIL_MOST, &len))
 		*result = machine->outside->send(machine->outside->ctx, args[0], bytes, len);
 	else
 		*result = OUTSIDE_TOO_BIG;
@@ -163,9 +170,9 @@ static HostResult mail_take(Machine *machine, const u64 *args, unsigned count, u
 	if (!outside->peek(outside->ctx, &head))
 		return HOST_OK;
 	len = head.len < args[2] ? head.len : (u32)args[2];
-	if (!is_memory(machine, args[0], args[1], len) || !outside->take(outside->ctx, bytes, len, &head))
+	if (!machine_is_memory(machine, args[0], args[1], len) || !outside->take(outside->ctx, bytes, len, &head))
 		return HOST_OK;
-	copy_out(machine, args[0], args[1], bytes, len);
+	machine_cells_out(machine, args[0], args[1], bytes, len);
 	*result = head.from;
 	return HOST_OK;
 }
@@ -213,14 +220,14 @@ static HostResult look_up(Machine *machine, const u64 *args, u64 *result, Outsid
 	Buf value;
 
 	*result = all_ones;
-	if (!copy_in(machine, args[0], args[1], args[2], key, KV_KEY_MOST, &key_len))
+	if (!machine_cells_in(machine, args[0], args[1], args[2], key, KV_KEY_MOST, &key_len))
 		return HOST_OK;
 	buf_init(&value);
 	if (!look(machine->outside->ctx, key, key_len, &value) && !value.failed) {
 		u32 len = value.len < args[4] ? (u32)value.len : (u32)args[4];
 
-		if (is_memory(machine, args[0], args[3], len)) {
-			copy_out(machine, args[0], args[3], value.data, len);
+		if (machine_is_memory(machine, args[0], args[3], len)) {
+			machine_cells_out(machine, args[0], args[3], value.data, len);
 			*result = value.len;
 		}
 	}
@@ -251,8 +258,8 @@ static HostResult kv_set(Machine *machine, const u64 *args, unsigned count, u64 
 	buf_init(&value);
 	if (args[4] > KV_VALUE_MOST && (args[4] & all_ones) != all_ones)
 		return HOST_OK;
-	if (buf_reserve(&value, KV_VALUE_MOST) && copy_in(machine, args[0], args[1], args[2], key, KV_KEY_MOST, &key_len) &&
-	    copy_in(machine, args[0], args[3], args[4], value.data, KV_VALUE_MOST, &len))
+	if (buf_reserve(&value, KV_VALUE_MOST) && machine_cells_in(machine, args[0], args[1], args[2], key, KV_KEY_MOST, &key_len) &&
+	    machine_cells_in(machine, args[0], args[3], args[4], value.data, KV_VALUE_MOST, &len))
 		*result = machine->outside->kv_set(machine->outside->ctx, key, key_len, value.data, len);
 	buf_fini(&value);
 	return HOST_OK;
@@ -265,7 +272,7 @@ static HostResult kv_delete(Machine *machine, const u64 *args, unsigned count, u
 
 	(void)count;
 	*result = OUTSIDE_TOO_BIG;
-	if (copy_in(machine, args[0], args[1], args[2], key, KV_KEY_MOST, &len))
+	if (machine_cells_in(machine, args[0], args[1], args[2], key, KV_KEY_MOST, &len))
 		*result = machine->outside->kv_delete(machine->outside->ctx, key, len);
 	return HOST_OK;
 }
@@ -283,7 +290,8 @@ const HostService machine_outside_services[] = {
 
 enum {
 	SERVE_SEND = 0x30, SERVE_RECEIVE, SERVE_LENGTH, SERVE_FIND, SERVE_SELF, SERVE_SPAWN, SERVE_SPAWN_WAIT, SERVE_KV_GET, SERVE_KV_SET,
-	SERVE_KV_DELETE, SERVE_KV_NEXT, SERVE_SPAWN_KILL, SERVE_TIME, SERVE_SLEEP, SERVE_RANDOM, SERVE_END,
+	SERVE_KV_DELETE, SERVE_KV_NEXT, SERVE_SPAWN_KILL, SERVE_TIME, SERVE_SLEEP, SERVE_RANDOM,
+	SERVE_FILES, SERVE_FILE_LAST = SERVE_FILES + 6, SERVE_END,
 };
 
 static const struct {
@@ -294,6 +302,8 @@ static const struct {
 	{ "mail_self", RIGHT_MAILBOX }, { "spawn", RIGHT_SPAWN },       { "spawn_wait", RIGHT_SPAWN },    { "kv_get", RIGHT_KV },
 	{ "kv_set", RIGHT_KV },         { "kv_delete", RIGHT_KV },      { "kv_next", RIGHT_KV },          { "spawn_kill", RIGHT_SPAWN },
 	{ "time", RIGHT_TIME },         { "sleep", RIGHT_TIME },        { "random", RIGHT_RANDOM },
+	{ "file_open", RIGHT_FILES },   { "file_read", RIGHT_FILES },   { "file_write", RIGHT_FILES },  { "file_seek", RIGHT_FILES },
+	{ "file_size", RIGHT_FILES },   { "file_close", RIGHT_FILES },  { "file_remove", RIGHT_FILES },
 };
 _Static_assert(COUNT_OF(served) == SERVE_END - SERVE_SEND, "each number has a name");
 
@@ -302,7 +312,7 @@ bool machine_may_serve(Machine *machine, u64 number)
 	if (number < SERVE_SEND || number >= SERVE_END)
 		return true;
 	machine->lacked_name = served[number - SERVE_SEND].name;
-	if (!machine->outside)
+	if (number >= SERVE_FILES ? !machine->folders : !machine->outside)
 		return false;
 	if (machine_may(machine, served[number - SERVE_SEND].right))
 		return true;
@@ -329,6 +339,8 @@ static HostResult serve(Machine *machine, const u64 *args, unsigned count, u64 *
 
 	if (!machine_may_serve(machine, number))
 		return HOST_DENIED;
+	if (number >= SERVE_FILES && number <= SERVE_FILE_LAST)
+		return machine_serve_file(machine, space, (unsigned)(number - SERVE_FILES), args + 2, result);
 	switch (number) {
 	case SERVE_SEND: return mail_send(machine, (const u64[]){ b, space, a, c }, 4, result);
 	case SERVE_RECEIVE: return receive(machine, space, a, b, result);

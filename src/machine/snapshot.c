@@ -192,6 +192,7 @@ static Status write_body(const Machine *machine, Buf *out)
 {
 	const Vcpu *vcpu = &machine->vcpu;
 	u64 waiting = machine->input_len - machine->input_at;
+	Status status;
 
 	write_text(out, machine->guest ? machine->guest->name : "");
 	write_text(out, machine->isa->name);
@@ -226,7 +227,9 @@ static Status write_body(const Machine *machine, Buf *out)
 	buf_u32(out, vcpu->slot_count);
 	buf_u32(out, machine->private_count);
 	write_vcpus(out, machine);
-	return write_guest(machine, out);
+	status = write_guest(machine, out);
+	machine_write_handles(machine, out);
+	return status;
 }
 
 static bool can_be_saved(const Machine *machine)
@@ -390,6 +393,7 @@ typedef struct Arrivals {
 	size_t behind_pages; /* where the reader stands when it has read them */
 	const u8 *guest;     /* what guest->save gave */
 	u64 guest_len;
+	ByteReader handles;  /* stands at the open files */
 } Arrivals;
 
 /* *bytes: what the spaces take. */
@@ -724,6 +728,8 @@ static Status read_body(Machine *machine, ByteReader *reader, u64 *sizes, Arriva
 		arrivals->guest = reader_bytes(reader, (size_t)arrivals->guest_len);
 	if (arrivals->guest_len && !(machine->guest && machine->guest->restore))
 		return STATUS_CORRUPT;
+	arrivals->handles = *reader;
+	status = reader->bad ? STATUS_CORRUPT : machine_read_handles(machine, reader, false);
 	return status || (!reader->bad && reader->at == reader->len) ? status : STATUS_CORRUPT;
 }
 
@@ -779,6 +785,8 @@ static Status restore(Machine *machine, const u8 *bytes, size_t len, bool *refus
 		for (u32 i = 0; i < machine->vcpu.space_count; i++)
 			machine_mark_space(machine, (u16)i);
 		machine_flush_engines(machine);
+		if (!status)
+			status = machine_read_handles(machine, &arrivals.handles, true);
 		if (!status && machine->guest && machine->guest->restore)
 			status = machine->guest->restore(machine, arrivals.guest, (size_t)arrivals.guest_len);
 		*refused = status != STATUS_OK;

@@ -27,7 +27,14 @@
         .FILL T_TIME            ; x3C
         .FILL T_SLEEP           ; x3D
         .FILL T_RAND            ; x3E
-        .BLKW 199               ; filled when the system is loaded
+        .FILL T_FOPEN           ; x3F
+        .FILL T_FREAD           ; x40
+        .FILL T_FWRIT           ; x41
+        .FILL T_FSEEK           ; x42
+        .FILL T_FSIZE           ; x43
+        .FILL T_FCLOS           ; x44
+        .FILL T_FREMV           ; x45
+        .BLKW 192
         .END
 
         .ORIG x0200
@@ -154,8 +161,8 @@ BADTRAP LEA  R0, TRAPMSG
         HALT
 TRAPMSG .STRINGZ "\n\n--- undefined trap executed ---\n\n"
 
-; x30 .. x3E: services of the hypervisor that the machine runs in. R0, R1, R2 go to its registers, the number of the
-; trap asks, and R0 (x31, x3C: and R1) is the answer.
+; x30 .. x45: services of the hypervisor that the machine runs in. R0, R1, R2 go to its registers, the number of the
+; trap asks, and R0 (x31, x3C, x43: and R1) is the answer.
 T_SEND  ST   R3, HOSTR3
         LD   R3, N_SEND
         BR   ASK
@@ -216,6 +223,34 @@ T_RAND  ST   R3, HOSTR3
         LD   R3, N_RAND
         BR   ASK
 N_RAND  .FILL x3E
+T_FOPEN ST   R3, HOSTR3
+        LD   R3, N_FOPEN
+        BR   ASK
+N_FOPEN .FILL x3F
+T_FREAD ST   R3, HOSTR3
+        LD   R3, N_FREAD
+        BR   ASK
+N_FREAD .FILL x40
+T_FWRIT ST   R3, HOSTR3
+        LD   R3, N_FWRIT
+        BR   ASK
+N_FWRIT .FILL x41
+T_FSEEK ST   R3, HOSTR3
+        LD   R3, N_FSEEK
+        BR   ASK
+N_FSEEK .FILL x42
+T_FSIZE ST   R3, HOSTR3
+        LD   R3, N_FSIZE
+        BR   ASK
+N_FSIZE .FILL x43
+T_FCLOS ST   R3, HOSTR3
+        LD   R3, N_FCLOS
+        BR   ASK
+N_FCLOS .FILL x44
+T_FREMV ST   R3, HOSTR3
+        LD   R3, N_FREMV
+        BR   ASK
+N_FREMV .FILL x45
 ASK     STI  R0, HOSTA
         STI  R1, HOSTB
         STI  R2, HOSTC
@@ -226,6 +261,8 @@ ASK     STI  R0, HOSTA
         ADD  R0, R0, R3
         BRz  SECOND
         ADD  R0, R0, #-11       ; x3C
+        BRz  SECOND
+        ADD  R0, R0, #-7        ; x43
         BRnp ASKED
 SECOND  LDI  R1, HOSTB
 ASKED   LD   R3, HOSTR3

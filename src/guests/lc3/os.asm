@@ -37,7 +37,14 @@
         .FILL T_TIME            ; x3C
         .FILL T_SLEEP           ; x3D
         .FILL T_RAND            ; x3E
-        .BLKW 193
+        .FILL T_FOPEN           ; x3F
+        .FILL T_FREAD           ; x40
+        .FILL T_FWRIT           ; x41
+        .FILL T_FSEEK           ; x42
+        .FILL T_FSIZE           ; x43
+        .FILL T_FCLOS           ; x44
+        .FILL T_FREMV           ; x45
+        .BLKW 186
 
         .FILL E_PRIV            ; x100: RTI in user mode
         .FILL E_ILLEGAL         ; x101: no such opcode
@@ -187,8 +194,8 @@ ACVMSG  .STRINGZ "\n\n--- Access violation---\n\n"
 
 BADINT  RTI
 
-; x30 .. x3E: services of the hypervisor that the machine runs in. R0, R1, R2 go to its registers, the number of the
-; trap asks, and R0 (x31, x3C: and R1) is the answer.
+; x30 .. x45: services of the hypervisor that the machine runs in. R0, R1, R2 go to its registers, the number of the
+; trap asks, and R0 (x31, x3C, x43: and R1) is the answer.
 T_SEND  ST   R3, HOSTR3
         LD   R3, N_SEND
         BR   ASK
@@ -249,6 +256,34 @@ T_RAND  ST   R3, HOSTR3
         LD   R3, N_RAND
         BR   ASK
 N_RAND  .FILL x3E
+T_FOPEN ST   R3, HOSTR3
+        LD   R3, N_FOPEN
+        BR   ASK
+N_FOPEN .FILL x3F
+T_FREAD ST   R3, HOSTR3
+        LD   R3, N_FREAD
+        BR   ASK
+N_FREAD .FILL x40
+T_FWRIT ST   R3, HOSTR3
+        LD   R3, N_FWRIT
+        BR   ASK
+N_FWRIT .FILL x41
+T_FSEEK ST   R3, HOSTR3
+        LD   R3, N_FSEEK
+        BR   ASK
+N_FSEEK .FILL x42
+T_FSIZE ST   R3, HOSTR3
+        LD   R3, N_FSIZE
+        BR   ASK
+N_FSIZE .FILL x43
+T_FCLOS ST   R3, HOSTR3
+        LD   R3, N_FCLOS
+        BR   ASK
+N_FCLOS .FILL x44
+T_FREMV ST   R3, HOSTR3
+        LD   R3, N_FREMV
+        BR   ASK
+N_FREMV .FILL x45
 ASK     STI  R0, HOSTA
         STI  R1, HOSTB
         STI  R2, HOSTC
@@ -259,6 +294,8 @@ ASK     STI  R0, HOSTA
         ADD  R0, R0, R3
         BRz  SECOND
         ADD  R0, R0, #-11       ; x3C
+        BRz  SECOND
+        ADD  R0, R0, #-7        ; x43
         BRnp ASKED
 SECOND  LDI  R1, HOSTB
 ASKED   LD   R3, HOSTR3

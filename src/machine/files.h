@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Files for machines whose programs are not Linux programs (services_files.c): what stands behind them is given with the machine's
+ * configuration (MachineConfig.folders); src/hyper/folders.h is the one that leads to folders of the host. A machine that was given
+ * none has no files.
+ *
+ * A handle is a number from 1 to FILE_HANDLES. It is part of the machine's state, as the name, what it is open for, and the position; what
+ * the host has open for it is not, and is opened by that name when it is needed first. So a handle outlives snapshots, forks and going back
+ * in time; if the name leads nowhere then, each call with it says so.
+ */
+#ifndef MACHINE_FILES_H
+#define MACHINE_FILES_H
+
+#include "machine/outside.h"
+
+enum {
+	FILE_HANDLES = 16,
+	FILE_NAME_MOST = 256,        /* bytes of a name, with the 0 */
+	FILE_AT_ONCE = 16384,        /* bytes that one call reads or writes at most */
+	FILE_SIZE_MOST = 0x7FFFFFFF, /* bytes of a file that can be reached */
+};
+
+typedef enum FileMode {
+	FILE_READ,
+	FILE_WRITE,  /* made if it is not there; nothing is in it */
+	FILE_APPEND, /* made if it is not there; all that is written goes to its end */
+	FILE_MODES,
+} FileMode;
+
+/* Machines on several threads share one; only what `open` has given belongs to one of them. None of these waits for anything but a disk. */
+typedef struct MachineFolders {
+	void *ctx;
+	void (*ref)(void *ctx);
+	void (*unref)(void *ctx);
+	/* `anew`: the program opens it. Otherwise it is opened again: it must be there, and keeps what is in it. */
+	OutsideResult (*open)(void *ctx, const char *name, FileMode mode, bool anew, void **file);
+	void (*close)(void *file);
+	OutsideResult (*read)(void *file, u64 position, u8 *bytes, u32 most, u32 *len);
+	/* FILE_APPEND: to the end, wherever `position` is. */
+	OutsideResult (*write)(void *file, u64 position, const u8 *bytes, u32 len, u32 *written);
+	OutsideResult (*size)(void *file, u64 *size);
+	OutsideResult (*remove)(void *ctx, const char *name);
+} MachineFolders;
+
+#endif

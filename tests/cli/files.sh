@@ -1,0 +1,105 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Files for machines without an operating system: an LC-3 program in its three forms and one of Iridium write and read beneath a folder,
+# under husk run, debug and up.
+set -eu
+source "$TOP/tests/cli/common.bash"
+
+mkdir data
+cat >file.asm <<'A'
+; LC-3: writes a file, opens it again, reads from its fourth byte on.
+        .ORIG x3000
+        LEA  R0, NAME
+        AND  R1, R1, #0
+        ADD  R1, R1, #1
+        TRAP x3F                ; open to write
+        ADD  R0, R0, #0
+        BRn  BAD
+        ST   R0, H
+        LEA  R1, TEXT
+        LD   R2, LEN
+        TRAP x41                ; write
+        LD   R0, H
+        TRAP x43                ; size
+        LD   R2, MINUS
+        ADD  R2, R2, R0
+        ADD  R2, R2, R1         ; the upper half
+        BRnp BAD
+        LD   R0, H
+        TRAP x44                ; close
+        LEA  R0, NAME
+        AND  R1, R1, #0
+        TRAP x3F                ; open to read
+        ADD  R0, R0, #0
+        BRn  BAD
+        ST   R0, H
+        AND  R1, R1, #0
+        ADD  R1, R1, #3
+        AND  R2, R2, #0
+        TRAP x42                ; seek
+        LD   R0, H
+        LEA  R1, BUF
+        LD   R2, LEN
+        TRAP x40                ; read
+        LEA  R0, BUF
+        PUTS
+        HALT
+BAD     NOT  R0, R0
+        ADD  R0, R0, #1
+        LD   R1, ZERO
+        ADD  R0, R0, R1
+        OUT
+        HALT
+H       .BLKW 1
+ZERO    .FILL x30
+LEN     .FILL 12
+MINUS   .FILL -12
+NAME    .STRINGZ "a.txt"
+TEXT    .STRINGZ "hello files\n"
+BUF     .BLKW 20
+        .END
+A
+for profile in v3 classic tiny; do
+	for engine in jit interp; do
+		rm -f data/a.txt
+		expect 0 timeout 20 "$HUSK" run --engine $engine --set services=on --set profile=$profile --dir data file.asm
+		has "$out" '^lo files$'
+		[ "$(cat data/a.txt)" = "hello files" ] || fail "$profile: $(cat data/a.txt)"
+	done
+done
+
+# Not there without a folder; read-only; given by another name than the program asks for.
+if timeout 20 "$HUSK" run --set services=on file.asm >o.txt 2>&1; then fail "no folder"; fi
+grep -q "the host function 'file_open' is not available" o.txt || fail "no folder: $(cat o.txt)"
+expect 0 timeout 20 "$HUSK" run --set services=on --dir data:ro file.asm
+has "$out" '^4$'
+sed 's|"a.txt"|"/save/b.txt"|' file.asm >save.asm
+expect 0 timeout 20 "$HUSK" run --set services=on --dir data::/save save.asm
+[ "$(cat data/b.txt)" = "hello files" ] || fail "save: $(cat data/b.txt)"
+expect 0 timeout 20 "$HUSK" run --set services=on --dir data::/other save.asm
+has "$out" '^1$'
+sed 's|"a.txt"|"../b.txt"|' file.asm >up.asm
+expect 0 timeout 20 "$HUSK" run --set services=on --dir data up.asm
+has "$out" '^4$'
+[ ! -e b.txt ] || fail "it got out"
+
+# In a hypervisor: both its own right and the folder; two kinds of machine.
+cat >up.yaml <<'Y'
+name: files
+instances:
+  - name: lc3
+    program: [save.asm]
+    set: [services=on]
+    dirs: ["data::/save"]
+    may: [output, files]
+Y
+rm -f data/b.txt
+for how in --deterministic --workers=2; do
+	rm -f data/b.txt
+	expect 0 timeout 60 "$HUSK" up $how up.yaml
+	has "$out" '^lc3 \| lo files$'
+	[ "$(cat data/b.txt)" = "hello files" ] || fail "up: $(cat data/b.txt)"
+done
+sed 's/, files\]/]/; /dirs/d' up.yaml >no.yaml
+expect 1 timeout 60 "$HUSK" up --deterministic no.yaml
+has "$err" "host function 'file_open'"

@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: MIT
+ * Files for machines without an operating system: what leads out of the folder, handles, wild numbers and places, snapshots, replays,
+ * budgets and rights.
+ */
+#include "hyper_toy.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "hyper/folders.h"
+
+/* Cells of memory are of 16 bits: a file has a byte for each. */
+static const char file_isa[] =
+	"isa FILER \"files\"\n"
+	"space C : 8 x 256\n"
+	"space M : 16, size 0x8000\n"
+	"code C\n"
+	"reg R[4] : 32\n"
+	"reg pc : 8\n"
+	"field d : R\n"
+	"field n i : unsigned\n"
+	"host serve(m:8, n:8, a:32, b:32, c:32) : 64\n"
+	"insn STOP \"0'8\" { stop R[0] & 0xFF }\n"
+	"insn LI   \"01 d:2 .:4 i:16\" d, i { d = zx(i) }\n"
+	"insn SERV \"1 n:7\" n { let q = host serve(1, n, R[0], R[1], R[2]); R[0] = q[31:0]; R[1] = q[63:32] }\n";
+
+enum { R0 = 1 }; /* its slot, behind the pc */
+enum { OPEN = 0x3F, READ, WRITE, SEEK, SIZE, CLOSE, REMOVE, NAME = 0x100, PLACE = 0x1000, CELLS = 0x8000 };
+enum { GONE = -1, FULL = -2, BIG = -3, REFUSED = -4 };
+
+typedef struct Rig {
+	char folder[64];
+	const MachineFolders *folders;
+	Isa *isa;
+	MachineConfig config;
+	Machine *machine;
+} Rig;
+
+static Machine *one_more(const Rig *rig)
+{
+	Machine *machine = NULL;
+	DiagList diags;
+
+	diag_init(&diags);
+	machine_create(&rig->config, &machine, &diags);
+	toy_check(&diags, machine);
+	diag_fini(&diags);
+	machine_reset(machine, false);
+	return machine;
+}
+
+static char *beneath(const Rig *rig, const char *name)
+{
+	static char path[200];
+
+	snprintf(path, sizeof path, "%s/%s", rig->folder, name);
+	return path;
+}
+
+static void put_host_file(const Rig *rig, const char *name, const char *text)
+{
+	FILE *file = fopen(beneath(rig, name), "w");
+
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static void assert_host_file(const Rig *rig, const char *name, const char *text)
+{
+	char found[200] = "";
+	FILE *file = fopen(beneath(rig, name), "r");
+
+	assert_non_null(file);
+	found[fread(found, 1, sizeof found - 1, file)] = 0;
+	fclose(file);
+	assert_string_equal(found, text);
+}
+
+static void rig_open(Rig *rig)
+{
+	HostFolder folders[3];
+	char inner[100], again[100];
+	DiagList diags;
+	Buf why;
+
+	*rig = (Rig){.folder = "/tmp/husk-files-XXXXXX"};
+	assert_non_null(mkdtemp(rig->folder));
+	snprintf(inner, sizeof inner, "%s/in", rig->folder);
+	snprintf(again, sizeof again, "%s/in/deep", rig->folder);
+	assert_int_equal(mkdir(inner, 0700) | mkdir(again, 0700), 0);
+	folders[0] = (HostFolder){.host = inner, .guest = "/in/"};
+	folders[1] = (HostFolder){.host = inner, .guest = "/look", .read_only = true};
+	folders[2] = (HostFolder){.host = again, .guest = "/in/other"};
+	buf_init(&why);
+	assert_int_equal(folders_open(folders, 3, &rig->folders, &why), STATUS_OK);
+	buf_fini(&why);
+	diag_init(&diags);
+	rig->isa = isa_load("filer.isa", file_isa, strlen(file_isa), NULL, 0, &diags);
+	toy_check(&diags, rig->isa);
+	diag_fini(&diags);
+	rig->config = (MachineConfig){.isa = rig->isa, .folders = rig->folders};
+	rig->machine = one_more(rig);
+}
+
+static void rig_close(Rig *rig)
+{
+	char line[200];
+
+	machine_destroy(rig->machine);
+	folders_close(rig->folders);
+	isa_destroy(rig->isa);
+	snprintf(line, sizeof line, "rm -r %s", rig->folder);
+	assert_int_equal(system(line), 0);
+}
+
+static void put_text(Machine *machine, u64 at, const char *text)
+{
+	for (size_t i = 0; i <= strlen(text); i++)
+		assert_int_equal(machine_write(machine, 1, at + i, (u8)text[i]), STATUS_OK);
+}
+
+static void assert_cells(const Machine *machine, u64 at, const char *text)
+{
+	for (size_t i = 0; i < strlen(text); i++) {
+		u64 cell;
+
+		assert_int_equal(machine_read(machine, 1, at + i, &cell), STATUS_OK);
+		assert_int_equal(cell, (u8)text[i]);
+	}
+}
+
+static MachineStop call(Machine *machine, u32 service, u32 a, u32 b, u32 c)
+{
+	assert_int_equal(machine_write(machine, 0, 0, 0x80 | service), STATUS_OK);
+	machine_set_slot(machine, R0, a);
+	machine_set_slot(machine, R0 + 1, b);
+	machine_set_slot(machine, R0 + 2, c);
+	machine_set_pc(machine, 0);
+	return machine_run(machine, 1);
+}
+
+static i32 ask(Machine *machine, u32 service, u32 a, u32 b, u32 c)
+{
+	assert_int_equal(call(machine, service, a, b, c).kind, STOP_BUDGET);
+	return (i32)machine_slot(machine, R0);
+}
+
+static i32 open_it(Machine *machine, const char *name, FileMode mode)
+{
+	put_text(machine, NAME, name);
+	return ask(machine, OPEN, NAME, mode, 0);
+}
+
+static i32 write_it(Machine *machine, i32 handle, const char *text)
+{
+	put_text(machine, PLACE, text);
+	return ask(machine, WRITE, (u32)handle, PLACE, (u32)strlen(text));
+}
+
+/* ---- */
+
+static void writes_and_reads(void **state)
+{
+	Machine *machine;
+	Rig rig;
+	i32 h;
+
+	(void)state;
+	rig_open(&rig);
+	machine = rig.machine;
+	h = open_it(machine, "a", FILE_WRITE);
+	assert_int_equal(h, 1);
+	assert_int_equal(write_it(machine, h, "hello"), 5);
+	assert_int_equal(write_it(machine, h, " all"), 4);
+	assert_int_equal(ask(machine, SEEK, 1, 1, 0), 0);
+	assert_int_equal(write_it(machine, h, "E"), 1);
+	assert_int_equal(ask(machine, READ, 1, PLACE, 1), REFUSED);
+	assert_int_equal(ask(machine, SIZE, 1, 0, 0), 9);
+	assert_int_equal(machine_slot(machine, R0 + 1), 0);
+	assert_int_equal(ask(machine, CLOSE, 1, 0, 0), 0);
+	assert_host_file(&rig, "in/a", "hEllo all");
+	h = open_it(machine, "/in//a", FILE_APPEND);
+	assert_int_equal(ask(machine, SEEK, (u32)h, 0, 0), 0);
+	assert_int_equal(write_it(machine, h, "!"), 1);
+	assert_int_equal(ask(machine, CLOSE, (u32)h, 0, 0), 0);
+	h = open_it(machine, "/look/a", FILE_READ);
+	assert_int_equal(ask(machine, READ, (u32)h, PLACE, 3), 3);
+	assert_cells(machine, PLACE, "hEl");
+	assert_int_equal(ask(machine, READ, (u32)h, PLACE, 1000), 7);
+	assert_cells(machine, PLACE, "lo all!");
+	assert_int_equal(ask(machine, READ, (u32)h, PLACE, 1000), 0);
+	assert_int_equal(ask(machine, WRITE, (u32)h, PLACE, 1), REFUSED);
+	/* Written anew: it is empty first. Then a hole. */
+	h = open_it(machine, "a", FILE_WRITE);
+	assert_int_equal(ask(machine, SEEK, (u32)h, 5, 2), 0);
+	assert_int_equal(write_it(machine, h, "x"), 1);
+	assert_int_equal(ask(machine, SIZE, (u32)h, 0, 0), 0x20006);
+	assert_int_equal(machine_slot(machine, R0 + 1), 2);
+	/* The folder with the longer path. */
+	h = open_it(machine, "/in/other/b", FILE_WRITE);
+	assert_int_equal(write_it(machine, h, "deep"), 4);
+	assert_host_file(&rig, "in/deep/b", "deep");
+	put_text(machine, NAME, "deep/b");
+	assert_int_equal(ask(machine, REMOVE, NAME, 0, 0), 0);
+	assert_int_equal(ask(machine, REMOVE, NAME, 0, 0), GONE);
+	assert_int_equal(access(beneath(&rig, "in/deep/b"), F_OK), -1);
+	rig_close(&rig);
+}
+
+static void nothing_leads_out(void **state)
+{
+	static const char *const names[] = {"../out", "/in/../out", "deep/../../out", "/etc/passwd", "/", "", "/in", "/in/", ".", "..", "./a", "link",
+		"up/out", "pipe", "deep", "/inn/a", "deep/", "/look/../in/a", "no/a", "a/b", "/in/deep/../a", "null"};
+	char link_to[200], out[200];
+	Machine *machine;
+	Rig rig;
+
+	(void)state;
+	rig_open(&rig);
+	machine = rig.machine;
+	put_host_file(&rig, "out", "secret");
+	put_host_file(&rig, "in/a", "a");
+	snprintf(out, sizeof out, "%s", beneath(&rig, "out"));
+	snprintf(link_to, sizeof link_to, "%s", beneath(&rig, "in/link"));
+	assert_int_equal(symlink(out, link_to), 0);
+	assert_int_equal(symlink("..", beneath(&rig, "in/up")), 0);
+	assert_int_equal(symlink("/dev/null", beneath(&rig, "in/null")), 0);
+	assert_int_equal(mkfifo(beneath(&rig, "in/pipe"), 0600), 0);
+	for (u32 i = 0; i < COUNT_OF(names); i++) {
+		for (u32 mode = 0; mode < FILE_MODES; mode++)
+			if (open_it(machine, names[i], (FileMode)mode) >= 0)
+				fail_msg("'%s' opens", names[i]);
+		put_text(machine, NAME, names[i]);
+		if (ask(machine, REMOVE, NAME, 0, 0) >= 0)
+			fail_msg("'%s' is removed", names[i]);
+	}
+	assert_int_equal(open_it(machine, "/look/new", FILE_WRITE), REFUSED);
+	assert_int_equal(open_it(machine, "/look/a", FILE_APPEND), REFUSED);
+	put_text(machine, NAME, "/look/a");
+	assert_int_equal(ask(machine, REMOVE, NAME, 0, 0), REFUSED);
+	assert_host_file(&rig, "out", "secret");
+	assert_host_file(&rig, "in/a", "a");
+	assert_int_equal(machine_files(machine), 0);
+	rig_close(&rig);
+}
+
+static void hostile_numbers(void **state)
+{
+	char name[300];
+	Machine *machine;
+	Rig rig;
+
+	(void)state;
+	rig_open(&rig);
+	machine = rig.machine;
+	memset(name, 'n', sizeof name);
+	name[sizeof name - 1] = 0;
+	assert_int_equal(open_it(machine, name, FILE_READ), BIG);
+	name[255] = 0;
+	assert_int_equal(open_it(machine, name, FILE_WRITE), 1);
+	assert_int_equal(ask(machine, OPEN, NAME, 3, 0), REFUSED);
+	assert_int_equal(ask(machine, OPEN, NAME, 0xFFFFFFFF, 0), REFUSED);
+	assert_int_equal(ask(machine, OPEN, CELLS - 1, 0, 0), GONE); /* a name of nothing */
+	assert_int_equal(ask(machine, OPEN, 0xFFFFFFFF, 0, 0), BIG);
+	for (u32 service = READ; service <= CLOSE; service++)
+		for (u32 h = 0; h < 20; h++)
+			if (h != 1)
+				assert_int_equal(ask(machine, service, h == 19 ? 0xFFFFFFFF : h, PLACE, 1), GONE);
+	assert_int_equal(ask(machine, WRITE, 1, PLACE, 0xFFFFFFFF), FILE_AT_ONCE);
+	assert_int_equal(ask(machine, WRITE, 1, CELLS - 10, 11), BIG);
+	assert_int_equal(ask(machine, WRITE, 1, 0xFFFFFFF0, 0xFFFFFFFF), BIG);
+	assert_int_equal(ask(machine, WRITE, 1, CELLS - 10, 10), 10);
+	assert_int_equal(ask(machine, WRITE, 1, 0xFFFFFFF0, 0), 0);
+	assert_int_equal(ask(machine, SEEK, 1, 0x80000000, 0), BIG);
+	assert_int_equal(ask(machine, SEEK, 1, 0, 0xFFFFFFFF), BIG);
+	assert_int_equal(ask(machine, SEEK, 1, 0x7FFFFFFF, 0), 0);
+	assert_int_equal(ask(machine, WRITE, 1, PLACE, 1), BIG);
+	assert_int_equal(ask(machine, CLOSE, 1, 0, 0), 0);
+	assert_int_equal(ask(machine, CLOSE, 1, 0, 0), GONE);
+	put_host_file(&rig, "in/a", "0123456789");
+	assert_int_equal(open_it(machine, "a", FILE_READ), 1);
+	assert_int_equal(ask(machine, READ, 1, CELLS - 5, 6), BIG);
+	assert_int_equal(ask(machine, READ, 1, CELLS - FILE_AT_ONCE, 0xFFFFFFFF), 10);
+	assert_cells(machine, CELLS - FILE_AT_ONCE, "0123456789");
+	for (i32 h = 2; h <= FILE_HANDLES; h++)
+		assert_int_equal(open_it(machine, "a", FILE_READ), h);
+	assert_int_equal(open_it(machine, "new", FILE_WRITE), FULL);
+	assert_int_equal(access(beneath(&rig, "in/new"), F_OK), -1);
+	assert_int_equal(ask(machine, CLOSE, 7, 0, 0), 0);
+	assert_int_equal(open_it(machine, "a", FILE_READ), 7);
+	assert_int_equal(machine_files(machine), FILE_HANDLES);
+	machine_reset(machine, false);
+	assert_int_equal(machine_files(machine), 0);
+	rig_close(&rig);
+}
+
+static void needs_right_and_folder(void **state)
+{
+	MachineConfig alone;
+	Machine *none;
+	MachineStop stop;
+	Rig rig;
+
+	(void)state;
+	rig_open(&rig);
+	put_host_file(&rig, "in/a", "text");
+	assert_int_equal(open_it(rig.machine, "a", FILE_READ), 1);
+	machine_set_rights(rig.machine, MAY_ALL & ~MAY_FILES);
+	for (u32 service = OPEN; service <= REMOVE; service++) {
+		stop = call(rig.machine, service, 1, PLACE, 1);
+		assert_int_equal(stop.kind, STOP_DENIED);
+		assert_non_null(strstr(stop.text, "no right to 'files'"));
+	}
+	machine_set_rights(rig.machine, MAY_FILES);
+	assert_int_equal(ask(rig.machine, READ, 1, PLACE, 100), 4);
+	alone = rig.config;
+	rig.config.folders = NULL;
+	none = one_more(&rig);
+	rig.config = alone;
+	for (u32 service = OPEN; service <= REMOVE; service++)
+		assert_int_equal(call(none, service, NAME, 0, 1).kind, STOP_DENIED);
+	machine_destroy(none);
+	rig_close(&rig);
+}
+
+static void snapshots_have_handles(void **state)
+{
+	Machine *machine, *other;
+	Buf bytes, again, bad;
+	Rig rig;
+
+	(void)state;
+	rig_open(&rig);
+	buf_init(&bytes);
+	buf_init(&again);
+	buf_init(&bad);
+	machine = rig.machine;
+	other = one_more(&rig);
+	put_host_file(&rig, "in/a", "0123456789");
+	put_host_file(&rig, "in/gone", "0123456789");
+	assert_int_equal(open_it(machine, "a", FILE_READ), 1);
+	assert_int_equal(open_it(machine, "gone", FILE_READ), 2);
+	assert_int_equal(open_it(machine, "w", FILE_WRITE), 3);
+	assert_int_equal(ask(machine, CLOSE, 1, 0, 0), 0);
+	assert_int_equal(ask(machine, READ, 2, PLACE, 4), 4);
+	assert_int_equal(write_it(machine, 3, "before"), 6);
+	assert_int_equal(machine_snapshot(machine, &bytes), STATUS_OK);
+	assert_int_equal(write_it(machine, 3, " behind"), 7);
+	assert_int_equal(machine_restore(other, bytes.data, bytes.len), STATUS_OK);
+	assert_int_equal(machine_snapshot(other, &again), STATUS_OK);
+	assert_int_equal(again.len, bytes.len);
+	assert_memory_equal(again.data, bytes.data, bytes.len);
+	assert_int_equal(machine_files(other), 2);
+	assert_int_equal(unlink(beneath(&rig, "in/gone")), 0);
+	assert_int_equal(ask(machine, READ, 2, PLACE, 3), 3); /* the host has it open */
+	assert_int_equal(ask(other, READ, 2, PLACE, 3), GONE);
+	assert_int_equal(ask(other, READ, 1, PLACE, 3), GONE);
+	put_host_file(&rig, "in/gone", "abcdefghij");
+	assert_int_equal(ask(other, READ, 2, PLACE, 3), 3);
+	assert_cells(other, PLACE, "efg");
+	assert_int_equal(write_it(other, 3, "-"), 1); /* where it was then, and nothing is emptied */
+	assert_host_file(&rig, "in/w", "before-behind");
+	assert_int_equal(ask(other, CLOSE, 3, 0, 0), 0);
+	assert_int_equal(machine_restore(machine, again.data, again.len), STATUS_OK);
+	assert_int_equal(write_it(machine, 3, "+"), 1);
+	assert_host_file(&rig, "in/w", "before+behind");
+	/* What is cut off or put behind is noticed also when the sum is right: the handles are the last that is read. */
+	assert_int_equal(machine_restore(other, again.data, again.len - 1), STATUS_TRUNCATED);
+	rig.config.folders = NULL;
+	machine_destroy(other);
+	other = one_more(&rig);
+	assert_int_equal(machine_restore(other, bytes.data, bytes.len), STATUS_OK);
+	assert_int_equal(machine_files(other), 0);
+	machine_destroy(other);
+	buf_fini(&bytes);
+	buf_fini(&again);
+	buf_fini(&bad);
+	rig_close(&rig);
+}
+
+/* The same again from the log: the world is asked nothing, and nothing in it changes. */
+static void session(const Rig *rig, Machine *machine, bool again)
+{
+	(void)rig;
+	assert_int_equal(open_it(machine, "none", FILE_READ), GONE);
+	assert_int_equal(open_it(machine, "r", FILE_READ), 1);
+	assert_int_equal(open_it(machine, "w", FILE_WRITE), 2);
+	assert_int_equal(ask(machine, SIZE, 1, 0, 0), 10);
+	assert_int_equal(ask(machine, READ, 1, PLACE, 4), 4);
+	assert_cells(machine, PLACE, "0123");
+	assert_int_equal(write_it(machine, 2, again ? "xyz" : "abc"), 3);
+	assert_int_equal(ask(machine, READ, 1, PLACE, 100), 6);
+	assert_cells(machine, PLACE, "456789");
+	put_text(machine, NAME, "old");
+	assert_int_equal(ask(machine, REMOVE, NAME, 0, 0), 0);
+}
+
+static void replays_from_the_log(void **state)
+{
+	u64 hash;
+	Rig rig;
+	Buf start;
+
+	(void)state;
+	rig_open(&rig);
+	buf_init(&start);
+	put_host_file(&rig, "in/r", "0123456789");
+	put_host_file(&rig, "in/old", "");
+	machine_record(rig.machine, true);
+	assert_int_equal(machine_snapshot(rig.machine, &start), STATUS_OK);
+	session(&rig, rig.machine, false);
+	hash = toy_hash(rig.machine);
+	assert_int_equal(machine_event_count(rig.machine), 8);
+	put_host_file(&rig, "in/r", "other");
+	put_host_file(&rig, "in/none", "now");
+	put_host_file(&rig, "in/old", "kept");
+	assert_host_file(&rig, "in/w", "abc");
+	assert_int_equal(machine_restore(rig.machine, start.data, start.len), STATUS_OK);
+	assert_int_equal(machine_files(rig.machine), 0);
+	machine_replay_from(rig.machine, 0);
+	session(&rig, rig.machine, true);
+	put_text(rig.machine, PLACE, "456789"); /* as it was: write_it's text differed */
+	assert_int_equal(toy_hash(rig.machine), hash);
+	assert_host_file(&rig, "in/w", "abc");
+	assert_host_file(&rig, "in/old", "kept");
+	/* And on in the world, where the log ends. */
+	assert_int_equal(write_it(rig.machine, 2, "de"), 2);
+	assert_host_file(&rig, "in/w", "abcde");
+	assert_int_equal(ask(rig.machine, SEEK, 1, 0, 0), 0);
+	assert_int_equal(ask(rig.machine, READ, 1, PLACE, 100), 5);
+	assert_cells(rig.machine, PLACE, "other");
+	assert_int_equal(machine_event_count(rig.machine), 10);
+	buf_fini(&start);
+	rig_close(&rig);
+}
+
+/* ---- In a hypervisor ---- */
+
+static void emit(Machine *machine, u32 *at, u32 byte)
+{
+	assert_int_equal(machine_write(machine, 0, (*at)++, byte), STATUS_OK);
+}
+
+static void emit_call(Machine *machine, u32 *at, u32 service, u32 a, u32 b, u32 c)
+{
+	const u32 values[] = {a, b, c};
+
+	for (u32 i = 0; i < 3; i++) {
+		emit(machine, at, 0x40 | i << 4);
+		emit(machine, at, values[i] >> 8);
+		emit(machine, at, values[i] & 0xFF);
+	}
+	emit(machine, at, 0x80 | service);
+}
+
+static Image *image_for(Rig *rig)
+{
+	Image *image;
+
+	assert_int_equal(image_create(&rig->config, rig->machine, &image), STATUS_OK);
+	return image;
+}
+
+static Hyper *hyper_for(void)
+{
+	HyperConfig config = {.workers = 0, .residents = HYPER_NO_RESIDENTS};
+	Hyper *hyper;
+
+	assert_int_equal(hyper_create(&config, &hyper), STATUS_OK);
+	return hyper;
+}
+
+/* Each opens one and keeps it; the budget of both has room for one; when its owner ends there is room again. */
+static void budgets_count(void **state)
+{
+	static const u32 may = MAY_PLAIN | MAY_FILES;
+	u64 limits[BUDGET_KINDS];
+	InstanceOptions options = {.name = "reader", .limits = limits, .rights = &may};
+	Instance *instance;
+	Image *image;
+	Hyper *hyper;
+	u32 at = 0;
+	Rig rig;
+
+	(void)state;
+	rig_open(&rig);
+	put_host_file(&rig, "in/a", "a");
+	put_text(rig.machine, NAME, "a");
+	emit_call(rig.machine, &at, OPEN, NAME, FILE_READ, 0);
+	emit_call(rig.machine, &at, OPEN, NAME, FILE_READ, 0); /* what it says is the exit code */
+	emit(rig.machine, &at, 0);
+	image = image_for(&rig);
+	hyper = hyper_for();
+	for (u32 most = 0; most < 3; most++) {
+		for (u32 i = 0; i < BUDGET_KINDS; i++)
+			limits[i] = BUDGET_UNLIMITED;
+		limits[BUDGET_FILES] = most;
+		instance = make(hyper, image, &options);
+		for (u32 life = 0; life < 2; life++) {
+			if (life)
+				assert_int_equal(instance_reset(instance), STATUS_OK);
+			assert_int_equal(instance_start(instance), STATUS_OK);
+			assert_true(hyper_run(hyper, 1000000000));
+			assert_int_equal(info_of(instance).end, END_HALTED);
+			assert_int_equal(info_of(instance).code, most < 2 ? (FULL & 0xFF) : 2);
+		}
+		instance_unref(instance);
+	}
+	/* Default deny. */
+	options.rights = NULL;
+	instance = make(hyper, image, &options);
+	assert_int_equal(instance_start(instance), STATUS_OK);
+	assert_true(hyper_run(hyper, 1000000000));
+	assert_non_null(strstr(info_of(instance).text, "no right to 'files'"));
+	instance_unref(instance);
+	image_unref(image);
+	hyper_destroy(hyper);
+	rig_close(&rig);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(writes_and_reads), cmocka_unit_test(nothing_leads_out), cmocka_unit_test(hostile_numbers),
+		cmocka_unit_test(needs_right_and_folder), cmocka_unit_test(snapshots_have_handles), cmocka_unit_test(replays_from_the_log),
+		cmocka_unit_test(budgets_count),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
