@@ -223,10 +223,10 @@ static X64Cells describe(const X64Ssa *s, const SsaNode *node)
 	return access;
 }
 
-/* Nothing but leaving. */
+/* Nothing but leaving. Where an access like one before is sure, it has no way out: that one has left. */
 static void never(X64Ssa *s)
 {
-	if (s->emitting)
+	if (s->emitting && s->code->snap != ~(u32)0)
 		x64_ssa_add_stub(s, x64_jmp(&s->x), x64_ssa_exit(s, JIT_EXIT_BAIL, 0));
 }
 
