@@ -21,6 +21,7 @@
 
 #include "base/bits.h"
 #include "jit/jit_background.h"
+#include "jit/region_private.h"
 #include "jit/region_turn.h"
 #include "jit/ssa_shape.h"
 
@@ -30,47 +31,12 @@ enum {
 	INLINE_SOURCES = 12,
 	INLINE_ALL = 400,    /* all of them together */
 	AHEAD = 256,         /* cells that are looked ahead for code that is there */
-	ENDS_ALL = 100,      /* copied ends of functions */
 	UNROLL_INSNS = 16,   /* of a loop that is there twice; of half the size: four times */
 };
 
-/* A stretch of translated guest code. */
-typedef struct Code {
-	const IrFunc *func;
-	SsaShape *shape;
-	u32 insns;
-	bool dirty;
-} Code;
-
-/* Where an instruction is: of one pc, the code that came first. */
-typedef struct Spot {
-	u64 pc;
-	u32 code;   /* + 1; 0: free */
-	u32 at;     /* its INSN in func->ins */
-	u32 source; /* of copy 0 that begins here, + 1 */
-} Spot;
-
-typedef struct Former {
-	Engine *engine;
-	Vcpu *vcpu;
-	Arena *arena;
-	RegionPlan *plan;
-	u64 context;
-	u8 *slot_width;
-	Spot *spots;
-	u32 spot_count, spot_cap;
-	Code *codes;
-	u32 code_count, code_cap;
-	u32 source_cap, range_cap;
-	u32 inlined, copies; /* instructions taken in; copies so far */
-	u32 most;            /* sources */
-	u32 shortest;        /* cells of the shortest instruction seen */
-	bool failed;
-} Former;
-
 /* ---- Places ---- */
 
-static Spot *spot_of(const Former *f, u64 pc)
+RegionSpot *region_spot(const RegionFormer *f, u64 pc)
 {
 	u32 at = (u32)((pc * 0x9E3779B97F4A7C15u) >> 40) & (f->spot_cap - 1);
 
@@ -79,29 +45,29 @@ static Spot *spot_of(const Former *f, u64 pc)
 	return &f->spots[at];
 }
 
-/* Room for so many more. No Spot is where it was. */
-static bool more_spots(Former *f, u32 count)
+/* Room for so many more. No RegionSpot is where it was. */
+static bool more_spots(RegionFormer *f, u32 count)
 {
-	const Spot *old = f->spots;
+	const RegionSpot *old = f->spots;
 	u32 old_cap = f->spot_cap, cap = old_cap ? old_cap : SPOTS;
-	Spot *spots;
+	RegionSpot *spots;
 
 	while (cap < (f->spot_count + count) * 2)
 		cap *= 2;
 	if (cap == old_cap)
 		return true;
-	spots = ARENA_ARRAY(f->arena, Spot, cap);
+	spots = ARENA_ARRAY(f->arena, RegionSpot, cap);
 	if (!spots)
 		return false;
 	f->spots = spots;
 	f->spot_cap = cap;
 	for (u32 i = 0; i < old_cap; i++)
 		if (old[i].code)
-			*spot_of(f, old[i].pc) = old[i];
+			*region_spot(f, old[i].pc) = old[i];
 	return true;
 }
 
-static bool is_warm(const Former *f, u64 pc)
+static bool is_warm(const RegionFormer *f, u64 pc)
 {
 	const JitBlock *block = jit_cache_find(f->engine, pc, f->context);
 
@@ -109,7 +75,7 @@ static bool is_warm(const Former *f, u64 pc)
 }
 
 /* Counted blocks say how often they ran, as long as the first tier runs them. */
-static u64 heat_of(const Former *f, u64 pc)
+static u64 heat_of(const RegionFormer *f, u64 pc)
 {
 	const JitBlock *block = jit_cache_find(f->engine, pc, f->context);
 
@@ -118,7 +84,7 @@ static u64 heat_of(const Former *f, u64 pc)
 
 /* ---- Code ---- */
 
-static void learn_from(Former *f, const Translation *translation)
+static void learn_from(RegionFormer *f, const Translation *translation)
 {
 	SsaRegion *region = &f->plan->region;
 	const IrFunc *func = translation->func;
@@ -131,7 +97,7 @@ static void learn_from(Former *f, const Translation *translation)
 	for (u32 i = 0; i < func->ins_count; i++) {
 		const IrIns *ins = &func->ins[i];
 		u64 pc = 0;
-		Spot *spot;
+		RegionSpot *spot;
 
 		if ((ins->op == IR_OP_GET || ins->op == IR_OP_PUT) && ins->aux < f->engine->slot_count)
 			f->slot_width[ins->aux] = ins->width;
@@ -142,22 +108,22 @@ static void learn_from(Former *f, const Translation *translation)
 		ir_is_const(func, ins->a, &pc);
 		if (ins->aux && ins->aux < f->shortest)
 			f->shortest = ins->aux;
-		spot = spot_of(f, pc);
+		spot = region_spot(f, pc);
 		if (!spot->code) {
-			*spot = (Spot){.pc = pc, .code = f->code_count + 1, .at = i};
+			*spot = (RegionSpot){.pc = pc, .code = f->code_count + 1, .at = i};
 			f->spot_count++;
 		}
 	}
 }
 
 /* How many instructions there may be from pc to what is known. Code is not longer than the first tier's block. */
-static u32 room_before(const Former *f, u64 pc)
+static u32 room_before(const RegionFormer *f, u64 pc)
 {
 	const JitBlock *block = jit_cache_find(f->engine, pc, f->context);
 	u32 most_ahead = block && block->cells < AHEAD ? (u32)block->cells : AHEAD;
 
 	for (u32 ahead = 1; ahead < most_ahead; ahead++)
-		if (spot_of(f, pc + ahead)->code) {
+		if (region_spot(f, pc + ahead)->code) {
 			u32 most = ahead / f->shortest + 1;
 
 			return most < JIT_BLOCK_INSNS ? most : JIT_BLOCK_INSNS;
@@ -166,7 +132,7 @@ static u32 room_before(const Former *f, u64 pc)
 }
 
 /* What was kept of it since it was met first saves the work. It lives until compiled code runs again; a worker wants it longer. */
-static bool translate(Former *f, u64 pc, Translation *out)
+static bool translate(RegionFormer *f, u64 pc, Translation *out)
 {
 	u32 room = room_before(f, pc);
 
@@ -177,11 +143,11 @@ static bool translate(Former *f, u64 pc, Translation *out)
 }
 
 /* The place of pc, translated if need be; NULL: it stays outside. */
-static Spot *have_code(Former *f, u64 pc)
+static RegionSpot *have_code(RegionFormer *f, u64 pc)
 {
 	const Space *space = &f->vcpu->spaces[f->engine->env.code_space];
 	Translation translation = {0};
-	Spot *spot = spot_of(f, pc);
+	RegionSpot *spot = region_spot(f, pc);
 	SsaShape *shape;
 	SsaSource all;
 
@@ -209,20 +175,20 @@ static Spot *have_code(Former *f, u64 pc)
 		return NULL;
 	}
 	if (!arena_grow(f->arena, (void **)&f->plan->ranges, &f->range_cap, f->plan->range_count, sizeof(struct JitRange)) ||
-	    !arena_grow(f->arena, (void **)&f->codes, &f->code_cap, f->code_count, sizeof(Code))) {
+	    !arena_grow(f->arena, (void **)&f->codes, &f->code_cap, f->code_count, sizeof(RegionCode))) {
 		f->failed = true;
 		return NULL;
 	}
 	f->plan->ranges[f->plan->range_count++] = (struct JitRange){pc, translation.code_cells};
-	f->codes[f->code_count++] = (Code){translation.func, shape, translation.insns, translation.dirty};
-	spot = spot_of(f, pc);
+	f->codes[f->code_count++] = (RegionCode){translation.func, shape, translation.insns, translation.dirty};
+	spot = region_spot(f, pc);
 	return spot->code ? spot : NULL;
 }
 
 /* ---- Sources ---- */
 
 /* Room for so many more, up to REGION_SOURCES in all. Where they were, they may still be read. */
-static bool more_sources(Former *f, u32 count)
+bool region_more_sources(RegionFormer *f, u32 count)
 {
 	SsaRegion *region = &f->plan->region;
 	u32 need = region->count + count, cap = f->source_cap * 2 > need ? f->source_cap * 2 : need;
@@ -247,12 +213,12 @@ static bool more_sources(Former *f, u32 count)
 }
 
 /* Index + 1; 0: there is none. */
-static u32 add_source(Former *f, const Spot *spot, u32 copy)
+static u32 add_source(RegionFormer *f, const RegionSpot *spot, u32 copy)
 {
 	SsaRegion *region = &f->plan->region;
-	const Code *code = &f->codes[spot->code - 1];
+	const RegionCode *code = &f->codes[spot->code - 1];
 
-	if (region->count >= f->most || !more_sources(f, 1))
+	if (region->count >= f->most || !region_more_sources(f, 1))
 		return 0;
 	region->sources[region->count] = (SsaSource){
 		.pc = spot->pc, .copy = copy, .func = code->func, .shape = code->shape, .begin = spot->at, .insns = code->insns,
@@ -262,9 +228,9 @@ static u32 add_source(Former *f, const Spot *spot, u32 copy)
 }
 
 /* A source of copy 0 at pc. */
-static u32 want(Former *f, u64 pc)
+static u32 want(RegionFormer *f, u64 pc)
 {
-	Spot *spot = spot_of(f, pc);
+	RegionSpot *spot = region_spot(f, pc);
 
 	if (spot->code && spot->source)
 		return spot->source;
@@ -279,24 +245,13 @@ static u32 want(Former *f, u64 pc)
 
 /* ---- Following ---- */
 
-/* An end of a source. */
-typedef struct Exit {
-	const IrIns *jump; /* GOTO; NULL: it goes over to where another source begins */
-	u64 to;
-	bool known;
-	u64 behind;        /* the pc behind its instruction */
-	bool host;         /* it calls the host there, and goes on at `to` as behind a call; jump is NULL */
-} Exit;
-
-typedef bool Visit(void *ctx, const Exit *exit);
-
 /* Is there a source of this copy at pc? */
-static bool begins(const Former *f, u64 pc, u32 copy)
+static bool begins(const RegionFormer *f, u64 pc, u32 copy)
 {
 	const SsaRegion *region = &f->plan->region;
 
 	if (!copy)
-		return spot_of(f, pc)->source;
+		return region_spot(f, pc)->source;
 	for (u32 i = region->count; i-- > 0 && region->sources[i].copy == copy;)
 		if (region->sources[i].pc == pc)
 			return true;
@@ -319,7 +274,7 @@ typedef struct Path {
 	bool near_reached[NEAR_BLOCKS], *reached;
 } Path;
 
-static bool begin_path(Former *f, Path *path, u32 blocks)
+static bool begin_path(RegionFormer *f, Path *path, u32 blocks)
 {
 	path->behind = path->near_behind;
 	path->reached = path->near_reached;
@@ -336,7 +291,7 @@ static bool begin_path(Former *f, Path *path, u32 blocks)
 
 /* All GOTOs that a source comes to before another one begins, and where one does; the instructions on the way. False: somebody
  * said so, or memory is out. */
-static bool follow(Former *f, const SsaSource *source, Visit *visit, void *ctx, u32 *insns)
+bool region_follow(RegionFormer *f, const SsaSource *source, RegionVisit *visit, void *ctx, u32 *insns)
 {
 	const SsaShape *shape = source->shape;
 	const IrFunc *func = source->func;
@@ -366,7 +321,7 @@ static bool follow(Former *f, const SsaSource *source, Visit *visit, void *ctx, 
 				break;
 			at = insn->at;
 			if (at != source->begin && begins(f, insn->pc, source->copy)) {
-				Exit exit = {NULL, insn->pc, true, insn->pc, false};
+				RegionExit exit = {NULL, insn->pc, true, insn->pc, false};
 
 				if (!visit(ctx, &exit))
 					return false;
@@ -377,7 +332,7 @@ static bool follow(Former *f, const SsaSource *source, Visit *visit, void *ctx, 
 		}
 		cold = ends ? end : cold_in(shape, b, at, end);
 		if (cold < end && ssa_calls_host(shape, cold)) {
-			Exit exit = {NULL, next, true, next, true};
+			RegionExit exit = {NULL, next, true, next, true};
 
 			if (!visit(ctx, &exit))
 				return false;
@@ -391,7 +346,7 @@ static bool follow(Former *f, const SsaSource *source, Visit *visit, void *ctx, 
 			path.reached[last->b] = path.reached[last->c] = true;
 			path.behind[last->b] = path.behind[last->c] = next;
 		} else if (last->op == IR_OP_GOTO) {
-			Exit exit = {last, shape->gotos[b].pc, shape->gotos[b].known, next, false};
+			RegionExit exit = {last, shape->gotos[b].pc, shape->gotos[b].known, next, false};
 
 			if (!visit(ctx, &exit))
 				return false;
@@ -403,16 +358,16 @@ static bool follow(Former *f, const SsaSource *source, Visit *visit, void *ctx, 
 /* ---- Functions that are taken in ---- */
 
 typedef struct Callee {
-	Former *f;
+	RegionFormer *f;
 	u32 copy, first, count; /* its sources: region->sources[first ..] */
 	bool returns;
 } Callee;
 
-static bool look_in_callee(void *ctx, const Exit *exit)
+static bool look_in_callee(void *ctx, const RegionExit *exit)
 {
 	Callee *callee = ctx;
-	Former *f = callee->f;
-	Spot *spot;
+	RegionFormer *f = callee->f;
+	RegionSpot *spot;
 
 	if (!exit->jump)
 		return true;
@@ -433,7 +388,7 @@ static bool look_in_callee(void *ctx, const Exit *exit)
 
 /* Before anything of it is translated: as far as the first tier's blocks and their exits say, may the function be taken in?
  * Most can't, and translating is a good part of what a region costs. */
-static bool may_take_in(const Former *f, u64 pc)
+static bool may_take_in(const RegionFormer *f, u64 pc)
 {
 	const JitBlock *blocks[INLINE_SOURCES];
 	u32 count = 0, insns = 0;
@@ -468,12 +423,12 @@ static bool may_take_in(const Former *f, u64 pc)
 }
 
 /* The call's own copy of the function at pc: index + 1 of its first source, or 0. */
-static u32 take_in(Former *f, u64 pc, u32 back)
+static u32 take_in(RegionFormer *f, u64 pc, u32 back)
 {
 	SsaRegion *region = &f->plan->region;
 	Callee callee = {f, f->copies + 1, region->count, 1, false};
 	u32 insns = 0;
-	Spot *spot;
+	RegionSpot *spot;
 
 	if (f->inlined >= INLINE_ALL || !is_warm(f, pc) || !may_take_in(f, pc))
 		return 0;
@@ -481,7 +436,7 @@ static u32 take_in(Former *f, u64 pc, u32 back)
 	if (!spot || !add_source(f, spot, callee.copy))
 		return 0;
 	for (u32 i = callee.first; i < region->count; i++)
-		if (!follow(f, &region->sources[i], look_in_callee, &callee, &insns) || insns > INLINE_INSNS) {
+		if (!region_follow(f, &region->sources[i], look_in_callee, &callee, &insns) || insns > INLINE_INSNS) {
 			region->count = callee.first;
 			return 0;
 		}
@@ -499,11 +454,11 @@ static u32 take_in(Former *f, u64 pc, u32 back)
 /* ---- The region ---- */
 
 typedef struct Around {
-	Former *f;
+	RegionFormer *f;
 	u32 source;
 } Around;
 
-static void link_call(Former *f, u32 source, u64 pc, u32 to)
+static void link_call(RegionFormer *f, u32 source, u64 pc, u32 to)
 {
 	SsaLink *link = ARENA_NEW(f->arena, SsaLink);
 
@@ -516,10 +471,10 @@ static void link_call(Former *f, u32 source, u64 pc, u32 to)
 	f->plan->region.sources[source].link_count = 1;
 }
 
-static bool look_around(void *ctx, const Exit *exit)
+static bool look_around(void *ctx, const RegionExit *exit)
 {
 	const Around *around = ctx;
-	Former *f = around->f;
+	RegionFormer *f = around->f;
 	SsaRegion *region = &f->plan->region;
 	u32 back, callee;
 
@@ -554,7 +509,7 @@ typedef struct Loop {
 	bool back, calls;
 } Loop;
 
-static bool look_for_loop(void *ctx, const Exit *exit)
+static bool look_for_loop(void *ctx, const RegionExit *exit)
 {
 	Loop *loop = ctx;
 
@@ -591,16 +546,16 @@ static u32 number_of(const SsaSource *source, u64 pc)
 	return 0;
 }
 
-static void unroll(Former *f, u32 index)
+static void unroll(RegionFormer *f, u32 index)
 {
 	SsaRegion *region = &f->plan->region;
 	Loop loop = {.pc = region->sources[index].pc};
 	u32 insns = 0, keep, copies, first = region->count;
 	SsaLink *links;
-	Spot *spot;
+	RegionSpot *spot;
 
 	if (region->sources[index].copy || region->sources[index].link_count || !jumps_back(&region->sources[index]) ||
-	    !follow(f, &region->sources[index], look_for_loop, &loop, &insns) || !loop.back || loop.calls)
+	    !region_follow(f, &region->sources[index], look_for_loop, &loop, &insns) || !loop.back || loop.calls)
 		return;
 	keep = number_of(&region->sources[index], loop.behind);
 	if (keep)
@@ -609,12 +564,12 @@ static void unroll(Former *f, u32 index)
 		return;
 	copies = insns > UNROLL_INSNS / 2 ? 1 : 3;
 	links = ARENA_ARRAY(f->arena, SsaLink, copies + 1);
-	if (!links || region->count + copies + 1 > f->most || !more_sources(f, copies + 1)) {
+	if (!links || region->count + copies + 1 > f->most || !region_more_sources(f, copies + 1)) {
 		f->failed = f->failed || !links;
 		return;
 	}
 	/* What comes behind the loop is there once. */
-	spot = spot_of(f, loop.behind);
+	spot = region_spot(f, loop.behind);
 	if (keep && spot->code && !spot->source)
 		spot->source = add_source(f, spot, 0);
 	first = region->count;
@@ -636,19 +591,19 @@ static void unroll(Former *f, u32 index)
 /* ---- Ways into loops ---- */
 
 typedef struct Edges {
-	Former *f;
+	RegionFormer *f;
 	RegionEdge *list;
 	u32 count, cap, source;
 } Edges;
 
-static bool add_edge(void *ctx, const Exit *exit)
+static bool add_edge(void *ctx, const RegionExit *exit)
 {
 	Edges *edges = ctx;
-	Former *f = edges->f;
-	u32 to = exit->known ? spot_of(f, exit->to)->source : 0;
+	RegionFormer *f = edges->f;
+	u32 to = exit->known ? region_spot(f, exit->to)->source : 0;
 
 	if (exit->jump && exit->jump->aux == IR_FLOW_CALL)
-		to = spot_of(f, exit->behind)->source;
+		to = region_spot(f, exit->behind)->source;
 	if (!to)
 		return true;
 	if (!arena_grow(f->arena, (void **)&edges->list, &edges->cap, edges->count, sizeof(RegionEdge))) {
@@ -659,7 +614,7 @@ static bool add_edge(void *ctx, const Exit *exit)
 	return true;
 }
 
-static void turn(Former *f)
+static void turn(RegionFormer *f)
 {
 	SsaRegion *region = &f->plan->region;
 	u32 count = region->count, *insns = ARENA_ARRAY(f->arena, u32, count + 1);
@@ -672,10 +627,10 @@ static void turn(Former *f)
 	}
 	for (u32 i = 0; i < count; i++) {
 		edges.source = i;
-		if (!region->sources[i].copy && !follow(f, &region->sources[i], add_edge, &edges, &insns[i]))
+		if (!region->sources[i].copy && !region_follow(f, &region->sources[i], add_edge, &edges, &insns[i]))
 			return;
 	}
-	if (!more_sources(f, 3 * count + 64 < REGION_SOURCES - count ? 3 * count + 64 : REGION_SOURCES - count))
+	if (!region_more_sources(f, 3 * count + 64 < REGION_SOURCES - count ? 3 * count + 64 : REGION_SOURCES - count))
 		return;
 	turn.room = f->source_cap;
 	turn.edges = edges.list;
@@ -687,164 +642,11 @@ static void turn(Former *f)
 	f->copies = turn.copies;
 	for (u32 i = 0; i < count; i++)
 		if (turn.moved[i] != i)
-			spot_of(f, region->sources[i].pc)->source = turn.moved[i] + 1;
-}
-
-/* ---- Ways back of their own ---- */
-
-/* What a function does without calling anybody (it finds that there is nothing to do) often ends where other ways do that
- * have called somebody: what it has saved is restored from the stack, about which nothing is known there. With a copy of that
- * end it never was away from its registers. */
-
-enum { FROM_HEAD = 1, FROM_CALL = 2 };
-
-typedef struct Ways {
-	Former *f;
-	u8 *from;       /* per source: FROM_HEAD, FROM_CALL */
-	u32 *stack, count;
-	u32 source;     /* that is looked at */
-	u8 mark;
-	u32 added;      /* instructions copied */
-	u32 pc_count;
-	u64 pcs[4];     /* ends that this source leads to */
-} Ways;
-
-/* Index + 1, or 0. */
-static u32 leads_to(const Former *f, u32 from, const Exit *exit)
-{
-	const SsaRegion *region = &f->plan->region;
-	const SsaSource *source = &region->sources[from];
-
-	if (!exit->known)
-		return exit->jump->aux == IR_FLOW_RET ? source->back : 0;
-	for (u32 i = 0; i < source->link_count; i++)
-		if (source->links[i].pc == exit->to)
-			return source->links[i].source + 1;
-	if (exit->jump && exit->jump->aux == IR_FLOW_CALL)
-		return 0;
-	for (u32 i = region->count; source->copy && i-- > 0;)
-		if (region->sources[i].pc == exit->to && region->sources[i].copy == source->copy)
-			return i + 1;
-	return spot_of(f, exit->to)->source;
-}
-
-static bool go_on(void *ctx, const Exit *exit)
-{
-	Ways *w = ctx;
-	u32 to = leads_to(w->f, w->source, exit);
-
-	if (to && !(w->from[to - 1] & w->mark)) {
-		w->from[to - 1] |= w->mark;
-		w->stack[w->count++] = to - 1;
-	}
-	return true;
-}
-
-static void mark_from(Ways *w, u32 source, u8 mark)
-{
-	u32 insns = 0;
-
-	w->mark = mark;
-	if (w->from[source] & mark)
-		return;
-	w->from[source] |= mark;
-	w->stack[w->count++] = source;
-	while (w->count) {
-		w->source = w->stack[--w->count];
-		if (!follow(w->f, &w->f->plan->region.sources[w->source], go_on, w, &insns))
-			return;
-	}
-}
-
-static bool is_return(void *ctx, const Exit *exit)
-{
-	bool *returns = ctx;
-
-	*returns = !exit->known && exit->jump->aux == IR_FLOW_RET;
-	return *returns;
-}
-
-static bool find_ends(void *ctx, const Exit *exit)
-{
-	Ways *w = ctx;
-	Former *f = w->f;
-	SsaRegion *region = &f->plan->region;
-	u32 to = leads_to(f, w->source, exit), insns = 0;
-	bool returns = false;
-
-	/* Known ones: the copy is found by its pc. */
-	if (!exit->known || !to || w->from[to - 1] != (FROM_HEAD | FROM_CALL) || region->sources[to - 1].back ||
-	    w->pc_count == COUNT_OF(w->pcs))
-		return true;
-	if (follow(f, &region->sources[to - 1], is_return, &returns, &insns) && returns && w->added + insns <= ENDS_ALL) {
-		w->added += insns;
-		w->pcs[w->pc_count++] = exit->to;
-	}
-	return true;
-}
-
-static void part_ends(Ways *w, u32 index)
-{
-	SsaRegion *region = &w->f->plan->region;
-	SsaSource *source;
-	Exit exit = {.known = true};
-	SsaLink *links;
-	u32 insns = 0;
-
-	w->source = index;
-	w->pc_count = 0;
-	if (region->count < REGION_SOURCES && !more_sources(w->f, COUNT_OF(w->pcs) < REGION_SOURCES - region->count ?
-							    COUNT_OF(w->pcs) : REGION_SOURCES - region->count))
-		return;
-	source = &region->sources[index];
-	if (!follow(w->f, source, find_ends, w, &insns) || !w->pc_count || region->count + w->pc_count > REGION_SOURCES)
-		return;
-	links = ARENA_ARRAY(w->f->arena, SsaLink, source->link_count + w->pc_count);
-	if (!links) {
-		w->f->failed = true;
-		return;
-	}
-	for (u32 i = 0; i < w->pc_count; i++) {
-		u32 to;
-
-		exit.to = w->pcs[i];
-		to = leads_to(w->f, index, &exit);
-		links[i] = (SsaLink){exit.to, region->count};
-		region->sources[region->count] = region->sources[to - 1];
-		region->sources[region->count].landing = false;
-		region->sources[region->count++].copy = ++w->f->copies;
-	}
-	for (u32 i = 0; i < source->link_count; i++)
-		links[w->pc_count + i] = source->links[i];
-	source->links = links;
-	source->link_count += w->pc_count;
-}
-
-static void part_ways(Former *f)
-{
-	SsaRegion *region = &f->plan->region;
-	Ways w = {.f = f, .from = ARENA_ARRAY(f->arena, u8, REGION_SOURCES), .stack = ARENA_ROOM(f->arena, u32, REGION_SOURCES)};
-	u32 count = region->count, landings = 0;
-
-	for (u32 i = 0; i < count; i++)
-		landings += region->sources[i].landing;
-	if (!landings)
-		return;
-	if (!w.from || !w.stack) {
-		f->failed = true;
-		return;
-	}
-	mark_from(&w, 0, FROM_HEAD);
-	for (u32 i = 0; i < count; i++)
-		if (region->sources[i].landing)
-			mark_from(&w, i, FROM_CALL);
-	for (u32 i = 0; i < count && !f->failed; i++)
-		if (w.from[i] == FROM_HEAD)
-			part_ends(&w, i);
+			region_spot(f, region->sources[i].pc)->source = turn.moved[i] + 1;
 }
 
 /* What passes over memory may know of the spaces. Sizes do not change while compiled code runs, those of wrapping ones never. */
-static bool describe_spaces(Former *f)
+static bool describe_spaces(RegionFormer *f)
 {
 	u32 count = f->vcpu->space_count;
 	SsaSpace *spaces = ARENA_ARRAY(f->arena, SsaSpace, count + 1);
@@ -867,13 +669,13 @@ static bool describe_spaces(Former *f)
 	return true;
 }
 
-static bool prepare(Former *f, const JitBlock *head)
+static bool prepare(RegionFormer *f, const JitBlock *head)
 {
 	Engine *engine = f->engine;
 	SsaRegion *region = &f->plan->region;
 
 	f->slot_width = ARENA_ARRAY(f->arena, u8, engine->slot_count);
-	if (!f->slot_width || !more_spots(f, 0) || !more_sources(f, 1))
+	if (!f->slot_width || !more_spots(f, 0) || !region_more_sources(f, 1))
 		return false;
 	memset(f->slot_width, 64, engine->slot_count);
 	region->slot_count = engine->slot_count;
@@ -895,7 +697,7 @@ static bool prepare(Former *f, const JitBlock *head)
 
 bool region_form(Engine *engine, Vcpu *vcpu, const JitBlock *head, Arena *arena, RegionPlan *out)
 {
-	Former f = {.engine = engine, .vcpu = vcpu, .arena = arena, .plan = out, .context = head->context, .shortest = ~(u32)0};
+	RegionFormer f = {.engine = engine, .vcpu = vcpu, .arena = arena, .plan = out, .context = head->context, .shortest = ~(u32)0};
 	SsaRegion *region = &out->region;
 	u32 insns = 0;
 
@@ -908,13 +710,13 @@ bool region_form(Engine *engine, Vcpu *vcpu, const JitBlock *head, Arena *arena,
 	for (u32 i = 0; i < region->count; i++) {
 		Around around = {&f, i};
 
-		if (!region->sources[i].copy && !follow(&f, &region->sources[i], look_around, &around, &insns))
+		if (!region->sources[i].copy && !region_follow(&f, &region->sources[i], look_around, &around, &insns))
 			return false;
 	}
 	turn(&f);
 	for (u32 i = 0, count = region->count; i < count && !f.failed; i++)
 		unroll(&f, i);
 	if (!f.failed)
-		part_ways(&f);
+		region_part_ways(&f);
 	return !f.failed;
 }

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the files that form a region share (region.c).
+ */
+#ifndef JIT_REGION_PRIVATE_H
+#define JIT_REGION_PRIVATE_H
+
+#include "jit/region.h"
+#include "jit/ssa_shape.h"
+
+/* A stretch of translated guest code. */
+typedef struct RegionCode {
+	const IrFunc *func;
+	SsaShape *shape;
+	u32 insns;
+	bool dirty;
+} RegionCode;
+
+/* Where an instruction is: of one pc, the code that came first. */
+typedef struct RegionSpot {
+	u64 pc;
+	u32 code;   /* + 1; 0: free */
+	u32 at;     /* its INSN in func->ins */
+	u32 source; /* of copy 0 that begins here, + 1 */
+} RegionSpot;
+
+typedef struct RegionFormer {
+	Engine *engine;
+	Vcpu *vcpu;
+	Arena *arena;
+	RegionPlan *plan;
+	u64 context;
+	u8 *slot_width;
+	RegionSpot *spots;
+	u32 spot_count, spot_cap;
+	RegionCode *codes;
+	u32 code_count, code_cap;
+	u32 source_cap, range_cap;
+	u32 inlined, copies; /* instructions taken in; copies so far */
+	u32 most;            /* sources */
+	u32 shortest;        /* cells of the shortest instruction seen */
+	bool failed;
+} RegionFormer;
+
+/* An end of a source. */
+typedef struct RegionExit {
+	const IrIns *jump; /* GOTO; NULL: it goes over to where another source begins */
+	u64 to;
+	bool known;
+	u64 behind;        /* the pc behind its instruction */
+	bool host;         /* it calls the host there, and goes on at `to` as behind a call; jump is NULL */
+} RegionExit;
+
+typedef bool RegionVisit(void *ctx, const RegionExit *exit);
+
+/* ---- region.c ---- */
+RegionSpot *region_spot(const RegionFormer *f, u64 pc);
+/* Room for so many more sources, up to REGION_SOURCES in all. Where they were, they may still be read. */
+bool region_more_sources(RegionFormer *f, u32 count);
+/* All GOTOs that a source comes to before another one begins, and where one does; the instructions on the way. False: somebody
+ * said so, or memory is out. */
+bool region_follow(RegionFormer *f, const SsaSource *source, RegionVisit *visit, void *ctx, u32 *insns);
+
+/* ---- region_ends.c ---- */
+void region_part_ways(RegionFormer *f);
+
+#endif
