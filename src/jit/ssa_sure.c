@@ -149,7 +149,8 @@ void ssa_sure(SsaFunc *func)
 {
 	Sure s = {.func = func};
 
-	if (func->failed || !ssa_tree(func, &s.tree))
+	if (func->failed || !(ssa_has_made(func, SSA_STORE) || (ssa_has_made(func, SSA_LOAD) && !func->hard_spaces)) ||
+	    !ssa_tree(func, &s.tree))
 		return;
 	s.last = ARENA_ARRAY(func->arena, SsaRef, func->node_count);
 	s.before = ARENA_ARRAY(func->arena, SsaRef, func->node_count);

@@ -57,14 +57,21 @@ static void write_pages(Buf *out, const Space *space)
 	buf_u32(out, 0);
 }
 
+/* One that is released goes when another is mapped, which is at the latest when somebody runs: it is gone, unless there is no
+ * other. Who has not begun to run and who stopped there are the same. */
 void machine_write_pages(const Machine *machine, Buf *out)
 {
+	bool lives = false;
+
 	buf_u32(out, machine->aspace_count);
+	for (u32 n = 0; n < machine->aspace_count; n++)
+		lives |= machine->aspaces[n].engine && !machine->aspaces[n].released;
 	for (u32 n = 0; n < machine->aspace_count; n++) {
 		const Aspace *aspace = &machine->aspaces[n];
+		bool gone = !aspace->engine || (aspace->released && lives);
 
-		buf_byte(out, !aspace->engine ? IN_USE_FREE : aspace->released ? IN_USE_RELEASED : IN_USE);
-		if (aspace->engine)
+		buf_byte(out, gone ? IN_USE_FREE : aspace->released ? IN_USE_RELEASED : IN_USE);
+		if (!gone)
 			write_pages(out, n == machine->mapped ? &machine->vcpu.spaces[machine->paged_space] : &aspace->space);
 	}
 }
