@@ -368,7 +368,8 @@ typedef struct husk_machine_options {
 	husk_output errors;   /* what it puts out as errors; NULL: to output */
 	void *output_ctx;
 	husk_hosts *hosts;    /* functions of yours; or NULL. The machine keeps it */
-	const husk_linux_options *linux_options; /* for Linux programs; or NULL */
+	const husk_linux_options *linux_options; /* for Linux programs; or NULL. Of others: its mounts are
+	                                          * folders that the services of files see (docs/hypervisor.md) */
 	void *user;           /* husk_machine_user */
 } husk_machine_options;
 

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdlib.h>
 
+#include "hyper/folders.h"
 #include "jit/jit.h"
 #include "linux/linux.h"
 #include "machine/vcpus.h"
@@ -148,6 +149,29 @@ static void on_note(void *ctx, const u8 *bytes, size_t len)
 	machine->context->log(machine->context->log_ctx, HUSK_LOG_NOTE, text);
 }
 
+/* Folders for a machine that runs no Linux programs. Whoever has made the machine gives the reference back. */
+static husk_status give_folders(husk_machine *machine, const husk_linux_options *given, husk_error **error)
+{
+	HostFolder *folders;
+	Status made;
+	Buf why;
+
+	if (!given->mount_count || (machine->config.guest && machine->config.guest->is_linux))
+		return HUSK_OK;
+	folders = calloc(given->mount_count, sizeof *folders);
+	if (!folders)
+		return api_fail(machine->context, error, HUSK_NO_MEMORY, "out of memory");
+	for (size_t i = 0; i < given->mount_count; i++)
+		folders[i] = (HostFolder){given->mounts[i].host, given->mounts[i].guest, !given->mounts[i].is_writable};
+	buf_init(&why);
+	made = folders_open(folders, (u32)given->mount_count, &machine->config.folders, &why);
+	if (made)
+		api_fail(machine->context, error, api_status(made), "%s", buf_text(&why));
+	buf_fini(&why);
+	free(folders);
+	return api_status(made);
+}
+
 /* The machine itself, with the program in it. */
 static husk_status make(husk_machine *machine, const husk_linux_options *linux_options, husk_error **error)
 {
@@ -228,7 +252,10 @@ husk_status husk_machine_create(husk_program *program, const husk_machine_option
 	if (status)
 		api_fail(context, error, status, "there is no such engine for this computer");
 	else
+		status = give_folders(machine, &linux_options, error);
+	if (!status)
 		status = make(machine, &linux_options, error);
+	folders_close(machine->config.folders); /* the machine has its own, which lives as long as anybody looks at config */
 	if (status) {
 		destroy(machine);
 		return status;

@@ -83,6 +83,73 @@ expect 0 timeout 20 "$HUSK" run --set services=on --dir data up.asm
 has "$out" '^4$'
 [ ! -e b.txt ] || fail "it got out"
 
+# Stopped anywhere and gone on: what is open is opened again.
+expect 0 timeout 20 "$HUSK" run --deterministic --set services=on --set profile=tiny --dir data file.asm
+whole=$out
+for fuel in 5 8 12 15 20 22 25 29; do
+	rm -f data/a.txt half.snap
+	expect 137 timeout 20 "$HUSK" run -q --deterministic --fuel $fuel --snapshot-on-exit half.snap --set services=on --set profile=tiny --dir data file.asm
+	expect 0 timeout 20 "$HUSK" run --deterministic --dir data --isa lc3 --set services=on --set profile=tiny half.snap
+	[ "$out" = "$whole" ] || fail "behind $fuel instructions: $out"
+	[ "$(cat data/a.txt)" = "hello files" ] || fail "behind $fuel instructions: $(cat data/a.txt)"
+done
+
+# Other machines: each appends to a file of its own.
+cat >add.svm <<'A'
+.globals 8
+        iconst 115      // 0: "s"
+        gstore 0
+        iconst 33       // 4: "!"
+        gstore 4
+        iconst 0
+        iconst 2
+        iconst 0
+        serve 0x3F      // open
+        gstore 6
+        pop
+        gload 6
+        iconst 4
+        iconst 1
+        serve 0x41      // write
+        print
+        halt
+A
+cat >add.iasm <<'A'
+.data
+.code
+        load $5 #0
+        load $6 #105    ; heap 0: "i"
+        setm $5 $6
+        load $5 #8
+        load $6 #33     ; 8: "!"
+        setm $5 $6
+        load $0 #0
+        load $1 #2
+        serv #63
+        load $1 #8
+        load $2 #1
+        serv #65
+        hlt
+A
+cat >add.gpc.masm <<'A'
+name:   ds "m\0"
+text:   ds "!"
+main:
+	mov r1, name
+	mov r2, 2
+	int 0x3F
+	mov r2, text
+	mov r3, 1
+	int 0x41
+	hlt
+A
+for program in add.svm add.iasm add.gpc.masm; do
+	for time in 1 2; do
+		run timeout 20 "$HUSK" run --set services=on --dir data $program
+	done
+done
+for name in s i m; do [ "$(cat data/$name)" = '!!' ] || fail "$name: $(cat data/$name)"; done
+
 # In a hypervisor: both its own right and the folder; two kinds of machine.
 cat >up.yaml <<'Y'
 name: files
@@ -92,12 +159,19 @@ instances:
     set: [services=on]
     dirs: ["data::/save"]
     may: [output, files]
+  - name: svm
+    program: [add.svm]
+    set: [services=on]
+    dirs: [data]
+    may: [output, files]
+    limits: {files: 1}
 Y
 rm -f data/b.txt
 for how in --deterministic --workers=2; do
 	rm -f data/b.txt
 	expect 0 timeout 60 "$HUSK" up $how up.yaml
 	has "$out" '^lc3 \| lo files$'
+	has "$out" '^svm \| 1$'
 	[ "$(cat data/b.txt)" = "hello files" ] || fail "up: $(cat data/b.txt)"
 done
 sed 's/, files\]/]/; /dirs/d' up.yaml >no.yaml

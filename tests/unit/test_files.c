@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "hyper/folders.h"
+#include "unit/api.h"
 
 /* Cells of memory are of 16 bits: a file has a byte for each. */
 static const char file_isa[] =
@@ -23,7 +24,8 @@ static const char file_isa[] =
 	"host serve(m:8, n:8, a:32, b:32, c:32) : 64\n"
 	"insn STOP \"0'8\" { stop R[0] & 0xFF }\n"
 	"insn LI   \"01 d:2 .:4 i:16\" d, i { d = zx(i) }\n"
-	"insn SERV \"1 n:7\" n { let q = host serve(1, n, R[0], R[1], R[2]); R[0] = q[31:0]; R[1] = q[63:32] }\n";
+	"insn SERV \"1 n:7\" n { let q = host serve(1, n, R[0], R[1], R[2]); R[0] = q[31:0]; R[1] = q[63:32] }\n"
+	"asm {\n  comment \";\"  label colon  number hex \"0x\" | dec\n}\n";
 
 enum { R0 = 1 }; /* its slot, behind the pc */
 enum { OPEN = 0x3F, READ, WRITE, SEEK, SIZE, CLOSE, REMOVE, NAME = 0x100, PLACE = 0x1000, CELLS = 0x8000 };
@@ -520,12 +522,121 @@ static void budgets_count(void **state)
 	rig_close(&rig);
 }
 
+/* A machine with an open file becomes an image: each instance reads on from there, and counts it; so does a fork. */
+static void handles_go_along(void **state)
+{
+	static const u32 may = MAY_PLAIN | MAY_FILES;
+	u64 limits[BUDGET_KINDS];
+	InstanceOptions options = {.name = "reader", .limits = limits, .rights = &may};
+	Instance *instance, *fork;
+	Image *image;
+	Hyper *hyper;
+	u32 at = 0;
+	Rig rig;
+	Buf bytes;
+
+	(void)state;
+	rig_open(&rig);
+	buf_init(&bytes);
+	put_host_file(&rig, "in/a", "0123456789");
+	assert_int_equal(open_it(rig.machine, "a", FILE_READ), 1);
+	assert_int_equal(ask(rig.machine, READ, 1, PLACE, 3), 3);
+	machine_set_pc(rig.machine, 0);
+	emit_call(rig.machine, &at, READ, 1, PLACE, 4);
+	emit_call(rig.machine, &at, READ, 1, PLACE, 100);
+	emit(rig.machine, &at, 0);
+	image = image_for(&rig);
+	assert_int_equal(ask(rig.machine, CLOSE, 1, 0, 0), 0);
+	hyper = hyper_for();
+	for (u32 i = 0; i < BUDGET_KINDS; i++)
+		limits[i] = BUDGET_UNLIMITED;
+	limits[BUDGET_FILES] = 0;
+	assert_int_equal(instance_create(hyper, image, &options, &instance), STATUS_TOO_BIG);
+	limits[BUDGET_FILES] = 1;
+	instance = make(hyper, image, &options);
+	assert_int_equal(instance_snapshot(instance, &bytes), STATUS_OK);
+	assert_int_equal(instance_fork(instance, &options, &fork), STATUS_OK);
+	for (u32 life = 0; life < 3; life++) {
+		if (life)
+			assert_int_equal(instance_reset(instance), STATUS_OK);
+		if (life == 2)
+			assert_int_equal(instance_restore(instance, bytes.data, bytes.len), STATUS_OK);
+		instance_start(instance);
+		if (!life)
+			instance_start(fork);
+		assert_true(hyper_run(hyper, 1000000000));
+		assert_int_equal(info_of(instance).end, END_HALTED);
+		assert_int_equal(info_of(instance).code, 3);
+		assert_int_equal(info_of(fork).code, 3);
+	}
+	instance_unref(instance);
+	instance_unref(fork);
+	image_unref(image);
+	hyper_destroy(hyper);
+	buf_fini(&bytes);
+	rig_close(&rig);
+}
+
+/* Through libhusk: folders live as long as anything that was made of the machine. */
+static void of_libhusk(void **state)
+{
+	static const char text[] = "LI R0, 256\nLI R1, 1\nSERV 63\nLI R1, 256\nLI R2, 4\nSERV 65\nSTOP\n";
+	static const uint16_t name[] = {'f', 'i', 'l', 'e', 0};
+	husk_instance_options making;
+	husk_context *context;
+	husk_hyper_options world;
+	husk_hyper *hyper;
+	husk_linux_options given;
+	husk_machine_options options;
+	husk_instance *instance;
+	husk_machine *machine;
+	husk_image *image;
+	husk_mount mount;
+	husk_stop stop;
+	Rig rig;
+
+	(void)state;
+	rig_open(&rig);
+	HUSK_INIT(making);
+	HUSK_INIT(world);
+	making.name = "writer";
+	making.has_rights = 1;
+	making.rights = HUSK_FILES;
+	assert_int_equal(husk_context_create(NULL, &context), HUSK_OK);
+	assert_int_equal(husk_hyper_create(context, &world, &hyper), HUSK_OK);
+	mount = (husk_mount){beneath(&rig, "in"), "/in", 1};
+	HUSK_INIT(given);
+	HUSK_INIT(options);
+	HUSK_INIT(stop);
+	given.mounts = &mount;
+	given.mount_count = 1;
+	options.linux_options = &given;
+	machine = api_make(context, "filer.isa", file_isa, text, &options);
+	assert_int_equal(husk_machine_write(machine, 1, NAME, name, COUNT_OF(name)), HUSK_OK);
+	assert_int_equal(husk_image_create(machine, &image), HUSK_OK);
+	assert_int_equal(husk_machine_run(machine, 100, &stop), HUSK_OK);
+	assert_int_equal(stop.kind, HUSK_STOP_HALTED);
+	assert_int_equal(stop.code, 4);
+	assert_host_file(&rig, "in/file", "file");
+	husk_machine_destroy(machine);
+	assert_int_equal(unlink(beneath(&rig, "in/file")), 0);
+	assert_int_equal(husk_instance_create(hyper, image, &making, &instance), HUSK_OK);
+	husk_image_unref(image);
+	assert_int_equal(husk_instance_start(instance), HUSK_OK);
+	husk_hyper_run(hyper, 1000000000);
+	assert_host_file(&rig, "in/file", "file");
+	husk_instance_unref(instance);
+	husk_hyper_destroy(hyper);
+	husk_context_unref(context);
+	rig_close(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(writes_and_reads), cmocka_unit_test(nothing_leads_out), cmocka_unit_test(hostile_numbers),
 		cmocka_unit_test(needs_right_and_folder), cmocka_unit_test(snapshots_have_handles), cmocka_unit_test(replays_from_the_log),
-		cmocka_unit_test(budgets_count),
+		cmocka_unit_test(budgets_count), cmocka_unit_test(handles_go_along), cmocka_unit_test(of_libhusk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
