@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -204,6 +205,18 @@ static OutsideResult read_file(void *ctx, u64 position, u8 *bytes, u32 most, u32
 	return n < 0 ? result_of(errno) : OUTSIDE_OK;
 }
 
+/* Whoever writes beyond the limit of this process gets SIGXFSZ, which would end it. */
+static u32 within_limit(u64 position, u32 len)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) || limit.rlim_cur == RLIM_INFINITY)
+		return len;
+	if (position >= limit.rlim_cur)
+		return 0;
+	return len < limit.rlim_cur - position ? len : (u32)(limit.rlim_cur - position);
+}
+
 static OutsideResult write_file(void *ctx, u64 position, const u8 *bytes, u32 len, u32 *written)
 {
 	const HostFile *file = ctx;
@@ -217,6 +230,9 @@ static OutsideResult write_file(void *ctx, u64 position, const u8 *bytes, u32 le
 		position = (u64)info.st_size;
 	if (position + len > FILE_SIZE_MOST)
 		return OUTSIDE_TOO_BIG;
+	if (len && !within_limit(position, len))
+		return OUTSIDE_FULL;
+	len = within_limit(position, len);
 	do
 		n = pwrite(file->fd, bytes, len, (off_t)position);
 	while (n < 0 && errno == EINTR);

@@ -5,6 +5,7 @@
 #include "hyper_toy.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -295,6 +296,30 @@ static void hostile_numbers(void **state)
 	assert_int_equal(machine_files(machine), FILE_HANDLES);
 	machine_reset(machine, false);
 	assert_int_equal(machine_files(machine), 0);
+	rig_close(&rig);
+}
+
+/* A limit of this process would end it by a signal. */
+static void limits_of_the_host(void **state)
+{
+	struct rlimit before, small;
+	Rig rig;
+
+	(void)state;
+	rig_open(&rig);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	small = before;
+	small.rlim_cur = 10;
+	assert_int_equal(open_it(rig.machine, "a", FILE_WRITE), 1);
+	assert_int_equal(open_it(rig.machine, "a", FILE_APPEND), 2);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	assert_int_equal(write_it(rig.machine, 1, "01234567"), 8);
+	assert_int_equal(write_it(rig.machine, 1, "89abc"), 2);
+	assert_int_equal(write_it(rig.machine, 1, "x"), FULL);
+	assert_int_equal(write_it(rig.machine, 2, "x"), FULL);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(write_it(rig.machine, 2, "x"), 1);
+	assert_host_file(&rig, "in/a", "0123456789x");
 	rig_close(&rig);
 }
 
@@ -635,7 +660,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(writes_and_reads), cmocka_unit_test(nothing_leads_out), cmocka_unit_test(hostile_numbers),
-		cmocka_unit_test(needs_right_and_folder), cmocka_unit_test(snapshots_have_handles), cmocka_unit_test(replays_from_the_log),
+		cmocka_unit_test(limits_of_the_host), cmocka_unit_test(needs_right_and_folder), cmocka_unit_test(snapshots_have_handles), cmocka_unit_test(replays_from_the_log),
 		cmocka_unit_test(budgets_count), cmocka_unit_test(handles_go_along), cmocka_unit_test(of_libhusk),
 	};
 
