@@ -42,4 +42,10 @@ typedef struct MachineFolders {
 	OutsideResult (*remove)(void *ctx, const char *name);
 } MachineFolders;
 
+/* For guests whose programs know no handles: a whole file of at most `most` bytes, and a file of just these bytes. As a program that opens,
+ * reads or writes, and closes. Whoever calls has asked for the right (machine_may_serve). */
+OutsideResult machine_file_get(Machine *machine, const char *name, u8 *bytes, u32 most, u32 *len);
+OutsideResult machine_file_put(Machine *machine, const char *name, const u8 *bytes, u32 len);
+OutsideResult machine_file_remove(Machine *machine, const char *name);
+
 #endif

@@ -259,6 +259,10 @@ static Answer open_file(Machine *machine, const char *name, u64 mode)
 
 	if (mode >= FILE_MODES)
 		return -OUTSIDE_REFUSED;
+	if (!name[0])
+		return -OUTSIDE_NOT_THERE;
+	if (strlen(name) >= FILE_NAME_MOST)
+		return -OUTSIDE_TOO_BIG;
 	if (!have_handles(machine))
 		return -OUTSIDE_FAILED;
 	while (at < FILE_HANDLES && machine->handles[at].open)
@@ -376,6 +380,43 @@ const HostService machine_file_services[] = {
 	{ "file_remove", file_remove, 3, false },
 	{ NULL, NULL, 0, false },
 };
+
+/* ---- Whole files ---- */
+
+static OutsideResult result_of(Answer answer)
+{
+	return answer < 0 ? (OutsideResult)-answer : OUTSIDE_OK;
+}
+
+OutsideResult machine_file_get(Machine *machine, const char *name, u8 *bytes, u32 most, u32 *len)
+{
+	Answer handle = open_file(machine, name, FILE_READ), answer;
+
+	*len = 0;
+	if (handle < 0)
+		return result_of(handle);
+	answer = world_read(machine, handle_at(machine, (u64)handle), bytes, most < FILE_AT_ONCE ? most : FILE_AT_ONCE);
+	close_handle(machine, handle_at(machine, (u64)handle));
+	if (answer > 0)
+		*len = (u32)answer;
+	return result_of(answer);
+}
+
+OutsideResult machine_file_put(Machine *machine, const char *name, const u8 *bytes, u32 len)
+{
+	Answer handle = open_file(machine, name, FILE_WRITE), answer;
+
+	if (handle < 0)
+		return result_of(handle);
+	answer = world_write(machine, handle_at(machine, (u64)handle), bytes, len);
+	close_handle(machine, handle_at(machine, (u64)handle));
+	return answer >= 0 && answer < (Answer)len ? OUTSIDE_FULL : result_of(answer);
+}
+
+OutsideResult machine_file_remove(Machine *machine, const char *name)
+{
+	return result_of(world_remove(machine, name));
+}
 
 /* ---- By number (services_outside.c) ---- */
 

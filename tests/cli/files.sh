@@ -150,6 +150,28 @@ for program in add.svm add.iasm add.gpc.masm; do
 done
 for name in s i m; do [ "$(cat data/$name)" = '!!' ] || fail "$name: $(cat data/$name)"; done
 
+# TinyVM knows numbers and names: a file is a number.
+cat >count.tvm <<'A'
+function main
+sync file_read:n
+set one 1
+add n n one
+sync file_write:n
+print n
+print who
+sync file_read:other
+print who
+sync file_remove:other
+print who
+exit
+A
+for time in 1 2 3; do
+	expect 0 timeout 20 "$HUSK" run --set services=on --dir data count.tvm
+	has "$out" "PRINT n = $time\$"
+	[ "$(cat data/n)" = $time ] || fail "tinyvm: $(cat data/n)"
+done
+[ "$(grep -c 'PRINT who = 1$' <<<"$out")" = 2 ] || fail "tinyvm: $out"
+
 # In a hypervisor: both its own right and the folder; two kinds of machine.
 cat >up.yaml <<'Y'
 name: files

@@ -9,7 +9,8 @@
  *     mail_send:v     sends v to who; who is 0 if it can't     spawn_kill:v   ends number v
  *     mail_wait:v     waits; v is the letter, who its sender   kv_get:v       v is what is kept under "v", 0: nothing
  *     kv_set:v        keeps v                                  kv_delete:v    forgets it
- *     random:v        v is a random number
+ *     random:v        v is a random number                     file_read:v    v is the number in the file "v", 0: none; who is 0, or why not
+ *     file_write:v    the file "v" is v in decimal; likewise   file_remove:v  it is gone; likewise
  *
  * The compiler makes the call's address of the number of the function and that of the variable's name (tvm_native_address); the
  * description has found the variables when it calls here.
@@ -19,13 +20,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "machine/files.h"
 #include "machine/outside.h"
 #include "machine/vcpus.h"
 
 enum { NATIVE = 0xC0000000u, NAME_BITS = 18, NUMBER_MOST = 12 };
 
 typedef enum Native {
-	SELF, FIND, SEND, WAIT, SPAWN, SPAWN_WAIT, SPAWN_KILL, KV_GET, KV_SET, KV_DELETE, RANDOM, NATIVES
+	SELF, FIND, SEND, WAIT, SPAWN, SPAWN_WAIT, SPAWN_KILL, KV_GET, KV_SET, KV_DELETE, RANDOM,
+	FILE_GET, FILE_PUT, FILE_GONE, NATIVES
 } Native;
 
 static const struct {
@@ -36,6 +39,7 @@ static const struct {
 	[WAIT] = { "mail_wait", 0x31 },   [SPAWN] = { "spawn", 0x35 },          [SPAWN_WAIT] = { "spawn_wait", 0x36 },
 	[SPAWN_KILL] = { "spawn_kill", 0x3B }, [KV_GET] = { "kv_get", 0x37 },   [KV_SET] = { "kv_set", 0x38 },
 	[KV_DELETE] = { "kv_delete", 0x39 }, [RANDOM] = { "random", 0x3E },
+	[FILE_GET] = { "file_read", 0x40 }, [FILE_PUT] = { "file_write", 0x41 }, [FILE_GONE] = { "file_remove", 0x45 },
 };
 
 const char *tvm_native_variable(const char *call, u32 *native)
@@ -120,6 +124,12 @@ static HostResult serve(Machine *machine, const MachineOutside *outside, Native 
 	case KV_SET: outside->kv_set(outside->ctx, name->data, (u32)name->len, (const u8 *)text, len); break;
 	case KV_DELETE: outside->kv_delete(outside->ctx, name->data, (u32)name->len); break;
 	case RANDOM: *value = (u32)(machine_random(machine) >> 32); break;
+	case FILE_GET:
+		*who = machine_file_get(machine, buf_text(name), (u8 *)text, sizeof text, &code);
+		*value = *who ? 0 : number_of((const u8 *)text, code);
+		break;
+	case FILE_PUT: *who = machine_file_put(machine, buf_text(name), (const u8 *)text, len); break;
+	case FILE_GONE: *who = machine_file_remove(machine, buf_text(name)); break;
 	case NATIVES: break;
 	}
 	return HOST_OK;
