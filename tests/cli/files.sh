@@ -94,6 +94,14 @@ for fuel in 5 8 12 15 20 22 25 29; do
 	[ "$(cat data/a.txt)" = "hello files" ] || fail "behind $fuel instructions: $(cat data/a.txt)"
 done
 
+# Going back in the debugger, and on again, writes nothing a second time.
+rm -f data/a.txt
+sed 's/ADD  R1, R1, #1$/ADD  R1, R1, #2/' file.asm >append.asm
+printf 'step 22\nback 20\ngoto 22\nback 10\ncontinue\nquit\n' >cmds
+run timeout 20 "$HUSK" debug --set services=on --set profile=tiny --dir data append.asm <cmds
+has "$out" '^lo files$'
+[ "$(cat data/a.txt)" = "hello files" ] || fail "debug: $(cat data/a.txt)"
+
 # Other machines: each appends to a file of its own.
 cat >add.svm <<'A'
 .globals 8
