@@ -644,6 +644,50 @@ static void handles_go_along(void **state)
 	rig_close(&rig);
 }
 
+/* Forked in its midst, with a file open that its image does not know; and begun anew. */
+static void forks_in_the_midst(void **state)
+{
+	static const u32 may = MAY_PLAIN | MAY_FILES;
+	const HyperConfig config = {.workers = 0, .residents = HYPER_NO_RESIDENTS, .slice_insns = 4};
+	InstanceOptions options = {.name = "reader", .rights = &may};
+	Instance *instance, *fork;
+	Image *image;
+	Hyper *hyper;
+	u32 at = 0;
+	Rig rig;
+
+	(void)state;
+	rig_open(&rig);
+	put_host_file(&rig, "in/a", "0123456789");
+	put_text(rig.machine, NAME, "a");
+	emit_call(rig.machine, &at, OPEN, NAME, FILE_READ, 0);
+	emit_call(rig.machine, &at, READ, 1, PLACE, 4);
+	emit_call(rig.machine, &at, READ, 1, PLACE, 100);
+	emit(rig.machine, &at, 0);
+	image = image_for(&rig);
+	assert_int_equal(hyper_create(&config, &hyper), STATUS_OK);
+	for (u32 some = 1; some < 13; some++) {
+		instance = make(hyper, image, &options);
+		instance_start(instance);
+		hyper_run(hyper, some * 1000);
+		assert_int_not_equal(info_of(instance).state, INSTANCE_ENDED);
+		assert_int_equal(instance_fork(instance, &options, &fork), STATUS_OK);
+		instance_start(fork);
+		assert_true(hyper_run(hyper, 1000000000));
+		assert_int_equal(info_of(instance).code, 6);
+		assert_int_equal(info_of(fork).code, 6);
+		assert_int_equal(instance_reset(instance), STATUS_OK);
+		instance_start(instance);
+		assert_true(hyper_run(hyper, 1000000000));
+		assert_int_equal(info_of(instance).code, 6);
+		instance_unref(fork);
+		instance_unref(instance);
+	}
+	image_unref(image);
+	hyper_destroy(hyper);
+	rig_close(&rig);
+}
+
 /* Through libhusk: folders live as long as anything that was made of the machine. */
 static void of_libhusk(void **state)
 {
@@ -704,7 +748,8 @@ int main(void)
 		cmocka_unit_test(writes_and_reads), cmocka_unit_test(nothing_leads_out), cmocka_unit_test(hostile_numbers),
 		cmocka_unit_test(limits_of_the_host), cmocka_unit_test(needs_right_and_folder), cmocka_unit_test(snapshots_have_handles), cmocka_unit_test(hostile_snapshots),
 		cmocka_unit_test(replays_from_the_log),
-		cmocka_unit_test(budgets_count), cmocka_unit_test(handles_go_along), cmocka_unit_test(of_libhusk),
+		cmocka_unit_test(budgets_count), cmocka_unit_test(handles_go_along),
+		cmocka_unit_test(forks_in_the_midst), cmocka_unit_test(of_libhusk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
