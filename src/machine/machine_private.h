@@ -169,7 +169,7 @@ struct Machine {
 	LiftedView *views;        /* [isa->view_count], owned */
 	u8 *event_slots;          /* owned: 1 = written by an event handler; NULL until first needed */
 	HostFunction *hosts;      /* [isa->host_count], owned; NULL = denied */
-	bool *host_outside;       /* [isa->host_count], owned: those of services_outside.c */
+	bool *host_outside;       /* [isa->host_count], owned: those of services_outside.c and services_files.c */
 	u8 *host_needs;           /* [isa->host_count], owned: which right each needs; RIGHT_COUNT: none */
 	u32 rights;
 	const MachineOutside *outside; /* outside_own, or NULL */
