@@ -128,7 +128,7 @@ Status jit_disk_open(const char *directory, const char *program, u64 limit, JitD
 	if (!build.len)
 		return refuse(why, STATUS_UNSUPPORTED, "%s: %s", directory, "this program has no build id (ld --build-id) to tell its code from others'");
 	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT && mkdir(directory, 0700) == 0)
+	if (fd < 0 && errno == ENOENT && (mkdir(directory, 0700) == 0 || errno == EEXIST)) /* another process has just made it */
 		fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return refuse(why, STATUS_IO, "%s: %s", directory, strerror(errno));
