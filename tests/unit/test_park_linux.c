@@ -2,6 +2,7 @@
  *
  * Parking of Linux programs: several that came from one base take turns in one Machine, packed after every stretch of instructions, and
  * never differ from those that have a Machine each and were never packed; afterwards the Machine is as the base.
+ * (no thread sanitizer: nothing here runs side by side, and it has no room for so many address spaces)
  */
 #include "unit/linux_run.h"
 
