@@ -12,7 +12,7 @@
 #                            Runs with the asan husk; a line "# mode: release" asks for the release one.
 #   tests/fuzz/fuzz_*.c      LLVMFuzzerTestOneInput, seeded from tests/fuzz/corpus/NAME/
 
-FUZZ_SECONDS ?= 20
+FUZZ_SECONDS ?= 16
 comma := ,
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
