@@ -8,6 +8,7 @@
 #include "ir/ir_private.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "base/bits.h"
 
@@ -190,4 +191,33 @@ IrRef ir_const(IrFunc *func, unsigned width, u64 value)
 	func->consts[func->const_count] = (IrConst){.value = value, .width = (u8)width};
 	func->const_index[at] = func->const_count + 1;
 	return IR_CONST_BIT | func->const_count++;
+}
+
+static void *copy(Arena *arena, const void *from, size_t bytes)
+{
+	void *to = arena_room(arena, bytes ? bytes : 1);
+
+	if (to && bytes)
+		memcpy(to, from, bytes);
+	return to;
+}
+
+IrFunc *ir_copy(const IrFunc *from, Arena *arena)
+{
+	IrFunc *func = copy(arena, from, sizeof *from);
+
+	if (!func)
+		return NULL;
+	func->arena = arena;
+	func->ins = copy(arena, from->ins, from->ins_count * sizeof(IrIns));
+	func->consts = copy(arena, from->consts, from->const_count * sizeof(IrConst));
+	func->blocks = copy(arena, from->blocks, from->block_count * sizeof(IrBlock));
+	func->pool = copy(arena, from->pool, from->pool_count * sizeof(IrRef));
+	func->const_index = NULL;
+	func->ins_cap = func->ins_count;
+	func->const_cap = func->const_count;
+	func->block_cap = func->block_count;
+	func->pool_cap = func->pool_count;
+	func->const_index_cap = 0;
+	return func->ins && func->consts && func->blocks && func->pool ? func : NULL;
 }

@@ -234,6 +234,8 @@ static inline IrRmw ir_atomic_kind(const IrIns *ins)
 	return (IrRmw)(ins->aux >> IR_ATOMIC_KIND_SHIFT & 15);
 }
 
+/* A copy, all of which lies in the arena; nothing can be added to it. NULL: no memory. */
+IrFunc *ir_copy(const IrFunc *from, Arena *arena);
 /* Checks all invariants. False, with one line of text per fault in `why` (may be NULL), when one is broken. */
 bool ir_verify(const IrFunc *func, Buf *why);
 /* Prints the function; slot_name may be NULL (slots print as numbers). */

@@ -103,28 +103,12 @@ static bool is_direct(const IrFunc *func, JitCall *call)
 	return func->ins[func->ins_count - 1].op == IR_OP_GOTO;
 }
 
-static void *copy(Arena *arena, const void *from, size_t bytes)
-{
-	void *to = arena_alloc(arena, bytes ? bytes : 1);
-
-	if (to && bytes)
-		memcpy(to, from, bytes);
-	return to;
-}
-
-/* Only what is read when it is evaluated. */
 static JitCall *keep(Engine *engine, const IrFunc *from)
 {
 	JitCall *call = ARENA_NEW(&engine->blocks, JitCall);
-	IrFunc *func = copy(&engine->blocks, from, sizeof *from);
+	IrFunc *func = ir_copy(from, &engine->blocks);
 
 	if (!call || !func)
-		return NULL;
-	func->ins = copy(&engine->blocks, from->ins, from->ins_count * sizeof(IrIns));
-	func->consts = copy(&engine->blocks, from->consts, from->const_count * sizeof(IrConst));
-	func->blocks = copy(&engine->blocks, from->blocks, from->block_count * sizeof(IrBlock));
-	func->pool = copy(&engine->blocks, from->pool, from->pool_count * sizeof(IrRef));
-	if (!func->ins || !func->consts || !func->blocks || !func->pool)
 		return NULL;
 	*call = (JitCall){ .func = func };
 	call->direct = is_direct(func, call);

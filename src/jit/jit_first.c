@@ -53,43 +53,23 @@ static void forget(Engine *engine)
 	engine->first_generation = engine->generation;
 }
 
-static void *copy(Engine *engine, const void *from, size_t bytes)
-{
-	void *to = arena_room(&engine->first_arena, bytes ? bytes : 1);
-
-	if (to && bytes)
-		memcpy(to, from, bytes);
-	return to;
-}
-
 static JitFirst *keep(Engine *engine, const Space *space, u64 pc, u64 context, const Translation *translation)
 {
-	const IrFunc *from = translation->func;
 	JitFirst *first;
 	IrFunc *func;
 
 	if (engine->first_arena.total > FIRST_BYTES)
 		forget(engine);
 	first = arena_room(&engine->first_arena, sizeof *first);
-	func = first ? copy(engine, from, sizeof *from) : NULL;
+	func = first ? ir_copy(translation->func, &engine->first_arena) : NULL;
 	if (!func)
 		return NULL;
-	func->arena = &engine->first_arena;
-	func->ins = copy(engine, from->ins, from->ins_count * sizeof(IrIns));
-	func->consts = copy(engine, from->consts, from->const_count * sizeof(IrConst));
-	func->blocks = copy(engine, from->blocks, from->block_count * sizeof(IrBlock));
-	func->pool = copy(engine, from->pool, from->pool_count * sizeof(IrRef));
-	func->const_index = NULL; /* nothing is added any more */
-	func->ins_cap = func->ins_count;
-	func->const_cap = func->const_count;
-	func->block_cap = func->block_count;
-	func->pool_cap = func->pool_count;
-	func->const_index_cap = 0;
 	*first = (JitFirst){ .pc = pc, .context = context, .translation = *translation };
 	first->translation.func = func;
-	first->guest = copy(engine, space->base + pc, translation->code_cells);
-	if (!func->ins || !func->consts || !func->blocks || !func->pool || !first->guest)
+	first->guest = arena_room(&engine->first_arena, translation->code_cells);
+	if (!first->guest)
 		return NULL;
+	memcpy(first->guest, space->base + pc, translation->code_cells);
 	engine->firsts[hash_of(pc)] = first;
 	return first;
 }
