@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A snapshot at every instruction. Each machine of the tree runs one program of about 10^4 instructions (or the first 10^4 of a
- * longer one), an instruction at a time, in the interpreter and in compiled code side by side. At each instruction n
+ * A snapshot at every instruction. Each machine of the tree runs programs of 10^4 instructions and more, one of them at least (others
+ * end sooner, by what they are), an instruction at a time, in the interpreter and in compiled code side by side. At each instruction n
  *
  *     both snapshots are the same bytes, so that whoever restores them restores what either engine left
  *     a process that was there before any machine was, and gets nothing but these bytes, restores them into machines that it
@@ -44,11 +44,13 @@ typedef struct Subject {
 	const char *path; /* of the program; with `text`: what it is called */
 	const char *guest;
 	void (*text)(Buf *out);
+	const char *from, *to; /* the program says `from` in one place; here it says `to`, which makes it long enough */
 	const char *input;
 	u64 quantum;
 	u32 step; /* besides STEP: snapshots are large. EVERY: all of the second half */
 	u32 most; /* instructions; 0: MOST */
 	u32 share; /* the other process gets one of so many; 0: SHARE */
+	bool ends; /* before MOST instructions */
 } Subject;
 
 typedef struct Shop { /* where machines of one subject are made */
@@ -61,6 +63,27 @@ static const char *only = "";
 static bool every; /* really all of them, by both engines */
 
 /* ---- Programs that are too long to be written ---- */
+
+#define KEYS "some keys, typed\nand a line\nor more"
+#define LATER "\tmov r12, 3000\nlater:\n\tdec r12\n\tcmp r12, 0\n\tjne later\n" /* the other core counts meanwhile */
+
+/* Only the one place, which must be there: a program that has changed may be long enough itself. */
+static void replace(Buf *text, const char *from, const char *to)
+{
+	const char *at = strstr(buf_text(text), from);
+	size_t before;
+	Buf out;
+
+	assert_non_null(at);
+	assert_null(strstr(at + 1, from));
+	before = (size_t)(at - buf_text(text));
+	buf_init(&out);
+	buf_add(&out, text->data, before);
+	buf_str(&out, to);
+	buf_add(&out, text->data + before + strlen(from), text->len - before - strlen(from));
+	buf_fini(text);
+	*text = out;
+}
 
 static void long_sum(Buf *out)
 {
@@ -112,21 +135,23 @@ static void linux_program(Buf *out)
 
 static const Subject subjects[] = {
 	{.guest = "lc3", .path = "examples/lc3/primes.asm", .share = 1},
-	{.guest = "lc3", .path = "examples/lc3/echo.asm", .input = "some keys, typed\nand a line\nq"},
-	{.isa = "examples/isa/6502.isa", .path = "examples/isa/6502/primes.asm"},
+	{.guest = "lc3", .path = "examples/lc3/echo.asm", .input = KEYS KEYS KEYS KEYS KEYS KEYS KEYS KEYS "q", .most = 1500},
+	{.isa = "examples/isa/6502.isa", .path = "examples/isa/6502/primes.asm", .from = "JMP end", .to = "JMP start", .most = 9000},
 	{.isa = "examples/isa/chip8.isa", .path = "examples/isa/chip8/ball.asm"},
-	{.isa = "examples/isa/tiny8.isa", .path = "examples/isa/tiny8/hello.asm"},
+	{.isa = "examples/isa/tiny8.isa", .path = "examples/isa/tiny8/hello.asm", .ends = true},
 	{.isa = "examples/isa/tiny8.isa", .path = "eight_bits.asm", .text = eight_bits, .most = 1000},
-	{.guest = "iridium", .path = "examples/iridium/call.iasm"},
-	{.guest = "iridium", .path = "examples/iridium/heap.iasm"},
+	{.guest = "iridium", .path = "examples/iridium/call.iasm", .from = "#12", .to = "#15", .most = 3000},
+	{.guest = "iridium", .path = "examples/iridium/heap.iasm", .from = "load $4 #100", .to = "load $4 #1000\n load $0 #3600\n aloc $0",
+	 .most = 1200},
 	{.guest = "iridium", .path = "bench/loops/iridium.iasm", .most = 2000},
-	{.guest = "svm", .path = "examples/svm/factorial.svm"},
+	{.guest = "svm", .path = "examples/svm/factorial.svm", .from = "halt", .to = "iconst 1\n store 0\n br next", .most = 700},
 	{.guest = "svm", .path = "bench/loops/svm.svm", .most = 2000},
-	{.guest = "stackvm", .path = "long_sum.sasm", .text = long_sum},
-	{.guest = "tinyvm", .path = "examples/tinyvm/forever.tvm"},
+	{.guest = "stackvm", .path = "long_sum.sasm", .text = long_sum, .most = 600},
+	{.guest = "tinyvm", .path = "examples/tinyvm/forever.tvm", .ends = true},
 	{.guest = "tinyvm", .path = "three_clerks.tvm", .text = three_clerks, .quantum = 7, .most = 3000},
-	{.guest = "merry", .path = "examples/merry/cores.gpc.masm", .quantum = 5, .most = 2000},
-	{.guest = "merry", .path = "examples/merry/wild.gpc.masm", .quantum = 5},
+	{.guest = "merry", .path = "examples/merry/cores.gpc.masm", .from = "mov r6, 1000", .to = "mov r6, 2000", .quantum = 5, .most = 2000},
+	{.guest = "merry", .path = "examples/merry/wild.gpc.masm", .from = "movq r1, r7\n", .to = LATER "\tmovq r1, r7\n", .quantum = 5,
+	 .most = 1000},
 	{.isa = "examples/isa/basiccpu.isa", .path = "bench/loops/basiccpu.asm", .most = 2000},
 	{.isa = "examples/isa/six.isa", .path = "bench/loops/six.asm", .most = 2000},
 	{.isa = "examples/museum/aspire.isa", .path = "examples/museum/aspire/cores.asm", .quantum = 5, .most = 2000},
@@ -243,6 +268,8 @@ static void put(const Shop *shop, Machine *machine)
 		buf_add(&bytes, text, len);
 		free(text);
 	}
+	if (subject->from)
+		replace(&bytes, subject->from, subject->to);
 	buf_byte(&bytes, 0);
 	bytes.len--;
 	if (shop->guest && shop->guest->is_linux)
@@ -505,6 +532,8 @@ static void try_subject(const Subject *subject)
 	buf_init(&said);
 	open_shop(&shop, subject, NULL, 0);
 	count = walk(&shop, first, step, most, marks, cap, &output);
+	if (most >= MOST && subject->ends != (marks[count - 1].icount < MOST))
+		fail_msg("%s: it ends at %llu", subject->path, (unsigned long long)marks[count - 1].icount);
 	in_one_go(&shop, &marks[0], &marks[count - 1], most, &output);
 	machine = make(&shop, 1, &said);
 	put(&shop, machine);
@@ -532,6 +561,21 @@ static void try_subject(const Subject *subject)
 	buf_fini(&snapshot);
 	buf_fini(&said);
 	free(marks);
+}
+
+/* No machine has only programs that end sooner. */
+static void test_long_enough(void **state)
+{
+	(void)state;
+	for (u32 i = 0; i < COUNT_OF(subjects); i++) {
+		const char *machine = subjects[i].guest ? subjects[i].guest : subjects[i].isa;
+		bool any = false;
+
+		for (u32 k = 0; k < COUNT_OF(subjects); k++)
+			any |= !subjects[k].ends && !strcmp(machine, subjects[k].guest ? subjects[k].guest : subjects[k].isa);
+		if (!any)
+			fail_msg("%s: no program of %u instructions", machine, (unsigned)MOST);
+	}
 }
 
 static void test_every_instruction(void **state)
@@ -660,7 +704,7 @@ static void test_not_quite(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_other_machines), cmocka_unit_test(test_not_quite),
-					   cmocka_unit_test(test_every_instruction)};
+					   cmocka_unit_test(test_long_enough), cmocka_unit_test(test_every_instruction)};
 
 	every = getenv("EVERY") != NULL;
 	if (argc > 1)
