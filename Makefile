@@ -147,10 +147,11 @@ $(BUILD)/tools/%.o: ALL_CFLAGS += -I.
 $(BUILD)/mkimage: $(BUILD)/tools/mkimage.o $(BOOT_LIB)
 	$(call say,link $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(BOOT_LIB)
-$(BUILD)/lc3-os.obj: $(BUILD)/mkimage src/guests/lc3/os.asm src/guests/lc3/lc3.isa
+LC3_SERVICES := src/guests/lc3/services.asm src/guests/lc3/services-vectors.asm
+$(BUILD)/lc3-os.obj: $(BUILD)/mkimage src/guests/lc3/os.asm $(LC3_SERVICES) src/guests/lc3/lc3.isa
 	$(call say,assemble $@)
 	$(Q)$(BUILD)/mkimage src/guests/lc3/lc3.isa src/guests/lc3/os.asm $@
-$(BUILD)/lc3-os-classic.obj: $(BUILD)/mkimage src/guests/lc3/os-classic.asm src/guests/lc3/lc3.isa
+$(BUILD)/lc3-os-classic.obj: $(BUILD)/mkimage src/guests/lc3/os-classic.asm $(LC3_SERVICES) src/guests/lc3/lc3.isa
 	$(call say,assemble $@)
 	$(Q)$(BUILD)/mkimage src/guests/lc3/lc3.isa src/guests/lc3/os-classic.asm $@ profile=classic
 $(BUILD)/src/guests/lc3/image.o: $(BUILD)/lc3-os.obj $(BUILD)/lc3-os-classic.obj

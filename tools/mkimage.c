@@ -5,6 +5,9 @@
  *
  *     mkimage ISA ASM OUT [option=choice ...]
  *
+ * A line `.INCLUDE "NAME"` stands for the text of that file, which lies beside ASM and includes none itself. (Husk's assembler
+ * has no such thing: it takes several files. Messages count lines with the included ones.)
+ *
  * The image, all numbers little-endian: eight bytes "HUSKIMG1", then for each segment
  *
  *     u16 space | u32 origin | u32 count | u8 bytes per cell | count cells
@@ -20,6 +23,33 @@
 #include "tools/files.h"
 
 enum { MAX_CHOICES = 8 };
+
+/* The text with what it includes. */
+static bool include(const char *asm_name, const Buf *text, Buf *out)
+{
+	const char *slash = strrchr(asm_name, '/');
+	size_t folder_len = slash ? (size_t)(slash + 1 - asm_name) : 0;
+	bool fine = true;
+
+	for (const char *line = buf_text(text), *end; *line && fine; line = end) {
+		char name[80];
+
+		end = line + strcspn(line, "\n");
+		end += *end == '\n';
+		if (sscanf(line + strspn(line, " \t"), ".INCLUDE \"%79[^\"\n]\"", name) == 1) {
+			Buf path;
+
+			buf_init(&path);
+			buf_add(&path, asm_name, folder_len);
+			buf_str(&path, name);
+			fine = read_file("mkimage", buf_text(&path), out);
+			buf_fini(&path);
+		} else {
+			buf_add(out, line, (size_t)(end - line));
+		}
+	}
+	return fine && !out->failed;
+}
 
 static void add_segment(const Isa *isa, const AsmSegment *segment, Buf *out)
 {
@@ -60,7 +90,7 @@ int main(int argc, char **argv)
 {
 	IsaChoice choices[MAX_CHOICES];
 	u32 choice_count = 0;
-	Buf isa_text, asm_text, image, messages;
+	Buf isa_text, file_text, asm_text, image, messages;
 	DiagList diags;
 	bool fine;
 
@@ -79,11 +109,13 @@ int main(int argc, char **argv)
 		choices[choice_count++] = (IsaChoice){ argv[i], equals + 1 };
 	}
 	buf_init(&isa_text);
+	buf_init(&file_text);
 	buf_init(&asm_text);
 	buf_init(&image);
 	buf_init(&messages);
 	diag_init(&diags);
-	fine = read_file("mkimage", argv[1], &isa_text) && read_file("mkimage", argv[2], &asm_text);
+	fine = read_file("mkimage", argv[1], &isa_text) && read_file("mkimage", argv[2], &file_text) &&
+	       include(argv[2], &file_text, &asm_text);
 	if (fine) {
 		fine = make_image(argv[1], &isa_text, argv[2], &asm_text, choices, choice_count, &image, &diags);
 		diag_render(&diags, &messages, false);
@@ -94,6 +126,7 @@ int main(int argc, char **argv)
 	buf_fini(&messages);
 	buf_fini(&image);
 	buf_fini(&asm_text);
+	buf_fini(&file_text);
 	buf_fini(&isa_text);
 	return fine ? 0 : 1;
 }

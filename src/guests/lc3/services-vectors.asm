@@ -1,0 +1,24 @@
+; The vectors of services.asm: x30 .. x46.
+        .FILL T_SEND            ; x30
+        .FILL T_RECV            ; x31
+        .FILL T_POLL            ; x32
+        .FILL T_FIND            ; x33
+        .FILL T_SELF            ; x34
+        .FILL T_SPAWN           ; x35
+        .FILL T_JOIN            ; x36
+        .FILL T_KVGET           ; x37
+        .FILL T_KVSET           ; x38
+        .FILL T_KVDEL           ; x39
+        .FILL T_KVNXT           ; x3A
+        .FILL T_KILL            ; x3B
+        .FILL T_TIME            ; x3C
+        .FILL T_SLEEP           ; x3D
+        .FILL T_RAND            ; x3E
+        .FILL T_FOPEN           ; x3F
+        .FILL T_FREAD           ; x40
+        .FILL T_FWRIT           ; x41
+        .FILL T_FSEEK           ; x42
+        .FILL T_FSIZE           ; x43
+        .FILL T_FCLOS           ; x44
+        .FILL T_FREMV           ; x45
+        .FILL T_FNEXT           ; x46
