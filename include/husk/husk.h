@@ -371,6 +371,8 @@ typedef struct husk_machine_options {
 	const husk_linux_options *linux_options; /* for Linux programs; or NULL. Of others: its mounts are
 	                                          * folders that the services of files see (docs/hypervisor.md) */
 	void *user;           /* husk_machine_user */
+	uint64_t disk;        /* bytes that it may write to folders of this computer, as docs/hypervisor.md counts them; 0: no limit. Not
+	                       * of instances made of it: these have husk_limits */
 } husk_machine_options;
 
 typedef enum husk_stop_kind {
@@ -594,7 +596,8 @@ typedef enum husk_resource {
 	HUSK_RESOURCE_INSTANCES = 3, /* held */
 	HUSK_RESOURCE_MESSAGES = 4,  /* spent */
 	HUSK_RESOURCE_TIME = 5,      /* ns while somebody in the node lives: spent */
-	HUSK_RESOURCE_FILES = 6      /* open ones: held */
+	HUSK_RESOURCE_FILES = 6,     /* open ones: held */
+	HUSK_RESOURCE_DISK = 7       /* bytes to folders of this computer, as docs/hypervisor.md counts them: spent */
 } husk_resource;
 
 #define HUSK_UNLIMITED UINT64_MAX
@@ -602,6 +605,7 @@ typedef enum husk_resource {
 typedef struct husk_limits {
 	size_t size;
 	uint64_t fuel, memory, output, instances, messages, time, files; /* 0: no limit */
+	uint64_t disk;
 } husk_limits;
 
 typedef struct husk_hyper_options {
@@ -785,6 +789,7 @@ typedef struct husk_instance_info {
 	uint64_t wakes, late_ns; /* how often it was woken, and the longest until it ran */
 	char refused[120];       /* the newest thing that a limit did not let it have: "the files limit of 20 files (db)" */
 	char why[200];           /* the last snapshot or restore was refused: as husk_machine_why */
+	uint64_t disk;           /* bytes to folders of this computer, since it was made */
 } husk_instance_info;
 HUSK_API husk_status husk_instance_get_info(husk_instance *instance, husk_instance_info *out); /* [any] */
 HUSK_API const char *husk_instance_name(const husk_instance *instance);             /* NULL: "" [any] */

@@ -7,7 +7,7 @@
 _Static_assert((int)HUSK_RESOURCE_FUEL == BUDGET_FUEL && (int)HUSK_RESOURCE_MEMORY == BUDGET_MEMORY &&
 	       (int)HUSK_RESOURCE_OUTPUT == BUDGET_OUTPUT && (int)HUSK_RESOURCE_INSTANCES == BUDGET_INSTANCES &&
 	       (int)HUSK_RESOURCE_MESSAGES == BUDGET_MESSAGES && (int)HUSK_RESOURCE_TIME == BUDGET_TIME &&
-	       (int)HUSK_RESOURCE_FILES == BUDGET_FILES && HUSK_UNLIMITED == BUDGET_UNLIMITED, "resources have the same numbers outside");
+	       (int)HUSK_RESOURCE_FILES == BUDGET_FILES && (int)HUSK_RESOURCE_DISK == BUDGET_DISK && HUSK_UNLIMITED == BUDGET_UNLIMITED, "resources have the same numbers outside");
 
 static Budget *budget_of(husk_budget *budget)
 {
@@ -30,6 +30,7 @@ husk_status api_limits(const husk_limits *given, u64 *limits)
 	limits[BUDGET_MESSAGES] = own.messages ? own.messages : BUDGET_UNLIMITED;
 	limits[BUDGET_TIME] = own.time ? own.time : BUDGET_UNLIMITED;
 	limits[BUDGET_FILES] = own.files ? own.files : BUDGET_UNLIMITED;
+	limits[BUDGET_DISK] = own.disk ? own.disk : BUDGET_UNLIMITED;
 	return HUSK_OK;
 }
 

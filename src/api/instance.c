@@ -508,6 +508,7 @@ husk_status husk_instance_get_info(husk_instance *instance, husk_instance_info *
 	answer.memory = info.memory;
 	answer.output_bytes = info.output_bytes;
 	answer.files = info.files;
+	answer.disk = info.disk;
 	answer.messages = info.messages;
 	answer.weight = info.weight;
 	answer.priority = info.priority;

@@ -73,6 +73,7 @@ static husk_status configure(husk_program *program, const husk_machine_options *
 	if (choose_engine(options->engine, config))
 		return HUSK_UNSUPPORTED;
 	config->host_rights = is_linux && config->engine == &jit_engine;
+	config->disk_limit = options->disk;
 	api_use_hosts(options->hosts, config);
 	return HUSK_OK;
 }

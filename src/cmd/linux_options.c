@@ -30,10 +30,24 @@ static int failed(Loaded *loaded, int code, const char *format, ...)
 	return code;
 }
 
+/* "disk" is there for all machines that may be given folders. */
+static bool is_disk(const char *limit)
+{
+	return !strncmp(limit, "disk=", 5);
+}
+
+static bool has_limits_of_linux(const LinuxOptions *options)
+{
+	for (u32 i = 0; i < options->limits.count; i++)
+		if (!is_disk(options->limits.items[i]))
+			return true;
+	return false;
+}
+
 bool linux_options_given(const LinuxOptions *options)
 {
 	return options->sysroot || options->root || options->directory || options->user || options->host_name ||
-	       options->environment.count || options->limits.count ||
+	       options->environment.count || has_limits_of_linux(options) ||
 	       options->host_environment || options->net;
 }
 
@@ -145,22 +159,6 @@ static int set_folders(const LinuxOptions *options, Loaded *loaded, LinuxConfig 
 	config->mounts = mounts;
 	config->mount_count = options->folders.count;
 	return code;
-}
-
-int linux_options_folders(const LinuxOptions *options, Loaded *loaded)
-{
-	HostFolder *folders = ARENA_ARRAY(&loaded->arena, HostFolder, options->folders.count + 1);
-	int code = folders ? 0 : failed(loaded, EXIT_HUSK, "out of memory");
-	LinuxMount mount;
-
-	for (u32 i = 0; i < options->folders.count && !code; i++) {
-		mount = (LinuxMount){.read_only = false};
-		code = set_folder(options->folders.items[i], loaded, &mount);
-		folders[i] = (HostFolder){.host = mount.host, .guest = mount.guest, .read_only = mount.read_only};
-	}
-	if (code || !options->folders.count || !folders_open(folders, options->folders.count, &loaded->folders, &loaded->error))
-		return code;
-	return EXIT_NOT_FOUND;
 }
 
 /* The path that this file of the host has in the guest, or NULL. */
@@ -281,7 +279,7 @@ static int set_limit(const char *text, Loaded *loaded, LinuxConfig *config)
 	} limits[] = {
 		{"processes", 1000, &config->process_limit}, {"files", 1000, &config->file_limit},
 		{"open", 1000, &config->open_limit},         {"storage", 1024, &config->storage_limit},
-		{"output", 1024, &config->output_limit},
+		{"output", 1024, &config->output_limit},     {"disk", 1024, &loaded->disk_limit},
 	};
 	size_t len = strcspn(text, "=");
 
@@ -292,7 +290,27 @@ static int set_limit(const char *text, Loaded *loaded, LinuxConfig *config)
 			return failed(loaded, EXIT_HUSK, "--limit %s: not a number greater than 0", text);
 		return 0;
 	}
-	return failed(loaded, EXIT_HUSK, "--limit %s: there are processes, files, open, storage, output", text);
+	return failed(loaded, EXIT_HUSK, "--limit %s: there are processes, files, open, storage, disk, output", text);
+}
+
+int linux_options_folders(const LinuxOptions *options, Loaded *loaded)
+{
+	HostFolder *folders = ARENA_ARRAY(&loaded->arena, HostFolder, options->folders.count + 1);
+	int code = folders ? 0 : failed(loaded, EXIT_HUSK, "out of memory");
+	LinuxConfig other; /* the limits that are not asked for here */
+	LinuxMount mount;
+
+	for (u32 i = 0; i < options->limits.count && !code; i++)
+		if (is_disk(options->limits.items[i]))
+			code = set_limit(options->limits.items[i], loaded, &other);
+	for (u32 i = 0; i < options->folders.count && !code; i++) {
+		mount = (LinuxMount){.read_only = false};
+		code = set_folder(options->folders.items[i], loaded, &mount);
+		folders[i] = (HostFolder){.host = mount.host, .guest = mount.guest, .read_only = mount.read_only};
+	}
+	if (code || !options->folders.count || !folders_open(folders, options->folders.count, &loaded->folders, &loaded->error))
+		return code;
+	return EXIT_NOT_FOUND;
 }
 
 /* "loopback", "outside", "" and "resets", with commas between; NULL: no network. False: another word. */

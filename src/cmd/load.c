@@ -253,7 +253,7 @@ int load_create(Loaded *loaded, const LoadOptions *options)
 				.quantum = options->quantum,
 				.vcpu_limit = options->vcpus > 0xFFFFFFFF ? 0xFFFFFFFF : (u32)options->vcpus,
 				.virtual_time = !options->live, .quantum_jitter = options->live,
-				.host_rights = is_linux && uses_host_rights(options),
+				.disk_limit = loaded->disk_limit, .host_rights = is_linux && uses_host_rights(options),
 				.jitter_seed = options->jitter_seed, .random_seed = is_linux ? options->random_seed : 0};
 	Status status;
 

@@ -95,6 +95,7 @@ typedef struct Loaded {
 	DiagList diags;
 	Buf error, hint;      /* one line each */
 	Buf isa_text;         /* empty: the guest's own */
+	u64 disk_limit; /* bytes that may be written to folders of the host; 0: any number */
 	const struct MachineFolders *folders; /* a reference: what programs that are not Linux programs are given; or NULL */
 	Arena arena;
 } Loaded;

@@ -43,6 +43,7 @@ static const cyaml_schema_field_t limit_fields[] = {
 	CYAML_FIELD_STRING_PTR("time", MAYBE, UpFileLimits, time, 1, NAME_MOST),
 	CYAML_FIELD_STRING_PTR("files", MAYBE, UpFileLimits, files, 1, NAME_MOST),
 	CYAML_FIELD_STRING_PTR("messages", MAYBE, UpFileLimits, messages, 1, NAME_MOST),
+	CYAML_FIELD_STRING_PTR("disk", MAYBE, UpFileLimits, disk, 1, NAME_MOST),
 	CYAML_FIELD_STRING_PTR("instances", MAYBE, UpFileLimits, instances, 1, NAME_MOST),
 	CYAML_FIELD_END,
 };
@@ -205,6 +206,7 @@ int up_file_limits(const UpFileLimits *from, const char *path, const char *who, 
 		{from ? from->fuel : NULL, 1000, BUDGET_FUEL},     {from ? from->memory : NULL, 1024, BUDGET_MEMORY},
 		{from ? from->output : NULL, 1024, BUDGET_OUTPUT}, {from ? from->files : NULL, 1000, BUDGET_FILES},
 		{from ? from->messages : NULL, 1000, BUDGET_MESSAGES}, {from ? from->instances : NULL, 1000, BUDGET_INSTANCES},
+		{from ? from->disk : NULL, 1024, BUDGET_DISK},
 	};
 	int code = 0;
 

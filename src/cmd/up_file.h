@@ -11,7 +11,7 @@
 
 /* As they are written: "10M", "64K", "2.5". */
 typedef struct UpFileLimits {
-	char *fuel, *memory, *output, *time, *files, *messages, *instances;
+	char *fuel, *memory, *output, *time, *files, *messages, *instances, *disk;
 } UpFileLimits;
 
 typedef struct UpFileInstance {

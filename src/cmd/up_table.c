@@ -113,10 +113,10 @@ void up_json(UpMember *const *members, u32 count, double seconds, Buf *out)
 			buf_printf(out, "%d", info.code);
 		else
 			buf_str(out, "null");
-		buf_printf(out, ", \"instructions\": %llu, \"cpu\": %.6f, \"memory\": %llu, \"output\": %llu, \"slices\": %llu, \"time\": %.6f, \"files\": %llu, \"messages\": %llu, \"refused\": ",
+		buf_printf(out, ", \"instructions\": %llu, \"cpu\": %.6f, \"memory\": %llu, \"output\": %llu, \"slices\": %llu, \"time\": %.6f, \"files\": %llu, \"messages\": %llu, \"disk\": %llu, \"refused\": ",
 			   (unsigned long long)info.insns, (double)info.cpu_ns / 1e9, (unsigned long long)info.memory,
 			   (unsigned long long)info.output_bytes, (unsigned long long)info.slices, (double)info.time_ns / 1e9,
-			   (unsigned long long)info.files, (unsigned long long)info.messages);
+			   (unsigned long long)info.files, (unsigned long long)info.messages, (unsigned long long)info.disk);
 		buf_json_string(out, info.refused, strlen(info.refused));
 		buf_str(out, ", \"reason\": ");
 		buf_json_string(out, buf_text(&text), text.len);

@@ -8,7 +8,7 @@
  *          +- guest   fuel -       memory 256 MiB               used: 3 G, 256 MiB
  *          +- guest   fuel 1 M     memory 256 MiB               used: 1 M, 144 MiB
  *
- * Two kinds of amounts. What is *spent* (fuel, output, messages, time) never comes back; what is *held* (memory, instances, files)
+ * Two kinds of amounts. What is *spent* (fuel, output, messages, disk, time) never comes back; what is *held* (memory, instances, files)
  * is given back when it is not needed any more. Both are the same here: budget_give is for what was taken too much as well.
  *
  * Time is taken by a clock: that of a node runs while somebody in it lives. So it is the wall time of the whole subtree, and two

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "hyper/folders.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -34,7 +35,7 @@ static OutsideResult result_of(int error)
 	case ENOENT: case ENOTDIR: return OUTSIDE_NOT_THERE;
 	case ENOSPC: case EDQUOT: case EMFILE: case ENFILE: return OUTSIDE_FULL;
 	case ENAMETOOLONG: case EFBIG: return OUTSIDE_TOO_BIG;
-	case EACCES: case EPERM: case EROFS: case ELOOP: case EISDIR: case ENXIO: case ETXTBSY: case EBUSY: return OUTSIDE_REFUSED;
+	case EACCES: case EPERM: case EROFS: case ELOOP: case EISDIR: case ENXIO: case ETXTBSY: case EBUSY: case EEXIST: return OUTSIDE_REFUSED;
 	default: return OUTSIDE_FAILED;
 	}
 }
@@ -138,31 +139,32 @@ static void folders_unref(void *ctx)
 	free(folders);
 }
 
-static int flags_of(FileMode mode, bool anew)
+static int flags_of(FileMode mode, FileOpening opening)
 {
-	int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+	int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | (opening == FILE_NEW ? O_CREAT | O_EXCL : 0);
 
 	switch (mode) {
-	case FILE_READ: case FILE_MODES: return flags | O_RDONLY;
-	case FILE_APPEND: flags |= O_APPEND; break;
-	case FILE_WRITE: break;
+	case FILE_READ: case FILE_MODES: break;
+	case FILE_APPEND: return flags | O_WRONLY | O_APPEND;
+	case FILE_WRITE: return flags | O_WRONLY;
+	case FILE_CHANGE: return flags | O_RDWR;
 	}
-	return flags | O_WRONLY | (anew ? O_CREAT : 0);
+	return flags | O_RDONLY;
 }
 
-static OutsideResult open_in(int dir, const char *last, FileMode mode, bool anew, int *fd)
+static OutsideResult open_in(int dir, const char *last, FileMode mode, FileOpening opening, int *fd)
 {
 	struct stat info;
 
-	*fd = openat(dir, last, flags_of(mode, anew), 0666);
+	*fd = openat(dir, last, flags_of(mode, opening), 0666);
 	if (*fd < 0 || fstat(*fd, &info))
 		return result_of(errno);
 	if (!S_ISREG(info.st_mode))
 		return OUTSIDE_REFUSED;
-	return mode == FILE_WRITE && anew && info.st_size && ftruncate(*fd, 0) ? result_of(errno) : OUTSIDE_OK;
+	return mode == FILE_WRITE && opening == FILE_THERE && info.st_size && ftruncate(*fd, 0) ? result_of(errno) : OUTSIDE_OK;
 }
 
-static OutsideResult open_file(void *ctx, const char *name, FileMode mode, bool anew, void **out)
+static OutsideResult open_file(void *ctx, const char *name, FileMode mode, FileOpening opening, void **out)
 {
 	HostFile *file = malloc(sizeof *file);
 	OutsideResult result = OUTSIDE_FAILED;
@@ -173,7 +175,7 @@ static OutsideResult open_file(void *ctx, const char *name, FileMode mode, bool 
 	if (file)
 		result = locate(ctx, name, mode != FILE_READ, &dir, last);
 	if (!result)
-		result = open_in(dir, last, mode, anew, &fd);
+		result = open_in(dir, last, mode, opening, &fd);
 	leave(dir);
 	if (result) {
 		leave(fd);
@@ -263,6 +265,91 @@ static OutsideResult remove_file(void *ctx, const char *name)
 	return result;
 }
 
+/* ---- Listing ---- */
+
+/* Is it one that is listed? Its name is at most so long. */
+static bool is_listed(int dir, const struct dirent *entry, size_t most, bool *is_folder)
+{
+	struct stat info;
+
+	if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") || strlen(entry->d_name) > most)
+		return false;
+	*is_folder = entry->d_type == DT_DIR;
+	if (entry->d_type != DT_UNKNOWN)
+		return *is_folder || entry->d_type == DT_REG;
+	if (fstatat(dir, entry->d_name, &info, AT_SYMLINK_NOFOLLOW))
+		return false;
+	*is_folder = S_ISDIR(info.st_mode);
+	return *is_folder || S_ISREG(info.st_mode);
+}
+
+/* Of the names in the folder, which is read from its beginning, the first behind `after`. */
+static OutsideResult first_behind(DIR *stream, const char *after, size_t most, char *best, bool *best_is_folder)
+{
+	const struct dirent *entry;
+	u32 count = 0;
+	bool is_folder;
+
+	best[0] = 0;
+	while (errno = 0, (entry = readdir(stream))) {
+		if (++count > FILE_LIST_MOST + 2)
+			return OUTSIDE_TOO_BIG;
+		if (strcmp(entry->d_name, after) <= 0 || (best[0] && strcmp(entry->d_name, best) >= 0) ||
+		    !is_listed(dirfd(stream), entry, most, &is_folder))
+			continue;
+		memcpy(best, entry->d_name, strlen(entry->d_name) + 1);
+		*best_is_folder = is_folder;
+	}
+	return errno ? result_of(errno) : best[0] ? OUTSIDE_OK : OUTSIDE_NOT_THERE;
+}
+
+/* The folder that holds the name, for reading, and the name there; "x/": x itself, and no name. */
+static OutsideResult open_folder(const Folder *folder, const char *name, int *fd, char *last)
+{
+	const char *flat = name + strspn(name, "/");
+	size_t len = strlen(name);
+	OutsideResult result = OUTSIDE_OK;
+	int dir = -1;
+
+	last[0] = 0;
+	if (!*flat) {
+		*fd = openat(folder->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	} else {
+		result = walk(folder, name, &dir, last);
+		if (!result)
+			*fd = openat(dir, name[len - 1] == '/' ? last : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+		leave(dir);
+		if (name[len - 1] == '/')
+			last[0] = 0;
+	}
+	return result ? result : *fd < 0 ? result_of(errno) : OUTSIDE_OK;
+}
+
+static OutsideResult next_name(void *ctx, const char *name, char *next, bool *is_folder)
+{
+	const char *within = name, *slash = strrchr(name, '/');
+	const Folder *folder = find_folder(ctx, &within);
+	size_t before = slash ? (size_t)(slash + 1 - name) : 0;
+	char last[NAME_MAX + 1], found[FILE_NAME_MOST];
+	OutsideResult result;
+	DIR *stream;
+	int fd = -1;
+
+	if (!folder || before >= FILE_NAME_MOST - 1)
+		return folder ? OUTSIDE_TOO_BIG : OUTSIDE_NOT_THERE;
+	result = open_folder(folder, within, &fd, last);
+	stream = result ? NULL : fdopendir(fd);
+	if (!stream) {
+		leave(fd);
+		return result ? result : OUTSIDE_FAILED;
+	}
+	result = first_behind(stream, last, FILE_NAME_MOST - 1 - before, found, is_folder);
+	closedir(stream);
+	memcpy(next, name, before);
+	memcpy(next + before, found, strlen(found) + 1);
+	return result;
+}
+
 /* ---- Opening ---- */
 
 static bool add_folder(Folders *folders, const HostFolder *given, Buf *why)
@@ -289,7 +376,8 @@ Status folders_open(const HostFolder *given, u32 count, const MachineFolders **o
 		return STATUS_NOMEM;
 	folders->refs = 1;
 	folders->ops = (MachineFolders){ .ctx = folders, .ref = folders_ref, .unref = folders_unref, .open = open_file,
-		.close = close_file, .read = read_file, .write = write_file, .size = size_file, .remove = remove_file };
+		.close = close_file, .read = read_file, .write = write_file, .size = size_file, .remove = remove_file,
+		.next = next_name };
 	for (u32 i = 0; i < count; i++) {
 		if (!add_folder(folders, &given[i], why)) {
 			folders_unref(folders);

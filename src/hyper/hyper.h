@@ -231,7 +231,7 @@ typedef struct InstanceInfo {
 	u64 wakes, late_ns;       /* WAITING -> RUNNING: how often, and the longest it took */
 	u32 weight, priority, cap;
 	MachineStop stop;         /* without texts */
-	u64 files, messages;      /* open now; sent */
+	u64 files, messages, disk; /* open now; sent; bytes to folders of the host */
 	char text[240];           /* ENDED: why, one line; else nothing */
 	char refused[120];        /* the limit that it ran into last without being ended by it: "the files limit of 20 files (db)" */
 } InstanceInfo;

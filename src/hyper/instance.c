@@ -250,6 +250,7 @@ void instance_info(Instance *instance, InstanceInfo *out)
 	out->parent = instance->spawner ? instance->spawner->number : 0;
 	out->files = instance->files;
 	out->messages = budget_used(instance->budget, BUDGET_MESSAGES);
+	out->disk = budget_used(instance->budget, BUDGET_DISK);
 	snprintf(out->text, sizeof out->text, "%s", instance->text ? instance->text : "");
 	snprintf(out->refused, sizeof out->refused, "%s", instance->refused ? instance->refused : "");
 	instance_unlock(instance);

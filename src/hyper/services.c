@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What stands around the machine of an instance: it counts the files that it opens. Called by the thread that runs the instance, or
+ * What stands around the machine of an instance: it counts the files that it opens and the bytes that go to folders of the host. Called by the thread that runs the instance, or
  * that makes or destroys its machine.
  */
 #include "hyper/hyper_private.h"
@@ -45,9 +45,29 @@ static void file_closed(void *ctx)
 	budget_give(instance->budget, BUDGET_FILES, 1);
 }
 
+static u64 disk_take(void *ctx, u64 must, u64 may)
+{
+	Instance *instance = ctx;
+	const Budget *breach;
+
+	if (!budget_take_all(instance->budget, BUDGET_DISK, must, &breach)) {
+		services_refuse(instance, BUDGET_DISK, breach);
+		return 0;
+	}
+	return must + (may ? budget_take(instance->budget, BUDGET_DISK, may, NULL) : 0);
+}
+
+static void disk_give(void *ctx, u64 bytes)
+{
+	Instance *instance = ctx;
+
+	budget_give(instance->budget, BUDGET_DISK, bytes);
+}
+
 MachineOutside services_of(Instance *instance)
 {
-	MachineOutside outside = {.ctx = instance, .file_opened = file_opened, .file_closed = file_closed};
+	MachineOutside outside = {.ctx = instance, .file_opened = file_opened, .file_closed = file_closed, .disk_take = disk_take,
+				  .disk_give = disk_give};
 
 	mail_init(&outside);
 	spawn_init(&outside);

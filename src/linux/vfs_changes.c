@@ -24,6 +24,7 @@
  *
  * It is written whole at sync(2) and at the end: first new contents under new numbers, then the index beside the old one,
  * which it replaces in one step; then what no line names any more goes. While it is used, the folder is locked.
+ * What is written is counted (machine_disk_take): when there is no more, the index stays as it was.
  */
 #define _GNU_SOURCE /* O_PATH */
 #include <dirent.h>
@@ -36,6 +37,7 @@
 
 #include "base/array.h"
 #include "linux/vfs_tree.h"
+#include "machine/outside.h"
 
 #define INDEX "husk-changes"
 #define INDEX_NEW "husk-changes.new"
@@ -85,6 +87,7 @@ static void put_attributes(Buf *out, const TreeNode *node)
 /* The content as a file of its own, if it is not one already. */
 static i64 save_content(TreeChanges *changes, TreeNode *node)
 {
+	Machine *machine = node->node.fs->kernel->machine;
 	char name[32];
 	u8 *chunk;
 	u64 at = 0;
@@ -93,6 +96,8 @@ static i64 save_content(TreeChanges *changes, TreeNode *node)
 
 	if (!node->has_content || node->data)
 		return 0;
+	if (!machine_disk_take(machine, DISK_NAME, 0))
+		return -ENOSPC;
 	snprintf(name, sizeof(name), "%llu", (unsigned long long)changes->next_data);
 	unlinkat(changes->data_fd, name, 0);
 	fd = openat(changes->data_fd, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -106,6 +111,8 @@ static i64 save_content(TreeChanges *changes, TreeNode *node)
 		i64 got = content_read(&node->content, chunk, CHUNK, data), put = 0;
 
 		at = data;
+		if (got && !machine_disk_take(machine, (u64)got, 0))
+			error = -ENOSPC;
 		while (put < got && !error) {
 			ssize_t done = pwrite(fd, chunk + put, (size_t)(got - put), (off_t)at);
 
@@ -213,11 +220,13 @@ static i64 save_tree(Saving *saving, TreeNode *root)
 	return error ? error : saving->out.failed ? -ENOMEM : 0;
 }
 
-static i64 write_index(TreeChanges *changes, const Buf *text)
+static i64 write_index(TreeChanges *changes, Machine *machine, const Buf *text)
 {
 	size_t at = 0;
 	int fd;
 
+	if (!machine_disk_take(machine, text->len, 0))
+		return -ENOSPC;
 	unlinkat(changes->fd, INDEX_NEW, 0);
 	fd = openat(changes->fd, INDEX_NEW, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -293,7 +302,7 @@ i64 changes_save(TreeFs *fs)
 	buf_init(&saving.out);
 	error = save_tree(&saving, fs->root);
 	if (!error)
-		error = write_index(fs->changes, &saving.out);
+		error = write_index(fs->changes, fs->fs.kernel->machine, &saving.out);
 	if (!error)
 		remove_unused(fs->changes, &saving);
 	buf_fini(&saving.out);

@@ -24,6 +24,7 @@
 
 #include "linux/rights.h"
 #include "linux/vfs_host.h"
+#include "machine/outside.h"
 
 bool host_same(const HostNode *node, const struct stat *stat)
 {
@@ -266,15 +267,24 @@ static i64 host_lookup(VfsNode *base, const char *name, Task *task, VfsNode **ou
 
 /* ---- Names ---- */
 
-static i64 host_create(VfsNode *base, const char *name, const VfsNew *what, VfsNode **out)
+/* What a new name takes: how many bytes of the budget; 0: there is no room. */
+static u64 take_name(HostNode *dir)
 {
-	HostNode *dir = host_node(base);
-	int fd = host_dir(dir), made = -1;
-	u32 mode = what->mode & 01777;
+	return machine_disk_take(host_fs(dir)->fs.kernel->machine, DISK_NAME, 0);
+}
 
-	*out = NULL;
-	if (fd < 0)
-		return fd;
+/* The name did not come to be: after the error, what was taken goes back. */
+static i64 no_name(HostNode *dir, i64 error)
+{
+	machine_disk_give(host_fs(dir)->fs.kernel->machine, DISK_NAME);
+	return error;
+}
+
+static i64 make_node(int fd, const char *name, const VfsNew *what)
+{
+	u32 mode = what->mode & 01777;
+	int made = -1;
+
 	switch (what->mode & LX_S_IFMT) {
 	case LX_S_IFREG:
 		made = openat(fd, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, mode);
@@ -299,7 +309,22 @@ static i64 host_create(VfsNode *base, const char *name, const VfsNew *what, VfsN
 			errno = 0;
 		close(made);
 	}
-	return host_find(dir, fd, name, out);
+	return 0;
+}
+
+static i64 host_create(VfsNode *base, const char *name, const VfsNew *what, VfsNode **out)
+{
+	HostNode *dir = host_node(base);
+	int fd = host_dir(dir);
+	i64 error;
+
+	*out = NULL;
+	if (fd < 0)
+		return fd;
+	if (!take_name(dir))
+		return -ENOSPC;
+	error = make_node(fd, name, what);
+	return error ? no_name(dir, error) : host_find(dir, fd, name, out);
 }
 
 static i64 host_link(VfsNode *base, const char *name, VfsNode *node)
@@ -312,7 +337,9 @@ static i64 host_link(VfsNode *base, const char *name, VfsNode *node)
 	to = host_dir(host_node(base));
 	if (to < 0)
 		return to;
-	return linkat(from, old, to, name, 0) ? host_error() : 0;
+	if (!take_name(host_node(base)))
+		return -ENOSPC;
+	return linkat(from, old, to, name, 0) ? no_name(host_node(base), host_error()) : 0;
 }
 
 static i64 host_remove(VfsNode *base, const char *name, VfsNode *node)

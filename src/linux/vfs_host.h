@@ -65,7 +65,7 @@ void host_letgo(VfsNode *node, bool write);
 i64 host_read(VfsNode *node, u8 *to, u64 len, u64 offset);
 i64 host_write(VfsNode *node, const u8 *from, u64 len, u64 offset);
 i64 host_resize(VfsNode *node, u64 size);
-i64 host_allocate(VfsNode *node, u64 offset, u64 len);
+i64 host_allocate(VfsNode *node, u64 offset, u64 len, bool keep_size);
 i64 host_sync(VfsNode *node);
 u64 host_next_data(VfsNode *node, u64 offset);
 

@@ -5,6 +5,8 @@
  * All open files of a node share one descriptor for reading and one for writing, used with pread and pwrite. Before a
  * file is opened it is looked at, and after that again: it must be the regular file that was seen. (O_NONBLOCK, so that
  * a fifo that somebody puts there in between keeps nobody waiting.)
+ *
+ * What goes to the host is counted before it does (machine_disk_take, machine/outside.h): when there is no more, ENOSPC.
  */
 #define _GNU_SOURCE /* O_PATH, renameat2 */
 #include <fcntl.h>
@@ -14,6 +16,7 @@
 #include <unistd.h>
 
 #include "linux/vfs_host.h"
+#include "machine/outside.h"
 
 static i64 host_error(void)
 {
@@ -292,17 +295,57 @@ i64 host_read(VfsNode *base, u8 *to, u64 len, u64 offset)
 	return got < 0 ? host_error() : got;
 }
 
+static Machine *machine_of(const HostNode *node)
+{
+	return host_fs(node)->fs.kernel->machine;
+}
+
+/* What a file that is open for writing would grow by without being written, if it were to reach as far as `offset`. */
+static u64 gap_before(const HostNode *node, u64 offset)
+{
+	struct stat stat;
+	u64 size = fstat(node->write_fd, &stat) ? 0 : (u64)stat.st_size;
+
+	return offset > size ? offset - size : 0;
+}
+
 i64 host_write(VfsNode *base, const u8 *from, u64 len, u64 offset)
 {
 	HostNode *node = host_node(base);
+	u64 gap, taken;
 	ssize_t put;
+	i64 result;
 
 	if (!host_may(node))
 		return -EACCES;
 	if (offset > FILE_SIZE_LIMIT)
 		return -EFBIG;
-	put = pwrite(node->write_fd, from, len, (off_t)offset);
-	return put < 0 ? host_error() : put;
+	if (!len)
+		return 0;
+	gap = gap_before(node, offset);
+	taken = machine_disk_take(machine_of(node), gap + 1, len - 1);
+	if (!taken)
+		return -ENOSPC;
+	put = pwrite(node->write_fd, from, taken - gap, (off_t)offset);
+	result = put < 0 ? host_error() : put;
+	machine_disk_give(machine_of(node), put > 0 ? taken - gap - (u64)put : taken);
+	return result;
+}
+
+static i64 resize(HostNode *node, u64 size)
+{
+	u64 growth = gap_before(node, size);
+	i64 error = 0;
+
+	if (size > FILE_SIZE_LIMIT)
+		return -EFBIG;
+	if (growth && !machine_disk_take(machine_of(node), growth, 0))
+		return -ENOSPC;
+	if (ftruncate(node->write_fd, (off_t)size)) {
+		error = host_error();
+		machine_disk_give(machine_of(node), growth);
+	}
+	return error;
 }
 
 i64 host_resize(VfsNode *base, u64 size)
@@ -312,19 +355,27 @@ i64 host_resize(VfsNode *base, u64 size)
 
 	if (error)
 		return error;
-	if (size > FILE_SIZE_LIMIT)
-		error = -EFBIG;
-	else if (ftruncate(node->write_fd, (off_t)size))
-		error = host_error();
+	error = resize(node, size);
 	host_letgo(base, true);
 	return error;
 }
 
-i64 host_allocate(VfsNode *base, u64 offset, u64 len)
+/* All of it counts: which of it is there already, the host alone knows. */
+i64 host_allocate(VfsNode *base, u64 offset, u64 len, bool keep_size)
 {
-	if (!host_may(host_node(base)))
+	HostNode *node = host_node(base);
+	u64 gap = keep_size ? 0 : gap_before(node, offset);
+	i64 error = 0;
+
+	if (!host_may(node))
 		return -EACCES;
-	return fallocate(host_node(base)->write_fd, 0, (off_t)offset, (off_t)len) ? host_error() : 0;
+	if (!machine_disk_take(machine_of(node), gap + len, 0))
+		return -ENOSPC;
+	if (fallocate(node->write_fd, keep_size ? FALLOC_FL_KEEP_SIZE : 0, (off_t)offset, (off_t)len)) {
+		error = host_error();
+		machine_disk_give(machine_of(node), gap + len);
+	}
+	return error;
 }
 
 i64 host_sync(VfsNode *base)

@@ -199,7 +199,7 @@ static i64 regular_allocate(File *file, u32 mode, u64 offset, u64 len)
 		return -EOPNOTSUPP;
 	error = regular_stat(file, &stat);
 	if (!error)
-		error = node->ops->allocate(node, offset, len);
+		error = node->ops->allocate(node, offset, len, mode & FALLOC_KEEP_SIZE);
 	if (!error && !(mode & FALLOC_KEEP_SIZE) && offset + len > stat.size) {
 		error = node->ops->resize(node, offset + len);
 		if (!error && node->shared)

@@ -101,7 +101,8 @@ typedef struct VfsNodeOps {
 	i64 (*read)(VfsNode *node, u8 *to, u64 len, u64 offset);
 	i64 (*write)(VfsNode *node, const u8 *from, u64 len, u64 offset);
 	i64 (*resize)(VfsNode *node, u64 size);
-	i64 (*allocate)(VfsNode *node, u64 offset, u64 len); /* storage for these; NULL: EOPNOTSUPP */
+	i64 (*allocate)(VfsNode *node, u64 offset, u64 len, bool keep_size); /* storage for these; NULL: EOPNOTSUPP. The file grows by
+								      * it only if not keep_size; if it does not, resize does that */
 	i64 (*sync)(VfsNode *node);
 	/* The first byte from `offset` on that may be other than 0. NULL: that one. */
 	u64 (*next_data)(VfsNode *node, u64 offset);

@@ -150,7 +150,7 @@ void tree_letgo(VfsNode *node, bool write);
 i64 tree_read(VfsNode *node, u8 *to, u64 len, u64 offset);
 i64 tree_write(VfsNode *node, const u8 *from, u64 len, u64 offset);
 i64 tree_resize(VfsNode *node, u64 size);
-i64 tree_allocate(VfsNode *node, u64 offset, u64 len);
+i64 tree_allocate(VfsNode *node, u64 offset, u64 len, bool keep_size);
 u64 tree_next_data(VfsNode *node, u64 offset);
 
 #endif

@@ -129,11 +129,12 @@ i64 tree_resize(VfsNode *base, u64 size)
 	return 0;
 }
 
-i64 tree_allocate(VfsNode *base, u64 offset, u64 len)
+i64 tree_allocate(VfsNode *base, u64 offset, u64 len, bool keep_size)
 {
 	TreeNode *node = tree_node(base);
 	i64 error = content_take(node, true);
 
+	(void)keep_size;
 	return error ? error : content_allocate(tree_kernel(node), &node->content, offset, len);
 }
 

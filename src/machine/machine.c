@@ -279,6 +279,7 @@ Status machine_create(const MachineConfig *config, Machine **out, DiagList *diag
 	machine->paged_space = ISA_NONE;
 	machine->host_rights = config->host_rights;
 	machine->user = config->user;
+	machine->disk_limit = config->disk_limit;
 	machine->folders = config->folders;
 	if (machine->folders)
 		machine->folders->ref(machine->folders->ctx);

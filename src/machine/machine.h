@@ -268,6 +268,7 @@ typedef struct MachineConfig {
 	const MachineService *services; /* borrowed, must outlive the machine: they go before all others of their name */
 	u32 service_count;
 	const struct MachineFolders *folders; /* files for its programs (machine/files.h): the machine takes a reference; NULL: none */
+	u64 disk_limit;      /* bytes that it may write to folders of the host while nobody stands around it (machine/outside.h); 0: any number */
 	void *user;          /* machine_user */
 	bool host_rights;    /* engines may let the host check rights of pages: they handle SIGSEGV then (jit/jit_signal.h) */
 } MachineConfig;

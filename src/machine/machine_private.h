@@ -175,6 +175,8 @@ struct Machine {
 	const MachineOutside *outside; /* outside_own, or NULL */
 	MachineOutside outside_own;
 	u64 files;                /* that the guest has open */
+	u64 disk_limit, disk_used; /* of its own: machine_disk_take */
+	bool disk_told;           /* that it has been reached */
 	const MachineFolders *folders; /* a reference, or NULL */
 	struct FileHandle *handles; /* [FILE_HANDLES], owned; NULL until needed (services_files.c) */
 	u32 handle_count;         /* of them, open */

@@ -34,3 +34,29 @@ u64 machine_files(const Machine *machine)
 {
 	return machine->files;
 }
+
+u64 machine_disk_take(Machine *machine, u64 must, u64 may)
+{
+	const MachineOutside *outside = machine->outside;
+	u64 left = machine->disk_limit ? machine->disk_limit - machine->disk_used : ~(u64)0 - machine->disk_used, taken;
+
+	if (outside)
+		return outside->disk_take ? outside->disk_take(outside->ctx, must, may) : must + may;
+	taken = must > left ? 0 : may < left - must ? must + may : left;
+	if (!taken && !machine->disk_told) {
+		machine->disk_told = true;
+		machine_note(machine, "ran into the disk limit of %llu bytes", (unsigned long long)machine->disk_limit);
+	}
+	machine->disk_used += taken;
+	return taken;
+}
+
+void machine_disk_give(Machine *machine, u64 bytes)
+{
+	const MachineOutside *outside = machine->outside;
+
+	if (!outside)
+		machine->disk_used -= bytes;
+	else if (outside->disk_give && bytes)
+		outside->disk_give(outside->ctx, bytes);
+}

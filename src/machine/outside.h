@@ -18,6 +18,7 @@ enum {
 	KV_KEY_MOST = 256,     /* bytes of a key ... */
 	KV_VALUE_MOST = 65536, /* ... and of a value */
 	OUTSIDE_NAME_MOST = 64,
+	DISK_NAME = 4096,      /* bytes that a new name counts as */
 };
 
 typedef enum OutsideResult {
@@ -39,6 +40,10 @@ typedef struct MachineOutside {
 	/* One more open file; false: there is no room. One less. */
 	bool (*file_opened)(void *ctx);
 	void (*file_closed)(void *ctx);
+	/* Before bytes go to folders of the host: all of `must` or nothing, and of `may` as much as there is; how many altogether. Then
+	 * those back that did not become any. NULL: they are not counted. */
+	u64 (*disk_take)(void *ctx, u64 must, u64 may);
+	void (*disk_give)(void *ctx, u64 bytes);
 
 	/* Messages. A number is never used again; 0 is nobody's. */
 	u64 (*self)(void *ctx);
@@ -80,4 +85,9 @@ bool machine_file_opened(Machine *machine);
 void machine_file_closed(Machine *machine);
 u64 machine_files(const Machine *machine);
 
+/* For guests that write to folders of the host (MachineOutside.disk_take). A machine that stands alone counts against its own limit
+ * (MachineConfig.disk_limit). What counts is what could take room there: bytes written, also over others; what a file grows by
+ * without being written; DISK_NAME for each new name of a file, folder or link. Nothing that is removed or cut off comes back. */
+u64 machine_disk_take(Machine *machine, u64 must, u64 may);
+void machine_disk_give(Machine *machine, u64 bytes);
 #endif

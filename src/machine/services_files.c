@@ -3,17 +3,20 @@
  * Host functions about files (files.h), for any description. Places and texts are as in services_outside.c: a space, an address, a number
  * of cells, and a cell is a byte; reading makes cells of 0 to 255, and of wider ones the low 8 bits are written.
  *
- *     file_open(space, name, count, mode) : 32     mode 0 reads, 1 writes (made, or emptied), 2 writes at the end (made); a handle
+ *     file_open(space, name, count, mode) : 32     mode 0 reads, 1 writes (made, or emptied), 2 writes at the end (made), 3 reads and writes
+ *                                                  (made); a handle
  *     file_read(handle, space, place, count) : 32  the next bytes go there; how many: 0 is the end
  *     file_write(handle, space, text, count) : 32  how many
  *     file_seek(handle, position) : 32             where the next read or write begins; 0
  *     file_size(handle) : 64                       bytes
  *     file_close(handle) : 32                      0
  *     file_remove(space, name, count) : 32         0
+ *     file_next(space, name, count, place, most) : 64  the first name behind this one in its folder, by bytes, of which `most` are copied;
+ *                                                  "x/": the first in x; how many bytes it has, and 2^32 if it is a folder
  *
  * What cannot be done gives a negative number: -1 not there, no such handle; -2 full: too many handles, no room on the disk; -3 too large,
  * or a place that is not memory; -4 not allowed; -5 the host could not. One call moves at most FILE_AT_ONCE bytes: whoever has more asks
- * again. They are there when the machine was given folders, and want the right `files`.
+ * again. They are there when the machine was given folders, and want the right `files`. What is written is counted (machine_disk_take).
  *
  * What the world answered is in the log of a recording (record.c), with the bytes that were read. A replay takes it from there and does
  * not touch the world: what was written is not written again. Only then do handles part from what the host has open, and find back to
@@ -35,6 +38,8 @@ struct FileHandle {
 
 /* What the world says to one call: a count, a size, 0, or -OutsideResult. */
 typedef i64 Answer;
+
+static const Answer NEXT_FOLDER = (Answer)1 << 32;
 
 /* ---- Handles ---- */
 
@@ -172,17 +177,33 @@ static OutsideResult reach(const Machine *machine, struct FileHandle *handle)
 {
 	if (handle->file)
 		return OUTSIDE_OK;
-	return machine->folders->open(machine->folders->ctx, handle->name, (FileMode)handle->mode, false, &handle->file);
+	return machine->folders->open(machine->folders->ctx, handle->name, (FileMode)handle->mode, FILE_AGAIN, &handle->file);
+}
+
+static OutsideResult open_new(Machine *machine, const char *name, FileMode mode, void **file)
+{
+	OutsideResult failed;
+
+	if (!machine_disk_take(machine, DISK_NAME, 0))
+		return OUTSIDE_FULL;
+	failed = machine->folders->open(machine->folders->ctx, name, mode, FILE_NEW, file);
+	if (failed)
+		machine_disk_give(machine, DISK_NAME);
+	return failed;
 }
 
 static Answer world_open(Machine *machine, const char *name, FileMode mode, void **file)
 {
+	OutsideResult failed;
 	Answer answer;
 
 	*file = NULL;
 	if (was_answered(machine, &answer, NULL, NULL))
 		return answer;
-	return note(machine, -(Answer)machine->folders->open(machine->folders->ctx, name, mode, true, file), NULL, 0);
+	failed = machine->folders->open(machine->folders->ctx, name, mode, FILE_THERE, file);
+	if (failed == OUTSIDE_NOT_THERE && mode != FILE_READ)
+		failed = open_new(machine, name, mode, file);
+	return note(machine, -(Answer)failed, NULL, 0);
 }
 
 static Answer world_read(Machine *machine, struct FileHandle *handle, u8 *bytes, u32 most)
@@ -200,6 +221,25 @@ static Answer world_read(Machine *machine, struct FileHandle *handle, u8 *bytes,
 	return note(machine, failed ? -(Answer)failed : (Answer)len, bytes, failed ? 0 : len);
 }
 
+/* Counted before it is written; what then was not is given back. */
+static OutsideResult write_counted(Machine *machine, struct FileHandle *handle, const u8 *bytes, u32 len, u32 *written)
+{
+	const MachineFolders *folders = machine->folders;
+	u64 size, gap, taken;
+	OutsideResult failed = len ? folders->size(handle->file, &size) : OUTSIDE_OK;
+
+	*written = 0;
+	if (failed || !len)
+		return failed;
+	gap = handle->mode != FILE_APPEND && handle->position > size ? handle->position - size : 0;
+	taken = machine_disk_take(machine, gap + 1, len - 1);
+	if (!taken)
+		return OUTSIDE_FULL;
+	failed = folders->write(handle->file, handle->position, bytes, (u32)(taken - gap), written);
+	machine_disk_give(machine, *written ? taken - gap - *written : taken);
+	return failed;
+}
+
 static Answer world_write(Machine *machine, struct FileHandle *handle, const u8 *bytes, u32 len)
 {
 	OutsideResult failed;
@@ -210,7 +250,7 @@ static Answer world_write(Machine *machine, struct FileHandle *handle, const u8 
 		return answer <= (Answer)len ? answer : -OUTSIDE_FAILED;
 	failed = reach(machine, handle);
 	if (!failed)
-		failed = machine->folders->write(handle->file, handle->position, bytes, len, &written);
+		failed = write_counted(machine, handle, bytes, len, &written);
 	return note(machine, failed ? -(Answer)failed : (Answer)written, NULL, 0);
 }
 
@@ -237,6 +277,21 @@ static Answer world_remove(Machine *machine, const char *name)
 	if (was_answered(machine, &answer, NULL, NULL))
 		return answer;
 	return note(machine, -(Answer)machine->folders->remove(machine->folders->ctx, name), NULL, 0);
+}
+
+/* The length of the name, and NEXT_FOLDER if it is one. */
+static Answer world_next(Machine *machine, const char *name, char *next)
+{
+	u32 len = FILE_NAME_MOST - 1;
+	OutsideResult failed;
+	bool is_folder = false;
+	Answer answer;
+
+	if (was_answered(machine, &answer, (u8 *)next, &len))
+		return answer < 0 || (answer & 0xFFFFFFFF) == len ? answer : -OUTSIDE_FAILED;
+	failed = machine->folders->next(machine->folders->ctx, name, next, &is_folder);
+	len = failed ? 0 : (u32)strlen(next);
+	return note(machine, failed ? -(Answer)failed : (Answer)len | (is_folder ? NEXT_FOLDER : 0), (const u8 *)next, len);
 }
 
 /* ---- The functions ---- */
@@ -298,7 +353,7 @@ static HostResult file_read(Machine *machine, const u64 *args, unsigned count, u
 	u8 bytes[FILE_AT_ONCE];
 
 	(void)count;
-	if (handle && handle->mode != FILE_READ)
+	if (handle && handle->mode != FILE_READ && handle->mode != FILE_CHANGE)
 		answer = -OUTSIDE_REFUSED;
 	else if (handle && !machine_is_memory(machine, args[1], args[2], most))
 		answer = -OUTSIDE_TOO_BIG;
@@ -326,7 +381,7 @@ static HostResult file_write(Machine *machine, const u64 *args, unsigned count, 
 		answer = -OUTSIDE_TOO_BIG;
 	else if (handle)
 		answer = world_write(machine, handle, bytes, len);
-	if (answer > 0 && handle->mode == FILE_WRITE)
+	if (answer > 0 && handle->mode != FILE_APPEND)
 		handle->position += (u64)answer;
 	*result = (u64)answer;
 	return HOST_OK;
@@ -374,10 +429,29 @@ static HostResult file_remove(Machine *machine, const u64 *args, unsigned count,
 	return HOST_OK;
 }
 
+/* An answer in 32 bits is one of the others' kind; above them: is it a folder? */
+static HostResult file_next(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	char name[FILE_NAME_MOST], next[FILE_NAME_MOST] = "";
+	Answer answer = copy_file_name(machine, args[0], args[1], args[2], name);
+	u32 len;
+
+	(void)count;
+	if (!answer)
+		answer = world_next(machine, name, next);
+	len = answer < 0 ? 0 : (u32)answer < args[4] ? (u32)answer : (u32)args[4];
+	if (len && !machine_is_memory(machine, args[0], args[3], len))
+		answer = -OUTSIDE_TOO_BIG;
+	else if (len)
+		machine_cells_out(machine, args[0], args[3], (const u8 *)next, len);
+	*result = (u64)answer;
+	return HOST_OK;
+}
+
 const HostService machine_file_services[] = {
 	{ "file_open", file_open, 4, false },   { "file_read", file_read, 4, false },   { "file_write", file_write, 4, false },
 	{ "file_seek", file_seek, 2, false },   { "file_size", file_size, 1, false },   { "file_close", file_close, 1, false },
-	{ "file_remove", file_remove, 3, false },
+	{ "file_remove", file_remove, 3, false },   { "file_next", file_next, 5, false },
 	{ NULL, NULL, 0, false },
 };
 
@@ -439,7 +513,11 @@ HostResult machine_serve_file(Machine *machine, u64 space, unsigned which, const
 		second = (u64)((i64)*result >> 16);
 		break;
 	case 5: outcome = file_close(machine, &a, 1, result); break;
-	default: outcome = file_remove(machine, (const u64[]){ space, a, all_ones }, 3, result); break;
+	case 6: outcome = file_remove(machine, (const u64[]){ space, a, all_ones }, 3, result); break;
+	default:
+		outcome = file_next(machine, (const u64[]){ space, a, all_ones, b, c }, 5, result);
+		second = (i64)*result < 0 ? 0 : *result >> 32;
+		break;
 	}
 	*result = (*result & all_ones) | second << 32;
 	return outcome;

@@ -48,6 +48,7 @@
  *     x43 file_size                   handle                         as there; that divided by 65536
  *     x44 file_close                  handle                         as there
  *     x45 file_remove                 name                           as there
+ *     x46 file_next                   name    place      how many    as there; 1: a folder
  *
  * Any other number gives all ones.
  */
@@ -291,7 +292,7 @@ const HostService machine_outside_services[] = {
 enum {
 	SERVE_SEND = 0x30, SERVE_RECEIVE, SERVE_LENGTH, SERVE_FIND, SERVE_SELF, SERVE_SPAWN, SERVE_SPAWN_WAIT, SERVE_KV_GET, SERVE_KV_SET,
 	SERVE_KV_DELETE, SERVE_KV_NEXT, SERVE_SPAWN_KILL, SERVE_TIME, SERVE_SLEEP, SERVE_RANDOM,
-	SERVE_FILES, SERVE_FILE_LAST = SERVE_FILES + 6, SERVE_END,
+	SERVE_FILES, SERVE_FILE_LAST = SERVE_FILES + 7, SERVE_END,
 };
 
 static const struct {
@@ -304,6 +305,7 @@ static const struct {
 	{ "time", RIGHT_TIME },         { "sleep", RIGHT_TIME },        { "random", RIGHT_RANDOM },
 	{ "file_open", RIGHT_FILES },   { "file_read", RIGHT_FILES },   { "file_write", RIGHT_FILES },  { "file_seek", RIGHT_FILES },
 	{ "file_size", RIGHT_FILES },   { "file_close", RIGHT_FILES },  { "file_remove", RIGHT_FILES },
+	{ "file_next", RIGHT_FILES },
 };
 _Static_assert(COUNT_OF(served) == SERVE_END - SERVE_SEND, "each number has a name");
 

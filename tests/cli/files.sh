@@ -180,6 +180,112 @@ for time in 1 2 3; do
 done
 [ "$(grep -c 'PRINT who = 1$' <<<"$out")" = 2 ] || fail "tinyvm: $out"
 
+# Listed by one machine after the other; read and written by one handle.
+mkdir listed listed/sub
+printf abc >listed/b
+printf x >listed/a
+printf y >listed/sub/c
+ln -s /etc listed/link
+cat >list.asm <<'A'
+; LC-3: every name, one a line, those of folders with a slash.
+        .ORIG x3000
+NEXT    LEA  R0, NAME
+        LEA  R1, NAME
+        LD   R2, MOST
+        TRAP x46
+        ADD  R0, R0, #0
+        BRn  DONE
+        LEA  R2, NAME
+        ADD  R2, R2, R0
+        AND  R3, R3, #0
+        STR  R3, R2, #0
+        LEA  R0, NAME
+        PUTS
+        ADD  R1, R1, #0
+        BRz  FILE
+        LD   R0, SLASH
+        OUT
+FILE    LD   R0, LINE
+        OUT
+        BR   NEXT
+DONE    HALT
+MOST    .FILL 256
+SLASH   .FILL x2F
+LINE    .FILL 10
+NAME    .BLKW 257
+        .END
+A
+cat >list.svm <<'A'
+.globals 40
+next:   iconst 0
+        iconst 20
+        iconst 20
+        serve 0x46      // length, and above it whether it is a folder
+        gstore 38
+        pop
+        gload 38
+        iconst 0
+        ilt
+        brt done
+        gload 38
+        print
+        gload 20        // the name has one byte: it is where the next begins
+        print
+        gload 20
+        gstore 0
+        br next
+done:   gload 38
+        print
+        halt
+A
+cat >change.asm <<'A'
+; LC-3: the first byte of "b" to its end.
+        .ORIG x3000
+        LEA  R0, NAME
+        AND  R1, R1, #0
+        ADD  R1, R1, #3
+        TRAP x3F
+        ST   R0, H
+        LEA  R1, BUF
+        AND  R2, R2, #0
+        ADD  R2, R2, #3
+        TRAP x40
+        LD   R0, H
+        LEA  R1, BUF
+        AND  R2, R2, #0
+        ADD  R2, R2, #1
+        TRAP x41
+        HALT
+H       .BLKW 1
+NAME    .STRINGZ "b"
+BUF     .BLKW 4
+        .END
+A
+for profile in v3 classic tiny; do
+	expect 0 timeout 20 "$HUSK" run --set services=on --set profile=$profile --dir listed:ro list.asm
+	[ "$(grep -xE 'a|b|sub/' <<<"$out" | tr '\n' ' ')" = 'a b sub/ ' ] || fail "$profile: $out"
+	if grep -q link <<<"$out"; then fail "a link is listed"; fi
+done
+rm -r listed/sub
+expect 0 timeout 20 "$HUSK" run --set services=on --dir listed:ro list.svm
+[ "$(tr '\n' ' ' <<<"$out")" = '1 97 1 98 -1 ' ] || fail "svm lists: $out"
+expect 0 timeout 20 "$HUSK" run --set services=on --dir listed change.asm
+[ "$(cat listed/b)" = abca ] || fail "change: $(cat listed/b)"
+expect 0 timeout 20 "$HUSK" run --set services=on --limit disk=1 --dir listed change.asm # over the one that it wrote
+[ "$(cat listed/b)" = abca ] || fail "change: $(cat listed/b)"
+
+# No more bytes than were given, whoever writes them; a new name is 4096.
+rm -f data/*
+expect 0 timeout 20 "$HUSK" run --set services=on --limit disk=4095 --dir data file.asm
+has "$out" '^2$'
+[ -z "$(ls data)" ] || fail "a name that there is no room for: $(ls data)"
+expect 0 timeout 20 "$HUSK" run --set services=on --limit disk=4103 --dir data file.asm
+[ "$(cat data/a.txt)" = "hello f" ] || fail "7 bytes: $(cat data/a.txt)"
+if timeout 20 "$HUSK" run --set services=on --limit disk=0 --dir data file.asm >o.txt 2>&1; then fail "no limit"; fi
+grep -q 'not a number greater than 0' o.txt || fail "$(cat o.txt)"
+if timeout 20 "$HUSK" run --limit open=7 file.asm >o.txt 2>&1; then fail "a limit of Linux programs"; fi
+rm -f data/*
+
 # In a hypervisor: both its own right and the folder; two kinds of machine.
 cat >up.yaml <<'Y'
 name: files

@@ -135,7 +135,7 @@ static void linux_program(Buf *out)
 
 static const Subject subjects[] = {
 	{.guest = "lc3", .path = "examples/lc3/primes.asm", .share = 1},
-	{.guest = "lc3", .path = "examples/lc3/echo.asm", .input = KEYS KEYS KEYS KEYS KEYS KEYS KEYS KEYS "q", .most = 1500},
+	{.guest = "lc3", .path = "examples/lc3/echo.asm", .input = KEYS KEYS KEYS KEYS KEYS KEYS KEYS KEYS KEYS KEYS "q", .most = 1500},
 	{.isa = "examples/isa/6502.isa", .path = "examples/isa/6502/primes.asm", .from = "JMP end", .to = "JMP start", .most = 9000},
 	{.isa = "examples/isa/chip8.isa", .path = "examples/isa/chip8/ball.asm"},
 	{.isa = "examples/isa/tiny8.isa", .path = "examples/isa/tiny8/hello.asm", .ends = true},

@@ -26,7 +26,7 @@ typedef struct Private {
 
 enum {
 	FIRST_TRAP = 0, LAST_TRAP = 0xFF,
-	FIRST_SERVICE = 0x30, LAST_SERVICE = 0x45, /* services=on */
+	FIRST_SERVICE = 0x30, LAST_SERVICE = 0x46, /* services=on */
 	FIRST_UNUSED_INTERRUPT = 0x103, LAST_INTERRUPT = 0x1FF, /* behind the exceptions */
 	OS_BOOT = 0x0200, USER_FIRST = 0x3000, DEVICES_FIRST = 0xFE00, MEMORY_WORDS = 0x10000,
 };
