@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * usage: density idle COUNT | run COUNT | fork COUNT | switch COUNT | processes COUNT | linux COUNT PROGRAM MIB | process COUNT MIB
+ * usage: density idle COUNT | run COUNT | fork COUNT | switch COUNT | processes COUNT | linux COUNT PROGRAM MIB | debian COUNT ROOT PROGRAM
+ *        ARGUMENT... | process COUNT MIB
  *
  * Many LC-3s through libhusk, on the caller's thread (workers = 0), and what one costs:
  *
@@ -12,6 +13,8 @@
  *     linux      COUNT forks of a Linux program (bench/density/fork.c) that has written MIB megabytes and waits for a letter; each gets
  *                one, computes, writes into 8 pages, and waits again: ns of the first fork, ns of each further one, ns of the letter,
  *                bytes of one that waits, MiB of this process when all do, all of the image counted
+ *     debian     likewise COUNT forks of a program in a folder with Debian's (tools/debian-rv64), which answers each letter that it reads
+ *                with one
  *     process    fork(2) of a process that has written MIB megabytes, COUNT times: ns of fork(2) alone, ns until the child has written
  *                8 pages and ended
  *
@@ -57,9 +60,10 @@ static husk_hyper *open_hyper(husk_context *context)
 
 static husk_instance *begin(husk_hyper *hyper, husk_image *image)
 {
+	const husk_instance_options options = {.size = sizeof options, .has_rights = 1, .rights = HUSK_OUTPUT | HUSK_INPUT | HUSK_RANDOM | HUSK_TIME | HUSK_FILES};
 	husk_instance *instance;
 
-	check(husk_instance_create(hyper, image, NULL, &instance), "create");
+	check(husk_instance_create(hyper, image, &options, &instance), "create");
 	check(husk_instance_start(instance), "start");
 	return instance;
 }
@@ -70,7 +74,7 @@ static void expect(husk_instance *instance, husk_instance_state state)
 
 	if (info.state == state && (state != HUSK_INSTANCE_ENDED || info.end == HUSK_END_HALTED))
 		return;
-	fprintf(stderr, "density: an instance is %s (%s)\n", husk_instance_state_name(info.state), info.text);
+	fprintf(stderr, "density: an instance is %s (%s, %d)\n", husk_instance_state_name(info.state), info.text, info.exit_code);
 	exit(1);
 }
 
@@ -181,9 +185,10 @@ static void switches(husk_context *context, long count, husk_instance **all)
 	printf("switch %.3f %.0f\n", best[1] / best[0], best[0] / (double)count);
 }
 
-static husk_image *linux_image(husk_context *context, const char *path)
+/* linux_options: or NULL. */
+static husk_image *linux_image(husk_context *context, const char *path, const husk_linux_options *linux_options)
 {
-	husk_machine_options options = {.size = sizeof options, .memory = (uint64_t)256 << 20};
+	husk_machine_options options = {.size = sizeof options, .memory = (uint64_t)256 << 20, .linux_options = linux_options};
 	static char bytes[16 << 20];
 	FILE *file = fopen(path, "rb");
 	size_t len = file ? fread(bytes, 1, sizeof bytes, file) : 0;
@@ -205,10 +210,9 @@ static husk_image *linux_image(husk_context *context, const char *path)
 	return image;
 }
 
-static void linux_forks(husk_context *context, long count, husk_instance **all, const char *path, long mib)
+static void linux_forks(husk_context *context, const char *name, long count, husk_instance **all, husk_image *image, long mib)
 {
 	husk_hyper *hyper = open_hyper(context);
-	husk_image *image = linux_image(context, path);
 	husk_instance *parent = begin(hyper, image), *first;
 	double start, frozen, forked, before, heard;
 
@@ -236,8 +240,22 @@ static void linux_forks(husk_context *context, long count, husk_instance **all, 
 	run(hyper);
 	for (long i = 0; i < count; i++)
 		expect(all[i], HUSK_INSTANCE_WAITING);
-	printf("linux %.0f %.0f %.0f %.0f %.0f\n", frozen - start, (heard - forked) / (double)count, (now() - heard) / (double)count,
+	printf("%s %.0f %.0f %.0f %.0f %.0f\n", name, frozen - start, (heard - forked) / (double)count, (now() - heard) / (double)count,
 	       (resident() - before) / (double)count, resident() / 1048576 + (double)mib);
+}
+
+/* where: the folder, the program as it is called in there, what else it is told. */
+static void debian_forks(husk_context *context, long count, husk_instance **all, char **where, size_t len)
+{
+	static const char *const environment[] = {"LANG=C.UTF-8", "PATH=/usr/bin"};
+	const husk_linux_options options = {.size = sizeof options, .arguments = (const char *const *)where + 1, .argument_count = len - 1,
+					    .environment = environment, .environment_count = 2, .root = where[0]};
+	husk_image *image;
+	char path[4096];
+
+	snprintf(path, sizeof path, "%s%s", where[0], where[1]);
+	image = linux_image(context, path, &options);
+	linux_forks(context, "debian", count, all, image, 0);
 }
 
 static void process(long count, long mib)
@@ -302,7 +320,9 @@ int main(int argc, char **argv)
 	else if (!strcmp(argv[1], "processes"))
 		processes(count);
 	else if (!strcmp(argv[1], "linux") && argc == 5)
-		linux_forks(context, count, all, argv[3], strtol(argv[4], NULL, 10));
+		linux_forks(context, "linux", count, all, linux_image(context, argv[3], NULL), strtol(argv[4], NULL, 10));
+	else if (!strcmp(argv[1], "debian") && argc >= 5)
+		debian_forks(context, count, all, argv + 3, (size_t)argc - 3);
 	else if (!strcmp(argv[1], "process") && argc == 4)
 		process(count, strtol(argv[3], NULL, 10));
 	else

@@ -152,6 +152,8 @@ bool space_is_backed(const Space *space, u64 page);
 /* What is present in `from`, with its rights, and its shared memory become those of `to`, which is empty and as large.
  * Present pages are copied; pages of shared memory are the same. On failure `to` holds a part. */
 Status space_pages_copy(Space *to, const Space *from);
+/* What lies under absent pages of `from` (space_pages_back) lies under those of `to`, too. */
+Status space_backings_copy(Space *to, const Space *from);
 /* Moves pages and shared memory to where nothing is. STATUS_INVALID: the two overlap. */
 Status space_pages_move(Space *space, u64 from, u64 to, u64 count);
 /* Sets and clears ATTR_CODE and ATTR_WATCH_* of those that are present. */

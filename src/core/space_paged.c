@@ -428,16 +428,23 @@ static void copy_page(Space *to, u64 at, const Space *from, u64 page)
 		memcpy(bytes_of(to, at), bytes_of(from, page), SPACE_PAGE);
 }
 
-Status space_pages_copy(Space *to, const Space *from)
+Status space_backings_copy(Space *to, const Space *from)
 {
-	if (to->cells != from->cells)
-		return STATUS_INVALID;
 	for (u32 i = 0; i < from->backing_count; i++) {
 		Status status = back_from(to, from->backings[i].page, from, from->backings[i].page, from->backings[i].count);
 
 		if (status)
 			return status;
 	}
+	return STATUS_OK;
+}
+
+Status space_pages_copy(Space *to, const Space *from)
+{
+	Status status = to->cells == from->cells ? space_backings_copy(to, from) : STATUS_INVALID;
+
+	if (status)
+		return status;
 	for (u64 p = 0; space_next_present(from, &p, ~(u64)0); p++)
 		copy_page(to, p, from, p);
 	space_view_follow(to, 0, page_count(to));

@@ -345,7 +345,7 @@ static Status conceive(Instance *instance, Image *image)
 	return STATUS_OK;
 }
 
-Status instance_bear(Instance *instance)
+Status instance_bear(Instance *instance, Buf *why)
 {
 	const Image *image = instance->image;
 	MachineConfig own = image->config;
@@ -367,6 +367,8 @@ Status instance_bear(Instance *instance)
 	if (!status)
 		status = machine_restore(machine, image->bytes, image->len);
 	if (status) {
+		if (why && machine)
+			buf_str(why, machine_why(machine));
 		machine_destroy(machine);
 		return status;
 	}
@@ -454,7 +456,7 @@ static bool is_held_once(const Instance *instance)
 /* It is an image of its own from now on, if this succeeds; else as before. */
 static Status make_image(Instance *instance, MachineConfig *config, Image **image)
 {
-	Status status = pool_enter(instance);
+	Status status = pool_enter(instance, NULL);
 
 	if (status)
 		return status;

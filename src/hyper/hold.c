@@ -50,7 +50,7 @@ Machine *instance_hold(Instance *instance)
 	Machine *machine;
 
 	instance_hold_still(instance);
-	pool_enter(instance);
+	pool_enter(instance, NULL);
 	machine = instance->machine;
 	let_move(instance);
 	return machine;

@@ -58,6 +58,7 @@ typedef struct Delta {
 	u32 refs;                 /* atomic */
 	u32 len;                  /* of bytes; ~0: more */
 	u64 time, memory, files;  /* of a machine that is so */
+	OpenFiles held;           /* what bytes name of the host */
 	u8 bytes[];
 } Delta;
 
@@ -342,7 +343,8 @@ void delta_unref(Delta *delta);
 Pool *pool_find(Hyper *hyper, Image *image); /* NULL when memory is out */
 void pool_destroy(Pool *pool);
 void pool_drop_free(Hyper *hyper);
-Status pool_enter(Instance *instance);       /* * it has a machine then, and may change */
+/* * It has a machine then, and may change. Failure: `why` (or NULL) says more, as machine_why. */
+Status pool_enter(Instance *instance, Buf *why);
 /* With the lock: it should leave, now that it is in this state. */
 bool pool_is_full(const Instance *instance, InstanceState state);
 void pool_leave(Instance *instance);         /* * packed, if that is possible */
@@ -357,8 +359,8 @@ Status pool_adopt(Instance *instance, Image *image);
 /* birth.c */
 /* * It has a machine that has to learn whose it is. */
 void instance_dress(Instance *instance);
-/* * Makes the machine of its own that it needs now. */
-Status instance_bear(Instance *instance);
+/* * Makes the machine of its own that it needs now; why: as pool_enter. */
+Status instance_bear(Instance *instance, Buf *why);
 /* Gives the lock up for good. */
 void instance_destroy_locked(Instance *instance);
 

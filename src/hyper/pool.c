@@ -52,13 +52,16 @@ Delta *delta_ref(Delta *delta)
 
 void delta_unref(Delta *delta)
 {
-	if (delta && __atomic_sub_fetch(&delta->refs, 1, __ATOMIC_ACQ_REL) == 0)
-		free(delta);
+	if (!delta || __atomic_sub_fetch(&delta->refs, 1, __ATOMIC_ACQ_REL))
+		return;
+	open_files_fini(&delta->held);
+	free(delta);
 }
 
 static Status pack(Machine *machine, const MachineBase *base, Delta **out)
 {
 	Delta head = {.refs = 1, .time = machine_time(machine), .memory = machine_memory_used(machine), .files = machine_files(machine)};
+	OpenFiles held = {.items = NULL};
 	Status status;
 	Delta *delta;
 	Buf buf;
@@ -66,13 +69,15 @@ static Status pack(Machine *machine, const MachineBase *base, Delta **out)
 	buf_init(&buf);
 	buf_reserve(&buf, 1000);
 	buf_add(&buf, &head, sizeof head);
-	status = machine_pack(machine, base, &buf);
+	status = machine_pack(machine, base, &buf, &held);
 	if (status || buf.failed) {
+		open_files_fini(&held);
 		buf_fini(&buf);
 		return status ? status : STATUS_NOMEM;
 	}
 	delta = realloc(buf.data, buf.len); /* smaller */
 	delta = delta ? delta : (Delta *)(void *)buf.data;
+	delta->held = held;
 	delta->len = buf.len < ~(u32)0 ? (u32)buf.len : ~(u32)0;
 	*out = delta;
 	return STATUS_OK;
@@ -213,7 +218,7 @@ static void count(Pool *pool, bool in)
 	hyper->resident_bytes += in ? pool->image->resident_bytes : -pool->image->resident_bytes;
 }
 
-Status pool_enter(Instance *instance)
+Status pool_enter(Instance *instance, Buf *why)
 {
 	Pool *pool = instance->pool;
 	Hyper *hyper = instance->hyper;
@@ -227,7 +232,7 @@ Status pool_enter(Instance *instance)
 		return STATUS_OK;
 	instance->stayed = 0;
 	if (!pool)
-		return instance_bear(instance);
+		return instance_bear(instance, why);
 	pthread_mutex_lock(&hyper->lock);
 	machine = take_from(pool);
 	count(pool, true);
@@ -239,6 +244,8 @@ Status pool_enter(Instance *instance)
 	if (!status)
 		status = machine_unpack(machine, image->base, instance->delta ? instance->delta->bytes : NULL);
 	if (status) {
+		if (why && machine)
+			buf_str(why, machine_why(machine));
 		machine_destroy(machine);
 		pthread_mutex_lock(&hyper->lock);
 		count(pool, false);

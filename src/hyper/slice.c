@@ -226,7 +226,8 @@ static void judge(const Machine *machine, SliceOutcome *out)
 		snprintf(out->text, sizeof out->text, "%s", stop->reason && stop->code ? stop->reason : "");
 		break;
 	case STOP_BUDGET:
-	case STOP_FRAME: break;
+	case STOP_FRAME:
+	case STOP_ERROR: break;
 	case STOP_SLEEP: out->waits_outside = machine_waits_for(machine, MACHINE_OUTSIDE); break;
 	default: describe_stop(machine, stop, out->text, sizeof out->text); break;
 	}
@@ -299,6 +300,20 @@ static bool goes_on(const Instance *instance, const SliceOutcome *out)
 	       __atomic_load_n(&hyper->next_hour, __ATOMIC_RELAXED) > hyper_now(hyper);
 }
 
+/* It has a machine, or it is said why not. */
+static Status enter(Instance *instance, SliceOutcome *out)
+{
+	Status status;
+	Buf why;
+
+	buf_init(&why);
+	status = pool_enter(instance, &why);
+	if (status)
+		snprintf(out->text, sizeof out->text, "%s", buf_text(&why));
+	buf_fini(&why);
+	return status;
+}
+
 void slice_run(Instance *instance, SliceOutcome *out)
 {
 	u64 granted, start = spent_now(instance->hyper), before = start, now;
@@ -308,7 +323,7 @@ void slice_run(Instance *instance, SliceOutcome *out)
 	granted = borrow(instance, out);
 	if (!granted)
 		return;
-	out->stop.status = pool_enter(instance);
+	out->stop.status = enter(instance, out);
 	if (out->stop.status) {
 		out->stop.kind = STOP_ERROR;
 		budget_settle(instance->budget, BUDGET_FUEL, granted);
@@ -461,7 +476,7 @@ void slice_done(Instance *instance, const SliceOutcome *outcome)
 		instance->code = outcome->code;
 		ready_end(instance, instance->stopping ? END_STOPPED : END_HALTED, "%s", outcome->text);
 		break;
-	case STOP_ERROR: ready_end(instance, END_ERROR, "%s", status_text(stop->status)); break;
+	case STOP_ERROR: ready_end(instance, END_ERROR, "%s%s%s", status_text(stop->status), *outcome->text ? ": " : "", outcome->text); break;
 	default:
 		ready_end(instance, END_FAILED, "%s", outcome->text);
 		break;

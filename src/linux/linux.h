@@ -169,7 +169,7 @@ Status linux_save(const Machine *machine, Buf *out);
 Status linux_restore(Machine *machine, const u8 *bytes, size_t len);
 /* For machines of this process that were set up alike (linux_set_up) alone: what all of them have is left out. STATUS_UNSUPPORTED also where
  * names lead to files of the host. */
-Status linux_save_near(const Machine *machine, Buf *out);
+Status linux_save_near(const Machine *machine, Buf *out, OpenFiles *held);
 Status linux_restore_near(Machine *machine, const u8 *bytes, size_t len);
 /* What it was configured with, to set up others alike that are given a snapshot of it: a counted thing (setup.c). */
 Status linux_setup(const Machine *machine, void **out);

@@ -87,7 +87,7 @@ static bool is_empty(const Kernel *kernel)
 	return !kernel || !kernel->processes;
 }
 
-static Status save(const Machine *machine, bool near, Buf *out)
+static Status save(const Machine *machine, bool near, Buf *out, OpenFiles *held)
 {
 	Kernel *kernel = kernel_of(machine);
 	u32 version = SAVE_VERSION;
@@ -99,6 +99,7 @@ static Status save(const Machine *machine, bool near, Buf *out)
 	tape_init(&tape, kernel);
 	tape.out = out;
 	tape.near = near;
+	tape.held = held;
 	collect(&tape);
 	tape_u32(&tape, &version);
 	tape_u64(&tape, &kernel->file_serial);
@@ -113,12 +114,12 @@ static Status save(const Machine *machine, bool near, Buf *out)
 
 Status linux_save(const Machine *machine, Buf *out)
 {
-	return save(machine, false, out);
+	return save(machine, false, out, NULL);
 }
 
-Status linux_save_near(const Machine *machine, Buf *out)
+Status linux_save_near(const Machine *machine, Buf *out, OpenFiles *held)
 {
-	return save(machine, true, out);
+	return save(machine, true, out, held);
 }
 
 /* ---- Loading ---- */

@@ -12,6 +12,7 @@
  *     save_process.c  processes and their threads
  *     save_files.c    open files by kind
  *     save_places.c   mounts and places           vfs_tree_save.c  files in memory
+ *     save_near.c     files of the host, between machines of this process
  *     mm_save.c       areas, shared memory        pipe.c, epoll.c, unix_save.c ...  what files are
  *
  * Objects that others refer to (files, pipes, nodes ...) have a number, from 1 on, in the list of their kind. When a tape is
@@ -27,6 +28,7 @@
 #ifndef LINUX_SAVE_H
 #define LINUX_SAVE_H
 
+#include "base/open_file.h"
 #include "linux/file.h"
 
 typedef struct VfsNode VfsNode;
@@ -34,7 +36,7 @@ typedef struct Tape Tape;
 
 typedef enum TapeKind {
 	TAPE_PROCESSES, TAPE_PTYS, TAPE_PIPES, TAPE_NODES, TAPE_PLACES, TAPE_SHARED, TAPE_FILES, TAPE_TABLES, TAPE_FOLDERS,
-	TAPE_HANDLERS, TAPE_MEMORIES, TAPE_KINDS,
+	TAPE_HANDLERS, TAPE_MEMORIES, TAPE_HOSTS, TAPE_WEAK, TAPE_MAPPED, TAPE_KINDS,
 } TapeKind;
 
 typedef struct TapeList {
@@ -54,6 +56,7 @@ struct Tape {
 	TapeList lists[TAPE_KINDS];
 	TapeList queues;    /* in the order of tape_queue */
 	bool near;          /* only for machines of this process that are set up alike: the bytes are our own */
+	OpenFiles *held;    /* saving, near: what the tape names and its owner must keep open; borrowed, or NULL */
 	u64 given;          /* loading: bytes charged for files that were given from outside */
 	struct VfsMount **mounts; /* owned; by number */
 	u32 mount_count;
@@ -125,6 +128,10 @@ void collect_vfs(Tape *tape);                           /* save_places.c */
 void carry_vfs(Tape *tape);
 void carry_folders(Tape *tape);                         /* FsState of processes */
 void tape_release_vfs(Tape *tape);
+void collect_near_node(Tape *tape, VfsNode *node);      /* save_near.c: of a place, or the tree's own */
+void carry_near_hosts(Tape *tape);                      /* before nodes, which refer to them */
+void carry_near_weak(Tape *tape);                       /* after nodes, which they are in */
+void tape_release_near(Tape *tape);
 void collect_nodes(Tape *tape);                         /* vfs_tree_save.c: what the nodes on the list lead to */
 void carry_node_kinds(Tape *tape);
 void carry_nodes(Tape *tape);
@@ -138,6 +145,8 @@ void carry_memories(Tape *tape);
 void tape_release_memories(Tape *tape);
 void carry_node_memory(Tape *tape, VfsNode *node); /* vfs_shared.c */
 void carry_locks(Tape *tape, VfsNode *node);       /* vfs_lock.c */
+/* vfs_open.c: a file of the host, if `wanted`, has been written by nobody meanwhile, or loading fails. */
+void vfs_carry_same(Tape *tape, File *file, bool wanted);
 
 /* ---- Kinds of files ---- */
 
@@ -151,7 +160,7 @@ typedef struct FileCodec {
 	/* What leads to other files; when all are there. */
 	void (*link)(Tape *tape, File *file);
 	/* Saving: why it can't be, or NULL. */
-	const char *(*refuses)(const File *file);
+	const char *(*refuses)(const Tape *tape, const File *file);
 } FileCodec;
 
 extern const FileCodec regular_codec, folder_codec, path_codec, console_codec, pipe_codec, fifo_codec, eventfd_codec,

@@ -66,7 +66,7 @@ static void collect_file(Tape *tape, File *file)
 		refuse(tape, file, file->ops->kind);
 		return;
 	}
-	why = codecs[kind]->refuses ? codecs[kind]->refuses(file) : NULL;
+	why = codecs[kind]->refuses ? codecs[kind]->refuses(tape, file) : NULL;
 	if (why)
 		refuse(tape, file, why);
 	tape_add(tape, TAPE_FILES, file);

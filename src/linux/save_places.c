@@ -8,7 +8,8 @@
  * folders as always (vfs_host.c), so a forged tape reaches no more than a program could.
  *
  * A place is found again by its parent, and there: as a node in memory that the tape has (FOUND_NODE), by its name as a walk
- * would (FOUND_NAME: files of the host, devices), or by what it is about (FOUND_ABOUT: in /proc and /dev/pts).
+ * would (FOUND_NAME: files of the host, devices), or by what it is about (FOUND_ABOUT: in /proc and /dev/pts). Between machines of this
+ * process what FOUND_NAME finds of the host is on the tape, too (save_near.c).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,7 @@
 #include "linux/vfs_tree.h"
 
 enum { FS_TMPFS, FS_OVERLAY, FS_HOST, FS_PROC, FS_DEV, FS_PTS, FS_KINDS };
-enum { FOUND_ROOT, FOUND_NODE, FOUND_NAME, FOUND_ABOUT, FOUND_KINDS };
+enum { FOUND_ROOT, FOUND_NODE, FOUND_NAME, FOUND_ABOUT, FOUND_HOST, FOUND_WEAK, FOUND_KINDS };
 enum { MOUNTS_MOST = 1024, NAME_MOST = 1024 };
 
 static const char *const types[FS_KINDS] = { "tmpfs", "overlay", "husk", "proc", "devtmpfs", "devpts" };
@@ -100,7 +101,11 @@ void collect_vfs(Tape *tape)
 	}
 	for (u32 i = roots; i < tape->lists[TAPE_PLACES].count; i++)
 		add_node(tape, ((VfsPlace *)tape->lists[TAPE_PLACES].items[i])->node);
+	for (u32 i = 0; i < tape->lists[TAPE_PLACES].count && tape->near; i++)
+		collect_near_node(tape, ((VfsPlace *)tape->lists[TAPE_PLACES].items[i])->node);
 	collect_nodes(tape);
+	for (u32 i = 0; i < tape->lists[TAPE_NODES].count && tape->near; i++)
+		collect_near_node(tape, tape->lists[TAPE_NODES].items[i]);
 }
 
 /* ---- Mounts ---- */
@@ -273,6 +278,10 @@ static u8 how_found(const Tape *tape, const VfsPlace *place)
 {
 	if (tape_number(tape, TAPE_NODES, place->node))
 		return FOUND_NODE;
+	if (tape_number(tape, TAPE_HOSTS, place->node))
+		return FOUND_HOST;
+	if (tape_number(tape, TAPE_WEAK, place->node))
+		return FOUND_WEAK;
 	return kind_of(place->node->fs) == FS_PROC || kind_of(place->node->fs) == FS_PTS ? FOUND_ABOUT : FOUND_NAME;
 }
 
@@ -283,6 +292,16 @@ static VfsNode *find_node(Tape *tape, u8 how, VfsPlace *place, VfsPlace *parent,
 	i64 error = 0;
 
 	switch (how) {
+	case FOUND_HOST:
+	case FOUND_WEAK:
+		if (!tape->loading && place->gone && node->type != LX_S_IFREG)
+			tape_fail(tape, STATUS_UNSUPPORTED, "%.100s was deleted on the host and is still in use", place->name);
+		if (!tape_check(tape, tape->near))
+			break;
+		node = tape_ref(tape, how == FOUND_HOST ? TAPE_HOSTS : TAPE_WEAK, node);
+		if (tape->loading && tape_check(tape, node != NULL))
+			vfs_node_get(node);
+		break;
 	case FOUND_NODE:
 		node = tape_ref(tape, TAPE_NODES, node);
 		if (tape->loading && tape_check(tape, node != NULL))
@@ -303,8 +322,6 @@ static VfsNode *find_node(Tape *tape, u8 how, VfsPlace *place, VfsPlace *parent,
 	default:
 		if (!tape->loading && place->gone)
 			tape_fail(tape, STATUS_UNSUPPORTED, "%.100s was deleted on the host and is still in use", place->name);
-		if (!tape->loading && tape->near && kind_of(place->node->fs) != FS_DEV)
-			tape_fail(tape, STATUS_UNSUPPORTED, "%.100s is a file of the host", place->name);
 		if (tape->loading && tape_check(tape, parent && parent->node->type == LX_S_IFDIR && parent->node->ops->lookup))
 			error = parent->node->ops->lookup(parent->node, name, NULL, &node);
 		break;
@@ -443,7 +460,11 @@ void carry_vfs(Tape *tape)
 	for (u32 i = 0; tape->loading && i < tape->mount_count && tape_ok(tape); i++)
 		tape->lists[TAPE_PLACES].items[i] = tape->mounts[i]->root;
 	if (tape_ok(tape))
+		carry_near_hosts(tape);
+	if (tape_ok(tape))
 		carry_nodes(tape);
+	if (tape_ok(tape))
+		carry_near_weak(tape);
 	if (tape_ok(tape))
 		carry_places(tape);
 	if (tape_ok(tape))
@@ -482,6 +503,7 @@ void tape_release_vfs(Tape *tape)
 		fs_put(tape->lists[TAPE_FOLDERS].items[i]);
 	for (u32 i = 0; i < tape->lists[TAPE_PLACES].count; i++)
 		vfs_place_put(tape->lists[TAPE_PLACES].items[i]);
+	tape_release_near(tape);
 	for (u32 i = 0; i < tape->lists[TAPE_NODES].count; i++)
 		vfs_node_put(tape->lists[TAPE_NODES].items[i]);
 }

@@ -488,8 +488,9 @@ i64 sys_getsockopt(Task *task, const u64 *a)
 
 /* ---- Snapshots: those that are all inside, and those of the host if they may be lost ---- */
 
-static const char *socket_refuses(const File *file)
+static const char *socket_refuses(const Tape *tape, const File *file)
 {
+	(void)tape;
 	return socket_data(file)->family == AF_UNIX || file->kernel->net_resets ? NULL : "a socket of the host";
 }
 

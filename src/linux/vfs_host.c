@@ -174,10 +174,8 @@ static VfsNode *host_destroy(VfsNode *base)
 	*at = node->next;
 	fs->count--;
 	dir_close(fs, node);
-	if (node->read_fd >= 0)
-		close(node->read_fd);
-	if (node->write_fd >= 0)
-		close(node->write_fd);
+	open_file_put(node->read);
+	open_file_put(node->write);
 	free(node->name);
 	free(node);
 	return parent ? &parent->node : NULL;
@@ -210,16 +208,16 @@ static i64 host_seen(HostNode *node, HostNode *dir, const char *name)
 
 static const VfsNodeOps host_ops;
 
-static HostNode *host_new(HostFs *fs, const struct stat *stat)
+static HostNode *host_new(HostFs *fs, u64 device, u64 inode, u32 mode)
 {
 	HostNode *node = calloc(1, sizeof(*node)), **bucket;
 
 	if (!node)
 		return NULL;
-	vfs_node_init(&node->node, &host_ops, &fs->fs, stat->st_mode);
-	node->device = stat->st_dev;
-	node->inode = stat->st_ino;
-	node->dir_fd = node->read_fd = node->write_fd = -1;
+	vfs_node_init(&node->node, &host_ops, &fs->fs, mode);
+	node->device = device;
+	node->inode = inode;
+	node->dir_fd = -1;
 	nodes_grow(fs);
 	bucket = host_bucket(fs, node->device, node->inode);
 	node->next = *bucket;
@@ -244,7 +242,7 @@ static i64 host_find(HostNode *dir, int fd, const char *name, VfsNode **out)
 	if (node)
 		vfs_node_get(&node->node);
 	else
-		node = host_new(fs, &stat);
+		node = host_new(fs, stat.st_dev, stat.st_ino, stat.st_mode);
 	if (!node)
 		return -ENOMEM;
 	error = host_seen(node, dir, name);
@@ -253,6 +251,22 @@ static i64 host_find(HostNode *dir, int fd, const char *name, VfsNode **out)
 	else
 		*out = &node->node;
 	return error;
+}
+
+HostNode *host_load(HostFs *fs, HostNode *parent, const char *name, u64 device, u64 inode, u32 type)
+{
+	HostNode *node = *host_bucket(fs, device, inode);
+
+	while (node && !(node->device == device && node->inode == inode && node->node.type == type))
+		node = node->next;
+	if (node)
+		vfs_node_get(&node->node);
+	else if (parent)
+		node = host_new(fs, device, inode, type);
+	if (!node || !parent || !host_seen(node, parent, name))
+		return node;
+	vfs_node_put(&node->node);
+	return NULL;
 }
 
 static i64 host_lookup(VfsNode *base, const char *name, Task *task, VfsNode **out)
@@ -492,7 +506,7 @@ static HostFs *host_fs_new(Kernel *kernel, bool own_numbers)
 /* Its root, when it is open. */
 static i64 host_root(HostFs *fs, const struct stat *stat, const char *name, VfsNode **root)
 {
-	HostNode *node = host_new(fs, stat);
+	HostNode *node = host_new(fs, stat->st_dev, stat->st_ino, stat->st_mode);
 
 	if (!node)
 		return -ENOMEM;

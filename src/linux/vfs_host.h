@@ -7,6 +7,7 @@
 
 #include <sys/stat.h>
 
+#include "base/open_file.h"
 #include "linux/vfs_private.h"
 
 typedef struct HostNode HostNode;
@@ -18,7 +19,7 @@ struct HostNode {
 	HostNode *next;            /* of the hash chain */
 	int dir_fd;                /* O_PATH; -1: not open now */
 	u32 dir_slot;              /* in HostFs.open_dirs */
-	int read_fd, write_fd;     /* of a regular file that is open; -1 */
+	OpenFile *read, *write;    /* of a regular file that is open: references, which parked machines and forks may have as well; or NULL */
 	u32 readers, writers;
 };
 
@@ -50,6 +51,9 @@ static inline HostFs *host_fs(const HostNode *node)
 int host_dir(HostNode *dir);
 /* Not, while the right to files of the host is not there. */
 bool host_may(HostNode *node);
+/* Without asking the host: the node of that number, which was seen in `parent` (NULL: only known ones) under this name. A reference; NULL:
+ * no memory. */
+HostNode *host_load(HostFs *fs, HostNode *parent, const char *name, u64 device, u64 inode, u32 type);
 /* Descriptor and name by which a node is asked for. */
 int host_at(HostNode *node, const char **name);
 bool host_same(const HostNode *node, const struct stat *stat);

@@ -31,7 +31,7 @@ static u64 host_time(struct timespec time)
 static i64 host_status(HostNode *node, struct stat *stat)
 {
 	const char *name;
-	int fd = node->write_fd >= 0 ? node->write_fd : node->read_fd;
+	int fd = open_file_fd(node->write ? node->write : node->read);
 
 	if (fd < 0 && node->node.type == LX_S_IFDIR && node->parent) {
 		fd = host_dir(node);
@@ -173,7 +173,7 @@ i64 host_change(VfsNode *base, const VfsChange *change)
 
 		if (fd < 0)
 			return fd;
-		if (node->write_fd >= 0 ? futimens(node->write_fd, times) : utimensat(fd, name, times, AT_SYMLINK_NOFOLLOW))
+		if (node->write ? futimens(node->write->fd, times) : utimensat(fd, name, times, AT_SYMLINK_NOFOLLOW))
 			error = host_error();
 	}
 	return error;
@@ -256,16 +256,18 @@ i64 host_list(VfsNode *base, Task *task, u64 *cookie, VfsList *out)
 i64 host_acquire(VfsNode *base, bool write)
 {
 	HostNode *node = host_node(base);
-	int *fd = write ? &node->write_fd : &node->read_fd;
+	OpenFile **file = write ? &node->write : &node->read;
 
-	if (*fd < 0) {
+	if (!*file) {
 		int opened = host_open(node, write ? O_RDWR : O_RDONLY);
 
 		if (write && opened == -EACCES)
 			opened = host_open(node, O_WRONLY);
 		if (opened < 0)
 			return opened;
-		*fd = opened;
+		*file = open_file_create(opened);
+		if (!*file)
+			return -ENOMEM;
 	}
 	++*(write ? &node->writers : &node->readers);
 	return 0;
@@ -274,12 +276,12 @@ i64 host_acquire(VfsNode *base, bool write)
 void host_letgo(VfsNode *base, bool write)
 {
 	HostNode *node = host_node(base);
-	int *fd = write ? &node->write_fd : &node->read_fd;
+	OpenFile **file = write ? &node->write : &node->read;
 
 	if (--*(write ? &node->writers : &node->readers))
 		return;
-	close(*fd);
-	*fd = -1;
+	open_file_put(*file);
+	*file = NULL;
 }
 
 i64 host_read(VfsNode *base, u8 *to, u64 len, u64 offset)
@@ -291,7 +293,7 @@ i64 host_read(VfsNode *base, u8 *to, u64 len, u64 offset)
 		return -EACCES;
 	if (offset > FILE_SIZE_LIMIT)
 		return 0;
-	got = pread(node->read_fd >= 0 ? node->read_fd : node->write_fd, to, len, (off_t)offset);
+	got = pread(open_file_fd(node->read ? node->read : node->write), to, len, (off_t)offset);
 	return got < 0 ? host_error() : got;
 }
 
@@ -304,7 +306,7 @@ static Machine *machine_of(const HostNode *node)
 static u64 gap_before(const HostNode *node, u64 offset)
 {
 	struct stat stat;
-	u64 size = fstat(node->write_fd, &stat) ? 0 : (u64)stat.st_size;
+	u64 size = fstat(open_file_fd(node->write), &stat) ? 0 : (u64)stat.st_size;
 
 	return offset > size ? offset - size : 0;
 }
@@ -326,7 +328,7 @@ i64 host_write(VfsNode *base, const u8 *from, u64 len, u64 offset)
 	taken = machine_disk_take(machine_of(node), gap + 1, len - 1);
 	if (!taken)
 		return -ENOSPC;
-	put = pwrite(node->write_fd, from, taken - gap, (off_t)offset);
+	put = pwrite(open_file_fd(node->write), from, taken - gap, (off_t)offset);
 	result = put < 0 ? host_error() : put;
 	machine_disk_give(machine_of(node), put > 0 ? taken - gap - (u64)put : taken);
 	return result;
@@ -341,7 +343,7 @@ static i64 resize(HostNode *node, u64 size)
 		return -EFBIG;
 	if (growth && !machine_disk_take(machine_of(node), growth, 0))
 		return -ENOSPC;
-	if (ftruncate(node->write_fd, (off_t)size)) {
+	if (ftruncate(open_file_fd(node->write), (off_t)size)) {
 		error = host_error();
 		machine_disk_give(machine_of(node), growth);
 	}
@@ -371,7 +373,7 @@ i64 host_allocate(VfsNode *base, u64 offset, u64 len, bool keep_size)
 		return -EACCES;
 	if (!machine_disk_take(machine_of(node), gap + len, 0))
 		return -ENOSPC;
-	if (fallocate(node->write_fd, keep_size ? FALLOC_FL_KEEP_SIZE : 0, (off_t)offset, (off_t)len)) {
+	if (fallocate(open_file_fd(node->write), keep_size ? FALLOC_FL_KEEP_SIZE : 0, (off_t)offset, (off_t)len)) {
 		error = host_error();
 		machine_disk_give(machine_of(node), gap + len);
 	}
@@ -382,13 +384,13 @@ i64 host_sync(VfsNode *base)
 {
 	HostNode *node = host_node(base);
 
-	return node->write_fd >= 0 && fsync(node->write_fd) ? host_error() : 0;
+	return node->write && fsync(node->write->fd) ? host_error() : 0;
 }
 
 u64 host_next_data(VfsNode *base, u64 offset)
 {
 	HostNode *node = host_node(base);
-	off_t next = lseek(node->read_fd >= 0 ? node->read_fd : node->write_fd, (off_t)offset, SEEK_DATA);
+	off_t next = lseek(open_file_fd(node->read ? node->read : node->write), (off_t)offset, SEEK_DATA);
 
 	return next >= 0 ? (u64)next : errno == ENXIO ? FILE_SIZE_LIMIT : offset;
 }

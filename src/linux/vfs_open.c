@@ -439,35 +439,33 @@ static VfsNode *outside_of(const File *file)
 	return vfs_is_host(node_of(file)) ? node_of(file) : below && vfs_is_host(below) ? below : NULL;
 }
 
-static const char *regular_refuses(const File *file)
+static const char *regular_refuses(const Tape *tape, const File *file)
 {
 	VfsNode *outside = outside_of(file);
 	FileStat stat;
 
-	if (!outside)
+	if (!outside || tape->near) /* it stays open */
 		return NULL;
 	return file->place->gone || outside->ops->stat(outside, &stat) || !stat.links ? "a file that was deleted on the host"
 											: NULL;
 }
 
-/* What is only read must be the same file still: as long, and as old. What the program itself writes to goes on with what
- * is there. */
-static void check_same(Tape *tape, File *file)
+void vfs_carry_same(Tape *tape, File *file, bool wanted)
 {
 	VfsNode *outside = outside_of(file);
-	bool checked = !tape->loading && outside && !may_write(file);
+	bool checked = !tape->loading && outside && wanted;
 	FileStat stat = {0};
-	u64 same[2];
+	u64 was[2];
 
-	if (outside && outside->ops->stat(outside, &stat))
-		stat.size = ~(u64)0;
-	same[0] = stat.size;
-	same[1] = stat.mtime;
 	tape_bool(tape, &checked);
 	if (!checked)
 		return;
-	tape_bytes(tape, same, sizeof(same));
-	if (tape->loading && tape_ok(tape) && (!outside || same[0] != stat.size || same[1] != stat.mtime))
+	if (outside && outside->ops->stat(outside, &stat))
+		stat.size = ~(u64)0;
+	was[0] = stat.size;
+	was[1] = stat.mtime;
+	tape_bytes(tape, was, sizeof(was));
+	if (tape->loading && tape_ok(tape) && (!outside || stat.size != was[0] || stat.mtime != was[1]))
 		tape_fail(tape, STATUS_MISMATCH, "%.100s is not the file that it was", file->place->name);
 }
 
@@ -478,7 +476,9 @@ static void regular_carry(Tape *tape, File *file)
 
 	if (!tape_check(tape, node->type == LX_S_IFREG && node->ops->acquire))
 		return;
-	check_same(tape, file);
+	/* What is only read must be the same file still: as long, and as old. What the program itself writes to goes on with what
+	 * is there. A file that has stayed open is the same. */
+	vfs_carry_same(tape, file, !tape->near && !may_write(file));
 	if (!tape->loading || !tape_ok(tape))
 		return;
 	if (may_write(file) && (file->place->mount ? vfs_writable(file->place) : 0)) {

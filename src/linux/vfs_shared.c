@@ -344,6 +344,8 @@ void carry_node_memory(Tape *tape, VfsNode *node)
 	tape_bool(tape, &is_shared);
 	if (!is_shared)
 		return;
+	if (!tape->loading && tape->near && writable && vfs_is_host(node))
+		tape_fail(tape, STATUS_UNSUPPORTED, "%s", "a file of the host is mapped to be written");
 	tape_u64(tape, &capacity);
 	tape_bool(tape, &writable);
 	if (!tape_check(tape, capacity % SPACE_PAGE == 0 && capacity <= FILE_SIZE_LIMIT && (!tape->loading || !shared)))

@@ -220,7 +220,7 @@ VfsNode *tree_below(VfsNode *base)
 	return vfs_is_tree(base->fs) && !tree_node(base)->has_content ? tree_node(base)->lower : NULL;
 }
 
-/* Stands for what is below. Takes the reference of `below` over. */
+/* Stands for what is below; entry: or NULL. Takes the reference of `below` over. */
 static TreeNode *tree_weak(TreeNode *dir, TreeEntry *entry, VfsNode *below)
 {
 	TreeNode *node = calloc(1, sizeof(*node));
@@ -234,7 +234,23 @@ static TreeNode *tree_weak(TreeNode *dir, TreeEntry *entry, VfsNode *below)
 	node->folder = dir;
 	vfs_node_get(&dir->node);
 	node->entry = entry;
-	entry->node = node;
+	if (entry)
+		entry->node = node;
+	return node;
+}
+
+TreeNode *tree_weak_load(TreeNode *folder, const char *name, VfsNode *lower)
+{
+	TreeEntry *entry = name ? tree_find(folder, name) : NULL;
+	TreeNode *node;
+
+	if (name && !entry && !(entry = entry_add(folder, name, true)))
+		return NULL;
+	if (entry && entry->node) /* only if the tape is none of ours */
+		return NULL;
+	node = tree_weak(folder, entry, vfs_node_get(lower));
+	if (!node && entry)
+		entry_free(folder, entry);
 	return node;
 }
 

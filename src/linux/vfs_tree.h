@@ -124,6 +124,8 @@ TreeFs *tree_fs_blank(Kernel *kernel, const char *type);
 TreeNode *tree_blank(TreeFs *fs, u32 type);
 /* A name with this place in the folder's order, higher than those before. */
 TreeEntry *tree_entry_load(TreeNode *dir, const char *name, bool covers, u64 cookie);
+/* Stands for what is below, as lookup would make it. name: NULL: no more under any. A reference; NULL: no memory. */
+TreeNode *tree_weak_load(TreeNode *folder, const char *name, VfsNode *lower);
 /* The file or folder below that holds a node's content, or NULL. */
 VfsNode *tree_below(VfsNode *node);
 

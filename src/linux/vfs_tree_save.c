@@ -15,6 +15,7 @@
 #include "linux/save.h"
 #include "linux/setup.h"
 #include "linux/stream.h"
+#include "linux/vfs_host.h"
 
 enum { KEEPS_BELOW = 1, IS_HERE = 2, IS_REMOVED = 4, IS_GIVEN = 8, IS_KNOWN = 16 /* its content is that of the setup */ };
 enum { PAGE_ZEROS, PAGE_BYTES };
@@ -177,6 +178,13 @@ static void carry_below(Tape *tape, TreeNode *node)
 	char *path = NULL;
 	Buf text;
 
+	if (tape->near) {
+		HostNode *lower = tape_ref(tape, TAPE_HOSTS, node->lower);
+
+		if (tape->loading && tape_check(tape, lower != NULL))
+			node->lower = vfs_node_get(&lower->node);
+		return;
+	}
 	if (!tape->loading) {
 		buf_init(&text);
 		if (!vfs_host_path(node->lower, &text))

@@ -19,6 +19,7 @@
 #ifndef MACHINE_MACHINE_H
 #define MACHINE_MACHINE_H
 
+#include "base/open_file.h"
 #include "base/buf.h"
 #include "base/diag.h"
 #include "base/status.h"
@@ -229,10 +230,11 @@ struct Guest {
 	/* What snapshots need beyond slots, spaces and private bytes; and giving everything back. */
 	Status (*save)(const Machine *machine, Buf *out);
 	Status (*restore)(Machine *machine, const u8 *bytes, size_t len);
-	/* As save, for machines that were set up alike (below) and no others: what all of them have is left out. May be NULL. */
-	Status (*save_near)(const Machine *machine, Buf *out);
-	/* What save_near gave, of a machine of this process; pages are there. It says no (STATUS_UNSUPPORTED) to what could not be had again
-	 * as it is: files of the host, which may be others under their names then. */
+	/* As save, for machines of this process that were set up alike (below) and no others: what all of them have is left out. `held` gets the
+	 * descriptors of the host that the bytes name: they must stay open as long as the bytes are there. It says no (STATUS_UNSUPPORTED) to
+	 * what could not be had again as it is. May be NULL. */
+	Status (*save_near)(const Machine *machine, Buf *out, OpenFiles *held);
+	/* What save_near gave; pages are there. STATUS_MISMATCH: files have been changed meanwhile (machine_why). */
 	Status (*restore_near)(Machine *machine, const u8 *bytes, size_t len);
 	void (*fini)(Machine *machine);
 	/* What was configured beside MachineConfig and is in no snapshot (folders of the host ...): a counted thing, NULL if there is

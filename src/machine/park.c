@@ -45,7 +45,8 @@ struct MachineBase {
 	u32 space_count;   /* the shared ones, then the private ones of each vCPU */
 	HostFunction *hosts; /* owned: what its origin was allowed */
 	BasePages *pages;    /* owned; NULL: no space is paged */
-	Buf guest;           /* what guest->save_near gave */
+	Buf guest;           /* what guest->save_near gave, and: */
+	OpenFiles held;      /* sorted */
 	const Guest *kind;   /* whose setup it is: */
 	void *setup;         /* a reference, or NULL */
 	u64 time, bytes;
@@ -305,6 +306,7 @@ void machine_base_destroy(MachineBase *base)
 	if (base->setup)
 		base->kind->setup_put(base->setup);
 	buf_fini(&base->guest);
+	open_files_fini(&base->held);
 	free(base->spaces);
 	free(base->words);
 	free(base->hosts);
@@ -358,9 +360,9 @@ bool machine_can_park(const Machine *machine)
 /* ---- The guest ---- */
 
 /* What it keeps beyond words, if there is anything. */
-static Status save_guest(const Machine *machine, Buf *out)
+static Status save_guest(const Machine *machine, Buf *out, OpenFiles *held)
 {
-	return machine->guest && machine->guest->save_near ? machine->guest->save_near(machine, out) : STATUS_OK;
+	return machine->guest && machine->guest->save_near ? machine->guest->save_near(machine, out, held) : STATUS_OK;
 }
 
 static Status restore_guest(Machine *machine, const u8 *bytes, size_t len)
@@ -378,7 +380,8 @@ static Status freeze_guest(const Machine *machine, MachineBase *base)
 	if (guest && guest->setup)
 		status = guest->setup(machine, &base->setup); /* first: what is in there is not saved */
 	if (!status)
-		status = save_guest(machine, &base->guest);
+		status = save_guest(machine, &base->guest, &base->held);
+	open_files_sort(&base->held);
 	return !status && base->guest.failed ? STATUS_NOMEM : status;
 }
 
@@ -579,8 +582,18 @@ static Status pack_all(Machine *machine, const MachineBase *base, const Buf *gue
 	return out->failed ? STATUS_NOMEM : STATUS_OK;
 }
 
-Status machine_pack(Machine *machine, const MachineBase *base, Buf *out)
+/* Those that the base does not keep open. */
+static Status keep_open(const OpenFiles *files, const MachineBase *base, OpenFiles *held)
 {
+	for (u32 i = 0; i < files->count; i++)
+		if (!open_files_has(&base->held, files->items[i]) && !open_files_add(held, files->items[i]))
+			return STATUS_NOMEM;
+	return STATUS_OK;
+}
+
+Status machine_pack(Machine *machine, const MachineBase *base, Buf *out, OpenFiles *held)
+{
+	OpenFiles files = {.items = NULL};
 	Status status;
 	Buf guest;
 
@@ -588,11 +601,14 @@ Status machine_pack(Machine *machine, const MachineBase *base, Buf *out)
 		return STATUS_UNSUPPORTED;
 	machine_flush_output(machine);
 	buf_init(&guest);
-	status = save_guest(machine, &guest); /* first: it may say no */
+	status = save_guest(machine, &guest, &files); /* first: it may say no */
 	if (!status && guest.failed)
 		status = STATUS_NOMEM;
 	if (!status)
 		status = pack_all(machine, base, &guest, out);
+	if (!status)
+		status = keep_open(&files, base, held);
+	open_files_fini(&files);
 	buf_fini(&guest);
 	return status;
 }
@@ -645,9 +661,11 @@ Status machine_unpack(Machine *machine, const MachineBase *base, const u8 *delta
 {
 	Walk w = { .machine = machine };
 	const u8 *at = delta;
-	Status status;
+	Status status = base->pages ? park_forget_shared(machine) : STATUS_OK;
 	Space *space;
 
+	if (status)
+		return status;
 	if (!delta)
 		return base->pages ? restore_guest(machine, base->guest.data, base->guest.len) : STATUS_OK;
 	if (!read_word_runs(&at, base, &machine->packing)) {

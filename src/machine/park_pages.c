@@ -543,9 +543,28 @@ Status park_unwind_pages(Machine *machine, const BasePages *pages)
 static bool is_of(const SpaceImage *image, const BaseAspace *aspace)
 {
 	for (u32 i = 0; i < aspace->run_count; i++)
-		if (aspace->runs[i].page == image->page && aspace->runs[i].at == image->at)
+		if (image->page >= aspace->runs[i].page && image->page + image->count <= aspace->runs[i].page + aspace->runs[i].count &&
+		    image->page - aspace->runs[i].page == image->at - aspace->runs[i].at)
 			return true;
 	return false;
+}
+
+/* But for what is shared memory, which may lie where runs were joined. */
+static Status put_around(Space *space, const SpaceImage *run, int fd)
+{
+	u64 page = run->page, end = run->page + run->count;
+	Status status = STATUS_OK;
+
+	for (u32 i = 0; i < space->backing_count && !status && page < end; i++) {
+		const SpaceBacking *shared = &space->backings[i];
+
+		if (shared->page + shared->count <= page || shared->page >= end)
+			continue;
+		if (shared->page > page)
+			status = space_image_put(space, page, shared->page - page, fd, run->at + (page - run->page));
+		page = shared->page + shared->count;
+	}
+	return status || page >= end ? status : space_image_put(space, page, end - page, fd, run->at + (page - run->page));
 }
 
 /* Runs are laid over what is there, which is the same; the rest is the program's zeros. */
@@ -561,7 +580,7 @@ static Status settle_aspace(Machine *machine, u32 number, const BasePages *pages
 	if (hard)
 		status = make_soft(machine, number);
 	for (u32 i = 0; i < aspace->run_count && !status; i++)
-		status = space_image_put(space, aspace->runs[i].page, aspace->runs[i].count, pages->fd, aspace->runs[i].at);
+		status = put_around(space, &aspace->runs[i], pages->fd);
 	for (u32 i = 0; i < space->image_count && !status;) { /* of an image before this one */
 		const SpaceImage *image = &space->images[i];
 
@@ -596,9 +615,6 @@ Status park_settle_pages(Machine *machine, const BasePages *pages)
 
 bool park_unshare_pages(Machine *machine)
 {
-	for (u32 n = 0; n < machine->aspace_count; n++)
-		if (machine_space_at(machine, n) && machine_space_at(machine, n)->backing_count)
-			return false;
 	for (u32 n = 0; n < machine->aspace_count; n++) {
 		Space *space = machine_space_at(machine, n), own;
 
@@ -606,12 +622,16 @@ bool park_unshare_pages(Machine *machine)
 			continue;
 		if (space_init_in_file(&own, space->name, space->cells) && space_init_paged(&own, space->name, space->cells, true))
 			return n > 0;
+		if (space_backings_copy(&own, space)) {
+			space_fini(&own);
+			return n > 0;
+		}
 		machine_forget_code(machine, n, 0, 0); /* it will be made anew, for the view */
 		machine->image_serial = 0;
 		own.all_seams = space->all_seams;
 		for (u64 p = 0; space_next_present(space, &p, ~(u64)0); p++) {
 			space_pages_add(&own, p, 1, space->attr[p] & ATTR_RIGHTS);
-			if (memcmp(park_page_bytes(space, p), park_zeros, SPACE_PAGE) != 0)
+			if (!space_is_backed(space, p) && memcmp(park_page_bytes(space, p), park_zeros, SPACE_PAGE) != 0)
 				memcpy(park_page_bytes(&own, p), park_page_bytes(space, p), SPACE_PAGE);
 		}
 		space_fini(space);
@@ -654,6 +674,16 @@ static void unpack_memory(Machine *machine, u32 number, const u8 **at)
 		*at += count * PIECE;
 		place += count * PIECE;
 	}
+}
+
+Status park_forget_shared(Machine *machine)
+{
+	Status status = STATUS_OK;
+
+	for (u32 n = 0; n < machine->aspace_count && !status; n++)
+		if (machine_space_at(machine, n))
+			status = drop_shared(machine, n);
+	return status;
 }
 
 Status park_unpack_pages(Machine *machine, const u8 **at)

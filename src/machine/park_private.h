@@ -32,6 +32,8 @@ bool park_unshare_pages(Machine *machine);
 u64 park_changed_pages(const Machine *machine, const BasePages *pages);
 /* As the base. Shared memory is not there: the guest brings it. */
 Status park_unwind_pages(Machine *machine, const BasePages *pages);
+/* No page of shared memory is there: the guest brings what there is to be. */
+Status park_forget_shared(Machine *machine);
 /* A machine that is as the base becomes what was packed. */
 Status park_unpack_pages(Machine *machine, const u8 **at);
 

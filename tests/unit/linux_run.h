@@ -31,6 +31,7 @@ typedef struct Rig {
 	char folder[64];
 	const EngineOps *engine;
 	bool on_host; /* the program is a file of the host, not in the snapshot */
+	const char *root; /* a folder of the host that is its / ; its libraries are there. NULL: none, and programs are static */
 } Rig;
 
 static inline void collect(void *ctx, const u8 *bytes, size_t len)
@@ -83,7 +84,7 @@ static inline Machine *computer(const Rig *rig, Buf *output)
 	const LinuxMount mount = {.host = rig->folder, .guest = "/given"};
 	const char *argument = "program", *environment = "HOME=/tmp";
 	const LinuxConfig linux_config = {.program = rig->on_host ? "/given/program" : "/program", .arguments = &argument, .argument_count = 1,
-					  .environment = &environment, .environment_count = 1, .directory = "/tmp",
+					  .environment = &environment, .environment_count = 1, .directory = "/tmp", .root = rig->root,
 					  .mounts = &mount, .mount_count = 1, .real_time = 1700000000000000000};
 	Machine *machine;
 	DiagList diags;
@@ -103,8 +104,8 @@ static inline void compile(const Rig *rig, const char *source, const char *optio
 	FILE *file;
 	int byte;
 
-	snprintf(command, sizeof command, "riscv64-linux-gnu-gcc -O1 -w -static -pthread -Itests/linux %s -o %s/program %s", options,
-		 rig->folder, source);
+	snprintf(command, sizeof command, "riscv64-linux-gnu-gcc -O1 -w %s -pthread -Itests/linux %s -o %s/program %s", rig->root ? "" : "-static",
+		 options, rig->folder, source);
 	assert_int_equal(system(command), 0);
 	snprintf(command, sizeof command, "%s/program", rig->folder);
 	file = fopen(command, "rb");

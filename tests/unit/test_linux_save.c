@@ -159,20 +159,20 @@ static void test_near(void **state)
 	rig->guest->setup_put(setup);
 	buf_clear(&whole);
 	assert_int_equal(rig->guest->save(machine, &whole), STATUS_OK);
-	assert_int_equal(rig->guest->save_near(machine, &near), STATUS_OK);
+	assert_int_equal(rig->guest->save_near(machine, &near, NULL), STATUS_OK);
 	assert_true(near.len < 20000 && near.len + program.len <= whole.len);
 	/* Its pages are there already: the same machine, but for the kernel. */
 	machine_destroy(machine);
-	assert_int_equal(rig->guest->save_near(other, &again), STATUS_OK);
+	assert_int_equal(rig->guest->save_near(other, &again, NULL), STATUS_OK);
 	assert_same(&near, &again, "near", 30000);
-	assert_int_equal(rig->guest->restore(other, near.data, near.len), STATUS_OK);
+	assert_int_equal(rig->guest->restore_near(other, near.data, near.len), STATUS_OK);
 	buf_clear(&again);
 	assert_int_equal(rig->guest->save(other, &again), STATUS_OK);
 	assert_same(&whole, &again, "whole", 30000);
 	machine_destroy(other);
 	/* Who is not set up so can't take it. */
 	other = computer(rig, &output);
-	assert_int_equal(rig->guest->restore(other, near.data, near.len), STATUS_CORRUPT);
+	assert_int_equal(rig->guest->restore_near(other, near.data, near.len), STATUS_CORRUPT);
 	machine_destroy(other);
 	diag_fini(&diags);
 	buf_fini(&program);

@@ -61,6 +61,7 @@ static void disturb(Machine *machine, Rng *rng, const MachineStop *stop)
 static void take_turn(Party *party, Machine *carrier, const MachineBase *base, Rng *rng, u64 insns, const char *name, u32 turn)
 {
 	MachineStop stops[2];
+	OpenFiles held = {.items = NULL};
 	Rng same = *rng;
 
 	if (party->packed)
@@ -76,7 +77,8 @@ static void take_turn(Party *party, Machine *carrier, const MachineBase *base, R
 	disturb(carrier, &same, &stops[1]);
 	same_state(party->alone, carrier, name, turn);
 	buf_clear(&party->delta);
-	assert_int_equal(machine_pack(carrier, base, &party->delta), STATUS_OK);
+	assert_int_equal(machine_pack(carrier, base, &party->delta, &held), STATUS_OK);
+	assert_int_equal(held.count, 0);
 	party->packed = true;
 	assert_int_equal(machine_unwind(carrier, base, turn % 3 ? party->delta.data : NULL), STATUS_OK);
 	assert_int_equal(party->said.len, party->said_too.len);

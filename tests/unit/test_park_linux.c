@@ -130,9 +130,36 @@ static const char code_text[] =
 	"	}\n"
 	"	printf(\"%lx\\n\", sum); return 7; }\n";
 
+/* Dynamic: the C library is mapped from files. Files of the host that are read, at places of their own, mapped, and written; a folder that
+ * is listed; names that begin in another one. */
+static const char files_text[] =
+	"#define _GNU_SOURCE\n#include <dirent.h>\n#include <fcntl.h>\n#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <unistd.h>\n"
+	"#include <sys/mman.h>\n#include <sys/random.h>\n#include <sys/stat.h>\n"
+	"int main(void) { unsigned long sum = 1, seed; char block[300]; struct stat info; DIR *dir = opendir(\"/given/folder\");\n"
+	"	int data = open(\"/given/data\", O_RDONLY), twin = dup(data), out = open(\"/given/out\", O_WRONLY | O_CREAT, 0644), some = -1;\n"
+	"	unsigned char *mine = mmap(0, 1 << 18, 3, MAP_PRIVATE, data, 0), *common = mmap(0, 1 << 18, 1, MAP_SHARED, data, 0);\n"
+	"	FILE *copy = fopen(\"/tmp/copy\", \"w+\"); close(twin); chdir(\"/given/folder\");\n"
+	"	if (data < 0 || out < 0 || mine == MAP_FAILED || common == MAP_FAILED || !copy || !dir) return 1;\n"
+	"	for (int round = 0; round < 50; round++) {\n"
+	"		getrandom(&seed, 8, 0); sum = sum * 31 + seed;\n"
+	"		switch (seed % 9) {\n"
+	"		case 0: read(data, block, 300); sum += block[seed >> 8 & 255]; break;\n"
+	"		case 1: sum += lseek(data, seed >> 20 & 65535, SEEK_SET); break;\n"
+	"		case 2: mine[seed >> 8 & 0x3FFFF]++; sum += mine[seed >> 30 & 0x3FFFF]; break;\n"
+	"		case 3: sum += common[seed >> 8 & 0x3FFFF]; break;\n"
+	"		case 4: { struct dirent *entry = readdir(dir); if (entry) sum += entry->d_name[0] + entry->d_ino; else rewinddir(dir); break; }\n"
+	"		case 5: if (some < 0) some = open(seed & 256 ? \"a\" : \"b\", O_RDONLY); else { close(some); some = -1; } break;\n"
+	"		case 6: if (some >= 0 && read(some, block, 1) == 1) sum += block[0]; fstat(data, &info); sum += info.st_ino + info.st_size; break;\n"
+	"		case 7: pwrite(out, &sum, 8, seed >> 8 & 4095); fputs(\"more\", copy); break;\n"
+	"		default: { unsigned char *brief = mmap(0, 65536, 3, MAP_PRIVATE, data, 65536); sum += brief[seed >> 8 & 65535]; munmap(brief, 65536); }\n"
+	"		}\n"
+	"	}\n"
+	"	fseek(copy, 0, SEEK_END); printf(\"%lx %ld\\n\", sum, ftell(copy)); return 7; }\n";
+
 typedef struct Party {
 	Machine *alone;
 	Buf delta, said, said_too;
+	OpenFiles held;
 	bool packed, ended;
 } Party;
 
@@ -150,6 +177,7 @@ static void take_turn(Party *party, Machine *carrier, const MachineBase *base, u
 	party->ended = stops[0].kind == STOP_HALT;
 	same(party->alone, carrier, name, turn);
 	buf_clear(&party->delta);
+	open_files_fini(&party->held);
 	if (turn % 3 == 0) /* as one that runs long: what it has is its own then */
 		machine_unshare(carrier);
 	if (turn % 2) { /* and goes on */
@@ -159,7 +187,7 @@ static void take_turn(Party *party, Machine *carrier, const MachineBase *base, u
 		stops[1] = machine_run(carrier, more);
 		party->ended = stops[1].kind == STOP_HALT;
 	}
-	assert_int_equal(machine_pack(carrier, base, &party->delta), STATUS_OK);
+	assert_int_equal(machine_pack(carrier, base, &party->delta, &party->held), STATUS_OK);
 	party->packed = true;
 	assert_int_equal(machine_unwind(carrier, base, party->delta.data), STATUS_OK);
 	assert_int_equal(party->said.len, party->said_too.len);
@@ -211,6 +239,7 @@ static void take_turns(Rig *rig, const char *name, const char *text, u64 first, 
 	for (u32 i = 0; i < TENANTS; i++) {
 		machine_destroy(parties[i].alone);
 		buf_fini(&parties[i].delta);
+		open_files_fini(&parties[i].held);
 		buf_fini(&parties[i].said);
 		buf_fini(&parties[i].said_too);
 	}
@@ -245,6 +274,40 @@ static void test_processes(void **state)
 	take_all_turns(*state, "processes", processes_text, 50000, 3000);
 }
 
+static void put_file(const Rig *rig, const char *name, u32 bytes, u32 step)
+{
+	char path[160];
+	FILE *file;
+
+	snprintf(path, sizeof path, "%s/%s", rig->folder, name);
+	file = fopen(path, "wb");
+	assert_non_null(file);
+	for (u32 i = 0; i < bytes; i++)
+		fputc((int)(i * step >> 7), file);
+	fclose(file);
+}
+
+static void make_files(Rig *rig)
+{
+	char command[200];
+
+	snprintf(command, sizeof command, "mkdir -p %s/folder", rig->folder);
+	assert_int_equal(system(command), 0);
+	put_file(rig, "data", 1 << 18, 77);
+	put_file(rig, "folder/a", 5000, 3);
+	put_file(rig, "folder/b", 7000, 5);
+}
+
+static void test_files(void **state)
+{
+	Rig *rig = *state;
+
+	make_files(rig);
+	rig->root = "/usr/riscv64-linux-gnu";
+	take_all_turns(rig, "files", files_text, 120000, 3000);
+	rig->root = NULL;
+}
+
 static void test_code(void **state)
 {
 	take_all_turns(*state, "code", code_text, 40000, 4000);
@@ -256,6 +319,7 @@ int main(void)
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_processes),
+		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_code),
 	};
 
