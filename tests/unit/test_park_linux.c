@@ -304,7 +304,7 @@ static void test_files(void **state)
 
 	make_files(rig);
 	rig->root = "/usr/riscv64-linux-gnu";
-	take_all_turns(rig, "files", files_text, 120000, 3000);
+	take_all_turns(rig, "files", files_text, 90000, 3000);
 	rig->root = NULL;
 }
 
