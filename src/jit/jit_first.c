@@ -32,6 +32,7 @@ typedef struct JitFirst {
 	u64 pc, context;
 	Translation translation;
 	u8 *guest;
+	bool calls, returns; /* how it ends */
 } JitFirst;
 
 /* Neighbours stay neighbours: a program that is small touches few pages of the tables. */
@@ -53,6 +54,14 @@ static void forget(Engine *engine)
 	engine->first_generation = engine->generation;
 }
 
+static bool flows(const IrFunc *func, IrFlow how)
+{
+	for (u32 i = 0; i < func->ins_count; i++)
+		if (func->ins[i].op == IR_OP_GOTO && func->ins[i].aux == how)
+			return true;
+	return false;
+}
+
 static JitFirst *keep(Engine *engine, const Space *space, u64 pc, u64 context, const Translation *translation)
 {
 	JitFirst *first;
@@ -66,6 +75,8 @@ static JitFirst *keep(Engine *engine, const Space *space, u64 pc, u64 context, c
 		return NULL;
 	*first = (JitFirst){ .pc = pc, .context = context, .translation = *translation };
 	first->translation.func = func;
+	first->calls = flows(func, IR_FLOW_CALL);
+	first->returns = flows(func, IR_FLOW_RET);
 	first->guest = arena_room(&engine->first_arena, translation->code_cells);
 	if (!first->guest)
 		return NULL;
@@ -167,7 +178,9 @@ JitFirstResult jit_first_run(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, u6
 	e.code_space = engine->env.code_space;
 	e.pc = pc;
 	e.values = values;
-	return jit_eval(&e) == JIT_EVAL_DONE ? JIT_FIRST_DONE : JIT_FIRST_LEFT;
+	if (jit_eval(&e) != JIT_EVAL_DONE)
+		return JIT_FIRST_LEFT;
+	return first->calls || (!first->returns && vcpu->slots[0] <= pc) ? JIT_FIRST_TURNED : JIT_FIRST_DONE;
 }
 
 void jit_first_fini(Engine *engine)

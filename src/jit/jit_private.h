@@ -369,6 +369,7 @@ static inline void jit_memory_run(Engine *engine)
 typedef enum JitFirstResult {
 	JIT_FIRST_NOT,  /* nothing was done: compile it */
 	JIT_FIRST_DONE, /* on at slot 0 */
+	JIT_FIRST_TURNED, /* likewise; it has called what is there, or jumped back to it */
 	JIT_FIRST_LEFT, /* likewise, but the instruction there is the cold engine's */
 } JitFirstResult;
 JitFirstResult jit_first_run(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, u64 left);

@@ -522,7 +522,7 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 
 			if (first != JIT_FIRST_NOT) {
 				from = NULL;
-				counted = false;
+				counted = first == JIT_FIRST_TURNED;
 				kind = first == JIT_FIRST_LEFT ? run_cold(engine, vcpu, 1) : EXIT_BUDGET;
 				if (kind != EXIT_BUDGET)
 					return kind;
@@ -609,6 +609,7 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 			jit_count(engine, ENGINE_HOTS);
 			if (!jit_promote(engine, vcpu, exit->owner))
 				jit_cache_uncount(engine, exit->owner); /* there is nothing better to be had for it */
+			counted = true; /* if all was forgotten first */
 			continue;
 		}
 		if (run->faulted)

@@ -379,8 +379,8 @@ static void canon_pin(X64Ssa *s, u8 reg, unsigned width)
 	x64_cmov(x, X64_A, reg, X64_RCX);
 }
 
-/* A jump (or call) to be chained. */
-static void emit_link(X64Ssa *s, u64 pc, bool call, bool back)
+/* A jump (or call) to be chained. What it leads to is counted: it never ran while the region was made, and may be hot from now on. */
+static void emit_link(X64Ssa *s, u64 pc, bool call)
 {
 	JitExit *exit = jit_exit_create(s->engine, s->region->head, JIT_EXIT_LINK, pc, 0);
 	u8 *site = call ? x64_call(&s->x) : x64_jmp(&s->x);
@@ -390,7 +390,7 @@ static void emit_link(X64Ssa *s, u64 pc, bool call, bool back)
 		return;
 	}
 	exit->site = (u32)(site - s->engine->rw);
-	exit->back = back;
+	exit->back = true;
 	x64_ssa_add_stub(s, site, exit);
 }
 
@@ -408,7 +408,7 @@ static void emit_landing(X64Ssa *s, u64 pc)
 	if (entry != SSA_NO_BLOCK)
 		x64_ssa_jump(s, entry);
 	else
-		emit_link(s, pc, false, false);
+		emit_link(s, pc, false);
 }
 
 static void emit_computed(X64Ssa *s, const SsaNode *node)
@@ -500,7 +500,7 @@ void x64_ssa_leave(X64Ssa *s, const SsaNode *node)
 
 		if (call)
 			x64_emit_room(s->engine, &s->x);
-		emit_link(s, node->imm, call, call || node->imm <= s->func->blocks[node->block].pc);
+		emit_link(s, node->imm, call);
 	}
 	if (node->aux == SSA_LEAVE_CALL || node->aux == SSA_LEAVE_CALLR) {
 		u64 behind = 0;
