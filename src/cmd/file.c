@@ -23,6 +23,8 @@ static int read_all(int fd, const char *path, size_t expected, size_t limit, Buf
 	for (;; step = STEP) {
 		ssize_t n;
 
+		if (out->len > start && out->cap - out->len > 1)
+			step = out->cap - out->len - 1; /* the room that is left: mostly there is no more to come */
 		if (!buf_reserve(out, step)) {
 			buf_printf(error, "%s: out of memory", path);
 			return EXIT_HUSK;

@@ -565,6 +565,7 @@ int linux_options_load(const LinuxOptions *options, const Command *command, Load
 	how->system = config;
 	if (!code)
 		code = load_isa(loaded, how);
+	loaded->files_stay = true;
 	return code ? code : load_machine(loaded, how);
 }
 

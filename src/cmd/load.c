@@ -26,6 +26,8 @@ void load_init(Loaded *loaded)
 
 void load_fini(Loaded *loaded)
 {
+	if (loaded->machine)
+		machine_destroy(loaded->machine); /* first: files_stay */
 	for (u32 i = 0; i < loaded->file_count; i++) {
 		buf_fini(&loaded->files[i].data);
 		buf_fini(&loaded->files[i].compiled);
@@ -34,8 +36,6 @@ void load_fini(Loaded *loaded)
 		if (loaded->files[i].program)
 			asm_program_destroy(loaded->files[i].program);
 	}
-	if (loaded->machine)
-		machine_destroy(loaded->machine);
 	folders_close(loaded->folders);
 	if (loaded->isa)
 		isa_destroy(loaded->isa);
@@ -185,6 +185,7 @@ static int put_through_guest(Loaded *loaded)
 				return EXIT_NOT_RUNNABLE;
 		}
 		files[i] = load_guest_file(file);
+		files[i].stays = loaded->files_stay;
 	}
 	status = loaded->guest->load(loaded->machine, files, loaded->file_count, &loaded->diags);
 	if (status && !loaded->diags.errors)

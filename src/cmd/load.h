@@ -89,6 +89,7 @@ typedef struct Loaded {
 	MachineConfig config; /* what it was made with */
 	LoadedFile *files;    /* owned */
 	u32 file_count;
+	bool files_stay;         /* the machine goes before them: it need not have copies */
 	LoadName *names, *lines; /* in the arena; load_names_now fills them */
 	bool names_wait;         /* nobody has asked for them yet */
 	u32 name_count, name_cap, line_count, line_cap;

@@ -67,7 +67,7 @@ static i64 open_program(Task *task, const GuestFile *given, const char *path, Fi
 
 	if (kernel->program && vfs_open_program(task, AT_CWD, path, 0, out) == 0)
 		return 0;
-	status = vfs_add_file(kernel, path, given->data, given->len, EXECUTABLE_MODE);
+	status = vfs_add_file(kernel, path, given->data, given->len, given->stays, EXECUTABLE_MODE);
 	if (status)
 		return status == STATUS_NOMEM ? -ENOMEM : -EINVAL;
 	return vfs_open_program(task, AT_CWD, path, 0, out);

@@ -259,7 +259,7 @@ static i64 configure_mount(Kernel *kernel, const LinuxMount *mount, DiagList *di
 	} else {
 		/* A file covers a file. */
 		error = vfs_find_absolute(kernel, mount->guest, &on);
-		if (error == -ENOENT && !vfs_add_file(kernel, mount->guest, (const u8 *)"", 0, 0644))
+		if (error == -ENOENT && !vfs_add_file(kernel, mount->guest, (const u8 *)"", 0, false, 0644))
 			error = vfs_find_absolute(kernel, mount->guest, &on);
 	}
 	if (!error && (on->node->type == LX_S_IFDIR) != (root->type == LX_S_IFDIR))
@@ -349,7 +349,7 @@ Status vfs_configure(Kernel *kernel, const LinuxConfig *config, DiagList *diags)
 	return error == -ENOMEM ? STATUS_NOMEM : error == -ENOENT ? STATUS_NOT_FOUND : STATUS_INVALID;
 }
 
-Status vfs_add_file(Kernel *kernel, const char *path, const u8 *data, size_t len, u32 mode)
+Status vfs_add_file(Kernel *kernel, const char *path, const u8 *data, size_t len, bool stays, u32 mode)
 {
 	const char *slash = strrchr(path, '/');
 	VfsNew what = {.mode = LX_S_IFREG | (mode & 07777)};
@@ -378,6 +378,8 @@ Status vfs_add_file(Kernel *kernel, const char *path, const u8 *data, size_t len
 	if (!error)
 		error = vfs_is_host(dir->node) ? vfs_cover(kernel, dir, slash + 1, what.mode, &node)
 					       : dir->node->ops->create(dir->node, slash + 1, &what, &node);
+	if (stays && len && !error && vfs_tree_lend(node, data, len))
+		len = 0;
 	for (u64 at = 0; at < len && !error;) {
 		i64 put = node->ops->write(node, data + at, len - at, at);
 

@@ -40,13 +40,18 @@ static void block_free(Kernel *kernel, Content *content, void *block)
 
 static void cut_all(Kernel *kernel, Content *content);
 
-/* What was borrowed is copied. False: it can't be. */
+static bool is_own(const Content *content)
+{
+	return !content->borrowed && !content->lent;
+}
+
+/* What is another's is copied. False: it can't be. */
 static bool own(Kernel *kernel, Content *content)
 {
 	Content copy = {.size = content->size};
 	const u8 *from;
 
-	if (!content->borrowed)
+	if (is_own(content))
 		return true;
 	vfs_discharge(kernel, content->pages * CONTENT_PAGE); /* the copy counts instead */
 	for (u64 page = 0; (from = content_page(content, &page)); page++) {
@@ -59,14 +64,26 @@ static bool own(Kernel *kernel, Content *content)
 		}
 		memcpy(to, from, CONTENT_PAGE);
 	}
+	if (content->lent)
+		free(content->root);
 	*content = copy;
 	return true;
+}
+
+/* A page of what was lent. Nobody writes to it: who would owns the content first. */
+static u8 *lent_page(const Content *content, u64 page)
+{
+	if (page >= content->lent_pages)
+		return NULL;
+	return page + 1 == content->lent_pages && content->root ? content->root : (u8 *)(uintptr_t)content->lent + page * CONTENT_PAGE;
 }
 
 static u8 *page_find(const Content *content, u64 page)
 {
 	void *at = content->root;
 
+	if (content->lent)
+		return lent_page(content, page);
 	if (page >= height_pages(content->height))
 		return NULL;
 	for (u32 level = content->height; level && at; level--)
@@ -177,7 +194,7 @@ static void cut_all(Kernel *kernel, Content *content)
 /* A part of it. False: not to be had. */
 static bool own_part(Kernel *kernel, Content *content, u64 size)
 {
-	if (content->borrowed && !size) {
+	if (!is_own(content) && !size) {
 		content_fini(kernel, content);
 		return true;
 	}
@@ -219,6 +236,8 @@ u64 content_next_data(const Content *content, u64 offset)
 {
 	u64 page = offset / CONTENT_PAGE, end = (content->size + CONTENT_PAGE - 1) / CONTENT_PAGE;
 
+	if (content->lent)
+		return page < content->lent_pages && page < end ? offset : content->size;
 	while (page < end && page < height_pages(content->height)) {
 		void *at = content->root;
 		u64 skip = height_pages(content->height);
@@ -236,6 +255,8 @@ u64 content_next_data(const Content *content, u64 offset)
 
 u8 *content_page(const Content *content, u64 *page)
 {
+	if (content->lent)
+		return lent_page(content, *page);
 	while (*page < height_pages(content->height)) {
 		void *at = content->root;
 		u64 skip = height_pages(content->height);
@@ -253,10 +274,12 @@ u8 *content_page(const Content *content, u64 *page)
 
 void content_fini(Kernel *kernel, Content *content)
 {
-	if (content->borrowed)
-		vfs_discharge(kernel, content->pages * CONTENT_PAGE);
-	else
+	if (is_own(content))
 		cut_all(kernel, content);
+	else
+		vfs_discharge(kernel, content->pages * CONTENT_PAGE);
+	if (content->lent)
+		free(content->root);
 	*content = (Content){0};
 }
 
@@ -266,5 +289,35 @@ bool content_borrow(Kernel *kernel, Content *content, const Content *from)
 		return false;
 	*content = *from;
 	content->borrowed = true;
+	return true;
+}
+
+/* Pages and tables of a content of so many pages. */
+static u64 tree_pages(u64 pages)
+{
+	u64 all = pages;
+
+	while (pages > 1) {
+		pages = (pages + CONTENT_BRANCHES - 1) / CONTENT_BRANCHES;
+		all += pages;
+	}
+	return all;
+}
+
+bool content_lend(Kernel *kernel, Content *content, const u8 *bytes, u64 len)
+{
+	const u64 whole = len / CONTENT_PAGE, rest = len % CONTENT_PAGE;
+	Content lent = { .lent = bytes, .lent_pages = whole + (rest > 0), .size = len };
+
+	lent.pages = tree_pages(lent.lent_pages);
+	if (!vfs_charge(kernel, lent.pages * CONTENT_PAGE))
+		return false;
+	if (rest && !(lent.root = calloc(1, CONTENT_PAGE))) {
+		vfs_discharge(kernel, lent.pages * CONTENT_PAGE);
+		return false;
+	}
+	if (rest)
+		memcpy(lent.root, bytes + whole * CONTENT_PAGE, rest);
+	*content = lent;
 	return true;
 }

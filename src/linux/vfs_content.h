@@ -6,6 +6,9 @@
  *     height 0: root is the page 0        1: root -> 512 pages        2: root -> 512 tables -> pages ... up to 6
  *
  * Each page and table is charged against limits.storage.
+ *
+ * A content need not own its pages: it may be another's tree (borrowed), or lie in one piece somewhere (lent), as the program's
+ * own file does. Whatever changes it copies it first, and it counts as if it were a copy.
  */
 #ifndef LINUX_VFS_CONTENT_H
 #define LINUX_VFS_CONTENT_H
@@ -19,7 +22,9 @@ typedef struct Content {
 	u32 height;
 	u64 size;
 	u64 pages;      /* with tables */
-	bool borrowed;  /* root is another one's, which lives longer and never changes: what changes it copies it first */
+	bool borrowed;  /* root is another one's, which lives longer and never changes */
+	const u8 *lent; /* or NULL: the first lent_pages pages lie there, likewise; root is the last of them if it is not a whole one */
+	u64 lent_pages;
 } Content;
 
 /* Bytes read (fewer at the end), or written: fewer, or -ENOSPC, when storage ends. */
@@ -36,5 +41,7 @@ u8 *content_page_make(Kernel *kernel, Content *content, u64 page);
 void content_fini(Kernel *kernel, Content *content);
 /* The same as `from`, counted as if it were a copy; *content is empty. False: storage ends. */
 bool content_borrow(Kernel *kernel, Content *content, const Content *from);
+/* The same as the bytes, which live longer and never change; likewise. */
+bool content_lend(Kernel *kernel, Content *content, const u8 *bytes, u64 len);
 
 #endif

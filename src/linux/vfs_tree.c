@@ -556,6 +556,13 @@ void vfs_tree_given(VfsNode *node)
 	tree_node(node)->given = true;
 }
 
+bool vfs_tree_lend(VfsNode *base, const u8 *bytes, u64 len)
+{
+	TreeNode *node = tree_node(base);
+
+	return node->has_content && !node->content.size && content_lend(tree_kernel(node), &node->content, bytes, len);
+}
+
 i64 vfs_tree_create(Kernel *kernel, const char *type, VfsNode *lower, u32 mode, VfsNode **root)
 {
 	TreeFs *fs = tree_fs_blank(kernel, type);

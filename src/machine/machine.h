@@ -89,6 +89,7 @@ typedef struct GuestFile {
 	const char *name;
 	const u8 *data;
 	size_t len;
+	bool stays; /* the bytes stay there, and as they are, longer than the machine: they need not be copied */
 	/* The text it was just compiled from (guest->languages), or NULL: for listings and lines. */
 	const u8 *source;
 	size_t source_len;

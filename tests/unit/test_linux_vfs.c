@@ -18,6 +18,7 @@
 
 #include "linux_vfs.h"
 #include "base/rng.h"
+#include "linux/vfs_content.h"
 
 static Rig rig;
 static char path_buffer[8][512];
@@ -365,8 +366,8 @@ static void test_mounts(void **state)
 	is_error(-EBUSY, rig_path(&rig, sys_unlinkat, AT, "/m", AT_REMOVEDIR, 0));
 	is_error(-EPERM, rig_two(&rig, sys_mount, AT, "/m", AT, "/n", 0));
 	/* What the program is given at a path in a folder of the host does not get into that. */
-	assert_int_equal(vfs_add_file(rig.kernel, "/m/deep/er/program", (const u8 *)"prog", 4, 0755), STATUS_OK);
-	assert_int_equal(vfs_add_file(rig.kernel, "/m/file", (const u8 *)"other", 5, 0755), STATUS_OK);
+	assert_int_equal(vfs_add_file(rig.kernel, "/m/deep/er/program", (const u8 *)"prog", 4, false, 0755), STATUS_OK);
+	assert_int_equal(vfs_add_file(rig.kernel, "/m/file", (const u8 *)"other", 5, false, 0755), STATUS_OK);
 	is_text("/m/deep/er/program", "prog");
 	is_text("/m/file", "other");
 	assert_string_equal(host_text(in("mount/file")), "mounted\n");
@@ -793,10 +794,68 @@ static void test_user(void **state)
 	assert_int_equal(rig_path(&rig, sys_fchmodat, AT, "/tmp/mine", 0, 0), 0);
 	is_error(-EACCES, rig_open(&rig, "/tmp/mine", O_RDONLY, 0));
 	assert_int_equal(rig_path(&rig, sys_unlinkat, AT, "/tmp/mine", 0, 0), 0);
-	assert_int_equal(vfs_add_file(rig.kernel, "/tmp/other", (const u8 *)"x", 1, 0666), STATUS_OK);
+	assert_int_equal(vfs_add_file(rig.kernel, "/tmp/other", (const u8 *)"x", 1, false, 0666), STATUS_OK);
 	is_error(-EPERM, rig_path(&rig, sys_unlinkat, AT, "/tmp/other", 0, 0));
 	rig.at = RIG_BASE;
 	is_error(-EPERM, rig_call(&rig, sys_chroot, rig_text(&rig, "/tmp"), 0, 0, 0, 0));
+}
+
+/* A content that was lent is like one that was written, whatever is done to it, and what was lent stays as it is. */
+static void test_content_lent(void **state)
+{
+	enum { MOST = 5 * CONTENT_PAGE };
+	static u8 bytes[MOST], before[MOST], a[MOST * 2], b[MOST * 2];
+	Rng rng = {7};
+
+	(void)state;
+	make_host();
+	start(true);
+	for (u32 i = 0; i < MOST; i++)
+		bytes[i] = (u8)rng_next(&rng);
+	memcpy(before, bytes, MOST);
+	for (u32 round = 0; round < 300; round++) {
+		const u64 len = rng_below(&rng, 4) ? rng_below(&rng, MOST) + 1 : (rng_below(&rng, 5) + 1) * CONTENT_PAGE;
+		const u64 storage = rig.kernel->storage;
+		Content lent = {0}, written = {0};
+
+		assert_true(content_lend(rig.kernel, &lent, bytes, len));
+		assert_int_equal((rig.kernel->storage - storage), lent.pages * CONTENT_PAGE);
+		assert_int_equal(content_write(rig.kernel, &written, bytes, len, 0), len);
+		for (u32 step = 0; step < 6; step++) {
+			const u64 at = rng_below(&rng, MOST + CONTENT_PAGE), n = rng_below(&rng, 2 * CONTENT_PAGE);
+			u64 page = at / CONTENT_PAGE, other = page;
+			const u8 *p = content_page(&lent, &page), *q = content_page(&written, &other);
+
+			assert_int_equal(lent.size, written.size);
+			assert_int_equal(lent.pages, written.pages);
+			memset(a, 1, sizeof a);
+			memset(b, 1, sizeof b);
+			assert_int_equal(content_read(&lent, a, n, at), content_read(&written, b, n, at));
+			assert_memory_equal(a, b, sizeof a);
+			assert_int_equal(content_next_data(&lent, at), content_next_data(&written, at));
+			assert_int_equal(!p, !q);
+			if (p) {
+				assert_int_equal(page, other);
+				assert_memory_equal(p, q, CONTENT_PAGE);
+			}
+			if (rng_below(&rng, 4) == 0) {
+				assert_true(content_resize(rig.kernel, &lent, at));
+				assert_true(content_resize(rig.kernel, &written, at));
+			} else if (rng_below(&rng, 4) == 0) {
+				assert_int_equal(content_write(rig.kernel, &lent, bytes, n, at), n);
+				assert_int_equal(content_write(rig.kernel, &written, bytes, n, at), n);
+			}
+		}
+		content_fini(rig.kernel, &lent);
+		content_fini(rig.kernel, &written);
+		assert_int_equal(rig.kernel->storage, storage);
+	}
+	assert_memory_equal(bytes, before, MOST);
+	/* As a file. */
+	assert_int_equal(vfs_add_file(rig.kernel, "/tmp/lent", (const u8 *)"program", 7, true, 0666), STATUS_OK);
+	is_text("/tmp/lent", "program");
+	put_text("/tmp/lent", "changed");
+	is_text("/tmp/lent", "changed");
 }
 
 static void test_proc(void **state)
@@ -851,7 +910,7 @@ static void test_changes(void **state)
 	assert_int_equal(rig_symlink(&rig, "moved/passwd", AT, "/link"), 0);
 	assert_int_equal(rig_path(&rig, sys_mkdirat, AT, "/etc", 0755, 0), 0);
 	assert_int_equal(rig_path(&rig, sys_unlinkat, AT, "/usr", AT_REMOVEDIR, 0), 0);
-	assert_int_equal(vfs_add_file(rig.kernel, "/given", (const u8 *)"x", 1, 0755), STATUS_OK);
+	assert_int_equal(vfs_add_file(rig.kernel, "/given", (const u8 *)"x", 1, false, 0755), STATUS_OK);
 	rig_stop(&rig);
 	rig_start(&rig, &config);
 	is_text("/link", "inside\n");
@@ -967,7 +1026,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_links), TEST(test_forty_links), TEST(test_names), TEST(test_special_files), TEST(test_read_only),
 		TEST(test_mounts), TEST(test_chroot), TEST(test_race), TEST(test_host_changes), TEST(test_shared_maps),
-		TEST(test_storage), TEST(test_deep), TEST(test_folder_stream), TEST(test_locks), TEST(test_user), TEST(test_proc),
+		TEST(test_storage), TEST(test_deep), TEST(test_folder_stream), TEST(test_locks), TEST(test_user),
+		TEST(test_content_lent), TEST(test_proc),
 		TEST(test_changes), TEST(test_changes_damaged), TEST(test_many_host_folders),
 	};
 
