@@ -457,6 +457,8 @@ typedef bool (*IsaFetch)(void *ctx, unsigned index, u64 *parcel);
 
 /* Decodes one instruction. `when` conditions on fields are evaluated; insn is NULL when none matches. */
 void isa_decode(const Isa *isa, IsaFetch fetch, void *ctx, IsaDecoded *out);
+/* The same where no instruction has more than 64 bits and all parcels that the longest has are there: the first in the lowest bits. */
+void isa_decode_word(const Isa *isa, u64 word, IsaDecoded *out);
 
 /* Value of insn->fields[index] (sign-extended to 64 bits if the field is signed). */
 u64 isa_field_value(const Isa *isa, const IsaDecoded *decoded, unsigned index);

@@ -23,8 +23,8 @@ typedef struct DecodeNode {
 /* What is looked at of an instruction before it is known to be the one: one that is not it costs no look at its IsaInsn. */
 typedef struct Candidate {
 	u64 mask, match; /* of the first 64 bits */
-	u16 insn, bits;
-	u32 checks;      /* true: a `when`, or a field whose values are not all registers */
+	u16 insn, bits, cells;
+	bool checks;     /* a `when`, or a field whose values are not all registers */
 } Candidate;
 
 typedef struct IsaDecoder {
@@ -128,6 +128,7 @@ static Candidate candidate(const Isa *isa, u16 index)
 	const IsaInsn *insn = &isa->insns[index];
 
 	return (Candidate){.mask = insn->mask[0], .match = insn->match[0], .insn = index, .bits = insn->bits,
+			   .cells = (u16)(insn->bits / isa->parcel_bits * isa->parcel_cells),
 			   .checks = insn->when || has_odd_fields(isa, insn)};
 }
 
@@ -250,10 +251,36 @@ static bool fields_valid(const Isa *isa, const IsaDecoded *d)
 	return true;
 }
 
+static inline u32 cells_of(const Isa *isa, u32 bits)
+{
+	return bits / isa->parcel_bits * isa->parcel_cells;
+}
+
+static inline const DecodeNode *find_leaf(const IsaDecoder *d, u64 word)
+{
+	const DecodeNode *node = d->nodes;
+
+	while (!node->leaf)
+		node = &d->nodes[node->first + (word >> node->shift & (((u32)1 << node->bits) - 1))];
+	return node;
+}
+
+/* What masks do not say: out->insn is it, or else NULL again. */
+static bool passes_checks(const Isa *isa, IsaDecoded *out)
+{
+	const RtlBody *when = out->insn->when;
+	u64 value;
+
+	if ((!when || (rtl_const(isa, when->value, out, &value) && value)) && fields_valid(isa, out))
+		return true;
+	out->insn = NULL;
+	return false;
+}
+
 void isa_decode(const Isa *isa, IsaFetch fetch, void *ctx, IsaDecoded *out)
 {
 	const IsaDecoder *d = isa->decoder;
-	const DecodeNode *node = d->nodes;
+	const DecodeNode *node;
 	Fetched f = {.fetch = fetch, .ctx = ctx};
 	bool lacked = false;
 
@@ -264,12 +291,10 @@ void isa_decode(const Isa *isa, IsaFetch fetch, void *ctx, IsaDecoded *out)
 		out->looked = out->cells;
 		return;
 	}
-	while (!node->leaf)
-		node = &d->nodes[node->first + (out->w[0] >> node->shift & bits_mask(node->bits))];
+	node = find_leaf(d, out->w[0]);
 	for (u32 i = 0; i < node->count; i++) {
 		const Candidate *c = &d->list[node->first + i];
 		const IsaInsn *insn;
-		u64 value;
 
 		/* The first parcels decide whether more are worth fetching. */
 		if ((out->w[0] ^ c->match) & c->mask & bits_mask(f.parcels * isa->parcel_bits))
@@ -282,11 +307,9 @@ void isa_decode(const Isa *isa, IsaFetch fetch, void *ctx, IsaDecoded *out)
 		if (c->bits <= 64 ? (out->w[0] & c->mask) != c->match : !word_matches(insn, out->w))
 			continue;
 		out->insn = insn;
-		if (c->checks && ((insn->when && (!rtl_const(isa, insn->when->value, out, &value) || !value)) || !fields_valid(isa, out))) {
-			out->insn = NULL;
+		if (c->checks && !passes_checks(isa, out))
 			continue;
-		}
-		out->cells = (u32)(insn->bits / isa->parcel_bits * isa->parcel_cells);
+		out->cells = cells_of(isa, insn->bits);
 		out->looked = f.parcels * isa->parcel_cells;
 		/* Parcels behind a short instruction may have been fetched for a longer candidate: not part of W. */
 		for (u32 word = 0; word < ISA_WORDS; word++)
@@ -295,10 +318,43 @@ void isa_decode(const Isa *isa, IsaFetch fetch, void *ctx, IsaDecoded *out)
 		return;
 	}
 	out->fetch_failed = lacked;
-	out->cells = (u32)(isa->min_bits / isa->parcel_bits * isa->parcel_cells);
+	out->cells = cells_of(isa, isa->min_bits);
 	out->looked = f.parcels * isa->parcel_cells;
 	out->w[0] &= bits_mask(isa->min_bits > 64 ? 64 : isa->min_bits);
 	out->w[1] = out->w[2] = out->w[3] = 0;
+}
+
+/* What isa_decode does, step by step, when nothing need be fetched: `have` is what it would have fetched so far. */
+void isa_decode_word(const Isa *isa, u64 word, IsaDecoded *out)
+{
+	const IsaDecoder *d = isa->decoder;
+	const DecodeNode *node = find_leaf(d, word);
+	u32 have = isa->min_bits;
+	u64 seen = bits_mask(have);
+
+	*out = (IsaDecoded){.w = {word}};
+	for (const Candidate *c = &d->list[node->first], *end = c + node->count; c < end; c++) {
+		const u64 wrong = (word ^ c->match) & c->mask;
+
+		if (wrong & seen)
+			continue;
+		if (c->bits > have) {
+			have = c->bits;
+			seen = bits_mask(have);
+		}
+		if (wrong)
+			continue;
+		out->insn = &isa->insns[c->insn];
+		if (c->checks && !passes_checks(isa, out))
+			continue;
+		out->cells = c->cells;
+		out->looked = c->bits == have ? c->cells : cells_of(isa, have);
+		out->w[0] = word & bits_mask(c->bits);
+		return;
+	}
+	out->cells = cells_of(isa, isa->min_bits);
+	out->looked = cells_of(isa, have);
+	out->w[0] = word & bits_mask(isa->min_bits);
 }
 
 u64 isa_field_value(const Isa *isa, const IsaDecoded *decoded, unsigned index)

@@ -114,13 +114,14 @@ static void open_instruction(Lift *l, const IsaDecoded *decoded, u64 pc, u32 num
 	ir_insn(l->func, pc, decoded->cells, number);
 }
 
-/* Parcels of 16 bits that lie there. */
-static bool fetch_directly(void *ctx, unsigned index, u64 *parcel)
+/* The first bits of code that lies there. */
+static u64 code_word(const u8 *at, u32 bytes)
 {
-	const u8 *at = (const u8 *)ctx + index * 2;
+	u64 word = 0;
 
-	*parcel = at[0] | (u64)at[1] << 8;
-	return true;
+	for (u32 i = 0; i < bytes; i++)
+		word |= (u64)at[i] << i * 8;
+	return word;
 }
 
 /* The instruction at pc. What can be read as it lies is: *code, with *left cells. */
@@ -129,10 +130,10 @@ static void decode(const IsaLift *lift, u64 pc, const u8 **code, u32 *left, IsaD
 	const Isa *isa = lift->isa;
 	const u32 most = isa->max_bits / 8;
 
-	if (*left < most && lift->code_at && isa->parcel_bits == 16 && isa->parcel_cells == 2)
+	if (*left < most && lift->code_at && isa->parcel_bits == 16 && isa->parcel_cells == 2 && most <= 8)
 		*code = lift->code_at(lift->ctx, pc, left);
 	if (*code && *left >= most) {
-		isa_decode(isa, fetch_directly, (void *)(uintptr_t)*code, decoded);
+		isa_decode_word(isa, code_word(*code, most), decoded);
 		*code += decoded->cells;
 		*left -= decoded->cells;
 	} else {

@@ -29,7 +29,7 @@ typedef struct Exec {
 	ElfProgram *program, *interpreter; /* owned; interpreter: NULL when there is none */
 	File *interpreter_file;  /* a reference, or NULL */
 	DiagList *diags;
-	Mm *mm;                  /* owned until it is the process's */
+	Mm *mm;                  /* a reference until it is the process's */
 	u64 entry, sp;
 	Buf auxv;
 } Exec;
@@ -327,6 +327,12 @@ static void place_maps(Mm *mm)
 	mm->map_top = page_down(mm->limit - gap);
 }
 
+/* Of a process that has not begun there is nothing to keep: its memory is taken as it is, empty. */
+static bool has_nothing(const Mm *mm)
+{
+	return mm->refs == 1 && !mm->areas.count && !machine_aspace_present(mm->kernel->machine, mm->aspace);
+}
+
 static i64 build_memory(Exec *exec)
 {
 	StackPlan plan = {.arguments = &exec->arguments, .environment = &exec->environment, .path = exec->path,
@@ -335,7 +341,8 @@ static i64 build_memory(Exec *exec)
 	Mm *mm;
 	i64 error;
 
-	mm = exec->mm = mm_create(exec->task->kernel);
+	mm = exec->task->process->mm;
+	mm = exec->mm = has_nothing(mm) ? mm_get(mm) : mm_create(exec->task->kernel);
 	if (!mm)
 		return -ENOMEM;
 	place_maps(mm);
@@ -461,6 +468,8 @@ static i64 execute(Exec *exec)
 
 static void finish(Exec *exec)
 {
+	if (exec->mm && exec->mm == exec->task->process->mm)
+		mm_unmap(exec->mm, 0, exec->mm->limit); /* blank again */
 	if (exec->mm)
 		mm_put(exec->mm);
 	file_put(exec->file);
