@@ -285,6 +285,7 @@ MachineOutside services_of(Instance *instance);
 bool services_attach(Instance *instance, Machine *machine);
 /* Something held (memory, files, instances) was not to be had: told in InstanceInfo.refused. Without the lock. */
 void services_refuse(Instance *instance, BudgetKind kind, const Budget *breach);
+void services_refuse_by(Instance *instance, const char *limit); /* one that is no budget's: "the limit of 16 generations" */
 
 /* mail.c. With the lock. */
 bool mail_make_room(Hyper *hyper, u32 count); /* in the chains, for so many instances and the mailboxes */

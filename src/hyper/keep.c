@@ -6,6 +6,8 @@
  */
 #include "hyper/hyper_private.h"
 
+#include <stdio.h>
+
 static const u64 default_most = (u64)1 << 20;
 
 static OutsideResult result_of(Status status)
@@ -33,15 +35,22 @@ static OutsideResult kv_get(void *ctx, const u8 *key, u32 len, Buf *value)
 
 static OutsideResult kv_set(void *ctx, const u8 *key, u32 len, const u8 *value, u32 value_len)
 {
-	const Instance *instance = ctx;
+	Instance *instance = ctx;
 	const HyperStore *store = instance->hyper->config.store;
+	OutsideResult result;
+	char limit[120];
 	u64 most = instance->options.store_most ? instance->options.store_most : default_most;
 
 	if (!store)
 		return OUTSIDE_REFUSED;
 	if (!is_key(instance, len) || value_len > KV_VALUE_MOST)
 		return OUTSIDE_TOO_BIG;
-	return result_of(store->set(store->ctx, instance->space, key, len, value, value_len, most));
+	result = result_of(store->set(store->ctx, instance->space, key, len, value, value_len, most));
+	if (result == OUTSIDE_FULL) {
+		snprintf(limit, sizeof limit, "the limit of %llu bytes of keys and values (%s)", (unsigned long long)most, instance->space);
+		services_refuse_by(instance, limit);
+	}
+	return result;
 }
 
 static OutsideResult kv_delete(void *ctx, const u8 *key, u32 len)

@@ -8,19 +8,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-void services_refuse(Instance *instance, BudgetKind kind, const Budget *breach)
+void services_refuse_by(Instance *instance, const char *limit)
 {
-	char *before, *now;
-	Buf text;
+	char *before, *now = strdup(limit);
 
-	buf_init(&text);
-	budget_describe(breach, kind, &text);
-	now = strdup(buf_text(&text));
 	pthread_mutex_lock(&instance->hyper->lock);
 	before = instance->refused;
 	instance->refused = now;
 	pthread_mutex_unlock(&instance->hyper->lock);
 	free(before);
+}
+
+void services_refuse(Instance *instance, BudgetKind kind, const Budget *breach)
+{
+	Buf text;
+
+	buf_init(&text);
+	budget_describe(breach, kind, &text);
+	services_refuse_by(instance, buf_text(&text));
 	buf_fini(&text);
 }
 

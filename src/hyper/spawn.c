@@ -69,8 +69,12 @@ static OutsideResult spawn(void *ctx, const char *name, u64 *number)
 
 	if (!instance->options.spawn)
 		return OUTSIDE_NOT_THERE;
-	if (instance->depth >= DEPTH_MOST || instance->child_count >= CHILDREN_MOST)
+	if (instance->depth >= DEPTH_MOST || instance->child_count >= CHILDREN_MOST) {
+		snprintf(own_name, sizeof own_name, instance->depth >= DEPTH_MOST ? "the limit of %u generations" : "the limit of %u children",
+			 (unsigned)(instance->depth >= DEPTH_MOST ? DEPTH_MOST : CHILDREN_MOST));
+		services_refuse_by(instance, own_name);
 		return OUTSIDE_FULL;
+	}
 	if (!make_room(instance))
 		return OUTSIDE_FAILED;
 	snprintf(own_name, sizeof own_name, "%.63s.%u", instance->name, instance->spawned + 1);
