@@ -173,6 +173,12 @@ typedef struct SsaSnap {
 	u32 first, count; /* in func->entries; ascending slots; only those that are not at home */
 } SsaSnap;
 
+/* What there is of what is computed. */
+typedef enum SsaNeeded {
+	SSA_NEEDED = 1, /* something with an effect is made from it, or a way out names it */
+	SSA_NAMED = 2,  /* a BRING names it, which may make it itself from what it is made from */
+} SsaNeeded;
+
 /* What accesses to a space touch. */
 typedef struct SsaSpace {
 	u8 cell_bits;
@@ -211,6 +217,7 @@ typedef struct SsaFunc {
 	u32 snap_count, snap_cap;
 	SsaSnapEntry *entries;
 	u32 entry_count, entry_cap;
+	const u8 *needed;  /* after ssa_snap, per node: SsaNeeded. A pure node that is 0 need not be computed. NULL: not known */
 	bool has_wide;     /* the target does WIDE */
 	bool loops;        /* after ssa_order: there are some */
 	bool narrowed;     /* after ssa_narrow: it has changed something */

@@ -23,18 +23,28 @@ bool ssa_commutes(unsigned op)
 	}
 }
 
+/* What a rule looks at: nodes move when one is made. */
+typedef struct Def {
+	u8 op, width;
+	u16 aux;
+	SsaRef a, b, c;
+	u32 uses;
+} Def;
+
 /* A node with its operands as they are known here: it may be one that would have been simplified, had that been known where it
  * stands. */
-static SsaNode def(const SsaFold *f, SsaRef ref)
+static Def def(const SsaFold *f, SsaRef ref)
 {
-	SsaNode node = f->func->nodes[ssa_fold_value(f, ref)];
+	const SsaNode *node = &f->func->nodes[ssa_fold_value(f, ref)];
+	Def def = {.op = node->op, .width = node->width, .aux = node->aux, .a = node->a, .b = node->b, .c = node->c,
+		.uses = node->uses};
 
-	if (node.op < IR_OP_COUNT || node.op == SSA_CANON) {
-		node.a = ssa_fold_value(f, node.a);
-		node.b = ssa_fold_value(f, node.b);
-		node.c = ssa_fold_value(f, node.c);
+	if (def.op < IR_OP_COUNT || def.op == SSA_CANON) {
+		def.a = ssa_fold_value(f, def.a);
+		def.b = ssa_fold_value(f, def.b);
+		def.c = ssa_fold_value(f, def.c);
 	}
-	return node;
+	return def;
 }
 
 static bool is_const(const SsaFold *f, SsaRef ref, u64 *value)
@@ -67,7 +77,7 @@ static SsaRef fold_same(SsaFold *f, unsigned op, SsaRef a, unsigned width)
 /* (x op c1) op c */
 static SsaRef fold_nested(SsaFold *f, unsigned op, SsaRef a, u64 c, unsigned width)
 {
-	SsaNode x = def(f, a);
+	Def x = def(f, a);
 	u64 c1;
 
 	if (x.op != op || !is_const(f, x.b, &c1))
@@ -90,7 +100,7 @@ static SsaRef fold_nested(SsaFold *f, unsigned op, SsaRef a, u64 c, unsigned wid
 
 static SsaRef fold_add(SsaFold *f, SsaRef a, SsaRef b, unsigned width)
 {
-	SsaNode x = def(f, a), y = def(f, b);
+	Def x = def(f, a), y = def(f, b);
 	u64 c, d;
 
 	if (is_const(f, b, &c)) {
@@ -115,7 +125,7 @@ static SsaRef fold_add(SsaFold *f, SsaRef a, SsaRef b, unsigned width)
 
 static SsaRef fold_sub(SsaFold *f, SsaRef a, SsaRef b, unsigned width)
 {
-	SsaNode x = def(f, a), y = def(f, b);
+	Def x = def(f, a), y = def(f, b);
 	u64 c, d;
 
 	if (is_const(f, b, &c))
@@ -141,7 +151,7 @@ static SsaRef fold_sub(SsaFold *f, SsaRef a, SsaRef b, unsigned width)
 /* AND with c: what c clears is zero anyway; the low bits of a number. */
 static SsaRef fold_and_const(SsaFold *f, SsaRef a, SsaRef b, u64 c, unsigned width)
 {
-	SsaNode x = def(f, a);
+	Def x = def(f, a);
 	u64 d;
 	unsigned low;
 
@@ -166,12 +176,12 @@ static SsaRef fold_and_const(SsaFold *f, SsaRef a, SsaRef b, u64 c, unsigned wid
 /* Bitwise operations of values widened alike happen before the widening. What is ZX may be SX as well (the lower half of a rotation). */
 static SsaRef fold_widened(SsaFold *f, unsigned op, SsaRef a, SsaRef b, unsigned width)
 {
-	SsaNode x = def(f, a), y = def(f, b);
+	Def x = def(f, a), y = def(f, b);
 	unsigned low, wide;
 	u64 c;
 
 	if (x.op == IR_OP_ZX && y.op == IR_OP_SX) {
-		SsaNode swap = x;
+		Def swap = x;
 
 		x = y;
 		y = swap;
@@ -192,11 +202,11 @@ static SsaRef fold_widened(SsaFold *f, unsigned op, SsaRef a, SsaRef b, unsigned
 /* x << k | x >> (width - k) */
 static SsaRef fold_rotate(SsaFold *f, SsaRef a, SsaRef b, unsigned width)
 {
-	SsaNode x = def(f, a), y = def(f, b);
+	Def x = def(f, a), y = def(f, b);
 	u64 left, right;
 
 	if (x.op == IR_OP_SHR) {
-		SsaNode swap = x;
+		Def swap = x;
 
 		x = y;
 		y = swap;
@@ -271,7 +281,7 @@ static SsaRef fold_multiply(SsaFold *f, const SsaNode *node, u64 c)
 /* Shifts of what was shifted the other way are masks or extensions, and a shift. */
 static SsaRef fold_shift_pair(SsaFold *f, unsigned op, SsaRef a, u64 by, unsigned width)
 {
-	SsaNode x = def(f, a);
+	Def x = def(f, a);
 	unsigned low;
 	u64 left;
 	SsaRef part;
@@ -297,7 +307,7 @@ static SsaRef fold_shift(SsaFold *f, const SsaNode *node)
 {
 	unsigned op = node->op, width = node->width, low;
 	SsaRef a = node->a, folded;
-	SsaNode x = def(f, a);
+	Def x = def(f, a);
 	u64 c;
 
 	if (is_const(f, a, &c) && c == 0)
@@ -330,7 +340,7 @@ static SsaRef fold_shift(SsaFold *f, const SsaNode *node)
 /* ---- Widths ---- */
 
 /* Low bits of arithmetic are arithmetic on low bits: if nobody else wants the rest. */
-static SsaRef cut_arithmetic(SsaFold *f, const SsaNode *x, unsigned width)
+static SsaRef cut_arithmetic(SsaFold *f, const Def *x, unsigned width)
 {
 	bool shift = x->op == IR_OP_SHL;
 	SsaRef a, b;
@@ -345,7 +355,7 @@ static SsaRef cut_arithmetic(SsaFold *f, const SsaNode *x, unsigned width)
 static SsaRef fold_extract(SsaFold *f, const SsaNode *node)
 {
 	unsigned low = node->aux, width = node->width, part;
-	SsaNode x = def(f, node->a);
+	Def x = def(f, node->a);
 	SsaRef a = x.a, b = x.b;
 	u64 c;
 
@@ -414,7 +424,7 @@ static SsaRef fold_extract(SsaFold *f, const SsaNode *node)
 
 static SsaRef fold_widen(SsaFold *f, const SsaNode *node)
 {
-	SsaNode x = def(f, node->a);
+	Def x = def(f, node->a);
 	unsigned width = node->width;
 
 	if (x.op == IR_OP_ZX)
@@ -437,7 +447,7 @@ static SsaRef fold_widen(SsaFold *f, const SsaNode *node)
 /* x[63] @ x[62:0] is x; with the top bit inverted (the negation of a float) it is an XOR. The top bit has become x <s 0. */
 static SsaRef fold_top_bit(SsaFold *f, SsaRef a, SsaRef b)
 {
-	SsaNode high = def(f, a), low = def(f, b);
+	Def high = def(f, a), low = def(f, b);
 	unsigned width = low.width + 1u;
 	bool inverted = high.op == IR_OP_LES;
 	u64 zero;
@@ -450,7 +460,7 @@ static SsaRef fold_top_bit(SsaFold *f, SsaRef a, SsaRef b)
 
 static SsaRef fold_concat(SsaFold *f, const SsaNode *node)
 {
-	SsaNode high = def(f, node->a), low = def(f, node->b);
+	Def high = def(f, node->a), low = def(f, node->b);
 	SsaRef folded = fold_top_bit(f, node->a, node->b);
 	unsigned width = node->width;
 	u64 c, inner;
@@ -476,7 +486,7 @@ static SsaRef fold_concat(SsaFold *f, const SsaNode *node)
 
 static SsaRef fold_select(SsaFold *f, const SsaNode *node)
 {
-	SsaNode cond = def(f, node->a), x = def(f, node->b), y = def(f, node->c);
+	Def cond = def(f, node->a), x = def(f, node->b), y = def(f, node->c);
 	unsigned width = node->width;
 	u64 c, d;
 

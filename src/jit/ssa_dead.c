@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What nobody uses goes. Everything with an effect stays, and what it is made from; so does what a PUT or the state of a block
- * names: whether a way out sees it is ssa_state's question. Only PUTs and BRINGs whose slot gets another value in the same block,
+ * names: whether a way out sees it is ssa_snap's question. Only PUTs and BRINGs whose slot gets another value in the same block,
  * before anything may leave or read it, go here, so that what they name is not thought to be wanted by the passes before that one.
  */
 #include "jit/ssa.h"
@@ -46,13 +46,17 @@ static void need_operands(Live *live, SsaRef ref)
 {
 	SsaFunc *func = live->func;
 	SsaNode *node = &func->nodes[ref];
+	unsigned count = ssa_op_info[node->op].operands;
 
 	if (node->op == SSA_PHI) {
 		need_phi(live, node);
-		return;
+	} else if (count != SSA_OPERANDS_VARY) {
+		for (unsigned i = 0; i < count; i++)
+			need(live, node->operands[i]);
+	} else {
+		for (unsigned i = ssa_operands(func, node); i-- > 0;)
+			need(live, *ssa_operand(func, node, i));
 	}
-	for (unsigned i = ssa_operands(func, node); i-- > 0;)
-		need(live, *ssa_operand(func, node, i));
 }
 
 /* All that is made from what the loops' PHIs need. */
@@ -103,7 +107,7 @@ static void walk_block(Live *live, SsaBlock *block)
 		if (effects & SSA_PURE || node->op == SSA_FLAGS) { /* that one only reads */
 			if (live->is[ref])
 				need_operands(live, ref);
-			else if (!func->loops)
+			else if (!block->depth)
 				ssa_remove(func, ref);
 			continue;
 		}
@@ -115,6 +119,8 @@ static void walk_block(Live *live, SsaBlock *block)
 			ssa_remove(func, ref);
 			continue;
 		}
+		if (node->op == SSA_INSN)
+			continue;
 		live->is[ref] = 1;
 		need_operands(live, ref);
 	}
@@ -138,12 +144,13 @@ static void remove_unneeded(Live *live, const SsaBlock *block)
 {
 	for (SsaRef ref = block->first, next; ref; ref = next) {
 		next = live->func->nodes[ref].next;
-		if (!live->is[ref])
+		if (!live->is[ref] && live->func->nodes[ref].op != SSA_INSN)
 			ssa_remove(live->func, ref);
 	}
 }
 
-/* Backward in reverse postorder: whoever needs a node comes before it, but for PHIs of loops. */
+/* Backward in reverse postorder: whoever needs a node comes before it, but for PHIs of loops. Those need only what lies in their
+ * loop, or in front of it. */
 void ssa_dead(SsaFunc *func)
 {
 	Live live = {.func = func};
@@ -165,5 +172,6 @@ void ssa_dead(SsaFunc *func)
 		finish_late(&live);
 	}
 	for (u32 i = 0; i < func->rpo_count && func->loops; i++)
-		remove_unneeded(&live, &func->blocks[func->rpo[i]]);
+		if (func->blocks[func->rpo[i]].depth)
+			remove_unneeded(&live, &func->blocks[func->rpo[i]]);
 }

@@ -19,9 +19,8 @@
 enum { DEPTH_MOST = 12, ALIKE_MOST = 8, HOMES_MOST = 6 };
 
 struct SsaKnownEntry {
-	u8 op, width;
-	u16 aux;
-	SsaRef a, b, c, value;
+	u64 what; /* op, width << 8, aux << 16, a << 32 */
+	SsaRef b, c, value;
 	u32 slot, next; /* in heads; entry + 1 */
 };
 
@@ -35,39 +34,40 @@ typedef struct Walk {
 	SsaFold fold;
 	u32 *child, *sibling; /* block + 1 */
 	bool *reached;
+	bool *comes; /* per predecessor of the block that is looked at: control may come from there */
 	Scope *scopes;
 	bool failed;
 } Walk;
 
 /* ---- What is known ---- */
 
-static SsaKnownEntry key_of(unsigned op, unsigned width, unsigned aux, SsaRef a, SsaRef b, SsaRef c)
+static SsaKnownEntry key_of(const SsaFold *f, unsigned op, unsigned width, unsigned aux, SsaRef a, SsaRef b, SsaRef c)
 {
+	SsaKnownEntry key;
+	u64 hash;
+
 	if (ssa_commutes(op) && a > b) {
 		SsaRef swap = a;
 
 		a = b;
 		b = swap;
 	}
-	return (SsaKnownEntry){.op = (u8)op, .width = (u8)width, .aux = (u16)aux, .a = a, .b = b, .c = c};
-}
-
-static u32 hash_of(const SsaFold *f, const SsaKnownEntry *key)
-{
-	u64 hash = (key->op | (u64)key->width << 8 | (u64)key->aux << 16 | (u64)key->a << 32) * 0x9E3779B97F4A7C15u;
-
+	key.what = op | (u64)width << 8 | (u64)aux << 16 | (u64)a << 32;
+	key.b = b;
+	key.c = c;
+	hash = key.what * 0x9E3779B97F4A7C15u;
 	hash ^= hash >> 29;
-	hash = (hash ^ key->b ^ (u64)key->c << 32) * 0xC2B2AE3D27D4EB4Fu;
-	return (u32)(hash >> 40) & f->head_mask;
+	hash = (hash ^ b ^ (u64)c << 32) * 0xC2B2AE3D27D4EB4Fu;
+	key.slot = (u32)(hash >> 40) & f->head_mask;
+	return key;
 }
 
 static SsaRef look_up(const SsaFold *f, const SsaKnownEntry *key)
 {
-	for (u32 at = f->heads[hash_of(f, key)]; at; at = f->entries[at - 1].next) {
+	for (u32 at = f->heads[key->slot]; at; at = f->entries[at - 1].next) {
 		const SsaKnownEntry *e = &f->entries[at - 1];
 
-		if (e->op == key->op && e->width == key->width && e->aux == key->aux && e->a == key->a && e->b == key->b &&
-		    e->c == key->c)
+		if (e->what == key->what && e->b == key->b && e->c == key->c)
 			return ssa_value(f->func, e->value);
 	}
 	return 0;
@@ -75,17 +75,16 @@ static SsaRef look_up(const SsaFold *f, const SsaKnownEntry *key)
 
 static void enter(SsaFold *f, const SsaKnownEntry *key, SsaRef value)
 {
-	SsaKnownEntry entry = *key;
+	SsaKnownEntry *entry;
 
 	if (!arena_grow(f->func->arena, (void **)&f->entries, &f->entry_cap, f->entry_count, sizeof(SsaKnownEntry))) {
 		f->func->failed = true;
 		return;
 	}
-	entry.value = value;
-	entry.slot = hash_of(f, key);
-	entry.next = f->heads[entry.slot];
-	f->entries[f->entry_count++] = entry;
-	f->heads[entry.slot] = f->entry_count;
+	entry = &f->entries[f->entry_count++];
+	*entry = (SsaKnownEntry){.what = key->what, .b = key->b, .c = key->c, .value = value, .slot = key->slot,
+		.next = f->heads[key->slot]};
+	f->heads[key->slot] = f->entry_count;
 }
 
 /* ref is `value` in the blocks below. */
@@ -151,18 +150,18 @@ static void learn(SsaFold *f, SsaRef cond, bool is)
 		mark(f, b, yes);
 	} else if (ir_op_info[node.op].shape == IR_SHAPE_CMP) {
 		op = inverse(node.op, &swapped);
-		key = key_of(op, 1, 0, swapped ? b : a, swapped ? a : b, 0);
+		key = key_of(f, op, 1, 0, swapped ? b : a, swapped ? a : b, 0);
 		enter(f, &key, no);
 		if (node.op == (is ? IR_OP_EQ : IR_OP_NE) && ssa_is_const(func, b, NULL))
 			mark(f, a, b);
 		if (is && (node.op == IR_OP_LTS || node.op == IR_OP_LTU)) { /* then they differ, and the other way is not so */
-			key = key_of(IR_OP_EQ, 1, 0, a, b, 0);
+			key = key_of(f, IR_OP_EQ, 1, 0, a, b, 0);
 			enter(f, &key, no);
-			key = key_of(IR_OP_NE, 1, 0, a, b, 0);
+			key = key_of(f, IR_OP_NE, 1, 0, a, b, 0);
 			enter(f, &key, yes);
-			key = key_of(node.op, 1, 0, b, a, 0);
+			key = key_of(f, node.op, 1, 0, b, a, 0);
 			enter(f, &key, no);
-			key = key_of(node.op == IR_OP_LTS ? IR_OP_LES : IR_OP_LEU, 1, 0, a, b, 0);
+			key = key_of(f, node.op == IR_OP_LTS ? IR_OP_LES : IR_OP_LEU, 1, 0, a, b, 0);
 			enter(f, &key, yes);
 		}
 	}
@@ -207,13 +206,13 @@ static bool may_share(const SsaFold *f, const SsaNode *node)
 	return !f->sets_flags || node->op >= IR_OP_COUNT || !ir_float_operands((IrOp)node->op) || !(node->aux & SSA_FLOAT_RAISES);
 }
 
-static SsaRef look_up_raising(const SsaFold *f, const SsaKnownEntry *key)
+static SsaRef look_up_raising(const SsaFold *f, const SsaNode *node)
 {
-	SsaKnownEntry raising = *key;
+	SsaKnownEntry raising;
 
-	if (key->op >= IR_OP_COUNT || !ir_float_operands((IrOp)key->op) || key->aux & SSA_FLOAT_RAISES)
+	if (!f->func->floats || node->op >= IR_OP_COUNT || node->aux & SSA_FLOAT_RAISES || !ir_float_operands((IrOp)node->op))
 		return 0;
-	raising.aux |= SSA_FLOAT_RAISES;
+	raising = key_of(f, node->op, node->width, node->aux | SSA_FLOAT_RAISES, node->a, node->b, node->c);
 	return look_up(f, &raising);
 }
 
@@ -241,8 +240,8 @@ SsaRef ssa_fold_make(SsaFold *f, unsigned op, unsigned width, unsigned aux, SsaR
 	put_in_order(f, &node);
 	if ((ref = simpler(f, &node)))
 		return ref;
-	key = key_of(op, width, aux, node.a, node.b, node.c);
-	if ((ref = look_up(f, &key)) || (ref = look_up_raising(f, &key)))
+	key = key_of(f, op, width, aux, node.a, node.b, node.c);
+	if ((ref = look_up(f, &key)) || (ref = look_up_raising(f, &node)))
 		return ref;
 	ref = ssa_node(f->func, op, width, aux, node.a, node.b, node.c, 0);
 	if (!ref)
@@ -255,19 +254,23 @@ SsaRef ssa_fold_make(SsaFold *f, unsigned op, unsigned width, unsigned aux, SsaR
 static void fold_operation(SsaFold *f, SsaRef ref)
 {
 	SsaFunc *func = f->func;
-	SsaNode node = func->nodes[ref];
+	SsaNode *at = &func->nodes[ref]; /* it moves when others are made */
+	SsaNode node = {.op = at->op, .width = at->width, .aux = at->aux, .a = ssa_fold_value(f, at->a),
+		.b = ssa_fold_value(f, at->b), .c = ssa_fold_value(f, at->c)};
 	SsaKnownEntry key;
 	SsaRef same;
 
 	put_in_order(f, &node);
-	func->nodes[ref] = node;
+	at->a = node.a;
+	at->b = node.b;
+	at->c = node.c;
 	f->at = ref;
 	same = ssa_effects(&node) & SSA_PURE ? simpler(f, &node) : 0;
 	if (!same) {
-		key = key_of(node.op, node.width, node.aux, node.a, node.b, node.c);
+		key = key_of(f, node.op, node.width, node.aux, node.a, node.b, node.c);
 		same = may_share(f, &node) ? look_up(f, &key) : 0;
 		if (!same)
-			same = look_up_raising(f, &key);
+			same = look_up_raising(f, &node);
 		if (!same)
 			enter(f, &key, ref);
 	}
@@ -301,9 +304,8 @@ static bool same_args(const SsaFunc *func, const SsaNode *a, const SsaNode *b)
 	return a->width == b->width;
 }
 
-static void fold_phi(Walk *w, u32 block, SsaRef ref, SsaRef first_other)
+static void fold_phi(const Walk *w, SsaFold *f, u32 block, SsaRef ref, SsaRef first_other)
 {
-	SsaFold *f = &w->fold;
 	SsaFunc *func = f->func;
 	SsaBlock *to = &func->blocks[block];
 	SsaRef same = 0, home = 0, other;
@@ -313,7 +315,7 @@ static void fold_phi(Walk *w, u32 block, SsaRef ref, SsaRef first_other)
 	for (u32 i = 0; i < to->pred_count; i++) {
 		SsaRef arg = ssa_value(func, func->pool[func->nodes[ref].a + i]);
 
-		if (arg == ref || !comes_from(w, block, to->preds[i]) || !leads_to(func, to->preds[i], block))
+		if (arg == ref || !w->comes[i])
 			continue;
 		one = one && (!same || same == arg);
 		same = arg;
@@ -409,17 +411,20 @@ static void fold_node(SsaFold *f, SsaRef ref)
 {
 	SsaFunc *func = f->func;
 	SsaNode *node = &func->nodes[ref];
-	unsigned count = ssa_operands(func, node);
+	unsigned count;
 	u64 value;
 
+	if (node->op < IR_OP_COUNT || node->op == SSA_CANON || node->op == SSA_HOME) {
+		fold_operation(f, ref);
+		return;
+	}
+	count = ssa_operands(func, node);
 	for (unsigned i = 0; i < count; i++) {
 		SsaRef *operand = ssa_operand(func, node, i);
 
 		*operand = ssa_fold_value(f, *operand);
 	}
-	if (node->op < IR_OP_COUNT || node->op == SSA_CANON || node->op == SSA_HOME)
-		fold_operation(f, ref);
-	else if (node->op == SSA_GUARD && ssa_is_const(func, node->a, &value) && value)
+	if (node->op == SSA_GUARD && ssa_is_const(func, node->a, &value) && value)
 		ssa_remove(func, ref);
 }
 
@@ -462,9 +467,11 @@ static void fold_block(Walk *w, u32 block)
 		other = func->nodes[other].next;
 	if (ssa_has_made(func, SSA_FETCH))
 		forward_homes(func, block);
+	for (u32 p = 0; p < here->pred_count && other != here->first; p++)
+		w->comes[p] = comes_from(w, block, here->preds[p]) && leads_to(func, here->preds[p], block);
 	for (ref = here->first; ref && func->nodes[ref].op == SSA_PHI; ref = next) {
 		next = func->nodes[ref].next;
-		fold_phi(w, block, ref, other);
+		fold_phi(w, f, block, ref, other);
 	}
 	for (; ref && !func->failed; ref = next) {
 		next = func->nodes[ref].next;
@@ -626,7 +633,7 @@ static void count_all_uses(SsaFunc *func)
 
 static bool prepare(Walk *w, SsaFunc *func)
 {
-	u32 size = 256, count = func->block_count;
+	u32 size = 256, count = func->block_count, preds = 1;
 
 	while (size < func->node_count)
 		size *= 2;
@@ -647,8 +654,11 @@ static bool prepare(Walk *w, SsaFunc *func)
 			w->sibling[block] = w->child[above];
 			w->child[above] = block + 1;
 		}
+		preds = func->blocks[block].pred_count > preds ? func->blocks[block].pred_count : preds;
 	}
-	return true;
+	w->comes = ARENA_ROOM(func->arena, bool, preds);
+	func->failed |= !w->comes;
+	return !func->failed;
 }
 
 void ssa_fold(SsaFunc *func)

@@ -8,7 +8,7 @@
 #include <assert.h>
 
 /* What a region must have for a pass to find anything. */
-enum { LOOPS = 1, FLOATS = 2, NARROWED = 4 };
+enum { LOOPS = 1, FLOATS = 2, NARROWED = 4, BRINGS = 8 };
 
 static const SsaPass passes[] = {
 	{"fold", ssa_fold, 0},
@@ -26,14 +26,14 @@ static const SsaPass passes[] = {
 	{"float", ssa_float, FLOATS},
 	{"fuel", ssa_fuel, 0},
 	{"sure", ssa_sure, 0},
-	{"state", ssa_state, 0},
-	{"dead", ssa_dead, 0},
+	{"state", ssa_state, BRINGS}, /* PUTs that nobody sees are in no snapshot anyway, nor what only they name */
 	{"snap", ssa_snap, 0},
 };
 
 static bool is_wanted(const SsaFunc *func, const SsaPass *pass)
 {
-	unsigned has = (func->loops ? LOOPS : 0) | (func->floats ? FLOATS : 0) | (func->narrowed ? NARROWED : 0);
+	unsigned has = (func->loops ? LOOPS : 0) | (func->floats ? FLOATS : 0) | (func->narrowed ? NARROWED : 0) |
+		(ssa_has_made(func, SSA_BRING) ? BRINGS : 0);
 
 	return !(pass->needs & ~has);
 }

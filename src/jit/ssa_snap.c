@@ -18,11 +18,14 @@
 
 typedef struct Snaps {
 	SsaFunc *func;
-	u8 *needed;      /* per node */
+	u8 *needed;      /* per node: SsaNeeded */
 	SsaRef *work;
-	SsaRef *now;     /* per slot */
+	SsaRef *now;     /* per slot: its value, 0: at home */
+	u64 *away;       /* bits: slots that are not */
+	SsaSnapEntry *made; /* per slot: what the last way out wrote of `now`; ref 0: none has */
 	u32 *owed;       /* per block, at its start */
-	u32 first, count; /* entries of the state now; */
+	u32 words;
+	u32 first, count; /* entries of the state now, */
 	bool fresh;      /* if they are right */
 	u32 snap;        /* ~0: the next way out needs another one */
 } Snaps;
@@ -33,9 +36,9 @@ static void need(Snaps *s, SsaRef ref)
 	u32 count = 0;
 
 	ref = ssa_value(func, ref);
-	if (!ref || s->needed[ref])
+	if (!ref || s->needed[ref] & SSA_NEEDED)
 		return;
-	s->needed[ref] = 1;
+	s->needed[ref] |= SSA_NEEDED;
 	s->work[count++] = ref;
 	while (count) {
 		SsaNode *node = &func->nodes[s->work[--count]];
@@ -43,8 +46,8 @@ static void need(Snaps *s, SsaRef ref)
 		for (unsigned i = ssa_operands(func, node); i-- > 0;) {
 			SsaRef operand = ssa_value(func, *ssa_operand(func, node, i));
 
-			if (operand && !s->needed[operand]) {
-				s->needed[operand] = 1;
+			if (operand && !(s->needed[operand] & SSA_NEEDED)) {
+				s->needed[operand] |= SSA_NEEDED;
 				s->work[count++] = operand;
 			}
 		}
@@ -68,10 +71,15 @@ static void need_computed(Snaps *s)
 		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next) {
 			SsaNode *node = &func->nodes[ref];
 
-			if (node->op == SSA_PUT || (ssa_effects(node) & SSA_PURE))
+			if (node->op == SSA_PUT || node->op == SSA_INSN || (ssa_effects(node) & SSA_PURE))
 				continue;
+			if (node->op == SSA_BRING) {
+				s->needed[ssa_value(func, node->a)] |= SSA_NAMED;
+				need(s, brought(func, node->a));
+				continue;
+			}
 			for (unsigned k = ssa_operands(func, node); k-- > 0;)
-				need(s, node->op == SSA_BRING ? brought(func, node->a) : *ssa_operand(func, node, k));
+				need(s, *ssa_operand(func, node, k));
 		}
 }
 
@@ -98,7 +106,7 @@ static void choose_recipe(const Snaps *s, SsaSnapEntry *entry)
 		entry->recipe = SSA_NAN;
 		entry->imm = node->width;
 	}
-	if (!a || s->needed[entry->ref] || ssa_is_odd(func, entry->ref) || node->width != wide)
+	if (!a || s->needed[entry->ref] & SSA_NEEDED || ssa_is_odd(func, entry->ref) || node->width != wide)
 		return;
 	switch (node->op) {
 	case IR_OP_SX: case IR_OP_ZX:
@@ -122,7 +130,7 @@ static void choose_recipe(const Snaps *s, SsaSnapEntry *entry)
 
 		if (!is_ones(func, a) || func->nodes[low].width != 32 || ssa_is_const(func, low, NULL))
 			return;
-		if (func->nodes[low].op == SSA_CANON && !s->needed[low]) {
+		if (func->nodes[low].op == SSA_CANON && !(s->needed[low] & SSA_NEEDED)) {
 			low = ssa_value(func, func->nodes[low].a);
 			odd = true;
 		}
@@ -134,25 +142,50 @@ static void choose_recipe(const Snaps *s, SsaSnapEntry *entry)
 	}
 }
 
+static void set(Snaps *s, u32 slot, SsaRef ref)
+{
+	const SsaNode *node = &s->func->nodes[ref = ssa_value(s->func, ref)];
+	u64 bit = (u64)1 << slot % 64;
+
+	if (node->op == SSA_HOME && node->aux == slot)
+		ref = 0;
+	if (s->now[slot] == ref)
+		return;
+	s->now[slot] = ref;
+	s->made[slot].ref = 0;
+	s->away[slot / 64] = ref ? s->away[slot / 64] | bit : s->away[slot / 64] & ~bit;
+	s->fresh = false;
+}
+
+/* A recipe is no good any more once its value is computed for something else. */
+static SsaSnapEntry *entry_of(Snaps *s, u32 slot)
+{
+	SsaSnapEntry *entry = &s->made[slot];
+	SsaRef ref = s->now[slot];
+
+	if (!entry->ref || (entry->ref != ref && s->needed[ref] & SSA_NEEDED)) {
+		*entry = (SsaSnapEntry){.ref = ref, .slot = (u16)slot};
+		choose_recipe(s, entry);
+		need(s, entry->ref);
+	}
+	return entry;
+}
+
 static void add_entries(Snaps *s)
 {
 	SsaFunc *func = s->func;
 
 	s->first = func->entry_count;
-	for (u32 i = 0; i < func->elsewhere_count; i++) {
-		u32 slot = func->elsewhere[i];
-		SsaSnapEntry entry = {.ref = ssa_value(func, s->now[slot]), .slot = (u16)slot};
+	for (u32 w = 0; w < s->words; w++)
+		for (u64 left = s->away[w]; left; left &= left - 1) {
+			const SsaSnapEntry *entry = entry_of(s, w * 64 + (u32)__builtin_ctzll(left));
 
-		if (!entry.ref || (func->nodes[entry.ref].op == SSA_HOME && func->nodes[entry.ref].aux == slot))
-			continue;
-		choose_recipe(s, &entry);
-		need(s, entry.ref);
-		if (!arena_grow(func->arena, (void **)&func->entries, &func->entry_cap, func->entry_count, sizeof(entry))) {
-			func->failed = true;
-			return;
+			if (!arena_grow(func->arena, (void **)&func->entries, &func->entry_cap, func->entry_count, sizeof(*entry))) {
+				func->failed = true;
+				return;
+			}
+			func->entries[func->entry_count++] = *entry;
 		}
-		func->entries[func->entry_count++] = entry;
-	}
 	s->count = func->entry_count - s->first;
 	s->fresh = true;
 }
@@ -188,15 +221,13 @@ static void snap_block(Snaps *s, u32 b)
 	u64 pc = block->pc;
 
 	for (u32 i = 0; i < func->elsewhere_count; i++)
-		s->now[func->elsewhere[i]] = block->state[func->elsewhere[i]];
-	s->fresh = false;
+		set(s, func->elsewhere[i], block->state[func->elsewhere[i]]);
 	for (SsaRef ref = block->first; ref && !func->failed; ref = func->nodes[ref].next) {
 		const SsaNode *node = &func->nodes[ref];
 
 		switch (node->op) {
 		case SSA_PUT:
-			s->fresh = s->fresh && ssa_value(func, s->now[node->aux]) == ssa_value(func, node->a);
-			s->now[node->aux] = node->a;
+			set(s, node->aux, node->a);
 			break;
 		case SSA_INSN:
 			pc = node->imm;
@@ -236,11 +267,15 @@ void ssa_snap(SsaFunc *func)
 	s.needed = ARENA_ARRAY(func->arena, u8, func->node_count);
 	s.work = ARENA_ARRAY(func->arena, SsaRef, func->node_count);
 	s.now = ARENA_ARRAY(func->arena, SsaRef, func->slot_count + 1);
+	s.made = ARENA_ARRAY(func->arena, SsaSnapEntry, func->slot_count + 1);
+	s.words = func->slot_count / 64 + 1;
+	s.away = ARENA_ARRAY(func->arena, u64, s.words);
 	s.owed = ARENA_ARRAY(func->arena, u32, func->block_count);
-	if (!s.needed || !s.work || !s.now || !s.owed) {
+	if (!s.needed || !s.work || !s.now || !s.made || !s.away || !s.owed) {
 		func->failed = true;
 		return;
 	}
+	func->needed = s.needed;
 	need_computed(&s);
 	for (u32 i = 0; i < func->rpo_count && !func->failed; i++)
 		snap_block(&s, func->rpo[i]);

@@ -61,7 +61,13 @@ static void note_leave(X64Ssa *s, Survey *survey, SsaRef ref)
 	survey->entries += func->snaps[func->nodes[ref].snap].count + s->engine->pin_count;
 }
 
-/* Homes of pinned slots become the one there is; a ZX its operand. Snapshots have said what INSNs and PUTs were for. */
+static bool is_idle(const SsaFunc *func, SsaRef ref)
+{
+	return func->needed && !func->needed[ref] && ssa_effects(&func->nodes[ref]) & SSA_PURE;
+}
+
+/* Homes of pinned slots become the one there is; a ZX its operand. Snapshots have said what INSNs and PUTs were for, and what
+ * nobody needs. */
 static void look_around(X64Ssa *s, Survey *survey)
 {
 	SsaFunc *func = s->func;
@@ -74,7 +80,7 @@ static void look_around(X64Ssa *s, Survey *survey)
 			const SsaNode *node = &func->nodes[ref];
 
 			next = node->next;
-			if (node->op == SSA_INSN || node->op == SSA_PUT) {
+			if (node->op == SSA_INSN || node->op == SSA_PUT || is_idle(func, ref)) {
 				ssa_remove(func, ref);
 				continue;
 			}
