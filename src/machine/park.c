@@ -385,6 +385,16 @@ static Status freeze_guest(const Machine *machine, MachineBase *base)
 	return !status && base->guest.failed ? STATUS_NOMEM : status;
 }
 
+/* The first byte from `at` on that is another one. */
+static size_t equal_until(const u8 *a, const u8 *b, size_t at, size_t end)
+{
+	while (at + PIECE <= end && !park_piece_differs(a + at, b + at))
+		at += PIECE;
+	while (at < end && a[at] == b[at])
+		at++;
+	return at;
+}
+
 /* Words of 8 bytes that are not the base's; if there are more or less of them, all are. */
 static void pack_guest(const Buf *now, const Buf *was, Buf *out)
 {
@@ -398,8 +408,7 @@ static void pack_guest(const Buf *now, const Buf *was, Buf *out)
 	for (most = now->len - same; at < most;) {
 		size_t end;
 
-		while (at < most && at < was->len && now->data[at] == was->data[at])
-			at++;
+		at = equal_until(now->data, was->data, at, most < was->len ? most : was->len);
 		if (at == most)
 			break;
 		for (end = at; end < most && (end >= was->len || now->data[end] != was->data[end]);)

@@ -203,12 +203,12 @@ static bool next_other(const Space *space, const u8 *was, u64 first, u32 *k, u32
 	const u64 kept = 0x0101010101010101u * KEPT;
 
 	while (*k < count) {
-		if (*k % 8 == 0 && *k + 8 <= count && !space->backing_count) {
+		if (*k % 8 == 0 && *k + 8 <= count) {
 			u64 now, before;
 
 			memcpy(&now, space->attr + first + *k, sizeof now);
 			memcpy(&before, was + *k, sizeof before);
-			if (!((now ^ before) & kept)) {
+			if (!((now ^ before) & kept) && !(space->backing_count && now & kept)) {
 				*k += 8;
 				continue;
 			}
@@ -381,7 +381,21 @@ static Status shape(Machine *machine, const u8 *kinds, u32 count, u32 mapped)
 
 /* ---- As the base again ---- */
 
-/* Empty, and not to be made hard, in place of what is there. Code for the other one is forgotten. */
+/* Shared memory, and which of its pages are present. */
+static Status keep_shared(Space *to, const Space *from)
+{
+	Status status = space_backings_copy(to, from);
+
+	for (u32 i = 0; i < from->backing_count && !status; i++) {
+		u64 page = from->backings[i].page, end = page + from->backings[i].count;
+
+		for (; space_next_present(from, &page, end); page++)
+			space_pages_add(to, page, 1, from->attr[page] & ATTR_RIGHTS);
+	}
+	return status;
+}
+
+/* Empty but for shared memory, and not to be made hard, in place of what is there. Code for the other one is forgotten. */
 static Status make_soft(Machine *machine, u32 number)
 {
 	Space *space = machine_space_at(machine, number), soft;
@@ -389,9 +403,14 @@ static Status make_soft(Machine *machine, u32 number)
 
 	if (status)
 		return status;
+	status = keep_shared(&soft, space);
+	if (status) {
+		space_fini(&soft);
+		return status;
+	}
 	machine_forget_code(machine, number, 0, 0);
 	space_soften(space);
-	machine->present -= space->present;
+	machine->present -= space->present - soft.present;
 	soft.all_seams = space->all_seams;
 	space_fini(space);
 	*space = soft;
@@ -575,8 +594,6 @@ static Status settle_aspace(Machine *machine, u32 number, const BasePages *pages
 	bool hard = space->twice;
 	Status status = STATUS_OK;
 
-	if (hard && space->backing_count)
-		return STATUS_UNSUPPORTED;
 	if (hard)
 		status = make_soft(machine, number);
 	for (u32 i = 0; i < aspace->run_count && !status; i++)
@@ -595,7 +612,6 @@ static Status settle_aspace(Machine *machine, u32 number, const BasePages *pages
 	return status;
 }
 
-/* If it can't be had the memory stays as it is: then it is compared with the base as a whole. */
 Status park_settle_pages(Machine *machine, const BasePages *pages)
 {
 	Status status = STATUS_OK;
@@ -608,7 +624,7 @@ Status park_settle_pages(Machine *machine, const BasePages *pages)
 		machine->image_serial = pages->serial;
 		park_seal(pages); /* if it was this machine's own file nobody has it any more */
 	}
-	return status == STATUS_UNSUPPORTED ? STATUS_OK : status;
+	return status;
 }
 
 /* ---- Memory of its own ---- */

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Linux instances that have files of the host open and mapped, parked and forked: each has positions of its own, and goes on with the file
+ * that it opened, whatever has become of its name; what was written under a private map is refused by name; rights and limits hold, and
+ * nothing stays open.
+ * (no thread sanitizer: it has no room for so many address spaces)
+ */
+#include "unit/linux_run.h"
+
+#include <dirent.h>
+#include <sys/stat.h>
+
+#include "hyper/hyper_private.h"
+
+enum { TWINS = 12, BYTES = 1 << 18 };
+
+/* By letters: r the next byte of the file; s how large it is; m maps it; p a byte of a page that was not touched yet; o opens it once more;
+ * w writes a byte at its own place into another one. */
+static const char program_text[] =
+	"#include <errno.h>\n#include <fcntl.h>\n#include <stdio.h>\n#include <unistd.h>\n#include <sys/mman.h>\n#include <sys/stat.h>\n"
+	"int main(void) { int data = open(\"/given/data\", O_RDONLY), out = open(\"/given/out\", O_WRONLY | O_CREAT, 0644), page = 0, some;\n"
+	"	char letter, byte; unsigned char *map = 0; struct stat info; if (data < 0 || out < 0) return 1;\n"
+	"	while (read(0, &letter, 1) == 1 && letter != '.') {\n"
+	"		switch (letter) {\n"
+	"		case 'r': some = read(data, &byte, 1); some = some == 1 ? byte : some < 0 ? -errno : 0; break;\n"
+	"		case 's': fstat(data, &info); some = info.st_size; break;\n"
+	"		case 'm': map = mmap(0, 1 << 18, PROT_READ | PROT_WRITE, MAP_PRIVATE, data, 0); some = map[0]; break;\n"
+	"		case 'p': page += 16; some = map[page * 4096]; break;\n"
+	"		case 'o': some = open(\"/given/data\", O_RDONLY); some = some < 0 ? -errno : 1; break;\n"
+	"		case 'w': some = write(out, &letter, 1); break;\n"
+	"		default: some = 0; }\n"
+	"		printf(\"%d \", some); fflush(stdout); }\n"
+	"	return 7; }\n";
+
+typedef struct Stage {
+	const Rig *rig;
+	Hyper *hyper;
+	Image *image;
+	Instance *parent, *twins[TWINS];
+	Buf said[TWINS + 1]; /* the last is the parent's */
+	u32 open_before;
+} Stage;
+
+static void put(const Rig *rig, const char *name, const char *as, u8 first)
+{
+	char path[160], to[160];
+	FILE *file;
+
+	snprintf(path, sizeof path, "%s/%s", rig->folder, name);
+	snprintf(to, sizeof to, "%s/%s", rig->folder, as);
+	file = fopen(path, "wb");
+	assert_non_null(file);
+	for (u32 i = 0; i < BYTES; i++)
+		fputc((int)(first + i % 4096 + i / 4096) & 0x7F, file);
+	fclose(file);
+	assert_int_equal(rename(path, to), 0);
+}
+
+static u32 open_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	u32 count = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+static void run_all(Stage *stage)
+{
+	assert_true(hyper_run(stage->hyper, ~(u64)0 >> 2));
+}
+
+static void begin(Stage *stage, const Rig *rig, const char *letters)
+{
+	const HyperConfig hyper_config = {.workers = 0, .residents = 2};
+	const MachineConfig config = computer_config(rig);
+	const u32 rights = MAY_PLAIN | MAY_FILES;
+	InstanceOptions options = {.rights = &rights, .output = collect, .ctx = &stage->said[TWINS]};
+	char path[120];
+	Buf program, output;
+	Machine *machine;
+	FILE *file;
+
+	*stage = (Stage){.rig = rig, .open_before = open_descriptors()};
+	for (u32 i = 0; i <= TWINS; i++)
+		buf_init(&stage->said[i]);
+	buf_init(&program);
+	buf_init(&output);
+	put(rig, "new", "data", 1);
+	snprintf(path, sizeof path, "%s/program.c", rig->folder);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(program_text, file);
+	fclose(file);
+	compile(rig, path, "", &program);
+	machine = computer(rig, &output);
+	load(machine, rig, &program);
+	assert_int_equal(hyper_create(&hyper_config, &stage->hyper), STATUS_OK);
+	assert_int_equal(image_create(&config, machine, &stage->image), STATUS_OK);
+	machine_destroy(machine);
+	buf_fini(&program);
+	buf_fini(&output);
+	assert_int_equal(instance_create(stage->hyper, stage->image, &options, &stage->parent), STATUS_OK);
+	assert_int_equal(instance_start(stage->parent), STATUS_OK);
+	instance_input(stage->parent, (const u8 *)letters, strlen(letters));
+	run_all(stage);
+}
+
+static void fork_all(Stage *stage)
+{
+	for (u32 i = 0; i < TWINS; i++) {
+		InstanceOptions options = {.output = collect, .ctx = &stage->said[i]};
+
+		assert_int_equal(instance_fork(stage->parent, &options, &stage->twins[i]), STATUS_OK);
+		assert_int_equal(instance_start(stage->twins[i]), STATUS_OK);
+	}
+}
+
+/* All but those that may keep a machine. */
+static void are_parked(const Stage *stage)
+{
+	u32 with = 0;
+
+	for (u32 i = 0; i < TWINS; i++)
+		with += stage->twins[i]->machine != NULL;
+	assert_true(with <= 3);
+}
+
+static void tell(Instance *instance, const char *letters)
+{
+	instance_input(instance, (const u8 *)letters, strlen(letters));
+}
+
+static void says(const Buf *said, const char *text)
+{
+	Buf copy;
+
+	buf_init(&copy);
+	buf_add(&copy, said->data, said->len);
+	assert_string_equal(buf_text(&copy), text);
+	buf_fini(&copy);
+}
+
+static void finish(Stage *stage)
+{
+	for (u32 i = 0; i < TWINS; i++)
+		instance_unref(stage->twins[i]);
+	instance_unref(stage->parent);
+	image_unref(stage->image);
+	assert_int_equal(budget_used(hyper_budget(stage->hyper), BUDGET_FILES), 0);
+	hyper_destroy(stage->hyper);
+	for (u32 i = 0; i <= TWINS; i++)
+		buf_fini(&stage->said[i]);
+	assert_int_equal(open_descriptors(), stage->open_before);
+}
+
+static void positions(void **state)
+{
+	struct stat info;
+	char path[120];
+	Stage stage;
+
+	begin(&stage, *state, "rrw");
+	fork_all(&stage);
+	run_all(&stage);
+	for (u32 i = 0; i < TWINS; i++) /* one after the other, and each some more */
+		for (u32 k = 0; k <= i % 3; k++) {
+			tell(stage.twins[i], "r");
+			run_all(&stage);
+		}
+	are_parked(&stage);
+	tell(stage.twins[5], "wwww");
+	tell(stage.parent, "r");
+	run_all(&stage);
+	for (u32 i = 0; i < TWINS; i++) {
+		tell(stage.twins[i], "r");
+		run_all(&stage);
+	}
+	says(&stage.said[TWINS], "1 2 1 3 ");
+	says(&stage.said[3], "3 4 ");
+	says(&stage.said[4], "3 4 5 ");
+	says(&stage.said[5], "3 4 5 1 1 1 1 6 ");
+	snprintf(path, sizeof path, "%s/out", stage.rig->folder);
+	assert_int_equal(stat(path, &info), 0);
+	assert_int_equal(info.st_size, 5);
+	finish(&stage);
+}
+
+/* Another file has the name now, and then none: who had it open has the old one. Opened anew it is the other one. */
+static void replaced(void **state)
+{
+	char path[120];
+	Stage stage;
+
+	begin(&stage, *state, "rm");
+	fork_all(&stage);
+	run_all(&stage);
+	put(stage.rig, "new", "data", 60);
+	for (u32 i = 0; i < TWINS; i++)
+		tell(stage.twins[i], "rpso");
+	run_all(&stage);
+	are_parked(&stage);
+	snprintf(path, sizeof path, "%s/data", stage.rig->folder);
+	assert_int_equal(unlink(path), 0);
+	for (u32 i = 0; i < TWINS; i++)
+		tell(stage.twins[i], "rpo");
+	run_all(&stage);
+	for (u32 i = 0; i < TWINS; i++)
+		says(&stage.said[i], "2 17 262144 1 3 33 -2 ");
+	finish(&stage);
+}
+
+/* Written where it lies: who maps it privately would have pages of two ages, and is told so; who only reads goes on. */
+static void overwritten(void **state)
+{
+	for (u32 mapped = 0; mapped < 2; mapped++) {
+		InstanceInfo info;
+		char path[120];
+		Stage stage;
+		FILE *file;
+
+		begin(&stage, *state, mapped ? "rm" : "r");
+		fork_all(&stage);
+		run_all(&stage);
+		snprintf(path, sizeof path, "%s/data", stage.rig->folder);
+		file = fopen(path, "r+b");
+		assert_non_null(file);
+		for (u32 i = 0; i < BYTES + 1; i++)
+			fputc(70, file);
+		fclose(file);
+		tell(stage.twins[TWINS - 1], "r");
+		run_all(&stage);
+		instance_info(stage.twins[TWINS - 1], &info);
+		if (mapped) {
+			assert_int_equal(info.state, INSTANCE_ENDED);
+			assert_int_equal(info.end, END_ERROR);
+			assert_non_null(strstr(info.text, "data is not the file that it was"));
+		} else {
+			assert_int_equal(info.state, INSTANCE_WAITING);
+			says(&stage.said[TWINS - 1], "70 ");
+		}
+		finish(&stage);
+	}
+}
+
+static void rights_and_limits(void **state)
+{
+	u64 limits[BUDGET_KINDS];
+	InstanceOptions options = {.limits = limits};
+	const u32 plain = MAY_PLAIN;
+	InstanceInfo info;
+	Instance *poor;
+	Stage stage;
+
+	begin(&stage, *state, "r");
+	fork_all(&stage);
+	run_all(&stage);
+	instance_info(stage.parent, &info);
+	assert_int_equal(budget_used(hyper_budget(stage.hyper), BUDGET_FILES), info.files * (TWINS + 1));
+	instance_revoke(stage.twins[4], MAY_FILES);
+	tell(stage.twins[4], "ro");
+	tell(stage.twins[3], "r");
+	run_all(&stage);
+	says(&stage.said[4], "-13 -13 ");
+	says(&stage.said[3], "2 ");
+	for (u32 i = 0; i < BUDGET_KINDS; i++)
+		limits[i] = BUDGET_UNLIMITED;
+	limits[BUDGET_FILES] = info.files - 1;
+	assert_int_equal(instance_fork(stage.parent, &options, &poor), STATUS_TOO_BIG);
+	limits[BUDGET_FILES] = info.files + 1;
+	options.output = collect;
+	options.ctx = &stage.said[0];
+	assert_int_equal(instance_fork(stage.parent, &options, &poor), STATUS_OK);
+	assert_int_equal(instance_start(poor), STATUS_OK);
+	tell(poor, "oo");
+	run_all(&stage);
+	says(&stage.said[0], "1 -23 ");
+	instance_unref(poor);
+	buf_clear(&stage.said[0]);
+	options.limits = NULL;
+	options.rights = &plain;
+	assert_int_equal(instance_fork(stage.parent, &options, &poor), STATUS_OK);
+	assert_int_equal(instance_start(poor), STATUS_OK);
+	tell(poor, "r");
+	run_all(&stage);
+	says(&stage.said[0], "-13 ");
+	instance_unref(poor);
+	finish(&stage);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(positions),
+		cmocka_unit_test(replaced),
+		cmocka_unit_test(overwritten),
+		cmocka_unit_test(rights_and_limits),
+	};
+
+	return cmocka_run_group_tests_name("hyper_files", tests, setup, teardown);
+}
