@@ -34,7 +34,7 @@ typedef enum X64Way {
 	X64_CODE,   /* it makes code */
 	X64_FOLDED, /* its only user does it, too */
 	X64_LOOKED, /* EXTRACT: all users look through it */
-	X64_JOINED, /* SX: the LOAD does it */
+	X64_JOINED, /* SX, BRING: the LOAD does it */
 } X64Way;
 
 typedef struct X64Opd {
@@ -62,7 +62,7 @@ typedef struct X64Ssa {
 	u8 *way;           /* per node: X64Way */
 	u8 *cls;           /* per node: SsaClass */
 	bool *in_snap;     /* per node: some way out names it */
-	SsaRef *joined;    /* per node: LOAD: the SX it does */
+	SsaRef *joined;    /* per node: LOAD: the SX or BRING it does */
 	SsaRef home[JIT_PINS]; /* the HOME of each pinned slot */
 	u8 *pin_reg;       /* per slot */
 	bool vectors;      /* it uses vector registers for itself: parked slots are in memory meanwhile */

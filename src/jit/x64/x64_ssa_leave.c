@@ -404,10 +404,13 @@ static void emit_landing(X64Ssa *s, u64 pc)
 		if (s->func->blocks[s->alloc.layout[i]].entry && s->func->blocks[s->alloc.layout[i]].pc == pc)
 			entry = s->alloc.layout[i];
 	x64_emit_is_pc(x, pc);
+	if (entry != SSA_NO_BLOCK && entry != s->next) {
+		x64_ssa_fix(s, x64_jcc(x, X64_E), entry);
+		x64_ssa_here_to(s, x64_jmp(x), s->engine->rw + s->engine->lookup);
+		return;
+	}
 	x64_ssa_here_to(s, x64_jcc(x, X64_NE), s->engine->rw + s->engine->lookup);
-	if (entry != SSA_NO_BLOCK)
-		x64_ssa_jump(s, entry);
-	else
+	if (entry == SSA_NO_BLOCK)
 		emit_link(s, pc, false);
 }
 

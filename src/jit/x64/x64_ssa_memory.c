@@ -143,6 +143,7 @@ static void load_paged(X64Ssa *s, SsaRef ref)
 {
 	const SsaNode *node = &s->func->nodes[ref];
 	SsaRef joined = s->joined[ref];
+	bool bring = joined && s->func->nodes[joined].op == SSA_BRING;
 	u8 cls = s->cls[ref], to;
 	X64Mem cell;
 
@@ -151,12 +152,14 @@ static void load_paged(X64Ssa *s, SsaRef ref)
 		return;
 	}
 	cell = paged_cell(s, node, node->width / 8u, ATTR_PAGED_LOAD, ATTR_READ, true);
-	to = x64_result(s, cls);
+	to = bring ? x64_ssa_park(s, s->func->nodes[joined].aux) : x64_result(s, cls);
 	if (!s->emitting)
 		return;
 	if (!is_sure(node))
 		x64_ssa_risk(s);
-	if (joined) {
+	if (bring) {
+		x64_xmm_load(&s->x, 64, to, cell);
+	} else if (joined) {
 		bool wide = s->func->nodes[joined].width == 64;
 
 		if (wide || node->width == 32)
@@ -322,11 +325,55 @@ void x64_ssa_fetch(X64Ssa *s, SsaRef ref)
 		x64_load(&s->x, 64, to, home);
 }
 
+/* From the home of another slot, if that can be done without a general register. */
+static bool bring_home(X64Ssa *s, u32 slot, SsaRef value)
+{
+	u8 from = x64_ssa_park_of(s, value), to = x64_ssa_park(s, slot);
+
+	if (from != JIT_NO_PIN) {
+		if (s->emitting && to != JIT_NO_PIN)
+			x64_reg_reg(&s->x, 0, false, 0x0F28, to, from, false); /* movaps */
+		else if (s->emitting)
+			x64_xmm_store(&s->x, 64, x64_at(X64_RBP, x64_slot(slot)), from);
+		return true;
+	}
+	if (to == JIT_NO_PIN || !x64_ssa_at_home(s, value))
+		return false;
+	if (s->emitting)
+		x64_xmm_load(&s->x, 64, to, x64_at(X64_RBP, x64_slot(s->func->nodes[value].aux)));
+	return true;
+}
+
+/* a + b, where a is what the slot held. */
+static void add_at_home(X64Ssa *s, u32 slot, SsaRef a, SsaRef b)
+{
+	u8 park = x64_ssa_park_of(s, a), from, other;
+
+	if (park != JIT_NO_PIN || x64_ssa_at_home(s, a)) {
+		other = x64_arg_reg(s, b, false);
+		if (!s->emitting)
+			return;
+		if (park == JIT_NO_PIN) {
+			x64_reg_mem(&s->x, 0, true, 0x01, other, x64_at(X64_RBP, x64_slot(slot)), false); /* add [home], other */
+			return;
+		}
+		x64_movq_to_xmm(&s->x, 64, X64_XMM_SCRATCH, other);
+		x64_reg_reg(&s->x, 0x66, false, 0x0FD4, park, X64_XMM_SCRATCH, false); /* paddq */
+		return;
+	}
+	from = x64_arg_reg(s, a, false);
+	other = x64_arg_reg(s, b, false);
+	if (!s->emitting)
+		return;
+	x64_lea(&s->x, 64, X64_SCRATCH, x64_at_index(from, other, 0, 0));
+	x64_ssa_home_store(s, slot, X64_SCRATCH);
+}
+
 void x64_ssa_bring(X64Ssa *s, const SsaNode *node)
 {
 	SsaRef value = ssa_value(s->func, node->a);
-	X64Mem home = x64_at(X64_RBP, x64_slot(node->aux));
-	bool floats = s->cls[value] == SSA_XMM && s->func->nodes[value].op != SSA_CONST && node->width == 64;
+	const SsaNode *made = &s->func->nodes[value];
+	bool floats = s->cls[value] == SSA_XMM && made->op != SSA_CONST && node->width == 64;
 	u8 from;
 	i32 imm = 0;
 
@@ -335,21 +382,27 @@ void x64_ssa_bring(X64Ssa *s, const SsaNode *node)
 			x64_ssa_home_imm(s, node->aux, imm);
 		return;
 	}
+	if (s->way[value] == X64_FOLDED && made->op == IR_OP_ADD) {
+		add_at_home(s, node->aux, ssa_value(s->func, made->a), ssa_value(s->func, made->b));
+		return;
+	}
 	if (s->way[value] == X64_FOLDED) { /* SX of 32 bits */
-		from = x64_arg_reg(s, x64_ssa_low(s, s->func->nodes[value].a), false);
+		from = x64_arg_reg(s, x64_ssa_low(s, made->a), false);
 		if (!s->emitting)
 			return;
 		x64_ssa_sx(s, 32, X64_SCRATCH, from);
 		x64_ssa_home_store(s, node->aux, X64_SCRATCH);
 		return;
 	}
+	if (bring_home(s, node->aux, value))
+		return;
 	from = floats ? x64_arg_xmm(s, value, false) : x64_arg_reg(s, value, false);
 	if (!s->emitting)
 		return;
-	if (floats)
-		x64_xmm_store(&s->x, 64, home, from);
-	else
+	if (!floats)
 		x64_ssa_home_store(s, node->aux, from);
+	else
+		x64_xmm_store(&s->x, 64, x64_at(X64_RBP, x64_slot(node->aux)), from);
 }
 
 /* ---- Both ---- */

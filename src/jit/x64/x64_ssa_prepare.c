@@ -503,11 +503,16 @@ static void fold_add(X64Ssa *s, const SsaNode *node)
 	s->way[a] = X64_FOLDED;
 }
 
+static bool is_fetch_of(const X64Ssa *s, SsaRef ref, u32 slot)
+{
+	return s->func->nodes[ref].op == SSA_FETCH && s->func->nodes[ref].aux == slot;
+}
+
 /* What comes to a home is extended on the way there, or added to what is there. */
 static void fold_bring(X64Ssa *s, const SsaNode *bring)
 {
-	SsaRef ref = ssa_value(s->func, bring->a), a;
-	const SsaNode *node = &s->func->nodes[ref];
+	SsaRef ref = ssa_value(s->func, bring->a), a, b;
+	SsaNode *node = &s->func->nodes[ref];
 	const SsaNode *from;
 
 	if (!only_use(s, ref) || node->width != 64)
@@ -516,6 +521,32 @@ static void fold_bring(X64Ssa *s, const SsaNode *bring)
 	from = &s->func->nodes[a];
 	if (node->op == IR_OP_SX && from->width == 32 && from->op != SSA_CONST && !(from->op == SSA_LOAD && from->uses == 1))
 		s->way[ref] = X64_FOLDED;
+	if (node->op != IR_OP_ADD)
+		return;
+	b = ssa_value(s->func, node->b);
+	if (is_fetch_of(s, b, bring->aux)) {
+		node->a = b;
+		node->b = a;
+		b = a;
+	} else if (!is_fetch_of(s, a, bring->aux)) {
+		return;
+	}
+	if (s->func->nodes[b].op != SSA_CONST)
+		s->way[ref] = X64_FOLDED;
+}
+
+/* From the stack to a parked slot: the load goes there itself, if nothing stands between the two that may leave or look. */
+static void join_bring(X64Ssa *s, SsaRef bring)
+{
+	const SsaNode *node = &s->func->nodes[bring];
+	SsaRef ref = ssa_value(s->func, node->a);
+	const SsaNode *load = &s->func->nodes[ref];
+
+	if (x64_ssa_park(s, node->aux) == JIT_NO_PIN || node->prev != ref || load->op != SSA_LOAD || load->width != 64 ||
+	    !only_use(s, ref) || !s->engine->env.paged || load->aux != s->engine->env.code_space)
+		return;
+	s->joined[ref] = bring;
+	s->way[bring] = X64_JOINED;
 }
 
 static void fold(X64Ssa *s)
@@ -530,7 +561,10 @@ static void fold(X64Ssa *s)
 				continue;
 			switch (node->op) {
 			case SSA_BRANCH: case SSA_GUARD: case IR_OP_SEL: fold_test(s, ref); break;
-			case SSA_BRING: fold_bring(s, node); break;
+			case SSA_BRING:
+				fold_bring(s, node);
+				join_bring(s, ref);
+				break;
 			case IR_OP_SX: join_load(s, ref); break;
 			case IR_OP_ADD: fold_add(s, node); break;
 			default: break;
