@@ -26,7 +26,7 @@ enum {
 	FREE_MOST = 16,              /* besides one per worker */
 	READY_MOST = 8,              /* residents that could run: more machines would each have code to compile, and memory to fetch, anew */
 	PAGED_MOST = 32,             /* residents with pages: each process takes addresses of the host, of which there are 512 times as many */
-	HEAVY_MOST = 96,             /* residents, before one with pages that could run goes, whatever that costs */
+	HEAVY_MOST = 96,             /* residents, before one with pages that could run goes: to move it costs much */
 	EAGER_BYTES = 1 << 20,       /* who is larger, or has changed more, is not packed as long as it could run */
 	FAR_BYTES = 1 << 20,         /* who has changed more, and a part of its memory that counts, is an image of its own for its forks */
 	FAR_PART = 16,
@@ -289,14 +289,17 @@ bool pool_is_full(const Instance *instance, InstanceState state)
 	const Hyper *hyper = instance->hyper;
 	const Image *image = instance->image;
 	u32 most = hyper->config.residents;
+	bool pages, heavy;
 
 	if (!instance->pool || !instance->machine)
 		return false;
 	if (state == INSTANCE_ENDED)
 		return true;
-	if (state == INSTANCE_READY && (image->resident_bytes > EAGER_BYTES || instance->delta_len > EAGER_BYTES || instance->own_bytes))
-		return machine_base_has_pages(image->base) && hyper->residents > HEAVY_MOST + hyper->running;
-	if (machine_base_has_pages(image->base) && most == RESIDENTS)
+	pages = machine_base_has_pages(image->base);
+	heavy = image->resident_bytes > EAGER_BYTES || instance->delta_len > EAGER_BYTES || instance->own_bytes;
+	if (state == INSTANCE_READY && (heavy || (pages && most == RESIDENTS)))
+		return pages && hyper->residents > HEAVY_MOST + hyper->running;
+	if (pages && most == RESIDENTS)
 		most = PAGED_MOST;
 	if (state == INSTANCE_READY && most > READY_MOST)
 		most = READY_MOST;
@@ -313,6 +316,17 @@ static void count_own(Instance *instance, u64 bytes)
 	instance->own_bytes = bytes;
 }
 
+/* It would have to leave when its turn is over: what it had made for itself would be for nothing. */
+static bool will_go(const Instance *instance)
+{
+	bool will;
+
+	instance_lock(instance);
+	will = pool_is_full(instance, INSTANCE_READY);
+	instance_unlock(instance);
+	return will;
+}
+
 void pool_stay(Instance *instance, u64 insns)
 {
 	u64 memory;
@@ -321,7 +335,9 @@ void pool_stay(Instance *instance, u64 insns)
 	if (!instance->pool || instance->own_bytes || !instance->image->config.host_rights || instance->stayed < STAY_INSNS)
 		return;
 	memory = machine_memory_used(instance->machine);
-	if (instance->stayed >= memory / SPACE_PAGE * STAY_INSNS_PAGE && memory < RESIDENT_BYTES && machine_unshare(instance->machine))
+	if (instance->stayed < memory / SPACE_PAGE * STAY_INSNS_PAGE || memory >= RESIDENT_BYTES || will_go(instance))
+		return;
+	if (machine_unshare(instance->machine))
 		count_own(instance, memory);
 }
 

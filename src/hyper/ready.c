@@ -16,7 +16,7 @@
 
 #define OF(item, field) ((Instance *)(void *)((char *)(item) - offsetof(Instance, field)))
 
-enum { WEIGHT_SHIFT = 10, BEHIND_SLICES = 4, MANY = 64, TURN_SLICES = 4, TURN_SWITCHES = 256 };
+enum { WEIGHT_SHIFT = 10, BEHIND_SLICES = 4, MANY = 64, TURN_SLICES = 4, TURN_SWITCHES = 256, DEAR_SLICES = 40, DEAR_SWITCHES = 24 };
 
 static bool is_live(const Instance *instance)
 {
@@ -246,17 +246,20 @@ static u64 slice_most(const Instance *instance, u64 now)
 }
 
 /* A turn is one slice, unless so many are ready that each one is moved in and out for its turn: then as long as makes up for that,
- * that is, what is measured of it is 0.4 % of the turn; what caches have to fetch anew comes to some three times that. Nobody
- * waits for it who comes: see ready_ring. */
+ * that is, what is measured of it is 0.4 % of the turn; what caches have to fetch anew comes to some three times that. Where moving is dear
+ * (Linux programs), the turn is longer, and it is 4 % at most. Nobody waits for it who comes: see ready_ring. */
 static u64 turn_ns(const Instance *instance)
 {
 	const Hyper *hyper = instance->hyper;
-	u64 most = TURN_SLICES * hyper->config.slice_ns, turn;
+	u64 slice = hyper->config.slice_ns, turn, dear;
 
 	if (hyper_is_deterministic(hyper) || hyper->queue.count < MANY || instance->options.cap || !instance->pool)
 		return 0;
 	turn = TURN_SWITCHES * instance->pool->switch_ns;
-	return turn < most ? turn : most;
+	turn = turn < TURN_SLICES * slice ? turn : TURN_SLICES * slice;
+	dear = DEAR_SWITCHES * instance->pool->switch_ns;
+	dear = dear < DEAR_SLICES * slice ? dear : DEAR_SLICES * slice;
+	return turn > dear ? turn : dear;
 }
 
 Instance *ready_take(Hyper *hyper, u64 now)
