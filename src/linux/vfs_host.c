@@ -378,8 +378,11 @@ static i64 host_rename(VfsNode *base, const char *name, VfsNode *node, VfsNode *
 	to = host_dir(to_dir);
 	if (to < 0)
 		return to;
+	/* A folder does not become smaller when what it holds moves on. */
+	if (!target && !take_name(to_dir))
+		return -ENOSPC;
 	if (renameat2(from, name, to, to_name, exchange ? RENAME_EXCHANGE : 0))
-		return host_error();
+		return target ? host_error() : no_name(to_dir, host_error());
 	/* Failing is harmless: it will be found anew. */
 	host_seen(host_node(node), to_dir, to_name);
 	if (exchange && target)

@@ -87,7 +87,8 @@ u64 machine_files(const Machine *machine);
 
 /* For guests that write to folders of the host (MachineOutside.disk_take). A machine that stands alone counts against its own limit
  * (MachineConfig.disk_limit). What counts is what could take room there: bytes written, also over others; what a file grows by
- * without being written; DISK_NAME for each new name of a file, folder or link. Nothing that is removed or cut off comes back. */
+ * without being written; DISK_NAME for each new name of a file, folder or link,
+ * that of a renamed one too. Nothing that is removed or cut off comes back. */
 u64 machine_disk_take(Machine *machine, u64 must, u64 may);
 void machine_disk_give(Machine *machine, u64 bytes);
 #endif

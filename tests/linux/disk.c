@@ -57,6 +57,8 @@ int main(void)
 	CHECK(mkdir("/out/folder", 0700) == 0 && symlink("file", "/out/link") == 0 && link("/out/file", "/out/name") == 0);
 	left -= 3 * NAME;
 	FAILS(EEXIST, mkdir("/out/folder", 0700)); /* costs nothing */
+	CHECK(close(open("/out/first", O_WRONLY | O_CREAT, 0600)) == 0 && rename("/out/first", "/out/other") == 0);
+	left -= 2 * NAME;
 	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 5000) == 0) /* not every file system of a host can */
 		left -= 5000;
 	CHECK(size_of("/out/file") == 100);
@@ -74,7 +76,8 @@ int main(void)
 	FAILS(ENOSPC, symlink("file", "/out/new"));
 	FAILS(ENOSPC, link("/out/file", "/out/new"));
 	CHECK(size_of("/out/new") == -1);
-	CHECK(rename("/out/name", "/out/other") == 0);
+	FAILS(ENOSPC, rename("/out/name", "/out/new"));
+	CHECK(rename("/out/name", "/out/other") == 0); /* that name is there */
 	CHECK((more = open("/out/other", O_WRONLY | O_APPEND)) >= 0);
 	leave(fd, &left, 15);
 	FAILS(ENOSPC, ftruncate(fd, size_of("/out/file") + 16));
