@@ -228,12 +228,14 @@ static Status hold_memory(Instance *instance, u64 bytes)
 void instance_dress(Instance *instance)
 {
 	MachineOutside outside = services_of(instance);
+	MachineDisk disk = services_disk(instance);
 
 	if (instance->fresh)
 		machine_set_seed(instance->machine, seed_of(instance));
 	instance->fresh = false;
 	machine_set_rights(instance->machine, budget_rights(instance->budget));
 	machine_set_outside(instance->machine, &outside);
+	machine_set_disk(instance->machine, &disk);
 	if (instance->pool)
 		machine_set_user(instance->machine, instance->options.user ? instance->options.user : instance->image->config.user);
 	slice_attach(instance);

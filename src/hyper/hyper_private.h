@@ -281,6 +281,7 @@ void outside_close(Hyper *hyper);
 
 /* services.c: what stands around machines. */
 MachineOutside services_of(Instance *instance);
+MachineDisk services_disk(Instance *instance);
 /* The machine is the instance's from now on; what it has open is counted. False: there is no room. */
 bool services_attach(Instance *instance, Machine *machine);
 /* Something held (memory, files, instances) was not to be had: told in InstanceInfo.refused. Without the lock. */

@@ -270,6 +270,8 @@ static void give_back(Pool *pool, Machine *machine, const u8 *delta, bool good)
 	machine_set_clock(machine, NULL, NULL);
 	machine_set_outside(machine, NULL); /* what is closed and opened on the way is no business of the instance */
 	good = good && machine_unwind(machine, pool->image->base, delta) == STATUS_OK;
+	if (good)
+		machine_set_disk(machine, NULL); /* not before: maps of files may have been written */
 	resident = good ? malloc(sizeof *resident) : NULL;
 	pthread_mutex_lock(&hyper->lock);
 	count(pool, false);

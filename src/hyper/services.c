@@ -69,10 +69,14 @@ static void disk_give(void *ctx, u64 bytes)
 	budget_give(instance->budget, BUDGET_DISK, bytes);
 }
 
+MachineDisk services_disk(Instance *instance)
+{
+	return (MachineDisk){.ctx = instance, .take = disk_take, .give = disk_give};
+}
+
 MachineOutside services_of(Instance *instance)
 {
-	MachineOutside outside = {.ctx = instance, .file_opened = file_opened, .file_closed = file_closed, .disk_take = disk_take,
-				  .disk_give = disk_give};
+	MachineOutside outside = {.ctx = instance, .file_opened = file_opened, .file_closed = file_closed};
 
 	mail_init(&outside);
 	spawn_init(&outside);
@@ -84,6 +88,7 @@ bool services_attach(Instance *instance, Machine *machine)
 {
 	u64 files = machine_files(machine);
 	MachineOutside outside = services_of(instance);
+	MachineDisk disk = services_disk(instance);
 	const Budget *breach;
 
 	if (!budget_take_all(instance->budget, BUDGET_FILES, files, &breach)) {
@@ -93,5 +98,6 @@ bool services_attach(Instance *instance, Machine *machine)
 	instance->files_held += files;
 	instance->news = true; /* it may be waiting for what is there */
 	machine_set_outside(machine, &outside);
+	machine_set_disk(machine, &disk);
 	return true;
 }

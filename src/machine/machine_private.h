@@ -175,6 +175,7 @@ struct Machine {
 	const MachineOutside *outside; /* outside_own, or NULL */
 	MachineOutside outside_own;
 	u64 files;                /* that the guest has open */
+	MachineDisk disk;         /* take NULL: nobody's; then what follows */
 	u64 disk_limit, disk_used; /* of its own: machine_disk_take */
 	bool disk_told;           /* that it has been reached */
 	const MachineFolders *folders; /* a reference, or NULL */

@@ -35,13 +35,18 @@ u64 machine_files(const Machine *machine)
 	return machine->files;
 }
 
+void machine_set_disk(Machine *machine, const MachineDisk *disk)
+{
+	machine->disk = disk ? *disk : (MachineDisk){.ctx = NULL};
+}
+
 u64 machine_disk_take(Machine *machine, u64 must, u64 may)
 {
-	const MachineOutside *outside = machine->outside;
+	const MachineDisk *disk = &machine->disk;
 	u64 left = machine->disk_limit ? machine->disk_limit - machine->disk_used : ~(u64)0 - machine->disk_used, taken;
 
-	if (outside)
-		return outside->disk_take ? outside->disk_take(outside->ctx, must, may) : must + may;
+	if (disk->take)
+		return disk->take(disk->ctx, must, may);
 	taken = must > left ? 0 : may < left - must ? must + may : left;
 	if (!taken && !machine->disk_told) {
 		machine->disk_told = true;
@@ -53,10 +58,10 @@ u64 machine_disk_take(Machine *machine, u64 must, u64 may)
 
 void machine_disk_give(Machine *machine, u64 bytes)
 {
-	const MachineOutside *outside = machine->outside;
+	const MachineDisk *disk = &machine->disk;
 
-	if (!outside)
+	if (!disk->take)
 		machine->disk_used -= bytes;
-	else if (outside->disk_give && bytes)
-		outside->disk_give(outside->ctx, bytes);
+	else if (bytes)
+		disk->give(disk->ctx, bytes);
 }

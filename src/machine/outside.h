@@ -40,10 +40,6 @@ typedef struct MachineOutside {
 	/* One more open file; false: there is no room. One less. */
 	bool (*file_opened)(void *ctx);
 	void (*file_closed)(void *ctx);
-	/* Before bytes go to folders of the host: all of `must` or nothing, and of `may` as much as there is; how many altogether. Then
-	 * those back that did not become any. NULL: they are not counted. */
-	u64 (*disk_take)(void *ctx, u64 must, u64 may);
-	void (*disk_give)(void *ctx, u64 bytes);
 
 	/* Messages. A number is never used again; 0 is nobody's. */
 	u64 (*self)(void *ctx);
@@ -85,8 +81,19 @@ bool machine_file_opened(Machine *machine);
 void machine_file_closed(Machine *machine);
 u64 machine_files(const Machine *machine);
 
-/* For guests that write to folders of the host (MachineOutside.disk_take). A machine that stands alone counts against its own limit
- * (MachineConfig.disk_limit). What counts is what could take room there: bytes written, also over others; what a file grows by
+/* Who counts what goes to folders of the host. Apart from MachineOutside, because a machine may write when nobody stands around it any
+ * more: what its maps of files hold goes there when it is taken from an instance, and is still that one's. */
+typedef struct MachineDisk {
+	void *ctx;
+	/* Before bytes go there: all of `must` or nothing, and of `may` as much as there is; how many altogether. Then those back that did
+	 * not become any. */
+	u64 (*take)(void *ctx, u64 must, u64 may);
+	void (*give)(void *ctx, u64 bytes);
+} MachineDisk;
+
+/* Copied; NULL: the machine counts by itself, against its own limit (MachineConfig.disk_limit). Not while it runs. */
+void machine_set_disk(Machine *machine, const MachineDisk *disk);
+/* For guests that write there. What counts is what could take room there: bytes written, also over others; what a file grows by
  * without being written; DISK_NAME for each new name of a file, folder or link,
  * that of a renamed one too. Nothing that is removed or cut off comes back. */
 u64 machine_disk_take(Machine *machine, u64 must, u64 may);

@@ -15,11 +15,12 @@
 enum { TWINS = 12, BYTES = 1 << 18 };
 
 /* By letters: r the next byte of the file; s how large it is; m maps it; p a byte of a page that was not touched yet; o opens it once more;
- * w writes a byte at its own place into another one. */
+ * w writes a byte at its own place into another one, x makes this 64 KiB and maps it shared, y and a letter puts this there;
+ * z never ends. */
 static const char program_text[] =
 	"#include <errno.h>\n#include <fcntl.h>\n#include <stdio.h>\n#include <unistd.h>\n#include <sys/mman.h>\n#include <sys/stat.h>\n"
-	"int main(void) { int data = open(\"/given/data\", O_RDONLY), out = open(\"/given/out\", O_WRONLY | O_CREAT, 0644), page = 0, some;\n"
-	"	char letter, byte; unsigned char *map = 0; struct stat info; if (data < 0 || out < 0) return 1;\n"
+	"int main(void) { int data = open(\"/given/data\", O_RDONLY), out = open(\"/given/out\", O_RDWR | O_CREAT, 0644), page = 0, some;\n"
+	"	char letter, byte; unsigned char *map = 0, *shared = 0; struct stat info; if (data < 0 || out < 0) return 1;\n"
 	"	while (read(0, &letter, 1) == 1 && letter != '.') {\n"
 	"		switch (letter) {\n"
 	"		case 'r': some = read(data, &byte, 1); some = some == 1 ? byte : some < 0 ? -errno : 0; break;\n"
@@ -27,6 +28,9 @@ static const char program_text[] =
 	"		case 'm': map = mmap(0, 1 << 18, PROT_READ | PROT_WRITE, MAP_PRIVATE, data, 0); some = map[0]; break;\n"
 	"		case 'p': page += 16; some = map[page * 4096]; break;\n"
 	"		case 'o': some = open(\"/given/data\", O_RDONLY); some = some < 0 ? -errno : 1; break;\n"
+	"		case 'x': some = ftruncate(out, 1 << 16); shared = mmap(0, 1 << 16, PROT_READ | PROT_WRITE, MAP_SHARED, out, 0); break;\n"
+	"		case 'z': for (;;) ;\n"
+	"		case 'y': some = 0; read(0, (char *)shared, 1); break;\n"
 	"		case 'w': some = write(out, &letter, 1); break;\n"
 	"		default: some = 0; }\n"
 	"		printf(\"%d \", some); fflush(stdout); }\n"
@@ -291,6 +295,35 @@ static void rights_and_limits(void **state)
 	finish(&stage);
 }
 
+/* What goes to the host when a machine is taken away (shared maps are written back) is still its instance's. */
+static void maps_are_counted(void **state)
+{
+	enum { NAME = 4096, SIZE = 1 << 16, BLOCK = 16384, ROOM = 5 };
+	Budget *root;
+	char path[120];
+	Stage stage;
+
+	snprintf(path, sizeof path, "%s/out", ((const Rig *)*state)->folder);
+	unlink(path);
+	begin(&stage, *state, "x");
+	root = hyper_budget(stage.hyper);
+	fork_all(&stage);
+	run_all(&stage);
+	assert_int_equal(budget_used(root, BUDGET_DISK), NAME + SIZE);
+	hyper_set_limit(stage.hyper, root, BUDGET_DISK, NAME + SIZE + ROOM * BLOCK + 7);
+	for (u32 i = 0; i < TWINS; i++) {
+		const char letters[] = {'y', (char)('a' + i), 'z', 0};
+
+		tell(stage.twins[i], letters);
+		assert_false(hyper_run(stage.hyper, 20000000));
+		instance_unref(stage.twins[i]); /* in its midst */
+		stage.twins[i] = NULL;
+	}
+	assert_int_equal(budget_used(root, BUDGET_DISK), NAME + SIZE + ROOM * BLOCK + 7);
+	finish(&stage);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -298,6 +331,7 @@ int main(void)
 		cmocka_unit_test(replaced),
 		cmocka_unit_test(overwritten),
 		cmocka_unit_test(rights_and_limits),
+		cmocka_unit_test(maps_are_counted),
 	};
 
 	return cmocka_run_group_tests_name("hyper_files", tests, setup, teardown);
