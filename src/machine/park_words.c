@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Everything small of a machine as numbers of 64 bits (park.c), written and read in one order: what write_record writes read_record reads,
- * what park_write_words writes park_read_words reads, and a change of one is a change of the other.
+ * Everything small of a machine as numbers of 64 bits (park.c), in one order. One function does both directions, as for the kernel's tape
+ * (docs/decisions/0018-kernel-on-a-tape.md): word(words, &x) writes x or sets it, so what is packed and what comes back can't differ.
  */
 #include "machine/park_private.h"
 
@@ -18,48 +18,43 @@ enum {
 	FLAG_ATTENTION = 2,
 };
 
-static void put(Buf *out, u64 word)
+typedef struct Words {
+	Buf *out;      /* writing: borrowed; reading: NULL */
+	const u64 *at; /* reading: what comes next */
+} Words;
+
+static void word(Words *words, u64 *value)
 {
-	buf_add(out, &word, sizeof word);
+	if (words->out)
+		buf_add(words->out, value, sizeof *value);
+	else
+		*value = *words->at++;
 }
 
-static void put_bytes(Buf *out, const void *bytes, size_t len)
+static void word32(Words *words, u32 *value)
+{
+	u64 wide = *value;
+
+	word(words, &wide);
+	if (!words->out)
+		*value = (u32)wide;
+}
+
+/* Reading: bytes NULL: where they lie. */
+static const void *word_bytes(Words *words, void *bytes, size_t len)
 {
 	static const u8 padding[8];
+	const void *from = words->at;
 
-	buf_add(out, bytes, len);
-	buf_add(out, padding, -len & 7);
-}
-
-static u64 flags_of(const Machine *machine)
-{
-	return (machine->jitter ? FLAG_JITTER : 0) | (machine->virtual_time ? FLAG_VIRTUAL : 0) | (machine->alone ? FLAG_ALONE : 0) |
-	       (machine->time_moved ? FLAG_MOVED : 0) | (machine->input_ended ? FLAG_INPUT_ENDED : 0);
-}
-
-static void write_record(const Machine *machine, u32 number, Buf *out)
-{
-	const VcpuRecord *record = &machine->vcpus[number];
-
-	put(out, (u64)record->state << 2 | (record->paused ? FLAG_PAUSED : 0) | (record->attention ? FLAG_ATTENTION : 0));
-	put(out, record->channel);
-	put(out, record->wake_at);
-	put(out, record->code);
-	put(out, record->serial);
-	put(out, record->icount);
-	put(out, record->aspace);
-	buf_add(out, record->slots, machine->vcpu.slot_count * sizeof(u64));
-	for (u32 i = 0; i < machine->private_count; i++)
-		put(out, record->state == VCPU_FREE ? 0 : machine_space_of(machine, number, machine->private_spaces[i])->cells);
-}
-
-static u64 denied_of(const Machine *machine, u32 word)
-{
-	u64 denied = 0;
-
-	for (u32 i = word * 64; i < machine->isa->host_count && i < word * 64 + 64; i++)
-		denied |= (u64)!machine->hosts[i] << i % 64;
-	return denied;
+	if (words->out) {
+		buf_add(words->out, bytes, len);
+		buf_add(words->out, padding, -len & 7);
+		return bytes;
+	}
+	words->at += (len + 7) / 8;
+	if (bytes && len)
+		memcpy(bytes, from, len);
+	return from;
 }
 
 /* Pointers of a guest that has something to give back are its own; it says what they mean (guest->save_near). */
@@ -68,66 +63,7 @@ static size_t plain_private(const Machine *machine)
 	return machine->guest && machine->guest->fini ? 0 : machine->private_size;
 }
 
-void park_write_words(const Machine *machine, Buf *out)
-{
-	const Vcpu *vcpu = &machine->vcpu;
-	size_t waiting = machine->input_len - machine->input_at;
-
-	put(out, machine->vcpu_count);
-	put(out, waiting);
-	put(out, flags_of(machine));
-	put(out, vcpu->icount);
-	put(out, machine->phase);
-	put(out, machine->turns);
-	put(out, machine->running);
-	put(out, machine->shown);
-	put(out, machine->came_up);
-	put(out, machine->quantum);
-	put(out, machine->alone ? 0 : machine->quantum_end);
-	put(out, machine->instruction_ns);
-	put(out, machine->time);
-	put(out, machine->next_serial);
-	put(out, machine->last_code);
-	put(out, machine->jitter_rng.state);
-	put(out, machine->rng.state);
-	put(out, machine->random_seed);
-	put(out, machine->output_total);
-	put(out, machine->input_total);
-	put(out, machine->idle_polls);
-	put(out, machine->key_polls);
-	put(out, machine->interrupts);
-	for (u32 i = 0; i * 64 < machine->isa->host_count; i++)
-		put(out, denied_of(machine, i));
-	for (u32 i = 0; i < vcpu->space_count; i++)
-		put(out, machine_private_index(machine, (u16)i) < machine->private_count ? 0 : vcpu->spaces[i].cells);
-	for (u32 i = 0; i < machine->table_count; i++)
-		put(out, machine->tables[i].rows);
-	put_bytes(out, machine->private_bytes, plain_private(machine));
-	for (u32 n = 0; n < machine->vcpu_count; n++)
-		write_record(machine, n, out);
-	for (u32 i = 0; i < machine->table_count; i++)
-		buf_add(out, machine->tables[i].cells,
-			machine->tables[i].rows * machine->isa->tables[i].column_count * sizeof(u64));
-	if (waiting)
-		put_bytes(out, machine->input + machine->input_at, waiting);
-}
-
-typedef struct Words {
-	const u64 *at;
-} Words;
-
-static u64 get(Words *words)
-{
-	return *words->at++;
-}
-
-static const void *get_bytes(Words *words, size_t len)
-{
-	const void *bytes = words->at;
-
-	words->at += (len + 7) / 8;
-	return bytes;
-}
+/* ---- What reading has to make ---- */
 
 static void free_record(const Machine *machine, VcpuRecord *record)
 {
@@ -181,125 +117,155 @@ static Status set_size(Machine *machine, Space *space, u16 number, u64 cells)
 	return status;
 }
 
-static Status read_record(Machine *machine, u32 number, Words *words)
+/* ---- Both ways ---- */
+
+/* Its size, 0 where it has none of its own here. */
+static Status carry_size(Machine *machine, Words *words, Space *space, u16 number)
+{
+	u64 cells = space ? space->cells : 0;
+
+	word(words, &cells);
+	return words->out || !space ? STATUS_OK : set_size(machine, space, number, cells);
+}
+
+static Status carry_record(Machine *machine, Words *words, u32 number)
 {
 	VcpuRecord *record = &machine->vcpus[number];
-	u64 flags = get(words);
-
-	record->state = (VcpuState)(flags >> 2);
-	record->paused = flags & FLAG_PAUSED;
-	record->attention = flags & FLAG_ATTENTION;
-	record->channel = get(words);
-	record->wake_at = get(words);
-	record->code = get(words);
-	record->serial = get(words);
-	record->icount = get(words);
-	record->aspace = (u32)get(words);
-	memcpy(record->slots, get_bytes(words, machine->vcpu.slot_count * sizeof(u64)), machine->vcpu.slot_count * sizeof(u64));
-	for (u32 i = 0; i < machine->private_count; i++) {
-		u64 cells = get(words);
-		Space *space = machine_space_of(machine, number, machine->private_spaces[i]);
-		Status status = record->state == VCPU_FREE ? STATUS_OK : set_size(machine, space, machine->private_spaces[i], cells);
-
-		if (status)
-			return status;
-	}
-	return STATUS_OK;
-}
-
-/* Code has the values of tables in it. */
-static Status read_tables(Machine *machine, const u64 *rows, Words *words)
-{
-	bool changed = false;
-
-	for (u32 i = 0; i < machine->table_count; i++) {
-		MachineTable *table = &machine->tables[i];
-		size_t len = rows[i] * machine->isa->tables[i].column_count * sizeof(u64);
-		const void *cells = get_bytes(words, len);
-
-		if (table->rows == rows[i] && (!len || memcmp(table->cells, cells, len) == 0))
-			continue;
-		if (machine_table_reserve(machine, (u16)i, rows[i]))
-			return STATUS_NOMEM;
-		machine_table_resize(machine, (u16)i, rows[i]);
-		memcpy(table->cells, cells, len);
-		changed = true;
-	}
-	if (changed)
-		machine_flush_engines(machine);
-	return STATUS_OK;
-}
-
-static Status read_input(Machine *machine, const u8 *bytes, size_t len)
-{
-	machine->input_at = machine->input_len = 0;
-	if (!len)
-		return STATUS_OK;
-	if (!machine_input_room(machine, len))
-		return STATUS_NOMEM;
-	memcpy(machine->input, bytes, len);
-	machine->input_len = len;
-	return STATUS_OK;
-}
-
-Status park_read_words(Machine *machine, const HostFunction *hosts, const u64 *at)
-{
-	Words words = { at };
-	u32 count = (u32)get(&words), running, shown;
-	size_t waiting = (size_t)get(&words);
-	u64 flags = get(&words), cells;
-	const u64 *rows;
+	u64 flags = (u64)record->state << 2 | (record->paused ? FLAG_PAUSED : 0) | (record->attention ? FLAG_ATTENTION : 0);
 	Status status = STATUS_OK;
 
-	if (machine->vcpu_count != count || machine->private_count)
-		status = make_records(machine, count);
-	machine->vcpu.icount = get(&words);
-	machine->phase = (u32)get(&words);
-	machine->turns = (u32)get(&words);
-	running = (u32)get(&words);
-	shown = (u32)get(&words);
-	machine->came_up = get(&words);
-	machine->quantum = get(&words);
-	machine->quantum_end = get(&words);
-	machine->instruction_ns = get(&words);
-	machine->time = get(&words);
-	machine->next_serial = get(&words);
-	machine->last_code = get(&words);
-	machine->jitter_rng.state = get(&words);
-	machine->rng.state = get(&words);
-	machine->random_seed = get(&words);
-	machine->output_total = get(&words);
-	machine->input_total = get(&words);
-	machine->idle_polls = get(&words);
-	machine->key_polls = get(&words);
-	machine->interrupts = get(&words);
-	for (u32 i = 0; i < machine->isa->host_count; i++) {
-		u64 denied = words.at[i / 64] >> i % 64 & 1;
-
-		machine->hosts[i] = denied ? NULL : hosts[i];
+	word(words, &flags);
+	if (!words->out) {
+		record->state = (VcpuState)(flags >> 2);
+		record->paused = flags & FLAG_PAUSED;
+		record->attention = flags & FLAG_ATTENTION;
 	}
-	words.at += (machine->isa->host_count + 63) / 64;
+	word(words, &record->channel);
+	word(words, &record->wake_at);
+	word(words, &record->code);
+	word(words, &record->serial);
+	word(words, &record->icount);
+	word32(words, &record->aspace);
+	word_bytes(words, record->slots, machine->vcpu.slot_count * sizeof(u64));
+	for (u32 i = 0; i < machine->private_count && !status; i++) {
+		u16 space = machine->private_spaces[i];
+
+		status = carry_size(machine, words, record->state == VCPU_FREE ? NULL : machine_space_of(machine, number, space), space);
+	}
+	return status;
+}
+
+/* Code has the values of tables in it: *changed. */
+static Status carry_table(Machine *machine, Words *words, u32 number, bool *changed)
+{
+	MachineTable *table = &machine->tables[number];
+	u64 rows = table->rows;
+	const void *cells;
+	size_t len;
+
+	word(words, &rows);
+	len = rows * machine->isa->tables[number].column_count * sizeof(u64);
+	cells = word_bytes(words, words->out ? table->cells : NULL, len);
+	if (words->out || (table->rows == rows && (!len || memcmp(table->cells, cells, len) == 0)))
+		return STATUS_OK;
+	if (machine_table_reserve(machine, (u16)number, rows))
+		return STATUS_NOMEM;
+	machine_table_resize(machine, (u16)number, rows);
+	memcpy(table->cells, cells, len);
+	*changed = true;
+	return STATUS_OK;
+}
+
+static Status carry_tables(Machine *machine, Words *words)
+{
+	Status status = STATUS_OK;
+	bool changed = false;
+
+	for (u32 i = 0; i < machine->table_count && !status; i++)
+		status = carry_table(machine, words, i, &changed);
+	if (changed)
+		machine_flush_engines(machine);
+	return status;
+}
+
+/* Input that waits. */
+static Status carry_input(Machine *machine, Words *words)
+{
+	u64 waiting = machine->input_len - machine->input_at;
+
+	word(words, &waiting);
+	if (words->out) {
+		if (waiting)
+			word_bytes(words, machine->input + machine->input_at, (size_t)waiting);
+		return STATUS_OK;
+	}
+	machine->input_at = machine->input_len = 0;
+	if (waiting && !machine_input_room(machine, (size_t)waiting))
+		return STATUS_NOMEM;
+	word_bytes(words, machine->input, (size_t)waiting);
+	machine->input_len = (size_t)waiting;
+	return STATUS_OK;
+}
+
+/* hosts: reading: what the origin was allowed. */
+static void carry_hosts(Machine *machine, Words *words, const HostFunction *hosts)
+{
+	for (u32 first = 0; first < machine->isa->host_count; first += 64) {
+		u32 end = first + 64 < machine->isa->host_count ? first + 64 : machine->isa->host_count;
+		u64 denied = 0;
+
+		for (u32 i = first; i < end && words->out; i++)
+			denied |= (u64)!machine->hosts[i] << i % 64;
+		word(words, &denied);
+		for (u32 i = first; i < end && !words->out; i++)
+			machine->hosts[i] = denied >> i % 64 & 1 ? NULL : hosts[i];
+	}
+}
+
+static void carry_counts(Machine *machine, Words *words)
+{
+	word(words, &machine->vcpu.icount);
+	word32(words, &machine->phase);
+	word32(words, &machine->turns);
+	word(words, &machine->came_up);
+	word(words, &machine->quantum);
+	word(words, &machine->instruction_ns);
+	word(words, &machine->time);
+	word(words, &machine->next_serial);
+	word(words, &machine->last_code);
+	word(words, &machine->jitter_rng.state);
+	word(words, &machine->rng.state);
+	word(words, &machine->random_seed);
+	word(words, &machine->output_total);
+	word(words, &machine->input_total);
+	word(words, &machine->idle_polls);
+	word(words, &machine->key_polls);
+	word(words, &machine->interrupts);
+}
+
+/* Sizes, and all that has one. */
+static Status carry_parts(Machine *machine, Words *words)
+{
+	Status status = STATUS_OK;
+
+	for (u32 i = 0; i < machine->vcpu.space_count && !status; i++) {
+		bool is_private = machine_private_index(machine, (u16)i) < machine->private_count;
+
+		status = carry_size(machine, words, is_private ? NULL : &machine->vcpu.spaces[i], (u16)i);
+	}
 	if (status)
 		return status;
-	machine->running = running;
-	for (u32 i = 0; i < machine->vcpu.space_count; i++) {
-		bool shared = machine_private_index(machine, (u16)i) == machine->private_count;
+	word_bytes(words, machine->private_bytes, plain_private(machine));
+	for (u32 n = 0; n < machine->vcpu_count && !status; n++)
+		status = carry_record(machine, words, n);
+	if (!status)
+		status = carry_tables(machine, words);
+	return status ? status : carry_input(machine, words);
+}
 
-		cells = get(&words);
-		status = shared ? set_size(machine, &machine->vcpu.spaces[i], (u16)i, cells) : STATUS_OK;
-		if (status)
-			return status;
-	}
-	rows = get_bytes(&words, machine->table_count * sizeof(u64));
-	memcpy(machine->private_bytes, get_bytes(&words, plain_private(machine)), plain_private(machine));
-	for (u32 n = 0; n < count && !status; n++)
-		status = read_record(machine, n, &words);
-	if (!status)
-		status = read_tables(machine, rows, &words);
-	if (!status)
-		status = read_input(machine, get_bytes(&words, waiting), waiting);
-	if (status)
-		return status;
+/* What follows from what has come; vCPU number `shown` stands in machine->vcpu. */
+static void settle(Machine *machine, u64 flags, u32 shown)
+{
 	machine->jitter = flags & FLAG_JITTER;
 	machine->virtual_time = flags & FLAG_VIRTUAL;
 	machine->time_moved = flags & FLAG_MOVED;
@@ -314,5 +280,47 @@ Status park_read_words(Machine *machine, const HostFunction *hosts, const u64 *a
 	machine->vcpu.event_pending = false;
 	machine->failure.kind = STOP_BUDGET;
 	machine->replay_at = machine->log_count;
-	return STATUS_OK;
+}
+
+static Status carry(Machine *machine, Words *words, const HostFunction *hosts)
+{
+	u64 flags = (machine->jitter ? FLAG_JITTER : 0) | (machine->virtual_time ? FLAG_VIRTUAL : 0) | (machine->alone ? FLAG_ALONE : 0) |
+		    (machine->time_moved ? FLAG_MOVED : 0) | (machine->input_ended ? FLAG_INPUT_ENDED : 0);
+	u64 quantum_end = machine->alone ? 0 : machine->quantum_end;
+	u32 count = machine->vcpu_count, running = machine->running, shown = machine->shown;
+	Status status = STATUS_OK;
+
+	word32(words, &count);
+	word(words, &flags);
+	word32(words, &running);
+	word32(words, &shown);
+	word(words, &quantum_end);
+	if (!words->out && (machine->vcpu_count != count || machine->private_count))
+		status = make_records(machine, count);
+	if (status)
+		return status;
+	carry_counts(machine, words);
+	carry_hosts(machine, words, hosts);
+	if (!words->out) {
+		machine->running = running;
+		machine->quantum_end = quantum_end;
+	}
+	status = carry_parts(machine, words);
+	if (!status && !words->out)
+		settle(machine, flags, shown);
+	return status;
+}
+
+void park_write_words(const Machine *machine, Buf *out)
+{
+	Words words = {.out = out};
+
+	carry((Machine *)(uintptr_t)machine, &words, NULL); /* nothing of it changes */
+}
+
+Status park_read_words(Machine *machine, const HostFunction *hosts, const u64 *at)
+{
+	Words words = {.at = at};
+
+	return carry(machine, &words, hosts);
 }
