@@ -42,17 +42,7 @@ static size_t size_of(u64 pages)
 /* Index of the first that ends behind `page`. */
 static u32 find(const Space *space, u64 page)
 {
-	u32 lo = 0, hi = space->image_count;
-
-	while (lo < hi) {
-		u32 middle = lo + (hi - lo) / 2;
-
-		if (space->images[middle].page + space->images[middle].count <= page)
-			lo = middle + 1;
-		else
-			hi = middle;
-	}
-	return lo;
+	return space_piece_at(space->images, sizeof *space->images, space->image_count, page);
 }
 
 bool space_image_room(Space *space)

@@ -205,19 +205,26 @@ static void forget_present(Space *space, u64 page, u64 end)
 /* ---- Shared memory ---- */
 
 /* Index of the first backing that ends behind `page`. */
-static u32 find_backing(const Space *space, u64 page)
+u32 space_piece_at(const void *pieces, size_t size, u32 count, u64 page)
 {
-	u32 lo = 0, hi = space->backing_count;
+	u32 lo = 0, hi = count;
 
 	while (lo < hi) {
 		u32 middle = lo + (hi - lo) / 2;
+		u64 piece[2];
 
-		if (space->backings[middle].page + space->backings[middle].count <= page)
+		memcpy(piece, (const u8 *)pieces + middle * size, sizeof piece);
+		if (piece[0] + piece[1] <= page)
 			lo = middle + 1;
 		else
 			hi = middle;
 	}
 	return lo;
+}
+
+static u32 find_backing(const Space *space, u64 page)
+{
+	return space_piece_at(space->backings, sizeof *space->backings, space->backing_count, page);
 }
 
 bool space_is_backed(const Space *space, u64 page)

@@ -6,6 +6,8 @@
 #ifndef CORE_SPACE_PRIVATE_H
 #define CORE_SPACE_PRIVATE_H
 
+#include <stddef.h>
+
 #include "core/space.h"
 
 /* attr of pages page .. end - 1 has changed. */
@@ -16,6 +18,12 @@ void space_view_lower(Space *space, u64 page, u64 end);
 void space_view_hide(Space *space, u64 page, u64 end);
 /* Other memory lies at base there; none of it is present. */
 void space_view_replace(Space *space, u64 page, u64 count);
+
+/* Lists of pieces in ascending order, each of `size` bytes that begin with its page and how many there are: index of the first piece that
+ * ends behind `page`. */
+u32 space_piece_at(const void *pieces, size_t size, u32 count, u64 page);
+_Static_assert(offsetof(SpaceBacking, page) == 0 && offsetof(SpaceBacking, count) == 8, "space_piece_at");
+_Static_assert(offsetof(SpaceImage, page) == 0 && offsetof(SpaceImage, count) == 8, "space_piece_at");
 
 /* Images no longer lie there (the list alone); there is room for one more, see space_image_room. */
 void space_image_cut(Space *space, u64 page, u64 end);
