@@ -204,7 +204,6 @@ static void forget_present(Space *space, u64 page, u64 end)
 
 /* ---- Shared memory ---- */
 
-/* Index of the first backing that ends behind `page`. */
 u32 space_piece_at(const void *pieces, size_t size, u32 count, u64 page)
 {
 	u32 lo = 0, hi = count;
@@ -222,6 +221,7 @@ u32 space_piece_at(const void *pieces, size_t size, u32 count, u64 page)
 	return lo;
 }
 
+/* Index of the first backing that ends behind `page`. */
 static u32 find_backing(const Space *space, u64 page)
 {
 	return space_piece_at(space->backings, sizeof *space->backings, space->backing_count, page);

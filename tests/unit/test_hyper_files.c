@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "hyper/hyper_private.h"
+#include "jit/jit.h"
 
 enum { TWINS = 12, BYTES = 1 << 18 };
 
@@ -324,6 +325,109 @@ static void maps_are_counted(void **state)
 	unlink(path);
 }
 
+/* ---- Debian's own programs ---- */
+
+typedef struct Command {
+	const char *path, *arguments[4]; /* answers each letter with one */
+} Command;
+
+static const Command commands[] = {
+	{"/usr/bin/bash", {"bash", "-c", "while read -N 1 x; do printf %d- $(( ++n * n )); done"}},
+	{"/usr/bin/lua5.4", {"lua", "-e", "n = 0 for x in function() return io.read(1) end do n = n + 1 io.write(n * n, '-') io.flush() end"}},
+	{"/usr/bin/perl", {"perl", "-e", "use POSIX; $| = 1; while (sysread STDIN, $x, 1) { $n++; print $n * $n, '-' }"}},
+	{"/usr/bin/python3.13", {"python3", "-c", "import json, os\nn = 0\nwhile os.read(0, 1):\n n += 1\n print(json.dumps(n * n), end='-', flush=True)"}},
+};
+
+static void read_file(const char *folder, const char *path, Buf *out)
+{
+	char full[4096], block[4096];
+	size_t len;
+	FILE *file;
+
+	snprintf(full, sizeof full, "%s%s", folder, path);
+	file = fopen(full, "rb");
+	while (file && (len = fread(block, 1, sizeof block, file)) > 0)
+		buf_add(out, block, len);
+	if (file)
+		fclose(file);
+}
+
+static Image *debian_image(const Rig *rig, const Command *command, const char *tree)
+{
+	static const char *const environment[] = {"PATH=/usr/bin", "LANG=C.UTF-8"};
+	const LinuxConfig linux_config = {.program = command->path, .arguments = command->arguments, .argument_count = 3, .root = tree,
+					  .environment = environment, .environment_count = 2, .real_time = 1700000000000000000};
+	MachineConfig config = computer_config(rig);
+	Image *image = NULL;
+	Machine *machine;
+	DiagList diags;
+	Buf program;
+
+	buf_init(&program);
+	diag_init(&diags);
+	config.engine = &jit_engine;
+	config.host_rights = true;
+	config.memory_limit = 256 << 20;
+	read_file(tree, command->path, &program);
+	if (program.len) {
+		const GuestFile file = {.name = command->path, .data = program.data, .len = program.len};
+
+		assert_int_equal(machine_create(&config, &machine, &diags), STATUS_OK);
+		assert_int_equal(linux_configure(machine, &linux_config, &diags), STATUS_OK);
+		assert_int_equal(rig->guest->load(machine, &file, 1, &diags), STATUS_OK);
+		assert_int_equal(image_create(&config, machine, &image), STATUS_OK);
+		machine_destroy(machine);
+	}
+	diag_fini(&diags);
+	buf_fini(&program);
+	return image;
+}
+
+/* Forked after two letters, the twins get some more, one after the other. */
+static void play(Stage *stage)
+{
+	const u32 rights = MAY_PLAIN | MAY_FILES;
+	InstanceOptions options = {.rights = &rights, .output = collect, .ctx = &stage->said[TWINS], .seed = 1};
+
+	assert_int_equal(instance_create(stage->hyper, stage->image, &options, &stage->parent), STATUS_OK);
+	assert_int_equal(instance_start(stage->parent), STATUS_OK);
+	tell(stage->parent, "ab");
+	run_all(stage);
+	says(&stage->said[TWINS], "1-4-");
+	fork_all(stage);
+	for (u32 round = 0; round < 2; round++)
+		for (u32 i = 0; i < TWINS; i++) {
+			tell(stage->twins[i], i % 2 ? "xyz" : "x");
+			run_all(stage);
+		}
+	are_parked(stage);
+	for (u32 i = 0; i < TWINS; i++)
+		says(&stage->said[i], i % 2 ? "9-16-25-36-49-64-" : "9-16-");
+}
+
+static void debian(void **state)
+{
+	const char *tree = getenv("DEBIAN_RV64") ? getenv("DEBIAN_RV64") : "build/debian-rv64";
+	const HyperConfig hyper_config = {.workers = 0, .residents = 2};
+	u32 found = 0;
+
+	for (u32 i = 0; i < COUNT_OF(commands); i++) {
+		Stage stage = {.open_before = open_descriptors()};
+
+		for (u32 k = 0; k <= TWINS; k++)
+			buf_init(&stage.said[k]);
+		stage.image = debian_image(*state, &commands[i], tree);
+		if (!stage.image)
+			continue;
+		found++;
+		assert_int_equal(hyper_create(&hyper_config, &stage.hyper), STATUS_OK);
+		play(&stage);
+		finish(&stage);
+	}
+	if (!found)
+		skip(); /* tools/debian-rv64 makes such a folder */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -331,6 +435,7 @@ int main(void)
 		cmocka_unit_test(replaced),
 		cmocka_unit_test(overwritten),
 		cmocka_unit_test(rights_and_limits),
+		cmocka_unit_test(debian),
 		cmocka_unit_test(maps_are_counted),
 	};
 
