@@ -60,7 +60,7 @@ static husk_hyper *open_hyper(husk_context *context)
 
 static husk_instance *begin(husk_hyper *hyper, husk_image *image)
 {
-	const husk_instance_options options = {.size = sizeof options, .has_rights = 1, .rights = HUSK_OUTPUT | HUSK_INPUT | HUSK_RANDOM | HUSK_TIME | HUSK_FILES};
+	const husk_instance_options options = {.size = sizeof options, .has_rights = 1, .rights = HUSK_OUTPUT | HUSK_INPUT | HUSK_RANDOM | HUSK_TIME | HUSK_VCPUS | HUSK_SERVICES | HUSK_FILES};
 	husk_instance *instance;
 
 	check(husk_instance_create(hyper, image, &options, &instance), "create");

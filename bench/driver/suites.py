@@ -353,6 +353,15 @@ def interpreter(bench):
 # --- many small ones
 
 
+# What answers each letter with one: name, path in a folder with Debian's programs (tools/debian-rv64; $DEBIAN_RV64), arguments.
+DEBIAN_FORKS = (
+    ("bash", "/usr/bin/bash", "-c", "while read -N 1 x; do echo -n $x; done"),
+    ("lua", "/usr/bin/lua5.4", "-e", "while io.read(1) do io.write('x') io.flush() end"),
+    ("perl", "/usr/bin/perl", "-e", "$| = 1; while (sysread STDIN, $x, 1) { print $x }"),
+    ("python3", "/usr/bin/python3.13", "-c", "import json, os\nwhile os.read(0, 1):\n os.write(1, b'x')"),
+)
+
+
 def density(bench):
     """Programs that print lines `NAME NUMBER...`; the median of the rounds counts."""
     def ask(*command):
@@ -379,6 +388,12 @@ def density(bench):
         large = {64: ask("build/bench/density", "linux", 1000, "build/bench/fork64.rv64", 64)["linux"],
                  16: ask("build/bench/density", "linux", 10000, "build/bench/fork16.rv64", 16)["linux"],
                  0: ask("build/bench/density", "process", 200, 64)["process"]}
+    debian = {}
+    tree = os.environ.get("DEBIAN_RV64", "build/debian-rv64")
+    for name, path, *arguments in DEBIAN_FORKS:
+        if os.path.exists(tree + path):
+            bench.say(f"density: {name}")
+            debian[name] = ask("build/bench/density", "debian", 1000, tree, path, *arguments)["debian"]
     erlang = peer("escript", "bench/density/spawn.erl", 100000)
     wasm = peer("node", "bench/density/instances.mjs", 5000)
 
@@ -405,6 +420,13 @@ def density(bench):
                  "little, writes into 8 pages, and waits again; beside it a process of the host that forks, and whose child writes into 8 "
                  "pages and ends (by the clock on the wall).\n\n")
         body += report.table(["", "64 MiB", "16 MiB", "fork(2), 64 MiB"], lines)
+    if debian:
+        what = ["the first fork, us", "each further one, us", "a fork's first slice, until it waits again, us", "bytes of one that has run and waits"]
+        lines = [[text] + [number(debian[name][index] / (1 if index == 3 else 1000)) for name in debian] for index, text in enumerate(what)]
+        lines.append(["all of them alive, with the image and what compiled it, MiB"] + [number(debian[name][4]) for name in debian])
+        body += ("\n1,000 forks each of Debian's own programs, which have their libraries mapped from a folder of the host (python3 has imported "
+                 "json). Each gets a letter and answers with one.\n\n")
+        body += report.table([""] + list(debian), lines)
     page(bench, "density", "Many small ones", "What does one of very many cost? 100,000 at a time (node 1,000, which is how many it is asked to keep).", body, [],
          ["gcc", "node", "V8"])
 
