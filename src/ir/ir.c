@@ -89,18 +89,22 @@ bool ir_block_ended(const IrFunc *func)
 	return func->current == IR_NONE;
 }
 
+/* Room for one more. Apart, so that ir_emit itself is short: it is called five times an instruction. */
+static __attribute__((noinline)) bool grow_ins(IrFunc *func)
+{
+	if (func->failed || func->ins_count >= MAX_ITEMS ||
+	    !arena_grow(func->arena, (void **)&func->ins, &func->ins_cap, func->ins_count, sizeof(IrIns)))
+		func->failed = true;
+	return !func->failed;
+}
+
 IrRef ir_emit(IrFunc *func, IrOp op, unsigned width, unsigned aux, u32 a, u32 b, u32 c)
 {
 	IrRef ref = func->ins_count;
 
-	if (func->failed)
+	if ((func->failed || ref >= func->ins_cap) && !grow_ins(func))
 		return IR_NONE;
 	assert(func->current != IR_NONE && aux <= 0xFFFF && width <= 64);
-	if (ref >= MAX_ITEMS ||
-	    !arena_grow(func->arena, (void **)&func->ins, &func->ins_cap, func->ins_count, sizeof(IrIns))) {
-		func->failed = true;
-		return IR_NONE;
-	}
 	func->ins[ref] = (IrIns){.op = (u8)op, .width = (u8)width, .aux = (u16)aux, .a = a, .b = b, .c = c};
 	func->blocks[func->current].end = ++func->ins_count;
 	if (ir_op_info[op].effects & IR_EFFECT_END)
@@ -164,33 +168,33 @@ static bool grow_const_index(IrFunc *func)
 	return true;
 }
 
+/* Room for one more, in both. */
+static __attribute__((noinline)) bool grow_consts(IrFunc *func)
+{
+	if (func->failed || func->const_count >= MAX_ITEMS ||
+	    !arena_grow(func->arena, (void **)&func->consts, &func->const_cap, func->const_count, sizeof(IrConst)) ||
+	    (func->const_count >= func->const_index_cap / 2 && !grow_const_index(func)))
+		func->failed = true;
+	return !func->failed;
+}
+
 IrRef ir_const(IrFunc *func, unsigned width, u64 value)
 {
-	u32 at;
+	u32 at, mask, number;
 
-	if (func->failed)
-		return IR_NONE;
 	assert(width >= 1 && width <= 64);
-	value = bits_trunc(value, width);
-	if (func->const_count >= func->const_index_cap / 2 && !grow_const_index(func)) {
-		func->failed = true;
+	if ((func->failed || func->const_count >= func->const_cap || func->const_count >= func->const_index_cap / 2) &&
+	    !grow_consts(func))
 		return IR_NONE;
-	}
-	for (at = const_hash(value, width) & (func->const_index_cap - 1); func->const_index[at];
-	     at = (at + 1) & (func->const_index_cap - 1)) {
-		u32 number = func->const_index[at] - 1;
-
-		if (func->consts[number].value == value && func->consts[number].width == width)
-			return IR_CONST_BIT | number;
-	}
-	if (func->const_count >= MAX_ITEMS || !arena_grow(func->arena, (void **)&func->consts, &func->const_cap,
-							   func->const_count, sizeof(IrConst))) {
-		func->failed = true;
-		return IR_NONE;
-	}
-	func->consts[func->const_count] = (IrConst){.value = value, .width = (u8)width};
-	func->const_index[at] = func->const_count + 1;
-	return IR_CONST_BIT | func->const_count++;
+	value &= ~(u64)0 >> (64 - width);
+	mask = func->const_index_cap - 1;
+	for (at = const_hash(value, width) & mask; (number = func->const_index[at]) != 0; at = (at + 1) & mask)
+		if (func->consts[number - 1].value == value && func->consts[number - 1].width == width)
+			return IR_CONST_BIT | (number - 1);
+	number = func->const_count++;
+	func->consts[number] = (IrConst){.value = value, .width = (u8)width};
+	func->const_index[at] = number + 1;
+	return IR_CONST_BIT | number;
 }
 
 static void *copy(Arena *arena, const void *from, size_t bytes)

@@ -127,6 +127,8 @@ typedef struct IsaInsnField {
 	u8 low_zero;    /* low bits that no slice names: they must be zero (bt[12:1] has 1) */
 	u16 slices;     /* index of the first into isa->slices */
 	u8 slice_count;
+	bool is_signed; /* as the field is */
+	u8 lo, whole;   /* its value is `whole` bits of the first word of W from lo on; 0: it is put together of slices */
 } IsaInsnField;
 
 /* Written form of operands: literals and fields in order. "rd, imm(rs1)" is F , F ( F ). Blanks are not kept. */
@@ -461,7 +463,17 @@ void isa_decode(const Isa *isa, IsaFetch fetch, void *ctx, IsaDecoded *out);
 void isa_decode_word(const Isa *isa, u64 word, IsaDecoded *out);
 
 /* Value of insn->fields[index] (sign-extended to 64 bits if the field is signed). */
-u64 isa_field_value(const Isa *isa, const IsaDecoded *decoded, unsigned index);
+u64 isa_field_of_slices(const Isa *isa, const IsaDecoded *decoded, unsigned index);
+static inline u64 isa_field_value(const Isa *isa, const IsaDecoded *decoded, unsigned index)
+{
+	const IsaInsnField *f = &decoded->insn->fields[index];
+	u64 top;
+
+	if (!f->whole)
+		return isa_field_of_slices(isa, decoded, index);
+	top = decoded->w[0] << (64 - f->lo - f->whole); /* its highest bit is the highest */
+	return f->is_signed ? (u64)((i64)top >> (64 - f->whole)) : top >> (64 - f->whole);
+}
 /* Target address of a REL or ABS field of an instruction at pc. */
 u64 isa_target(const Isa *isa, const IsaInsn *insn, unsigned index, u64 pc, u64 value);
 /* The reverse: the field value that makes `target`, or false when it is not a multiple of scale. */

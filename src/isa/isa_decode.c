@@ -357,7 +357,7 @@ void isa_decode_word(const Isa *isa, u64 word, IsaDecoded *out)
 	out->w[0] = word & bits_mask(isa->min_bits);
 }
 
-u64 isa_field_value(const Isa *isa, const IsaDecoded *decoded, unsigned index)
+u64 isa_field_of_slices(const Isa *isa, const IsaDecoded *decoded, unsigned index)
 {
 	const IsaInsnField *f = &decoded->insn->fields[index];
 	const IsaSlice *s = &isa->slices[f->slices], *end = s + f->slice_count;
@@ -368,7 +368,7 @@ u64 isa_field_value(const Isa *isa, const IsaDecoded *decoded, unsigned index)
 			value |= (decoded->w[0] >> s->word_lo & ~(u64)0 >> (64 - s->len)) << s->field_lo;
 	for (; s < end; s++)
 		value |= bits_extract(decoded->w, s->word_lo, s->len) << s->field_lo;
-	if (isa->fields[f->field].is_signed)
+	if (f->is_signed)
 		return (u64)bits_signed(value, f->width);
 	return value;
 }

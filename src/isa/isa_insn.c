@@ -331,7 +331,12 @@ static void place_field(Pattern *t, IsaInsn *insn, u32 index)
 	}
 	if (!seen)
 		return;
+	f->is_signed = field->is_signed;
 	f->width = (u8)(64 - __builtin_clzll(seen));
+	if (f->slice_count == 1 && !isa->slices[f->slices].field_lo && isa->slices[f->slices].word_lo + f->width <= 64) {
+		f->lo = (u8)isa->slices[f->slices].word_lo;
+		f->whole = f->width;
+	}
 	f->low_zero = (u8)__builtin_ctzll(seen);
 	if (seen != (bits_mask(f->width) & ~bits_mask(f->low_zero))) {
 		u64 hole = ~seen & bits_mask(f->width) & ~bits_mask(f->low_zero);

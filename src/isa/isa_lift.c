@@ -26,7 +26,7 @@
 static bool env_start(Lift *l, const RtlBody *body)
 {
 	l->env = (Env){.jump = IR_NONE, .var_count = body->var_count};
-	l->env.vars = ARENA_ARRAY(l->arena, IrRef, body->var_count ? body->var_count : 1);
+	l->env.vars = ARENA_ROOM(l->arena, IrRef, body->var_count ? body->var_count : 1);
 	if (!l->pending_room)
 		l->pending_room = ARENA_ROOM(l->arena, Pending, PENDING_FIRST);
 	l->env.pending = l->pending_room;

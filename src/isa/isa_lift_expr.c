@@ -6,14 +6,6 @@
 
 #include "isa/isa_lift_private.h"
 
-bool lift_over_budget(Lift *l)
-{
-	if (l->func->ins_count - l->insn_start > INS_PER_INSN_MAX || l->depth > LIFT_DEPTH_MAX || l->forks > FORK_DEPTH_MAX ||
-	    l->func->failed)
-		l->failed = true;
-	return l->failed;
-}
-
 IrRef lift_zero(Lift *l, unsigned width)
 {
 	IrRef ref;
@@ -54,7 +46,7 @@ void lift_begin_live(Lift *l, u32 block)
 bool lift_env_copy(Lift *l, Env *to, const Env *from)
 {
 	*to = *from;
-	to->vars = ARENA_ARRAY(l->arena, IrRef, from->var_count ? from->var_count : 1);
+	to->vars = ARENA_ROOM(l->arena, IrRef, from->var_count ? from->var_count : 1);
 	to->pending_cap = from->pending_count + PENDING_FIRST / 4;
 	to->pending = ARENA_ROOM(l->arena, Pending, to->pending_cap);
 	if (!to->vars || !to->pending) {
@@ -226,7 +218,7 @@ IrRef lift_call_body(Lift *l, const RtlBody *body, const IrRef *args, u32 argc)
 		l->depth--;
 		return lift_zero(l, body->result_width ? body->result_width : 1);
 	}
-	l->env.vars = ARENA_ARRAY(l->arena, IrRef, body->var_count ? body->var_count : 1);
+	l->env.vars = ARENA_ROOM(l->arena, IrRef, body->var_count ? body->var_count : 1);
 	if (!l->env.vars) {
 		l->failed = true;
 		l->env.vars = saved;

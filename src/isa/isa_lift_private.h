@@ -70,7 +70,14 @@ typedef struct Lift {
 } Lift;
 
 /* isa_lift_expr.c */
-bool lift_over_budget(Lift *l); /* sets failed when the instruction became too large */
+/* Sets failed when the instruction became too large. */
+static inline bool lift_over_budget(Lift *l)
+{
+	if (l->func->ins_count - l->insn_start > INS_PER_INSN_MAX || l->depth > LIFT_DEPTH_MAX || l->forks > FORK_DEPTH_MAX ||
+	    l->func->failed)
+		l->failed = true;
+	return l->failed;
+}
 IrRef lift_zero(Lift *l, unsigned width);
 void lift_go_dead(Lift *l);
 void lift_close_dead(Lift *l);

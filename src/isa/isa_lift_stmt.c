@@ -423,7 +423,7 @@ static void run_cont(Lift *l, const Cont *cont)
 static void seq_call(Lift *l, const RtlStmt *s, const Cont *cont)
 {
 	const RtlBody *body = &l->isa->funcs[s->rhs->index].body;
-	IrRef *vars = ARENA_ARRAY(l->arena, IrRef, body->var_count ? body->var_count : 1);
+	IrRef *vars = ARENA_ROOM(l->arena, IrRef, body->var_count ? body->var_count : 1);
 	Cont back = {.stmts = s->next, .caller_vars = l->env.vars, .caller_var_count = l->env.var_count, .next = cont};
 
 	if (!vars) {

@@ -7,9 +7,10 @@
 
 bool jit_eval_knows(const IrFunc *func)
 {
-	for (u32 i = 0; i < func->ins_count; i++)
-		if (func->ins[i].op == IR_OP_STOP || func->ins[i].op == IR_OP_ARG || func->ins[i].op == IR_OP_RET ||
-		    (func->ins[i].op == IR_OP_PUT && func->ins[i].aux == 0))
+	static const bool unknown[IR_OP_COUNT] = {[IR_OP_STOP] = true, [IR_OP_ARG] = true, [IR_OP_RET] = true};
+
+	for (const IrIns *ins = func->ins, *end = ins + func->ins_count; ins < end; ins++)
+		if (unknown[ins->op] || (ins->op == IR_OP_PUT && ins->aux == 0))
 			return false;
 	return true;
 }
@@ -42,9 +43,12 @@ static bool goes_on(const IrFunc *func, u32 at)
 
 static u64 operate(const JitEval *e, const IrIns *ins)
 {
-	const bool two = ir_op_info[ins->op].shape != IR_SHAPE_UN && ir_op_info[ins->op].shape != IR_SHAPE_CONV;
-	const unsigned floats = ir_float_operands((IrOp)ins->op);
-	const unsigned count = floats ? floats : ir_op_info[ins->op].shape == IR_SHAPE_SEL ? 3 : two ? 2 : 1;
+	/* Those that are not here have two. */
+	static const u8 operands[] = {
+		[IR_SHAPE_UN] = 1, [IR_SHAPE_CONV] = 1, [IR_SHAPE_FUN] = 1, [IR_SHAPE_FOFI] = 1, [IR_SHAPE_FTOI] = 1,
+		[IR_SHAPE_FTOF] = 1, [IR_SHAPE_SEL] = 3, [IR_SHAPE_FTRI] = 3, [IR_SHAPE_FCLASS] = 1,
+	};
+	const u8 given = operands[ir_op_info[ins->op].shape], count = given ? given : 2;
 
 	return ir_eval((IrOp)ins->op, ins->width, ir_width(e->func, ins->a), ins->aux, value(e, ins->a),
 		       count > 1 ? value(e, ins->b) : 0, count > 2 ? value(e, ins->c) : 0);
