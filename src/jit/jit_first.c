@@ -4,10 +4,12 @@
  * costs as much as translating it. So the IR of a block is evaluated where it stands, the first JIT_FIRST_RUNS times,
  * and kept meanwhile; what is met again after that is compiled from the IR that was kept.
  *
- *     firsts[bits of pc]  -> pc, context, the block's IR and its guest bytes, all in first_arena;
- *                            full, or anything was flushed: all is forgotten
- *     seen[bits of pc]    how often it was met; whoever is met again and was forgotten is compiled, so nothing is translated
- *                            more than twice. One who is taken for another is compiled earlier, that is all
+ *     firsts[hash of pc]  how often it was met, and, if it is kept, its context, IR and guest bytes, all in first_arena;
+ *                            that is full, or anything was flushed: all is forgotten but how often. Whoever is met again and was
+ *                            forgotten is compiled, so nothing is translated more than twice
+ *
+ * The table grows with the program: one that only starts and ends touches a few pages of it. When it has grown as large as it may,
+ * what is new is compiled at once.
  *
  * What is kept is believed when the same bytes still stand there (EngineEnv.has_code): nobody has to be told of it when
  * code changes. Only paged spaces have that, so the small machines compile at once; so do processes that share what they compile.
@@ -21,9 +23,8 @@
 #include "jit/jit_store.h"
 
 enum {
-	FIRST_HASH = 1 << 14,
+	FIRST_SLOTS = 1 << 8, FIRST_SLOTS_MOST = 1 << 18, /* at most half of them are taken */
 	FIRST_BYTES = 2 << 20,
-	FIRST_SEEN = 1 << 18,
 	FIRST_INS = 768, /* of the IR: room for their values on the stack */
 	FIRST_TIMED = 16, /* one in so many is timed, and stands for the others: two looks at the clock cost as much as an instruction */
 };
@@ -35,21 +36,71 @@ typedef struct JitFirst {
 	bool calls, returns; /* how it ends */
 } JitFirst;
 
-/* Neighbours stay neighbours: a program that is small touches few pages of the tables. */
+/* ---- The table: open addressing; nobody leaves it ---- */
+
+typedef struct JitFirstSlot {
+	u64 pc : 56;     /* paged spaces are much smaller */
+	u64 times : 8;   /* it was met, + 1; 0: nobody is here */
+	JitFirst *first; /* kept; or NULL */
+} JitFirstSlot;
+
 static u32 hash_of(u64 pc)
 {
-	return (u32)(pc >> 1 ^ pc >> 15) & (FIRST_HASH - 1);
+	return (u32)(pc * 0x9E3779B97F4A7C15u >> 40);
 }
 
-static u8 *times_seen(const Engine *engine, u64 pc)
+/* Where the pc is or would be. */
+static JitFirstSlot *slot_of(const Engine *engine, u64 pc)
 {
-	return (u8 *)(engine->firsts + FIRST_HASH) + ((u32)(pc >> 1 ^ pc >> 19) & (FIRST_SEEN - 1));
+	const u32 mask = engine->first_slots - 1;
+	u32 at = hash_of(pc) & mask;
+
+	while (engine->firsts[at].times && engine->firsts[at].pc != pc)
+		at = (at + 1) & mask;
+	return &engine->firsts[at];
+}
+
+static bool grow(Engine *engine)
+{
+	JitFirstSlot *old = engine->firsts;
+	const u32 old_slots = engine->first_slots, slots = old_slots ? old_slots * 2 : FIRST_SLOTS;
+
+	if (slots > FIRST_SLOTS_MOST)
+		return false;
+	engine->firsts = calloc(slots, sizeof *engine->firsts);
+	if (!engine->firsts) {
+		engine->firsts = old;
+		return false;
+	}
+	engine->first_slots = slots;
+	for (u32 i = 0; i < old_slots; i++)
+		if (old[i].times)
+			*slot_of(engine, old[i].pc) = old[i];
+	free(old);
+	return true;
+}
+
+/* NULL: there is no room for one more. */
+static JitFirstSlot *slot_for(Engine *engine, u64 pc)
+{
+	JitFirstSlot *slot = engine->firsts ? slot_of(engine, pc) : NULL;
+
+	if (slot && slot->times)
+		return slot;
+	if (engine->first_count >= engine->first_slots / 2) {
+		if (!grow(engine))
+			return NULL;
+		slot = slot_of(engine, pc);
+	}
+	*slot = (JitFirstSlot){ .pc = pc, .times = 1 };
+	engine->first_count++;
+	return slot;
 }
 
 static void forget(Engine *engine)
 {
-	if (engine->firsts)
-		memset(engine->firsts, 0, FIRST_HASH * sizeof(JitFirst *));
+	for (u32 i = 0; i < engine->first_slots; i++)
+		engine->firsts[i].first = NULL;
 	arena_reset(&engine->first_arena);
 	engine->first_generation = engine->generation;
 }
@@ -62,7 +113,7 @@ static bool flows(const IrFunc *func, IrFlow how)
 	return false;
 }
 
-static JitFirst *keep(Engine *engine, const Space *space, u64 pc, u64 context, const Translation *translation)
+static JitFirst *keep(Engine *engine, JitFirstSlot *slot, const Space *space, u64 pc, u64 context, const Translation *translation)
 {
 	JitFirst *first;
 	IrFunc *func;
@@ -81,7 +132,7 @@ static JitFirst *keep(Engine *engine, const Space *space, u64 pc, u64 context, c
 	if (!first->guest)
 		return NULL;
 	memcpy(first->guest, space->base + pc, translation->code_cells);
-	engine->firsts[hash_of(pc)] = first;
+	slot->first = first;
 	return first;
 }
 
@@ -95,6 +146,7 @@ static bool is_marked(const Space *space, const JitFirst *first)
 
 static JitFirst *find(Engine *engine, const Space *space, u64 pc, u64 context)
 {
+	const JitFirstSlot *slot;
 	JitFirst *first;
 
 	if (!engine->firsts)
@@ -103,8 +155,9 @@ static JitFirst *find(Engine *engine, const Space *space, u64 pc, u64 context)
 		forget(engine);
 		return NULL;
 	}
-	first = engine->firsts[hash_of(pc)];
-	if (!first || first->pc != pc || first->context != context ||
+	slot = slot_of(engine, pc);
+	first = slot->times ? slot->first : NULL;
+	if (!first || first->context != context ||
 	    !engine->env.has_code(engine->env.ctx, pc, first->guest, first->translation.code_cells) || !is_marked(space, first))
 		return NULL;
 	return first;
@@ -138,18 +191,17 @@ JitFirstResult jit_first_run(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, u6
 	u64 values[FIRST_INS];
 	u64 start;
 	bool is_timed;
-	u8 *seen;
+	JitFirstSlot *slot;
 
-	if (!wants(engine, vcpu) || jit_cache_is_restless(engine, vcpu, pc))
+	if (!wants(engine, vcpu) || pc >= space->cells || jit_cache_is_restless(engine, vcpu, pc))
 		return JIT_FIRST_NOT;
-	if (!engine->firsts) {
-		engine->firsts = calloc(1, FIRST_HASH * sizeof(JitFirst *) + FIRST_SEEN);
+	if (!engine->firsts)
 		engine->first_generation = engine->generation;
-	}
-	if (!engine->firsts || *(seen = times_seen(engine, pc)) >= JIT_FIRST_RUNS)
+	slot = slot_for(engine, pc);
+	if (!slot || slot->times > JIT_FIRST_RUNS)
 		return JIT_FIRST_NOT;
 	first = find(engine, space, pc, context);
-	if (!first && *seen)
+	if (!first && slot->times > 1)
 		return JIT_FIRST_NOT;
 	if (!first) {
 		is_timed = engine->stats.counts[ENGINE_TRANSLATIONS] % FIRST_TIMED == 0;
@@ -165,11 +217,11 @@ JitFirstResult jit_first_run(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, u6
 		engine->stats.counts[ENGINE_TRANSLATED] += translation.insns;
 		if (is_timed)
 			engine->stats.counts[ENGINE_TRANSLATE_NS] += (jit_life_now() - start) * FIRST_TIMED;
-		first = keep(engine, space, pc, context, &translation);
+		first = keep(engine, slot, space, pc, context, &translation);
 	}
 	if (!first || first->translation.insns > left)
 		return JIT_FIRST_NOT;
-	++*seen;
+	slot->times++;
 	jit_count(engine, ENGINE_FIRSTS);
 	e.func = first->translation.func;
 	e.vcpu = vcpu;

@@ -294,7 +294,8 @@ struct Engine {
 	EngineStats stats;
 	EnginePlace *places;     /* owned; of the block being compiled, when somebody looks on */
 	u32 place_count, place_cap;
-	struct JitFirst **firsts; /* owned, or NULL: blocks that were met but not compiled yet (jit_first.c) */
+	struct JitFirstSlot *firsts; /* owned, or NULL: blocks that were met but not compiled yet (jit_first.c) */
+	u32 first_slots, first_count; /* a power of two; of them are taken */
 	Arena first_arena;       /* of these */
 	u64 first_generation;    /* `generation` when they were kept */
 	u64 store_epoch;         /* of EngineEnv.store whose settings are ours; 0: we share nothing (jit_store.c) */
