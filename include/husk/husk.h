@@ -597,7 +597,7 @@ typedef enum husk_resource {
 	HUSK_RESOURCE_MESSAGES = 4,  /* spent */
 	HUSK_RESOURCE_TIME = 5,      /* ns while somebody in the node lives: spent */
 	HUSK_RESOURCE_FILES = 6,     /* open ones: held */
-	HUSK_RESOURCE_DISK = 7       /* bytes to folders of this computer, as docs/hypervisor.md counts them: spent */
+	HUSK_RESOURCE_DISK = 7       /* bytes to folders of this computer and to the store, as docs/hypervisor.md counts them: spent */
 } husk_resource;
 
 #define HUSK_UNLIMITED UINT64_MAX
@@ -789,7 +789,7 @@ typedef struct husk_instance_info {
 	uint64_t wakes, late_ns; /* how often it was woken, and the longest until it ran */
 	char refused[120];       /* the newest thing that a limit did not let it have: "the files limit of 20 files (db)" */
 	char why[200];           /* the last snapshot or restore was refused: as husk_machine_why */
-	uint64_t disk;           /* bytes to folders of this computer, since it was made */
+	uint64_t disk;           /* bytes to folders of this computer and to the store, since it was made */
 } husk_instance_info;
 HUSK_API husk_status husk_instance_get_info(husk_instance *instance, husk_instance_info *out); /* [any] */
 HUSK_API const char *husk_instance_name(const husk_instance *instance);             /* NULL: "" [any] */

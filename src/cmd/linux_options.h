@@ -42,7 +42,7 @@ typedef struct LinuxOptions {
 	{"net", 0, OPT_MAYBE, offsetof(Type, member.net), "loopback|outside[,resets]",                           \
 	 "they may use the network; loopback: this computer's own only;\nresets: snapshots may have connections, as ones that are lost"},        \
 	{"limit", 0, OPT_LIST, offsetof(Type, member.limits), "NAME=N",                                          \
-	 "processes, files (open, of a process), open (of all),\nstorage or output (bytes)"},                    \
+	 "processes, files (open, of a process), open (of all),\nstorage, output, disk (to your folders; all machines; bytes)"},                    \
 	{"user", 0, OPT_TEXT, offsetof(Type, member.user), "UID[:GID]", "who they are (default: you)"},          \
 	{"hostname", 0, OPT_TEXT, offsetof(Type, member.host_name), "NAME", "the name of their computer (default husk)"}
 

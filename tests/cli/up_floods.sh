@@ -88,6 +88,27 @@ printf 'key: ds "k\\0"\nmain:\n\tmov r1, key\n\tmov r2, 3\n\tint 0x3F\n\tmovq r9
 
 printf '        .ORIG x3000\n        LEA  R0, KEY\n        AND  R1, R1, #0\n        ADD  R1, R1, #1\n        TRAP x3F\n        ADD  R4, R0, #0\nAGAIN   ADD  R0, R4, #0\n        LEA  R1, KEY\n        LD   R2, MANY\n        TRAP x41\n        BR   AGAIN\nKEY     .STRINGZ "k"\nMANY    .FILL 1002\n        .END\n' >lc3_disk.asm
 
+# Children without end, each of whom has a space of its own and fills it: all together have one limit.
+svm svm_nurse "again: $(svm_ask 'iconst 0' 'iconst 0' 'iconst 0' 0x35)
+ $(svm_ask 'gload 7' 'iconst 0' 'iconst 0' 0x36)
+ br again"
+cat >nurse.yaml <<'Y'
+store: nurse.db
+instances:
+  - {name: nurse, program: [svm_nurse.svm], may: [spawn, kv], spawns: [sb], set: [services=on], limits: {fuel: 3001, disk: 300000}}
+  - {name: sb, program: [svm_few.svm], template: true, may: [kv], set: [services=on]}
+Y
+svm svm_few "$(for i in 1 2 3; do svm_ask 'iconst 4' 'iconst 4' 'iconst 19000' 0x38; printf ' iconst %d\n gstore 4\n' $i; done)
+ halt"
+for how in --deterministic --workers=2; do
+	rm -f nurse.db*
+	run timeout 60 "$HUSK" up $how --report r.json nurse.yaml
+	n=$(grep '"name": "nurse"' r.json | grep -o '"disk": [0-9]*' | grep -o '[0-9]*') # of all below it, too
+	[ "$n" = $((15 * (256 + 1 + 19000))) ] || fail "$how: the family kept $n bytes"
+	[ "$(stat -c %s nurse.db)" -lt 500000 ] || fail "$how: the store has $(stat -c %s nurse.db) bytes"
+	grep -q '"refused": "the disk limit of 300000 bytes (nurse)"' r.json || fail "$how: no word of the limit: $(cat r.json)"
+done
+
 {
 	echo 'store: kept.db'
 	echo 'instances:'
