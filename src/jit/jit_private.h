@@ -32,7 +32,9 @@
 
 enum {
 	JIT_BLOCK_INSNS = 64,
-	JIT_FIRST_RUNS = 8,          /* times that a block is evaluated before it is compiled (jit_first.c) */
+	JIT_FIRST_RUNS = 4,          /* times that a block is evaluated before it is compiled (jit_first.c) .. */
+	JIT_FIRST_RUNS_YOUNG = 8,    /* .. and of a program that has met fewer blocks than .. */
+	JIT_FIRST_YOUNG = 2048,
 	JIT_CODE_CELLS = 4096,       /* at most, of a block: it lies on two pages */
 	JIT_CODE_BYTES = 64 << 20,   /* and no more than that of records; the last page stays empty */
 	JIT_BLOCK_BYTES = 64 << 10,  /* room for one block's code */

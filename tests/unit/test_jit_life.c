@@ -193,9 +193,9 @@ static void no_shared_files(void **state)
 	(void)state;
 	refuses = true;
 	machine = open_chain(isa, NULL);
-	assert_int_equal(machine_run(machine, 3 * BLOCKS * (JIT_FIRST_RUNS + 2)).kind, STOP_BUDGET);
+	assert_int_equal(machine_run(machine, 3 * BLOCKS * (JIT_FIRST_RUNS_YOUNG + 2)).kind, STOP_BUDGET);
 	refuses = false;
-	assert_int_equal(machine_slot(machine, slot_of(machine, "a0")), (JIT_FIRST_RUNS + 2) * BLOCKS);
+	assert_int_equal(machine_slot(machine, slot_of(machine, "a0")), (JIT_FIRST_RUNS_YOUNG + 2) * BLOCKS);
 	assert_true(count_of(machine, ENGINE_BASE_BLOCKS) >= BLOCKS);
 	assert_int_equal(count_of(machine, ENGINE_COLD_MEMORY), 0);
 	assert_int_equal(count_shared_rights(), 0);
