@@ -115,9 +115,9 @@ Status image_snapshot(const Image *image, const Delta *delta, Buf *out)
 	status = machine_create(&image->config, &machine, &diags);
 	diag_fini(&diags);
 	if (!status)
-		status = machine_become(machine, image->base);
-	if (!status && delta)
-		status = machine_unpack(machine, image->base, delta->bytes);
+		status = machine_join(machine, image->base);
+	if (!status)
+		status = machine_unpack(machine, image->base, delta ? delta->bytes : NULL);
 	if (!status)
 		status = machine_snapshot(machine, out);
 	machine_destroy(machine);

@@ -193,6 +193,7 @@ void pool_drop_free(Hyper *hyper)
 
 /* ---- In and out ---- */
 
+/* To be unpacked. */
 static Status make(const Image *image, Machine **out)
 {
 	DiagList diags;
@@ -202,7 +203,7 @@ static Status make(const Image *image, Machine **out)
 	status = machine_create(&image->config, out, &diags);
 	diag_fini(&diags);
 	if (!status)
-		status = machine_become(*out, image->base);
+		status = machine_join(*out, image->base);
 	if (status) {
 		machine_destroy(*out);
 		*out = NULL;

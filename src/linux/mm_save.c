@@ -206,8 +206,8 @@ static void carry_area(Tape *tape, Mm *mm, Area *area, u64 least)
 	}
 	if (is_shared(area))
 		carry_presence(tape, mm, area);
-	else if (tape->near && area->file && area->file->ops == regular_codec.ops) /* pages of one age: once for each file */
-		vfs_carry_same(tape, area->file, !tape->loading && tape_add(tape, TAPE_MAPPED, area->file));
+	else if (tape->near && area->file && area->file->ops == regular_codec.ops) /* pages of one age */
+		vfs_carry_mapped(tape, area->file);
 }
 
 static const TapeField mm_fields[] = {

@@ -145,8 +145,8 @@ void carry_memories(Tape *tape);
 void tape_release_memories(Tape *tape);
 void carry_node_memory(Tape *tape, VfsNode *node); /* vfs_shared.c */
 void carry_locks(Tape *tape, VfsNode *node);       /* vfs_lock.c */
-/* vfs_open.c: a file of the host, if `wanted`, has been written by nobody meanwhile, or loading fails. */
-void vfs_carry_same(Tape *tape, File *file, bool wanted);
+/* vfs_open.c: a file of the host that is mapped privately has been written by nobody else meanwhile, or loading fails. */
+void vfs_carry_mapped(Tape *tape, File *file);
 
 /* ---- Kinds of files ---- */
 

@@ -10,7 +10,7 @@
  *
  * So a file that was replaced or deleted is still the one that was open, as for any other program, and a folder that somebody exchanged is
  * found to be another one when it is asked (vfs_host.c). A file that was written where it lies shows the new bytes to who reads it; that
- * it is mapped privately, too, and its pages would be of two ages then, is refused (vfs_carry_same).
+ * it is mapped privately, too, and its pages would be of two ages then, is refused (vfs_carry_mapped).
  *
  * What a program of this machine may see is as always what it was configured with: folders are named by their place among kernel->roots.
  */

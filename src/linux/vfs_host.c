@@ -416,6 +416,11 @@ bool vfs_is_host(const VfsNode *node)
 	return node->ops == &host_ops;
 }
 
+bool vfs_host_is_written(const VfsNode *node)
+{
+	return vfs_is_host(node) && ((const HostNode *)node)->writers;
+}
+
 bool vfs_host_path(VfsNode *base, Buf *out)
 {
 	HostNode *node = host_node(base);

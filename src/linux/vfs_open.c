@@ -450,7 +450,8 @@ static const char *regular_refuses(const Tape *tape, const File *file)
 											: NULL;
 }
 
-void vfs_carry_same(Tape *tape, File *file, bool wanted)
+/* Of a file of the host, if `wanted`: it has been written by nobody meanwhile, or loading fails. */
+static void carry_same(Tape *tape, File *file, bool wanted)
 {
 	VfsNode *outside = outside_of(file);
 	bool checked = !tape->loading && outside && wanted;
@@ -469,6 +470,15 @@ void vfs_carry_same(Tape *tape, File *file, bool wanted)
 		tape_fail(tape, STATUS_MISMATCH, "%.100s is not the file that it was", file->place->name);
 }
 
+/* Once for each file. Who has it open for writing itself knows what he does. */
+void vfs_carry_mapped(Tape *tape, File *file)
+{
+	const VfsNode *outside = outside_of(file);
+	bool wanted = !tape->loading && outside && !vfs_host_is_written(outside) && tape_add(tape, TAPE_MAPPED, file);
+
+	carry_same(tape, file, wanted);
+}
+
 static void regular_carry(Tape *tape, File *file)
 {
 	VfsNode *node = node_of(file);
@@ -478,7 +488,7 @@ static void regular_carry(Tape *tape, File *file)
 		return;
 	/* What is only read must be the same file still: as long, and as old. What the program itself writes to goes on with what
 	 * is there. A file that has stayed open is the same. */
-	vfs_carry_same(tape, file, !tape->near && !may_write(file));
+	carry_same(tape, file, !tape->near && !may_write(file));
 	if (!tape->loading || !tape_ok(tape))
 		return;
 	if (may_write(file) && (file->place->mount ? vfs_writable(file->place) : 0)) {

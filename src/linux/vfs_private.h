@@ -281,6 +281,7 @@ i64 vfs_host_create(Kernel *kernel, const char *path, bool own_numbers, VfsNode 
 /* The same once more: by an open folder (not taken over) and the name in it, "." for itself. */
 i64 vfs_host_again(Kernel *kernel, int folder, const char *name, bool own_numbers, VfsNode **root);
 bool vfs_is_host(const VfsNode *node);
+bool vfs_host_is_written(const VfsNode *node); /* programs have it open for writing */
 /* The path of a node of the host below its root; false: not such a node. */
 bool vfs_host_path(VfsNode *node, Buf *out);
 /* In memory. lower: borrowed, or NULL. `changes`: a folder of the host that keeps them, or NULL. */

@@ -652,7 +652,7 @@ Status machine_unwind(Machine *machine, const MachineBase *base, const u8 *delta
 	return STATUS_OK;
 }
 
-Status machine_become(Machine *machine, const MachineBase *base)
+Status machine_join(Machine *machine, const MachineBase *base)
 {
 	Status status = STATUS_OK;
 
@@ -660,10 +660,15 @@ Status machine_become(Machine *machine, const MachineBase *base)
 		status = base->kind->set_up(machine, base->setup);
 	if (!status)
 		status = machine_unwind(machine, base, NULL);
-	if (!status)
-		status = machine_unpack(machine, base, NULL);
 	machine_flush_engines(machine);
 	return status;
+}
+
+Status machine_become(Machine *machine, const MachineBase *base)
+{
+	Status status = machine_join(machine, base);
+
+	return status ? status : machine_unpack(machine, base, NULL);
 }
 
 Status machine_unpack(Machine *machine, const MachineBase *base, const u8 *delta)

@@ -44,13 +44,15 @@ bool machine_unshare(Machine *machine);
 u64 machine_changed_pages(const Machine *machine, const MachineBase *base);
 /* A machine made with the configuration of the base's origin becomes as it. On failure it is of no more use. */
 Status machine_become(Machine *machine, const MachineBase *base);
+/* Likewise, but for an operating system of its own: that comes with machine_unpack, as after machine_unwind. */
+Status machine_join(Machine *machine, const MachineBase *base);
 /* Appends to `out` what is different in a machine that was as the base once. The machine stays as it is. What it has open of the host goes
  * into `held`, but for what the base has open as well: whoever keeps `out` keeps that, too. */
 Status machine_pack(Machine *machine, const MachineBase *base, Buf *out, OpenFiles *held);
 /* The machine, which was as the base once, is so again, but for an operating system of its own: that comes with machine_unpack. `delta`:
  * what machine_pack just gave of it, or NULL (it may take longer then). On failure it is of no more use. */
 Status machine_unwind(Machine *machine, const MachineBase *base, const u8 *delta);
-/* The machine, which machine_unwind or machine_become has made as the base, becomes what was packed, or, with NULL, wholly as the base. On
+/* The machine, which machine_unwind, machine_join or machine_become has made as the base, becomes what was packed, or, with NULL, wholly as the base. On
  * failure it is of no more use. */
 Status machine_unpack(Machine *machine, const MachineBase *base, const u8 *delta);
 /* How many cells were changed by all this that were code, and the engine had to forget it. */
