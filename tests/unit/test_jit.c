@@ -308,11 +308,12 @@ static void counted(void **state)
 	assert_true(head && head->counter && callee && callee->counter && back && !back->counter);
 	assert_in_range(*head->counter, JIT_HOT - 500, JIT_HOT - 490);
 	assert_in_range(*callee->counter, JIT_HOT - 500, JIT_HOT - 490);
-	machine_run(machine, 3 * JIT_HOT * ROUND); /* now there are regions for them, or there is nothing better */
+	machine_run(machine, 3 * JIT_HOT * ROUND); /* now there are regions for them, or there is nothing better .. */
 	head = jit_cache_find(engine, CODE, engine->context);
 	callee = jit_cache_find(engine, CODE + 12, engine->context);
 	assert_true(head->region || *head->counter == JIT_NEVER);
-	assert_true(callee->region || *callee->counter == JIT_NEVER);
+	/* .. or the head was hot a moment earlier, and its region took the other in. */
+	assert_true(callee->region || *callee->counter == JIT_NEVER || (head->region && *callee->counter < 10));
 	machine_run(machine, 600 * ROUND);
 	assert_int_equal(machine_slot(machine, slot_named(machine, "a0")), machine_slot(machine, slot_named(machine, "a2")));
 	machine_destroy(machine);
