@@ -76,20 +76,24 @@ static u64 find_number(const husk_hosts *hosts, Machine *guest, u64 address)
 static HostResult call_system(void *ctx, Machine *guest, const u64 *args, unsigned count, u64 *result)
 {
 	const husk_hosts *hosts = ctx;
-	u64 number = machine_slot(guest, RV64_X + NUMBER), values[SYSCALL_ARGS];
+	const u64 *slots = machine_slots_from(guest, RV64_X, NUMBER + 1); /* rv64_slots_fit: they are there */
+	u64 number = slots ? slots[NUMBER] : 0, values[SYSCALL_ARGS];
 	husk_host_result outcome;
 	husk_machine *machine;
 
 	if (LIKELY(number < HUSK_SYSCALL_FIND || number >= (u64)HUSK_SYSCALL_CALL + hosts->count))
 		return linux_syscall(guest, args, count, result);
-	for (u32 i = 0; i < SYSCALL_ARGS; i++)
-		values[i] = machine_slot(guest, RV64_X + FIRST + i);
+	memcpy(values, slots + FIRST, sizeof values); /* the function may set them */
 	if (number < HUSK_SYSCALL_CALL) {
 		machine_set_slot(guest, RV64_X + FIRST,
 				 number == HUSK_SYSCALL_FIND ? find_number(hosts, guest, values[0]) : (u64)-ENOSYS);
 		return HOST_OK;
 	}
 	outcome = call_inside(hosts->all[number - HUSK_SYSCALL_CALL], guest, values, SYSCALL_ARGS, result, &machine);
+	if (LIKELY(outcome == HUSK_HOST_DONE)) {
+		machine_set_slot(guest, RV64_X + FIRST, *result);
+		return HOST_OK;
+	}
 	if (outcome == HUSK_HOST_RAISE) {
 		*result = (u64)-(i64)*result;
 		outcome = HUSK_HOST_DONE;

@@ -168,9 +168,10 @@ typedef struct EngineEnv {
 	void *ctx; /* passed to each function below */
 	/* IR for the code at pc under `context`, at most max_insns instructions, in `arena`. */
 	Status (*translate)(void *ctx, u64 pc, u64 context, u32 max_insns, Arena *arena, Translation *out);
-	/* The current context key, from the slots. no_context: it is always 0. */
+	/* The current context key, from the slots. no_context: it is always 0; context_slot, if there is one: what that slot holds. */
 	u64 (*context)(void *ctx, const Vcpu *vcpu);
 	bool no_context;
+	u32 context_slot;
 	/* Full accesses: bounds, attributes, devices, watchpoints, code invalidation. width in bits. */
 	AccessResult (*read)(void *ctx, Vcpu *vcpu, unsigned space, u64 address, unsigned width, u64 *value);
 	AccessResult (*write)(void *ctx, Vcpu *vcpu, unsigned space, u64 address, unsigned width, u64 value);
@@ -200,6 +201,13 @@ typedef struct EngineEnv {
 	bool (*has_code)(void *ctx, u64 pc, const u8 *cells, u64 count);
 	const u64 *slow;     /* [ENGINE_SLOWS], counted by read and write; or NULL */
 } EngineEnv;
+
+static inline u64 engine_context(const EngineEnv *env, const Vcpu *vcpu)
+{
+	if (env->no_context)
+		return 0;
+	return env->context_slot ? vcpu->slots[env->context_slot] : env->context(env->ctx, vcpu);
+}
 
 typedef struct Engine Engine;
 typedef struct EngineStore EngineStore;

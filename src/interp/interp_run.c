@@ -226,7 +226,7 @@ static bool turn(Run *run)
 		leave(vcpu, EXIT_BUDGET);
 		return true;
 	}
-	context = engine->env.no_context ? 0 : engine->env.context(engine->env.ctx, vcpu);
+	context = engine_context(&engine->env, vcpu);
 	/* With little budget left a long block would be made only to find that it does not fit: steps stay cheap. */
 	single = run->x.left < BLOCK_INSNS && !interp_cache_find(engine, vcpu->slots[0], context, false);
 	status = get_block(engine, vcpu, vcpu->slots[0], context, single, &block);

@@ -213,7 +213,7 @@ const u8 *jit_call(JitFrame *frame, u32 number)
 		vcpu->pending.kind = EXIT_BUDGET; /* the instruction did not happen, so neither did that */
 	if (frame->over)
 		return NULL;
-	context = engine->env.no_context ? 0 : engine->env.context(engine->env.ctx, vcpu);
+	context = engine_context(&engine->env, vcpu);
 	if (!may_stay(engine, frame, deaths, context))
 		return NULL;
 	target = exit->target;

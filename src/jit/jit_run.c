@@ -491,7 +491,7 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 	look_at_signals(memory, vcpu);
 	jit_harden(engine, vcpu, false);
 	while (vcpu->icount < limit) {
-		u64 pc = vcpu->slots[0], context = engine->env.no_context ? 0 : engine->env.context(engine->env.ctx, vcpu);
+		u64 pc = vcpu->slots[0], context = engine_context(&engine->env, vcpu);
 		JitBlock *block;
 		Status status = STATUS_OK;
 		JitExit *exit;

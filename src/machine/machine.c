@@ -180,6 +180,8 @@ static Status create_slots(Machine *machine, DiagList *diags)
 			key_bits += reg->width;
 		}
 	}
+	if (machine->context_count == 1)
+		machine->env.context_slot = machine->context_slots[0];
 	return STATUS_OK;
 }
 
@@ -566,6 +568,13 @@ void machine_get_slots(const Machine *machine, const u32 *slots, u32 count, u64 
 {
 	for (u32 i = 0; i < count; i++)
 		values[i] = slots[i] < machine->vcpu.slot_count ? machine->vcpu.slots[slots[i]] : 0;
+}
+
+const u64 *machine_slots_from(const Machine *machine, u32 first, u32 count)
+{
+	bool all = first < machine->vcpu.slot_count && count <= machine->vcpu.slot_count - first;
+
+	return all ? machine->vcpu.slots + first : NULL;
 }
 
 void machine_set_slot(Machine *machine, u32 slot, u64 value)
