@@ -4,9 +4,12 @@
  * costs as much as translating it. So the IR of a block is evaluated where it stands, the first four times (eight while the
  * program is young), and kept meanwhile; what is met again after that is compiled from the IR that was kept.
  *
- *     firsts[hash of pc]  how often it was met, and, if it is kept, its context, IR and guest bytes, all in first_arena;
- *                            that is full, or anything was flushed: all is forgotten but how often. Whoever is met again and was
- *                            forgotten is compiled, so nothing is translated more than twice
+ *     firsts[hash of pc]  how often it was met, and, if it is kept, its context, IR and guest bytes, all in first_arena. When
+ *                            that is full, it becomes first_before, and what lay there is forgotten. Anything was flushed: all is
+ *                            forgotten but how often. Whoever is met again and was forgotten is compiled, so nothing is
+ *                            translated more than twice
+ *
+ * So the latest 4 to 8 MiB are kept, which is 30,000 to 60,000 instructions: regions are made of them.
  *
  * The table grows with the program: one that only starts and ends touches a few pages of it. When it has grown as large as it may,
  * what is new is compiled at once.
@@ -24,7 +27,11 @@
 
 enum {
 	FIRST_SLOTS = 1 << 8, FIRST_SLOTS_MOST = 1 << 18, /* at most half of them are taken */
-	FIRST_BYTES = 2 << 20,
+#ifdef HUSK_DEBUG
+	FIRST_BYTES = 16 << 10, /* tests run through it, too */
+#else
+	FIRST_BYTES = 4 << 20, /* twice */
+#endif
 	FIRST_INS = 768, /* of the IR: room for their values on the stack */
 	FIRST_TIMED = 16, /* one in so many is timed, and stands for the others: two looks at the clock cost as much as an instruction */
 };
@@ -34,6 +41,7 @@ typedef struct JitFirst {
 	Translation translation;
 	u8 *guest;
 	bool calls, returns; /* how it ends */
+	bool side;           /* Engine.first_side when it was kept: else it lies in first_before */
 } JitFirst;
 
 /* ---- The table: open addressing; nobody leaves it ---- */
@@ -102,7 +110,22 @@ static void forget(Engine *engine)
 	for (u32 i = 0; i < engine->first_slots; i++)
 		engine->firsts[i].first = NULL;
 	arena_reset(&engine->first_arena);
+	arena_reset(&engine->first_before);
 	engine->first_generation = engine->generation;
+}
+
+/* What was kept before the last turn is forgotten. */
+static void turn(Engine *engine)
+{
+	Arena emptied = engine->first_before;
+
+	for (u32 i = 0; i < engine->first_slots; i++)
+		if (engine->firsts[i].first && engine->firsts[i].first->side != engine->first_side)
+			engine->firsts[i].first = NULL;
+	arena_reset(&emptied);
+	engine->first_before = engine->first_arena;
+	engine->first_arena = emptied;
+	engine->first_side = !engine->first_side;
 }
 
 static bool flows(const IrFunc *func, IrFlow how)
@@ -119,12 +142,12 @@ static JitFirst *keep(Engine *engine, JitFirstSlot *slot, const Space *space, u6
 	IrFunc *func;
 
 	if (engine->first_arena.total > FIRST_BYTES)
-		forget(engine);
+		turn(engine);
 	first = arena_room(&engine->first_arena, sizeof *first);
 	func = first ? ir_copy(translation->func, &engine->first_arena) : NULL;
 	if (!func)
 		return NULL;
-	*first = (JitFirst){ .pc = pc, .context = context, .translation = *translation };
+	*first = (JitFirst){ .pc = pc, .context = context, .translation = *translation, .side = engine->first_side };
 	first->translation.func = func;
 	first->calls = flows(func, IR_FLOW_CALL);
 	first->returns = flows(func, IR_FLOW_RET);
@@ -163,6 +186,14 @@ static JitFirst *find(Engine *engine, const Space *space, u64 pc, u64 context)
 	return first;
 }
 
+/* Are these the bytes of memory that it was made from, in one piece? */
+static bool is_plain(const Engine *engine, const Space *space, u64 pc, const Translation *translation)
+{
+	return !translation->no_code && (!translation->dirty || translation->only_host) && !translation->breakpoint &&
+	       translation->code_cells <= JIT_CODE_CELLS && pc < space->cells && translation->code_cells <= space->cells - pc &&
+	       engine->env.has_code(engine->env.ctx, pc, space->base + pc, translation->code_cells);
+}
+
 /* ---- For jit_run.c ---- */
 
 static bool wants(Engine *engine, const Vcpu *vcpu)
@@ -187,6 +218,19 @@ bool jit_first_take(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, Translation
 static u32 runs_of(const Engine *engine)
 {
 	return engine->first_count < JIT_FIRST_YOUNG ? JIT_FIRST_RUNS_YOUNG : JIT_FIRST_RUNS;
+}
+
+void jit_first_keep(Engine *engine, const Vcpu *vcpu, u64 pc, u64 context, const Translation *translation)
+{
+	const Space *space = &vcpu->spaces[engine->env.code_space];
+	JitFirstSlot *slot;
+
+	if (!engine->firsts || engine->first_generation != engine->generation || !wants(engine, vcpu) ||
+	    !is_plain(engine, space, pc, translation))
+		return;
+	slot = slot_of(engine, pc);
+	if (slot->times)
+		keep(engine, slot, space, pc, context, translation);
 }
 
 JitFirstResult jit_first_run(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, u64 left)
@@ -216,9 +260,7 @@ JitFirstResult jit_first_run(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, u6
 		arena_reset(&engine->arena);
 		if (engine->env.translate(engine->env.ctx, pc, context, JIT_BLOCK_INSNS, &engine->arena, &translation))
 			return JIT_FIRST_NOT;
-		if (translation.no_code || (translation.dirty && !translation.only_host) || translation.breakpoint || translation.func->ins_count > FIRST_INS || !jit_eval_knows(translation.func) ||
-		    translation.code_cells > JIT_CODE_CELLS || pc >= space->cells || translation.code_cells > space->cells - pc ||
-		    !engine->env.has_code(engine->env.ctx, pc, space->base + pc, translation.code_cells))
+		if (!is_plain(engine, space, pc, &translation) || translation.func->ins_count > FIRST_INS || !jit_eval_knows(translation.func))
 			return JIT_FIRST_NOT;
 		jit_count(engine, ENGINE_TRANSLATIONS);
 		engine->stats.counts[ENGINE_TRANSLATED] += translation.insns;
@@ -246,4 +288,5 @@ void jit_first_fini(Engine *engine)
 {
 	free(engine->firsts);
 	arena_fini(&engine->first_arena);
+	arena_fini(&engine->first_before);
 }

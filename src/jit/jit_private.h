@@ -298,7 +298,8 @@ struct Engine {
 	u32 place_count, place_cap;
 	struct JitFirstSlot *firsts; /* owned, or NULL: blocks that were met but not compiled yet (jit_first.c) */
 	u32 first_slots, first_count; /* a power of two; of them are taken */
-	Arena first_arena;       /* of these */
+	Arena first_arena, first_before; /* of these; of those before */
+	bool first_side;         /* changes when one becomes the other */
 	u64 first_generation;    /* `generation` when they were kept */
 	u64 store_epoch;         /* of EngineEnv.store whose settings are ours; 0: we share nothing (jit_store.c) */
 	u8 cfi[48];              /* EnginePiece.cfi */
@@ -378,6 +379,8 @@ typedef enum JitFirstResult {
 JitFirstResult jit_first_run(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, u64 left);
 /* What was kept of it, which is still what stands there. False: nothing. */
 bool jit_first_take(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, Translation *out);
+/* A translation that was forgotten, and had to be made again. */
+void jit_first_keep(Engine *engine, const Vcpu *vcpu, u64 pc, u64 context, const Translation *translation);
 void jit_first_fini(Engine *engine);
 
 /* jit_evict.c */

@@ -30,6 +30,7 @@ static Engine *engine_create(const EngineEnv *env)
 	arena_init(&engine->arena);
 	arena_init(&engine->blocks);
 	arena_init(&engine->first_arena);
+	arena_init(&engine->first_before);
 	arena_init(&engine->other_blocks);
 	arena_init(&engine->page_records);
 	arena_init(&engine->regions);
@@ -311,6 +312,7 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool c
 		jit_count(engine, ENGINE_TRANSLATIONS);
 		engine->stats.counts[ENGINE_TRANSLATED] += translation.insns;
 		engine->stats.counts[ENGINE_TRANSLATE_NS] += translated - start;
+		jit_first_keep(engine, vcpu, pc, context, &translation);
 	}
 	/* What has no place in the tables of pages is the cold engine's: code across the end of a space, or very long. */
 	if (translation.code_cells > JIT_CODE_CELLS || pc >= space->cells || translation.code_cells > space->cells - pc) {

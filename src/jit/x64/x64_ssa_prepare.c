@@ -178,6 +178,12 @@ typedef struct Work {
 	u32 snap; /* the entries that were looked at last, + 1 */
 } Work;
 
+/* With those of pinned slots. Snapshots that begin with the same entry have the same ones. */
+static u32 entries_of(const X64Ssa *s, const SsaNode *node)
+{
+	return s->func->snaps[node->snap].count + (is_hot_leave(node) ? s->engine->pin_count : 0);
+}
+
 static void need(X64Ssa *s, Work *work, SsaRef ref)
 {
 	ref = ssa_value(s->func, ref);
@@ -204,9 +210,9 @@ static void need_snap(X64Ssa *s, Work *work, const SsaNode *node)
 {
 	const SsaFunc *func = s->func;
 	const SsaSnap *snap = &func->snaps[node->snap];
-	u32 count = snap->count + (is_hot_leave(node) ? s->engine->pin_count : 0);
+	u32 count = entries_of(s, node);
 
-	if (!count || (work->snap == snap->first + 1 && !is_hot_leave(node))) /* as the one before */
+	if (!count || work->snap == snap->first + 1) /* as the one before */
 		return;
 	work->snap = snap->first + 1;
 	for (u32 k = 0; k < count; k++) {
@@ -261,10 +267,11 @@ static void find_users(const X64Ssa *s, u32 *where)
 	SsaFunc *func = s->func;
 
 	for (u32 i = 0; i < func->rpo_count; i++) {
-		u32 b = func->rpo[i];
+		u32 b = func->rpo[i], seen = ~(u32)0;
 
 		for (SsaRef ref = func->blocks[b].first; ref; ref = func->nodes[ref].next) {
 			SsaNode *node = &func->nodes[ref];
+			u32 first, count;
 
 			if (s->way[ref] == X64_DEAD && (ssa_effects(node) & SSA_PURE))
 				continue;
@@ -272,8 +279,11 @@ static void find_users(const X64Ssa *s, u32 *where)
 				used_in(s, where, *ssa_operand(func, node, k), node->op == SSA_PHI ? func->blocks[b].preds[k] : b);
 			if (!leaves(node))
 				continue;
-			for (u32 k = 0; k < func->snaps[node->snap].count + (is_hot_leave(node) ? s->engine->pin_count : 0); k++)
-				used_in(s, where, func->entries[func->snaps[node->snap].first + k].ref, b);
+			first = func->snaps[node->snap].first;
+			count = entries_of(s, node);
+			for (u32 k = 0; k < count && first != seen; k++)
+				used_in(s, where, func->entries[first + k].ref, b);
+			seen = count ? first : seen;
 		}
 	}
 }
@@ -359,8 +369,11 @@ static bool takes_low(const X64Ssa *s, const SsaNode *user, unsigned index, unsi
 static void look_through(X64Ssa *s)
 {
 	SsaFunc *func = s->func;
-	u32 *low = ARENA_ARRAY(s->arena, u32, func->node_count);
+	u32 *low, *list = NULL, count = 0, cap = 0;
 
+	if (!ssa_has_made(func, IR_OP_EXTRACT))
+		return;
+	low = ARENA_ARRAY(s->arena, u32, func->node_count);
 	if (!low) {
 		s->failed = true;
 		return;
@@ -375,20 +388,28 @@ static void look_through(X64Ssa *s)
 			for (unsigned k = 0; k < operands; k++) {
 				SsaRef operand = k == 0 ? node->a : k == 1 ? node->b : node->c, value = ssa_value(func, operand);
 				const SsaNode *used = &func->nodes[value];
-				bool count = k == 1 && node->op >= IR_OP_SHL && node->op <= IR_OP_ROR;
+				bool shifts = k == 1 && node->op >= IR_OP_SHL && node->op <= IR_OP_ROR;
 
-				if (used->op == IR_OP_EXTRACT && used->aux == 0 && takes_low(s, node, k, used->width) &&
-				    (count || func->nodes[operand].width == used->width))
-					low[value]++;
+				if (used->op != IR_OP_EXTRACT || used->aux != 0 || !takes_low(s, node, k, used->width) ||
+				    (!shifts && func->nodes[operand].width != used->width) || low[value]++)
+					continue;
+				if (!arena_grow(s->arena, (void **)&list, &cap, count, sizeof(u32))) {
+					s->failed = true;
+					return;
+				}
+				list[count++] = value;
 			}
 		}
-	for (SsaRef ref = 1; ref < func->node_count; ref++)
-		if (low[ref] && low[ref] == func->nodes[ref].uses && !s->in_snap[ref] && s->way[ref] == X64_CODE) {
+	for (u32 i = 0; i < count; i++) {
+		SsaRef ref = list[i];
+
+		if (low[ref] == func->nodes[ref].uses && !s->in_snap[ref] && s->way[ref] == X64_CODE) {
 			SsaRef from = ssa_value(func, func->nodes[ref].a);
 
 			s->way[ref] = X64_LOOKED;
 			func->nodes[from].uses += low[ref] - 1;
 		}
+	}
 }
 
 SsaRef x64_ssa_low(const X64Ssa *s, SsaRef ref)
@@ -575,8 +596,10 @@ static void fold(X64Ssa *s)
 /* ---- Slots that stay at home ---- */
 
 typedef struct Fetches {
-	SsaRef *now;   /* per slot: the last FETCH of it, if nothing else has come there since */
+	SsaRef *now;   /* per slot: the last FETCH of it, if nothing else has come there since. One of another block is none */
 	bool *varies;  /* per node: a FETCH that is used where the home may hold something else */
+	SsaRef *list;  /* all FETCHes */
+	u32 list_count, list_cap;
 	u32 block;
 } Fetches;
 
@@ -593,28 +616,45 @@ static void fetch_used(const X64Ssa *s, Fetches *f, SsaRef ref, unsigned depth)
 		fetch_used(s, f, k == 0 ? node->a : k == 1 ? node->b : node->c, depth + 1);
 }
 
+static bool list_fetch(X64Ssa *s, Fetches *f, SsaRef ref)
+{
+	if (!arena_grow(s->arena, (void **)&f->list, &f->list_cap, f->list_count, sizeof(SsaRef))) {
+		s->failed = true;
+		return false;
+	}
+	f->list[f->list_count++] = ref;
+	return true;
+}
+
 static void find_fetches(X64Ssa *s, Fetches *f)
 {
 	SsaFunc *func = s->func;
 
 	for (u32 i = 0; i < func->rpo_count; i++) {
+		u32 seen = ~(u32)0;
+
 		f->block = func->rpo[i];
-		memset(f->now, 0, func->slot_count * sizeof(SsaRef));
 		for (SsaRef ref = func->blocks[f->block].first; ref; ref = func->nodes[ref].next) {
 			SsaNode *node = &func->nodes[ref];
-			const SsaSnap *snap;
+			u32 first, count;
 
 			if (s->way[ref] == X64_DEAD && node->op < SSA_CHECK)
 				continue;
 			for (unsigned k = ssa_operands(func, node); k-- > 0;)
 				fetch_used(s, f, *ssa_operand(func, node, k), 0);
 			if (leaves(node)) {
-				snap = &func->snaps[node->snap];
-				for (u32 k = 0; k < snap->count + (is_hot_leave(node) ? s->engine->pin_count : 0); k++)
-					fetch_used(s, f, func->entries[snap->first + k].ref, 0);
+				first = func->snaps[node->snap].first;
+				count = entries_of(s, node);
+				for (u32 k = 0; k < count && first != seen; k++)
+					fetch_used(s, f, func->entries[first + k].ref, 0);
+				seen = count ? first : seen;
 			}
-			if (node->op == SSA_FETCH || node->op == SSA_BRING)
+			if (node->op == SSA_FETCH || node->op == SSA_BRING) {
 				f->now[node->aux] = node->op == SSA_FETCH ? ref : 0;
+				seen = ~(u32)0;
+				if (node->op == SSA_FETCH && !list_fetch(s, f, ref))
+					return;
+			}
 		}
 	}
 }
@@ -629,10 +669,10 @@ static void settle_fetches(X64Ssa *s)
 		return;
 	}
 	find_fetches(s, &f);
-	for (SsaRef ref = 1; ref < func->node_count; ref++)
-		if (func->nodes[ref].op == SSA_FETCH && !f.varies[ref]) {
-			func->nodes[ref].op = SSA_HOME;
-			func->nodes[ref].imm = 1; /* not before it stands there */
+	for (u32 i = 0; i < f.list_count; i++)
+		if (!f.varies[f.list[i]]) {
+			func->nodes[f.list[i]].op = SSA_HOME;
+			func->nodes[f.list[i]].imm = 1; /* not before it stands there */
 		}
 }
 
