@@ -17,10 +17,10 @@ enum { TWINS = 12, BYTES = 1 << 18 };
 
 /* By letters: r the next byte of the file; s how large it is; m maps it; p a byte of a page that was not touched yet; o opens it once more;
  * w writes a byte at its own place into another one, x makes this 64 KiB and maps it shared, y and a letter puts this there;
- * z never ends. */
+ * z never ends; W writes a byte into the first page of the file that it reads. */
 static const char program_text[] =
 	"#include <errno.h>\n#include <fcntl.h>\n#include <stdio.h>\n#include <unistd.h>\n#include <sys/mman.h>\n#include <sys/stat.h>\n"
-	"int main(void) { int data = open(\"/given/data\", O_RDONLY), out = open(\"/given/out\", O_RDWR | O_CREAT, 0644), page = 0, some;\n"
+	"int main(void) { int data = open(\"/given/data\", O_RDONLY), out = open(\"/given/out\", O_RDWR | O_CREAT, 0644), page = 0, some, mine = -1;\n"
 	"	char letter, byte; unsigned char *map = 0, *shared = 0; struct stat info; if (data < 0 || out < 0) return 1;\n"
 	"	while (read(0, &letter, 1) == 1 && letter != '.') {\n"
 	"		switch (letter) {\n"
@@ -32,6 +32,7 @@ static const char program_text[] =
 	"		case 'x': some = ftruncate(out, 1 << 16); shared = mmap(0, 1 << 16, PROT_READ | PROT_WRITE, MAP_SHARED, out, 0); break;\n"
 	"		case 'z': for (;;) ;\n"
 	"		case 'y': some = 0; read(0, (char *)shared, 1); break;\n"
+	"		case 'W': if (mine < 0) mine = open(\"/given/data\", O_RDWR); some = pwrite(mine, &letter, 1, 99); break;\n"
 	"		case 'w': some = write(out, &letter, 1); break;\n"
 	"		default: some = 0; }\n"
 	"		printf(\"%d \", some); fflush(stdout); }\n"
@@ -251,6 +252,24 @@ static void overwritten(void **state)
 	}
 }
 
+/* Who writes to what he maps has it open for that, and goes on; so do his forks. */
+static void written(void **state)
+{
+	Stage stage;
+
+	begin(&stage, *state, "rmW");
+	fork_all(&stage);
+	for (u32 round = 0; round < 2; round++)
+		for (u32 i = 0; i < TWINS; i++) {
+			tell(stage.twins[i], "Wp");
+			run_all(&stage);
+		}
+	are_parked(&stage);
+	for (u32 i = 0; i < TWINS; i++)
+		says(&stage.said[i], "1 17 1 33 ");
+	finish(&stage);
+}
+
 static void rights_and_limits(void **state)
 {
 	u64 limits[BUDGET_KINDS];
@@ -434,6 +453,7 @@ int main(void)
 		cmocka_unit_test(positions),
 		cmocka_unit_test(replaced),
 		cmocka_unit_test(overwritten),
+		cmocka_unit_test(written),
 		cmocka_unit_test(rights_and_limits),
 		cmocka_unit_test(debian),
 		cmocka_unit_test(maps_are_counted),
