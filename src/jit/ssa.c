@@ -197,6 +197,9 @@ static void put_between(SsaFunc *func, u32 block, SsaRef before, SsaRef ref, Ssa
 {
 	SsaNode *node = &func->nodes[ref];
 
+	func->blocks[block].insns += node->op == SSA_INSN;
+	if (ssa_is_touch(node->op))
+		func->touches = NULL;
 	node->block = block;
 	node->prev = before;
 	node->next = behind;
@@ -252,6 +255,7 @@ void ssa_remove(SsaFunc *func, SsaRef ref)
 	if (func->failed || node->block == SSA_NO_BLOCK)
 		return;
 	block = &func->blocks[node->block];
+	block->insns -= node->op == SSA_INSN;
 	if (node->prev)
 		func->nodes[node->prev].next = node->next;
 	else
@@ -299,6 +303,7 @@ u32 ssa_block(SsaFunc *func, u64 pc)
 		func->failed = true;
 		return 0;
 	}
+	func->touches = NULL;
 	return func->block_count++;
 }
 

@@ -125,6 +125,7 @@ typedef struct SsaNode {
 
 typedef struct SsaBlock {
 	SsaRef first, last; /* last: its END */
+	u32 insns;          /* INSNs in it */
 	u64 pc;             /* of the guest instruction it begins with or lies in */
 	u32 *preds;
 	u32 pred_count, pred_cap;
@@ -217,6 +218,9 @@ typedef struct SsaFunc {
 	u32 snap_count, snap_cap;
 	SsaSnapEntry *entries;
 	u32 entry_count, entry_cap;
+	SsaRef *touches;   /* list of ssa_is_touch nodes, block by block (ssa_cells.h); NULL: there is none, or it is no longer right */
+	u32 listed_touches; /* so many */
+	u32 *first_touch, *touch_count; /* per block. Nodes that have gone since are in no block */
 	const u8 *needed;  /* after ssa_snap, per node: SsaNeeded. A pure node that is 0 need not be computed. NULL: not known */
 	bool has_wide;     /* the target does WIDE */
 	bool loops;        /* after ssa_order: there are some */
@@ -241,6 +245,13 @@ extern const SsaOpInfo ssa_op_info[SSA_OP_COUNT];
 static inline bool ssa_has_made(const SsaFunc *func, unsigned op)
 {
 	return func->made[op / 64] >> op % 64 & 1;
+}
+
+/* What memory passes look at: accesses, what makes them safe, and homes that change. */
+static inline bool ssa_is_touch(unsigned op)
+{
+	return op == SSA_CHECK || op == SSA_LOAD || op == SSA_STORE || op == SSA_RMW || op == SSA_CAS || op == SSA_FENCE ||
+	       op == SSA_FETCH || op == SSA_BRING;
 }
 
 /* ---- ssa.c ---- */
@@ -386,7 +397,7 @@ bool ssa_optimize(SsaFunc *func, SsaWatch *watch, void *ctx);
 void ssa_loops(SsaFunc *func);   /* a block ahead of each loop; those that stay empty are joined to others by ssa_fold */
 void ssa_fold(SsaFunc *func);    /* folding, algebra, sharing (CSE in dominator order), PHIs of one value */
 void ssa_sure(SsaFunc *func);    /* accesses that cannot leave, as one like them did not; stores that nobody sees */
-void ssa_state(SsaFunc *func);   /* PUTs and state PHIs that no way out sees are gone */
+void ssa_state(SsaFunc *func);   /* BRINGs that no way out and no FETCH sees are gone */
 void ssa_narrow(SsaFunc *func);  /* known bits, demanded bits: extensions and masks that nobody needs */
 void ssa_address(SsaFunc *func); /* constants of addresses into displacements */
 void ssa_check(SsaFunc *func);   /* CHECKs: those that follow from others, from induction, out of loops */

@@ -203,12 +203,28 @@ static void cut_source(SsaBuild *b, u32 s)
 	}
 }
 
+/* The place in shape->order, whose blocks ascend, of the one that has this operation; order_count: none. */
+static u32 block_at(const SsaShape *shape, u32 at)
+{
+	u32 low = 0, high = shape->order_count;
+
+	while (low < high) {
+		u32 middle = (low + high) / 2;
+
+		if (at >= shape->func->blocks[shape->order[middle]].end)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < shape->order_count && at >= shape->func->blocks[shape->order[low]].start ? low : shape->order_count;
+}
+
 /* The piece a source begins with, in the block of its IR that has `begin`. */
 static void add_top(SsaBuild *b, u32 s)
 {
 	const SsaSource *source = &b->region->sources[s];
 	SsaShape *shape;
-	u32 i = 0;
+	u32 i;
 
 	b->shapes[s] = source->shape;
 	if (!source->shape) {
@@ -219,9 +235,7 @@ static void add_top(SsaBuild *b, u32 s)
 		}
 		b->shapes[s] = shape;
 	}
-	while (i < b->shapes[s]->order_count && (source->begin < source->func->blocks[b->shapes[s]->order[i]].start ||
-						 source->begin >= source->func->blocks[b->shapes[s]->order[i]].end))
-		i++;
+	i = block_at(b->shapes[s], source->begin);
 	if (i == b->shapes[s]->order_count || source->func->ins[source->begin].op != IR_OP_INSN) {
 		b->failed = true;
 		return;

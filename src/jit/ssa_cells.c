@@ -48,3 +48,30 @@ bool ssa_cells_overlap(const SsaFunc *func, const SsaCells *a, const SsaCells *b
 	up = bits_trunc(b->offset - a->offset, bits);
 	return up < x || bits_trunc(0 - up, bits) < y;
 }
+
+bool ssa_list_touches(SsaFunc *func)
+{
+	u32 count = 0;
+
+	if (func->touches)
+		return true;
+	func->touches = ARENA_ROOM(func->arena, SsaRef, func->node_count);
+	func->first_touch = ARENA_ROOM(func->arena, u32, func->block_count);
+	func->touch_count = ARENA_ROOM(func->arena, u32, func->block_count);
+	if (!func->touches || !func->first_touch || !func->touch_count) {
+		func->touches = NULL;
+		func->failed = true;
+		return false;
+	}
+	for (u32 i = 0; i < func->rpo_count; i++) {
+		u32 b = func->rpo[i];
+
+		func->first_touch[b] = count;
+		for (SsaRef ref = func->blocks[b].first; ref; ref = func->nodes[ref].next)
+			if (ssa_is_touch(func->nodes[ref].op))
+				func->touches[count++] = ref;
+		func->touch_count[b] = count - func->first_touch[b];
+	}
+	func->listed_touches = count;
+	return true;
+}

@@ -21,6 +21,8 @@ static inline bool ssa_cells_same(const SsaCells *a, const SsaCells *b)
 {
 	return a->space == b->space && a->root == b->root && a->offset == b->offset && a->address_width == b->address_width;
 }
+/* Lists what touches memory, unless that is known (func->touches). False: no memory. */
+bool ssa_list_touches(SsaFunc *func);
 static inline bool ssa_space_is_hard(const SsaFunc *func, unsigned space)
 {
 	return space < 64 && func->hard_spaces >> space & 1;

@@ -14,6 +14,7 @@
  *   - where it is one of a constant below the limit.
  */
 #include "jit/ssa_address.h"
+#include "jit/ssa_cells.h"
 #include "jit/ssa_tree.h"
 
 enum { STEP_MOST = 1 << 18, NEAR_MOST = 1 << 18, CHECKS_MOST = 8, ANCHORS_MOST = 6, DEPTH = 4, ROUNDS_MOST = 16 };
@@ -36,6 +37,7 @@ typedef struct Checks {
 	u32 check_count;
 	u32 *last, *before; /* per root, per CHECK of it: the newest one that stays, the one before */
 	u8 *met;      /* per node: PhiState */
+	bool moved;   /* a CHECK has left its loop */
 } Checks;
 
 static bool is_hard(const SsaFunc *func, const SsaNode *node)
@@ -64,23 +66,24 @@ static bool collect(Checks *c)
 {
 	SsaFunc *func = c->func;
 
-	if (!ssa_has_made(func, SSA_CHECK))
+	if (!ssa_has_made(func, SSA_CHECK) || !ssa_list_touches(func))
 		return false;
 	c->nodes = func->node_count;
 	c->first = ARENA_ARRAY(func->arena, u32, c->nodes);
 	c->nearby = ARENA_ARRAY(func->arena, u32, c->nodes);
 	c->start = ARENA_ARRAY(func->arena, SsaRef, c->nodes);
-	c->uses = ARENA_ROOM(func->arena, Use, c->nodes);
-	c->checks = ARENA_ROOM(func->arena, SsaRef, c->nodes);
+	c->uses = ARENA_ROOM(func->arena, Use, func->listed_touches + 1);
+	c->checks = ARENA_ROOM(func->arena, SsaRef, func->listed_touches + 1);
 	if (!c->first || !c->nearby || !c->start || !c->uses || !c->checks || !ssa_tree(func, &c->tree)) {
 		func->failed = true;
 		return false;
 	}
 	for (u32 i = 0; i < c->tree.count; i++)
-		for (SsaRef ref = func->blocks[c->tree.order[i]].first; ref; ref = func->nodes[ref].next) {
+		for (u32 k = 0, b = c->tree.order[i]; k < func->touch_count[b]; k++) {
+			SsaRef ref = func->touches[func->first_touch[b] + k];
 			const SsaNode *node = &func->nodes[ref];
 
-			if (node->op < SSA_CHECK)
+			if (node->block != b)
 				continue;
 			if (node->op == SSA_CHECK)
 				c->checks[c->check_count++] = ref;
@@ -229,12 +232,14 @@ static SsaRef first_root(SsaFunc *func, const Induction *in)
 
 /* ---- Places ---- */
 
-static void move_ahead(SsaFunc *func, SsaRef check, u32 loop)
+static void move_ahead(Checks *c, SsaRef check, u32 loop)
 {
+	SsaFunc *func = c->func;
 	SsaRef end = func->blocks[func->blocks[loop].before].last;
 
 	ssa_remove(func, check);
 	ssa_insert_before(func, end, check);
+	c->moved = true;
 }
 
 /* As far out as it goes. */
@@ -251,7 +256,7 @@ static void move_check(Checks *c, SsaRef check)
 		if (!changes_in(func, root, loop)) {
 			if (!ssa_each_round(func, &c->tree, func->nodes[check].block, loop))
 				return;
-			move_ahead(func, check, loop);
+			move_ahead(c, check, loop);
 			continue;
 		}
 		if (root >= c->nodes || !find_induction(func, root, &in) || in.loop != loop || c->nearby[root] > NEAR_MOST ||
@@ -262,7 +267,7 @@ static void move_check(Checks *c, SsaRef check)
 			return;
 		c->start[root] = first;
 		func->nodes[check].a = first;
-		move_ahead(func, check, loop);
+		move_ahead(c, check, loop);
 	}
 }
 
@@ -437,6 +442,6 @@ void ssa_check(SsaFunc *func)
 	for (u32 i = 0; i < c.check_count && !func->failed; i++)
 		if (func->nodes[c.checks[i]].block != SSA_NO_BLOCK)
 			move_check(&c, c.checks[i]);
-	if (!func->failed && begin_dropping(&c))
+	if (c.moved && !func->failed && begin_dropping(&c))
 		drop_moved(&c);
 }

@@ -560,6 +560,9 @@ static void join(SsaFunc *func, u32 a, u32 b)
 	else
 		x->first = y->first;
 	x->last = y->last;
+	x->insns += y->insns;
+	y->insns = 0;
+	func->touches = NULL;
 	x->succ_count = y->succ_count;
 	for (u32 i = 0; i < y->succ_count; i++) {
 		SsaBlock *to = &func->blocks[y->succ[i]];

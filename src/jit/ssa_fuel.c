@@ -17,13 +17,13 @@
 typedef struct Fuel {
 	SsaFunc *func;
 	bool *checkpoint; /* per block */
-	u32 *cost, *longest, *owed;
+	u32 *longest, *owed;
 } Fuel;
 
 /* Behind a loop, where the next instruction begins: else each round of the loop would pay for what comes after. */
-static u32 behind_loop(const SsaFunc *func, const bool *checkpoint, const bool *has_insn, u32 to)
+static u32 behind_loop(const SsaFunc *func, const bool *checkpoint, u32 to)
 {
-	while (!has_insn[to] && func->blocks[to].succ_count == 1 && !checkpoint[to])
+	while (!func->blocks[to].insns && func->blocks[to].succ_count == 1 && !checkpoint[to])
 		to = func->blocks[to].succ[0];
 	return to;
 }
@@ -31,9 +31,8 @@ static u32 behind_loop(const SsaFunc *func, const bool *checkpoint, const bool *
 bool *ssa_checkpoints(SsaFunc *func)
 {
 	bool *checkpoint = ARENA_ARRAY(func->arena, bool, func->block_count);
-	bool *has_insn = ARENA_ARRAY(func->arena, bool, func->block_count);
 
-	if (!checkpoint || !has_insn) {
+	if (!checkpoint) {
 		func->failed = true;
 		return NULL;
 	}
@@ -44,29 +43,18 @@ bool *ssa_checkpoints(SsaFunc *func)
 		checkpoint[b] |= block->entry;
 		for (u32 k = 0; k < block->succ_count; k++)
 			checkpoint[block->succ[k]] |= func->blocks[block->succ[k]].order <= block->order;
-		for (SsaRef ref = block->first; ref && !has_insn[b]; ref = func->nodes[ref].next)
-			has_insn[b] = func->nodes[ref].op == SSA_INSN;
 	}
 	for (u32 i = 0; i < func->rpo_count; i++) {
 		const SsaBlock *block = &func->blocks[func->rpo[i]];
 
 		for (u32 k = 0; k < block->succ_count; k++)
 			if (func->blocks[block->succ[k]].depth < block->depth) {
-				u32 to = behind_loop(func, checkpoint, has_insn, block->succ[k]);
+				u32 to = behind_loop(func, checkpoint, block->succ[k]);
 
-				checkpoint[to] |= has_insn[to];
+				checkpoint[to] |= func->blocks[to].insns != 0;
 			}
 	}
 	return checkpoint;
-}
-
-static void find_costs(Fuel *f)
-{
-	const SsaFunc *func = f->func;
-
-	for (u32 i = 0; i < func->rpo_count; i++)
-		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next)
-			f->cost[func->rpo[i]] += func->nodes[ref].op == SSA_INSN;
 }
 
 static void find_longest(Fuel *f)
@@ -78,7 +66,7 @@ static void find_longest(Fuel *f)
 		for (u32 k = 0; k < block->succ_count; k++)
 			if (!f->checkpoint[block->succ[k]] && f->longest[block->succ[k]] > most)
 				most = f->longest[block->succ[k]];
-		f->longest[b] = f->cost[b] + most;
+		f->longest[b] = block->insns + most;
 	}
 }
 
@@ -100,7 +88,7 @@ static void stand_before_insn(SsaFunc *func, u32 b, SsaRef node)
 	SsaRef at = func->blocks[b].first;
 
 	while (at && func->nodes[at].op != SSA_INSN)
-		at = func->nodes[at].next;
+		at = func->blocks[b].insns ? func->nodes[at].next : 0;
 	if (at)
 		ssa_insert_before(func, at, node);
 	else
@@ -120,7 +108,7 @@ static void place(Fuel *f, u32 b)
 			stand_before_insn(func, b, node);
 		left = f->longest[b];
 	}
-	left -= f->cost[b];
+	left -= block->insns;
 	for (u32 k = 0; k < block->succ_count; k++) {
 		u32 to = block->succ[k];
 
@@ -142,14 +130,12 @@ void ssa_fuel(SsaFunc *func)
 	if (func->failed)
 		return;
 	f.checkpoint = ssa_checkpoints(func);
-	f.cost = ARENA_ARRAY(func->arena, u32, func->block_count);
 	f.longest = ARENA_ARRAY(func->arena, u32, func->block_count);
 	f.owed = ARENA_ARRAY(func->arena, u32, func->block_count);
-	if (!f.checkpoint || !f.cost || !f.longest || !f.owed) {
+	if (!f.checkpoint || !f.longest || !f.owed) {
 		func->failed = true;
 		return;
 	}
-	find_costs(&f);
 	find_longest(&f);
 	for (u32 i = 0; i < func->rpo_count; i++)
 		place(&f, func->rpo[i]);

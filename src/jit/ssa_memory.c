@@ -229,6 +229,7 @@ static void visit(Memory *m, u32 block)
 {
 	SsaFunc *func = m->func;
 	const SsaBlock *here = &func->blocks[block];
+	const SsaRef *touches = func->touches + func->first_touch[block];
 	u32 above = here->idom;
 
 	m->count = m->home_count = 0;
@@ -242,10 +243,9 @@ static void visit(Memory *m, u32 block)
 		if ((m->count || m->home_count) && !(here->pred_count == 1 && here->preds[0] == above))
 			forget_between(m, block, above);
 	}
-	for (SsaRef ref = here->first, next; ref && !func->failed; ref = next) {
-		next = func->nodes[ref].next;
-		visit_node(m, ref);
-	}
+	for (u32 k = 0; k < func->touch_count[block] && !func->failed; k++)
+		if (func->nodes[touches[k]].block == block)
+			visit_node(m, touches[k]);
 	if (!m->count && !m->home_count)
 		return;
 	m->end[block].known = ARENA_ROOM(func->arena, Known, m->count + 1);
@@ -281,17 +281,18 @@ static void collect(Memory *m)
 
 	for (u32 i = 0; i < func->rpo_count; i++) {
 		u32 block = func->rpo[i];
+		const SsaRef *touches = func->touches + func->first_touch[block];
 
 		m->first_store[block] = stores;
-		for (SsaRef ref = func->blocks[block].first; ref; ref = func->nodes[ref].next) {
-			const SsaNode *node = &func->nodes[ref];
+		for (u32 k = 0; k < func->touch_count[block]; k++) {
+			const SsaNode *node = &func->nodes[touches[k]];
 
-			if (node->op < SSA_CONST)
+			if (node->block != block)
 				continue;
 			if (node->op == SSA_BRING)
 				m->brought[block * m->words + node->aux / 64] |= (u64)1 << node->aux % 64;
 			else if (node->op == SSA_STORE || is_barrier(node))
-				m->stores[stores++] = ref;
+				m->stores[stores++] = touches[k];
 			m->loads += node->op == SSA_LOAD;
 		}
 		m->store_count[block] = stores - m->first_store[block];
@@ -304,9 +305,9 @@ static bool prepare(Memory *m)
 	SsaFunc *func = m->func;
 	u32 blocks = func->block_count;
 
-	if (!ssa_has_made(func, SSA_LOAD))
+	if (!ssa_has_made(func, SSA_LOAD) || !ssa_list_touches(func))
 		return false;
-	m->stores = ARENA_ROOM(func->arena, SsaRef, func->node_count);
+	m->stores = ARENA_ROOM(func->arena, SsaRef, func->listed_touches + 1);
 	m->first_store = ARENA_ARRAY(func->arena, u32, blocks);
 	m->store_count = ARENA_ARRAY(func->arena, u32, blocks);
 	if (m->stores && m->first_store && m->store_count && make_brought(m)) {

@@ -178,6 +178,7 @@ void ssa_order(SsaFunc *func)
 	Walk walk = {.func = func};
 	u32 count = func->block_count;
 
+	func->touches = NULL;
 	if (func->failed)
 		return;
 	walk.stack = ARENA_ARRAY(func->arena, u32, count + 1);

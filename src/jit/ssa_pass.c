@@ -26,7 +26,7 @@ static const SsaPass passes[] = {
 	{"float", ssa_float, FLOATS},
 	{"fuel", ssa_fuel, 0},
 	{"sure", ssa_sure, 0},
-	{"state", ssa_state, BRINGS}, /* PUTs that nobody sees are in no snapshot anyway, nor what only they name */
+	{"state", ssa_state, BRINGS},
 	{"snap", ssa_snap, 0},
 };
 

@@ -66,9 +66,12 @@ static u32 find_sure(Sure *s)
 	u32 count = 0;
 
 	for (u32 i = 0; i < s->tree.count; i++)
-		for (SsaRef ref = func->blocks[s->tree.order[i]].first; ref; ref = func->nodes[ref].next)
-			if (is_asked(func, &func->nodes[ref]) && visit(s, ref))
+		for (u32 k = 0, b = s->tree.order[i]; k < func->touch_count[b]; k++) {
+			SsaRef ref = func->touches[func->first_touch[b] + k];
+
+			if (func->nodes[ref].block == b && is_asked(func, &func->nodes[ref]) && visit(s, ref))
 				count += func->nodes[ref].op == SSA_STORE;
+		}
 	return count;
 }
 
@@ -150,7 +153,7 @@ void ssa_sure(SsaFunc *func)
 	Sure s = {.func = func};
 
 	if (func->failed || !(ssa_has_made(func, SSA_STORE) || (ssa_has_made(func, SSA_LOAD) && !func->hard_spaces)) ||
-	    !ssa_tree(func, &s.tree))
+	    !ssa_list_touches(func) || !ssa_tree(func, &s.tree))
 		return;
 	s.last = ARENA_ARRAY(func->arena, SsaRef, func->node_count);
 	s.before = ARENA_ARRAY(func->arena, SsaRef, func->node_count);

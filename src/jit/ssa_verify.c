@@ -123,6 +123,7 @@ static void verify_block(Verify *v, u32 b)
 	const SsaBlock *block = &func->blocks[b];
 	SsaRef before = 0;
 	bool phis = true;
+	u32 insns = 0;
 
 	if (!block->last || !(ssa_effects(&func->nodes[block->last]) & SSA_END)) {
 		fault(v, b, block->last, "has no end");
@@ -145,6 +146,7 @@ static void verify_block(Verify *v, u32 b)
 		if (node->op == SSA_PHI && !phis)
 			fault(v, b, ref, "PHI behind others");
 		phis = phis && node->op == SSA_PHI;
+		insns += node->op == SSA_INSN;
 		for (unsigned i = 0; i < ssa_operands(func, node); i++)
 			if (node->op == SSA_PHI)
 				verify_use(v, block->preds[i], 0, func->pool[node->a + i]);
@@ -153,6 +155,8 @@ static void verify_block(Verify *v, u32 b)
 		if (v->good)
 			verify_widths(v, b, ref);
 	}
+	if (insns != block->insns)
+		fault(v, b, 0, "wrong number of instructions");
 	for (u32 slot = 0; slot < func->slot_count; slot++)
 		if (block->state[slot] && func->nodes[ssa_value(func, block->state[slot])].op != SSA_CONST) {
 			SsaRef value = ssa_value(func, block->state[slot]);
