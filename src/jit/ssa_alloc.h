@@ -139,7 +139,8 @@ typedef struct SsaAlloc {
 /* Fills what is marked "out". Arrays come from func->arena. Linear in the size of the code but for a logarithm. */
 void ssa_allocate(SsaAlloc *alloc);
 
-/* Follows every value through the result and says where a use would find another one (tests, debug builds). */
+/* Follows every value through the result and says where a use would find another one (tests, debug builds). Without memory to look,
+ * nothing is found. */
 bool ssa_alloc_verify(const SsaAlloc *alloc, Buf *why);
 
 #endif
