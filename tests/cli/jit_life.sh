@@ -19,9 +19,11 @@ __attribute__((noinline)) unsigned long sum_them(unsigned long n)
 }
 int main(void)
 {
-	for (int i = 0; i < 20; i++) { /* often enough to be compiled */
+	char text[64];
+	for (int i = 0; i < 20; i++) { /* often enough to be compiled; and this is more than 64 KiB of code */
 		__atomic_fetch_add(&cells[3], 1, __ATOMIC_SEQ_CST);
 		getppid();
+		snprintf(text, sizeof(text), "%g %s %lx", i / 3.0, "of", cells[3]);
 	}
 	printf("%d %lu\n", (int)getpid(), sum_them(30000));
 	return 0;
