@@ -528,7 +528,7 @@ void finish_forms(Parser *p)
 	insn_end = isa->form_count;
 	for (u32 i = 0; i < p->alias_count && !p->give_up; i++)
 		resolve_alias(p, &p->aliases[i], insn_end);
-	if (p->give_up)
+	if (p->give_up || p->arena->failed)
 		return;
 	isa->form_next = ARENA_ARRAY(p->arena, u32, isa->form_count ? isa->form_count : 1);
 	if (!isa->form_next) {

@@ -177,6 +177,12 @@ static void add_cycles(Parser *p)
 	isa->cycles_reg = (u16)isa->reg_count++;
 }
 
+/* Is all there that the next step looks at? */
+static bool goes_on(const Parser *p, u32 errors)
+{
+	return p->diags->errors == errors && !p->give_up && !p->arena->failed;
+}
+
 static Isa *load(const char *name, const char *text, size_t len, const IsaChoice *choices, u32 choice_count, bool apart,
 		 DiagList *diags)
 {
@@ -220,20 +226,20 @@ static Isa *load(const char *name, const char *text, size_t len, const IsaChoice
 		isa->func_count = p->func_count;
 		if (!p->give_up && !isa->name && diags->errors == errors)
 			diag_report_file(diags, DIAG_ERROR, name, "begin with: isa NAME \"title\"", "the description is empty");
-		if (diags->errors == errors && !p->give_up) {
+		if (goes_on(p, errors)) {
 			check_basics(p);
 			check_choices(p, choices, choice_count);
 			add_cycles(p);
 		}
-		if (diags->errors == errors && !p->give_up)
+		if (goes_on(p, errors))
 			finish_dialects(p);
-		if (diags->errors == errors && !p->give_up)
+		if (goes_on(p, errors))
 			finish_forms(p);
-		if (diags->errors == errors && !p->give_up)
+		if (goes_on(p, errors))
 			check_dialects(p);
-		if (diags->errors == errors && !p->give_up)
+		if (goes_on(p, errors))
 			check_encodings(p);
-		if (diags->errors == errors && !p->give_up) {
+		if (goes_on(p, errors)) {
 			check_unused(p);
 			if (!build_decoder(p) || !strmap_settle(&isa->mnemonics, &isa->arena))
 				p->give_up = true;
