@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What stands around the machine of an instance: it counts the files that it opens and the bytes that go to folders of the host. Called by the thread that runs the instance, or
- * that makes or destroys its machine.
+ * What stands around the machine of an instance: it counts the files that it opens and the bytes that go to folders of the host.
+ * Called by the thread that runs the instance, or that makes or destroys its machine.
  */
 #include "hyper/hyper_private.h"
 

@@ -52,8 +52,8 @@ Status machine_pack(Machine *machine, const MachineBase *base, Buf *out, OpenFil
 /* The machine, which was as the base once, is so again, but for an operating system of its own: that comes with machine_unpack. `delta`:
  * what machine_pack just gave of it, or NULL (it may take longer then). On failure it is of no more use. */
 Status machine_unwind(Machine *machine, const MachineBase *base, const u8 *delta);
-/* The machine, which machine_unwind, machine_join or machine_become has made as the base, becomes what was packed, or, with NULL, wholly as the base. On
- * failure it is of no more use. */
+/* The machine, which machine_unwind, machine_join or machine_become has made as the base, becomes what was packed, or, with NULL,
+ * wholly as the base. On failure it is of no more use. */
 Status machine_unpack(Machine *machine, const MachineBase *base, const u8 *delta);
 /* How many cells were changed by all this that were code, and the engine had to forget it. */
 u64 machine_park_recoded(const Machine *machine);
