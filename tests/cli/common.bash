@@ -84,3 +84,18 @@ DOT     .FILL #-46
         .END
 ASM
 }
+
+# Of `husk up`, whose report is r.json and whose table is in $out:
+#   neighbours REPORT NAMES              what those came to whose names the pattern matches, without times
+#   ends NAME STATE REASON [FIELD VALUE] how one ended; $how, if it is set, says in messages which run it was
+neighbours() {
+	grep -oE "\"name\": \"($2)\".*" "$1" | sed -E 's/"(cpu|time)": [0-9.]+, //g; s/"slices": [0-9]+, //; s/,$//'
+	grep -E "^($2) +\\|" <<<"$out" | sed 's/ *|/ |/' | sort -s -k1,1
+}
+ends() {
+	local line in="${how:+$how: }"
+	line=$(grep "\"name\": \"$1\"" r.json) || fail "$in$1 is not there"
+	grep -qE "\"state\": \"$2\"" <<<"$line" || fail "$in$1 did not end as $2: $line"
+	grep -qE -- "$3" <<<"$line" || fail "$in$1: not '$3': $line"
+	[ $# = 3 ] || grep -qE "\"$4\": $5," <<<"$line" || fail "$in$1: $4 is not $5: $line"
+}

@@ -139,28 +139,17 @@ Y
 (echo 'store: kept.db'; echo 'instances:'; cat good.yaml) >alone.yaml
 cat good.yaml >>floods.yaml
 
-of_good() { # of_good REPORT: what the neighbours came to, without times
-	grep -oE '"name": "(good_lc3|svm|iri|mer|tvm)".*' "$1" | sed -E 's/"(cpu|time)": [0-9.]+, //g; s/"slices": [0-9]+, //; s/,$//'
-	grep -E '^(good_lc3|svm|iri|mer|tvm) +\|' <<<"$out" | sed 's/ *|/ |/' | sort -s -k1,1
-}
-# ends NAME STATE REASON [FIELD VALUE]
-ends() {
-	local line
-	line=$(grep "\"name\": \"$1\"" r.json) || fail "$how: $1 is not there"
-	grep -qE "\"state\": \"$2\"" <<<"$line" || fail "$how: $1 did not end as $2: $line"
-	grep -qE -- "$3" <<<"$line" || fail "$how: $1: not '$3': $line"
-	[ $# = 3 ] || grep -qE "\"$4\": $5," <<<"$line" || fail "$how: $1: $4 is not $5: $line"
-}
+good='good_lc3|svm|iri|mer|tvm'
 
 rm -f kept.db*
 expect 0 timeout 60 "$HUSK" up --deterministic --report alone.json alone.yaml
-alone=$(of_good alone.json)
+alone=$(neighbours alone.json "$good")
 [ "$(wc -l <<<"$alone")" -ge 10 ] || fail "the neighbours alone: $alone"
 for how in --deterministic "--workers=2 --engine=interp"; do
 	rm -f kept.db* */k */v
 	run timeout 100 "$HUSK" up $how --report r.json floods.yaml
 	[ "$code" = 1 ] || fail "$how: exit code $code: $err"
-	[ "$(of_good r.json)" = "$alone" ] || fail "$how: the neighbours were disturbed: $(of_good r.json) --- $alone"
+	[ "$(neighbours r.json "$good")" = "$alone" ] || fail "$how: the neighbours were disturbed: $(neighbours r.json "$good") --- $alone"
 	for k in svm iridium tinyvm; do
 		ends ${k}_mail limit "the messages limit of 33 messages \\(${k}_mail\\)" messages 33
 	done

@@ -177,18 +177,7 @@ Y
 (echo 'instances:'; cat good.yaml) >alone.yaml
 cat good.yaml >>hostile.yaml
 
-of_good() { # of_good REPORT: what the neighbours came to, without times
-	grep -o '"name": "good_[a-z0-9]*".*' "$1" | sed -E 's/"(cpu|time)": [0-9.]+, //g; s/"slices": [0-9]+, //; s/,$//'
-	grep -E '^good_' <<<"$out" | sed 's/ *|/ |/' | sort -s -k1,1
-}
-# ends NAME STATE REASON [FIELD VALUE]
-ends() {
-	local line
-	line=$(grep "\"name\": \"$1\"" r.json) || fail "$1 is not there"
-	grep -qE "\"state\": \"$2\"" <<<"$line" || fail "$1 did not end as $2: $line"
-	grep -qE -- "$3" <<<"$line" || fail "$1: not '$3': $line"
-	[ $# = 3 ] || grep -qE "\"$4\": $5," <<<"$line" || fail "$1: $4 is not $5: $line"
-}
+good='good_[a-z0-9]*'
 
 # family NAME INSTRUCTIONS: so many all together, of five who are there at a time
 family() {
@@ -199,12 +188,12 @@ family() {
 }
 
 expect 1 timeout 60 "$HUSK" up --deterministic --report alone.json alone.yaml
-alone=$(of_good alone.json)
+alone=$(neighbours alone.json "$good")
 for how in --deterministic --workers=2 "--workers=1 --engine=interp"; do
 	rm -f kept.db*
 	run timeout 100 "$HUSK" up $how --report r.json hostile.yaml
 	[ "$code" = 1 ] || fail "$how: exit code $code: $err"
-	[ "$(of_good r.json)" = "$alone" ] || fail "$how: the neighbours were disturbed: $(of_good r.json) --- $alone"
+	[ "$(neighbours r.json "$good")" = "$alone" ] || fail "$how: the neighbours were disturbed: $(neighbours r.json "$good") --- $alone"
 	ends lc3_loop limit 'the fuel limit of 100003 instructions \(lc3_loop\)' instructions 100003
 	ends lc3_flood limit 'the output limit of 777 bytes \(lc3_flood\)' output 777
 	ends lc3_wild 'limit|failed' .
