@@ -284,13 +284,13 @@ static i64 host_lookup(VfsNode *base, const char *name, Task *task, VfsNode **ou
 /* What a new name takes: how many bytes of the budget; 0: there is no room. */
 static u64 take_name(HostNode *dir)
 {
-	return machine_disk_take(host_fs(dir)->fs.kernel->machine, DISK_NAME, 0);
+	return machine_disk_take(host_machine(dir), DISK_NAME, 0);
 }
 
 /* The name did not come to be: after the error, what was taken goes back. */
 static i64 no_name(HostNode *dir, i64 error)
 {
-	machine_disk_give(host_fs(dir)->fs.kernel->machine, DISK_NAME);
+	machine_disk_give(host_machine(dir), DISK_NAME);
 	return error;
 }
 

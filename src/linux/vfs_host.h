@@ -47,6 +47,11 @@ static inline HostFs *host_fs(const HostNode *node)
 	return (HostFs *)node->node.fs;
 }
 
+static inline Machine *host_machine(const HostNode *node)
+{
+	return host_fs(node)->fs.kernel->machine;
+}
+
 /* The folder's descriptor, good until the next two calls; or -errno. */
 int host_dir(HostNode *dir);
 /* Not, while the right to files of the host is not there. */

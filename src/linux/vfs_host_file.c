@@ -297,11 +297,6 @@ i64 host_read(VfsNode *base, u8 *to, u64 len, u64 offset)
 	return got < 0 ? host_error() : got;
 }
 
-static Machine *machine_of(const HostNode *node)
-{
-	return host_fs(node)->fs.kernel->machine;
-}
-
 /* What a file that is open for writing would grow by without being written, if it were to reach as far as `offset`. */
 static u64 gap_before(const HostNode *node, u64 offset)
 {
@@ -325,12 +320,12 @@ i64 host_write(VfsNode *base, const u8 *from, u64 len, u64 offset)
 	if (!len)
 		return 0;
 	gap = gap_before(node, offset);
-	taken = machine_disk_take(machine_of(node), gap + 1, len - 1);
+	taken = machine_disk_take(host_machine(node), gap + 1, len - 1);
 	if (!taken)
 		return -ENOSPC;
 	put = pwrite(open_file_fd(node->write), from, taken - gap, (off_t)offset);
 	result = put < 0 ? host_error() : put;
-	machine_disk_give(machine_of(node), put > 0 ? taken - gap - (u64)put : taken);
+	machine_disk_give(host_machine(node), put > 0 ? taken - gap - (u64)put : taken);
 	return result;
 }
 
@@ -341,11 +336,11 @@ static i64 resize(HostNode *node, u64 size)
 
 	if (size > FILE_SIZE_LIMIT)
 		return -EFBIG;
-	if (growth && !machine_disk_take(machine_of(node), growth, 0))
+	if (growth && !machine_disk_take(host_machine(node), growth, 0))
 		return -ENOSPC;
 	if (ftruncate(open_file_fd(node->write), (off_t)size)) {
 		error = host_error();
-		machine_disk_give(machine_of(node), growth);
+		machine_disk_give(host_machine(node), growth);
 	}
 	return error;
 }
@@ -371,11 +366,11 @@ i64 host_allocate(VfsNode *base, u64 offset, u64 len, bool keep_size)
 
 	if (!host_may(node))
 		return -EACCES;
-	if (!machine_disk_take(machine_of(node), gap + len, 0))
+	if (!machine_disk_take(host_machine(node), gap + len, 0))
 		return -ENOSPC;
 	if (fallocate(open_file_fd(node->write), keep_size ? FALLOC_FL_KEEP_SIZE : 0, (off_t)offset, (off_t)len)) {
 		error = host_error();
-		machine_disk_give(machine_of(node), gap + len);
+		machine_disk_give(host_machine(node), gap + len);
 	}
 	return error;
 }
