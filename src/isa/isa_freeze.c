@@ -283,6 +283,15 @@ static bool write_out(Freezer *f, Buf *out)
 	return !out->failed;
 }
 
+/* Without optimization a compiler may leave anything between the fields of what it copies. */
+static bool write_nothing(Buf *out)
+{
+	const IsaFrozenHead head = {0, 0};
+
+	buf_add(out, &head, sizeof head);
+	return !out->failed;
+}
+
 bool isa_freeze(const char *name, const char *text, size_t len, Buf *out, DiagList *diags)
 {
 	Freezer f = {.count = 0};
@@ -304,11 +313,13 @@ bool isa_freeze(const char *name, const char *text, size_t len, Buf *out, DiagLi
 			place(&f);
 		if (f.pieces && !f.wrong)
 			relocate(&f);
-		fine = !f.wrong && write_out(&f, out);
+		fine = f.wrong ? write_nothing(out) : write_out(&f, out);
 		f.first.isa->arena = first;
 		f.second.isa->arena = second;
+		if (f.wrong)
+			diag_report_file(diags, DIAG_WARNING, name, "it works all the same", "it is loaded anew at every start: %s", f.wrong);
 		if (!fine)
-			diag_report_file(diags, DIAG_ERROR, name, NULL, "%s", f.wrong ? f.wrong : "out of memory");
+			diag_report_file(diags, DIAG_ERROR, name, NULL, "out of memory");
 	}
 	isa_destroy(f.first.isa);
 	isa_destroy(f.second.isa);

@@ -29,7 +29,7 @@ Isa *isa_thaw(const void *frozen, const char *name, const char *text, size_t len
 	const u8 *moving = (const u8 *)(head + 1), *still = moving + head->moving;
 	const size_t words = isa_frozen_bits(head->moving);
 	const u64 *inside = (const u64 *)(still + head->still), *outside = inside + words;
-	Isa *isa = calloc(1, sizeof *isa);
+	Isa *isa = head->moving ? calloc(1, sizeof *isa) : NULL;
 	Arena arena;
 	u8 *part;
 

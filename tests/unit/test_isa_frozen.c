@@ -246,6 +246,23 @@ static void test_others(void **state)
 	free(text);
 }
 
+/* What could not be frozen when Husk was built is loaded. */
+static void test_nothing(void **state)
+{
+	static const IsaFrozenHead nothing;
+	const Guest *guest = with_options();
+	DiagList diags;
+	Isa *isa;
+
+	(void)state;
+	assert_null(isa_thaw(&nothing, guest->name, guest->isa_text, strlen(guest->isa_text), NULL, 0));
+	diag_init(&diags);
+	isa = isa_thaw_or_load(&nothing, guest->name, guest->isa_text, strlen(guest->isa_text), NULL, 0, &diags);
+	assert_non_null(isa);
+	isa_destroy(isa);
+	diag_fini(&diags);
+}
+
 /* A text with a warning is not frozen: nobody would see it. */
 static void test_refused(void **state)
 {
@@ -275,7 +292,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_answers),
-		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_others), cmocka_unit_test(test_nothing),
 		cmocka_unit_test(test_refused),
 	};
 
