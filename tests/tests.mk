@@ -6,10 +6,10 @@
 # `make fuzz`                every fuzz target for ten minutes; T= and FUZZ_SECONDS= choose
 #
 # A test is a file, found by its name:
-#   tests/unit/test_*.c      a cmocka program, run in a release build and under asan + ubsan;
+#   tests/unit/test_*.c      a cmocka program, run as released (MODE=gcc) and under asan + ubsan;
 #                            with threads (pthread_create, hyper_create) also under tsan
 #   tests/cli/*.sh           a bash script, exit status 0 = passed; $HUSK is the command, the directory is empty.
-#                            Runs with the asan husk; a line "# mode: release" asks for the release one.
+#                            Runs with the asan husk; a line "# mode: release" asks for the released one (MODE=gcc).
 #   tests/fuzz/fuzz_*.c      LLVMFuzzerTestOneInput, seeded from tests/fuzz/corpus/NAME/
 
 FUZZ_SECONDS ?= 16
