@@ -3,8 +3,9 @@
  * Which slots of a region become values, and which stay at home.
  *
  * A value that finds no register lies in memory, and where ways meet it is copied to where the PHI lies: for a slot
- * that is mostly not used that is worse than having it where it is at home. So the written slots are weighed by how often
- * they are named, times how often that runs, as far as one knows; the heaviest become values, as many as there are registers for.
+ * that is mostly not used that is worse than having it where it is at home. So the written slots are weighed: at home, each write is
+ * a store, and what a stretch of code reads before it writes it is a load that waits for the store of the round before.
+ * That times how often it runs, as far as one knows; the heaviest become values, as many as there are registers for.
  * Pinned slots always do: their home is a register.
  */
 #include <string.h>
@@ -12,6 +13,8 @@
 #include "base/bits.h"
 #include "jit/jit_private.h"
 #include "jit/ssa_home.h"
+
+enum { READ_IN = 3 }; /* what the load and its wait weigh, in stores */
 
 static bool is_float(const IrIns *ins)
 {
@@ -32,13 +35,26 @@ static void look_at(SsaWeights *w, const IrFunc *func, IrRef ref)
 	}
 }
 
+/* What comes into the stretch is read from the home; what is written there is only read by those who come later. */
+static void count_use(SsaWeights *w, const IrIns *ins, u64 weight)
+{
+	u32 *seen = &w->seen[ins->aux];
+
+	if (ins->op == IR_OP_PUT)
+		w->weights[ins->aux] += weight;
+	else if (*seen != w->stretch)
+		w->weights[ins->aux] += READ_IN * weight;
+	*seen = w->stretch;
+}
+
 void ssa_weigh(SsaWeights *w, const IrFunc *func, u32 start, u32 end, u64 weight)
 {
+	w->stretch++;
 	for (u32 at = start; at < end; at++) {
 		const IrIns *ins = &func->ins[at];
 
 		if ((ins->op == IR_OP_GET || ins->op == IR_OP_PUT) && ins->aux < w->count)
-			w->weights[ins->aux] += weight;
+			count_use(w, ins, weight);
 		if (is_float(ins)) {
 			look_at(w, func, ins->a);
 			if (ir_float_operands((IrOp)ins->op) > 1)

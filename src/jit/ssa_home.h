@@ -10,13 +10,15 @@
 typedef struct SsaWeights {
 	u32 count;    /* of slots; each array has as many entries */
 	u64 *weights;
+	u32 *seen;    /* the last stretch that named it, .. */
+	u32 stretch;  /* .. of so many so far */
 	bool *floats; /* floats are computed with it */
 	bool *stay;   /* out: it stays at home */
 } SsaWeights;
 
 enum { SSA_ONCE = 16, SSA_OFTEN = 10000 * SSA_ONCE };
 
-/* Counts operations start .. end - 1 of func, each `weight` times. */
+/* Weighs what operations start .. end - 1 of func, one stretch of code that runs `weight` times, do with slots. */
 void ssa_weigh(SsaWeights *w, const IrFunc *func, u32 start, u32 end, u64 weight);
 /* most: SsaRegion.values_most. */
 void ssa_choose_homes(SsaWeights *w, const u64 *written, const u8 *pin_of, const u32 most[2]);
