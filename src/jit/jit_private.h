@@ -107,7 +107,7 @@ typedef enum JitMapPlace {
 typedef struct JitMap {
 	struct JitMap *hash_next; /* while a region is compiled */
 	u32 count;
-	bool unparked;            /* parked slots are in vcpu->slots there, not in their registers */
+	u32 unparked;             /* bit n: Engine.parked[n] is in vcpu->slots there, not in its register */
 	JitMapEntry entries[];
 } JitMap;
 

@@ -65,7 +65,9 @@ typedef struct X64Ssa {
 	SsaRef *joined;    /* per node: LOAD: the SX or BRING it does */
 	SsaRef home[JIT_PINS]; /* the HOME of each pinned slot */
 	u8 *pin_reg;       /* per slot */
-	bool vectors;      /* it uses vector registers for itself: parked slots are in memory meanwhile */
+	bool vectors;      /* it uses vector registers for itself: parked slots that it names are in memory meanwhile, .. */
+	u32 away;          /* .. and those whose registers it uses: bit n is engine->parked[n]. After ssa_allocate */
+	u64 named[SSA_SLOTS_MOST / 64]; /* slots whose homes it reads or may write */
 	/* of the present code */
 	bool emitting;
 	SsaCode *code;
@@ -179,6 +181,7 @@ void x64_ssa_refund(X64Ssa *s, const SsaNode *node);
 void x64_ssa_leave(X64Ssa *s, const SsaNode *node);
 void x64_ssa_home_store(X64Ssa *s, u32 slot, u8 reg);
 void x64_ssa_home_imm(X64Ssa *s, u32 slot, i32 imm);
+void x64_ssa_choose_away(X64Ssa *s); /* after ssa_allocate */
 void x64_ssa_unpark(X64Ssa *s); /* at entries */
 void x64_ssa_stubs(X64Ssa *s);
 bool x64_ssa_list_faults(X64Ssa *s);

@@ -442,6 +442,7 @@ static Status select_region(X64Ssa *s)
 #ifdef HUSK_DEBUG
 	assert(ssa_alloc_verify(alloc, NULL));
 #endif
+	x64_ssa_choose_away(s);
 	return STATUS_OK;
 }
 

@@ -79,7 +79,7 @@ static const JitMap *map_of(X64Ssa *s)
 	}
 	hash = hash_of(entries, count);
 	for (map = s->maps[hash]; map; map = map->hash_next)
-		if (map->count == count && map->unparked == s->vectors && !memcmp(map->entries, entries, count * sizeof *entries))
+		if (map->count == count && map->unparked == s->away && !memcmp(map->entries, entries, count * sizeof *entries))
 			return s->map = map;
 	map = arena_alloc(&s->engine->blocks, sizeof(JitMap) + count * sizeof *entries);
 	if (!map) {
@@ -87,7 +87,7 @@ static const JitMap *map_of(X64Ssa *s)
 		return NULL;
 	}
 	map->count = count;
-	map->unparked = s->vectors;
+	map->unparked = s->away;
 	memcpy(map->entries, entries, count * sizeof *entries);
 	map->hash_next = s->maps[hash];
 	s->maps[hash] = map;
@@ -237,17 +237,49 @@ void x64_ssa_home_imm(X64Ssa *s, u32 slot, i32 imm)
 	}
 }
 
+/* The vector registers that the region's code writes. */
+static u32 written_vectors(const SsaAlloc *alloc)
+{
+	u32 regs = 0;
+
+	for (u32 i = 0; i < alloc->code_count; i++) {
+		const SsaCode *code = &alloc->codes[i];
+
+		regs |= code->clobbers[SSA_XMM];
+		if (code->result && code->at.kind == SSA_PLACE_REG && code->at.cls == SSA_XMM)
+			regs |= 1u << code->at.number;
+		for (u32 k = 0; k < code->temps[SSA_XMM]; k++)
+			regs |= 1u << code->temp[SSA_XMM][k];
+	}
+	for (u32 i = 0; i < alloc->move_count; i++)
+		if (alloc->moves[i].to.kind == SSA_PLACE_REG && alloc->moves[i].to.cls == SSA_XMM)
+			regs |= 1u << alloc->moves[i].to.number;
+	return regs;
+}
+
+void x64_ssa_choose_away(X64Ssa *s)
+{
+	const Engine *engine = s->engine;
+	u32 written = s->vectors ? written_vectors(&s->alloc) : 0;
+
+	for (u32 i = 0; i < engine->park_count && s->vectors; i++)
+		if (written >> x64_park_regs[i] & 1 || s->named[engine->parked[i] / 64] >> engine->parked[i] % 64 & 1)
+			s->away |= 1u << i;
+}
+
 /* Parked slots are in their registers outside of regions that use those themselves. */
 void x64_ssa_unpark(X64Ssa *s)
 {
-	for (u32 i = 0; i < s->engine->park_count && s->vectors; i++)
-		x64_xmm_store(&s->x, 64, home_of(s->engine->parked[i]), x64_park_regs[i]);
+	for (u32 i = 0; i < s->engine->park_count; i++)
+		if (s->away >> i & 1)
+			x64_xmm_store(&s->x, 64, home_of(s->engine->parked[i]), x64_park_regs[i]);
 }
 
 static void park_again(X64Ssa *s)
 {
-	for (u32 i = 0; i < s->engine->park_count && s->vectors; i++)
-		x64_xmm_load(&s->x, 64, x64_park_regs[i], home_of(s->engine->parked[i]));
+	for (u32 i = 0; i < s->engine->park_count; i++)
+		if (s->away >> i & 1)
+			x64_xmm_load(&s->x, 64, x64_park_regs[i], home_of(s->engine->parked[i]));
 }
 
 /* An operand whose home gets another value: put aside, behind the spills, before any is written. */

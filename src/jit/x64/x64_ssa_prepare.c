@@ -61,6 +61,11 @@ static void note_leave(X64Ssa *s, Survey *survey, SsaRef ref)
 	survey->entries += func->snaps[func->nodes[ref].snap].count + s->engine->pin_count;
 }
 
+static void name_slot(X64Ssa *s, u32 slot)
+{
+	s->named[slot / 64] |= (u64)1 << slot % 64;
+}
+
 static bool is_idle(const SsaFunc *func, SsaRef ref)
 {
 	return func->needed && !func->needed[ref] && ssa_effects(&func->nodes[ref]) & SSA_PURE;
@@ -91,6 +96,8 @@ static void look_around(X64Ssa *s, Survey *survey)
 			else
 				s->vectors |= node->op == SSA_CANON || node->op == SSA_WIDE || node->op == SSA_LANE;
 			survey->fetches |= node->op == SSA_FETCH;
+			if (node->op == SSA_HOME || node->op == SSA_FETCH || node->op == SSA_BRING)
+				name_slot(s, node->aux);
 			if (node->op == IR_OP_ZX)
 				ssa_replace(func, ref, node->a);
 			else if (node->op == SSA_HOME && s->pin_reg[node->aux] != JIT_NO_PIN)
@@ -115,6 +122,7 @@ static void complete_snap(X64Ssa *s, const SsaNode *node, SsaSnapEntry *entries,
 		if ((entry->recipe == SSA_BOX || entry->recipe == SSA_BOX_NAN) &&
 		    (entry->imm != 32 || s->func->slot_width[entry->slot] != 64))
 			s->unsupported = true;
+		name_slot(s, entry->slot);
 		s->vectors |= entry->recipe == SSA_NAN || entry->recipe == SSA_BOX || entry->recipe == SSA_BOX_NAN;
 	}
 	for (u32 i = 0; i < engine->pin_count; i++)

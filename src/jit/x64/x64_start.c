@@ -340,8 +340,9 @@ bool x64_start(Engine *engine)
 
 static void bring_home(const Engine *engine, const JitMap *map, JitFrame *frame)
 {
-	for (u32 i = 0; i < engine->park_count && !map->unparked; i++)
-		frame->slots[engine->parked[i]] = frame->xmm[x64_park_regs[i]];
+	for (u32 i = 0; i < engine->park_count; i++)
+		if (!(map->unparked >> i & 1))
+			frame->slots[engine->parked[i]] = frame->xmm[x64_park_regs[i]];
 	jit_map_apply(map, frame, engine->slot_count);
 }
 
