@@ -84,10 +84,26 @@ static u64 heat_of(const RegionFormer *f, u64 pc)
 
 /* ---- Code ---- */
 
+static void learn_insn(RegionFormer *f, const IrFunc *func, u32 at)
+{
+	const IrIns *ins = &func->ins[at];
+	RegionSpot *spot;
+	u64 pc = 0;
+
+	ir_is_const(func, ins->a, &pc);
+	if (ins->aux && ins->aux < f->shortest)
+		f->shortest = ins->aux;
+	spot = region_spot(f, pc);
+	if (!spot->code) {
+		*spot = (RegionSpot){.pc = pc, .code = f->code_count + 1, .at = at};
+		f->spot_count++;
+	}
+}
+
 static void learn_from(RegionFormer *f, const Translation *translation)
 {
-	SsaRegion *region = &f->plan->region;
 	const IrFunc *func = translation->func;
+	const u32 slots = f->engine->slot_count;
 
 	if (!more_spots(f, translation->insns)) {
 		f->failed = true;
@@ -96,32 +112,33 @@ static void learn_from(RegionFormer *f, const Translation *translation)
 
 	for (u32 i = 0; i < func->ins_count; i++) {
 		const IrIns *ins = &func->ins[i];
-		u64 pc = 0;
-		RegionSpot *spot;
 
-		if ((ins->op == IR_OP_GET || ins->op == IR_OP_PUT) && ins->aux < f->engine->slot_count)
-			f->slot_width[ins->aux] = ins->width;
-		if (ins->op == IR_OP_GOTO)
-			region->pc_width = (u8)ir_width(func, ins->a);
-		if (ins->op != IR_OP_INSN)
-			continue;
-		ir_is_const(func, ins->a, &pc);
-		if (ins->aux && ins->aux < f->shortest)
-			f->shortest = ins->aux;
-		spot = region_spot(f, pc);
-		if (!spot->code) {
-			*spot = (RegionSpot){.pc = pc, .code = f->code_count + 1, .at = i};
-			f->spot_count++;
+		switch (ins->op) {
+		case IR_OP_GET: case IR_OP_PUT:
+			if (ins->aux < slots)
+				f->slot_width[ins->aux] = ins->width;
+			break;
+		case IR_OP_GOTO:
+			f->plan->region.pc_width = (u8)ir_width(func, ins->a);
+			break;
+		case IR_OP_INSN:
+			learn_insn(f, func, i);
+			break;
+		default:
+			break;
 		}
 	}
 }
 
-/* How many instructions there may be from pc to what is known. Code is not longer than the first tier's block. */
-static u32 room_before(const RegionFormer *f, u64 pc)
+/* How many instructions there may be from pc to what is known, as far as those who want at most so many care. Code is not longer
+ * than the first tier's block. */
+static u32 room_before(const RegionFormer *f, u64 pc, u32 wanted)
 {
 	const JitBlock *block = jit_cache_find(f->engine, pc, f->context);
 	u32 most_ahead = block && block->cells < AHEAD ? (u32)block->cells : AHEAD;
 
+	if (wanted && most_ahead / f->shortest >= wanted)
+		most_ahead = wanted * f->shortest;
 	for (u32 ahead = 1; ahead < most_ahead; ahead++)
 		if (region_spot(f, pc + ahead)->code) {
 			u32 most = ahead / f->shortest + 1;
@@ -134,12 +151,11 @@ static u32 room_before(const RegionFormer *f, u64 pc)
 /* What was kept of it since it was met first saves the work. It lives until compiled code runs again; a worker wants it longer. */
 static bool translate(RegionFormer *f, u64 pc, Translation *out)
 {
-	u32 room = room_before(f, pc);
-
-	if (!jit_background_is_there(f->engine) && jit_first_take(f->engine, f->vcpu, pc, f->context, out) && out->insns <= room)
+	if (!jit_background_is_there(f->engine) && jit_first_take(f->engine, f->vcpu, pc, f->context, out) &&
+	    out->insns <= room_before(f, pc, out->insns))
 		return true;
 	*out = (Translation){0};
-	return !f->engine->env.translate(f->engine->env.ctx, pc, f->context, room, f->arena, out);
+	return !f->engine->env.translate(f->engine->env.ctx, pc, f->context, room_before(f, pc, 0), f->arena, out);
 }
 
 /* The place of pc, translated if need be; NULL: it stays outside. */
@@ -220,6 +236,8 @@ static u32 add_source(RegionFormer *f, const RegionSpot *spot, u32 copy)
 
 	if (region->count >= f->most || !region_more_sources(f, 1))
 		return 0;
+	if (!copy)
+		f->starts[spot->pc >> 7 & 7] |= (u64)1 << (spot->pc >> 1 & 63);
 	region->sources[region->count] = (SsaSource){
 		.pc = spot->pc, .copy = copy, .func = code->func, .shape = code->shape, .begin = spot->at, .insns = code->insns,
 		.dirty = code->dirty, .heat = heat_of(f, spot->pc),
@@ -251,7 +269,7 @@ static bool begins(const RegionFormer *f, u64 pc, u32 copy)
 	const SsaRegion *region = &f->plan->region;
 
 	if (!copy)
-		return region_spot(f, pc)->source;
+		return f->starts[pc >> 7 & 7] >> (pc >> 1 & 63) & 1 && region_spot(f, pc)->source;
 	for (u32 i = region->count; i-- > 0 && region->sources[i].copy == copy;)
 		if (region->sources[i].pc == pc)
 			return true;
@@ -279,10 +297,9 @@ static bool begin_path(RegionFormer *f, Path *path, u32 blocks)
 	path->behind = path->near_behind;
 	path->reached = path->near_reached;
 	if (blocks > NEAR_BLOCKS) {
-		path->behind = ARENA_ARRAY(f->arena, u64, blocks);
+		path->behind = ARENA_ROOM(f->arena, u64, blocks);
 		path->reached = ARENA_ARRAY(f->arena, bool, blocks);
 	} else {
-		memset(path->near_behind, 0, sizeof path->near_behind);
 		memset(path->near_reached, 0, sizeof path->near_reached);
 	}
 	f->failed |= !path->behind || !path->reached;
@@ -309,6 +326,7 @@ bool region_follow(RegionFormer *f, const SsaSource *source, RegionVisit *visit,
 
 		if (source->begin >= at && source->begin < end) {
 			path.reached[b] = true;
+			path.behind[b] = source->pc;
 			at = source->begin;
 		}
 		if (!path.reached[b])

@@ -33,6 +33,7 @@ typedef struct RegionFormer {
 	u8 *slot_width;
 	RegionSpot *spots;
 	u32 spot_count, spot_cap;
+	u64 starts[8];       /* bits: a source of copy 0 begins at such a pc (a hash) */
 	RegionCode *codes;
 	u32 code_count, code_cap;
 	u32 source_cap, range_cap;

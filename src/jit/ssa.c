@@ -122,25 +122,59 @@ void ssa_reserve(SsaFunc *func, u32 nodes, u32 blocks)
 	}
 }
 
-SsaRef ssa_node(SsaFunc *func, unsigned op, unsigned width, unsigned aux, SsaRef a, SsaRef b, SsaRef c, u64 imm)
+static __attribute__((noinline)) bool more_nodes(SsaFunc *func)
 {
-	if (func->failed)
-		return 0;
-	if (func->node_count == func->node_cap) {
-		SsaNode *nodes = func->node_count >= SSA_NODES_MOST ? NULL
-			: grown(func, func->nodes, func->node_count, &func->node_cap, sizeof(SsaNode));
+	SsaNode *nodes = func->node_count >= SSA_NODES_MOST ? NULL
+		: grown(func, func->nodes, func->node_count, &func->node_cap, sizeof(SsaNode));
 
-		if (!nodes) {
-			func->failed = true;
-			return 0;
-		}
-		func->nodes = nodes;
+	if (!nodes) {
+		func->failed = true;
+		return false;
 	}
+	func->nodes = nodes;
+	return true;
+}
+
+/* Room for one more, noted as made; false: failed. */
+static inline bool begin_node(SsaFunc *func, unsigned op)
+{
+	if (func->failed || (func->node_count == func->node_cap && !more_nodes(func)))
+		return false;
 	func->floats |= (ssa_op_info[op].effects & SSA_MAY_RAISE) != 0;
 	func->made[op / 64] |= (u64)1 << op % 64;
+	return true;
+}
+
+SsaRef ssa_node(SsaFunc *func, unsigned op, unsigned width, unsigned aux, SsaRef a, SsaRef b, SsaRef c, u64 imm)
+{
+	if (!begin_node(func, op))
+		return 0;
 	func->nodes[func->node_count] = (SsaNode){.op = (u8)op, .width = (u8)width, .aux = (u16)aux, .a = a, .b = b, .c = c,
 		.imm = imm, .block = SSA_NO_BLOCK};
 	return func->node_count++;
+}
+
+SsaRef ssa_emit(SsaFunc *func, u32 block, const SsaNode *what)
+{
+	SsaBlock *at = &func->blocks[block];
+	SsaNode *node;
+	SsaRef ref;
+
+	if (!begin_node(func, what->op))
+		return 0;
+	ref = func->node_count++;
+	node = &func->nodes[ref];
+	*node = *what;
+	node->block = block;
+	node->prev = at->last;
+	if (at->last)
+		func->nodes[at->last].next = ref;
+	else
+		at->first = ref;
+	at->last = ref;
+	at->insns += what->op == SSA_INSN;
+	func->touches = NULL;
+	return ref;
 }
 
 static u32 const_hash(const SsaFunc *func, unsigned width, u64 value)

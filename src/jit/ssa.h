@@ -250,8 +250,10 @@ static inline bool ssa_has_made(const SsaFunc *func, unsigned op)
 /* What memory passes look at: accesses, what makes them safe, and homes that change. */
 static inline bool ssa_is_touch(unsigned op)
 {
-	return op == SSA_CHECK || op == SSA_LOAD || op == SSA_STORE || op == SSA_RMW || op == SSA_CAS || op == SSA_FENCE ||
-	       op == SSA_FETCH || op == SSA_BRING;
+	const u32 touches = 1u | 1u << (SSA_LOAD - SSA_CHECK) | 1u << (SSA_STORE - SSA_CHECK) | 1u << (SSA_RMW - SSA_CHECK) |
+		1u << (SSA_CAS - SSA_CHECK) | 1u << (SSA_FENCE - SSA_CHECK) | 1u << (SSA_FETCH - SSA_CHECK) | 1u << (SSA_BRING - SSA_CHECK);
+
+	return op >= SSA_CHECK && op <= SSA_BRING && touches >> (op - SSA_CHECK) & 1;
 }
 
 /* ---- ssa.c ---- */
@@ -274,6 +276,8 @@ void ssa_edge(SsaFunc *func, u32 from, u32 to); /* appends to succ and preds; be
 SsaRef ssa_const(SsaFunc *func, unsigned width, u64 value);
 /* A node in no list. 0 when failed. */
 SsaRef ssa_node(SsaFunc *func, unsigned op, unsigned width, unsigned aux, SsaRef a, SsaRef b, SsaRef c, u64 imm);
+/* A node like this one (its lists aside) at the end of a block, as ssa_node and ssa_append make it. */
+SsaRef ssa_emit(SsaFunc *func, u32 block, const SsaNode *what);
 void ssa_append(SsaFunc *func, u32 block, SsaRef ref);          /* at the end, behind everything */
 void ssa_insert_before(SsaFunc *func, SsaRef at, SsaRef ref);
 void ssa_insert_after_phis(SsaFunc *func, u32 block, SsaRef ref);

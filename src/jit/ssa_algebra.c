@@ -47,6 +47,12 @@ static Def def(const SsaFold *f, SsaRef ref)
 	return def;
 }
 
+/* Its operation alone: most rules need know no more. */
+static unsigned op_of(const SsaFold *f, SsaRef ref)
+{
+	return f->func->nodes[ssa_fold_value(f, ref)].op;
+}
+
 static bool is_const(const SsaFold *f, SsaRef ref, u64 *value)
 {
 	return ssa_is_const(f->func, ref, value);
@@ -77,10 +83,13 @@ static SsaRef fold_same(SsaFold *f, unsigned op, SsaRef a, unsigned width)
 /* (x op c1) op c */
 static SsaRef fold_nested(SsaFold *f, unsigned op, SsaRef a, u64 c, unsigned width)
 {
-	Def x = def(f, a);
+	Def x;
 	u64 c1;
 
-	if (x.op != op || !is_const(f, x.b, &c1))
+	if (op_of(f, a) != op)
+		return 0;
+	x = def(f, a);
+	if (!is_const(f, x.b, &c1))
 		return 0;
 	switch (op) {
 	case IR_OP_ADD: case IR_OP_MUL: case IR_OP_AND: case IR_OP_OR: case IR_OP_XOR:
@@ -100,18 +109,26 @@ static SsaRef fold_nested(SsaFold *f, unsigned op, SsaRef a, u64 c, unsigned wid
 
 static SsaRef fold_add(SsaFold *f, SsaRef a, SsaRef b, unsigned width)
 {
-	Def x = def(f, a), y = def(f, b);
+	unsigned first = op_of(f, a);
+	Def x, y;
 	u64 c, d;
 
 	if (is_const(f, b, &c)) {
 		if (c == 0)
 			return a;
+		if (first != IR_OP_SUB && first != IR_OP_XOR && first != IR_OP_ADD)
+			return 0;
+		x = def(f, a);
 		if (x.op == IR_OP_SUB && is_const(f, x.a, &d)) /* (d - y) + c */
 			return ssa_fold_bin(f, IR_OP_SUB, constant(f, width, c + d), x.b);
 		if (x.op == IR_OP_XOR && is_const(f, x.b, &d) && d == bits_mask(width)) /* ~y + c */
 			return ssa_fold_bin(f, IR_OP_SUB, constant(f, width, c - 1), x.a);
 		return fold_nested(f, IR_OP_ADD, a, c, width);
 	}
+	if (first != IR_OP_SUB && op_of(f, b) != IR_OP_SUB)
+		return 0;
+	x = def(f, a);
+	y = def(f, b);
 	if (x.op == IR_OP_SUB && x.b == b)
 		return x.a;
 	if (y.op == IR_OP_SUB && y.b == a)
@@ -125,11 +142,13 @@ static SsaRef fold_add(SsaFold *f, SsaRef a, SsaRef b, unsigned width)
 
 static SsaRef fold_sub(SsaFold *f, SsaRef a, SsaRef b, unsigned width)
 {
-	Def x = def(f, a), y = def(f, b);
+	Def x, y;
 	u64 c, d;
 
 	if (is_const(f, b, &c))
 		return ssa_fold_bin(f, IR_OP_ADD, a, constant(f, width, 0 - c));
+	x = def(f, a);
+	y = def(f, b);
 	if (x.op == IR_OP_ADD && x.a == b)
 		return x.b;
 	if (x.op == IR_OP_ADD && x.b == b)
@@ -176,18 +195,20 @@ static SsaRef fold_and_const(SsaFold *f, SsaRef a, SsaRef b, u64 c, unsigned wid
 /* Bitwise operations of values widened alike happen before the widening. What is ZX may be SX as well (the lower half of a rotation). */
 static SsaRef fold_widened(SsaFold *f, unsigned op, SsaRef a, SsaRef b, unsigned width)
 {
-	Def x = def(f, a), y = def(f, b);
-	unsigned low, wide;
+	unsigned low, wide, first = op_of(f, a);
+	Def x, y;
 	u64 c;
 
+	if (first != IR_OP_ZX && first != IR_OP_SX)
+		return 0;
+	x = def(f, a);
+	y = def(f, b);
 	if (x.op == IR_OP_ZX && y.op == IR_OP_SX) {
 		Def swap = x;
 
 		x = y;
 		y = swap;
 	}
-	if (x.op != IR_OP_ZX && x.op != IR_OP_SX)
-		return 0;
 	low = ssa_width(f->func, x.a);
 	if ((y.op == IR_OP_ZX || y.op == IR_OP_SX) && ssa_width(f->func, y.a) == low) {
 		wide = y.op == x.op ? x.op : op == IR_OP_AND ? IR_OP_ZX
@@ -202,9 +223,14 @@ static SsaRef fold_widened(SsaFold *f, unsigned op, SsaRef a, SsaRef b, unsigned
 /* x << k | x >> (width - k) */
 static SsaRef fold_rotate(SsaFold *f, SsaRef a, SsaRef b, unsigned width)
 {
-	Def x = def(f, a), y = def(f, b);
+	unsigned first = op_of(f, a);
+	Def x, y;
 	u64 left, right;
 
+	if (first != IR_OP_SHR && first != IR_OP_SHL)
+		return 0;
+	x = def(f, a);
+	y = def(f, b);
 	if (x.op == IR_OP_SHR) {
 		Def swap = x;
 

@@ -54,7 +54,7 @@ static SsaRef way_back(SsaBuild *b, u32 s)
 
 static void end_goto(SsaBuild *b, const SsaPiece *piece, const IrIns *ins)
 {
-	SsaRef to = ssa_build_value(b, piece->source, ins->a);
+	SsaRef to = ssa_build_value(b, ins->a);
 	bool call = ins->aux == IR_FLOW_CALL;
 	u64 pc = 0;
 
@@ -91,7 +91,7 @@ static void end_piece(SsaBuild *b, u32 p)
 	}
 	if (piece->how == SSA_PIECE_COLD) {
 		if (b->shapes[piece->source]->func->ins[piece->end].op == IR_OP_INSN)
-			ssa_build_ins(b, piece->source, piece->end);
+			ssa_build_ins(b, piece->end);
 		leave(b, ssa_calls_host(b->shapes[piece->source], piece->end) ? SSA_LEAVE_HOST : SSA_LEAVE_COLD, b->pc, 0, 0);
 		return;
 	}
@@ -101,7 +101,7 @@ static void end_piece(SsaBuild *b, u32 p)
 		jump(b, piece->succ[0]);
 		break;
 	case IR_OP_BR:
-		condition = ssa_build_value(b, piece->source, last->a);
+		condition = ssa_build_value(b, last->a);
 		if (b->failed)
 			return;
 		if (ssa_is_const(b->func, condition, &value)) {
@@ -137,11 +137,17 @@ static SsaRef make_phi(SsaBuild *b, const SsaPiece *piece, unsigned width, unsig
 	return ref;
 }
 
+static void clear(const SsaBuild *b, SsaRef *slots)
+{
+	memset(slots, 0, b->region->slot_count * sizeof(SsaRef));
+}
+
 static void meet_state(SsaBuild *b, const SsaPiece *piece)
 {
 	const SsaBlock *block = &b->func->blocks[b->block];
 	bool open = piece->header && !block->pred_count;
 
+	clear(b, b->state);
 	for (u32 i = 0; i < b->slot_count; i++) {
 		u32 slot = b->slots[i];
 		bool phi = open || (piece->header && (piece->written[slot / 64] >> slot % 64 & 1));
@@ -154,41 +160,43 @@ static void meet_state(SsaBuild *b, const SsaPiece *piece)
 	}
 }
 
+/* Of what is known per slot, what others know as well. */
+static void keep_common(const SsaBuild *b, SsaRef *known, const SsaRef *others)
+{
+	for (u32 slot = 0; slot < b->region->slot_count; slot++)
+		if (known[slot] != others[slot])
+			known[slot] = 0;
+}
+
 /* HOMEs that all predecessors know. A header may be reached from where a HOME is not: but for loops entered elsewhere, those
  * of the others dominate it. */
 static void meet_homes(SsaBuild *b, const SsaPiece *piece)
 {
 	const SsaBlock *block = &b->func->blocks[b->block];
 
-	if (b->single || !block->pred_count || (piece->header && piece->written == b->region_written))
+	if (b->single)
 		return;
-	memcpy(b->homes, b->pieces[piece_of_block(b, block->preds[0])].homes, b->region->slot_count * sizeof(SsaRef));
-	for (u32 k = 1; k < block->pred_count; k++) {
-		const SsaRef *homes = b->pieces[piece_of_block(b, block->preds[k])].homes;
-
-		for (u32 slot = 0; slot < b->region->slot_count; slot++)
-			b->homes[slot] = homes[slot] == b->homes[slot] ? homes[slot] : 0;
+	if (!block->pred_count || (piece->header && piece->written == b->region_written)) {
+		clear(b, b->homes);
+		return;
 	}
+	memcpy(b->homes, b->pieces[piece_of_block(b, block->preds[0])].homes, b->region->slot_count * sizeof(SsaRef));
+	for (u32 k = 1; k < block->pred_count; k++)
+		keep_common(b, b->homes, b->pieces[piece_of_block(b, block->preds[k])].homes);
 }
 
 /* What all predecessors know of homes. */
-static bool meet_near(SsaBuild *b, const SsaPiece *piece)
+static void meet_near(SsaBuild *b, const SsaPiece *piece)
 {
 	const SsaBlock *block = &b->func->blocks[b->block];
 	const SsaPiece *from = block->pred_count && !piece->header ? &b->pieces[piece_of_block(b, block->preds[0])] : NULL;
 
-	b->near = ARENA_ARRAY(b->arena, SsaRef, b->region->slot_count + 1);
-	if (!b->near)
-		return false;
-	if (from)
+	if (!from)
+		clear(b, b->near);
+	else
 		memcpy(b->near, from->near, b->region->slot_count * sizeof(SsaRef));
-	for (u32 k = 1; k < block->pred_count && from; k++) {
-		const SsaRef *near = b->pieces[piece_of_block(b, block->preds[k])].near;
-
-		for (u32 slot = 0; slot < b->region->slot_count; slot++)
-			b->near[slot] = near[slot] == b->near[slot] ? near[slot] : 0;
-	}
-	return true;
+	for (u32 k = 1; k < block->pred_count && from; k++)
+		keep_common(b, b->near, b->pieces[piece_of_block(b, block->preds[k])].near);
 }
 
 /* Parameters of the IR's blocks: control only goes forward there, so all predecessors are known. */
@@ -205,7 +213,7 @@ static void take_params(SsaBuild *b, SsaPiece *piece)
 		for (u32 k = 0; k < preds && !b->func->failed; k++) {
 			const SsaPiece *from = &b->pieces[piece_of_block(b, b->func->blocks[b->block].preds[k])];
 			const IrIns *jmp = &func->ins[from->end - 1];
-			SsaRef value = index < jmp->c ? ssa_build_value(b, piece->source, func->pool[jmp->b + index]) : 0;
+			SsaRef value = index < jmp->c ? ssa_build_value(b, func->pool[jmp->b + index]) : 0;
 
 			if (b->failed || !value) {
 				b->failed = true;
@@ -218,7 +226,7 @@ static void take_params(SsaBuild *b, SsaPiece *piece)
 		}
 		if (phi && same)
 			ssa_replace(b->func, phi, first);
-		*ssa_build_ref_at(b, piece->source, at) = phi && !same ? phi : first;
+		b->values[at - b->begin] = phi && !same ? phi : first;
 	}
 }
 
@@ -226,23 +234,27 @@ static void enter_piece(SsaBuild *b, u32 p)
 {
 	SsaPiece *piece = &b->pieces[p];
 	const SsaBlock *block = &b->func->blocks[b->block];
+	u32 count = b->region->slot_count;
+	SsaRef *room = ARENA_ROOM(b->arena, SsaRef, 3 * (size_t)count + 1);
 
-	b->state = ARENA_ARRAY(b->arena, SsaRef, b->region->slot_count + 1);
-	b->homes = b->single ? NULL : ARENA_ARRAY(b->arena, SsaRef, b->region->slot_count + 1);
-	if (!b->state || (!b->single && !b->homes)) {
+	if (!room) {
 		b->failed = true;
 		return;
 	}
-	piece->state = b->state;
-	piece->homes = b->homes;
+	piece->state = b->state = room;
+	piece->homes = b->homes = b->single ? NULL : room + count;
+	piece->near = b->near = b->stay ? room + 2 * (size_t)count : NULL;
 	b->piece = p;
 	b->pc = piece->pc;
 	b->length = piece->length;
-	if (b->stay && !meet_near(b, piece))
-		b->failed = true;
-	piece->near = b->near;
-	if (piece->source == SSA_NONE || b->failed)
+	if (b->stay)
+		meet_near(b, piece);
+	if (piece->source == SSA_NONE) {
+		clear(b, b->state);
+		if (b->homes)
+			clear(b, b->homes);
 		return;
+	}
 	if (block->pred_count == 1 && !piece->header)
 		memcpy(b->state, b->pieces[piece_of_block(b, block->preds[0])].state, b->region->slot_count * sizeof(SsaRef));
 	else
@@ -253,6 +265,27 @@ static void enter_piece(SsaBuild *b, u32 p)
 		take_params(b, piece);
 }
 
+/* Its values are at hand. */
+static void enter_source(SsaBuild *b, u32 s)
+{
+	if (s == SSA_NONE)
+		return;
+	b->shape = b->shapes[s];
+	b->values = b->refs[s];
+	b->begin = b->region->sources[s].begin;
+	b->value_count = b->ends[s] > b->begin ? b->ends[s] - b->begin : 0;
+}
+
+static void build_operations(SsaBuild *b, u32 start, u32 end)
+{
+	const u8 *act = b->shape->act;
+	const IrIns *ins = b->shape->func->ins;
+
+	for (u32 at = start; at < end && !b->failed && !b->func->failed; at++)
+		if (act[at] != SSA_ACT_NONE && !(ir_op_info[ins[at].op].effects & IR_EFFECT_END))
+			ssa_build_ins(b, at);
+}
+
 static void build_piece(SsaBuild *b, u32 p)
 {
 	SsaPiece *piece = &b->pieces[p];
@@ -260,15 +293,11 @@ static void build_piece(SsaBuild *b, u32 p)
 	b->block = piece->block;
 	if (piece->source != SSA_NONE && !piece->header && !b->func->blocks[b->block].pred_count)
 		return; /* what folding has shown */
+	enter_source(b, piece->source);
 	enter_piece(b, p);
 	piece->built = true;
-	for (u32 at = piece->start; at < piece->end && !b->failed && !b->func->failed; at++) {
-		const IrIns *ins = &b->shapes[piece->source]->func->ins[at];
-
-		if (b->shapes[piece->source]->act[at] == SSA_ACT_NONE || (ir_op_info[ins->op].effects & IR_EFFECT_END))
-			continue;
-		ssa_build_ins(b, piece->source, at);
-	}
+	if (piece->start < piece->end)
+		build_operations(b, piece->start, piece->end);
 	if (!b->failed && !b->func->failed)
 		end_piece(b, p);
 }
@@ -356,7 +385,8 @@ static void settle_states(SsaBuild *b, u32 block)
 	SsaRef *state = b->func->blocks[block].state;
 
 	for (u32 i = 0; i < b->slot_count; i++)
-		state[b->slots[i]] = ssa_build_settled(b, state[b->slots[i]], b->slots[i]);
+		if (state[b->slots[i]])
+			state[b->slots[i]] = ssa_build_settled(b, state[b->slots[i]], b->slots[i]);
 }
 
 static void close_loops(SsaBuild *b)

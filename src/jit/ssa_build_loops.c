@@ -110,10 +110,16 @@ static void weigh_loops(SsaBuild *b)
 	}
 }
 
+/* Whatever they are, so many written slots become values. */
+static bool have_room(const u32 most[2], u32 written)
+{
+	return (!most[0] || written <= most[0]) && (!most[1] || written <= most[1]);
+}
+
 /* Those that stay at home are written no more, as far as states go. */
 void ssa_build_homes(SsaBuild *b)
 {
-	u32 count = b->region->slot_count, kept = 0;
+	u32 count = b->region->slot_count, kept = 0, written = 0;
 
 	b->weights = (SsaWeights){.count = count, .weights = ARENA_ARRAY(b->arena, u64, count), .floats = ARENA_ARRAY(b->arena, bool, count),
 		.stay = ARENA_ARRAY(b->arena, bool, count), .seen = ARENA_ARRAY(b->arena, u32, count)};
@@ -121,8 +127,10 @@ void ssa_build_homes(SsaBuild *b)
 		b->failed = true;
 		return;
 	}
+	for (u32 w = 0; w < b->words; w++)
+		written += (u32)__builtin_popcountll(b->region_written[w]);
 	weigh_loops(b);
-	for (u32 i = 0; i < b->order_count; i++) {
+	for (u32 i = 0; i < b->order_count && !have_room(b->region->values_most, written); i++) {
 		const SsaPiece *piece = &b->pieces[b->order[i]];
 
 		if (piece->source != SSA_NONE)

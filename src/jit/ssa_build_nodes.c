@@ -14,24 +14,21 @@ static unsigned width_of(const SsaBuild *b, SsaRef ref)
 
 SsaRef ssa_build_append(SsaBuild *b, unsigned op, unsigned width, unsigned aux, SsaRef x, SsaRef y, SsaRef z, u64 imm)
 {
-	SsaRef ref = ssa_node(b->func, op, width, aux, x, y, z, imm);
-
-	ssa_append(b->func, b->block, ref);
-	return ref;
+	return ssa_emit(b->func, b->block,
+			&(SsaNode){.op = (u8)op, .width = (u8)width, .aux = (u16)aux, .a = x, .b = y, .c = z, .imm = imm});
 }
 
 /* Something pure; constants are folded. */
 static SsaRef pure(SsaBuild *b, unsigned op, unsigned width, unsigned aux, SsaRef x, SsaRef y, SsaRef z)
 {
 	u64 values[3] = {0, 0, 0};
-	SsaRef refs[3] = {x, y, z};
-	bool known = !(ir_float_operands((IrOp)op) && aux & SSA_FLOAT_RAISES);
+	bool known = !(ssa_op_info[op].effects & SSA_MAY_RAISE && aux & SSA_FLOAT_RAISES);
 	unsigned count = ssa_op_info[op].operands;
 
 	if (b->func->failed)
 		return 0;
-	for (unsigned i = 0; i < count && known; i++)
-		known = ssa_is_const(b->func, refs[i], &values[i]);
+	known = known && ssa_is_const(b->func, x, &values[0]) && (count < 2 || ssa_is_const(b->func, y, &values[1])) &&
+		(count < 3 || ssa_is_const(b->func, z, &values[2]));
 	if (known)
 		return ssa_const(b->func, width,
 				 ir_eval((IrOp)op, width, width_of(b, x), aux, values[0], values[1], values[2]));
@@ -68,23 +65,16 @@ SsaRef ssa_build_home(SsaBuild *b, u32 slot)
 	return b->homes[slot];
 }
 
-/* Where the value of an operation of the IR is kept. */
-SsaRef *ssa_build_ref_at(const SsaBuild *b, u32 s, u32 at)
+SsaRef ssa_build_value(SsaBuild *b, IrRef ref)
 {
-	return &b->refs[s][at - b->region->sources[s].begin];
-}
-
-SsaRef ssa_build_value(SsaBuild *b, u32 s, IrRef ref)
-{
-	const IrFunc *func = b->shapes[s]->func;
 	SsaRef value;
 
 	if (ref & IR_CONST_BIT) {
-		const IrConst *constant = &func->consts[ref & ~IR_CONST_BIT];
+		const IrConst *constant = &b->shape->func->consts[ref & ~IR_CONST_BIT];
 
 		return ssa_const(b->func, constant->width, constant->value);
 	}
-	value = ref < b->region->sources[s].begin || ref >= b->ends[s] ? 0 : *ssa_build_ref_at(b, s, ref);
+	value = ref - b->begin < b->value_count ? b->values[ref - b->begin] : 0;
 	if (!value)
 		b->failed = true; /* IR that breaks its rules, or values that go from one instruction to another */
 	return value;
@@ -92,23 +82,23 @@ SsaRef ssa_build_value(SsaBuild *b, u32 s, IrRef ref)
 
 /* ---- Floats ---- */
 
-static SsaRef emit_float(SsaBuild *b, u32 s, const IrIns *ins, unsigned width, unsigned aux)
+static SsaRef emit_float(SsaBuild *b, const IrIns *ins, unsigned width, unsigned aux)
 {
 	unsigned count = ir_float_operands((IrOp)ins->op);
-	SsaRef x = ssa_build_value(b, s, ins->a), y = count > 1 ? ssa_build_value(b, s, ins->b) : 0, z = count > 2 ? ssa_build_value(b, s, ins->c) : 0;
+	SsaRef x = ssa_build_value(b, ins->a), y = count > 1 ? ssa_build_value(b, ins->b) : 0, z = count > 2 ? ssa_build_value(b, ins->c) : 0;
 
 	return b->failed ? 0 : pure(b, ins->op, width, aux, x, y, z);
 }
 
 /* PUT of flags(x) | slot: what raises them. */
-static void emit_raising(SsaBuild *b, u32 s, const IrIns *put)
+static void emit_raising(SsaBuild *b, const IrIns *put)
 {
-	const IrFunc *func = b->shapes[s]->func;
+	const IrFunc *func = b->shape->func;
 	const IrIns *either = &func->ins[put->a], *flags = &func->ins[either->a];
 
 	if (flags->op == IR_OP_GET)
 		flags = &func->ins[either->b];
-	emit_float(b, s, flags, flags->aux >> IR_FLOAT_WIDTH_SHIFT, (flags->aux & IR_FLOAT_ROUND) | SSA_FLOAT_RAISES);
+	emit_float(b, flags, flags->aux >> IR_FLOAT_WIDTH_SHIFT, (flags->aux & IR_FLOAT_ROUND) | SSA_FLOAT_RAISES);
 }
 
 /* ---- One operation ---- */
@@ -159,9 +149,9 @@ static void put_slot(SsaBuild *b, u32 slot, SsaRef value)
 	ssa_build_append(b, SSA_PUT, b->region->slot_width[slot], slot, value, 0, 0, 0);
 }
 
-static SsaRef emit_access(SsaBuild *b, u32 s, const IrIns *ins)
+static SsaRef emit_access(SsaBuild *b, const IrIns *ins)
 {
-	SsaRef address = ssa_build_value(b, s, ins->a), value = ins->op == IR_OP_STORE ? ssa_build_value(b, s, ins->b) : 0;
+	SsaRef address = ssa_build_value(b, ins->a), value = ins->op == IR_OP_STORE ? ssa_build_value(b, ins->b) : 0;
 
 	if (b->failed || b->func->failed)
 		return 0;
@@ -173,10 +163,10 @@ static SsaRef emit_access(SsaBuild *b, u32 s, const IrIns *ins)
 	return 0;
 }
 
-static SsaRef emit_atomic(SsaBuild *b, u32 s, const IrIns *ins)
+static SsaRef emit_atomic(SsaBuild *b, const IrIns *ins)
 {
-	SsaRef address = ssa_build_value(b, s, ins->a), first = ssa_build_value(b, s, ins->b);
-	SsaRef second = ins->op == IR_OP_CAS ? ssa_build_value(b, s, ins->c) : 0;
+	SsaRef address = ssa_build_value(b, ins->a), first = ssa_build_value(b, ins->b);
+	SsaRef second = ins->op == IR_OP_CAS ? ssa_build_value(b, ins->c) : 0;
 	unsigned space = ir_atomic_space(ins);
 
 	if (b->failed || b->func->failed)
@@ -186,11 +176,11 @@ static SsaRef emit_atomic(SsaBuild *b, u32 s, const IrIns *ins)
 	return ssa_build_append(b, ins->op == IR_OP_RMW ? SSA_RMW : SSA_CAS, ins->width, ins->aux, address, first, second, 0);
 }
 
-void ssa_build_ins(SsaBuild *b, u32 s, u32 at)
+void ssa_build_ins(SsaBuild *b, u32 at)
 {
-	const SsaShape *shape = b->shapes[s];
+	const SsaShape *shape = b->shape;
 	const IrIns *ins = &shape->func->ins[at];
-	SsaRef *out = ssa_build_ref_at(b, s, at);
+	SsaRef *out = &b->values[at - b->begin];
 	unsigned count;
 
 	switch (ins->op) {
@@ -211,16 +201,16 @@ void ssa_build_ins(SsaBuild *b, u32 s, u32 at)
 		return;
 	case IR_OP_PUT:
 		if (shape->act[at] == SSA_ACT_VALUE) {
-			emit_raising(b, s, ins);
+			emit_raising(b, ins);
 			return;
 		}
-		put_slot(b, ins->aux, ssa_build_value(b, s, ins->a));
+		put_slot(b, ins->aux, ssa_build_value(b, ins->a));
 		return;
 	case IR_OP_LOAD: case IR_OP_STORE:
-		*out = emit_access(b, s, ins);
+		*out = emit_access(b, ins);
 		return;
 	case IR_OP_RMW: case IR_OP_CAS:
-		*out = emit_atomic(b, s, ins);
+		*out = emit_atomic(b, ins);
 		return;
 	case IR_OP_FENCE:
 		ssa_build_append(b, SSA_FENCE, 0, 0, 0, 0, 0, 0);
@@ -229,11 +219,11 @@ void ssa_build_ins(SsaBuild *b, u32 s, u32 at)
 		break;
 	}
 	count = ssa_op_info[ins->op].operands;
-	if (ir_float_operands((IrOp)ins->op)) {
-		*out = emit_float(b, s, ins, ins->width, ins->aux | (shape->act[at] == SSA_ACT_RAISES ? SSA_FLOAT_RAISES : 0u));
+	if (ssa_op_info[ins->op].effects & SSA_MAY_RAISE) {
+		*out = emit_float(b, ins, ins->width, ins->aux | (shape->act[at] == SSA_ACT_RAISES ? SSA_FLOAT_RAISES : 0u));
 	} else if (count) {
-		SsaRef x = ssa_build_value(b, s, ins->a), y = count > 1 ? ssa_build_value(b, s, ins->b) : 0;
-		SsaRef z = count > 2 ? ssa_build_value(b, s, ins->c) : 0;
+		SsaRef x = ssa_build_value(b, ins->a), y = count > 1 ? ssa_build_value(b, ins->b) : 0;
+		SsaRef z = count > 2 ? ssa_build_value(b, ins->c) : 0;
 
 		*out = b->failed ? 0 : pure(b, ins->op, ins->width, ins->aux, x, y, z);
 	}

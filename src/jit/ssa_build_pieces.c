@@ -15,8 +15,16 @@ static u32 hash_of(const SsaBuild *b, u64 pc, u32 copy)
 	return (u32)((pc * 0x9E3779B97F4A7C15u + copy * 0xC2B2AE3D27D4EB4Fu) >> 33) & (b->map_cap - 1);
 }
 
+/* No source begins there, as far as a look at a few bits says. */
+static bool begins_nowhere(const SsaBuild *b, u64 pc)
+{
+	return !(b->begins[pc >> 7 & 7] >> (pc >> 1 & 63) & 1);
+}
+
 static u32 find_source(const SsaBuild *b, u64 pc, u32 copy)
 {
+	if (begins_nowhere(b, pc))
+		return SSA_NONE;
 	for (u32 at = hash_of(b, pc, copy); b->map[at]; at = (at + 1) & (b->map_cap - 1)) {
 		const SsaSource *source = &b->region->sources[b->map[at] - 1];
 
@@ -41,6 +49,7 @@ bool ssa_build_map(SsaBuild *b)
 		while (b->map[at])
 			at = (at + 1) & (b->map_cap - 1);
 		b->map[at] = i + 1;
+		b->begins[source->pc >> 7 & 7] |= (u64)1 << (source->pc >> 1 & 63);
 	}
 	return true;
 }
@@ -101,6 +110,8 @@ static bool is_cut(SsaBuild *b, u32 p, u32 s, u32 at)
 	if (at == source->begin)
 		return false;
 	ir_is_const(source->func, ins->a, &pc);
+	if (!source->keep && begins_nowhere(b, pc))
+		return false; /* where links lead, a source begins, too */
 	to = ssa_build_target(b, s, pc, IR_FLOW_CALL);
 	if (to == SSA_NONE)
 		to = find_source(b, pc, source->copy);
@@ -122,10 +133,13 @@ static u64 scan_piece(SsaBuild *b, u32 p, u32 *length)
 	SsaPiece *piece = &b->pieces[p];
 	u32 s = piece->source;
 	const SsaShape *shape = b->shapes[s];
+	const IrIns *all = shape->func->ins;
+	const u8 *act = shape->act;
+	bool cold = shape->cold[piece->ir];
 	u64 pc = piece->pc;
 
 	for (u32 at = piece->start; at < piece->end; at++) {
-		const IrIns *ins = &shape->func->ins[at];
+		const IrIns *ins = &all[at];
 
 		if (ins->op == IR_OP_INSN) {
 			if (is_cut(b, p, s, at))
@@ -133,12 +147,12 @@ static u64 scan_piece(SsaBuild *b, u32 p, u32 *length)
 			ir_is_const(shape->func, ins->a, &pc);
 			*length = ins->aux;
 		}
-		if (shape->act[at] == SSA_ACT_COLD) {
+		if (cold && act[at] == SSA_ACT_COLD) {
 			piece->end = at;
 			piece->how = SSA_PIECE_COLD;
 			return pc;
 		}
-		if (ins->op == IR_OP_PUT && shape->act[at] == SSA_ACT_DO && ins->aux < b->region->slot_count &&
+		if (ins->op == IR_OP_PUT && act[at] == SSA_ACT_DO && ins->aux < b->region->slot_count &&
 		    (!ins->aux || ins->aux != b->region->flags_slot))
 			piece->written[ins->aux / 64] |= (u64)1 << ins->aux % 64;
 	}
@@ -249,6 +263,12 @@ void ssa_build_cut(SsaBuild *b)
 {
 	const SsaRegion *region = b->region;
 
+	b->piece_cap = region->count * 3 + 16;
+	b->pieces = ARENA_ROOM(b->arena, SsaPiece, b->piece_cap);
+	if (!b->pieces) {
+		b->failed = true;
+		return;
+	}
 	for (u32 s = 0; s < region->count; s++)
 		if (s == 0 || region->sources[s].landing)
 			add_piece(b, SSA_NONE, s, region->sources[s].pc);

@@ -50,6 +50,7 @@ typedef struct SsaBuild {
 	u32 *top;         /* per source: its first piece */
 	u32 *map;         /* hash of (pc, copy): source + 1 */
 	u32 map_cap;
+	u64 begins[8];    /* bits: a source begins at such a pc (a hash) */
 	u32 *order, order_count;
 	u32 entries;      /* pieces that are entries: the first ones */
 	u32 words;        /* of a set of slots */
@@ -61,6 +62,9 @@ typedef struct SsaBuild {
 	bool failed;
 	/* of the piece that is built */
 	u32 piece, block;
+	const SsaShape *shape; /* of its source, whose values are */
+	SsaRef *values;        /* those of operations from `begin` on, */
+	u32 begin, value_count; /* so many */
 	SsaRef *state, *homes;
 	SsaRef *near;     /* per slot that stays at home: what it has there, where that is known */
 	u64 pc;
@@ -82,8 +86,8 @@ void ssa_build_homes(SsaBuild *b);   /* which slots stay at home */
 SsaRef ssa_build_append(SsaBuild *b, unsigned op, unsigned width, unsigned aux, SsaRef x, SsaRef y, SsaRef z, u64 imm);
 SsaRef ssa_build_home(SsaBuild *b, u32 slot); /* HOME of a slot, which the present block knows */
 SsaRef ssa_build_settled(const SsaBuild *b, SsaRef ref, u32 slot); /* what the state of a slot says of this value */
-SsaRef *ssa_build_ref_at(const SsaBuild *b, u32 s, u32 at); /* where the value of an operation of the IR is kept */
-SsaRef ssa_build_value(SsaBuild *b, u32 s, IrRef ref);
-void ssa_build_ins(SsaBuild *b, u32 s, u32 at);             /* one operation of the IR */
+/* Of the source whose piece is built: a value of its IR, one of its operations. */
+SsaRef ssa_build_value(SsaBuild *b, IrRef ref);
+void ssa_build_ins(SsaBuild *b, u32 at);
 
 #endif

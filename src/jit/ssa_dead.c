@@ -46,17 +46,20 @@ static void need_operands(Live *live, SsaRef ref)
 {
 	SsaFunc *func = live->func;
 	SsaNode *node = &func->nodes[ref];
-	unsigned count = ssa_op_info[node->op].operands;
 
+	switch (ssa_op_info[node->op].operands) {
+	case 3: need(live, node->c); __attribute__((fallthrough));
+	case 2: need(live, node->b); __attribute__((fallthrough));
+	case 1: need(live, node->a); __attribute__((fallthrough));
+	case 0: return;
+	default: break;
+	}
 	if (node->op == SSA_PHI) {
 		need_phi(live, node);
-	} else if (count != SSA_OPERANDS_VARY) {
-		for (unsigned i = 0; i < count; i++)
-			need(live, node->operands[i]);
-	} else {
-		for (unsigned i = ssa_operands(func, node); i-- > 0;)
-			need(live, *ssa_operand(func, node, i));
+		return;
 	}
+	for (unsigned i = ssa_operands(func, node); i-- > 0;)
+		need(live, *ssa_operand(func, node, i));
 }
 
 /* All that is made from what the loops' PHIs need. */
@@ -100,10 +103,14 @@ static void walk_block(Live *live, SsaBlock *block)
 	live->now++;
 	for (SsaRef ref = block->last, prev; ref; ref = prev) {
 		const SsaNode *node = &func->nodes[ref];
-		unsigned effects = ssa_effects(node);
+		unsigned effects;
 
 		prev = node->prev;
-		behind = behind && ref != insn;
+		if (node->op == SSA_INSN) {
+			behind = behind && ref != insn;
+			continue;
+		}
+		effects = ssa_effects(node);
 		if (effects & SSA_PURE || node->op == SSA_FLAGS) { /* that one only reads */
 			if (live->is[ref])
 				need_operands(live, ref);
@@ -119,8 +126,6 @@ static void walk_block(Live *live, SsaBlock *block)
 			ssa_remove(func, ref);
 			continue;
 		}
-		if (node->op == SSA_INSN)
-			continue;
 		live->is[ref] = 1;
 		need_operands(live, ref);
 	}
@@ -130,14 +135,14 @@ static void need_state(Live *live, SsaBlock *block)
 {
 	const SsaFunc *func = live->func;
 
-	for (u32 k = 0; k < func->elsewhere_count; k++) {
-		SsaRef *value = &block->state[func->elsewhere[k]];
+	const u32 *slot = func->elsewhere, *behind = slot + func->elsewhere_count;
+	SsaRef *state = block->state;
 
-		if (!*value)
-			continue;
-		*value = ssa_value(func, *value);
-		live->is[*value] = 1;
-	}
+	for (; slot < behind; slot++)
+		if (state[*slot]) {
+			state[*slot] = ssa_value(func, state[*slot]);
+			live->is[state[*slot]] = 1;
+		}
 }
 
 static void remove_unneeded(Live *live, const SsaBlock *block)

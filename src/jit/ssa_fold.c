@@ -127,12 +127,19 @@ static unsigned inverse(unsigned op, bool *swapped)
 	}
 }
 
+static SsaRef truth(SsaFold *f, bool is)
+{
+	if (!f->truths[is])
+		f->truths[is] = ssa_const(f->func, 1, is);
+	return f->truths[is];
+}
+
 /* The condition is so from here down. */
 static void learn(SsaFold *f, SsaRef cond, bool is)
 {
 	SsaFunc *func = f->func;
 	SsaNode node = func->nodes[cond];
-	SsaRef yes = ssa_const(func, 1, is), no = ssa_const(func, 1, !is), a, b;
+	SsaRef yes = truth(f, is), no = truth(f, !is), a, b;
 	SsaKnownEntry key;
 	bool swapped;
 	unsigned op;
@@ -183,16 +190,16 @@ static void put_in_order(const SsaFold *f, SsaNode *node)
 static SsaRef fold_consts(SsaFold *f, const SsaNode *node)
 {
 	SsaFunc *func = f->func;
-	SsaRef operand[3] = {node->a, node->b, node->c};
+	const SsaRef operand[3] = {node->a, node->b, node->c};
 	u64 value[3] = {0};
 	unsigned count;
 
-	if (node->op >= IR_OP_COUNT || !(ssa_effects(node) & SSA_PURE))
+	if (!ssa_is_const(func, node->a, &value[0]) || node->op >= IR_OP_COUNT || !(ssa_effects(node) & SSA_PURE))
 		return 0;
-	count = ssa_operands(func, node);
+	count = ssa_op_info[node->op].operands;
 	if (!count)
 		return 0;
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 1; i < count; i++)
 		if (!ssa_is_const(func, operand[i], &value[i]))
 			return 0;
 	return ssa_const(func, node->width,
@@ -203,14 +210,14 @@ static SsaRef fold_consts(SsaFold *f, const SsaNode *node)
  * between; and an equal one that does not raise is the same number. */
 static bool may_share(const SsaFold *f, const SsaNode *node)
 {
-	return !f->sets_flags || node->op >= IR_OP_COUNT || !ir_float_operands((IrOp)node->op) || !(node->aux & SSA_FLOAT_RAISES);
+	return !f->sets_flags || !(ssa_op_info[node->op].effects & SSA_MAY_RAISE) || !(node->aux & SSA_FLOAT_RAISES);
 }
 
 static SsaRef look_up_raising(const SsaFold *f, const SsaNode *node)
 {
 	SsaKnownEntry raising;
 
-	if (!f->func->floats || node->op >= IR_OP_COUNT || node->aux & SSA_FLOAT_RAISES || !ir_float_operands((IrOp)node->op))
+	if (!f->func->floats || node->aux & SSA_FLOAT_RAISES || !(ssa_op_info[node->op].effects & SSA_MAY_RAISE))
 		return 0;
 	raising = key_of(f, node->op, node->width, node->aux | SSA_FLOAT_RAISES, node->a, node->b, node->c);
 	return look_up(f, &raising);
@@ -249,6 +256,19 @@ SsaRef ssa_fold_make(SsaFold *f, unsigned op, unsigned width, unsigned aux, SsaR
 	ssa_insert_before(f->func, f->at, ref);
 	enter(f, &key, ref);
 	return ref;
+}
+
+/* A HOME: an equal one that dominates it will do. */
+static void share_home(SsaFold *f, SsaRef ref)
+{
+	const SsaNode *node = &f->func->nodes[ref];
+	SsaKnownEntry key = key_of(f, SSA_HOME, node->width, node->aux, 0, 0, 0);
+	SsaRef same = look_up(f, &key);
+
+	if (!same)
+		enter(f, &key, ref);
+	else if (same != ref)
+		ssa_replace(f->func, ref, same);
 }
 
 static void fold_operation(SsaFold *f, SsaRef ref)
@@ -414,46 +434,52 @@ static void fold_node(SsaFold *f, SsaRef ref)
 	unsigned count;
 	u64 value;
 
-	if (node->op < IR_OP_COUNT || node->op == SSA_CANON || node->op == SSA_HOME) {
+	if (node->op < IR_OP_COUNT || node->op == SSA_CANON) {
 		fold_operation(f, ref);
 		return;
 	}
-	count = ssa_operands(func, node);
-	for (unsigned i = 0; i < count; i++) {
-		SsaRef *operand = ssa_operand(func, node, i);
+	count = ssa_op_info[node->op].operands;
+	if (count == SSA_OPERANDS_VARY) {
+		count = ssa_operands(func, node);
+		for (unsigned i = 0; i < count; i++) {
+			SsaRef *operand = ssa_operand(func, node, i);
 
-		*operand = ssa_fold_value(f, *operand);
+			*operand = ssa_fold_value(f, *operand);
+		}
+		return;
 	}
+	for (unsigned i = 0; i < count; i++)
+		node->operands[i] = ssa_fold_value(f, node->operands[i]);
+	if (node->op == SSA_HOME)
+		share_home(f, ref);
 	if (node->op == SSA_GUARD && ssa_is_const(func, node->a, &value) && value)
 		ssa_remove(func, ref);
 }
 
-/* What a block has brought home to a slot, or fetched from it, is what the next one there fetches. */
-static void forward_homes(SsaFunc *func, u32 block)
+/* What a block has brought home to a slot, or fetched from it. */
+typedef struct Near {
+	struct { u32 slot; SsaRef value; } homes[HOMES_MOST];
+	u32 oldest;
+} Near;
+
+/* A FETCH or BRING: what is near is what the next one there fetches. */
+static void forward_home(SsaFunc *func, Near *near, SsaRef ref)
 {
-	struct { u32 slot; SsaRef value; } near[HOMES_MOST] = {{0, 0}};
-	u32 oldest = 0;
+	const SsaNode *node = &func->nodes[ref];
+	u32 at = 0;
 
-	for (SsaRef ref = func->blocks[block].first, next; ref; ref = next) {
-		const SsaNode *node = &func->nodes[ref];
-		u32 at = 0;
-
-		next = node->next;
-		if (node->op != SSA_FETCH && node->op != SSA_BRING)
-			continue;
-		while (at < HOMES_MOST && !(near[at].value && near[at].slot == node->aux))
-			at++;
-		if (node->op == SSA_FETCH && at < HOMES_MOST && ssa_width(func, near[at].value) == node->width) {
-			ssa_replace(func, ref, near[at].value);
-			continue;
-		}
-		if (at == HOMES_MOST) {
-			at = oldest;
-			oldest = (oldest + 1) % HOMES_MOST;
-		}
-		near[at].slot = node->aux;
-		near[at].value = node->op == SSA_FETCH ? ref : node->a;
+	while (at < HOMES_MOST && !(near->homes[at].value && near->homes[at].slot == node->aux))
+		at++;
+	if (node->op == SSA_FETCH && at < HOMES_MOST && ssa_width(func, near->homes[at].value) == node->width) {
+		ssa_replace(func, ref, near->homes[at].value);
+		return;
 	}
+	if (at == HOMES_MOST) {
+		at = near->oldest;
+		near->oldest = (near->oldest + 1) % HOMES_MOST;
+	}
+	near->homes[at].slot = node->aux;
+	near->homes[at].value = node->op == SSA_FETCH ? ref : node->a;
 }
 
 static void fold_block(Walk *w, u32 block)
@@ -462,11 +488,10 @@ static void fold_block(Walk *w, u32 block)
 	SsaFunc *func = f->func;
 	SsaBlock *here = &func->blocks[block];
 	SsaRef ref, next, other = here->first;
+	Near near = {.oldest = 0};
 
 	while (func->nodes[other].op == SSA_PHI)
 		other = func->nodes[other].next;
-	if (ssa_has_made(func, SSA_FETCH))
-		forward_homes(func, block);
 	for (u32 p = 0; p < here->pred_count && other != here->first; p++)
 		w->comes[p] = comes_from(w, block, here->preds[p]) && leads_to(func, here->preds[p], block);
 	for (ref = here->first; ref && func->nodes[ref].op == SSA_PHI; ref = next) {
@@ -474,8 +499,14 @@ static void fold_block(Walk *w, u32 block)
 		fold_phi(w, f, block, ref, other);
 	}
 	for (; ref && !func->failed; ref = next) {
+		unsigned op = func->nodes[ref].op;
+
 		next = func->nodes[ref].next;
+		if (op == SSA_INSN)
+			continue;
 		fold_node(f, ref);
+		if (op == SSA_FETCH || op == SSA_BRING)
+			forward_home(func, &near, ref);
 	}
 	if (func->failed)
 		return;
@@ -620,18 +651,29 @@ static void close_gaps(SsaFunc *func)
 
 /* ---- All of it ---- */
 
+static void count_uses_of(SsaFunc *func, SsaNode *node)
+{
+	SsaNode *nodes = func->nodes;
+
+	switch (ssa_op_info[node->op].operands) {
+	case 3: nodes[ssa_value(func, node->c)].uses++; __attribute__((fallthrough));
+	case 2: nodes[ssa_value(func, node->b)].uses++; __attribute__((fallthrough));
+	case 1: nodes[ssa_value(func, node->a)].uses++; __attribute__((fallthrough));
+	case 0: return;
+	default: break;
+	}
+	for (unsigned k = ssa_operands(func, node); k-- > 0;)
+		nodes[ssa_value(func, *ssa_operand(func, node, k))].uses++;
+}
+
 /* Uses by PUTs count here: what they want of a value is all of it. */
 static void count_all_uses(SsaFunc *func)
 {
 	for (SsaRef ref = 0; ref < func->node_count; ref++)
 		func->nodes[ref].mark = func->nodes[ref].uses = 0;
 	for (u32 i = 0; i < func->rpo_count; i++)
-		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next) {
-			SsaNode *node = &func->nodes[ref];
-
-			for (unsigned k = ssa_operands(func, node); k-- > 0;)
-				func->nodes[ssa_value(func, *ssa_operand(func, node, k))].uses++;
-		}
+		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next)
+			count_uses_of(func, &func->nodes[ref]);
 }
 
 static bool prepare(Walk *w, SsaFunc *func)
@@ -645,8 +687,10 @@ static bool prepare(Walk *w, SsaFunc *func)
 	w->child = ARENA_ARRAY(func->arena, u32, count + 1);
 	w->sibling = ARENA_ARRAY(func->arena, u32, count + 1);
 	w->reached = ARENA_ARRAY(func->arena, bool, count + 1);
-	w->scopes = ARENA_ARRAY(func->arena, Scope, count + 1);
-	if (!w->fold.heads || !w->child || !w->sibling || !w->reached || !w->scopes) {
+	w->scopes = ARENA_ROOM(func->arena, Scope, count + 1);
+	w->fold.entry_cap = func->node_count + 64;
+	w->fold.entries = ARENA_ROOM(func->arena, SsaKnownEntry, w->fold.entry_cap);
+	if (!w->fold.heads || !w->fold.entries || !w->child || !w->sibling || !w->reached || !w->scopes) {
 		func->failed = true;
 		return false;
 	}

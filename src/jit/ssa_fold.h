@@ -25,6 +25,7 @@ typedef struct SsaFold {
 	/* Nodes whose mark says a value that they are known to have here. */
 	SsaRef *marked;
 	u32 mark_count, mark_cap;
+	SsaRef truths[2]; /* the constants, once they are asked for */
 	bool edges;      /* edges have changed */
 	bool sets_flags; /* there is a SET_FLAGS */
 } SsaFold;

@@ -18,7 +18,7 @@ enum { READ_IN = 3 }; /* what the load and its wait weigh, in stores */
 
 static bool is_float(const IrIns *ins)
 {
-	return ir_float_operands((IrOp)ins->op) && !(ins->aux & IR_FLOAT_FLAGS);
+	return ssa_op_info[ins->op].effects & SSA_MAY_RAISE && !(ins->aux & IR_FLOAT_FLAGS);
 }
 
 static void look_at(SsaWeights *w, const IrFunc *func, IrRef ref)
@@ -57,7 +57,7 @@ void ssa_weigh(SsaWeights *w, const IrFunc *func, u32 start, u32 end, u64 weight
 			count_use(w, ins, weight);
 		if (is_float(ins)) {
 			look_at(w, func, ins->a);
-			if (ir_float_operands((IrOp)ins->op) > 1)
+			if (ssa_op_info[ins->op].operands > 1)
 				look_at(w, func, ins->b);
 		}
 		if (ins->op == IR_OP_PUT && ins->aux < w->count && !(ins->a & IR_CONST_BIT)) {

@@ -102,7 +102,7 @@ static void find_dominators(SsaFunc *func, u8 *known)
 			if (!known[b] || block->idom != idom) {
 				known[b] = 1;
 				block->idom = idom;
-				changed = true;
+				changed = func->loops; /* else all predecessors were known */
 			}
 		}
 	}
@@ -208,7 +208,7 @@ void ssa_order(SsaFunc *func)
 	for (u32 b = 0; b < count; b++) {
 		SsaBlock *block = &func->blocks[b];
 
-		if (walk.seen[b])
+		if (walk.seen[b] && walk.count < count)
 			for (u32 p = block->pred_count; p-- > 0;)
 				if (!walk.seen[block->preds[p]])
 					drop_pred(func, b, p);

@@ -81,8 +81,7 @@ static void evaluate(Look *look, u32 at)
 {
 	const IrIns *ins = &look->func->ins[at];
 	unsigned count = ssa_op_info[ins->op].operands;
-	u64 values[3] = {0, 0, 0};
-	IrRef refs[3] = {ins->a, ins->b, ins->c};
+	u64 values[3];
 
 	if (ins->op == IR_OP_GET) {
 		for (u32 i = 0; i < look->now.known_count; i++)
@@ -92,11 +91,12 @@ static void evaluate(Look *look, u32 at)
 			}
 		return;
 	}
-	if (!(ir_op_info[ins->op].effects & IR_EFFECT_PURE) || !count)
+	if (!count || (!(ins->a & IR_CONST_BIT) && !look->is_known[ins->a]) || !(ir_op_info[ins->op].effects & IR_EFFECT_PURE) ||
+	    !known_value(look, ins->a, &values[0]))
 		return;
-	for (unsigned i = 0; i < count; i++)
-		if (!known_value(look, refs[i], &values[i]))
-			return;
+	values[1] = values[2] = 0;
+	if ((count > 1 && !known_value(look, ins->b, &values[1])) || (count > 2 && !known_value(look, ins->c, &values[2])))
+		return;
 	look->is_known[at] = 1;
 	look->known[at] = ir_eval((IrOp)ins->op, ins->width, ir_width(look->func, ins->a), ins->aux, values[0], values[1],
 				  values[2]);
@@ -106,7 +106,7 @@ static void evaluate(Look *look, u32 at)
 
 static bool is_float(const IrIns *ins)
 {
-	return ir_float_operands((IrOp)ins->op) != 0;
+	return ssa_op_info[ins->op].effects & SSA_MAY_RAISE;
 }
 
 /* Can the host do this value operation? `from`: width of its operand. */
@@ -271,10 +271,12 @@ static void look_at(Look *look, u32 at)
 	}
 	if (ins->op == IR_OP_GET && !look->uses[at])
 		look->shape->act[at] = SSA_ACT_NONE;
-	look->floats |= is_float(ins) || (ins->op == IR_OP_GET && look->region->flags_slot && ins->aux == look->region->flags_slot);
-	if (is_float(ins) && look->uses[at] && !(ins->aux & IR_FLOAT_FLAGS) && ins->op != IR_OP_FCLASS) {
-		now->raised |= !is_silent(look, ins) && look->region->flags_slot;
+	if (is_float(ins)) {
+		look->floats = true;
+		if (look->uses[at] && !(ins->aux & IR_FLOAT_FLAGS) && ins->op != IR_OP_FCLASS)
+			now->raised |= !is_silent(look, ins) && look->region->flags_slot;
 	}
+	look->floats |= ins->op == IR_OP_GET && look->region->flags_slot && ins->aux == look->region->flags_slot;
 	evaluate(look, at);
 }
 
@@ -327,15 +329,31 @@ static void use(Look *look, IrRef ref)
 		look->uses[ref]++;
 }
 
-static void count_uses(Look *look)
+/* Blocks of the IR by where they begin. They mostly stand in that order. */
+static void sort_blocks(const IrFunc *func, u32 *by_start)
+{
+	for (u32 b = 0; b < func->block_count; b++) {
+		u32 at = b;
+
+		for (; at && func->blocks[by_start[at - 1]].start > func->blocks[b].start; at--)
+			by_start[at] = by_start[at - 1];
+		by_start[at] = b;
+	}
+}
+
+/* Uses; gives how many INSNs there are. */
+static u32 count_all(Look *look)
 {
 	const IrFunc *func = look->func;
+	u32 insns = 0;
 
 	for (u32 at = 0; at < func->ins_count; at++) {
 		const IrIns *ins = &func->ins[at];
 		unsigned count = ssa_op_info[ins->op].operands;
 
 		switch (ins->op) {
+		case IR_OP_INSN: insns++; continue;
+		case IR_OP_GET: continue;
 		case IR_OP_PUT: case IR_OP_GOTO: case IR_OP_RAISE: case IR_OP_STOP: case IR_OP_BR: case IR_OP_LOAD: count = 1; break;
 		case IR_OP_STORE: case IR_OP_RMW: count = 2; break;
 		case IR_OP_CAS: count = 3; break;
@@ -352,47 +370,56 @@ static void count_uses(Look *look)
 		if (count > 2)
 			use(look, ins->c);
 	}
+	return insns;
+}
+
+/* What is kept per operation of the IR, in one piece. */
+static bool make_room(Look *look, Arena *arena)
+{
+	u32 count = look->func->ins_count + 1;
+	u32 *words = ARENA_ARRAY(arena, u32, 2 * (size_t)count);
+	u8 *bytes = ARENA_ARRAY(arena, u8, 2 * (size_t)count);
+
+	if (!words || !bytes)
+		return false;
+	look->uses = words;
+	look->insn_of = words + count;
+	look->shape->act = bytes;
+	look->is_known = bytes + count;
+	look->known = ARENA_ROOM(arena, u64, count);
+	look->places = ARENA_ARRAY(arena, Place, look->func->block_count);
+	return look->known && look->places;
 }
 
 bool ssa_shape(const SsaRegion *region, const SsaSource *source, Arena *arena, SsaShape *out)
 {
 	const IrFunc *func = source->func;
 	Look look = {.region = region, .source = source, .func = func, .shape = out};
-	u32 *block_at = ARENA_ARRAY(arena, u32, func->ins_count + 1), insns = 0;
+	u32 *by_start = ARENA_ROOM(arena, u32, func->block_count);
 
 	*out = (SsaShape){.func = func};
-	out->order = ARENA_ARRAY(arena, u32, func->block_count);
-	out->act = ARENA_ARRAY(arena, u8, func->ins_count + 1);
+	out->order = ARENA_ROOM(arena, u32, func->block_count);
 	out->gotos = ARENA_ARRAY(arena, SsaGoto, func->block_count);
 	out->cold = ARENA_ARRAY(arena, bool, func->block_count);
-	for (u32 at = 0; at < func->ins_count; at++)
-		insns += func->ins[at].op == IR_OP_INSN;
-	out->insns = ARENA_ROOM(arena, SsaShapeInsn, insns + 1);
-	look.places = ARENA_ARRAY(arena, Place, func->block_count);
-	look.insn_of = ARENA_ARRAY(arena, u32, func->ins_count + 1);
-	look.uses = ARENA_ARRAY(arena, u32, func->ins_count + 1);
-	look.is_known = ARENA_ARRAY(arena, u8, func->ins_count + 1);
-	look.known = ARENA_ARRAY(arena, u64, func->ins_count + 1);
-	if (!block_at || !out->order || !out->act || !out->gotos || !out->cold || !out->insns || !look.places || !look.insn_of || !look.uses ||
-	    !look.is_known || !look.known)
+	if (!by_start || !out->order || !out->gotos || !out->cold || !make_room(&look, arena))
 		return false;
-	for (u32 b = 0; b < func->block_count; b++)
-		if (func->blocks[b].end > func->blocks[b].start)
-			block_at[func->blocks[b].start] = b + 1;
-	count_uses(&look);
+	out->insns = ARENA_ROOM(arena, SsaShapeInsn, count_all(&look) + 1);
+	if (!out->insns)
+		return false;
 	look.places[0].reached = true;
-	for (u32 at = 0; at < func->ins_count; at++) {
-		u32 b = block_at[at];
+	sort_blocks(func, by_start);
+	for (u32 i = 0; i < func->block_count; i++) {
+		u32 b = by_start[i];
 
-		if (b && look.places[b - 1].reached) {
-			out->order[out->order_count++] = b - 1;
-			look_at_block(&look, b - 1);
+		if (look.places[b].reached && func->blocks[b].end > func->blocks[b].start) {
+			out->order[out->order_count++] = b;
+			look_at_block(&look, b);
 		}
 	}
-	for (u32 i = 0; i < out->order_count; i++) {
+	for (u32 i = 0; i < out->order_count && look.floats; i++) {
 		const IrBlock *block = &func->blocks[out->order[i]];
 
-		for (u32 at = block->start; at < block->end && look.floats; at++)
+		for (u32 at = block->start; at < block->end; at++)
 			if (look.insn_of[at] && is_odd_float(&look, at))
 				out->act[look.insn_of[at] - 1] = SSA_ACT_COLD;
 	}

@@ -71,7 +71,7 @@ static void need_computed(Snaps *s)
 		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next) {
 			SsaNode *node = &func->nodes[ref];
 
-			if (node->op == SSA_PUT || node->op == SSA_INSN || (ssa_effects(node) & SSA_PURE))
+			if (node->op == SSA_PUT || node->op == SSA_INSN || ssa_effects(node) & SSA_PURE)
 				continue;
 			if (node->op == SSA_BRING) {
 				s->needed[ssa_value(func, node->a)] |= SSA_NAMED;
@@ -142,11 +142,14 @@ static void choose_recipe(const Snaps *s, SsaSnapEntry *entry)
 	}
 }
 
-static void set(Snaps *s, u32 slot, SsaRef ref)
+static inline void set(Snaps *s, u32 slot, SsaRef ref)
 {
-	const SsaNode *node = &s->func->nodes[ref = ssa_value(s->func, ref)];
+	const SsaNode *node;
 	u64 bit = (u64)1 << slot % 64;
 
+	if (s->now[slot] == ref)
+		return; /* most slots, from block to block */
+	node = &s->func->nodes[ref = ssa_value(s->func, ref)];
 	if (node->op == SSA_HOME && node->aux == slot)
 		ref = 0;
 	if (s->now[slot] == ref)
