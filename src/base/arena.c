@@ -58,6 +58,20 @@ void arena_fini(Arena *arena)
 	*arena = (Arena){0};
 }
 
+void arena_join(Arena *arena, Arena *from)
+{
+	ArenaChunk **last = &from->chunks;
+
+	while (*last)
+		last = &(*last)->next;
+	*last = arena->chunks;
+	arena->chunks = from->chunks;
+	arena->at = arena->end = NULL; /* what follows begins a chunk of its own */
+	arena->total += from->total;
+	free_all(from->spare);
+	*from = (Arena){0};
+}
+
 static u8 *align_up(u8 *p)
 {
 	return (u8 *)(((uintptr_t)p + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));

@@ -34,6 +34,8 @@ typedef struct ArenaPiece {
 /* The allocations of such an arena, the oldest first: how many there are; the first `room` of them are written. */
 size_t arena_pieces(const Arena *arena, ArenaPiece *pieces, size_t room);
 void arena_fini(Arena *arena);
+/* What `from` holds becomes this one's, to be freed with it; `from` is empty then. */
+void arena_join(Arena *arena, Arena *from);
 /* Forgets all allocations. Up to 4 MiB are kept for those to come, so that an arena that is filled again and again asks the
  * host for nothing, and touches no new page. */
 void arena_reset(Arena *arena);

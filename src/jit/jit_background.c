@@ -278,6 +278,7 @@ void jit_background_submit(Engine *engine, JitJob *job, JitRegion *region)
 	job->region = region;
 	job->order = ++background->order;
 	engine->pending++;
+	engine->deaths++; /* none, but calls of the host come out from now on, to look whether it is ready (JIT_EACH_CALL) */
 	if (copy_settings(engine, job)) {
 		set_state(job, QUEUED);
 	} else {

@@ -33,11 +33,11 @@ struct JitCall {
 	const IrFunc *func; /* NULL: it is the cold engine's */
 	/* Nearly all are a call with slots and constants, whose result goes to a slot or nowhere, and then the next instruction. */
 	bool direct;
-	u8 count, width;
-	u16 host, to;      /* to: slot, or 0 */
+	u8 count;
+	u16 host, to;          /* to: slot; 0: none, as the pc is written behind it */
 	u16 from[DIRECT_ARGS]; /* slots; 0: */
 	u64 consts[DIRECT_ARGS];
-	u64 next;
+	u64 mask, next;        /* mask: what the result may have */
 };
 
 static const JitCall the_cold_engines = { .func = NULL };
@@ -81,7 +81,7 @@ static bool is_direct(const IrFunc *func, JitCall *call)
 		if (ins->op == IR_OP_HOST && at == IR_NONE && ins->c <= DIRECT_ARGS) {
 			at = i;
 			call->host = ins->aux;
-			call->width = ins->width;
+			call->mask = bits_mask(ins->width);
 			call->count = (u8)ins->c;
 		} else if (ins->op == IR_OP_PUT && ins->a == at && at != IR_NONE && !call->to) {
 			call->to = ins->aux;
@@ -115,29 +115,21 @@ static JitCall *keep(Engine *engine, const IrFunc *from)
 	return call;
 }
 
-static JitEvalResult call_directly(const Engine *engine, Vcpu *vcpu, const JitCall *call)
-{
-	u64 arguments[DIRECT_ARGS], result = 0;
-
-	for (u32 i = 0; i < call->count; i++)
-		arguments[i] = call->from[i] ? vcpu->slots[call->from[i]] : call->consts[i];
-	if (engine->env.host(engine->env.ctx, vcpu, call->host, arguments, call->count, &result) != ACCESS_OK)
-		return JIT_EVAL_EXIT;
-	if (call->to)
-		vcpu->slots[call->to] = bits_trunc(result, call->width);
-	vcpu->slots[0] = call->next;
-	vcpu->icount++;
-	return JIT_EVAL_DONE;
-}
-
-static __attribute__((noinline)) JitEvalResult evaluate(const Engine *engine, Vcpu *vcpu, const JitCall *call, u64 pc)
+/* The host may let all code be forgotten, but not the IR that is evaluated here. */
+static __attribute__((noinline)) JitEvalResult evaluate(Engine *engine, Vcpu *vcpu, const JitCall *call, u64 pc)
 {
 	Space *space = &vcpu->spaces[engine->env.code_space];
 	u64 values[CALL_INS];
 	JitEval e = { .func = call->func, .vcpu = vcpu, .env = &engine->env, .memory = engine->env.paged && !space->big ? space : NULL,
 		      .code_space = engine->env.code_space, .pc = pc, .values = values };
+	JitEvalResult result;
 
-	return jit_eval(&e);
+	engine->evaluating++;
+	result = jit_eval(&e);
+	engine->evaluating--;
+	if (UNLIKELY(engine->dropped.chunks != NULL && !engine->evaluating))
+		arena_fini(&engine->dropped);
+	return result;
 }
 
 /* When it is met the first time. The code it is from is that of the way out: it can't change without that dying. */
@@ -171,55 +163,37 @@ static bool takes_pending(Vcpu *vcpu)
 	return true;
 }
 
-/* Is all that compiled code relies on as it was? */
-static bool may_stay(const Engine *engine, const JitFrame *frame, u64 deaths, u64 context)
+/* Is all that compiled code relies on as it was? (The array of spaces and where a space that is not paged lies never change; base goes
+ * with attr.) */
+static inline bool may_stay(const Engine *engine, const JitFrame *frame)
 {
 	const Vcpu *vcpu = frame->vcpu;
-	const Space *memory = &vcpu->spaces[engine->env.code_space];
-	const u8 *base = engine->env.paged ? memory->view ? memory->view : memory->base : (u8 *)vcpu->spaces;
+	const Space *space = frame->space;
 
-	return engine->deaths == deaths && vcpu->slots == frame->slots && vcpu->spaces == frame->spaces && frame->memory == base &&
-	       memory->attr == frame->attr && engine->context == context && !engine->pending && !engine->chance.state &&
+	return engine->deaths == frame->deaths && vcpu->slots == frame->slots && space->attr == frame->attr && space->view == frame->view &&
+	       (engine->env.no_context || engine_context(&engine->env, vcpu) == engine->context) &&
 	       !(vcpu->calls && vcpu->slots[0] == vcpu->return_pc);
 }
 
-const u8 *jit_call(JitFrame *frame, u32 number)
+/* Where code goes on behind a call: what jit_call gives. */
+static __attribute__((noinline)) const u8 *go_on(JitFrame *frame, JitExit *exit, JitEvalResult result)
 {
 	Engine *engine = frame->engine;
 	Vcpu *vcpu = frame->vcpu;
-	JitExit *exit = engine->exits[number];
-	u64 deaths = engine->deaths, icount = frame->limit - frame->left - exit->refund, context;
-	JitEvalResult result;
 	JitBlock *target;
 
-	frame->number = number;
-	if (icount == frame->limit)
-		return NULL;
-	vcpu->slots[0] = exit->pc;
-	vcpu->icount = icount;
-	if (!exit->call)
-		exit->call = find_out(engine, exit);
-	if (!exit->call->func)
-		return NULL;
-	result = LIKELY(exit->call->direct) ? call_directly(engine, vcpu, exit->call) : evaluate(engine, vcpu, exit->call, exit->pc);
-	if (result == JIT_EVAL_LEFT)
-		return NULL;
-	jit_count(engine, ENGINE_CALLS);
 	frame->number = JIT_CALLED;
 	frame->from = NULL;
 	frame->left = frame->limit - vcpu->icount;
 	frame->over = result == JIT_EVAL_EXIT || takes_pending(vcpu);
 	if (result == JIT_EVAL_EXIT)
 		vcpu->pending.kind = EXIT_BUDGET; /* the instruction did not happen, so neither did that */
-	if (frame->over)
-		return NULL;
-	context = engine_context(&engine->env, vcpu);
-	if (!may_stay(engine, frame, deaths, context))
+	if (frame->over || !may_stay(engine, frame))
 		return NULL;
 	target = exit->target;
-	if (LIKELY(target && target->pc == vcpu->slots[0]))
+	if (target && target->pc == vcpu->slots[0])
 		return engine->rx + target->entry;
-	target = jit_cache_find(engine, vcpu->slots[0], context);
+	target = jit_cache_find(engine, vcpu->slots[0], engine->context);
 	if (!target) {
 		frame->from = exit;
 		return NULL;
@@ -228,4 +202,68 @@ const u8 *jit_call(JitFrame *frame, u32 number)
 		return NULL;
 	jit_chain(engine, exit, target);
 	return engine->rx + target->entry;
+}
+
+/* A call that is met for the first time, or is not direct. */
+static __attribute__((noinline)) const u8 *call_anew(JitFrame *frame, u32 number, u64 left)
+{
+	Engine *engine = frame->engine;
+	Vcpu *vcpu = frame->vcpu;
+	JitExit *exit = engine->exits[number];
+	const u64 icount = frame->limit - left - exit->refund;
+	JitEvalResult result;
+
+	frame->number = number;
+	frame->left = left;
+	if (icount == frame->limit)
+		return NULL;
+	vcpu->slots[0] = exit->pc;
+	vcpu->icount = icount;
+	if (!exit->call)
+		exit->call = find_out(engine, exit);
+	if (!exit->call->func)
+		return NULL;
+	if (exit->call->direct)
+		return jit_call(frame, number, left);
+	result = evaluate(engine, vcpu, exit->call, exit->pc);
+	if (result == JIT_EVAL_LEFT)
+		return NULL;
+	jit_count(engine, ENGINE_CALLS);
+	return go_on(frame, exit, result);
+}
+
+/* In a straight line: what is usual. */
+const u8 *jit_call(JitFrame *frame, u32 number, u64 left)
+{
+	Engine *engine = frame->engine;
+	Vcpu *vcpu = frame->vcpu;
+	JitExit *exit = engine->exits[number];
+	const JitCall *call = exit->call;
+	u64 arguments[DIRECT_ARGS], result, next, mask, icount = frame->limit - left - exit->refund, *slots = frame->slots;
+	u32 to;
+
+	if (UNLIKELY(!call || !call->direct || icount == frame->limit))
+		return call_anew(frame, number, left);
+	slots[0] = exit->pc;
+	vcpu->icount = icount;
+	for (u32 i = 0; i < call->count; i++)
+		arguments[i] = call->from[i] ? slots[call->from[i]] : call->consts[i];
+	/* The host may let code be forgotten, and with it `call` and `exit`. */
+	next = call->next;
+	mask = call->mask;
+	to = call->to;
+	if (UNLIKELY(engine->env.host(engine->env.ctx, vcpu, call->host, arguments, call->count, &result) != ACCESS_OK)) {
+		jit_count(engine, ENGINE_CALLS);
+		return go_on(frame, exit, JIT_EVAL_EXIT);
+	}
+	slots = vcpu->slots;
+	slots[to] = result & mask;
+	slots[0] = next;
+	icount = ++vcpu->icount;
+	jit_count(engine, ENGINE_CALLS);
+	if (LIKELY(vcpu->pending.kind == EXIT_BUDGET && !vcpu->event_pending && may_stay(engine, frame) && exit->target)) {
+		frame->left = frame->limit - icount;
+		return engine->rx + exit->target->entry; /* it is of the block at `next` */
+	}
+	return go_on(frame, exit, JIT_EVAL_DONE);
 }

@@ -64,6 +64,15 @@ static void begin_half(Engine *engine, u32 half)
 	engine->counter_limit = engine->counter_count + JIT_COUNTERS / 2;
 }
 
+/* Records of code that is no more. What is being evaluated may be of them (jit_call.c): they stay until that is done. */
+static void drop_records(Engine *engine, Arena *records)
+{
+	if (engine->evaluating)
+		arena_join(&engine->dropped, records);
+	else
+		arena_fini(records);
+}
+
 void jit_evict_begin(Engine *engine)
 {
 	u32 exits = engine->exit_count % (JIT_EXITS / 2), counters = engine->counter_count % (JIT_COUNTERS / 2);
@@ -78,8 +87,8 @@ void jit_evict_begin(Engine *engine)
 		madvise(engine->counters, JIT_DATA_BYTES, MADV_DONTNEED);
 	engine->other_used = engine->other_exit_end = 0;
 	engine->other_counted = 0;
-	arena_fini(&engine->blocks);
-	arena_fini(&engine->other_blocks);
+	drop_records(engine, &engine->blocks);
+	drop_records(engine, &engine->other_blocks);
 	free(engine->other_faults.list);
 	free(engine->faults.list);
 	engine->other_faults = engine->faults = (JitFaults){0};
@@ -135,7 +144,7 @@ void jit_evict_turn(Engine *engine)
 	give_back(engine, from, engine->other_used);
 	if (engine->env.code_bytes)
 		*engine->env.code_bytes -= engine->other_counted;
-	arena_fini(&blocks);
+	drop_records(engine, &blocks);
 	arena_init(&blocks);
 	engine->other_blocks = engine->blocks;
 	engine->blocks = blocks;

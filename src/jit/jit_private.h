@@ -217,12 +217,16 @@ typedef struct JitFrame {
 	/* For calls of the host (jit_call.c), and what came of the last one. */
 	Engine *engine;
 	Vcpu *vcpu;
+	const Space *space;    /* the code space, .. */
+	const u8 *view;        /* .. and its view when compiled code was entered */
+	u64 deaths;            /* Engine.deaths when it was entered; JIT_EACH_CALL: leave behind every call */
 	u64 limit;             /* count of instructions where the budget ends */
 	u32 number;            /* what enter gives, if compiled code is to be left */
 	bool over;             /* JIT_CALLED: vcpu->exit ends the run; else on at slot 0 */
 	JitExit *from;         /* likewise: exit to be chained to the block there, or NULL */
 } JitFrame;
 
+#define JIT_EACH_CALL (~(u64)0)
 #define JIT_MISSED 0xFFFFFFFFu
 #define JIT_MISSED_CALL 0xFFFFFFFEu
 #define JIT_CALLED 0xFFFFFFFDu
@@ -286,6 +290,8 @@ struct Engine {
 	u64 context;             /* of the entries in jumps */
 	u64 generation;          /* of flushes */
 	u64 deaths;              /* counts up whenever code dies */
+	u32 evaluating;          /* calls of the host whose instruction is being evaluated (jit_call.c) .. */
+	Arena dropped;           /* .. and records that died meanwhile */
 	JitJump *jumps;          /* mapped with the memory for code. All zero = empty: pc 0 has a place of its own, whose entry is
 	                            never empty (jit_cache_clear_jumps) */
 	Arena arena, blocks;     /* of one translation; of blocks and exits of this half */

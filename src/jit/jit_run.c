@@ -473,7 +473,7 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 	Space *memory = &vcpu->spaces[engine->env.code_space];
 	u64 limit = budget > (u64)1 << 62 ? vcpu->icount + ((u64)1 << 62) : vcpu->icount + budget;
 	JitFrame frame = {.slots = vcpu->slots, .spaces = vcpu->spaces, .attr = memory->attr, .engine = engine, .vcpu = vcpu,
-			  .limit = limit};
+			  .space = memory, .limit = limit};
 	JitExit *from = NULL;
 	bool counted = false; /* so is the next block */
 	u64 generation = engine->generation;
@@ -572,6 +572,8 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 		generation = engine->generation;
 		frame.left = limit - vcpu->icount;
 		frame.jumps = engine->jumps;
+		frame.view = memory->view;
+		frame.deaths = engine->pending || engine->chance.state ? JIT_EACH_CALL : engine->deaths;
 		if (engine->env.paged)
 			frame.memory = memory->view ? memory->view : memory->base;
 		else

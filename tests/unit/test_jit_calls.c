@@ -77,9 +77,15 @@ static const char calls_text[] =
 	"        RET\n"
 	"        .ORG 0x240\n"
 	"LEAF:   TELL R2\n"
+	"        RET\n"
+	"        .ORG 0x260\n"
+	"SPIN:   LI R3, 100\n" /* so long that it is compiled code, too; what is evicted then is what its caller is in */
+	"TURN:   ADDI R3, R3, -1\n"
+	"        BNZ R3, TURN\n"
+	"        TWICE R1, R1, R3\n"
 	"        RET\n";
 
-enum { SPOT = 0x103, FUNC = 0x200, LEAF = 0x240, NOWHERE = 0xFFF };
+enum { SPOT = 0x103, FUNC = 0x200, LEAF = 0x240, SPIN = 0x260, NOWHERE = 0xFFF };
 
 static u32 depth_most;
 
@@ -96,7 +102,7 @@ static void call_back(Machine *machine, u64 pc, u64 *result)
 	slots[0] = pc;
 	slots[isa->regs[0].slot + 7] = NOWHERE;
 	slots[isa->regs[0].slot + 1] = *result & 0xFF;
-	if (machine_call_run(machine, NOWHERE, 60, &insns).kind == STOP_RETURN)
+	if (machine_call_run(machine, NOWHERE, pc == SPIN ? 400 : 60, &insns).kind == STOP_RETURN)
 		*result = slots[isa->regs[0].slot + 1] + insns;
 	depth--;
 	machine_call_end(machine);
@@ -140,6 +146,7 @@ static HostResult any(Machine *machine, const u64 *args, unsigned count, u64 *re
 		machine_set_slot(machine, mode_slot(machine), drawn >> 8 & 1);
 		machine_changed(machine);
 		return HOST_QUIET;
+	case 14: call_back(machine, SPIN, result); return HOST_QUIET;
 	default: return drawn % 8 == 0 ? HOST_OK : HOST_QUIET;
 	}
 }

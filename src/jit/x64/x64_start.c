@@ -219,7 +219,7 @@ static u8 *emit_odd_flags(const Engine *engine, X64Buf *x)
  */
 static void emit_call(Engine *engine, X64Buf *x)
 {
-	const u8 *(*call)(JitFrame *frame, u32 number) = jit_call;
+	const u8 *(*call)(JitFrame *frame, u32 number, u64 left) = jit_call;
 	void (*before)(JitFrame *frame) = host_flags, (*behind)(JitFrame *frame) = guest_flags;
 	u8 *odd[3], *back[2], *out;
 
@@ -230,7 +230,6 @@ static void emit_call(Engine *engine, X64Buf *x)
 	}
 	put_home(engine, x);
 	x64_load(x, 64, X64_RDI, x64_frame(engine, X64_AT_FRAME));
-	x64_store(x, 64, x64_at(X64_RDI, (i32)offsetof(JitFrame, left)), X64_R14);
 	x64_mov(x, 32, X64_R13, X64_RAX);
 	x64_mov(x, 64, X64_R15, X64_RSP);
 	x64_alu_imm(x, X64_AND, 64, X64_RSP, -16);
@@ -241,17 +240,17 @@ static void emit_call(Engine *engine, X64Buf *x)
 	odd[1] = x64_jcc(x, X64_NE);
 	back[0] = x->at;
 	x64_mov(x, 32, X64_RSI, X64_R13);
+	x64_mov(x, 64, X64_RDX, X64_R14);
 	call_function(x, &call, sizeof call);
-	x64_mov(x, 64, X64_R13, X64_RAX);
 	odd[2] = emit_odd_flags(engine, x);
 	back[1] = x->at;
 	x64_mov(x, 64, X64_RSP, X64_R15);
 	x64_load(x, 64, X64_RCX, x64_frame(engine, X64_AT_FRAME));
 	x64_load(x, 64, X64_R14, x64_at(X64_RCX, (i32)offsetof(JitFrame, left)));
-	x64_test(x, 64, X64_R13, X64_R13);
+	x64_test(x, 64, X64_RAX, X64_RAX);
 	out = x64_jcc(x, X64_E);
-	fetch_home(engine, x);
-	x64_jmp_reg(x, X64_R13);
+	fetch_home(engine, x); /* leaves rax alone */
+	x64_jmp_reg(x, X64_RAX);
 	x64_patch(out, x->at);
 	x64_load(x, 32, X64_RAX, x64_at(X64_RCX, (i32)offsetof(JitFrame, number)));
 	x64_patch(x64_jmp(x), x->start + engine->leave_home);
@@ -261,8 +260,10 @@ static void emit_call(Engine *engine, X64Buf *x)
 	x64_load(x, 64, X64_RDI, x64_frame(engine, X64_AT_FRAME));
 	x64_patch(x64_jmp(x), back[0]);
 	x64_patch(odd[2], x->at);
+	x64_mov(x, 64, X64_R13, X64_RAX);
 	x64_load(x, 64, X64_RDI, x64_frame(engine, X64_AT_FRAME));
 	call_function(x, &behind, sizeof behind);
+	x64_mov(x, 64, X64_RAX, X64_R13);
 	x64_patch(x64_jmp(x), back[1]);
 }
 
