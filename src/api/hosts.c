@@ -31,9 +31,9 @@ static HostResult outcome_of(husk_machine *machine, Machine *guest, husk_host_re
 }
 
 /* The function is inside the machine on this thread for so long, whoever runs it. */
-static husk_host_result call_inside(const ApiHost *host, Machine *guest, const u64 *args, unsigned count, u64 *result, husk_machine **out)
+static inline husk_host_result call_inside(const ApiHost *host, husk_machine *machine, Machine *guest, const u64 *args, unsigned count,
+					   u64 *result)
 {
-	husk_machine *machine = machine_user(guest);
 	uintptr_t runner = __atomic_load_n(&machine->runner, __ATOMIC_RELAXED);
 	Machine *before = machine->machine;
 	husk_host_result outcome;
@@ -46,16 +46,15 @@ static husk_host_result call_inside(const ApiHost *host, Machine *guest, const u
 	machine->depth--;
 	__atomic_store_n(&machine->machine, before, __ATOMIC_RELEASE);
 	__atomic_store_n(&machine->runner, runner, __ATOMIC_RELAXED);
-	*out = machine;
 	return outcome;
 }
 
 static HostResult call_host(void *ctx, Machine *guest, const u64 *args, unsigned count, u64 *result)
 {
-	husk_machine *machine;
-	husk_host_result outcome = call_inside(ctx, guest, args, count, result, &machine);
+	husk_machine *machine = machine_user(guest);
+	husk_host_result outcome = call_inside(ctx, machine, guest, args, count, result);
 
-	return outcome_of(machine, guest, outcome);
+	return LIKELY(outcome == HUSK_HOST_DONE) ? HOST_OK : outcome_of(machine, guest, outcome);
 }
 
 /* ---- Linux programs ---- */
@@ -73,27 +72,9 @@ static u64 find_number(const husk_hosts *hosts, Machine *guest, u64 address)
 	return (u64)-ENOENT;
 }
 
-static HostResult call_system(void *ctx, Machine *guest, const u64 *args, unsigned count, u64 *result)
+/* What a call of these numbers came to that was not simply done. */
+static __attribute__((noinline)) HostResult give_outcome(husk_machine *machine, Machine *guest, husk_host_result outcome, u64 *result)
 {
-	const husk_hosts *hosts = ctx;
-	const u64 *slots = machine_slots_from(guest, RV64_X, NUMBER + 1); /* rv64_slots_fit: they are there */
-	u64 number = slots ? slots[NUMBER] : 0, values[SYSCALL_ARGS];
-	husk_host_result outcome;
-	husk_machine *machine;
-
-	if (LIKELY(number < HUSK_SYSCALL_FIND || number >= (u64)HUSK_SYSCALL_CALL + hosts->count))
-		return linux_syscall(guest, args, count, result);
-	memcpy(values, slots + FIRST, sizeof values); /* the function may set them */
-	if (number < HUSK_SYSCALL_CALL) {
-		machine_set_slot(guest, RV64_X + FIRST,
-				 number == HUSK_SYSCALL_FIND ? find_number(hosts, guest, values[0]) : (u64)-ENOSYS);
-		return HOST_OK;
-	}
-	outcome = call_inside(hosts->all[number - HUSK_SYSCALL_CALL], guest, values, SYSCALL_ARGS, result, &machine);
-	if (LIKELY(outcome == HUSK_HOST_DONE)) {
-		machine_set_slot(guest, RV64_X + FIRST, *result);
-		return HOST_OK;
-	}
 	if (outcome == HUSK_HOST_RAISE) {
 		*result = (u64)-(i64)*result;
 		outcome = HUSK_HOST_DONE;
@@ -101,6 +82,33 @@ static HostResult call_system(void *ctx, Machine *guest, const u64 *args, unsign
 	if (outcome == HUSK_HOST_DONE || outcome == HUSK_HOST_PAUSE)
 		machine_set_slot(guest, RV64_X + FIRST, *result);
 	return outcome_of(machine, guest, outcome);
+}
+
+static __attribute__((noinline)) HostResult give_number(const husk_hosts *hosts, Machine *guest, u64 number, u64 name)
+{
+	machine_set_slot(guest, RV64_X + FIRST, number == HUSK_SYSCALL_FIND ? find_number(hosts, guest, name) : (u64)-ENOSYS);
+	return HOST_OK;
+}
+
+/* A call of the system that may be one of ours. The registers are there: api_use_hosts has asked rv64_slots_fit. */
+static HostResult call_system(void *ctx, Machine *guest, const u64 *args, unsigned count, u64 *result)
+{
+	const husk_hosts *hosts = ctx;
+	const MachineCaller caller = machine_caller(guest);
+	const u64 *registers = caller.slots + RV64_X;
+	u64 number = registers[NUMBER], values[SYSCALL_ARGS];
+	husk_host_result outcome;
+
+	if (number < HUSK_SYSCALL_FIND || number >= (u64)HUSK_SYSCALL_CALL + hosts->count)
+		return linux_syscall(guest, args, count, result);
+	if (UNLIKELY(number < HUSK_SYSCALL_CALL))
+		return give_number(hosts, guest, number, registers[FIRST]);
+	memcpy(values, registers + FIRST, sizeof values); /* the function may set them */
+	outcome = call_inside(hosts->all[number - HUSK_SYSCALL_CALL], caller.user, guest, values, SYSCALL_ARGS, result);
+	if (UNLIKELY(outcome != HUSK_HOST_DONE))
+		return give_outcome(caller.user, guest, outcome, result);
+	machine_set_slot(guest, RV64_X + FIRST, *result);
+	return HOST_OK;
 }
 
 /* ---- The set ---- */

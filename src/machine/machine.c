@@ -570,16 +570,25 @@ void machine_get_slots(const Machine *machine, const u32 *slots, u32 count, u64 
 		values[i] = slots[i] < machine->vcpu.slot_count ? machine->vcpu.slots[slots[i]] : 0;
 }
 
-const u64 *machine_slots_from(const Machine *machine, u32 first, u32 count)
+MachineCaller machine_caller(const Machine *machine)
 {
-	bool all = first < machine->vcpu.slot_count && count <= machine->vcpu.slot_count - first;
-
-	return all ? machine->vcpu.slots + first : NULL;
+	return (MachineCaller){machine->user, machine->vcpu.slots};
 }
 
+/* That of a vCPU which is shown, but for what the pc means. */
 void machine_set_slot(Machine *machine, u32 slot, u64 value)
 {
-	machine_vcpu_set_slot(machine, machine->shown, slot, value);
+	u64 mask;
+
+	if (UNLIKELY(slot == 0)) {
+		machine_vcpu_set_slot(machine, machine->shown, slot, value);
+		return;
+	}
+	mask = slot < machine->vcpu.slot_count ? machine->slot_mask[slot] : 0;
+	if (!mask)
+		return;
+	machine->vcpu.slots[slot] = value & mask;
+	machine->stirred = true;
 }
 
 u64 machine_pc(const Machine *machine)

@@ -321,8 +321,12 @@ void machine_set_user(Machine *machine, void *user);
 void *machine_private(Machine *machine); /* guest->private_size bytes, zero at creation */
 u64 machine_slot(const Machine *machine, u32 slot);
 void machine_get_slots(const Machine *machine, const u32 *slots, u32 count, u64 *values);
-/* So many in a row, until the guest runs on or one is set; NULL: not all are there. */
-const u64 *machine_slots_from(const Machine *machine, u32 first, u32 count);
+/* What a service looks at in each of its calls, at once. */
+typedef struct MachineCaller {
+	void *user;       /* machine_user */
+	const u64 *slots; /* all of them, until the guest runs on or one is set */
+} MachineCaller;
+MachineCaller machine_caller(const Machine *machine);
 void machine_set_slot(Machine *machine, u32 slot, u64 value); /* truncated to the register's width */
 u64 machine_pc(const Machine *machine);
 void machine_set_pc(Machine *machine, u64 pc);

@@ -72,6 +72,13 @@ typedef struct MachineTable {
 	u64 rows, cap;
 } MachineTable;
 
+/* A service of the program that Husk is a part of, where the description calls it. */
+typedef struct BoundService {
+	HostResult (*call)(void *ctx, Machine *machine, const u64 *args, unsigned count, u64 *result); /* NULL: there is none */
+	void *ctx;
+	u64 mask; /* what its result may have */
+} BoundService;
+
 /* One of the vCPUs. The one that is shown has its slots and private spaces in machine->vcpu: the array of slots is
  * the same, of the Space structs those there are valid and the ones here are not. */
 typedef struct VcpuRecord {
@@ -181,7 +188,7 @@ struct Machine {
 	const MachineFolders *folders; /* a reference, or NULL */
 	struct FileHandle *handles; /* [FILE_HANDLES], owned; NULL until needed (services_files.c) */
 	u32 handle_count;         /* of them, open */
-	const MachineService **services; /* [isa->host_count], owned: goes before hosts[]; NULL: there is none. */
+	BoundService *services;   /* [isa->host_count], owned: goes before hosts[] */
 	void *user;
 	u32 on_illegal, on_raise, on_fault, on_reset; /* indexes into isa->handlers or NO_HANDLER */
 

@@ -272,7 +272,7 @@ static const HostService *find_service(const char *name, bool *outside)
 
 bool machine_host_is_quiet(const Machine *machine, u32 host)
 {
-	if (host >= machine->isa->host_count || machine->services[host])
+	if (host >= machine->isa->host_count || machine->services[host].call)
 		return false;
 	for (u32 i = 0; i < COUNT_OF(services); i++)
 		if (machine->hosts[host] == services[i].function)
@@ -355,9 +355,10 @@ Status machine_bind_hosts(Machine *machine, const MachineConfig *config, DiagLis
 		const IsaHost *host = &isa->hosts[i];
 		const HostService *service;
 
-		for (u32 k = 0; k < config->service_count && !machine->services[i]; k++)
+		for (u32 k = 0; k < config->service_count && !machine->services[i].call; k++)
 			if (strcmp(config->services[k].name, host->name) == 0)
-				machine->services[i] = &config->services[k];
+				machine->services[i] = (BoundService){ config->services[k].call, config->services[k].ctx,
+								       bits_mask(host->result_width) };
 		machine->hosts[i] = find_guest_host(machine->guest, host->name);
 		machine->host_needs[i] = (u8)(machine->hosts[i] && machine->guest->is_linux ? RIGHT_COUNT : right_of(host->name));
 		service = machine->hosts[i] ? NULL : find_service(host->name, &machine->host_outside[i]);
@@ -365,7 +366,7 @@ Status machine_bind_hosts(Machine *machine, const MachineConfig *config, DiagLis
 			continue;
 		if (service == &machine_serve_service) /* that depends on what is asked for */
 			machine->host_needs[i] = RIGHT_COUNT;
-		if (host->arg_count != service->args && machine->services[i])
+		if (host->arg_count != service->args && machine->services[i].call)
 			continue;
 		if (host->arg_count != service->args) {
 			diag_report_file(diags, DIAG_ERROR, isa->source_name, NULL,
@@ -378,24 +379,15 @@ Status machine_bind_hosts(Machine *machine, const MachineConfig *config, DiagLis
 	return STATUS_OK;
 }
 
-AccessResult machine_env_host(void *ctx, Vcpu *vcpu, unsigned host, const u64 *args, unsigned count, u64 *result)
+/* Any outcome but the usual one of a service. */
+static __attribute__((noinline)) AccessResult take_outcome(Machine *machine, Vcpu *vcpu, unsigned host, HostResult outcome, bool is_service,
+							    u64 *result)
 {
-	Machine *machine = ctx;
-	const MachineService *service = host < machine->isa->host_count ? machine->services[host] : NULL;
-	HostFunction function = host < machine->isa->host_count ? machine->hosts[host] : NULL;
-	u64 value = 0;
-	HostResult outcome = HOST_DENIED;
-
-	machine->lacked = RIGHT_COUNT;
-	machine->lacked_name = NULL;
-	if (service)
-		outcome = service->call(service->ctx, machine, args, count, &value);
-	else if (function && may_call(machine, host))
-		outcome = function(machine, args, count, &value);
+	const u64 value = *result;
 
 	*result = 0;
 	vcpu->host_calls++;
-	if (outcome != HOST_QUIET && (!service || outcome != HOST_OK))
+	if (outcome != HOST_QUIET && (!is_service || outcome != HOST_OK))
 		vcpu->event_pending = true;
 	machine_count_slow(machine);
 	if (outcome != HOST_WAIT)
@@ -418,4 +410,32 @@ AccessResult machine_env_host(void *ctx, Vcpu *vcpu, unsigned host, const u64 *a
 	}
 	vcpu->exit = (VcpuExit){ .kind = EXIT_DENIED, .value = host };
 	return ACCESS_EXIT;
+}
+
+/* The way through is that of a service that is done at once: its callers look for every instruction here. */
+AccessResult machine_env_host(void *ctx, Vcpu *vcpu, unsigned host, const u64 *args, unsigned count, u64 *result)
+{
+	Machine *machine = ctx;
+	const BoundService *service;
+	HostResult outcome = HOST_DENIED;
+
+	*result = 0;
+	machine->lacked = RIGHT_COUNT;
+	machine->lacked_name = NULL;
+	if (UNLIKELY(host >= machine->isa->host_count))
+		return take_outcome(machine, vcpu, host, outcome, false, result);
+	service = &machine->services[host];
+	if (LIKELY(service->call != NULL)) {
+		outcome = service->call(service->ctx, machine, args, count, result);
+		if (UNLIKELY(outcome != HOST_OK))
+			return take_outcome(machine, vcpu, host, outcome, true, result);
+		vcpu->host_calls++;
+		machine_count_slow(machine);
+		machine->wants_channel = false;
+		*result &= service->mask;
+		return ACCESS_OK;
+	}
+	if (machine->hosts[host] && may_call(machine, host))
+		outcome = machine->hosts[host](machine, args, count, result);
+	return take_outcome(machine, vcpu, host, outcome, false, result);
 }
