@@ -38,14 +38,16 @@ static inline husk_host_result call_inside(const ApiHost *host, husk_machine *ma
 	Machine *before = machine->machine;
 	husk_host_result outcome;
 
-	__atomic_store_n(&machine->runner, (uintptr_t)pthread_self(), __ATOMIC_RELAXED);
+	if (!runner) /* else this is the thread that it says: it is inside the run */
+		__atomic_store_n(&machine->runner, (uintptr_t)pthread_self(), __ATOMIC_RELAXED);
 	__atomic_store_n(&machine->machine, guest, __ATOMIC_RELEASE);
 	machine->depth++;
 	*result = 0;
 	outcome = host->function(host->ctx, machine, args, count, result);
 	machine->depth--;
 	__atomic_store_n(&machine->machine, before, __ATOMIC_RELEASE);
-	__atomic_store_n(&machine->runner, runner, __ATOMIC_RELAXED);
+	if (!runner)
+		__atomic_store_n(&machine->runner, 0, __ATOMIC_RELAXED);
 	return outcome;
 }
 

@@ -239,6 +239,7 @@ const u8 *jit_call(JitFrame *frame, u32 number, u64 left)
 	Vcpu *vcpu = frame->vcpu;
 	JitExit *exit = engine->exits[number];
 	const JitCall *call = exit->call;
+	const JitBlock *target;
 	u64 arguments[DIRECT_ARGS], result, next, mask, icount = frame->limit - left - exit->refund, *slots = frame->slots;
 	u32 to;
 
@@ -261,9 +262,11 @@ const u8 *jit_call(JitFrame *frame, u32 number, u64 left)
 	slots[0] = next;
 	icount = ++vcpu->icount;
 	jit_count(engine, ENGINE_CALLS);
-	if (LIKELY(vcpu->pending.kind == EXIT_BUDGET && !vcpu->event_pending && may_stay(engine, frame) && exit->target)) {
-		frame->left = frame->limit - icount;
-		return engine->rx + exit->target->entry; /* it is of the block at `next` */
-	}
-	return go_on(frame, exit, JIT_EVAL_DONE);
+	if (UNLIKELY(vcpu->pending.kind != EXIT_BUDGET || vcpu->event_pending || !may_stay(engine, frame)))
+		return go_on(frame, exit, JIT_EVAL_DONE);
+	target = exit->target; /* the block at `next` */
+	if (UNLIKELY(!target))
+		return go_on(frame, exit, JIT_EVAL_DONE);
+	frame->left = frame->limit - icount;
+	return engine->rx + target->entry;
 }
