@@ -184,10 +184,24 @@ static inline void shape_insn(Shape *s)
 		shape_word(s, 0x00205073 | (u32)(shape_below(s, 2) ? 0 : shape_below(s, 5)) << 15); /* csrwi frm, .. */
 }
 
+/* Bits that are cleared (not, and: one instruction of some hosts), of all 64 or of those that addw takes. */
+static inline void shape_clear(Shape *s)
+{
+	u32 d = shape_any(s);
+
+	shape_i(s, 0x13, 4, d, shape_any(s), -1);
+	shape_word(s, shape_any(s) << 20 | d << 15 | 7 << 12 | d << 7 | 0x33);
+	if (shape_below(s, 2))
+		shape_word(s, shape_any(s) << 20 | d << 15 | d << 7 | 0x3B);
+}
+
 static inline void shape_insns(Shape *s, u32 most)
 {
 	for (u32 n = (u32)shape_below(s, most + 1); n-- > 0;)
-		shape_insn(s);
+		if (shape_below(s, 16))
+			shape_insn(s);
+		else
+			shape_clear(s);
 }
 
 /* Places that walk: p = somewhere; and a load and a store there. */

@@ -93,7 +93,7 @@ typedef struct X64Ssa {
 	const SsaPlace *map_places;
 	u32 *edge_in, *edge_out; /* per block: number + 1 of the edge whose moves come at its start, at its end */
 	u32 next;          /* the block that is emitted next, or SSA_NO_BLOCK */
-	bool failed, unsupported, has_bmi2, has_lzcnt, has_popcnt;
+	bool failed, unsupported, has_bmi1, has_bmi2, has_lzcnt, has_popcnt;
 } X64Ssa;
 
 /* Code aside: emitted behind the region, it comes back. */

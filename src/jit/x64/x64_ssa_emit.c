@@ -454,6 +454,7 @@ void *x64_select_region(Engine *engine, SsaFunc *func, Status *status)
 	if (!s || func->failed || func->slot_count != engine->slot_count)
 		return NULL;
 	*s = (X64Ssa){ .engine = engine, .func = func, .arena = func->arena, .x = { .full = true } };
+	s->has_bmi1 = __builtin_cpu_supports("bmi");
 	s->has_bmi2 = __builtin_cpu_supports("bmi2");
 	s->has_lzcnt = engine->has_lzcnt;
 	s->has_popcnt = __builtin_cpu_supports("popcnt");

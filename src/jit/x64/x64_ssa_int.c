@@ -113,6 +113,31 @@ static bool lives_on(const X64Ssa *s, SsaRef ref)
 	return s->func->nodes[ref].uses > 1 || s->in_snap[ref];
 }
 
+/* The operand of this AND that fold_not has left to it; 0. */
+static SsaRef not_of(const X64Ssa *s, const SsaNode *node)
+{
+	for (unsigned k = 0; k < 2; k++) {
+		SsaRef ref = ssa_value(s->func, node->operands[k]);
+
+		if (s->way[ref] == X64_FOLDED && s->func->nodes[ref].op == IR_OP_XOR)
+			return ref;
+	}
+	return 0;
+}
+
+/* andn: y of and(not(x), y) is what rm names, x is in the prefix. */
+static void and_not(X64Ssa *s, const SsaNode *node, SsaRef not)
+{
+	SsaRef y = ssa_value(s->func, node->a) == not ? node->b : node->a;
+	u8 x_reg = x64_arg_reg(s, low(s, s->func->nodes[not].a, node->width), true);
+	u8 y_reg = x64_arg_reg(s, low(s, y, node->width), true), to = x64_result(s, SSA_GPR);
+	u8 bytes[] = { 0xC4, (u8)((to & 8 ? 0 : 0x80) | 0x40 | (y_reg & 8 ? 0 : 0x20) | 2),
+		       (u8)((node->width == 64 ? 0x80 : 0) | (~x_reg & 15) << 3), 0xF2, (u8)(0xC0 | (to & 7) << 3 | (y_reg & 7)) };
+
+	if (s->emitting)
+		x64_bytes(&s->x, bytes, sizeof bytes);
+}
+
 static void alu(X64Ssa *s, X64Alu op, const SsaNode *node)
 {
 	unsigned bits = x64_bits(node->width);
@@ -642,7 +667,12 @@ bool x64_ssa_int(X64Ssa *s, SsaRef ref)
 	switch (node->op) {
 	case IR_OP_ADD: add(s, node); return true;
 	case IR_OP_SUB: alu(s, X64_SUB, node); return true;
-	case IR_OP_AND: alu(s, X64_AND, node); return true;
+	case IR_OP_AND:
+		if (not_of(s, node))
+			and_not(s, node, not_of(s, node));
+		else
+			alu(s, X64_AND, node);
+		return true;
 	case IR_OP_OR: alu(s, X64_OR, node); return true;
 	case IR_OP_XOR: alu(s, X64_XOR, node); return true;
 	case IR_OP_MUL: multiply(s, node); return true;

@@ -532,6 +532,25 @@ static void fold_add(X64Ssa *s, const SsaNode *node)
 	s->way[a] = X64_FOLDED;
 }
 
+/* and(not(x), y) is one instruction where the host has it. */
+static void fold_not(X64Ssa *s, const SsaNode *node)
+{
+	const SsaNode *nodes = s->func->nodes;
+	u64 ones;
+
+	if (!s->has_bmi1 || (node->width != 64 && node->width != 32))
+		return;
+	for (unsigned k = 0; k < 2; k++) {
+		SsaRef not = ssa_value(s->func, node->operands[k]), other = ssa_value(s->func, node->operands[!k]);
+
+		if (nodes[not].op == IR_OP_XOR && nodes[not].width == node->width && only_use(s, not) && nodes[other].op != SSA_CONST &&
+		    ssa_is_const(s->func, nodes[not].b, &ones) && ones == ~(u64)0 >> (64 - node->width)) {
+			s->way[not] = X64_FOLDED;
+			return;
+		}
+	}
+}
+
 static bool is_fetch_of(const X64Ssa *s, SsaRef ref, u32 slot)
 {
 	return s->func->nodes[ref].op == SSA_FETCH && s->func->nodes[ref].aux == slot;
@@ -596,6 +615,7 @@ static void fold(X64Ssa *s)
 				break;
 			case IR_OP_SX: join_load(s, ref); break;
 			case IR_OP_ADD: fold_add(s, node); break;
+			case IR_OP_AND: fold_not(s, node); break;
 			default: break;
 			}
 		}
