@@ -97,6 +97,7 @@ static void learn_insn(RegionFormer *f, const IrFunc *func, u32 at)
 	if (!spot->code) {
 		*spot = (RegionSpot){.pc = pc, .code = f->code_count + 1, .at = at};
 		f->spot_count++;
+		region_set_bit(f->known, pc);
 	}
 }
 
@@ -140,7 +141,7 @@ static u32 room_before(const RegionFormer *f, u64 pc, u32 wanted)
 	if (wanted && most_ahead / f->shortest >= wanted)
 		most_ahead = wanted * f->shortest;
 	for (u32 ahead = 1; ahead < most_ahead; ahead++)
-		if (region_spot(f, pc + ahead)->code) {
+		if (region_bit(f->known, pc + ahead) && region_spot(f, pc + ahead)->code) {
 			u32 most = ahead / f->shortest + 1;
 
 			return most < JIT_BLOCK_INSNS ? most : JIT_BLOCK_INSNS;
@@ -237,7 +238,7 @@ static u32 add_source(RegionFormer *f, const RegionSpot *spot, u32 copy)
 	if (region->count >= f->most || !region_more_sources(f, 1))
 		return 0;
 	if (!copy)
-		f->starts[spot->pc >> 7 & 7] |= (u64)1 << (spot->pc >> 1 & 63);
+		region_set_bit(f->starts, spot->pc);
 	region->sources[region->count] = (SsaSource){
 		.pc = spot->pc, .copy = copy, .func = code->func, .shape = code->shape, .begin = spot->at, .insns = code->insns,
 		.dirty = code->dirty, .heat = heat_of(f, spot->pc),
@@ -269,7 +270,7 @@ static bool begins(const RegionFormer *f, u64 pc, u32 copy)
 	const SsaRegion *region = &f->plan->region;
 
 	if (!copy)
-		return f->starts[pc >> 7 & 7] >> (pc >> 1 & 63) & 1 && region_spot(f, pc)->source;
+		return region_bit(f->starts, pc) && region_spot(f, pc)->source;
 	for (u32 i = region->count; i-- > 0 && region->sources[i].copy == copy;)
 		if (region->sources[i].pc == pc)
 			return true;

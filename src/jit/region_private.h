@@ -33,7 +33,8 @@ typedef struct RegionFormer {
 	u8 *slot_width;
 	RegionSpot *spots;
 	u32 spot_count, spot_cap;
-	u64 starts[8];       /* bits: a source of copy 0 begins at such a pc (a hash) */
+	/* Bits by pc (region_bit): where sources of copy 0 begin; where there are spots. What has none need not be looked up. */
+	u64 starts[8], known[8];
 	RegionCode *codes;
 	u32 code_count, code_cap;
 	u32 source_cap, range_cap;
@@ -53,6 +54,16 @@ typedef struct RegionExit {
 } RegionExit;
 
 typedef bool RegionVisit(void *ctx, const RegionExit *exit);
+
+static inline bool region_bit(const u64 set[8], u64 pc)
+{
+	return set[pc >> 7 & 7] >> (pc >> 1 & 63) & 1;
+}
+
+static inline void region_set_bit(u64 set[8], u64 pc)
+{
+	set[pc >> 7 & 7] |= (u64)1 << (pc >> 1 & 63);
+}
 
 /* ---- region.c ---- */
 RegionSpot *region_spot(const RegionFormer *f, u64 pc);

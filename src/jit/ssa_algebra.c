@@ -12,16 +12,10 @@
 #include "ir/ir_float.h"
 #include "jit/ssa_fold.h"
 
-bool ssa_commutes(unsigned op)
-{
-	switch (op) {
-	case IR_OP_ADD: case IR_OP_MUL: case IR_OP_MULHS: case IR_OP_MULHU: case IR_OP_AND: case IR_OP_OR: case IR_OP_XOR:
-	case IR_OP_EQ: case IR_OP_NE: case IR_OP_FADD: case IR_OP_FMUL: case IR_OP_FEQ:
-		return true;
-	default:
-		return false;
-	}
-}
+const bool ssa_commuting[SSA_OP_COUNT] = {
+	[IR_OP_ADD] = true, [IR_OP_MUL] = true, [IR_OP_MULHS] = true, [IR_OP_MULHU] = true, [IR_OP_AND] = true, [IR_OP_OR] = true,
+	[IR_OP_XOR] = true, [IR_OP_EQ] = true, [IR_OP_NE] = true, [IR_OP_FADD] = true, [IR_OP_FMUL] = true, [IR_OP_FEQ] = true,
+};
 
 /* What a rule looks at: nodes move when one is made. */
 typedef struct Def {

@@ -129,8 +129,10 @@ void ssa_build_homes(SsaBuild *b)
 	}
 	for (u32 w = 0; w < b->words; w++)
 		written += (u32)__builtin_popcountll(b->region_written[w]);
+	if (have_room(b->region->values_most, written))
+		return;
 	weigh_loops(b);
-	for (u32 i = 0; i < b->order_count && !have_room(b->region->values_most, written); i++) {
+	for (u32 i = 0; i < b->order_count; i++) {
 		const SsaPiece *piece = &b->pieces[b->order[i]];
 
 		if (piece->source != SSA_NONE)

@@ -35,7 +35,11 @@ SsaRef ssa_fold_make(SsaFold *f, unsigned op, unsigned width, unsigned aux, SsaR
 
 /* ssa_algebra.c: an operation with its operands resolved; constants stand on the right of those that commute. */
 SsaRef ssa_algebra(SsaFold *f, const SsaNode *node);
-bool ssa_commutes(unsigned op);
+extern const bool ssa_commuting[SSA_OP_COUNT];
+static inline bool ssa_commutes(unsigned op)
+{
+	return ssa_commuting[op];
+}
 
 /* ssa_relation.c */
 SsaRef ssa_fold_compare(SsaFold *f, const SsaNode *node);

@@ -46,8 +46,8 @@ static void drop_unseen(State *s, u32 b)
 		const SsaNode *node = &func->nodes[ref];
 
 		prev = node->prev;
-		if (node->op < IR_OP_COUNT || node->op == SSA_PUT)
-			continue;
+		if (node->op < SSA_CHECK && ref != fuel)
+			continue; /* what may leave, and what touches a home, has a higher number */
 		if (ref == fuel || node->op == SSA_LEAVE || (ssa_effects(node) & SSA_EXIT)) {
 			see_all(s, seen);
 		} else if (node->op == SSA_FETCH) {
