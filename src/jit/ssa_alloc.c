@@ -27,6 +27,7 @@
  */
 #include "jit/ssa_alloc_private.h"
 
+#include <stddef.h>
 #include <string.h>
 
 static void prepare(Ra *ra)
@@ -34,7 +35,7 @@ static void prepare(Ra *ra)
 	SsaFunc *func = ra->func;
 	SsaAlloc *alloc = ra->alloc;
 
-	ra->blocks = ARENA_ARRAY(ra->arena, RaBlock, func->rpo_count + 1);
+	ra->blocks = ARENA_ROOM(ra->arena, RaBlock, func->rpo_count + 1);
 	ra->ending = ARENA_ARRAY(ra->arena, u32, func->rpo_count + 1);
 	ra->base = ARENA_ARRAY(ra->arena, u32, func->rpo_count + 2);
 	ra->next_loop = ARENA_ARRAY(ra->arena, u32, func->rpo_count + 1);
@@ -42,6 +43,8 @@ static void prepare(Ra *ra)
 		ra->failed = true;
 		return;
 	}
+	for (u32 p = 0; p <= func->rpo_count; p++)
+		memset(&ra->blocks[p], 0, offsetof(RaBlock, start));
 	ra->allowed = alloc->allowed[SSA_GPR] | alloc->allowed[SSA_XMM] << 16;
 	for (u32 s = 0; s < func->slot_count; s++)
 		if (alloc->pin_reg[s] != RA_NO_REG)

@@ -72,6 +72,7 @@ typedef struct SsaUse {
 	u8 want, reg;
 	u8 cls;          /* class of the register wanted: a value of the other class is moved over */
 	bool early;      /* may share its register with the result (read before the result is written); false: must not */
+	u32 value;       /* the allocator's own number of it */
 	SsaPlace place;  /* out */
 } SsaUse;
 

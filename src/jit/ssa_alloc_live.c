@@ -16,13 +16,11 @@
 
 /* ---- Values ---- */
 
-static u32 id_of(Ra *ra, SsaRef ref)
+static u32 new_id(Ra *ra, SsaRef ref)
 {
 	const SsaNode *node = &ra->func->nodes[ref];
 	RaValue *value;
 
-	if (ra->id[ref])
-		return ra->id[ref];
 	if (ra->value_count >= ra->value_cap &&
 	    !arena_grow(ra->arena, (void **)&ra->values, &ra->value_cap, ra->value_count, sizeof(RaValue))) {
 		ra->failed = true;
@@ -46,12 +44,20 @@ static u32 id_of(Ra *ra, SsaRef ref)
 	return ra->id[ref] = ra->value_count++;
 }
 
-static void want(Ra *ra, SsaRef ref, unsigned by)
+static inline u32 id_of(Ra *ra, SsaRef ref)
+{
+	u32 id = ra->id[ref];
+
+	return id ? id : new_id(ra, ref);
+}
+
+/* Id 0 stands for what could not be made. */
+static inline u32 want(Ra *ra, SsaRef ref, unsigned by)
 {
 	u32 id = id_of(ra, ref);
 
-	if (id)
-		ra->values[id].wanted |= by;
+	ra->values[id].wanted |= by;
+	return id;
 }
 
 /* Through PHIs to their arguments. */
@@ -127,7 +133,8 @@ static void find_values(Ra *ra)
 
 	ra->value_cap = ra->alloc->code_count + ra->alloc->code_count / 2 + 64;
 	ra->values = ARENA_ROOM(ra->arena, RaValue, ra->value_cap);
-	if (!ra->values) {
+	ra->named = ARENA_ROOM(ra->arena, u32, func->entry_count + 1);
+	if (!ra->values || !ra->named) {
 		ra->failed = true;
 		return;
 	}
@@ -139,19 +146,23 @@ static void find_values(Ra *ra)
 		code->move_first = code->move_count = 0;
 		code->snap_place = places;
 		for (unsigned u = 0; u < code->use_count; u++) {
-			code->uses[u].ref = ssa_value(func, code->uses[u].ref);
-			want(ra, code->uses[u].ref, RA_BY_CODE);
+			SsaUse *use = &code->uses[u];
+
+			use->ref = ssa_value(func, use->ref);
+			use->value = want(ra, use->ref, RA_BY_CODE);
 		}
 		if (code->result)
 			id_of(ra, code->node);
 		if (code->snap != ~(u32)0) {
 			const SsaSnap *snap = &func->snaps[code->snap];
 
-			for (u32 i = 0; i < snap->count && entries_of(snap) != wanted; i++) {
-				SsaSnapEntry *entry = &func->entries[snap->first + i];
+			u32 count = entries_of(snap) == wanted ? 0 : snap->count;
+			SsaSnapEntry *entries = &func->entries[snap->first];
+			u32 *named = ra->named + snap->first;
 
-				entry->ref = ssa_value(func, entry->ref);
-				want(ra, entry->ref, RA_BY_SNAP);
+			for (u32 i = 0; i < count; i++) {
+				entries[i].ref = ssa_value(func, entries[i].ref);
+				named[i] = want(ra, entries[i].ref, RA_BY_SNAP);
 			}
 			wanted = entries_of(snap);
 			places += snap->count;
@@ -176,39 +187,48 @@ static void find_values(Ra *ra)
 
 /* ---- What is used in a block from before, and what is defined there ---- */
 
+typedef struct Sight {
+	u32 defined, seen; /* position + 1 */
+	u32 gen;
+} Sight;
+
 typedef struct Scan {
 	Ra *ra;
-	u32 *defined, *seen; /* per id: position + 1 */
-	u32 *gen;            /* per id */
+	Sight *sights; /* per id */
 	u32 position;
 } Scan;
 
-static void occurs(Scan *scan, u32 id, u32 distance)
+static void first_seen(Scan *scan, u32 id, u32 distance)
 {
 	Ra *ra = scan->ra;
 
-	if (distance > ROW_LOOP - 1 && distance != ROW_IDLE)
-		distance = ROW_LOOP - 1;
-	if (scan->defined[id] == scan->position + 1)
-		return;
-	if (scan->seen[id] == scan->position + 1) {
-		if (ra->gens[scan->gen[id]].distance > distance)
-			ra->gens[scan->gen[id]].distance = distance;
-		return;
-	}
 	if (ra->values[id].kind == RA_CONST && (distance == ROW_IDLE || !ra_block_at(ra, scan->position)->depth))
 		return;
 	if (ra->values[id].local)
 		return;
-	scan->seen[id] = scan->position + 1;
+	scan->sights[id].seen = scan->position + 1;
 	if (ra->gen_count >= ra->gen_cap &&
 	    !arena_grow(ra->arena, (void **)&ra->gens, &ra->gen_cap, ra->gen_count, sizeof(RaNear))) {
 		ra->failed = true;
 		return;
 	}
 	ra->values[id].crosses = true;
-	scan->gen[id] = ra->gen_count;
+	scan->sights[id].gen = ra->gen_count;
 	ra->gens[ra->gen_count++] = (RaNear){.id = id, .distance = distance};
+}
+
+static inline void occurs(Scan *scan, u32 id, u32 distance)
+{
+	const Sight *sight = &scan->sights[id];
+
+	if (distance > ROW_LOOP - 1 && distance != ROW_IDLE)
+		distance = ROW_LOOP - 1;
+	if (sight->defined == scan->position + 1)
+		return;
+	if (sight->seen != scan->position + 1)
+		first_seen(scan, id, distance);
+	else if (scan->ra->gens[sight->gen].distance > distance)
+		scan->ra->gens[sight->gen].distance = distance;
 }
 
 static void defines(Scan *scan, u32 id, u32 code)
@@ -216,7 +236,7 @@ static void defines(Scan *scan, u32 id, u32 code)
 	Ra *ra = scan->ra;
 	RaValue *value = &ra->values[id];
 
-	scan->defined[id] = scan->position + 1;
+	scan->sights[id].defined = scan->position + 1;
 	if (ra->def_count >= ra->def_cap &&
 	    !arena_grow(ra->arena, (void **)&ra->defs, &ra->def_cap, ra->def_count, sizeof(RaDef))) {
 		ra->failed = true;
@@ -250,16 +270,20 @@ static void scan_block(Scan *scan)
 
 		for (unsigned u = 0; u < code->use_count; u++) {
 			const SsaUse *use = &code->uses[u];
-			u32 id = ra->id[use->ref];
-
-			if (use->want != SSA_WANT_ANY || ra->values[id].kind != RA_CONST)
-				occurs(scan, id, i);
+			if (use->want != SSA_WANT_ANY || ra->values[use->value].kind != RA_CONST)
+				occurs(scan, use->value, i);
 		}
 		if (code->snap != ~(u32)0) {
 			const SsaSnap *snap = &func->snaps[code->snap];
 
-			for (u32 k = 0; k < snap->count && entries_of(snap) != seen; k++)
-				occurs(scan, ra->id[func->entries[snap->first + k].ref], ROW_IDLE);
+			u32 named = entries_of(snap) == seen ? 0 : snap->count, now = scan->position + 1;
+
+			for (u32 k = 0; k < named; k++) {
+				u32 id = ra->named[snap->first + k];
+
+				if (scan->sights[id].defined != now && scan->sights[id].seen != now)
+					first_seen(scan, id, ROW_IDLE);
+			}
 			seen = entries_of(snap);
 			entries += snap->count;
 		}
@@ -322,76 +346,97 @@ static u32 edge_length(const SsaBlock *from, const SsaBlock *to)
 	return length > ROW_MOST ? ROW_MOST : length;
 }
 
-/* near[] of what lives at the end of a block, whose ids go to `behind`; the distance from there on. */
-static void look_behind(Ra *ra, u32 position)
+/* near[] of what lives at the end of a block, whose ids go to `behind`; the distance from `codes` in front of there. */
+static void look_behind(Ra *ra, u32 position, u32 codes)
 {
 	const SsaBlock *block = ra_block_at(ra, position);
+	u32 *behind = ra->behind, count = 0;
+	u16 *near = ra->near;
 
-	ra->behind_count = 0;
 	for (u32 s = 0; s < block->succ_count; s++) {
 		const SsaBlock *succ = &ra->func->blocks[block->succ[s]];
 		const RaBlock *there = &ra->blocks[succ->order];
-		u32 length = edge_length(block, succ);
+		u32 length = edge_length(block, succ) + codes;
 
-		for (u32 k = 0; k < there->live_count; k++) {
-			u32 id = there->live[k].id, distance = later(there->live[k].distance, length);
+		for (const RaNear *live = there->live, *end = live + there->live_count; live < end; live++) {
+			u32 id = live->id, distance = later(live->distance, length), was = near[id];
 
-			if (ra->near[id] == ROW_DEAD)
-				ra->behind[ra->behind_count++] = id;
-			if (distance < ra->near[id])
-				ra->near[id] = (u16)distance;
+			behind[count] = id; /* taken back, if it is there */
+			count += was == ROW_DEAD;
+			near[id] = (u16)(distance < was ? distance : was);
 		}
 	}
+	ra->behind_count = count;
+}
+
+/* The list of block p from near[], which is cleared. */
+static void make_list(Ra *ra, RaBlock *block)
+{
+	const u32 *behind = ra->behind;
+	RaNear *live = block->live;
+	u16 *near = ra->near;
+
+	for (u32 k = 0; k < ra->behind_count; k++) {
+		u32 id = behind[k];
+
+		*live = (RaNear){.id = id, .distance = near[id]};
+		live += near[id] != ROW_DEAD;
+		near[id] = ROW_DEAD;
+	}
+	block->live_count = (u32)(live - block->live);
+}
+
+static bool has_changed(Ra *ra, const RaBlock *block)
+{
+	u32 count = 0;
+
+	for (u32 k = 0; k < ra->behind_count; k++)
+		count += ra->near[ra->behind[k]] != ROW_DEAD;
+	if (count != block->live_count)
+		return true;
+	for (u32 k = 0; k < block->live_count; k++)
+		if (ra->near[block->live[k].id] != block->live[k].distance)
+			return true;
+	return false;
 }
 
 /* Makes the list of block p anew from near[], which is cleared. True when it is not as it was. */
 static bool renew(Ra *ra, u32 position, u32 *total)
 {
 	RaBlock *block = &ra->blocks[position];
-	u32 codes = ra->alloc->block_codes[ra->func->rpo[position]], count = 0;
-	bool changed = false;
+	const u32 *kills = ra->kills + block->kill_first;
+	const RaNear *gens = ra->gens + block->gen_first;
+	u32 *behind = ra->behind, count = ra->behind_count;
+	bool is_first = !block->live;
+	u16 *near = ra->near;
 
-	for (u32 k = 0; k < ra->behind_count; k++)
-		ra->near[ra->behind[k]] = (u16)later(ra->near[ra->behind[k]], codes);
 	for (u32 k = 0; k < block->kill_count; k++)
-		ra->near[ra->kills[block->kill_first + k]] = ROW_DEAD;
+		near[kills[k]] = ROW_DEAD;
 	for (u32 k = 0; k < block->gen_count; k++) {
-		const RaNear *gen = &ra->gens[block->gen_first + k];
+		u32 id = gens[k].id, distance = gens[k].distance, was = near[id];
 
 		/* What was killed is never used from before; so who is dead here is not in the list. */
-		if (ra->near[gen->id] == ROW_DEAD)
-			ra->behind[ra->behind_count++] = gen->id;
-		if (gen->distance < ra->near[gen->id])
-			ra->near[gen->id] = (u16)gen->distance;
+		if (was == ROW_DEAD)
+			behind[count++] = id;
+		near[id] = (u16)(distance < was ? distance : was);
 	}
-	for (u32 k = 0; k < ra->behind_count; k++)
-		count += ra->near[ra->behind[k]] != ROW_DEAD;
-	if (count != block->live_count) {
-		changed = true;
-	} else {
-		for (u32 k = 0; k < block->live_count && !changed; k++)
-			changed = ra->near[block->live[k].id] != block->live[k].distance;
+	ra->behind_count = count;
+	if (!is_first && !has_changed(ra, block)) {
+		for (u32 k = 0; k < count; k++)
+			near[behind[k]] = ROW_DEAD;
+		return false;
 	}
-	if (count > block->live_cap) {
+	if (count >= block->live_cap) { /* one more is written, and not kept */
 		block->live_cap = count + count / 4 + 4;
-		block->live = ARENA_ARRAY(ra->arena, RaNear, block->live_cap);
+		block->live = ARENA_ROOM(ra->arena, RaNear, block->live_cap);
 		*total += block->live_cap;
 		if (!block->live || *total > 4u << 20) {
 			ra->failed = true;
 			return false;
 		}
 	}
-	count = 0;
-	for (u32 k = 0; k < ra->behind_count; k++) {
-		u32 id = ra->behind[k];
-
-		if (changed && ra->near[id] != ROW_DEAD)
-			block->live[count++] = (RaNear){.id = id, .distance = ra->near[id]};
-		ra->near[id] = ROW_DEAD;
-	}
-	if (changed)
-		block->live_count = count;
-	return changed;
+	make_list(ra, block);
+	return !is_first || block->live_count;
 }
 
 static void solve(Ra *ra)
@@ -417,7 +462,7 @@ static void solve(Ra *ra)
 				return;
 			}
 			dirty[p] = 0;
-			look_behind(ra, p);
+			look_behind(ra, p, ra->alloc->block_codes[ra->func->rpo[p]]);
 			if (!renew(ra, p, &total))
 				continue;
 			for (u32 k = 0; k < block->pred_count; k++) {
@@ -462,9 +507,9 @@ static void find_hints(Ra *ra)
 
 			for (unsigned u = 0; u < code->use_count; u++)
 				if (code->uses[u].want == SSA_WANT_FIXED)
-					hint(ra, ra->id[code->uses[u].ref], 16u * code->uses[u].cls + code->uses[u].reg);
+					hint(ra, code->uses[u].value, 16u * code->uses[u].cls + code->uses[u].reg);
 			if (code->tied && code->use_count && code->result) {
-				u32 first = ra->id[code->uses[0].ref];
+				u32 first = code->uses[0].value;
 				u8 reg = ra->values[ra->id[code->node]].hint;
 
 				if (reg != RA_NO_REG && ra->values[first].hint == RA_NO_REG)
@@ -494,10 +539,8 @@ void ra_collect(Ra *ra)
 		return;
 	}
 	find_values(ra);
-	scan.defined = ARENA_ARRAY(ra->arena, u32, ra->value_count);
-	scan.seen = ARENA_ARRAY(ra->arena, u32, ra->value_count);
-	scan.gen = ARENA_ARRAY(ra->arena, u32, ra->value_count);
-	if (!scan.defined || !scan.seen || !scan.gen)
+	scan.sights = ARENA_ARRAY(ra->arena, Sight, ra->value_count);
+	if (!scan.sights)
 		ra->failed = true;
 	for (scan.position = 0; scan.position < ra->func->rpo_count && !ra->failed; scan.position++)
 		scan_block(&scan);
@@ -535,15 +578,15 @@ void ra_annotate(Ra *ra, u32 position)
 {
 	SsaFunc *func = ra->func;
 	u32 b = func->rpo[position], first = ra->alloc->block_first[b], count = ra->alloc->block_codes[b];
-	u32 uses = ra->after_cap, leaving = 0;
+	u32 leaving = 0, *next = ra->next, *after = ra->after + ra->after_cap;
 	u64 seen = 0;
 
-	look_behind(ra, position);
-	for (u32 k = 0; k < ra->behind_count; k++) {
-		u32 id = ra->behind[k];
+	look_behind(ra, position, 0);
+	for (const u32 *id = ra->behind, *end = id + ra->behind_count; id < end; id++) {
+		u32 distance = ra->near[*id];
 
-		ra->next[id] = ra->near[id] == ROW_IDLE ? RA_IDLE : count + ra->near[id];
-		ra->near[id] = ROW_DEAD;
+		ra->near[*id] = ROW_DEAD;
+		next[*id] = distance == ROW_IDLE ? RA_IDLE : count + distance;
 	}
 	annotate_edges(ra, position, count);
 	ra->leaving_end[count] = 0;
@@ -553,35 +596,35 @@ void ra_annotate(Ra *ra, u32 position)
 		if (code->result) {
 			u32 id = ra->id[code->node];
 
-			ra->first_use[i] = ra->next[id];
-			ra->next[id] = RA_DEAD;
+			ra->first_use[i] = next[id];
+			next[id] = RA_DEAD;
 		}
 		if (code->snap != ~(u32)0) {
 			const SsaSnap *snap = &func->snaps[code->snap];
 
-			for (u32 k = 0; k < snap->count && entries_of(snap) != seen; k++) {
-				u32 id = ra->id[func->entries[snap->first + k].ref];
+			u32 named = entries_of(snap) == seen ? 0 : snap->count;
+			const u32 *ids = ra->named + snap->first;
 
-				if (ra->next[id] != RA_DEAD || ra->values[id].kind == RA_CONST)
+			for (u32 k = 0; k < named; k++) {
+				if (next[ids[k]] != RA_DEAD || ra->values[ids[k]].kind == RA_CONST)
 					continue;
-				ra->next[id] = RA_LEAVING;
-				ra->leaving[leaving++] = id;
+				next[ids[k]] = RA_LEAVING;
+				ra->leaving[leaving++] = ids[k];
 			}
 			seen = entries_of(snap);
 		}
-		uses -= code->use_count;
-		for (unsigned u = 0; u < code->use_count; u++)
-			ra->after[uses + u] = ra->next[ra->id[code->uses[u].ref]];
+		after -= code->use_count;
+		for (unsigned u = 0, uses = code->use_count; u < uses; u++)
+			after[u] = next[code->uses[u].value];
 		for (u32 k = ra->leaving_end[i + 1]; k < leaving; k++)
-			ra->next[ra->leaving[k]] = RA_IDLE;
-		for (unsigned u = 0; u < code->use_count; u++) {
+			next[ra->leaving[k]] = RA_IDLE;
+		for (unsigned u = 0, uses = code->use_count; u < uses; u++) {
 			const SsaUse *use = &code->uses[u];
-			u32 id = ra->id[use->ref];
 
-			if (use->want != SSA_WANT_ANY || ra->values[id].kind != RA_CONST)
-				ra->next[id] = i;
+			if (use->want != SSA_WANT_ANY || ra->values[use->value].kind != RA_CONST)
+				next[use->value] = i;
 		}
 		ra->leaving_end[i] = leaving;
 	}
-	ra->after_first = uses;
+	ra->after_first = (u32)(after - ra->after);
 }

@@ -62,8 +62,7 @@ typedef struct RaPhi {
 } RaPhi;
 
 typedef struct RaBlock {
-	u32 start[RA_REGS], end[RA_REGS]; /* ids, of */
-	u32 starts, ends; /* those registers that hold something */
+	u32 starts, ends; /* registers that hold something then: */
 	u32 far;        /* greatest position of a block that jumps back to it; its own if none does */
 	RaNear *live;   /* what lives at its start and across blocks */
 	u32 live_count, live_cap;
@@ -76,6 +75,7 @@ typedef struct RaBlock {
 	u32 around;     /* loops: another loop that ends in the same block + 1 */
 	u8 tries;
 	bool done, loops; /* walked; something jumps back to it */
+	u32 start[RA_REGS], end[RA_REGS]; /* ids. Not filled before `starts` and `ends` are; then 0 where nothing is held */
 } RaBlock;
 
 /* What an earlier try taught about the start of a loop: a value is to begin in this register, or in none. */
@@ -93,6 +93,7 @@ typedef struct Ra {
 	SsaFunc *func;
 	Arena *arena;
 	u32 *id;           /* per node */
+	u32 *named;        /* per entry of a snapshot: its id */
 	RaValue *values;
 	u32 value_count, value_cap;
 	RaPhi *phis;

@@ -256,7 +256,7 @@ static void tell(Ra *ra, u32 id, u8 reg, unsigned steps)
 		}
 		if (value->code == RA_NO_CODE || !ra->alloc->codes[value->code].tied)
 			return;
-		id = ra->id[ra->alloc->codes[value->code].uses[0].ref];
+		id = ra->alloc->codes[value->code].uses[0].value;
 		if (ra->values[id].hint != RA_NO_REG && ra->values[id].hint != reg)
 			return;
 	}
@@ -304,11 +304,14 @@ void ra_tell_behind(Ra *ra, u32 position)
 void ra_start(Ra *ra, u32 position)
 {
 	const SsaBlock *block = ra_block_at(ra, position);
+	const RaBlock *here = &ra->blocks[position];
+	const RaNear *live, *live_end = here->live + here->live_count;
 	u32 main = main_pred(ra, block);
+	u16 *near = ra->near;
 
 	ra->position = 0;
-	for (u32 k = 0; k < ra->blocks[position].live_count; k++)
-		ra->near[ra->blocks[position].live[k].id] = (u16)ra->blocks[position].live[k].distance;
+	for (live = here->live; live < live_end; live++)
+		near[live->id] = (u16)live->distance;
 	if (main != SSA_NO_BLOCK) {
 		if (ra->blocks[position].loops)
 			note_wishes(ra, position);
@@ -321,8 +324,8 @@ void ra_start(Ra *ra, u32 position)
 			tell_args(ra, block);
 		}
 	}
-	for (u32 k = 0; k < ra->blocks[position].live_count; k++)
-		ra->near[ra->blocks[position].live[k].id] = ROW_DEAD;
+	for (live = here->live; live < live_end; live++)
+		near[live->id] = ROW_DEAD;
 	memcpy(ra->blocks[position].start, ra->held, sizeof(ra->held));
 	ra->blocks[position].starts = ra->occupied;
 }

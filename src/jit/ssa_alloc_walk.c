@@ -182,11 +182,11 @@ static void fixed_operands(Step *step)
 		unsigned reg = 16u * use->cls + use->reg;
 
 		if (use->want == SSA_WANT_FIXED) {
-			if (step->claimed & ra_bit(reg) && ra->held[reg] != ra->id[use->ref])
+			if (step->claimed & ra_bit(reg) && ra->held[reg] != use->value)
 				ra->failed = true; /* two values wanted in one */
-			if (ra->held[reg] && ra->held[reg] != ra->id[use->ref])
+			if (ra->held[reg] && ra->held[reg] != use->value)
 				learn(ra, ra->held[reg], reg);
-			bring(step, reg, ra->id[use->ref]);
+			bring(step, reg, use->value);
 			claim(step, use, reg);
 		}
 	}
@@ -194,7 +194,7 @@ static void fixed_operands(Step *step)
 		step->result_reg = (u8)(16 * code->result_cls + code->result_reg);
 		step->over |= ra_bit(step->result_reg);
 		if (is_tied(step) && code->uses[0].want != SSA_WANT_FIXED) {
-			bring(step, step->result_reg, ra->id[code->uses[0].ref]);
+			bring(step, step->result_reg, code->uses[0].value);
 			claim(step, &code->uses[0], step->result_reg);
 		}
 	}
@@ -223,11 +223,11 @@ static void operands_in_registers(Step *step)
 
 	for (unsigned u = 0; u < step->code->use_count; u++) {
 		SsaUse *use = &step->code->uses[u];
-		u32 set = ra->regs[ra->id[use->ref]] & ra_class(use->cls) & ~barred(step, use);
+		u32 set = ra->regs[use->value] & ra_class(use->cls) & ~barred(step, use);
 
 		if (placed(step, u) || !set)
 			continue;
-		if (use->want == SSA_WANT_ANY && ra->values[ra->id[use->ref]].kind == RA_CONST)
+		if (use->want == SSA_WANT_ANY && ra->values[use->value].kind == RA_CONST)
 			continue;
 		if (set & step->claimed)
 			set &= step->claimed;
@@ -242,7 +242,7 @@ static void operands_from_elsewhere(Step *step)
 
 	for (unsigned u = 0; u < code->use_count; u++) {
 		SsaUse *use = &step->code->uses[u];
-		u32 id = ra->id[use->ref], bar = barred(step, use) | step->claimed;
+		u32 id = use->value, bar = barred(step, use) | step->claimed;
 		u8 reg;
 
 		if (placed(step, u))
@@ -316,7 +316,7 @@ static void tie(Step *step)
 
 	if (!is_tied(step) || step->result_reg != RA_NO_REG)
 		return;
-	id = ra->id[use->ref];
+	id = use->value;
 	result = ra->id[code->node];
 	reg = 16u * use->place.cls + use->place.number;
 	if (code->may_untie && wants_another(step, result, reg)) {
@@ -490,14 +490,14 @@ static void snapshot(Step *step)
 	Ra *ra = step->ra;
 	const SsaSnap *snap = &ra->func->snaps[step->code->snap];
 	SsaPlace *places = ra->alloc->snap_places + step->code->snap_place;
+	const u32 *ids = ra->named + snap->first, *regs = ra->regs, kept = ~(step->killed | step->temps);
+	const RaValue *values = ra->values;
 
-	for (u32 k = 0; k < snap->count; k++) {
-		u32 id = ra->id[ra->func->entries[snap->first + k].ref];
-		u32 set = ra->regs[id] & ~step->killed & ~step->temps;
+	for (u32 k = 0, count = snap->count; k < count; k++) {
+		u32 id = ids[k], set = regs[id] & kept, own = set & ra_class(values[id].cls);
 
-		if (set && ra->values[id].kind != RA_CONST)
-			places[k] = ra_place((unsigned)__builtin_ctz(set & ra_class(ra->values[id].cls) ?
-								     set & ra_class(ra->values[id].cls) : set));
+		if (set && values[id].kind != RA_CONST)
+			places[k] = ra_place((unsigned)__builtin_ctz(own ? own : set));
 		else
 			places[k] = ra_memory_of(ra, id);
 	}
@@ -542,7 +542,7 @@ static void write_result(Step *step)
 static unsigned fitness(const Step *step, unsigned u)
 {
 	const Ra *ra = step->ra;
-	u32 id = ra->id[step->code->uses[u].ref], set = ra->regs[id] & ra_class(step->code->uses[0].cls);
+	u32 id = step->code->uses[u].value, set = ra->regs[id] & ra_class(step->code->uses[0].cls);
 	u8 hint = ra->values[ra->id[step->code->node]].hint;
 
 	if (!set || !dying(ra, id))
@@ -553,13 +553,16 @@ static unsigned fitness(const Step *step, unsigned u)
 static void swap_operands(Step *step)
 {
 	SsaCode *code = step->code;
-	SsaRef ref = code->use_count > 1 ? code->uses[0].ref : 0;
+	SsaUse first;
 
 	if (!code->commutes || !is_tied(step) || code->use_count < 2 || code->uses[0].want != SSA_WANT_REG ||
 	    code->uses[1].want == SSA_WANT_FIXED || code->uses[0].cls != code->uses[1].cls || fitness(step, 1) <= fitness(step, 0))
 		return;
+	first = code->uses[0];
 	code->uses[0].ref = code->uses[1].ref;
-	code->uses[1].ref = ref;
+	code->uses[0].value = code->uses[1].value;
+	code->uses[1].ref = first.ref;
+	code->uses[1].value = first.value;
 }
 
 static void walk_code(Step *step, const u32 *after, const u32 *leaving, u32 leaving_count, u32 first_use)
@@ -577,7 +580,7 @@ static void walk_code(Step *step, const u32 *after, const u32 *leaving, u32 leav
 	for (u32 k = 0; k < leaving_count; k++)
 		ra->next[leaving[k]] = RA_LEAVING;
 	for (unsigned u = 0; u < code->use_count; u++) {
-		ra->next[ra->id[code->uses[u].ref]] = after[u];
+		ra->next[code->uses[u].value] = after[u];
 		code->uses[u].place = (SsaPlace){0};
 	}
 	swap_operands(step);
@@ -604,8 +607,8 @@ static void walk_code(Step *step, const u32 *after, const u32 *leaving, u32 leav
 		ra_release(ra, leaving[k]);
 	}
 	for (unsigned u = 0; u < code->use_count; u++)
-		if (ra->next[ra->id[code->uses[u].ref]] == RA_DEAD)
-			ra_release(ra, ra->id[code->uses[u].ref]);
+		if (ra->next[code->uses[u].value] == RA_DEAD)
+			ra_release(ra, code->uses[u].value);
 	if (code->result) {
 		ra->next[ra->id[code->node]] = first_use;
 		write_result(step);
