@@ -71,7 +71,8 @@ typedef struct X64Ssa {
 	/* of the present code */
 	bool emitting;
 	SsaCode *code;
-	SsaUse uses[SSA_USES_MOST];
+	SsaUse *uses;      /* room for those of the present code, selecting */
+	u32 uses_left;     /* so many; never fewer than SSA_USES_MOST when a code begins */
 	unsigned use_at, temp_at[SSA_CLASSES];
 	JitExit *exit;     /* of the code, once made */
 	/* emission */

@@ -61,83 +61,190 @@ static void note_leave(X64Ssa *s, Survey *survey, SsaRef ref)
 	survey->entries += func->snaps[func->nodes[ref].snap].count + s->engine->pin_count;
 }
 
+/* ---- What is needed, where ssa_snap has not said so ---- */
+
+typedef struct Needs {
+	const SsaFunc *func;
+	u8 *needed;
+	SsaRef *work;
+	u32 count;
+} Needs;
+
+static void need(Needs *n, SsaRef ref)
+{
+	ref = ssa_value(n->func, ref);
+	if (!n->needed[ref])
+		n->work[n->count++] = ref;
+	n->needed[ref] = SSA_NEEDED;
+}
+
+static void need_operands(Needs *n, SsaFunc *func, SsaNode *node)
+{
+	for (unsigned k = ssa_operands(func, node); k-- > 0;)
+		need(n, *ssa_operand(func, node, k));
+}
+
+static bool find_needed(SsaFunc *func)
+{
+	Needs n = { .func = func, .needed = ARENA_ARRAY(func->arena, u8, func->node_count),
+		    .work = ARENA_ARRAY(func->arena, SsaRef, func->node_count) };
+
+	if (!n.needed || !n.work)
+		return false;
+	for (u32 i = 0; i < func->entry_count; i++)
+		need(&n, func->entries[i].ref);
+	for (u32 i = 0; i < func->rpo_count; i++)
+		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next)
+			if (!(ssa_effects(&func->nodes[ref]) & SSA_PURE) && func->nodes[ref].op != SSA_PUT)
+				need_operands(&n, func, &func->nodes[ref]);
+	while (n.count)
+		need_operands(&n, func, &func->nodes[n.work[--n.count]]);
+	func->needed = n.needed;
+	return true;
+}
+
+/* ---- Nodes that stay ---- */
+
+/* Snapshots have said what INSNs and PUTs were for, and what nobody needs. */
+static bool is_idle(const SsaFunc *func, const SsaNode *node, SsaRef ref)
+{
+	if (node->op == SSA_INSN || node->op == SSA_PUT)
+		return true;
+	return !func->needed[ref] && ssa_effects(node) & SSA_PURE;
+}
+
+/* Homes of pinned slots become the one there is; a ZX its operand. What the node is then; 0: it stays. */
+static SsaRef stands_for(const X64Ssa *s, const SsaNode *node)
+{
+	if (node->op == IR_OP_ZX)
+		return node->a;
+	if (node->op == SSA_HOME && s->pin_reg[node->aux] != JIT_NO_PIN)
+		return s->home[s->engine->pin_of[node->aux]];
+	return 0;
+}
+
 static void name_slot(X64Ssa *s, u32 slot)
 {
 	s->named[slot / 64] |= (u64)1 << slot % 64;
 }
 
-static bool is_idle(const SsaFunc *func, SsaRef ref)
+static void look_at(X64Ssa *s, Survey *survey, const SsaNode *node, SsaRef ref)
 {
-	return func->needed && !func->needed[ref] && ssa_effects(&func->nodes[ref]) & SSA_PURE;
+	if (leaves(node))
+		note_leave(s, survey, ref);
+	else if (node->op < IR_OP_COUNT)
+		s->vectors |= ir_float_operands((IrOp)node->op) != 0;
+	else
+		s->vectors |= node->op == SSA_CANON || node->op == SSA_WIDE || node->op == SSA_LANE;
+	survey->fetches |= node->op == SSA_FETCH;
+	if (node->op == SSA_HOME || node->op == SSA_FETCH || node->op == SSA_BRING)
+		name_slot(s, node->aux);
 }
 
-/* Homes of pinned slots become the one there is; a ZX its operand. Snapshots have said what INSNs and PUTs were for, and what
- * nobody needs. */
+/* The block's list is made anew, of what stays. */
+static void look_around_block(X64Ssa *s, Survey *survey, SsaBlock *block)
+{
+	SsaNode *nodes = s->func->nodes;
+	SsaRef last = 0, next;
+
+	for (SsaRef ref = block->first; ref; ref = next) {
+		SsaNode *node = &nodes[ref];
+		bool idle = is_idle(s->func, node, ref);
+		SsaRef by = idle ? 0 : stands_for(s, node);
+
+		next = node->next;
+		if (!idle)
+			look_at(s, survey, node, ref);
+		if (idle || by) {
+			node->prev = node->next = 0;
+			node->block = SSA_NO_BLOCK;
+			if (by) {
+				node->op = SSA_COPY;
+				node->a = by;
+			}
+			continue;
+		}
+		s->way[ref] = X64_CODE;
+		node->uses = 0;
+		node->prev = last;
+		*(last ? &nodes[last].next : &block->first) = ref;
+		last = ref;
+	}
+	nodes[last].next = 0; /* it ends with its END */
+	block->last = last;
+	block->insns = 0;
+}
+
 static void look_around(X64Ssa *s, Survey *survey)
 {
 	SsaFunc *func = s->func;
 
 	for (u32 i = 0; i < func->rpo_count; i++) {
-		const SsaBlock *block = &func->blocks[func->rpo[i]];
+		survey->loops |= func->blocks[func->rpo[i]].depth != 0;
+		look_around_block(s, survey, &func->blocks[func->rpo[i]]);
+	}
+}
 
-		survey->loops |= block->depth != 0;
-		for (SsaRef ref = block->first, next; ref; ref = next) {
-			const SsaNode *node = &func->nodes[ref];
+/* Constants and homes are in no block: one that is met for the first time counts its uses from here on. */
+static void meet(X64Ssa *s, SsaRef value)
+{
+	if (s->way[value] != X64_DEAD)
+		return;
+	s->way[value] = X64_CODE;
+	s->func->nodes[value].uses = 0;
+}
 
-			next = node->next;
-			if (node->op == SSA_INSN || node->op == SSA_PUT || is_idle(func, ref)) {
-				ssa_remove(func, ref);
-				continue;
-			}
-			if (leaves(node))
-				note_leave(s, survey, ref);
-			else if (node->op < IR_OP_COUNT)
-				s->vectors |= ir_float_operands((IrOp)node->op) != 0;
-			else
-				s->vectors |= node->op == SSA_CANON || node->op == SSA_WIDE || node->op == SSA_LANE;
-			survey->fetches |= node->op == SSA_FETCH;
-			if (node->op == SSA_HOME || node->op == SSA_FETCH || node->op == SSA_BRING)
-				name_slot(s, node->aux);
-			if (node->op == IR_OP_ZX)
-				ssa_replace(func, ref, node->a);
-			else if (node->op == SSA_HOME && s->pin_reg[node->aux] != JIT_NO_PIN)
-				ssa_replace(func, ref, s->home[s->engine->pin_of[node->aux]]);
-		}
+static void check_entry(X64Ssa *s, SsaSnapEntry *entry)
+{
+	const SsaFunc *func = s->func;
+
+	switch ((SsaRecipe)entry->recipe) {
+	case SSA_ZX:
+		if (func->nodes[entry->ref].width <= entry->imm)
+			entry->recipe = SSA_AS_IS; /* values are held so */
+		break;
+	case SSA_BOX: case SSA_BOX_NAN:
+		s->unsupported |= entry->imm != 32 || func->slot_width[entry->slot] != 64;
+		s->vectors = true;
+		break;
+	case SSA_NAN:
+		s->vectors = true;
+		break;
+	case SSA_AS_IS: case SSA_SX: case SSA_PLUS:
+		break;
 	}
 }
 
 /* For a hot LEAVE the entries of pinned slots stand behind the snapshot's own, in their order. */
 static void complete_snap(X64Ssa *s, const SsaNode *node, SsaSnapEntry *entries, u32 *count)
 {
+	const SsaFunc *func = s->func;
 	const Engine *engine = s->engine;
-	SsaSnap *snap = &s->func->snaps[node->snap];
-	SsaSnapEntry pins[JIT_PINS];
+	SsaSnap *snap = &func->snaps[node->snap];
+	const SsaSnapEntry *old = &func->entries[snap->first];
+	SsaSnapEntry pins[JIT_PINS], *to = &entries[*count];
 	u32 first = *count;
 
-	for (u32 i = 0; i < snap->count; i++) {
-		SsaSnapEntry *entry = &s->func->entries[snap->first + i];
-
-		if (entry->recipe == SSA_ZX && s->func->nodes[entry->ref].width <= entry->imm)
-			entry->recipe = SSA_AS_IS; /* values are held so */
-		if ((entry->recipe == SSA_BOX || entry->recipe == SSA_BOX_NAN) &&
-		    (entry->imm != 32 || s->func->slot_width[entry->slot] != 64))
-			s->unsupported = true;
-		name_slot(s, entry->slot);
-		s->vectors |= entry->recipe == SSA_NAN || entry->recipe == SSA_BOX || entry->recipe == SSA_BOX_NAN;
-	}
 	for (u32 i = 0; i < engine->pin_count; i++)
 		pins[i] = (SsaSnapEntry){ .ref = s->home[i], .slot = (u16)engine->pinned[i] };
-	for (u32 i = 0; i < snap->count; i++) {
-		const SsaSnapEntry *entry = &s->func->entries[snap->first + i];
-		u8 pin = engine->pin_of[entry->slot];
+	for (u32 i = 0, own = snap->count; i < own; i++) {
+		u8 pin = engine->pin_of[old[i].slot];
+		SsaSnapEntry *entry = pin != JIT_NO_PIN ? &pins[pin] : to++;
 
-		if (pin != JIT_NO_PIN)
-			pins[pin] = *entry;
-		else
-			entries[(*count)++] = *entry;
+		name_slot(s, old[i].slot);
+		*entry = old[i];
+		if (entry->recipe != SSA_AS_IS)
+			check_entry(s, entry);
 	}
 	for (u32 i = 0; i < engine->pin_count; i++)
-		entries[(*count)++] = pins[i];
+		*to++ = pins[i];
+	*count = (u32)(to - entries);
+	for (const SsaSnapEntry *entry = &entries[first]; entry < to; entry++) {
+		SsaRef value = ssa_value(func, entry->ref);
+
+		s->in_snap[value] = true;
+		meet(s, value);
+	}
 	snap->first = first;
 	snap->count = *count - first - (is_hot_leave(node) ? engine->pin_count : 0);
 }
@@ -180,83 +287,28 @@ static void complete_snaps(X64Ssa *s, const Survey *survey)
 
 /* ---- What is needed ---- */
 
-typedef struct Work {
-	SsaRef *refs;
-	u32 count;
-	u32 snap; /* the entries that were looked at last, + 1 */
-} Work;
-
 /* With those of pinned slots. Snapshots that begin with the same entry have the same ones. */
 static u32 entries_of(const X64Ssa *s, const SsaNode *node)
 {
 	return s->func->snaps[node->snap].count + (is_hot_leave(node) ? s->engine->pin_count : 0);
 }
 
-static void need(X64Ssa *s, Work *work, SsaRef ref)
-{
-	ref = ssa_value(s->func, ref);
-	if (s->way[ref] == X64_DEAD) {
-		s->way[ref] = X64_CODE;
-		work->refs[work->count++] = ref;
-	}
-}
-
-static void need_operands(X64Ssa *s, Work *work, SsaRef ref)
+/* What is left in the blocks is needed. */
+static void count_uses(X64Ssa *s)
 {
 	SsaFunc *func = s->func;
-	SsaNode *node = &func->nodes[ref];
 
-	for (unsigned i = 0, count = ssa_operands(func, node); i < count; i++) {
-		SsaRef value = ssa_value(func, *ssa_operand(func, node, i));
-
-		func->nodes[value].uses++;
-		need(s, work, value);
-	}
-}
-
-static void need_snap(X64Ssa *s, Work *work, const SsaNode *node)
-{
-	const SsaFunc *func = s->func;
-	const SsaSnap *snap = &func->snaps[node->snap];
-	u32 count = entries_of(s, node);
-
-	if (!count || work->snap == snap->first + 1) /* as the one before */
-		return;
-	work->snap = snap->first + 1;
-	for (u32 k = 0; k < count; k++) {
-		SsaRef value = ssa_value(func, func->entries[snap->first + k].ref);
-
-		s->in_snap[value] = true;
-		need(s, work, value);
-	}
-}
-
-static void find_needed(X64Ssa *s)
-{
-	SsaFunc *func = s->func;
-	Work work = { .refs = ARENA_ROOM(s->arena, SsaRef, func->node_count) };
-
-	if (!work.refs) {
-		s->failed = true;
-		return;
-	}
-	for (u32 ref = 0; ref < func->node_count; ref++)
-		func->nodes[ref].uses = 0;
 	for (u32 i = 0; i < func->rpo_count; i++)
 		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next) {
-			const SsaNode *node = &func->nodes[ref];
+			SsaNode *node = &func->nodes[ref];
 
-			if (ssa_effects(node) & SSA_PURE)
-				continue;
-			if (s->way[ref] == X64_DEAD) {
-				s->way[ref] = X64_CODE;
-				need_operands(s, &work, ref);
+			for (unsigned k = 0, count = ssa_operands(func, node); k < count; k++) {
+				SsaRef value = ssa_value(func, *ssa_operand(func, node, k));
+
+				meet(s, value);
+				func->nodes[value].uses++;
 			}
-			if (leaves(node))
-				need_snap(s, &work, node);
 		}
-	while (work.count)
-		need_operands(s, &work, work.refs[--work.count]);
 }
 
 /* ---- Out of loops, downward ---- */
@@ -632,16 +684,24 @@ typedef struct Fetches {
 } Fetches;
 
 /* `ref` is used where the block has come to. What is folded into its user is computed here, too. */
-static void fetch_used(const X64Ssa *s, Fetches *f, SsaRef ref, unsigned depth)
+static void fetch_used(const X64Ssa *s, Fetches *f, SsaRef ref, unsigned depth);
+
+static void folded_used(const X64Ssa *s, Fetches *f, SsaRef ref, unsigned depth)
+{
+	const SsaNode *node = &s->func->nodes[ref];
+
+	for (unsigned k = ssa_operands(s->func, node); k-- > 0 && depth <= 8;)
+		fetch_used(s, f, node->operands[k], depth + 1);
+}
+
+static inline void fetch_used(const X64Ssa *s, Fetches *f, SsaRef ref, unsigned depth)
 {
 	const SsaNode *node = &s->func->nodes[ref = ssa_value(s->func, ref)];
 
 	if (node->op == SSA_FETCH)
 		f->varies[ref] |= f->now[node->aux] != ref || node->block != f->block;
-	if ((s->way[ref] != X64_FOLDED && s->way[ref] != X64_LOOKED) || depth > 8)
-		return;
-	for (unsigned k = ssa_operands(s->func, node); k-- > 0;)
-		fetch_used(s, f, k == 0 ? node->a : k == 1 ? node->b : node->c, depth + 1);
+	if (s->way[ref] == X64_FOLDED || s->way[ref] == X64_LOOKED)
+		folded_used(s, f, ref, depth);
 }
 
 static bool list_fetch(X64Ssa *s, Fetches *f, SsaRef ref)
@@ -789,7 +849,7 @@ bool x64_ssa_prepare(X64Ssa *s)
 	u32 room;
 
 	make_homes(s);
-	if (s->func->failed)
+	if (s->func->failed || (!s->func->needed && !find_needed(s->func)))
 		return false;
 	room = s->func->node_count;
 	s->way = ARENA_ARRAY(s->arena, u8, room);
@@ -802,7 +862,7 @@ bool x64_ssa_prepare(X64Ssa *s)
 	if (!s->failed && !s->unsupported)
 		complete_snaps(s, &survey);
 	if (!s->failed && !s->unsupported)
-		find_needed(s);
+		count_uses(s);
 	if (s->failed || s->unsupported)
 		return false;
 	if (survey.loops)

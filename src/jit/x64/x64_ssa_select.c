@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+enum { USES_ROOM = 8 * SSA_USES_MOST };
+
 static SsaUse *arg(X64Ssa *s, SsaRef ref, u8 want, u8 reg, u8 cls, bool early)
 {
 	SsaUse *use;
@@ -232,13 +234,14 @@ static void finish(X64Ssa *s)
 {
 	u32 count = s->code->use_count;
 
-	if (!count)
+	s->code->uses = s->uses;
+	s->uses += count;
+	s->uses_left -= count;
+	if (s->uses_left >= SSA_USES_MOST)
 		return;
-	s->code->uses = ARENA_ARRAY(s->arena, SsaUse, count);
-	if (s->code->uses)
-		memcpy(s->code->uses, s->uses, count * sizeof(SsaUse));
-	else
-		s->failed = true;
+	s->uses_left = USES_ROOM;
+	s->uses = ARENA_ROOM(s->arena, SsaUse, USES_ROOM);
+	s->failed |= !s->uses;
 }
 
 /* What pinned registers hold when control comes in. */
@@ -282,8 +285,10 @@ bool x64_ssa_select(X64Ssa *s)
 		return false;
 	s->code_cap = s->ref_cap = func->node_count / 2 + 16;
 	alloc->codes = ARENA_ROOM(s->arena, SsaCode, s->code_cap);
+	s->uses_left = USES_ROOM;
+	s->uses = ARENA_ROOM(s->arena, SsaUse, USES_ROOM);
 	s->refs = ARENA_ROOM(s->arena, SsaRef, s->ref_cap);
-	if (!alloc->codes || !s->refs)
+	if (!alloc->codes || !s->refs || !s->uses)
 		return false;
 	s->emitting = false;
 	for (u32 i = 0; i < alloc->layout_count && !s->failed && !s->unsupported; i++) {
