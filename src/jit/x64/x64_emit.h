@@ -4,7 +4,7 @@
  *
  * Operands are registers by number (X64_RAX ..) and memory as base + displacement, or base + index * scale + displacement.
  * Sizes are in bits: 64 or 32 (8 and 16 where a function says so); a 32-bit operation clears the upper half. When the
- * buffer is full nothing more is written and `full` says so; the caller then throws the whole away.
+ * buffer has no room for the longest instruction, `full` says so; the caller then throws the whole away.
  *
  * Source of the encodings: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2.
  */
@@ -23,6 +23,8 @@ typedef enum X64Alu { X64_ADD, X64_OR, X64_ADC, X64_SBB, X64_AND, X64_SUB, X64_X
 typedef enum X64Shift { X64_ROL = 0, X64_ROR = 1, X64_SHL = 4, X64_SHR = 5, X64_SAR = 7 } X64Shift;
 typedef enum X64Cond { X64_O, X64_NO, X64_B, X64_AE, X64_E, X64_NE, X64_BE, X64_A, X64_S, X64_NS, X64_P, X64_NP,
 		       X64_L, X64_GE, X64_LE, X64_G } X64Cond;
+
+enum { X64_LONGEST = 16 }; /* 15, and what is written over */
 
 typedef struct X64Buf {
 	u8 *start, *at, *end;
@@ -67,8 +69,8 @@ static inline void x64_imm32(X64Buf *x, i32 value)
 	x64_bytes(x, &value, 4);
 }
 
-/* Register in the reg field, register in r/m. opcode: one byte, or 0x0Fxx, or 0x0F38xx; prefix 0: none. rex8: a REX is
- * wanted so that 4..7 mean spl..dil. */
+/* Below: register in the reg field, register or memory in r/m. opcode: one byte, or 0x0Fxx, or 0x0F38xx; prefix 0: none.
+ * rex8: a REX is wanted so that 4..7 mean spl..dil. */
 static inline void x64_opcode(X64Buf *x, u32 opcode)
 {
 	if (opcode > 0xFFFF)
@@ -78,40 +80,81 @@ static inline void x64_opcode(X64Buf *x, u32 opcode)
 	x64_byte(x, opcode & 0xFF);
 }
 
+/* Room for a whole instruction is asked for once: where to write it, or NULL. */
+static inline u8 *x64_begin(X64Buf *x)
+{
+	if ((size_t)(x->end - x->at) >= X64_LONGEST)
+		return x->at;
+	x->full = true;
+	return NULL;
+}
+
+/* Prefixes and opcode. */
+static inline u8 *x64_put_opcode(u8 *at, u8 prefix, u8 rex, u32 opcode)
+{
+	if (prefix)
+		*at++ = prefix;
+	if (rex)
+		*at++ = rex;
+	if (opcode > 0xFFFF)
+		*at++ = (u8)(opcode >> 16);
+	if (opcode > 0xFF)
+		*at++ = (u8)(opcode >> 8);
+	*at++ = (u8)opcode;
+	return at;
+}
+
+/* An instruction with `imm_bytes` of a number behind it. */
+static inline void x64_reg_reg_imm(X64Buf *x, u8 prefix, bool wide, u32 opcode, u8 reg, u8 rm, bool rex8, i32 imm, unsigned imm_bytes)
+{
+	u8 rex = (u8)((wide ? 8 : 0) | (reg & 8) >> 1 | (rm & 8) >> 3), *at = x64_begin(x);
+
+	if (!at)
+		return;
+	at = x64_put_opcode(at, prefix, rex || rex8 ? 0x40 | rex : 0, opcode);
+	*at++ = (u8)(0xC0u | (reg & 7u) << 3 | (rm & 7u));
+	if (imm_bytes)
+		memcpy(at, &imm, 4);
+	x->at = at + imm_bytes;
+}
+
 static inline void x64_reg_reg(X64Buf *x, u8 prefix, bool wide, u32 opcode, u8 reg, u8 rm, bool rex8)
 {
-	u8 rex = (u8)((wide ? 8 : 0) | (reg & 8 ? 4 : 0) | (rm & 8 ? 1 : 0));
-
-	if (prefix)
-		x64_byte(x, prefix);
-	if (rex || rex8)
-		x64_byte(x, 0x40 | rex);
-	x64_opcode(x, opcode);
-	x64_byte(x, 0xC0u | (reg & 7u) << 3 | (rm & 7u));
+	x64_reg_reg_imm(x, prefix, wide, opcode, reg, rm, rex8, 0, 0);
 }
 
 static inline void x64_reg_mem(X64Buf *x, u8 prefix, bool wide, u32 opcode, u8 reg, X64Mem mem, bool rex8)
 {
 	bool has_index = mem.index != X64_NONE, small = mem.disp >= -128 && mem.disp <= 127;
 	bool none = mem.disp == 0 && (mem.base & 7) != 5;
-	u8 rex = (u8)((wide ? 8 : 0) | (reg & 8 ? 4 : 0) | (has_index && (mem.index & 8) ? 2 : 0) | (mem.base & 8 ? 1 : 0));
-	unsigned mod = none ? 0 : small ? 0x40 : 0x80;
+	u8 rex = (u8)((wide ? 8 : 0) | (reg & 8) >> 1 | (has_index ? (mem.index & 8) >> 2 : 0) | (mem.base & 8) >> 3);
+	u8 *at = x64_begin(x), mod = (u8)((none ? 0 : small ? 0x40 : 0x80) | (reg & 7u) << 3);
 
-	if (prefix)
-		x64_byte(x, prefix);
-	if (rex || rex8)
-		x64_byte(x, 0x40 | rex);
-	x64_opcode(x, opcode);
+	if (!at)
+		return;
+	at = x64_put_opcode(at, prefix, rex || rex8 ? 0x40 | rex : 0, opcode);
 	if (has_index || (mem.base & 7) == 4) {
-		x64_byte(x, mod | (reg & 7u) << 3 | 4);
-		x64_byte(x, (unsigned)mem.scale << 6 | (has_index ? mem.index & 7u : 4u) << 3 | (mem.base & 7u));
+		*at++ = mod | 4;
+		*at++ = (u8)((unsigned)mem.scale << 6 | (has_index ? mem.index & 7u : 4u) << 3 | (mem.base & 7u));
 	} else {
-		x64_byte(x, mod | (reg & 7u) << 3 | (mem.base & 7u));
+		*at++ = mod | (mem.base & 7);
 	}
-	if (!none && small)
-		x64_byte(x, (u8)mem.disp);
-	else if (!none)
-		x64_imm32(x, mem.disp);
+	memcpy(at, &mem.disp, 4); /* what is not of it is written over */
+	x->at = at + (none ? 0 : small ? 1 : 4);
+}
+
+/* An opcode of at most two bytes and four of a number. */
+static inline void x64_op_imm32(X64Buf *x, unsigned first, unsigned second, i32 imm)
+{
+	u8 *at = x64_begin(x);
+
+	if (!at)
+		return;
+	if (first)
+		*at++ = (u8)first;
+	*at++ = (u8)second;
+	memcpy(at, &imm, 4);
+	x->at = at + 4;
 }
 
 /* ---- Moves ---- */
@@ -166,13 +209,9 @@ static inline void x64_mov_imm(X64Buf *x, u8 to, u64 value)
 	if (value == 0) {
 		x64_reg_reg(x, 0, false, 0x33, to, to, false); /* changes the flags */
 	} else if (value <= 0xFFFFFFFFu) {
-		if (to & 8)
-			x64_byte(x, 0x41);
-		x64_byte(x, 0xB8u | (to & 7u));
-		x64_imm32(x, (i32)(u32)value);
+		x64_op_imm32(x, to & 8 ? 0x41 : 0, 0xB8u | (to & 7u), (i32)(u32)value);
 	} else if ((i64)value == (i32)value) {
-		x64_reg_reg(x, 0, true, 0xC7, 0, to, false);
-		x64_imm32(x, (i32)value);
+		x64_reg_reg_imm(x, 0, true, 0xC7, 0, to, false, (i32)value, 4);
 	} else {
 		x64_byte(x, to & 8 ? 0x49 : 0x48);
 		x64_byte(x, 0xB8u | (to & 7u));
@@ -212,11 +251,7 @@ static inline void x64_alu_imm(X64Buf *x, X64Alu op, unsigned bits, u8 to, i32 v
 {
 	bool small = value >= -128 && value <= 127;
 
-	x64_reg_reg(x, 0, bits == 64, small ? 0x83 : 0x81, (u8)op, to, false);
-	if (small)
-		x64_byte(x, (u8)value);
-	else
-		x64_imm32(x, value);
+	x64_reg_reg_imm(x, 0, bits == 64, small ? 0x83 : 0x81, (u8)op, to, false, value, small ? 1 : 4);
 }
 
 static inline void x64_alu_mem_imm(X64Buf *x, X64Alu op, unsigned bits, X64Mem to, i32 value)
@@ -238,8 +273,7 @@ static inline void x64_test(X64Buf *x, unsigned bits, u8 a, u8 b)
 /* Of the low byte of a register, or of a byte in memory. */
 static inline void x64_test_imm8(X64Buf *x, u8 a, u8 value)
 {
-	x64_reg_reg(x, 0, false, 0xF6, 0, a, true);
-	x64_byte(x, value);
+	x64_reg_reg_imm(x, 0, false, 0xF6, 0, a, true, value, 1);
 }
 
 static inline void x64_imul(X64Buf *x, unsigned bits, u8 to, u8 from)
@@ -249,8 +283,7 @@ static inline void x64_imul(X64Buf *x, unsigned bits, u8 to, u8 from)
 
 static inline void x64_imul_imm(X64Buf *x, unsigned bits, u8 to, u8 from, i32 value)
 {
-	x64_reg_reg(x, 0, bits == 64, 0x69, to, from, false);
-	x64_imm32(x, value);
+	x64_reg_reg_imm(x, 0, bits == 64, 0x69, to, from, false, value, 4);
 }
 
 /* digit 4 mul, 5 imul (rdx:rax = rax * a), 6 div, 7 idiv, 3 neg, 2 not */
@@ -268,8 +301,7 @@ static inline void x64_cqo(X64Buf *x, unsigned bits)
 
 static inline void x64_shift_imm(X64Buf *x, X64Shift op, unsigned bits, u8 to, u8 count)
 {
-	x64_reg_reg(x, 0, bits == 64, 0xC1, (u8)op, to, false);
-	x64_byte(x, count);
+	x64_reg_reg_imm(x, 0, bits == 64, 0xC1, (u8)op, to, false, count, 1);
 }
 
 /* By cl. */
@@ -300,23 +332,19 @@ static inline void x64_cmov(X64Buf *x, X64Cond cond, u8 to, u8 from)
 
 static inline u8 *x64_jmp(X64Buf *x)
 {
-	x64_byte(x, 0xE9);
-	x64_imm32(x, 0);
+	x64_op_imm32(x, 0, 0xE9, 0);
 	return x->at - 4;
 }
 
 static inline u8 *x64_call(X64Buf *x)
 {
-	x64_byte(x, 0xE8);
-	x64_imm32(x, 0);
+	x64_op_imm32(x, 0, 0xE8, 0);
 	return x->at - 4;
 }
 
 static inline u8 *x64_jcc(X64Buf *x, X64Cond cond)
 {
-	x64_byte(x, 0x0F);
-	x64_byte(x, 0x80u | cond);
-	x64_imm32(x, 0);
+	x64_op_imm32(x, 0x0F, 0x80u | cond, 0);
 	return x->at - 4;
 }
 
