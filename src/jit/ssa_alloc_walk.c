@@ -217,22 +217,26 @@ static u32 barred(const Step *step, const SsaUse *use)
 	return use->early ? 0 : step->killed | step->over;
 }
 
-static void operands_in_registers(Step *step)
+/* How many are left over. */
+static unsigned operands_in_registers(Step *step)
 {
 	Ra *ra = step->ra;
+	unsigned left = 0;
 
-	for (unsigned u = 0; u < step->code->use_count; u++) {
-		SsaUse *use = &step->code->uses[u];
+	for (SsaUse *use = step->code->uses, *end = use + step->code->use_count; use < end; use++) {
 		u32 set = ra->regs[use->value] & ra_class(use->cls) & ~barred(step, use);
 
-		if (placed(step, u) || !set)
+		if (use->place.kind != SSA_PLACE_NONE)
 			continue;
-		if (use->want == SSA_WANT_ANY && ra->values[use->value].kind == RA_CONST)
+		if (!set || (use->want == SSA_WANT_ANY && ra->values[use->value].kind == RA_CONST)) {
+			left++;
 			continue;
+		}
 		if (set & step->claimed)
 			set &= step->claimed;
 		claim(step, use, (unsigned)__builtin_ctz(set));
 	}
+	return left;
 }
 
 static void operands_from_elsewhere(Step *step)
@@ -569,6 +573,8 @@ static void walk_code(Step *step, const u32 *after, const u32 *leaving, u32 leav
 {
 	Ra *ra = step->ra;
 	SsaCode *code = step->code;
+	bool fixed = code->result && code->result_reg != RA_NO_REG;
+	u32 *next = ra->next;
 
 	memcpy(ra->before, ra->held, sizeof(ra->before));
 	ra->begun = ra->occupied;
@@ -578,20 +584,25 @@ static void walk_code(Step *step, const u32 *after, const u32 *leaving, u32 leav
 	step->killed = (code->clobbers[SSA_GPR] & 0xFFFF) | code->clobbers[SSA_XMM] << 16;
 	step->result_reg = RA_NO_REG;
 	for (u32 k = 0; k < leaving_count; k++)
-		ra->next[leaving[k]] = RA_LEAVING;
-	for (unsigned u = 0; u < code->use_count; u++) {
-		ra->next[code->uses[u].value] = after[u];
-		code->uses[u].place = (SsaPlace){0};
+		next[leaving[k]] = RA_LEAVING;
+	for (SsaUse *use = code->uses, *end = use + code->use_count; use < end; use++) {
+		next[use->value] = *after++;
+		use->place = (SsaPlace){0};
+		fixed |= use->want == SSA_WANT_FIXED;
 	}
-	swap_operands(step);
-	fixed_operands(step);
-	operands_in_registers(step);
-	operands_from_elsewhere(step);
+	if (code->commutes)
+		swap_operands(step);
+	if (fixed)
+		fixed_operands(step);
+	if (operands_in_registers(step))
+		operands_from_elsewhere(step);
 	if (ra->failed)
 		return;
 	tie(step);
-	rescue_all(step);
-	temporaries(step);
+	if ((step->killed | step->over) & ra->occupied || step->lost_count)
+		rescue_all(step);
+	if (code->temps[SSA_GPR] | code->temps[SSA_XMM])
+		temporaries(step);
 	if (ra->failed)
 		return;
 	step->code->move_first = ra->move_count;
@@ -603,12 +614,12 @@ static void walk_code(Step *step, const u32 *after, const u32 *leaving, u32 leav
 	for (u32 set = step->killed & ra->occupied; set; set &= set - 1)
 		leave(ra, (unsigned)__builtin_ctz(set));
 	for (u32 k = 0; k < leaving_count; k++) {
-		ra->next[leaving[k]] = RA_DEAD;
+		next[leaving[k]] = RA_DEAD;
 		ra_release(ra, leaving[k]);
 	}
-	for (unsigned u = 0; u < code->use_count; u++)
-		if (ra->next[code->uses[u].value] == RA_DEAD)
-			ra_release(ra, code->uses[u].value);
+	for (const SsaUse *use = code->uses, *end = use + code->use_count; use < end; use++)
+		if (next[use->value] == RA_DEAD)
+			ra_release(ra, use->value);
 	if (code->result) {
 		ra->next[ra->id[code->node]] = first_use;
 		write_result(step);
@@ -618,7 +629,7 @@ static void walk_code(Step *step, const u32 *after, const u32 *leaving, u32 leav
 void ra_walk(Ra *ra, u32 position)
 {
 	u32 b = ra->func->rpo[position], first = ra->alloc->block_first[b], count = ra->alloc->block_codes[b];
-	u32 uses = ra->after_first;
+	u32 uses = ra->after_first, *next = ra->next;
 
 	for (u32 i = 0; i < count && !ra->failed; i++) {
 		Step step;
@@ -643,6 +654,6 @@ void ra_walk(Ra *ra, u32 position)
 		ra->held[__builtin_ctz(set)] = 0;
 	}
 	ra->occupied = 0;
-	for (u32 k = 0; k < ra->behind_count; k++)
-		ra->next[ra->behind[k]] = RA_DEAD;
+	for (const u32 *id = ra->behind, *end = id + ra->behind_count; id < end; id++)
+		next[*id] = RA_DEAD;
 }
