@@ -22,7 +22,7 @@ FUZZ_PROGRAMS := $(FUZZ_TESTS:%=$(BUILD)/tests/fuzz/fuzz_%)
 TOOL_SRC := $(wildcard tools/*.c)
 
 # Lets allocations fail.
-LDFLAGS_test_nomem := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc free mmap munmap)
+LDFLAGS_test_nomem := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc aligned_alloc free mmap munmap)
 
 LDFLAGS_test_api_nomem := $(LDFLAGS_test_nomem) -Wl$(comma)--wrap=strdup
 

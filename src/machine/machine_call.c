@@ -36,7 +36,7 @@ Status machine_call_begin(Machine *machine, u64 **slots)
 			return STATUS_INVALID;
 	}
 	if (UNLIKELY(!*kept)) {
-		*kept = malloc((count + VCPU_TEMPS) * sizeof **kept);
+		*kept = machine_alloc_slots(count);
 		if (!*kept)
 			return STATUS_NOMEM;
 	}

@@ -86,10 +86,21 @@ void machine_show_vcpu(Machine *machine, u32 number)
 	machine_map_aspace(machine);
 }
 
+u64 *machine_alloc_slots(u32 count)
+{
+	enum { LINE = 64 };
+	size_t bytes = ((count + (size_t)VCPU_TEMPS) * sizeof(u64) + LINE - 1) & ~(size_t)(LINE - 1);
+	u64 *slots = aligned_alloc(LINE, bytes);
+
+	if (slots)
+		memset(slots, 0, bytes);
+	return slots;
+}
+
 Status machine_make_record(const Machine *machine, VcpuRecord *record)
 {
 	if (!record->slots)
-		record->slots = calloc((size_t)machine->vcpu.slot_count + 1 + VCPU_TEMPS, sizeof(u64));
+		record->slots = machine_alloc_slots(machine->vcpu.slot_count + 1);
 	if (!record->spaces)
 		record->spaces = calloc((size_t)machine->private_count + 1, sizeof(Space));
 	if (!record->slots || !record->spaces)
@@ -142,7 +153,7 @@ Status machine_init_vcpus(Machine *machine, const MachineConfig *config)
 	for (u32 i = 0; i < isa->space_count; i++)
 		if (isa->spaces[i].is_private)
 			machine->private_spaces[machine->private_count++] = (u16)i;
-	machine->vcpus[0].slots = calloc((size_t)isa->slot_count + 1 + VCPU_TEMPS, sizeof(u64));
+	machine->vcpus[0].slots = machine_alloc_slots(isa->slot_count + 1);
 	machine->vcpus[0].spaces = calloc((size_t)machine->private_count + 1, sizeof(Space));
 	machine->vcpu.slots = machine->vcpus[0].slots;
 	machine->alone = true;

@@ -13,12 +13,14 @@
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *old, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
 void __real_free(void *memory);
 void *__real_mmap(void *address, size_t len, int protection, int flags, int file, off_t offset);
 int __real_munmap(void *address, size_t len);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
 void __wrap_free(void *memory);
 char *__wrap_strdup(const char *string);
 void *__wrap_mmap(void *address, size_t len, int protection, int flags, int file, off_t offset);
@@ -86,6 +88,14 @@ void *__wrap_realloc(void *old, size_t size)
 	void *memory = nomem_refuse(false) ? NULL : __real_realloc(old, size);
 
 	nomem.heap += memory != NULL && !old;
+	return memory;
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+	void *memory = nomem_refuse(false) ? NULL : __real_aligned_alloc(alignment, size);
+
+	nomem.heap += memory != NULL;
 	return memory;
 }
 
