@@ -45,7 +45,7 @@ typedef struct Memory {
 	Known now[KNOWN_MOST];
 	u32 count;
 	u32 words;          /* of a set of slots; 0: none stays at home */
-	u64 *brought;       /* per block: the slots it has BRINGs of */
+	u64 *brought;       /* per block: the slots it has BRINGs of; NULL: none has */
 	Home homes[HOMES_MOST];
 	u32 home_count;
 } Memory;
@@ -188,7 +188,7 @@ static void forget_between(Memory *m, u32 block, u32 above)
 			}
 			m->stamp[pred] = block + 1;
 			forget_stores(m, pred);
-			if (m->home_count)
+			if (m->brought)
 				forget_homes(m, pred);
 			m->stack[count++] = pred;
 		}

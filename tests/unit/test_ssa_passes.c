@@ -132,6 +132,43 @@ static void test_restored(void **state)
 	}
 }
 
+/* A home is read on the one way and the other, and nothing is ever brought there, or on one way: loads are shared behind both. */
+static void test_only_fetched(void **state)
+{
+	(void)state;
+	for (unsigned brought = 0; brought < 2; brought++) {
+		SsaRef pointer, first, second;
+		u32 join, ways[2];
+		Toy toy;
+
+		toy_begin(&toy);
+		toy.func->hard_spaces = 1;
+		toy_insn(&toy);
+		pointer = toy_home(&toy, 1);
+		toy_put(&toy, 5, toy_node(&toy, SSA_FETCH, 64, 3, 0, 0, 0, 0));
+		join = toy_block(&toy);
+		ways[0] = toy_block(&toy);
+		ways[1] = toy_block(&toy);
+		toy_branch(&toy, toy_node(&toy, IR_OP_EXTRACT, 1, 0, pointer, 0, 0, 0), ways[0], ways[1]);
+		for (unsigned i = 0; i < 2; i++) {
+			toy.block = ways[i];
+			if (brought && i)
+				toy_node(&toy, SSA_BRING, 64, 3, toy_const(&toy, 64, 7), 0, 0, 0);
+			toy_jump(&toy, join);
+		}
+		toy.block = join;
+		toy_put(&toy, 7, toy_node(&toy, SSA_FETCH, 64, 3, 0, 0, 0, 0));
+		first = toy_node(&toy, SSA_LOAD, 64, 0, pointer, 0, 0, 8);
+		second = toy_node(&toy, SSA_LOAD, 64, 0, pointer, 0, 0, 8);
+		toy_leave(&toy);
+		ssa_order(toy.func);
+		ssa_memory(toy.func);
+		toy_verify(&toy);
+		assert_int_equal(ssa_value(toy.func, second), first);
+		toy_end(&toy);
+	}
+}
+
 /* s1 = (i32)(s1 * 3) until it is s3, which is first read in the loop: one PHI of 32 bits, compared as such. */
 static void test_narrow(void **state)
 {
@@ -325,6 +362,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_brings),
 		cmocka_unit_test(test_restored),
+		cmocka_unit_test(test_only_fetched),
 		cmocka_unit_test(test_sure),
 		cmocka_unit_test(test_sunk),
 		cmocka_unit_test(test_narrow),
