@@ -189,6 +189,16 @@ static void alu(X64Ssa *s, X64Alu op, const SsaNode *node)
 		x64_ssa_mask(s, node->width, to);
 }
 
+static void and(X64Ssa *s, const SsaNode *node)
+{
+	SsaRef not = not_of(s, node);
+
+	if (not)
+		and_not(s, node, not);
+	else
+		alu(s, X64_AND, node);
+}
+
 /* ---- Shifts ---- */
 
 /* Is the count below the width, whatever it is? */
@@ -667,12 +677,7 @@ bool x64_ssa_int(X64Ssa *s, SsaRef ref)
 	switch (node->op) {
 	case IR_OP_ADD: add(s, node); return true;
 	case IR_OP_SUB: alu(s, X64_SUB, node); return true;
-	case IR_OP_AND:
-		if (not_of(s, node))
-			and_not(s, node, not_of(s, node));
-		else
-			alu(s, X64_AND, node);
-		return true;
+	case IR_OP_AND: and(s, node); return true;
 	case IR_OP_OR: alu(s, X64_OR, node); return true;
 	case IR_OP_XOR: alu(s, X64_XOR, node); return true;
 	case IR_OP_MUL: multiply(s, node); return true;
