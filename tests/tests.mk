@@ -26,7 +26,7 @@ LDFLAGS_test_nomem := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc ali
 
 LDFLAGS_test_api_nomem := $(LDFLAGS_test_nomem) -Wl$(comma)--wrap=strdup
 
-LDFLAGS_test_linux_save_nomem := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc strdup)
+LDFLAGS_test_linux_save_nomem := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc aligned_alloc strdup)
 
 LDFLAGS_test_soak := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc mmap)
 
