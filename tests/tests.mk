@@ -38,8 +38,8 @@ LDFLAGS_test_jit_disk := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc 
 # Holds a thread up, lets it have no memory, or refuses it.
 LDFLAGS_test_jit_background := $(patsubst %,-Wl$(comma)--wrap=%,sem_wait malloc pthread_create)
 
-# These compare with the host's own sqrt() and fma().
-$(foreach t,float rtl_oracle interp_random,$(eval LDLIBS_test_$(t) := -lm))
+# These compare with the host's own sqrt() and fma(), or set its flags.
+$(foreach t,float rtl_oracle interp_random jit_calls,$(eval LDLIBS_test_$(t) := -lm))
 
 # Test sources may include what they share: "unit/..." beside them.
 $(BUILD)/tests/%.o: ALL_CFLAGS += -Itests

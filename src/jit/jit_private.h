@@ -212,7 +212,8 @@ typedef struct JitFrame {
 	u64 *slots;
 	u8 *memory;              /* cell 0 of the paged space (hard: of its view); where there is none, spaces */
 	const u8 *code;
-	u32 mxcsr, host_mxcsr; /* x64: as compiled code left it; as it was before */
+	u32 mxcsr, host_mxcsr; /* x64: as compiled code left it; as it was before. Of no meaning without floats */
+	u32 floats;            /* Engine.floats when compiled code was entered */
 	u64 gpr[16], xmm[16];  /* registers where a region was left by an exit with a map */
 	/* For calls of the host (jit_call.c), and what came of the last one. */
 	Engine *engine;
@@ -278,6 +279,8 @@ struct Engine {
 	JitFaults faults;        /* its accesses, in this half of the code cache; */
 	JitFaults other_faults;  /* in the other */
 	u64 softly[64];          /* a bit per hash of pc: accesses there ask (jit_asks_softly) */
+	bool floats;             /* code for floats, or for the flags that they raise, has been compiled (jit_floats): else compiled code
+	                            leaves the host's own floats alone */
 	u32 flags_slot;          /* where the guest keeps the flags of floats, once known: the host keeps those that compiled
 	                            code raises, and they come there when it is left. 0: not known */
 	JitBlock homeless;       /* a cold one that is in no table */
@@ -426,6 +429,12 @@ void jit_region_kill(Engine *engine, struct JitRegion *region);
 void jit_region_invalidate(Engine *engine, JitPage *page, u64 address, u64 count);
 /* jit_run.c: pins what is used most so far, for good; forgets all code unless that is pinned already. */
 void jit_settle(Engine *engine);
+/* Code for floats is there from now on. Compiled code that waits in a call of the host was not entered for that: it leaves. */
+static inline void jit_floats(Engine *engine)
+{
+	engine->deaths += !engine->floats;
+	engine->floats = true;
+}
 /* jit_run.c: the exit leads to this block from now on, if it may and does not yet. */
 void jit_chain(Engine *engine, JitExit *exit, JitBlock *target);
 /* jit_run.c: makes the space hard if it is time to. */

@@ -69,6 +69,8 @@ static Status finish(Engine *engine, JitRegion *region, const JitUnit *unit)
 	if (unit->status)
 		return unit->status;
 	region->guest_insns = unit->func->guest_insns;
+	if (unit->func->floats || ssa_has_made(unit->func, SSA_FLAGS) || ssa_has_made(unit->func, SSA_SET_FLAGS))
+		jit_floats(engine);
 	jit_memory_write(engine);
 	status = engine->target->emit_region(engine, region, unit->selected);
 	if (!status)

@@ -10,6 +10,7 @@
 #include "jit/jit_background.h"
 #include "jit/jit_life.h"
 #include "jit/jit_store.h"
+#include "jit/ssa.h"
 
 static u64 evaluate(u64 operation, u64 a, u64 b, u64 c)
 {
@@ -262,6 +263,20 @@ static Status add_block(Engine *engine, Vcpu *vcpu, JitBlock *block, u64 before)
 	return STATUS_OK;
 }
 
+/* Or looks at the flags that they raise? */
+static bool uses_floats(const Engine *engine, const IrFunc *func)
+{
+	for (u32 i = 0; i < func->ins_count; i++) {
+		const IrIns *ins = &func->ins[i];
+
+		if (ssa_op_info[ins->op].effects & SSA_MAY_RAISE)
+			return true;
+		if (engine->flags_slot && (ins->op == IR_OP_GET || ins->op == IR_OP_PUT) && ins->aux == engine->flags_slot)
+			return true;
+	}
+	return false;
+}
+
 static Status compile_block(Engine *engine, Vcpu *vcpu, const Translation *translation, JitBlock *block, bool counted)
 {
 	block->why = ENGINE_COLD_SHAPE;
@@ -269,6 +284,8 @@ static Status compile_block(Engine *engine, Vcpu *vcpu, const Translation *trans
 	engine->plain_spaces = translation->plain_spaces;
 	if (counted || is_loop(translation->func, block->pc))
 		block->counter = jit_counter_create(engine);
+	if (!engine->floats && uses_floats(engine, translation->func))
+		jit_floats(engine);
 	jit_memory_write(engine);
 	return engine->target->compile(engine, block, translation->func);
 }
@@ -573,6 +590,7 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 		frame.left = limit - vcpu->icount;
 		frame.jumps = engine->jumps;
 		frame.view = memory->view;
+		frame.floats = engine->floats;
 		frame.deaths = engine->pending || engine->chance.state ? JIT_EACH_CALL : engine->deaths;
 		if (engine->env.paged)
 			frame.memory = memory->view ? memory->view : memory->base;

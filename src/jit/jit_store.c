@@ -293,6 +293,7 @@ void jit_store_put(Engine *engine, const Vcpu *vcpu, const JitBlock *block, bool
 	t->dirty = block->dirty;
 	t->why = block->why;
 	t->op = block->op;
+	t->floats = engine->floats;
 	for (u32 i = 0; i < exits; i++) {
 		const JitExit *exit = engine->exits[block->first_exit + i];
 
@@ -438,6 +439,8 @@ JitBlock *jit_store_take(Engine *engine, const Vcpu *vcpu, u64 pc, u64 context, 
 			return NULL;
 	}
 	faults = engine->faults.count;
+	if (t->floats)
+		jit_floats(engine);
 	if (make(engine, block, t))
 		return block;
 	engine->faults.count = faults; /* what else was made is nobody's */

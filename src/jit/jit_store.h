@@ -59,7 +59,8 @@ typedef struct JitTemplate {
 	u8 counted, has_counter, hard, lists_faults, cold, dirty;
 	u8 why, op;
 	u8 dropped;     /* it is in no table any more */
-	u8 spare[3];
+	u8 floats;      /* the engine it is from had code for floats */
+	u8 spare[2];
 } JitTemplate;
 
 static inline JitStoredExit *jit_template_exits(const JitTemplate *t)

@@ -6,6 +6,8 @@
  */
 #include "engines.h"
 
+#include <fenv.h>
+
 #include "jit/jit.h"
 
 static const char calls_isa[] =
@@ -154,9 +156,9 @@ static HostResult any(Machine *machine, const u64 *args, unsigned count, u64 *re
 static const HostEntry its_hosts[] = {{"any", any}, {NULL, NULL}};
 static const Guest its_guest = {.name = "calls", .hosts = its_hosts};
 
-static AsmProgram *assemble(const Isa *isa)
+static AsmProgram *assemble(const Isa *isa, const char *text)
 {
-	Source source = {"calls.asm", calls_text, strlen(calls_text)};
+	Source source = {"calls.asm", text, strlen(text)};
 	AsmOptions options = {0};
 	AsmProgram *program;
 	DiagList diags;
@@ -176,7 +178,7 @@ static void test_anything(void **state)
 	const EngineOps *engines[WAYS + 1] = {&interp_engine};
 	EngineStats stats = {0};
 	Isa *isa = load("calls.isa", calls_isa);
-	AsmProgram *program = assemble(isa);
+	AsmProgram *program = assemble(isa, calls_text);
 
 	(void)state;
 	for (u64 seed = 1; seed <= ROUNDS; seed++) {
@@ -210,9 +212,126 @@ static void test_anything(void **state)
 	isa_destroy(isa);
 }
 
+/*
+ * The host computes with floats of its own while compiled code waits, first where no guest code does; the first that does may be what
+ * the host runs within such a call. The guest's flags are its own, and so are the host's.
+ */
+static const char floats_isa[] =
+	"isa FLOATS \"divides\"\n"
+	"space M : 16 x 0x1000\n"
+	"code M\n"
+	"reg R[8] : 16\n"
+	"reg F[2] : 64\n"
+	"reg ff : 5\n"
+	"reg pc : 16 = 0x100\n"
+	"host any(x:16, y:16) : 16\n"
+	"field d a b : R\n"
+	"field i : signed\n"
+	"field t : rel next\n"
+	"insn LI    \"0000 ddd iiiiiiiii\"     d, i      { d = i }\n"
+	"insn ADDI  \"0010 ddd aaa iiiiii\"    d, a, i   { d = a + i }\n"
+	"insn BNZ   \"0101 aaa ttttttttt\"     a, t      { if (a != 0) jump t }\n"
+	"insn CALL  \"0110 tttttttttttt\"      t         { R[7] = next; call t }\n"
+	"insn RET   \"0111 000000000000\"                { ret R[7] }\n"
+	"insn ANY   \"1000 ddd aaa bbb 000\"  d, a, b   { d = host any(a, b) }\n"
+	"insn CALLR \"0100 aaa 000000000\"     a         { R[7] = next; call a }\n"
+	"insn SET   \"1001 aaa 000000000\"     a         { F[0] = f64.of_u(a); F[1] = f64.of_u(a[2:0]) }\n"
+	"insn DIV   \"1010 000000000000\"                { ff = ff | f64.div_flags(F[0], F[1]); F[0] = f64.div(F[0], F[1]) }\n"
+	"insn FLAGS \"1011 ddd 000000000\"     d         { d = zx(ff); ff = 0 }\n"
+	"asm {\n"
+	"  comment \";\"  label colon  number hex \"0x\" | dec\n"
+	"  .ORG q = org\n"
+	"}\n";
+
+static const char floats_text[] =
+	"        .ORG 0x80\n"
+	"NOTHING: RET\n"
+	"        .ORG 0x100\n"
+	"        LI R5, 200\n"
+	"        LI R4, 0x80\n"
+	"LOOP:   ANY R1, R1, R5\n"
+	"        CALLR R4\n" /* NOTHING, and at some time FUNC */
+	"        ADDI R5, R5, -1\n"
+	"        BNZ R5, LOOP\n"
+	"AGAIN:  LI R5, 100\n"
+	"MORE:   ANY R1, R1, R5\n"
+	"        CALL FUNC\n"
+	"        ANY R1, R1, R2\n"
+	"        FLAGS R3\n"
+	"        ANY R1, R1, R3\n"
+	"        ADDI R5, R5, -1\n"
+	"        BNZ R5, MORE\n"
+	"        LI R0, 1\n"
+	"        BNZ R0, AGAIN\n"
+	"        .ORG 0x200\n"
+	"FUNC:   SET R1\n"
+	"        DIV\n"
+	"        ADDI R1, R1, 1\n"
+	"        RET\n";
+
+static HostResult divide(Machine *machine, const u64 *args, unsigned count, u64 *result)
+{
+	const u32 drawn = (u32)(machine_random(machine) >> 40);
+
+	(void)count;
+	assert_int_equal(fegetround(), FE_TONEAREST);
+	*result = args[0] + args[1];
+	if (drawn % 3 == 0)
+		feraiseexcept(FE_OVERFLOW | (int[]){FE_INEXACT, FE_DIVBYZERO, FE_UNDERFLOW, FE_INVALID}[drawn >> 8 & 3]);
+	if (drawn % 100 == 0) {
+		for (unsigned i = 0; i < 20; i++) /* so that it is compiled by then */
+			call_back(machine, FUNC, result);
+		machine_set_slot(machine, machine_isa(machine)->regs[0].slot + 4, FUNC);
+	}
+	return HOST_QUIET;
+}
+
+static const HostEntry dividing_hosts[] = {{"any", divide}, {NULL, NULL}};
+static const Guest dividing_guest = {.name = "floats", .hosts = dividing_hosts};
+
+static void test_floats(void **state)
+{
+	static const EngineOptions ways[] = {{.hot = 1}, {.hot = 3, .evict = 7}, {.hot = 1, .region = 1}, {.hot = 20, .switch_rights = true},
+					     {.hot = 1, .background = true}, {.hot = 1000000}};
+	enum { WAYS = COUNT_OF(ways), ROUNDS = 10, LENGTH = 30 };
+	const EngineOps *engines[WAYS + 1] = {&interp_engine};
+	Isa *isa = load("floats.isa", floats_isa);
+	AsmProgram *program = assemble(isa, floats_text);
+
+	(void)state;
+	for (u64 seed = 1; seed <= ROUNDS; seed++) {
+		Machine *machines[WAYS + 1];
+		MachineStop stops[WAYS + 1];
+		Rng rng = {seed};
+
+		for (unsigned e = 0; e <= WAYS; e++) {
+			engines[e] = e ? &jit_engine : &interp_engine;
+			engine_options = e ? &ways[e - 1] : NULL;
+			machines[e] = create_for(isa, engines[e], &dividing_guest);
+			toy_put(machines[e], program);
+			machine_set_seed(machines[e], seed * 1000);
+		}
+		engine_options = NULL;
+		for (unsigned slice = 0; slice < LENGTH; slice++) {
+			u64 insns = rng_below(&rng, 4) ? 1 + rng_below(&rng, 800) : 1 + rng_below(&rng, 12);
+
+			for (unsigned e = 0; e <= WAYS; e++) {
+				feclearexcept(FE_ALL_EXCEPT);
+				stops[e] = machine_run(machines[e], insns);
+				assert_true(insns < 200 || fetestexcept(FE_OVERFLOW)); /* what the host raised last */
+			}
+			compare_machines(machines, engines, stops, WAYS + 1, "floats", slice);
+		}
+		for (unsigned e = 0; e <= WAYS; e++)
+			machine_destroy(machines[e]);
+	}
+	asm_program_destroy(program);
+	isa_destroy(isa);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_anything)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_anything), cmocka_unit_test(test_floats)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
