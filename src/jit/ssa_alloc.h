@@ -86,6 +86,7 @@ typedef struct SsaCode {
 	bool tied;       /* the result is in the register of uses[0] (which is copied before if it lives on) */
 	bool commutes;   /* tied; the allocator may swap the refs of uses[0] and uses[1] (both of one class) */
 	bool may_untie;  /* tied, but there is a form with three registers (lea): if uses[0] lives on, the allocator clears `tied` */
+	bool fixed;      /* the allocator's own: an operand or the result is in a certain register */
 	u8 result_cls;
 	u8 result_reg;   /* 0xFF: any; else fixed */
 	u32 clobbers[SSA_CLASSES]; /* registers destroyed (bit mask), after uses are read, before the result is written */

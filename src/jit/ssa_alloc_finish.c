@@ -81,8 +81,11 @@ static void edge(Finish *f, u32 b, u32 k)
 	for (u32 set = here->starts; set; set &= set - 1) {
 		unsigned reg = (unsigned)__builtin_ctz(set);
 		u32 id = here->start[reg], from = id;
-		const RaValue *value = &ra->values[id];
+		const RaValue *value;
 
+		if (pred->end[reg] == id && !here->phi_count)
+			continue; /* most */
+		value = &ra->values[id];
 		if (value->kind == RA_PHI && value->block == b)
 			from = ra_arg(ra, id, k);
 		if (pred->end[reg] != from)

@@ -144,12 +144,14 @@ static void find_values(Ra *ra)
 		SsaCode *code = &ra->alloc->codes[c];
 
 		code->move_first = code->move_count = 0;
+		code->fixed = code->result && code->result_reg != RA_NO_REG;
 		code->snap_place = places;
 		for (unsigned u = 0; u < code->use_count; u++) {
 			SsaUse *use = &code->uses[u];
 
 			use->ref = ssa_value(func, use->ref);
 			use->value = want(ra, use->ref, RA_BY_CODE);
+			code->fixed |= use->want == SSA_WANT_FIXED;
 		}
 		if (code->result)
 			id_of(ra, code->node);
@@ -556,6 +558,30 @@ void ra_collect(Ra *ra)
 
 /* ---- One block ---- */
 
+/* next[] of what lives at the end of a block, whose ids go to `behind`, as it is seen from its start, `codes` before. */
+static void look_from(Ra *ra, u32 position, u32 codes)
+{
+	const SsaBlock *block = ra_block_at(ra, position);
+	u32 *behind = ra->behind, *next = ra->next, count = 0;
+
+	for (u32 s = 0; s < block->succ_count; s++) {
+		const SsaBlock *succ = &ra->func->blocks[block->succ[s]];
+		const RaBlock *there = &ra->blocks[succ->order];
+		u32 length = edge_length(block, succ);
+
+		for (const RaNear *live = there->live, *end = live + there->live_count; live < end; live++) {
+			u32 id = live->id, was = next[id], distance = codes + later(live->distance, length);
+
+			if (live->distance == ROW_IDLE)
+				distance = RA_IDLE;
+			behind[count] = id; /* taken back, if it is there */
+			count += was == RA_DEAD;
+			next[id] = distance < was ? distance : was;
+		}
+	}
+	ra->behind_count = count;
+}
+
 static void annotate_edges(Ra *ra, u32 position, u32 count)
 {
 	const SsaBlock *block = ra_block_at(ra, position);
@@ -581,13 +607,7 @@ void ra_annotate(Ra *ra, u32 position)
 	u32 leaving = 0, *next = ra->next, *after = ra->after + ra->after_cap;
 	u64 seen = 0;
 
-	look_behind(ra, position, 0);
-	for (const u32 *id = ra->behind, *end = id + ra->behind_count; id < end; id++) {
-		u32 distance = ra->near[*id];
-
-		ra->near[*id] = ROW_DEAD;
-		next[*id] = distance == ROW_IDLE ? RA_IDLE : count + distance;
-	}
+	look_from(ra, position, count);
 	annotate_edges(ra, position, count);
 	ra->leaving_end[count] = 0;
 	for (u32 i = count; i-- > 0;) {

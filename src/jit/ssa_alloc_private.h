@@ -115,13 +115,15 @@ typedef struct Ra {
 	u32 allowed, pins; /* registers */
 	/* the state */
 	u32 held[RA_REGS]; /* id */
-	u32 before[RA_REGS]; /* as it was before the moves of the present code, of */
-	u32 begun;         /* those registers that held something */
+	u32 begun;         /* registers that held something before the moves of the present code */
+	u32 changed;       /* by it or its moves: these registers, which held .. */
+	u32 before[RA_REGS]; /* .. that before */
 	u32 *regs;         /* per id: where it is held */
 	u32 *next;         /* per id */
 	u32 occupied, touched;
 	u32 position;      /* of the code in its block */
 	u32 at, visit;     /* position of the block; a number per visit */
+	u32 depth;         /* of the block */
 	/* the present block, filled from behind by ra_annotate and read by the walk */
 	u32 *after;        /* per use, from after_first on: next of its value behind the code */
 	u32 after_first;
@@ -148,7 +150,7 @@ static inline u32 ra_bit(unsigned reg)
 
 static inline u32 ra_class(unsigned cls)
 {
-	return cls == SSA_XMM ? 0xFFFF0000u : 0xFFFFu;
+	return (u32)0xFFFF << 16 * cls;
 }
 
 static inline SsaPlace ra_place(unsigned reg)

@@ -68,25 +68,28 @@ static void note_wishes(Ra *ra, u32 position)
 
 static void inherit(Ra *ra, const SsaBlock *block, const RaBlock *from)
 {
-	const u16 *row = ra->near;
-	const u32 *end = from->end;
+	const u32 *end = from->end, *next = ra->next;
+	u32 *regs = ra->regs;
 
 	for (u32 set = from->ends; set; set &= set - 1) {
 		unsigned reg = (unsigned)__builtin_ctz(set);
 		u32 id = end[reg];
+		const RaValue *value = &ra->values[id];
 
-		if (row[id] == ROW_DEAD)
+		if (next[id] == RA_DEAD)
 			continue;
-		if (ra->regs[id]) { /* once is enough; rather where it is wanted */
-			if (ra->values[id].hint != reg)
+		if (regs[id]) { /* once is enough; rather where it is wanted */
+			if (value->hint != reg)
 				continue;
 			ra_release(ra, id);
 		}
-		if (reg >> 4 != ra->values[id].cls && ra_found(end, id, from->ends & ra_class(ra->values[id].cls)) != RA_NO_REG)
+		if (reg >> 4 != value->cls && ra_found(end, id, from->ends & ra_class(value->cls)) != RA_NO_REG)
 			continue;
-		if ((row[id] == ROW_IDLE && !others_have(ra, block, id)) || is_unwanted(ra, id))
+		if ((next[id] == RA_IDLE && !others_have(ra, block, id)) || is_unwanted(ra, id))
 			continue;
-		ra_take(ra, reg, id);
+		ra->held[reg] = id; /* nothing is there yet */
+		regs[id] = ra_bit(reg);
+		ra->occupied |= ra_bit(reg);
 	}
 }
 
@@ -95,7 +98,7 @@ static void inherit(Ra *ra, const SsaBlock *block, const RaBlock *from)
 /* Values change their register before the loop rather than in it. */
 static void rearrange(Ra *ra, u32 position)
 {
-	const u16 *row = ra->near;
+	const u32 *next = ra->next;
 	u32 old[RA_REGS];
 
 	memcpy(old, ra->held, sizeof(old));
@@ -105,7 +108,7 @@ static void rearrange(Ra *ra, u32 position)
 
 		if (!id || ra->held[reg] != id)
 			continue;
-		to = is_wished(ra, id) ? ra->values[id].wish : row[id] < ROW_LOOP ? ra->values[id].hint : RA_NO_REG;
+		to = is_wished(ra, id) ? ra->values[id].wish : next[id] < ROW_LOOP ? ra->values[id].hint : RA_NO_REG;
 		if (!is_wished(ra, id) && ra->blocks[position].tries && ra->values[id].avoid & ra_bit(reg)) {
 			to = ra_pick(ra, id, reg >> 4, 0, false);
 			if (to != RA_NO_REG && ra->held[to])
@@ -128,19 +131,24 @@ static void rearrange(Ra *ra, u32 position)
 	}
 }
 
+static bool is_phi_here(const Ra *ra, u32 id)
+{
+	return ra->values[id].kind == RA_PHI && ra->values[id].block == ra->func->rpo[ra->at];
+}
+
 /* Who is not used in the loop gives way to who is. */
 static u8 idle_register(const Ra *ra, unsigned cls)
 {
-	const u16 *row = ra->near;
-	u16 most = ROW_LOOP - 1;
+	const u32 *next = ra->next;
+	u32 most = ROW_LOOP - 1;
 	u8 best = RA_NO_REG;
 
 	for (u32 set = ra->allowed & ra_class(cls) & ra->occupied; set; set &= set - 1) {
 		u8 reg = (u8)__builtin_ctz(set);
 		u32 id = ra->held[reg];
 
-		if (row[id] != ROW_DEAD && row[id] > most && !is_wished(ra, id)) {
-			most = row[id];
+		if (next[id] != RA_DEAD && next[id] > most && !is_wished(ra, id) && !is_phi_here(ra, id)) {
+			most = next[id];
 			best = reg;
 		}
 	}
@@ -149,18 +157,18 @@ static u8 idle_register(const Ra *ra, unsigned cls)
 
 static void load_for_loop(Ra *ra, u32 position)
 {
-	const u16 *row = ra->near;
+	const u32 *next = ra->next;
 	u32 list[64], count = 0;
 
 	for (u32 k = 0; k < ra->blocks[position].live_count && count < COUNT_OF(list); k++) {
 		u32 id = ra->blocks[position].live[k].id, at;
 
-		if (row[id] >= ROW_COLD || ra->regs[id] || is_unwanted(ra, id))
+		if (next[id] >= ROW_COLD || ra->regs[id] || is_unwanted(ra, id))
 			continue;
 		if (ra->blocks[position].full & ra_class(ra->values[id].cls) &&
 		    ra_found(ra->blocks[position].start, id, ra->blocks[position].starts & ra_class(ra->values[id].cls)) == RA_NO_REG)
 			continue; /* it was not there before, and now there is less room */
-		for (at = count++; at > 0 && row[list[at - 1]] > row[id]; at--)
+		for (at = count++; at > 0 && next[list[at - 1]] > next[id]; at--)
 			list[at] = list[at - 1];
 		list[at] = id;
 	}
@@ -304,14 +312,9 @@ void ra_tell_behind(Ra *ra, u32 position)
 void ra_start(Ra *ra, u32 position)
 {
 	const SsaBlock *block = ra_block_at(ra, position);
-	const RaBlock *here = &ra->blocks[position];
-	const RaNear *live, *live_end = here->live + here->live_count;
 	u32 main = main_pred(ra, block);
-	u16 *near = ra->near;
 
 	ra->position = 0;
-	for (live = here->live; live < live_end; live++)
-		near[live->id] = (u16)live->distance;
 	if (main != SSA_NO_BLOCK) {
 		if (ra->blocks[position].loops)
 			note_wishes(ra, position);
@@ -324,8 +327,6 @@ void ra_start(Ra *ra, u32 position)
 			tell_args(ra, block);
 		}
 	}
-	for (live = here->live; live < live_end; live++)
-		near[live->id] = ROW_DEAD;
 	memcpy(ra->blocks[position].start, ra->held, sizeof(ra->held));
 	ra->blocks[position].starts = ra->occupied;
 }

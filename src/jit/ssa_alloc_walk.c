@@ -28,12 +28,15 @@ typedef struct Step {
 
 /* ---- The state ---- */
 
-static void leave(Ra *ra, unsigned reg)
+static inline void leave(Ra *ra, unsigned reg)
 {
 	u32 id = ra->held[reg];
 
-	if (id)
-		ra->regs[id] &= ~ra_bit(reg);
+	if (!(ra->changed & ra_bit(reg))) {
+		ra->changed |= ra_bit(reg);
+		ra->before[reg] = id;
+	}
+	ra->regs[id] &= ~ra_bit(reg); /* of nobody, too: it has none */
 	ra->held[reg] = 0;
 	ra->occupied &= ~ra_bit(reg);
 }
@@ -49,14 +52,20 @@ void ra_take(Ra *ra, unsigned reg, u32 id)
 
 void ra_release(Ra *ra, u32 id)
 {
-	u32 set = ra->regs[id];
+	for (u32 set = ra->regs[id]; set; set &= set - 1)
+		leave(ra, (unsigned)__builtin_ctz(set));
+}
 
-	ra->occupied &= ~set;
-	ra->regs[id] = 0;
-	while (set) {
-		ra->held[__builtin_ctz(set)] = 0;
-		set &= set - 1;
+/* Which register of `set` held a value before the moves of this code; RA_NO_REG: none. */
+static unsigned found_before(const Ra *ra, u32 id, u32 set)
+{
+	for (set &= ra->begun; set; set &= set - 1) {
+		unsigned reg = (unsigned)__builtin_ctz(set);
+
+		if ((ra->changed & ra_bit(reg) ? ra->before[reg] : ra->held[reg]) == id)
+			return reg;
 	}
+	return RA_NO_REG;
 }
 
 /* The value had better not be in this register: if that is in a loop, the loop may be walked again. */
@@ -79,10 +88,9 @@ static bool dying(const Ra *ra, u32 id)
 static u32 distance_of(const Ra *ra, u32 id)
 {
 	u32 next = ra->next[id];
-
 	const RaValue *value = &ra->values[id];
 	bool stored = value->event || ra_loses_nothing(value) || value->in_memory ||
-		      ra->func->blocks[value->block].depth < ra_block_at(ra, ra->at)->depth;
+		      ra->func->blocks[value->block].depth < ra->depth;
 
 	if (next >= RA_IDLE)
 		return stored ? RA_IDLE : RA_IDLE - 1;
@@ -203,7 +211,7 @@ static void fixed_operands(Step *step)
 /* It was in no register before this code. */
 static bool is_fresh(const Step *step, u32 id)
 {
-	return ra_found(step->ra->before, id, step->ra->begun) == RA_NO_REG;
+	return found_before(step->ra, id, ~(u32)0) == RA_NO_REG;
 }
 
 static bool placed(const Step *step, unsigned u)
@@ -424,10 +432,10 @@ static void push_move(Ra *ra, SsaPlace from, SsaPlace to, u8 width)
 
 static SsaPlace source(Ra *ra, u32 id, unsigned to)
 {
-	unsigned found = ra_found(ra->before, id, ra->begun & ra_class(to >> 4));
+	unsigned found = found_before(ra, id, ra_class(to >> 4));
 
 	if (found == RA_NO_REG)
-		found = ra_found(ra->before, id, ra->begun);
+		found = found_before(ra, id, ~(u32)0);
 	return found == RA_NO_REG ? ra_memory_of(ra, id) : ra_place(found);
 }
 
@@ -569,78 +577,103 @@ static void swap_operands(Step *step)
 	code->uses[1].value = first.value;
 }
 
-static void walk_code(Step *step, const u32 *after, const u32 *leaving, u32 leaving_count, u32 first_use)
+/* Next uses of the operands' values as they are behind the code. Which operands may be wanted by nobody then: a bit each. */
+static u64 look_ahead(Ra *ra, SsaCode *code, const u32 *after)
 {
-	Ra *ra = step->ra;
-	SsaCode *code = step->code;
-	bool fixed = code->result && code->result_reg != RA_NO_REG;
 	u32 *next = ra->next;
+	u64 dead = 0;
 
-	memcpy(ra->before, ra->held, sizeof(ra->before));
-	ra->begun = ra->occupied;
-	ra->touched = 0;
-	if (code->may_untie)
-		code->tied = true;
-	step->killed = (code->clobbers[SSA_GPR] & 0xFFFF) | code->clobbers[SSA_XMM] << 16;
-	step->result_reg = RA_NO_REG;
-	for (u32 k = 0; k < leaving_count; k++)
-		next[leaving[k]] = RA_LEAVING;
-	for (SsaUse *use = code->uses, *end = use + code->use_count; use < end; use++) {
-		next[use->value] = *after++;
-		use->place = (SsaPlace){0};
-		fixed |= use->want == SSA_WANT_FIXED;
+	for (unsigned u = 0, count = code->use_count; u < count; u++) {
+		next[code->uses[u].value] = after[u];
+		code->uses[u].place = (SsaPlace){0};
+		dead |= (u64)(after[u] == RA_DEAD) << u;
 	}
+	return code->commutes ? dead | 3 : dead;
+}
+
+/* Operands, temporaries, and the moves for that. */
+static void place_operands(Step *step)
+{
+	SsaCode *code = step->code;
+	Ra *ra = step->ra;
+
 	if (code->commutes)
 		swap_operands(step);
-	if (fixed)
+	if (code->fixed)
 		fixed_operands(step);
-	if (operands_in_registers(step))
+	if (code->use_count && operands_in_registers(step))
 		operands_from_elsewhere(step);
 	if (ra->failed)
 		return;
-	tie(step);
+	if (code->tied)
+		tie(step);
 	if ((step->killed | step->over) & ra->occupied || step->lost_count)
 		rescue_all(step);
 	if (code->temps[SSA_GPR] | code->temps[SSA_XMM])
 		temporaries(step);
 	if (ra->failed)
 		return;
-	step->code->move_first = ra->move_count;
-	step->code->move_count = 0;
+	code->move_first = ra->move_count;
+	code->move_count = 0;
 	if (ra->touched)
 		moves_before(step);
+}
+
+static void walk_code(Ra *ra, SsaCode *code, const u32 *after, const u32 *leaving, u32 leaving_count, u32 first_use)
+{
+	Step step;
+	u32 *next = ra->next;
+	u64 dead;
+
+	memset(&step, 0, offsetof(Step, lost));
+	step.ra = ra;
+	step.code = code;
+	step.killed = (code->clobbers[SSA_GPR] & 0xFFFF) | code->clobbers[SSA_XMM] << 16;
+	step.result_reg = RA_NO_REG;
+	ra->begun = ra->occupied;
+	ra->touched = ra->changed = 0;
+	if (code->may_untie)
+		code->tied = true;
+	for (u32 k = 0; k < leaving_count; k++)
+		next[leaving[k]] = RA_LEAVING;
+	dead = look_ahead(ra, code, after);
+	place_operands(&step);
+	if (ra->failed)
+		return;
 	if (code->snap != ~(u32)0)
-		snapshot(step);
-	for (u32 set = step->killed & ra->occupied; set; set &= set - 1)
+		snapshot(&step);
+	for (u32 set = step.killed & ra->occupied; set; set &= set - 1)
 		leave(ra, (unsigned)__builtin_ctz(set));
 	for (u32 k = 0; k < leaving_count; k++) {
 		next[leaving[k]] = RA_DEAD;
 		ra_release(ra, leaving[k]);
 	}
-	for (const SsaUse *use = code->uses, *end = use + code->use_count; use < end; use++)
-		if (next[use->value] == RA_DEAD)
-			ra_release(ra, use->value);
+	for (; dead; dead &= dead - 1) {
+		u32 id = code->uses[__builtin_ctzll(dead)].value;
+
+		if (next[id] == RA_DEAD)
+			ra_release(ra, id);
+	}
 	if (code->result) {
-		ra->next[ra->id[code->node]] = first_use;
-		write_result(step);
+		next[ra->id[code->node]] = first_use;
+		write_result(&step);
 	}
 }
 
 void ra_walk(Ra *ra, u32 position)
 {
 	u32 b = ra->func->rpo[position], first = ra->alloc->block_first[b], count = ra->alloc->block_codes[b];
-	u32 uses = ra->after_first, *next = ra->next;
+	const u32 *after = ra->after + ra->after_first;
+	SsaCode *code = &ra->alloc->codes[first];
+	u32 *next = ra->next;
 
-	for (u32 i = 0; i < count && !ra->failed; i++) {
-		Step step;
+	ra->depth = ra_block_at(ra, position)->depth;
+	for (u32 i = 0; i < count && !ra->failed; i++, code++) {
 		u32 from = ra->leaving_end[i + 1];
 
-		memset(&step, 0, offsetof(Step, lost));
-		step.ra = ra;
-		step.code = &ra->alloc->codes[first + i];
 		ra->position = i;
-		walk_code(&step, ra->after + uses, ra->leaving + from, ra->leaving_end[i] - from, ra->first_use[i]);
-		uses += step.code->use_count;
+		walk_code(ra, code, after, ra->leaving + from, ra->leaving_end[i] - from, ra->first_use[i]);
+		after += code->use_count;
 	}
 	memcpy(ra->blocks[position].end, ra->held, sizeof(ra->held));
 	ra->blocks[position].ends = ra->occupied;
