@@ -177,14 +177,12 @@ static void find_values(Ra *ra)
 	ra->alloc->snap_places = ARENA_ARRAY(ra->arena, SsaPlace, places + 1);
 	ra->next = ARENA_ROOM(ra->arena, u32, ra->value_count);
 	ra->regs = ARENA_ARRAY(ra->arena, u32, ra->value_count);
-	ra->near = ARENA_ROOM(ra->arena, u16, ra->value_count);
 	ra->behind = ARENA_ROOM(ra->arena, u32, ra->value_count);
-	if (!ra->alloc->snap_places || !ra->next || !ra->regs || !ra->near || !ra->behind) {
+	if (!ra->alloc->snap_places || !ra->next || !ra->regs || !ra->behind) {
 		ra->failed = true;
 		return;
 	}
 	memset(ra->next, 0xFF, ra->value_count * sizeof(u32));
-	memset(ra->near, 0xFF, ra->value_count * sizeof(u16));
 }
 
 /* ---- What is used in a block from before, and what is defined there ---- */
@@ -204,7 +202,7 @@ static void first_seen(Scan *scan, u32 id, u32 distance)
 {
 	Ra *ra = scan->ra;
 
-	if (ra->values[id].kind == RA_CONST && (distance == ROW_IDLE || !ra_block_at(ra, scan->position)->depth))
+	if (ra->values[id].kind == RA_CONST && (distance == RA_IDLE || !ra_block_at(ra, scan->position)->depth))
 		return;
 	if (ra->values[id].local)
 		return;
@@ -223,8 +221,8 @@ static inline void occurs(Scan *scan, u32 id, u32 distance)
 {
 	const Sight *sight = &scan->sights[id];
 
-	if (distance > ROW_LOOP - 1 && distance != ROW_IDLE)
-		distance = ROW_LOOP - 1;
+	if (distance > RA_LOOP - 1 && distance != RA_IDLE)
+		distance = RA_LOOP - 1;
 	if (sight->defined == scan->position + 1)
 		return;
 	if (sight->seen != scan->position + 1)
@@ -284,7 +282,7 @@ static void scan_block(Scan *scan)
 				u32 id = ra->named[snap->first + k];
 
 				if (scan->sights[id].defined != now && scan->sights[id].seen != now)
-					first_seen(scan, id, ROW_IDLE);
+					first_seen(scan, id, RA_IDLE);
 			}
 			seen = entries_of(snap);
 			entries += snap->count;
@@ -301,7 +299,7 @@ static void scan_block(Scan *scan)
 			u32 arg = ra->args[phi->args + out->back[s]];
 
 			if (ra->values[arg].kind != RA_CONST)
-				occurs(scan, arg, ra->values[phi->id].wanted & RA_BY_CODE ? count : ROW_IDLE);
+				occurs(scan, arg, ra->values[phi->id].wanted & RA_BY_CODE ? count : RA_IDLE);
 		}
 	}
 	out->gen_count = ra->gen_count - out->gen_first;
@@ -332,9 +330,7 @@ static void find_kills(Ra *ra)
 
 static inline u32 later(u32 distance, u32 by)
 {
-	if (distance >= ROW_IDLE)
-		return distance;
-	return distance + by > ROW_MOST ? ROW_MOST : distance + by;
+	return distance == RA_IDLE ? RA_IDLE : distance + by;
 }
 
 static u32 edge_length(const SsaBlock *from, const SsaBlock *to)
@@ -342,48 +338,57 @@ static u32 edge_length(const SsaBlock *from, const SsaBlock *to)
 	u32 length = 0;
 
 	if (to->depth < from->depth)
-		length = (from->depth - to->depth) * ROW_LOOP;
+		length = (from->depth - to->depth) * RA_LOOP;
 	if (to->cold && !from->cold)
-		length += ROW_COLD;
-	return length > ROW_MOST ? ROW_MOST : length;
+		length += RA_COLD;
+	return length > RA_FAR ? RA_FAR : length;
 }
 
-/* near[] of what lives at the end of a block, whose ids go to `behind`; the distance from `codes` in front of there. */
+/* next[] of what lives at the end of a block, whose ids go to `behind`: the distance from `codes` in front of there. All are
+ * dead before. */
 static void look_behind(Ra *ra, u32 position, u32 codes)
 {
 	const SsaBlock *block = ra_block_at(ra, position);
-	u32 *behind = ra->behind, count = 0;
-	u16 *near = ra->near;
+	u32 *behind = ra->behind, *next = ra->next, count = 0;
 
 	for (u32 s = 0; s < block->succ_count; s++) {
 		const SsaBlock *succ = &ra->func->blocks[block->succ[s]];
 		const RaBlock *there = &ra->blocks[succ->order];
+		const RaNear *live = there->live, *end = live + there->live_count;
 		u32 length = edge_length(block, succ) + codes;
 
-		for (const RaNear *live = there->live, *end = live + there->live_count; live < end; live++) {
-			u32 id = live->id, distance = later(live->distance, length), was = near[id];
+		if (!count) {
+			for (u32 *id = behind; live < end; live++, id++) {
+				*id = live->id;
+				next[*id] = later(live->distance, length);
+			}
+			count = there->live_count;
+			continue;
+		}
+		for (; live < end; live++) {
+			u32 id = live->id, distance = later(live->distance, length), was = next[id];
 
 			behind[count] = id; /* taken back, if it is there */
-			count += was == ROW_DEAD;
-			near[id] = (u16)(distance < was ? distance : was);
+			count += was == RA_DEAD;
+			next[id] = distance < was ? distance : was;
 		}
 	}
 	ra->behind_count = count;
 }
 
-/* The list of block p from near[], which is cleared. */
+/* The list of block p from next[], which is cleared. */
 static void make_list(Ra *ra, RaBlock *block)
 {
 	const u32 *behind = ra->behind;
 	RaNear *live = block->live;
-	u16 *near = ra->near;
+	u32 *next = ra->next;
 
 	for (u32 k = 0; k < ra->behind_count; k++) {
 		u32 id = behind[k];
 
-		*live = (RaNear){.id = id, .distance = near[id]};
-		live += near[id] != ROW_DEAD;
-		near[id] = ROW_DEAD;
+		*live = (RaNear){.id = id, .distance = next[id]};
+		live += next[id] != RA_DEAD;
+		next[id] = RA_DEAD;
 	}
 	block->live_count = (u32)(live - block->live);
 }
@@ -393,16 +398,16 @@ static bool has_changed(Ra *ra, const RaBlock *block)
 	u32 count = 0;
 
 	for (u32 k = 0; k < ra->behind_count; k++)
-		count += ra->near[ra->behind[k]] != ROW_DEAD;
+		count += ra->next[ra->behind[k]] != RA_DEAD;
 	if (count != block->live_count)
 		return true;
 	for (u32 k = 0; k < block->live_count; k++)
-		if (ra->near[block->live[k].id] != block->live[k].distance)
+		if (ra->next[block->live[k].id] != block->live[k].distance)
 			return true;
 	return false;
 }
 
-/* Makes the list of block p anew from near[], which is cleared. True when it is not as it was. */
+/* Makes the list of block p anew from next[], which is cleared. True when it is not as it was. */
 static bool renew(Ra *ra, u32 position, u32 *total)
 {
 	RaBlock *block = &ra->blocks[position];
@@ -410,22 +415,22 @@ static bool renew(Ra *ra, u32 position, u32 *total)
 	const RaNear *gens = ra->gens + block->gen_first;
 	u32 *behind = ra->behind, count = ra->behind_count;
 	bool is_first = !block->live;
-	u16 *near = ra->near;
+	u32 *next = ra->next;
 
 	for (u32 k = 0; k < block->kill_count; k++)
-		near[kills[k]] = ROW_DEAD;
+		next[kills[k]] = RA_DEAD;
 	for (u32 k = 0; k < block->gen_count; k++) {
-		u32 id = gens[k].id, distance = gens[k].distance, was = near[id];
+		u32 id = gens[k].id, distance = gens[k].distance, was = next[id];
 
 		/* What was killed is never used from before; so who is dead here is not in the list. */
-		if (was == ROW_DEAD)
+		if (was == RA_DEAD)
 			behind[count++] = id;
-		near[id] = (u16)(distance < was ? distance : was);
+		next[id] = distance < was ? distance : was;
 	}
 	ra->behind_count = count;
 	if (!is_first && !has_changed(ra, block)) {
 		for (u32 k = 0; k < count; k++)
-			near[behind[k]] = ROW_DEAD;
+			next[behind[k]] = RA_DEAD;
 		return false;
 	}
 	if (count >= block->live_cap) { /* one more is written, and not kept */
@@ -558,30 +563,6 @@ void ra_collect(Ra *ra)
 
 /* ---- One block ---- */
 
-/* next[] of what lives at the end of a block, whose ids go to `behind`, as it is seen from its start, `codes` before. */
-static void look_from(Ra *ra, u32 position, u32 codes)
-{
-	const SsaBlock *block = ra_block_at(ra, position);
-	u32 *behind = ra->behind, *next = ra->next, count = 0;
-
-	for (u32 s = 0; s < block->succ_count; s++) {
-		const SsaBlock *succ = &ra->func->blocks[block->succ[s]];
-		const RaBlock *there = &ra->blocks[succ->order];
-		u32 length = edge_length(block, succ);
-
-		for (const RaNear *live = there->live, *end = live + there->live_count; live < end; live++) {
-			u32 id = live->id, was = next[id], distance = codes + later(live->distance, length);
-
-			if (live->distance == ROW_IDLE)
-				distance = RA_IDLE;
-			behind[count] = id; /* taken back, if it is there */
-			count += was == RA_DEAD;
-			next[id] = distance < was ? distance : was;
-		}
-	}
-	ra->behind_count = count;
-}
-
 static void annotate_edges(Ra *ra, u32 position, u32 count)
 {
 	const SsaBlock *block = ra_block_at(ra, position);
@@ -607,7 +588,7 @@ void ra_annotate(Ra *ra, u32 position)
 	u32 leaving = 0, *next = ra->next, *after = ra->after + ra->after_cap;
 	u64 seen = 0;
 
-	look_from(ra, position, count);
+	look_behind(ra, position, count);
 	annotate_edges(ra, position, count);
 	ra->leaving_end[count] = 0;
 	for (u32 i = count; i-- > 0;) {

@@ -20,8 +20,8 @@ enum {
 	RA_IDLE = 0xFFFFFFFDu,    /* only snapshots want it */
 };
 
-/* The same from the start of a block, for values that live across blocks. */
-enum { ROW_DEAD = 0xFFFF, ROW_IDLE = 0xFFFE, ROW_MOST = 0xFFFD, ROW_LOOP = 0x3000, ROW_COLD = 0x0800 };
+/* So far it is out of a loop, and to where it is cold; no edge is longer than RA_FAR. */
+enum { RA_FAR = 0xFFFF, RA_LOOP = 0x3000, RA_COLD = 0x0800 };
 
 typedef enum RaKind { RA_VALUE, RA_PHI, RA_CONST, RA_HOME } RaKind;
 
@@ -54,7 +54,7 @@ typedef struct RaEvent {
 /* How far it is to the next use. */
 typedef struct RaNear {
 	u32 id;
-	u32 distance;   /* ROW_... */
+	u32 distance;
 } RaNear;
 
 typedef struct RaPhi {
@@ -104,7 +104,6 @@ typedef struct Ra {
 	u32 *ending;       /* by position: the innermost loop that ends there + 1; ra->blocks[].around: the next */
 	u32 *base;         /* by position: a number for its start; codes are numbered from there on, with room for moves */
 	u32 *next_loop;    /* by position: the first at or behind it where a loop begins */
-	u16 *near;         /* per id: distance from the start of the present block */
 	u32 *behind;       /* ids that live at the end of the present block */
 	u32 behind_count;
 	RaNear *gens;

@@ -108,7 +108,7 @@ static void rearrange(Ra *ra, u32 position)
 
 		if (!id || ra->held[reg] != id)
 			continue;
-		to = is_wished(ra, id) ? ra->values[id].wish : next[id] < ROW_LOOP ? ra->values[id].hint : RA_NO_REG;
+		to = is_wished(ra, id) ? ra->values[id].wish : next[id] < RA_LOOP ? ra->values[id].hint : RA_NO_REG;
 		if (!is_wished(ra, id) && ra->blocks[position].tries && ra->values[id].avoid & ra_bit(reg)) {
 			to = ra_pick(ra, id, reg >> 4, 0, false);
 			if (to != RA_NO_REG && ra->held[to])
@@ -140,7 +140,7 @@ static bool is_phi_here(const Ra *ra, u32 id)
 static u8 idle_register(const Ra *ra, unsigned cls)
 {
 	const u32 *next = ra->next;
-	u32 most = ROW_LOOP - 1;
+	u32 most = RA_LOOP - 1;
 	u8 best = RA_NO_REG;
 
 	for (u32 set = ra->allowed & ra_class(cls) & ra->occupied; set; set &= set - 1) {
@@ -163,7 +163,7 @@ static void load_for_loop(Ra *ra, u32 position)
 	for (u32 k = 0; k < ra->blocks[position].live_count && count < COUNT_OF(list); k++) {
 		u32 id = ra->blocks[position].live[k].id, at;
 
-		if (next[id] >= ROW_COLD || ra->regs[id] || is_unwanted(ra, id))
+		if (next[id] >= RA_COLD || ra->regs[id] || is_unwanted(ra, id))
 			continue;
 		if (ra->blocks[position].full & ra_class(ra->values[id].cls) &&
 		    ra_found(ra->blocks[position].start, id, ra->blocks[position].starts & ra_class(ra->values[id].cls)) == RA_NO_REG)
