@@ -2,7 +2,8 @@
  *
  * From a region in SSA (jit/ssa.h) to x86-64.
  *
- *     x64_ssa_prepare.c   states of the ways out; what is needed at all; which nodes are done by their users; classes
+ *     x64_ssa_prepare.c   states of the ways out; what is needed at all; classes
+ *     x64_ssa_fold.c      which nodes are done by their users
  *     x64_ssa_layout.c    in which order blocks come
  *     x64_ssa_select.c    a SsaCode per node that makes code -> ssa_allocate -> the same functions emit
  *     x64_ssa_int.c, x64_ssa_cond.c, x64_ssa_memory.c, x64_ssa_atomic.c, x64_ssa_wide.c, x64_ssa_float.c    nodes
@@ -63,6 +64,9 @@ typedef struct X64Ssa {
 	u8 *cls;           /* per node: SsaClass */
 	bool *in_snap;     /* per node: some way out names it */
 	SsaRef *joined;    /* per node: LOAD: the SX or BRING it does */
+	u32 *low;          /* per node: of an EXTRACT: how many users take no more of its operand anyway; NULL: there is none */
+	SsaRef *lows;      /* those */
+	u32 low_count, low_cap;
 	SsaRef home[JIT_PINS]; /* the HOME of each pinned slot */
 	u8 *pin_reg;       /* per slot */
 	bool vectors;      /* it uses vector registers for itself: parked slots that it names are in memory meanwhile, .. */
@@ -136,6 +140,8 @@ bool x64_ssa_makes_code(const X64Ssa *s, SsaRef ref);
 /* ---- The rest ---- */
 
 bool x64_ssa_prepare(X64Ssa *s);
+void x64_ssa_note_extract(X64Ssa *s, const SsaNode *user, unsigned index, SsaRef operand);
+void x64_ssa_fold(X64Ssa *s);
 bool x64_ssa_layout(X64Ssa *s);
 SsaRef x64_ssa_low(const X64Ssa *s, SsaRef ref); /* through EXTRACTs that are looked through */
 static inline const SsaNode *x64_node(const X64Ssa *s, SsaRef ref)

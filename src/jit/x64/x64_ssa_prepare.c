@@ -8,7 +8,7 @@
  *  3. Values are held zero-extended, so a ZX is its operand.
  *  4. What a way out, an access or a condition needs, and what that needs, is computed: nothing else.
  *     What is only needed behind a loop is computed there.
- *  5. What a user does better itself is folded into it (X64Way).
+ *  5. What a user does better itself is folded into it (x64_ssa_fold.c).
  *  6. What a slot that stays at home holds is read there, where it is needed, as long as nothing else comes to it: FETCH is HOME then.
  *  7. The class of each value: what makes and uses floats decides about loads, homes and PHIs.
  */
@@ -44,6 +44,14 @@ typedef struct Survey {
 	u32 entries;   /* of their snapshots */
 	bool fetches, loops;
 } Survey;
+
+enum { SEVERAL = 0xFFFFFFFF };
+
+/* node->mark: the only block that the value is used in, + 1, or SEVERAL. */
+static inline void used_in(SsaNode *value, u32 block)
+{
+	value->mark = !value->mark || value->mark == block + 1 ? block + 1 : SEVERAL;
+}
 
 static void note_leave(X64Ssa *s, Survey *survey, SsaRef ref)
 {
@@ -141,9 +149,50 @@ static void look_at(X64Ssa *s, Survey *survey, const SsaNode *node, SsaRef ref)
 		name_slot(s, node->aux);
 }
 
-/* The block's list is made anew, of what stays. */
-static void look_around_block(X64Ssa *s, Survey *survey, SsaBlock *block)
+/* Constants and homes are in no block: one that is met for the first time counts its uses from here on. */
+static inline void meet(X64Ssa *s, SsaRef value)
 {
+	if (s->way[value] != X64_DEAD)
+		return;
+	s->way[value] = X64_CODE;
+	s->func->nodes[value].uses = s->func->nodes[value].mark = 0;
+}
+
+/* Who uses what: an operand stands in front of it, and has been seen. */
+static void count_operands(X64Ssa *s, SsaNode *node, u32 block)
+{
+	SsaFunc *func = s->func;
+
+	for (unsigned k = 0, count = ssa_operands(func, node); k < count; k++) {
+		SsaRef operand = *ssa_operand(func, node, k), value = ssa_value(func, operand);
+
+		meet(s, value);
+		func->nodes[value].uses++;
+		used_in(&func->nodes[value], block);
+		if (func->nodes[value].op == IR_OP_EXTRACT)
+			x64_ssa_note_extract(s, node, k, operand);
+	}
+}
+
+/* Those of PHIs may stand behind them. */
+static void count_arguments(X64Ssa *s, const SsaBlock *block)
+{
+	SsaFunc *func = s->func;
+
+	for (SsaRef ref = block->first; func->nodes[ref].op == SSA_PHI; ref = func->nodes[ref].next)
+		for (u32 k = 0; k < block->pred_count; k++) {
+			SsaRef value = ssa_value(func, func->pool[func->nodes[ref].a + k]);
+
+			meet(s, value);
+			func->nodes[value].uses++;
+			used_in(&func->nodes[value], block->preds[k]);
+		}
+}
+
+/* The block's list is made anew, of what stays. */
+static void look_around_block(X64Ssa *s, Survey *survey, u32 b)
+{
+	SsaBlock *block = &s->func->blocks[b];
 	SsaNode *nodes = s->func->nodes;
 	SsaRef last = 0, next;
 
@@ -165,7 +214,9 @@ static void look_around_block(X64Ssa *s, Survey *survey, SsaBlock *block)
 			continue;
 		}
 		s->way[ref] = X64_CODE;
-		node->uses = 0;
+		node->uses = node->mark = 0;
+		if (node->op != SSA_PHI)
+			count_operands(s, node, b);
 		node->prev = last;
 		*(last ? &nodes[last].next : &block->first) = ref;
 		last = ref;
@@ -181,17 +232,10 @@ static void look_around(X64Ssa *s, Survey *survey)
 
 	for (u32 i = 0; i < func->rpo_count; i++) {
 		survey->loops |= func->blocks[func->rpo[i]].depth != 0;
-		look_around_block(s, survey, &func->blocks[func->rpo[i]]);
+		look_around_block(s, survey, func->rpo[i]);
 	}
-}
-
-/* Constants and homes are in no block: one that is met for the first time counts its uses from here on. */
-static void meet(X64Ssa *s, SsaRef value)
-{
-	if (s->way[value] != X64_DEAD)
-		return;
-	s->way[value] = X64_CODE;
-	s->func->nodes[value].uses = 0;
+	for (u32 i = 0; i < func->rpo_count; i++)
+		count_arguments(s, &func->blocks[func->rpo[i]]);
 }
 
 static void check_entry(X64Ssa *s, SsaSnapEntry *entry)
@@ -244,6 +288,7 @@ static void complete_snap(X64Ssa *s, const SsaNode *node, SsaSnapEntry *entries,
 
 		s->in_snap[value] = true;
 		meet(s, value);
+		used_in(&func->nodes[value], node->block);
 	}
 	snap->first = first;
 	snap->count = *count - first - (is_hot_leave(node) ? engine->pin_count : 0);
@@ -257,6 +302,7 @@ static void complete_snaps(X64Ssa *s, const Survey *survey)
 	SsaSnapEntry *entries = ARENA_ROOM(s->arena, SsaSnapEntry, survey->entries + 1);
 	SsaSnap *copies = ARENA_ROOM(s->arena, SsaSnap, survey->leave_count + 1), *old = func->snaps;
 	SsaSnap was = { .count = ~(u32)0 }, is = { 0 };
+	u32 block = SSA_NO_BLOCK;
 
 	if (!entries || !copies) {
 		s->failed = true;
@@ -272,9 +318,13 @@ static void complete_snaps(X64Ssa *s, const Survey *survey)
 		if (!is_hot_leave(node) && snap->first == was.first && snap->count == was.count) {
 			snap->first = is.first;
 			snap->count = is.count;
+			for (u32 k = 0; k < is.count && node->block != block; k++)
+				used_in(&func->nodes[ssa_value(func, entries[is.first + k].ref)], node->block);
+			block = node->block;
 			continue;
 		}
 		was = *snap;
+		block = node->block;
 		complete_snap(s, node, entries, &count);
 		is = *snap;
 		if (is_hot_leave(node))
@@ -293,60 +343,7 @@ static u32 entries_of(const X64Ssa *s, const SsaNode *node)
 	return s->func->snaps[node->snap].count + (is_hot_leave(node) ? s->engine->pin_count : 0);
 }
 
-/* What is left in the blocks is needed. */
-static void count_uses(X64Ssa *s)
-{
-	SsaFunc *func = s->func;
-
-	for (u32 i = 0; i < func->rpo_count; i++)
-		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next) {
-			SsaNode *node = &func->nodes[ref];
-
-			for (unsigned k = 0, count = ssa_operands(func, node); k < count; k++) {
-				SsaRef value = ssa_value(func, *ssa_operand(func, node, k));
-
-				meet(s, value);
-				func->nodes[value].uses++;
-			}
-		}
-}
-
 /* ---- Out of loops, downward ---- */
-
-enum { SEVERAL = 0xFFFFFFFF };
-
-static void used_in(const X64Ssa *s, u32 *where, SsaRef ref, u32 block)
-{
-	ref = ssa_value(s->func, ref);
-	where[ref] = !where[ref] || where[ref] == block + 1 ? block + 1 : SEVERAL;
-}
-
-/* Per node: the only block it is used in, + 1. */
-static void find_users(const X64Ssa *s, u32 *where)
-{
-	SsaFunc *func = s->func;
-
-	for (u32 i = 0; i < func->rpo_count; i++) {
-		u32 b = func->rpo[i], seen = ~(u32)0;
-
-		for (SsaRef ref = func->blocks[b].first; ref; ref = func->nodes[ref].next) {
-			SsaNode *node = &func->nodes[ref];
-			u32 first, count;
-
-			if (s->way[ref] == X64_DEAD && (ssa_effects(node) & SSA_PURE))
-				continue;
-			for (unsigned k = ssa_operands(func, node); k-- > 0;)
-				used_in(s, where, *ssa_operand(func, node, k), node->op == SSA_PHI ? func->blocks[b].preds[k] : b);
-			if (!leaves(node))
-				continue;
-			first = func->snaps[node->snap].first;
-			count = entries_of(s, node);
-			for (u32 k = 0; k < count && first != seen; k++)
-				used_in(s, where, func->entries[first + k].ref, b);
-			seen = count ? first : seen;
-		}
-	}
-}
 
 /* An operation on one value and constants: that one lives on instead. */
 static bool may_sink(const X64Ssa *s, SsaRef ref)
@@ -369,308 +366,21 @@ static bool may_sink(const X64Ssa *s, SsaRef ref)
 static void sink(X64Ssa *s)
 {
 	SsaFunc *func = s->func;
-	u32 *where = ARENA_ARRAY(s->arena, u32, func->node_count);
 
-	if (!where) {
-		s->failed = true;
-		return;
-	}
-	find_users(s, where);
 	for (u32 i = func->rpo_count; i-- > 0;) {
 		u32 b = func->rpo[i];
 
 		for (SsaRef ref = func->blocks[b].depth ? func->blocks[b].last : 0, prev; ref; ref = prev) {
-			u32 to = where[ref] - 1;
+			u32 to = func->nodes[ref].mark - 1;
 
 			prev = func->nodes[ref].prev;
-			if (!where[ref] || where[ref] == SEVERAL || to == b || func->blocks[to].depth >= func->blocks[b].depth ||
+			if (to >= func->block_count || to == b || func->blocks[to].depth >= func->blocks[b].depth ||
 			    func->blocks[to].header || !may_sink(s, ref) || !ssa_dominates(func, b, to))
 				continue;
 			ssa_remove(func, ref);
 			ssa_insert_after_phis(func, to, ref);
 		}
 	}
-}
-
-/* ---- Folding ---- */
-
-bool x64_ssa_is_compare(const SsaNode *node)
-{
-	return node->op >= IR_OP_EQ && node->op <= IR_OP_LEU;
-}
-
-/* Does operand `index` of `user` take the low `width` bits of it alone? */
-static bool takes_low(const X64Ssa *s, const SsaNode *user, unsigned index, unsigned width)
-{
-	switch (user->op) {
-	case IR_OP_ADD: case IR_OP_SUB: case IR_OP_MUL: case IR_OP_XOR:
-		return width == user->width && (width == 8 || width == 16 || width == 32); /* what is above is cut off behind them */
-	case IR_OP_AND: case IR_OP_OR:
-		return width == 32 && user->width == 32;
-	case IR_OP_SHL: case IR_OP_SHR: case IR_OP_SAR: case IR_OP_ROL: case IR_OP_ROR:
-		if (index == 1)
-			return (user->width == 64 && width == 6) || (user->width == 32 && width == 5);
-		return width == 32 && user->width == 32;
-	case IR_OP_EQ: case IR_OP_NE: case IR_OP_LTS: case IR_OP_LES: case IR_OP_LTU: case IR_OP_LEU:
-		return width == 32;
-	case IR_OP_SX:
-		return width == 8 || width == 16 || width == 32;
-	case IR_OP_FOFS:
-		return width == 32;
-	case SSA_STORE:
-		return index == 1 && (width == 8 || width == 16 || width == 32) && user->width == width &&
-		       s->engine->env.paged;
-	default:
-		return false;
-	}
-}
-
-/* EXTRACTs are counted out: what all users look through is no use of the EXTRACT. */
-static void look_through(X64Ssa *s)
-{
-	SsaFunc *func = s->func;
-	u32 *low, *list = NULL, count = 0, cap = 0;
-
-	if (!ssa_has_made(func, IR_OP_EXTRACT))
-		return;
-	low = ARENA_ARRAY(s->arena, u32, func->node_count);
-	if (!low) {
-		s->failed = true;
-		return;
-	}
-	for (u32 i = 0; i < func->rpo_count; i++)
-		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next) {
-			const SsaNode *node = &func->nodes[ref];
-			unsigned operands = ssa_operands(func, node);
-
-			if (s->way[ref] == X64_DEAD || node->op == SSA_PHI)
-				continue;
-			for (unsigned k = 0; k < operands; k++) {
-				SsaRef operand = k == 0 ? node->a : k == 1 ? node->b : node->c, value = ssa_value(func, operand);
-				const SsaNode *used = &func->nodes[value];
-				bool shifts = k == 1 && node->op >= IR_OP_SHL && node->op <= IR_OP_ROR;
-
-				if (used->op != IR_OP_EXTRACT || used->aux != 0 || !takes_low(s, node, k, used->width) ||
-				    (!shifts && func->nodes[operand].width != used->width) || low[value]++)
-					continue;
-				if (!arena_grow(s->arena, (void **)&list, &cap, count, sizeof(u32))) {
-					s->failed = true;
-					return;
-				}
-				list[count++] = value;
-			}
-		}
-	for (u32 i = 0; i < count; i++) {
-		SsaRef ref = list[i];
-
-		if (low[ref] == func->nodes[ref].uses && !s->in_snap[ref] && s->way[ref] == X64_CODE) {
-			SsaRef from = ssa_value(func, func->nodes[ref].a);
-
-			s->way[ref] = X64_LOOKED;
-			func->nodes[from].uses += low[ref] - 1;
-		}
-	}
-}
-
-SsaRef x64_ssa_low(const X64Ssa *s, SsaRef ref)
-{
-	ref = ssa_value(s->func, ref);
-	while (s->way[ref] == X64_LOOKED)
-		ref = ssa_value(s->func, s->func->nodes[ref].a);
-	return ref;
-}
-
-static bool only_use(const X64Ssa *s, SsaRef ref)
-{
-	return s->func->nodes[ref].uses == 1 && !s->in_snap[ref] && s->way[ref] == X64_CODE;
-}
-
-static bool raises(const SsaNode *node)
-{
-	return node->op < IR_OP_COUNT && ir_float_operands((IrOp)node->op) && (node->aux & SSA_FLOAT_RAISES);
-}
-
-/* May the node be computed where `user` stands? Its flags are raised in the same guest instruction, then. */
-static bool can_wait(const X64Ssa *s, SsaRef ref, SsaRef user)
-{
-	const SsaNode *nodes = s->func->nodes;
-
-	if (!raises(&nodes[ref]))
-		return true;
-	for (unsigned i = 0; i < 16; i++) {
-		ref = nodes[ref].next;
-		if (ref == user)
-			return true;
-		if (!ref || (ssa_effects(&nodes[ref]) & SSA_EXIT))
-			return false;
-	}
-	return false;
-}
-
-/* The condition a of `user`: a compare that nobody else needs is done there. */
-static void fold_test(X64Ssa *s, SsaRef user)
-{
-	SsaRef ref = ssa_value(s->func, s->func->nodes[user].a);
-	const SsaNode *node = &s->func->nodes[ref];
-	bool branch = s->func->nodes[user].op == SSA_BRANCH;
-
-	while (only_use(s, ref)) {
-		u64 one;
-
-		if (x64_ssa_is_compare(node) || node->op == IR_OP_FLT || node->op == IR_OP_FLE ||
-		    (node->op == IR_OP_FEQ && branch)) {
-			if (!can_wait(s, ref, user) || (!x64_ssa_is_compare(node) && !x64_ssa_float_native(s, node)))
-				return;
-			s->way[ref] = X64_FOLDED;
-			if (x64_ssa_is_compare(node)) { /* test a, b */
-				SsaRef a = ssa_value(s->func, node->a);
-
-				if ((node->op == IR_OP_EQ || node->op == IR_OP_NE) && ssa_is_const(s->func, node->b, &one) &&
-				    one == 0 && s->func->nodes[a].op == IR_OP_AND && only_use(s, a))
-					s->way[a] = X64_FOLDED;
-			}
-			return;
-		}
-		if (node->op == IR_OP_EXTRACT && node->width == 1 && node->aux < 64) {
-			s->way[ref] = X64_FOLDED;
-			return;
-		}
-		if (node->op != IR_OP_XOR || node->width != 1 || !ssa_is_const(s->func, node->b, &one) || one != 1)
-			return;
-		s->way[ref] = X64_FOLDED;
-		ref = ssa_value(s->func, node->a);
-		node = &s->func->nodes[ref];
-	}
-}
-
-/* A load and the extension that is its only use are one move. */
-static void join_load(X64Ssa *s, SsaRef sx)
-{
-	SsaRef ref = ssa_value(s->func, s->func->nodes[sx].a);
-	const SsaNode *load = &s->func->nodes[ref], *node = &s->func->nodes[sx];
-
-	if (load->op != SSA_LOAD || load->uses != 1 || s->in_snap[ref] || s->way[ref] != X64_CODE ||
-	    (load->width != 8 && load->width != 16 && load->width != 32) || (node->width != 64 && node->width != 32) ||
-	    node->width == load->width || s->func->nodes[node->a].width != load->width)
-		return;
-	if (load->aux != s->engine->env.code_space || !s->engine->env.paged) {
-		X64Cells access = { .space = &s->engine->spaces[load->aux], .number = load->aux, .width = load->width };
-
-		if (node->width != 64 || !s->engine->spaces || !x64_cells_possible(&access) || !x64_cells_signs(&access))
-			return;
-	}
-	s->joined[ref] = sx;
-	s->way[sx] = X64_JOINED;
-}
-
-/* add(shl(x, 1..3), y) and add(add(x, y), c) are one lea. */
-static void fold_add(X64Ssa *s, const SsaNode *node)
-{
-	const SsaNode *nodes = s->func->nodes;
-	SsaRef a = ssa_value(s->func, node->a), b = ssa_value(s->func, node->b);
-	u64 count;
-
-	if (node->width != 64 && node->width != 32)
-		return;
-	if (nodes[a].op != IR_OP_SHL) {
-		SsaRef swap = a;
-
-		a = b;
-		b = swap;
-	}
-	if (nodes[a].op != IR_OP_SHL || !only_use(s, a) || nodes[a].width != node->width ||
-	    !ssa_is_const(s->func, nodes[a].b, &count) || count < 1 || count > 3 || nodes[b].op == SSA_CONST)
-		return;
-	s->way[a] = X64_FOLDED;
-}
-
-/* and(not(x), y) is one instruction where the host has it. */
-static void fold_not(X64Ssa *s, const SsaNode *node)
-{
-	const SsaNode *nodes = s->func->nodes;
-	u64 ones;
-
-	if (!s->has_bmi1 || (node->width != 64 && node->width != 32))
-		return;
-	for (unsigned k = 0; k < 2; k++) {
-		SsaRef not = ssa_value(s->func, node->operands[k]), other = ssa_value(s->func, node->operands[!k]);
-
-		if (nodes[not].op == IR_OP_XOR && nodes[not].width == node->width && only_use(s, not) && nodes[other].op != SSA_CONST &&
-		    ssa_is_const(s->func, nodes[not].b, &ones) && ones == ~(u64)0 >> (64 - node->width)) {
-			s->way[not] = X64_FOLDED;
-			return;
-		}
-	}
-}
-
-static bool is_fetch_of(const X64Ssa *s, SsaRef ref, u32 slot)
-{
-	return s->func->nodes[ref].op == SSA_FETCH && s->func->nodes[ref].aux == slot;
-}
-
-/* What comes to a home is extended on the way there, or added to what is there. */
-static void fold_bring(X64Ssa *s, const SsaNode *bring)
-{
-	SsaRef ref = ssa_value(s->func, bring->a), a, b;
-	SsaNode *node = &s->func->nodes[ref];
-	const SsaNode *from;
-
-	if (!only_use(s, ref) || node->width != 64)
-		return;
-	a = ssa_value(s->func, node->a);
-	from = &s->func->nodes[a];
-	if (node->op == IR_OP_SX && from->width == 32 && from->op != SSA_CONST && !(from->op == SSA_LOAD && from->uses == 1))
-		s->way[ref] = X64_FOLDED;
-	if (node->op != IR_OP_ADD)
-		return;
-	b = ssa_value(s->func, node->b);
-	if (is_fetch_of(s, b, bring->aux)) {
-		node->a = b;
-		node->b = a;
-		b = a;
-	} else if (!is_fetch_of(s, a, bring->aux)) {
-		return;
-	}
-	if (s->func->nodes[b].op != SSA_CONST)
-		s->way[ref] = X64_FOLDED;
-}
-
-/* From the stack to a parked slot: the load goes there itself, if nothing stands between the two that may leave or look. */
-static void join_bring(X64Ssa *s, SsaRef bring)
-{
-	const SsaNode *node = &s->func->nodes[bring];
-	SsaRef ref = ssa_value(s->func, node->a);
-	const SsaNode *load = &s->func->nodes[ref];
-
-	if (x64_ssa_park(s, node->aux) == JIT_NO_PIN || node->prev != ref || load->op != SSA_LOAD || load->width != 64 ||
-	    !only_use(s, ref) || !s->engine->env.paged || load->aux != s->engine->env.code_space)
-		return;
-	s->joined[ref] = bring;
-	s->way[bring] = X64_JOINED;
-}
-
-static void fold(X64Ssa *s)
-{
-	SsaFunc *func = s->func;
-
-	for (u32 i = func->rpo_count; i-- > 0;)
-		for (SsaRef ref = func->blocks[func->rpo[i]].last; ref; ref = func->nodes[ref].prev) {
-			const SsaNode *node = &func->nodes[ref];
-
-			if (s->way[ref] != X64_CODE)
-				continue;
-			switch (node->op) {
-			case SSA_BRANCH: case SSA_GUARD: case IR_OP_SEL: fold_test(s, ref); break;
-			case SSA_BRING:
-				fold_bring(s, node);
-				join_bring(s, ref);
-				break;
-			case IR_OP_SX: join_load(s, ref); break;
-			case IR_OP_ADD: fold_add(s, node); break;
-			case IR_OP_AND: fold_not(s, node); break;
-			default: break;
-			}
-		}
 }
 
 /* ---- Slots that stay at home ---- */
@@ -861,14 +571,11 @@ bool x64_ssa_prepare(X64Ssa *s)
 	look_around(s, &survey);
 	if (!s->failed && !s->unsupported)
 		complete_snaps(s, &survey);
-	if (!s->failed && !s->unsupported)
-		count_uses(s);
 	if (s->failed || s->unsupported)
 		return false;
 	if (survey.loops)
 		sink(s);
-	look_through(s);
-	fold(s);
+	x64_ssa_fold(s);
 	if (survey.fetches && !s->failed)
 		settle_fetches(s);
 	if (s->vectors)
