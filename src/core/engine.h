@@ -74,7 +74,8 @@ typedef struct Vcpu {
 	bool calls;         /* run ends (EXIT_RETURN) in front of return_pc, where no program has code of its own: code that another one has
 	                       run from there before may miss it */
 	u64 return_pc;
-	u64 host_calls;     /* ever made: counted by env->host */
+	u64 host_calls;     /* ever made by env->host: counted there */
+	bool host_slow;     /* the machine has something to put right before the next call of the host: also services are called by env->host */
 	bool resumed;       /* the program we are part of had control, and may have changed what handles its signals. Cleared by the
 	                       engine that looked */
 } Vcpu;
@@ -164,6 +165,14 @@ typedef struct EngineOptions {
 	u32 watcher_count;
 } EngineOptions;
 
+struct Machine;
+
+/* A host function that an engine may call by itself (EngineEnv.services). */
+typedef struct EngineService {
+	unsigned (*call)(void *ctx, struct Machine *machine, const u64 *args, unsigned count, u64 *result); /* NULL: by env->host alone */
+	void *ctx;
+} EngineService;
+
 typedef struct EngineEnv {
 	void *ctx; /* passed to each function below */
 	/* IR for the code at pc under `context`, at most max_insns instructions, in `arena`. */
@@ -178,6 +187,11 @@ typedef struct EngineEnv {
 	/* May change slots and memory; slot 0 is the calling instruction, icount exact. Sets event_pending when it changed what the
 	 * machine has to look at: engines need not leave because of a call alone (only_host). */
 	AccessResult (*host)(void *ctx, Vcpu *vcpu, unsigned host, const u64 *args, unsigned count, u64 *result);
+	/* Where vcpu->host_slow is not set, host function n may instead be called as services[n].call(its ctx, ctx, ..) with *result = 0,
+	 * and if that gives 0 and host_slow is still not set, all is done. Else host_done says what came of it. They never change. */
+	const EngineService *services;
+	unsigned service_count;
+	AccessResult (*host_done)(void *ctx, Vcpu *vcpu, unsigned host, unsigned given, u64 *result);
 	/* Cells of the code space were written past `write` (raw accesses of handlers): what engine->invalidate is called for.
 	 * NULL: the engine is the only one. */
 	void (*code_changed)(void *ctx, Vcpu *vcpu, u64 address, u64 count);

@@ -20,13 +20,13 @@
 
 #include <string.h>
 
-#include "base/bits.h"
 #include "jit/jit_eval.h"
 #include "jit/jit_life.h"
 
 enum {
 	CALL_INS = 128,   /* of the IR of an instruction */
 	DIRECT_ARGS = 6,
+	ANSWER_DROP = 16, ANSWER_HOST = 32, /* bits of JitCall.answer; the slot is below */
 };
 
 struct JitCall {
@@ -34,10 +34,13 @@ struct JitCall {
 	/* Nearly all are a call with slots and constants, whose result goes to a slot or nowhere, and then the next instruction. */
 	bool direct;
 	u8 count;
-	u16 host, to;          /* to: slot; 0: none, as the pc is written behind it */
+	u16 host, to;          /* to: slot of the result; 0: none, as the pc is written behind it */
+	u8 drop;               /* upper bits of the result that are not its own */
+	u64 answer;            /* these three in one (ANSWER_..) */
 	u16 from[DIRECT_ARGS]; /* slots; 0: */
 	u64 consts[DIRECT_ARGS];
-	u64 mask, next;        /* mask: what the result may have */
+	u64 next;
+	EngineService service; /* that it calls; call NULL: env->host does */
 };
 
 static const JitCall the_cold_engines = { .func = NULL };
@@ -81,7 +84,7 @@ static bool is_direct(const IrFunc *func, JitCall *call)
 		if (ins->op == IR_OP_HOST && at == IR_NONE && ins->c <= DIRECT_ARGS) {
 			at = i;
 			call->host = ins->aux;
-			call->mask = bits_mask(ins->width);
+			call->drop = (u8)(ins->width ? 64 - ins->width : 0);
 			call->count = (u8)ins->c;
 		} else if (ins->op == IR_OP_PUT && ins->a == at && at != IR_NONE && !call->to) {
 			call->to = ins->aux;
@@ -112,6 +115,9 @@ static JitCall *keep(Engine *engine, const IrFunc *from)
 		return NULL;
 	*call = (JitCall){ .func = func };
 	call->direct = is_direct(func, call);
+	call->answer = call->to | (u64)call->drop << ANSWER_DROP | (u64)call->host << ANSWER_HOST;
+	if (call->direct && call->host < engine->env.service_count)
+		call->service = engine->env.services[call->host];
 	return call;
 }
 
@@ -232,41 +238,48 @@ static __attribute__((noinline)) const u8 *call_anew(JitFrame *frame, u32 number
 	return go_on(frame, exit, result);
 }
 
-/* In a straight line: what is usual. */
+/* In a straight line: what is usual. The host may let code be forgotten, and with it `call` and `exit`. What is looked at behind its
+ * call comes from the frame once more: what were kept in registers would have to be put away first. */
 const u8 *jit_call(JitFrame *frame, u32 number, u64 left)
 {
-	Engine *engine = frame->engine;
-	Vcpu *vcpu = frame->vcpu;
-	JitExit *exit = engine->exits[number];
+	JitExit *exit = frame->engine->exits[number];
 	const JitCall *call = exit->call;
+	u64 arguments[DIRECT_ARGS], result = 0, next, answer, icount = frame->limit - left - exit->refund;
+	AccessResult outcome = ACCESS_OK;
 	const JitBlock *target;
-	u64 arguments[DIRECT_ARGS], result, next, mask, icount = frame->limit - left - exit->refund, *slots = frame->slots;
-	u32 to;
+	Vcpu *vcpu;
+	unsigned drop;
 
 	if (UNLIKELY(!call || !call->direct || icount == frame->limit))
 		return call_anew(frame, number, left);
-	slots[0] = exit->pc;
-	vcpu->icount = icount;
+	frame->slots[0] = exit->pc;
+	frame->vcpu->icount = icount;
 	for (u32 i = 0; i < call->count; i++)
-		arguments[i] = call->from[i] ? slots[call->from[i]] : call->consts[i];
-	/* The host may let code be forgotten, and with it `call` and `exit`. */
+		arguments[i] = call->from[i] ? frame->slots[call->from[i]] : call->consts[i];
 	next = call->next;
-	mask = call->mask;
-	to = call->to;
-	if (UNLIKELY(engine->env.host(engine->env.ctx, vcpu, call->host, arguments, call->count, &result) != ACCESS_OK)) {
-		jit_count(engine, ENGINE_CALLS);
-		return go_on(frame, exit, JIT_EVAL_EXIT);
+	answer = call->answer;
+	if (LIKELY(call->service.call && !frame->vcpu->host_slow)) {
+		unsigned given = call->service.call(call->service.ctx, frame->engine->env.ctx, arguments, call->count, &result);
+
+		if (UNLIKELY(given || frame->vcpu->host_slow))
+			outcome = frame->engine->env.host_done(frame->engine->env.ctx, frame->vcpu, (unsigned)(answer >> ANSWER_HOST), given, &result);
+	} else {
+		outcome = frame->engine->env.host(frame->engine->env.ctx, frame->vcpu, call->host, arguments, call->count,
+						&result);
 	}
-	slots = vcpu->slots;
-	slots[to] = result & mask;
-	slots[0] = next;
+	jit_count(frame->engine, ENGINE_CALLS);
+	if (UNLIKELY(outcome != ACCESS_OK))
+		return go_on(frame, exit, JIT_EVAL_EXIT);
+	vcpu = frame->vcpu;
+	drop = answer >> ANSWER_DROP & 63;
+	vcpu->slots[answer & 0xFFFF] = result << drop >> drop;
+	vcpu->slots[0] = next;
 	icount = ++vcpu->icount;
-	jit_count(engine, ENGINE_CALLS);
-	if (UNLIKELY(vcpu->pending.kind != EXIT_BUDGET || vcpu->event_pending || !may_stay(engine, frame)))
+	if (UNLIKELY(vcpu->pending.kind != EXIT_BUDGET || vcpu->event_pending || !may_stay(frame->engine, frame)))
 		return go_on(frame, exit, JIT_EVAL_DONE);
 	target = exit->target; /* the block at `next` */
 	if (UNLIKELY(!target))
 		return go_on(frame, exit, JIT_EVAL_DONE);
 	frame->left = frame->limit - icount;
-	return engine->rx + target->entry;
+	return frame->engine->rx + target->entry;
 }

@@ -287,7 +287,7 @@ Status machine_create(const MachineConfig *config, Machine **out, DiagList *diag
 		machine->folders->ref(machine->folders->ctx);
 	machine->ops = config->engine ? config->engine : &interp_engine;
 	machine->env = (EngineEnv){ .ctx = machine, .translate = machine_env_translate, .context = machine_env_context,
-				    .read = machine_env_read, .write = machine_env_write, .host = machine_env_host,
+				    .read = machine_env_read, .write = machine_env_write, .host = machine_env_host, .host_done = machine_env_host_done,
 				    .code_changed = machine_env_code_changed, .code_space = isa->code_space, .code_key = isa->hash, .space_count = isa->space_count,
 				    .code_bytes = &machine->code_bytes, .drop_code = machine_env_drop_code,
 				    .flags_slot = isa_flags_slot(isa), .pins = isa->pins, .pin_count = isa->pin_count,
@@ -300,6 +300,9 @@ Status machine_create(const MachineConfig *config, Machine **out, DiagList *diag
 		machine_destroy(machine);
 		return STATUS_NOMEM;
 	}
+	machine->env.services = machine->services;
+	machine->env.service_count = isa->host_count;
+	machine->vcpu.host_slow = true;
 	machine->vcpu.slot_count = isa->slot_count;
 	status = create_slots(machine, diags);
 	if (!status)
@@ -539,11 +542,6 @@ const Guest *machine_guest(const Machine *machine)
 	return machine->guest;
 }
 
-void *machine_user(const Machine *machine)
-{
-	return machine->user;
-}
-
 void machine_set_user(Machine *machine, void *user)
 {
 	machine->user = user;
@@ -570,25 +568,13 @@ void machine_get_slots(const Machine *machine, const u32 *slots, u32 count, u64 
 		values[i] = slots[i] < machine->vcpu.slot_count ? machine->vcpu.slots[slots[i]] : 0;
 }
 
-MachineCaller machine_caller(const Machine *machine)
-{
-	return (MachineCaller){machine->user, machine->vcpu.slots};
-}
-
 /* That of a vCPU which is shown, but for what the pc means. */
 void machine_set_slot(Machine *machine, u32 slot, u64 value)
 {
-	u64 mask;
-
-	if (UNLIKELY(slot == 0)) {
+	if (UNLIKELY(slot == 0))
 		machine_vcpu_set_slot(machine, machine->shown, slot, value);
-		return;
-	}
-	mask = slot < machine->vcpu.slot_count ? machine->slot_mask[slot] : 0;
-	if (!mask)
-		return;
-	machine->vcpu.slots[slot] = value & mask;
-	machine->stirred = true;
+	else if (slot < machine->vcpu.slot_count)
+		machine_put_slot(machine, slot, value);
 }
 
 u64 machine_pc(const Machine *machine)

@@ -316,18 +316,40 @@ const Engine *machine_engine(const Machine *machine);
 /* ---- State ---- */
 const Isa *machine_isa(const Machine *machine);
 const Guest *machine_guest(const Machine *machine);
-void *machine_user(const Machine *machine); /* config.user */
 void machine_set_user(Machine *machine, void *user);
 void *machine_private(Machine *machine); /* guest->private_size bytes, zero at creation */
 u64 machine_slot(const Machine *machine, u32 slot);
 void machine_get_slots(const Machine *machine, const u32 *slots, u32 count, u64 *values);
-/* What a service looks at in each of its calls, at once. */
-typedef struct MachineCaller {
-	void *user;       /* machine_user */
-	const u64 *slots; /* all of them, until the guest runs on or one is set */
-} MachineCaller;
-MachineCaller machine_caller(const Machine *machine);
 void machine_set_slot(Machine *machine, u32 slot, u64 value); /* truncated to the register's width */
+
+/* What a Machine begins with (machine_private.h): for the functions below alone, which services need in each of their calls. */
+typedef struct __attribute__((may_alias)) MachineFront {
+	Vcpu vcpu;
+	void *user;
+	u64 *slot_mask;
+	bool stirred;
+} MachineFront;
+
+static inline void *machine_user(const Machine *machine) /* config.user */
+{
+	return ((const MachineFront *)(const void *)machine)->user;
+}
+/* All of them, of the vCPU that is shown: until the guest runs on or one is set. */
+static inline const u64 *machine_slots(const Machine *machine)
+{
+	return ((const MachineFront *)(const void *)machine)->vcpu.slots;
+}
+/* machine_set_slot for a register that is known to be there. Not the pc. */
+static inline void machine_put_slot(Machine *machine, u32 slot, u64 value)
+{
+	MachineFront *front = (MachineFront *)(void *)machine;
+
+	if (front->slot_mask[slot]) {
+		front->vcpu.slots[slot] = value & front->slot_mask[slot];
+		front->stirred = true;
+	}
+}
+
 u64 machine_pc(const Machine *machine);
 void machine_set_pc(Machine *machine, u64 pc);
 u64 machine_view(Machine *machine, u16 view);

@@ -72,13 +72,6 @@ typedef struct MachineTable {
 	u64 rows, cap;
 } MachineTable;
 
-/* A service of the program that Husk is a part of, where the description calls it. */
-typedef struct BoundService {
-	HostResult (*call)(void *ctx, Machine *machine, const u64 *args, unsigned count, u64 *result); /* NULL: there is none */
-	void *ctx;
-	u64 mask; /* what its result may have */
-} BoundService;
-
 /* One of the vCPUs. The one that is shown has its slots and private spaces in machine->vcpu: the array of slots is
  * the same, of the Space structs those there are valid and the ones here are not. */
 typedef struct VcpuRecord {
@@ -104,6 +97,12 @@ typedef struct Aspace {
 } Aspace;
 
 struct Machine {
+	/* These as MachineFront has them. */
+	Vcpu vcpu;                /* the vCPU that is shown. spaces owned, slots those of its record */
+	void *user;
+	u64 *slot_mask;           /* owned: bits a slot may hold; 0 for a hard-wired register */
+	bool stirred;             /* a handler ran at this boundary: look again after one instruction */
+
 	const Isa *isa;           /* borrowed */
 	const Guest *guest;       /* borrowed, or NULL */
 	u64 memory_limit, size_program, random_seed;
@@ -113,7 +112,6 @@ struct Machine {
 	void *private_bytes;      /* owned */
 	size_t private_size;
 
-	Vcpu vcpu;                /* the vCPU that is shown. spaces owned, slots those of its record */
 	VcpuRecord *vcpus;        /* [vcpu_count], owned */
 	u32 vcpu_count, vcpu_cap, vcpu_limit;
 	u32 used;                 /* of them, not FREE */
@@ -145,7 +143,6 @@ struct Machine {
 	MachineClock clock_function;
 	void *clock_ctx;
 	u64 *saved_slots;         /* owned: registers before a handler, put back when it fails */
-	u64 *slot_mask;           /* owned: bits a slot may hold; 0 for a hard-wired register */
 	u64 *slot_reset;          /* owned: value at power-on (of a hard-wired one: always) */
 	u8 *slot_wakes;           /* owned: 1 = context or irq register */
 	u32 *wake_slots;          /* owned: their numbers */
@@ -188,8 +185,7 @@ struct Machine {
 	const MachineFolders *folders; /* a reference, or NULL */
 	struct FileHandle *handles; /* [FILE_HANDLES], owned; NULL until needed (services_files.c) */
 	u32 handle_count;         /* of them, open */
-	BoundService *services;   /* [isa->host_count], owned: goes before hosts[] */
-	void *user;
+	EngineService *services;  /* [isa->host_count], owned: those of the program that Husk is a part of; go before hosts[] */
 	u32 on_illegal, on_raise, on_fault, on_reset; /* indexes into isa->handlers or NO_HANDLER */
 
 	Step *steps;              /* owned */
@@ -200,7 +196,6 @@ struct Machine {
 	u64 (*patience_clock)(void); /* machine_set_patience; or NULL */
 	u64 patience_until;
 	u32 slow_left;            /* slow things until it is looked at */
-	bool stirred;             /* a handler ran at this boundary: look again after one instruction */
 
 	u8 *input;                /* owned: bytes input_at .. input_len are waiting */
 	size_t input_at, input_len, input_cap;
@@ -249,6 +244,10 @@ struct Machine {
 	u64 image_serial;         /* park_pages.c: of the image that its memory lies over; 0: none */
 	u64 recoded;              /* cells of code that unpacking and unwinding changed */
 };
+
+_Static_assert(offsetof(struct Machine, vcpu) == offsetof(MachineFront, vcpu) && offsetof(struct Machine, user) == offsetof(MachineFront, user) &&
+	       offsetof(struct Machine, slot_mask) == offsetof(MachineFront, slot_mask) &&
+	       offsetof(struct Machine, stirred) == offsetof(MachineFront, stirred), "a machine begins as MachineFront");
 
 enum { NO_HANDLER = 0xFFFFFFFFu, ASPACE_NONE = 0xFFFFFFFFu };
 
@@ -425,6 +424,7 @@ void machine_close_handles(Machine *machine);
 void machine_fini_handles(Machine *machine);
 void machine_write_handles(const Machine *machine, Buf *out);
 Status machine_read_handles(Machine *machine, ByteReader *reader, bool apply);
+AccessResult machine_env_host_done(void *ctx, Vcpu *vcpu, unsigned host, unsigned given, u64 *result);
 AccessResult machine_env_host(void *ctx, Vcpu *vcpu, unsigned host, const u64 *args, unsigned count, u64 *result);
 /* Is it one of the functions that change nothing a condition looks at? Then the engine need not be left after it. */
 bool machine_host_is_quiet(const Machine *machine, u32 host);

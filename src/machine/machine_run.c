@@ -504,6 +504,7 @@ enum { PATIENCE = 100 };
 void machine_set_patience(Machine *machine, u64 (*clock)(void), u64 until)
 {
 	machine->patience_clock = clock;
+	machine->vcpu.host_slow = true;
 	machine->patience_until = until;
 	machine->slow_left = PATIENCE;
 }

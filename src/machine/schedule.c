@@ -331,6 +331,7 @@ bool machine_block(Machine *machine)
 HostResult machine_wait_until(Machine *machine, u64 channel, u64 hour)
 {
 	machine->wants_channel = true;
+	machine->vcpu.host_slow = true;
 	machine->wanted_channel = channel;
 	machine->wanted_hour = hour;
 	return HOST_WAIT;

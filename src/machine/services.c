@@ -329,6 +329,7 @@ static bool may_call(Machine *machine, u32 host)
 	if (machine->host_needs[host] == RIGHT_COUNT || machine_may(machine, machine->host_needs[host]))
 		return true;
 	machine->lacked = machine->host_needs[host];
+	machine->vcpu.host_slow = true;
 	return false;
 }
 
@@ -357,8 +358,7 @@ Status machine_bind_hosts(Machine *machine, const MachineConfig *config, DiagLis
 
 		for (u32 k = 0; k < config->service_count && !machine->services[i].call; k++)
 			if (strcmp(config->services[k].name, host->name) == 0)
-				machine->services[i] = (BoundService){ config->services[k].call, config->services[k].ctx,
-								       bits_mask(host->result_width) };
+				machine->services[i] = (EngineService){ config->services[k].call, config->services[k].ctx };
 		machine->hosts[i] = find_guest_host(machine->guest, host->name);
 		machine->host_needs[i] = (u8)(machine->hosts[i] && machine->guest->is_linux ? RIGHT_COUNT : right_of(host->name));
 		service = machine->hosts[i] ? NULL : find_service(host->name, &machine->host_outside[i]);
@@ -412,30 +412,34 @@ static __attribute__((noinline)) AccessResult take_outcome(Machine *machine, Vcp
 	return ACCESS_EXIT;
 }
 
-/* The way through is that of a service that is done at once: its callers look for every instruction here. */
+AccessResult machine_env_host_done(void *ctx, Vcpu *vcpu, unsigned host, unsigned given, u64 *result)
+{
+	return take_outcome(ctx, vcpu, host, (HostResult)given, true, result);
+}
+
+/* What is put right before a call is what vcpu->host_slow stands for. */
 AccessResult machine_env_host(void *ctx, Vcpu *vcpu, unsigned host, const u64 *args, unsigned count, u64 *result)
 {
 	Machine *machine = ctx;
-	const BoundService *service;
 	HostResult outcome = HOST_DENIED;
+	bool is_service;
 
 	*result = 0;
 	machine->lacked = RIGHT_COUNT;
 	machine->lacked_name = NULL;
+	machine->wants_channel = false;
+	vcpu->host_slow = machine->patience_clock != NULL;
 	if (UNLIKELY(host >= machine->isa->host_count))
 		return take_outcome(machine, vcpu, host, outcome, false, result);
-	service = &machine->services[host];
-	if (LIKELY(service->call != NULL)) {
-		outcome = service->call(service->ctx, machine, args, count, result);
-		if (UNLIKELY(outcome != HOST_OK))
-			return take_outcome(machine, vcpu, host, outcome, true, result);
-		vcpu->host_calls++;
-		machine_count_slow(machine);
-		machine->wants_channel = false;
-		*result &= service->mask;
-		return ACCESS_OK;
-	}
-	if (machine->hosts[host] && may_call(machine, host))
+	is_service = machine->services[host].call != NULL;
+	if (LIKELY(is_service)) {
+		outcome = machine->services[host].call(machine->services[host].ctx, machine, args, count, result);
+		if (LIKELY(outcome == HOST_OK && !vcpu->host_slow)) { /* callers look for every instruction here */
+			vcpu->host_calls++;
+			return ACCESS_OK;
+		}
+	} else if (machine->hosts[host] && may_call(machine, host)) {
 		outcome = machine->hosts[host](machine, args, count, result);
-	return take_outcome(machine, vcpu, host, outcome, false, result);
+	}
+	return take_outcome(machine, vcpu, host, outcome, is_service, result);
 }

@@ -314,6 +314,7 @@ bool machine_may_serve(Machine *machine, u64 number)
 	if (number < SERVE_SEND || number >= SERVE_END)
 		return true;
 	machine->lacked_name = served[number - SERVE_SEND].name;
+	machine->vcpu.host_slow = true;
 	if (number >= SERVE_FILES ? !machine->folders : !machine->outside)
 		return false;
 	if (machine_may(machine, served[number - SERVE_SEND].right))
