@@ -100,10 +100,8 @@ static int set_word(JitSetup *setup, const char *word, size_t len)
 
 	if (equals && len - name - 1 < sizeof value)
 		memcpy(value, equals + 1, len - name - 1);
-	if (is_word(word, len, "perf")) {
-		options->switch_rights = true; /* perf looks into its map for private memory alone */
+	if (is_word(word, len, "perf"))
 		return open_perf(setup, false);
-	}
 	if (is_word(word, len, "jitdump"))
 		return open_perf(setup, true);
 	if (is_word(word, len, "gdb")) {

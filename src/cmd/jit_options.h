@@ -3,7 +3,7 @@
  * What `husk run` can be told about compiled code: --jit, --jit-stats, --dump-jit.
  *
  *     --jit LIST    words divided by commas:
- *         perf              /tmp/perf-PID.map, where perf looks for names; wx=switch, as perf does so for private memory alone
+ *         perf              /tmp/perf-PID.map, where perf looks for names
  *         jitdump           jit-PID.dump beside it, for perf inject --jit: code, and which guest address it is of
  *         gdb               a debugger of husk itself is told of each piece of code
  *         wx=switch|dual    one map whose rights are switched, or two maps (the usual way)

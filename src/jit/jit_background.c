@@ -229,7 +229,7 @@ JitJob *jit_background_claim(Engine *engine)
 	found->passed = 0;
 	found->stages = NULL;
 	found->last_stage = &found->stages;
-	found->watched = jit_is_watched(engine);
+	found->watched = jit_shows_stages(engine);
 	found->unit = (JitUnit){.arena = &found->arena, .watch = look_up, .watch_ctx = found, .status = STATUS_NOMEM};
 	return found;
 }

@@ -24,6 +24,14 @@ u64 jit_life_spent(void)
 	return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
+bool jit_shows_stages(const Engine *engine)
+{
+	for (u32 i = 0; jit_is_watched(engine) && i < engine->env.options->watcher_count; i++)
+		if (engine->env.options->watchers[i].stage)
+			return true;
+	return false;
+}
+
 void jit_life_begin(Engine *engine)
 {
 	engine->place_count = 0;

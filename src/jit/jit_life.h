@@ -23,6 +23,8 @@ static inline bool jit_is_watched(const Engine *engine)
 	return engine->env.options && engine->env.options->watcher_count;
 }
 
+/* Does anybody look at the passes? Writing regions out takes longer than compiling them. */
+bool jit_shows_stages(const Engine *engine);
 /* Nanoseconds of a clock that does not go back. */
 u64 jit_life_now(void);
 /* Nanoseconds that this thread has run: a call of the kernel (0.3 us), for what takes long. */

@@ -2,9 +2,9 @@
  *
  * The memory for code. No page of it is ever writable and executable.
  *
- *     two maps   one shared-memory file, mapped twice: rw to write, rx to execute. What is usual.
+ *     two maps   shared memory, mapped twice: rw to write, rx to execute. What is usual.
  *     one map    private memory whose rights are switched: written between two runs, executed in a run
- *                (EngineOptions.switch_rights, or where there are no shared-memory files)
+ *                (EngineOptions.switch_rights, or where the host maps nothing twice)
  *
  * Behind rx lie the counters, which code reads and writes relative to itself; the table of jumps and that of exits lie
  * elsewhere. The whole is 64 MiB of addresses; what is not used costs nothing.
@@ -31,22 +31,21 @@ static u8 *map_anonymous(size_t bytes)
 	return at == MAP_FAILED ? NULL : at;
 }
 
+/* Shared memory of no file, as perf looks for names of what lies there, but not in a file of memory (memfd). */
 static bool map_twice(Engine *engine)
 {
-	int fd = memfd_create("husk-code", MFD_CLOEXEC);
-	u8 *rw = MAP_FAILED;
+	u8 *rw = mmap(NULL, JIT_CODE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (fd < 0)
+	if (rw == MAP_FAILED)
 		return false;
-	if (ftruncate(fd, JIT_CODE_BYTES) == 0)
-		rw = mmap(NULL, JIT_CODE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (rw != MAP_FAILED &&
-	    mmap(engine->rx, JIT_CODE_BYTES, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0) != MAP_FAILED)
-		engine->rw = rw;
-	else if (rw != MAP_FAILED)
+	/* A length of zero moves nothing: it maps the same pages once more. */
+	if (mremap(rw, 0, JIT_CODE_BYTES, MREMAP_MAYMOVE | MREMAP_FIXED, engine->rx) == MAP_FAILED ||
+	    mprotect(engine->rx, JIT_CODE_BYTES, PROT_READ | PROT_EXEC) != 0) {
 		munmap(rw, JIT_CODE_BYTES);
-	close(fd);
-	return engine->rw != NULL;
+		return false;
+	}
+	engine->rw = rw;
+	return true;
 }
 
 bool jit_memory_map(Engine *engine)

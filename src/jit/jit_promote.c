@@ -127,7 +127,7 @@ static void account(Engine *engine, u64 before)
 static bool promote_now(Engine *engine, Vcpu *vcpu, JitBlock *block)
 {
 	Watched watched = {engine, block->pc};
-	JitUnit unit = {.arena = &engine->regions, .settings = engine, .watch = jit_is_watched(engine) ? show : NULL,
+	JitUnit unit = {.arena = &engine->regions, .settings = engine, .watch = jit_shows_stages(engine) ? show : NULL,
 			.watch_ctx = &watched};
 	Status status = STATUS_UNSUPPORTED;
 	u64 before = jit_bytes(engine);

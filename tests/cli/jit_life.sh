@@ -92,6 +92,29 @@ dump=jit-$pid.dump
 [ "$(head -c 4 "$dump" | od -An -tx4 | tr -d ' ')" = 4a695444 ] || fail "no jitdump"
 grep -qa 'husk:sum_them' "$dump" || fail "sum_them is not in the dump"
 
+# perf does not look into the map for what lies in a file, one of memory neither; and nothing can be written and executed.
+cat >waits.c <<'END'
+#include <unistd.h>
+int main(void)
+{
+	char c = 0;
+
+	write(1, "!", 1);
+	return read(0, &c, 1) != 0;
+}
+END
+riscv64-linux-gnu-gcc -O1 -static -o waits waits.c
+mkfifo in
+"$HUSK" run --timeout 20 --jit perf waits <in >said & pid=$!
+exec 5>in
+until [ -s said ]; do sleep 0.01; done
+cp /proc/$pid/maps maps.txt
+exec 5>&-
+wait $pid || fail "it ended with $?"
+rm "/tmp/perf-$pid.map"
+grep -qE '^[0-9a-f-]+ r-xs .* /dev/zero' maps.txt || fail "perf will not look for names: $(grep 'xs ' maps.txt)"
+! grep -E '^[0-9a-f-]+ .wx' maps.txt || fail "writable and executable"
+
 # ---- What it looks like ----
 expect 0 timeout 20 "$HUSK" run --dump-jit=dump.txt --dump-jit-pc sum_them sum
 [ "$out" = "$wanted" ] || fail "another sum"
