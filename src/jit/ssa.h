@@ -412,7 +412,6 @@ void ssa_flags(SsaFunc *func);   /* float flags that are saved, and restored beh
 void ssa_float(SsaFunc *func);   /* CANONs where NaNs leave arithmetic, and no others */
 void ssa_dead(SsaFunc *func);    /* what nobody uses */
 void ssa_fuel(SsaFunc *func);    /* FUEL and REFUND */
-bool *ssa_checkpoints(SsaFunc *func); /* per block: will ssa_fuel charge there? After ssa_order; NULL: no memory */
 void ssa_snap(SsaFunc *func);    /* snapshots */
 
 #endif

@@ -5,20 +5,29 @@
  * pays once per round.
  *
  *     longest(b)   INSNs on the longest way from the start of b to the next checkpoint, or out
- *     owed(b)      what was charged before b and not yet done when b begins. Where ways meet it is longest(b), at a checkpoint 0:
- *                  edges into those refund the difference. A block with one predecessor takes over what is left there, so that
- *                  a way out gives it back for nothing (ssa_snap).
+ *     owed(b)      what was charged before b and not yet done when b begins. Where ways meet it is longest(b), at entries and
+ *                  loop headers 0: edges into those refund the difference. A block with one predecessor takes over what is left
+ *                  there, so that a way out gives it back for nothing (ssa_snap).
+ *     left(b)      likewise, when it ends
  *
  * Every circle has a checkpoint: that to which it jumps back in the order of func->rpo. A FUEL stands between two instructions: in
  * front of the first INSN of its block, or at the start of an entry.
+ *
+ * Behind a loop no more is charged than what is not left of the round: if enough is, on all ways there, it is no checkpoint,
+ * nothing can leave there, and nobody keeps a state for it.
  */
 #include "jit/ssa.h"
 
 typedef struct Fuel {
 	SsaFunc *func;
 	bool *checkpoint; /* per block */
-	u32 *longest, *owed;
+	u32 *longest, *left;
 } Fuel;
+
+static bool jumps_back(const SsaFunc *func, u32 from, u32 to)
+{
+	return func->blocks[to].order <= func->blocks[from].order;
+}
 
 /* Behind a loop, where the next instruction begins: else each round of the loop would pay for what comes after. */
 static u32 behind_loop(const SsaFunc *func, const bool *checkpoint, u32 to)
@@ -28,33 +37,28 @@ static u32 behind_loop(const SsaFunc *func, const bool *checkpoint, u32 to)
 	return to;
 }
 
-bool *ssa_checkpoints(SsaFunc *func)
+static void find_checkpoints(Fuel *f)
 {
-	bool *checkpoint = ARENA_ARRAY(func->arena, bool, func->block_count);
+	SsaFunc *func = f->func;
 
-	if (!checkpoint) {
-		func->failed = true;
-		return NULL;
-	}
 	for (u32 i = 0; i < func->rpo_count; i++) {
 		u32 b = func->rpo[i];
 		const SsaBlock *block = &func->blocks[b];
 
-		checkpoint[b] |= block->entry;
+		f->checkpoint[b] |= block->entry;
 		for (u32 k = 0; k < block->succ_count; k++)
-			checkpoint[block->succ[k]] |= func->blocks[block->succ[k]].order <= block->order;
+			f->checkpoint[block->succ[k]] |= jumps_back(func, b, block->succ[k]);
 	}
 	for (u32 i = 0; i < func->rpo_count; i++) {
 		const SsaBlock *block = &func->blocks[func->rpo[i]];
 
 		for (u32 k = 0; k < block->succ_count; k++)
 			if (func->blocks[block->succ[k]].depth < block->depth) {
-				u32 to = behind_loop(func, checkpoint, block->succ[k]);
+				u32 to = behind_loop(func, f->checkpoint, block->succ[k]);
 
-				checkpoint[to] |= func->blocks[to].insns != 0;
+				f->checkpoint[to] |= func->blocks[to].insns != 0;
 			}
 	}
-	return checkpoint;
 }
 
 static void find_longest(Fuel *f)
@@ -95,32 +99,51 @@ static void stand_before_insn(SsaFunc *func, u32 b, SsaRef node)
 		ssa_insert_after_head(func, b, node);
 }
 
+static void charge(Fuel *f, u32 b, u32 count)
+{
+	SsaRef node = count ? ssa_node(f->func, SSA_FUEL, 0, 0, 0, 0, 0, count) : 0;
+
+	if (node)
+		stand_before_insn(f->func, b, node);
+}
+
+/* The least that is left on the ways to b; 0: it is an entry, or jumped back to. */
+static u32 least_left(const Fuel *f, u32 b)
+{
+	const SsaBlock *block = &f->func->blocks[b];
+	u32 least = block->pred_count ? ~(u32)0 : 0;
+
+	for (u32 k = 0; k < block->pred_count && least; k++) {
+		u32 left = jumps_back(f->func, block->preds[k], b) ? 0 : f->left[block->preds[k]];
+
+		least = left < least ? left : least;
+	}
+	return least;
+}
+
+/* All blocks before it in the order are done. */
 static void place(Fuel *f, u32 b)
 {
 	SsaFunc *func = f->func;
 	const SsaBlock *block = &func->blocks[b];
-	u32 left = f->owed[b];
+	const u32 *preds = block->preds;
+	u32 least = f->checkpoint[b] ? least_left(f, b) : 0, owed = f->longest[b];
+	bool met = block->pred_count != 1;
 
-	if (f->checkpoint[b]) {
-		SsaRef node = f->longest[b] ? ssa_node(func, SSA_FUEL, 0, 0, 0, 0, 0, f->longest[b]) : 0;
-
-		if (node)
-			stand_before_insn(func, b, node);
-		left = f->longest[b];
+	if (f->checkpoint[b] && least < f->longest[b]) {
+		owed = met ? 0 : least;
+		charge(f, b, f->longest[b] - owed);
+		f->left[b] = f->longest[b];
+	} else {
+		f->left[b] = owed = met ? f->longest[b] : f->left[preds[0]];
 	}
-	left -= block->insns;
-	for (u32 k = 0; k < block->succ_count; k++) {
-		u32 to = block->succ[k];
-
-		if (f->checkpoint[to]) {
-			refund(f, b, to, left);
-		} else if (func->blocks[to].pred_count == 1) {
-			f->owed[to] = left;
-		} else {
-			f->owed[to] = f->longest[to];
-			refund(f, b, to, left - f->longest[to]);
-		}
-	}
+	for (u32 k = 0; k < block->pred_count; k++)
+		if (!jumps_back(func, preds[k], b))
+			refund(f, preds[k], b, f->left[preds[k]] - owed);
+	f->left[b] -= block->insns;
+	for (u32 k = 0; k < block->succ_count; k++)
+		if (jumps_back(func, b, block->succ[k]))
+			refund(f, b, block->succ[k], f->left[b]);
 }
 
 void ssa_fuel(SsaFunc *func)
@@ -129,13 +152,14 @@ void ssa_fuel(SsaFunc *func)
 
 	if (func->failed)
 		return;
-	f.checkpoint = ssa_checkpoints(func);
+	f.checkpoint = ARENA_ARRAY(func->arena, bool, func->block_count);
 	f.longest = ARENA_ARRAY(func->arena, u32, func->block_count);
-	f.owed = ARENA_ARRAY(func->arena, u32, func->block_count);
-	if (!f.checkpoint || !f.longest || !f.owed) {
+	f.left = ARENA_ARRAY(func->arena, u32, func->block_count);
+	if (!f.checkpoint || !f.longest || !f.left) {
 		func->failed = true;
 		return;
 	}
+	find_checkpoints(&f);
 	find_longest(&f);
 	for (u32 i = 0; i < func->rpo_count; i++)
 		place(&f, func->rpo[i]);

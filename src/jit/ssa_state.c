@@ -3,8 +3,8 @@
  * BRINGs that nobody sees are gone: their home gets another value before anything may leave or FETCHes it. (PUTs that nobody sees
  * cost nothing: no snapshot has them.)
  *
- * A home is *seen* at a point if some way from there leaves, or reads it, before it gets another value. Backward, in one pass: at
- * checkpoints there is FUEL, or will be, which sees everything.
+ * A home is *seen* at a point if some way from there leaves, or reads it, before it gets another value. Backward, in one pass: a loop
+ * jumps back to a FUEL, which sees everything.
  */
 #include <string.h>
 
@@ -14,7 +14,6 @@ typedef struct State {
 	SsaFunc *func;
 	u32 words;
 	u64 *seen;    /* per block: homes seen at its start */
-	const bool *checkpoint;
 } State;
 
 static void see_all(const State *s, u64 *set)
@@ -22,21 +21,11 @@ static void see_all(const State *s, u64 *set)
 	memset(set, 0xFF, s->words * sizeof(u64));
 }
 
-static SsaRef first_insn(const SsaFunc *func, u32 b)
-{
-	SsaRef ref = func->blocks[b].insns ? func->blocks[b].first : 0;
-
-	while (ref && func->nodes[ref].op != SSA_INSN)
-		ref = func->nodes[ref].next;
-	return ref;
-}
-
 static void drop_unseen(State *s, u32 b)
 {
 	SsaFunc *func = s->func;
 	const SsaBlock *block = &func->blocks[b];
 	u64 *seen = s->seen + (size_t)b * s->words;
-	SsaRef fuel = s->checkpoint[b] ? first_insn(func, b) : 0; /* stands in front of it; 0: at the start, if anywhere */
 
 	for (u32 k = 0; k < block->succ_count; k++)
 		for (u32 w = 0; w < s->words; w++)
@@ -46,9 +35,9 @@ static void drop_unseen(State *s, u32 b)
 		const SsaNode *node = &func->nodes[ref];
 
 		prev = node->prev;
-		if (node->op < SSA_CHECK && ref != fuel)
+		if (node->op < SSA_CHECK)
 			continue; /* what may leave, and what touches a home, has a higher number */
-		if (ref == fuel || node->op == SSA_LEAVE || (ssa_effects(node) & SSA_EXIT)) {
+		if (node->op == SSA_LEAVE || (ssa_effects(node) & SSA_EXIT)) {
 			see_all(s, seen);
 		} else if (node->op == SSA_FETCH) {
 			seen[node->aux / 64] |= (u64)1 << node->aux % 64;
@@ -60,8 +49,6 @@ static void drop_unseen(State *s, u32 b)
 			seen[node->aux / 64] &= ~bit;
 		}
 	}
-	if (s->checkpoint[b] && !fuel)
-		see_all(s, seen);
 }
 
 void ssa_state(SsaFunc *func)
@@ -71,8 +58,7 @@ void ssa_state(SsaFunc *func)
 	if (func->failed || !s.words)
 		return;
 	s.seen = ARENA_ARRAY(func->arena, u64, (size_t)func->block_count * s.words);
-	s.checkpoint = ssa_checkpoints(func);
-	if (!s.seen || !s.checkpoint) {
+	if (!s.seen) {
 		func->failed = true;
 		return;
 	}

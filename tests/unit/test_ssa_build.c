@@ -249,6 +249,50 @@ static void quiet_text(void **state)
 	close_small(&small);
 }
 
+static u32 count_of(const char *text, const char *what)
+{
+	u32 count = 0;
+
+	while ((text = strstr(text, what))) {
+		text++;
+		count++;
+	}
+	return count;
+}
+
+/* What is left of the round pays for what comes behind the loop, or for a part of it; without, nothing can leave there. */
+static void loop_left_text(void **state)
+{
+	static const u32 words[] = {
+		0x00150513, /* addi a0, a0, 1 */
+		0x00B50863, /* beq a0, a1, +16 */
+		0x00160613, /* addi a2, a2, 1 */
+		0x00168693, /* addi a3, a3, 1 */
+		0xFF1FF06F, /* j -16 */
+		0x00170713, /* addi a4, a4, 1 */
+		0x00170713, 0x00170713, 0x00170713, 0x00170713,
+		0x00000073, /* ecall */
+	};
+
+	(void)state;
+	for (u32 from = 5; from <= 9; from += 4) { /* where the copy of it begins: 6 instructions or 2 */
+		Small small;
+		const char *text;
+
+		open_small(&small, words, COUNT_OF(words));
+		add_small(&small, 0);
+		add_small(&small, 2);
+		add_small(&small, from)->pc = CODE + 4 * 5;
+		text = print_small(&small, true);
+		assert_non_null(strstr(text, "fuel 5  {pc 0x10000 refund 0"));
+		if (from == 5)
+			assert_non_null(strstr(text, "fuel 3  {pc 0x10014 refund 3"));
+		assert_int_equal(count_of(text, "  fuel"), from == 5 ? 2 : 1);
+		assert_int_equal(count_of(text, "  refund"), 0);
+		close_small(&small);
+	}
+}
+
 /* One slot is to stay at home: not the one that goes round, though the other is named more often, as that is written first. */
 static void what_is_read_before_it_is_written_stays_no_home(void **state)
 {
@@ -279,6 +323,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(call_text),
 		cmocka_unit_test(inline_text),
 		cmocka_unit_test(quiet_text),
+		cmocka_unit_test(loop_left_text),
 		cmocka_unit_test(what_is_read_before_it_is_written_stays_no_home),
 		cmocka_unit_test(random_machines),
 		cmocka_unit_test(random_rv64),

@@ -160,39 +160,17 @@ bool x64_ssa_list_faults(X64Ssa *s)
 	return true;
 }
 
-/* What is given back right before this charge. */
-static i32 given_back(const X64Ssa *s, const SsaNode *node)
-{
-	SsaRef ref = node->prev;
-
-	while (ref && !x64_ssa_makes_code(s, ref))
-		ref = s->func->nodes[ref].prev;
-	return ref && s->func->nodes[ref].op == SSA_REFUND ? (i32)s->func->nodes[ref].imm : 0;
-}
-
-/* Together with what is given back: the budget is below the charge then when it is below the difference now. */
 void x64_ssa_fuel(X64Ssa *s, const SsaNode *node)
 {
-	i32 charge;
-
 	if (!s->emitting)
 		return;
-	charge = (i32)node->imm - given_back(s, node);
-	if (charge < 0)
-		x64_alu_imm(&s->x, X64_ADD, 64, X64_R14, -charge);
-	if (charge <= 0)
-		return;
-	x64_alu_imm(&s->x, X64_SUB, 64, X64_R14, charge);
+	x64_alu_imm(&s->x, X64_SUB, 64, X64_R14, (i32)node->imm);
 	x64_ssa_add_stub(s, x64_jcc(&s->x, X64_B), x64_ssa_exit(s, JIT_EXIT_FUEL, (u32)node->imm));
 }
 
 void x64_ssa_refund(X64Ssa *s, const SsaNode *node)
 {
-	SsaRef ref = node->next;
-
-	while (ref && !x64_ssa_makes_code(s, ref))
-		ref = s->func->nodes[ref].next;
-	if (s->emitting && node->imm && !(ref && s->func->nodes[ref].op == SSA_FUEL))
+	if (s->emitting && node->imm)
 		x64_alu_imm(&s->x, X64_ADD, 64, X64_R14, (i32)node->imm);
 }
 
