@@ -119,7 +119,7 @@ typedef struct SsaNode {
 	u32 block;
 	SsaRef prev, next; /* in its block; 0 at the ends, and for constants */
 	u32 snap;   /* ways out, after ssa_snap: index into snaps */
-	u32 uses;   /* while ssa_fold runs: uses as an operand; for the target: by what is computed (not by PUTs and snapshots) */
+	u32 uses;   /* while ssa_fold runs, and ssa_build: uses as an operand; for the target: by what is computed (not by PUTs and snapshots) */
 	u32 mark;   /* free for the pass that runs */
 } SsaNode;
 
@@ -224,6 +224,7 @@ typedef struct SsaFunc {
 	const u8 *needed;  /* after ssa_snap, per node: SsaNeeded. A pure node that is 0 need not be computed. NULL: not known */
 	bool has_wide;     /* the target does WIDE */
 	bool loops;        /* after ssa_order: there are some */
+	bool unfolded;     /* after ssa_build: ssa_fold would find something */
 	bool narrowed;     /* after ssa_narrow: it has changed something */
 	bool floats;       /* there have been operations on floats */
 	u64 made[2];       /* bit n: there have been nodes of operation n (ssa_has_made) */

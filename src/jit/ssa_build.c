@@ -9,9 +9,13 @@
  *     ssa_build_nodes.c    nodes, piece by piece, so that of each piece all predecessors are there but for jumps back
  *     close_loops          arguments of the headers' PHIs; those that turn out to be one value are gone
  *
+ * Nodes are folded and shared as they are made (ssa_share.c), on a walk down the tree of dominators: what ssa_fold would throw away is
+ * not made at all. So a jump through a register that holds a known address (the return of an inlined function) is an edge; edges
+ * that folding shows to be never taken are not made. What is seen only when loops are closed is left to ssa_fold
+ * (func->unfolded). A piece behind which alone another one stands has that in its block.
+ *
  * State while building: per piece an array of values at its end, one per slot, 0 = at home. Only slots that the region
- * writes ever differ from 0. Constants are folded on the way, so a jump through a register that holds a known address
- * (the return of an inlined function) is an edge; edges that folding shows to be never taken are not made.
+ * writes ever differ from 0.
  *
  * HOME nodes. With one entry there is one per slot, there. With several there is none that dominates everything: each piece
  * has a table of those that reach it (homes).
@@ -28,19 +32,48 @@ static void go(SsaBuild *b, u32 piece)
 	ssa_edge(b->func, b->block, b->pieces[piece].block);
 }
 
+/* What branches have said of the values that slots have: PHIs behind this piece get it. */
+static void tell(SsaBuild *b)
+{
+	const SsaNode *nodes = b->func->nodes;
+	SsaPiece *piece = &b->pieces[b->piece];
+
+	for (u32 i = 0; i < b->slot_count && b->fold.mark_count; i++) {
+		u32 slot = b->slots[i];
+		SsaRef known = nodes[b->state[slot]].mark;
+
+		if (!known)
+			continue;
+		if (!piece->told) {
+			piece->told = ARENA_ROOM(b->arena, SsaRef, b->region->slot_count + 1);
+			if (!piece->told) {
+				b->failed = true;
+				return;
+			}
+			memcpy(piece->told, b->state, b->region->slot_count * sizeof(SsaRef));
+		}
+		piece->told[slot] = known;
+	}
+}
+
 static void jump(SsaBuild *b, u32 piece)
 {
+	if (b->pieces[piece].goes_on) {
+		b->pieces[piece].wanted = true;
+		return;
+	}
 	ssa_build_append(b, SSA_JUMP, 0, 0, 0, 0, 0, 0);
 	go(b, piece);
+	tell(b);
 }
 
 static void leave(SsaBuild *b, SsaLeave kind, u64 pc, SsaRef computed, SsaRef back)
 {
-	bool first = !b->func->blocks[b->block].first;
+	bool alone = !b->pieces[b->piece].goes_on, first = !b->func->blocks[b->block].first;
 
 	ssa_build_append(b, SSA_LEAVE, 0, kind, computed, back, 0, pc);
 	/* A branch to what is not here: it never ran, or is far away. */
-	b->func->blocks[b->block].cold |= kind == SSA_LEAVE_COLD || (kind == SSA_LEAVE_LINK && first);
+	b->func->blocks[b->block].cold |= alone && (kind == SSA_LEAVE_COLD || (kind == SSA_LEAVE_LINK && first));
 }
 
 /* Behind a call: 0, or the pc where an entry waits. */
@@ -54,7 +87,7 @@ static SsaRef way_back(SsaBuild *b, u32 s)
 
 static void end_goto(SsaBuild *b, const SsaPiece *piece, const IrIns *ins)
 {
-	SsaRef to = ssa_build_value(b, ins->a);
+	SsaRef to = ssa_fold_value(&b->fold, ssa_build_value(b, ins->a));
 	bool call = ins->aux == IR_FLOW_CALL;
 	u64 pc = 0;
 
@@ -72,6 +105,17 @@ static void end_goto(SsaBuild *b, const SsaPiece *piece, const IrIns *ins)
 	} else {
 		leave(b, ins->aux == IR_FLOW_RET ? SSA_LEAVE_RET : SSA_LEAVE_JUMP, 0, to, 0);
 	}
+}
+
+/* NOT of a condition is the other way round. */
+static void branch(SsaBuild *b, SsaRef condition, const u32 succ[2])
+{
+	const SsaNode *node = &b->func->nodes[condition];
+	bool inverted = node->op == IR_OP_XOR && ssa_is_const(b->func, node->b, NULL);
+
+	ssa_build_append(b, SSA_BRANCH, 0, 0, inverted ? ssa_fold_value(&b->fold, node->a) : condition, 0, 0, 0);
+	go(b, succ[inverted]);
+	go(b, succ[!inverted]);
 }
 
 static void end_piece(SsaBuild *b, u32 p)
@@ -101,15 +145,14 @@ static void end_piece(SsaBuild *b, u32 p)
 		jump(b, piece->succ[0]);
 		break;
 	case IR_OP_BR:
-		condition = ssa_build_value(b, last->a);
+		condition = ssa_fold_value(&b->fold, ssa_build_value(b, last->a));
 		if (b->failed)
 			return;
 		if (ssa_is_const(b->func, condition, &value)) {
 			jump(b, piece->succ[value ? 0 : 1]);
+			b->again = true;
 		} else {
-			ssa_build_append(b, SSA_BRANCH, 0, 0, condition, 0, 0, 0);
-			go(b, piece->succ[0]);
-			go(b, piece->succ[1]);
+			branch(b, condition, piece->succ);
 		}
 		break;
 	default:
@@ -119,9 +162,10 @@ static void end_piece(SsaBuild *b, u32 p)
 
 /* ---- Into a piece ---- */
 
-static u32 piece_of_block(const SsaBuild *b, u32 block)
+/* The piece that a block ends with. */
+static const SsaPiece *end_of(const SsaBuild *b, u32 block)
 {
-	return b->order[block]; /* blocks are made in the order of pieces */
+	return &b->pieces[b->last[block]];
 }
 
 /* A PHI with room for all that may still jump here. */
@@ -142,6 +186,74 @@ static void clear(const SsaBuild *b, SsaRef *slots)
 	memset(slots, 0, b->region->slot_count * sizeof(SsaRef));
 }
 
+/* HOME of a slot at the end of a block. */
+static SsaRef home_behind(SsaBuild *b, u32 block, u32 slot)
+{
+	u32 here = b->block;
+	SsaRef *homes = b->homes, home;
+
+	b->block = block;
+	b->homes = end_of(b, block)->homes;
+	home = ssa_build_home(b, slot);
+	b->block = here;
+	b->homes = homes;
+	return home;
+}
+
+/* The value of a slot behind a block, as it is known there. */
+static SsaRef told_by(const SsaBuild *b, u32 block, u32 slot)
+{
+	const SsaPiece *piece = end_of(b, block);
+
+	return piece->told ? piece->told[slot] : piece->state[slot];
+}
+
+/* A PHI of the block like this one. */
+static SsaRef like(const SsaBuild *b, u32 block, SsaRef phi)
+{
+	const SsaFunc *func = b->func;
+	const SsaNode *node = &func->nodes[phi], *other;
+	u32 size = func->blocks[block].pred_count * (u32)sizeof(SsaRef), tries = 0;
+
+	for (SsaRef ref = node->next; ref && tries < 8; ref = other->next, tries++) {
+		other = &func->nodes[ref];
+		if (other->op != SSA_PHI)
+			break;
+		if (other->width == node->width && !memcmp(func->pool + node->a, func->pool + other->a, size))
+			return ref;
+	}
+	return 0;
+}
+
+/* What a slot is where ways meet that bring several values, all of which are known. */
+static SsaRef merge(SsaBuild *b, const SsaPiece *piece, u32 slot)
+{
+	u32 block = b->block, count = b->func->blocks[block].pred_count;
+	SsaRef phi = make_phi(b, piece, b->region->slot_width[slot], slot), first = 0, same;
+	bool one = true, homes = true;
+
+	for (u32 k = 0; k < count && !b->func->failed; k++) {
+		u32 pred = b->func->blocks[block].preds[k];
+		SsaRef value = told_by(b, pred, slot);
+		const SsaNode *node;
+
+		if (!value)
+			value = home_behind(b, pred, slot);
+		b->func->pool[b->func->nodes[phi].a + k] = value;
+		first = k ? first : value;
+		node = &b->func->nodes[value];
+		one = one && value == first;
+		homes = homes && node->op == SSA_HOME && node->aux == b->func->nodes[first].aux;
+	}
+	if (b->func->failed)
+		return 0;
+	same = one ? first : homes ? ssa_build_home(b, b->func->nodes[first].aux) : like(b, block, phi);
+	if (!same)
+		return phi;
+	ssa_replace(b->func, phi, same);
+	return ssa_build_settled(b, same, slot);
+}
+
 static void meet_state(SsaBuild *b, const SsaPiece *piece)
 {
 	const SsaBlock *block = &b->func->blocks[b->block];
@@ -150,12 +262,17 @@ static void meet_state(SsaBuild *b, const SsaPiece *piece)
 	clear(b, b->state);
 	for (u32 i = 0; i < b->slot_count; i++) {
 		u32 slot = b->slots[i];
-		bool phi = open || (piece->header && (piece->written[slot / 64] >> slot % 64 & 1));
-		SsaRef first = open ? 0 : b->pieces[piece_of_block(b, block->preds[0])].state[slot];
+		SsaRef first = open ? 0 : end_of(b, block->preds[0])->state[slot];
+		bool same = !open;
 
-		for (u32 k = 1; k < block->pred_count && !phi; k++)
-			phi = b->pieces[piece_of_block(b, block->preds[k])].state[slot] != first;
-		b->state[slot] = phi ? make_phi(b, piece, b->region->slot_width[slot], slot) : first;
+		if (piece->header && (open || piece->written[slot / 64] >> slot % 64 & 1)) {
+			b->state[slot] = make_phi(b, piece, b->region->slot_width[slot], slot);
+			continue;
+		}
+		for (u32 k = 1; k < block->pred_count && same; k++)
+			same = end_of(b, block->preds[k])->state[slot] == first;
+		b->state[slot] = same ? first : piece->header ? make_phi(b, piece, b->region->slot_width[slot], slot)
+			: merge(b, piece, slot);
 		block = &b->func->blocks[b->block];
 	}
 }
@@ -180,54 +297,66 @@ static void meet_homes(SsaBuild *b, const SsaPiece *piece)
 		clear(b, b->homes);
 		return;
 	}
-	memcpy(b->homes, b->pieces[piece_of_block(b, block->preds[0])].homes, b->region->slot_count * sizeof(SsaRef));
+	memcpy(b->homes, end_of(b, block->preds[0])->homes, b->region->slot_count * sizeof(SsaRef));
 	for (u32 k = 1; k < block->pred_count; k++)
-		keep_common(b, b->homes, b->pieces[piece_of_block(b, block->preds[k])].homes);
+		keep_common(b, b->homes, end_of(b, block->preds[k])->homes);
 }
 
 /* What all predecessors know of homes. */
 static void meet_near(SsaBuild *b, const SsaPiece *piece)
 {
 	const SsaBlock *block = &b->func->blocks[b->block];
-	const SsaPiece *from = block->pred_count && !piece->header ? &b->pieces[piece_of_block(b, block->preds[0])] : NULL;
+	const SsaPiece *from = block->pred_count && !piece->header ? end_of(b, block->preds[0]) : NULL;
 
 	if (!from)
 		clear(b, b->near);
 	else
 		memcpy(b->near, from->near, b->region->slot_count * sizeof(SsaRef));
 	for (u32 k = 1; k < block->pred_count && from; k++)
-		keep_common(b, b->near, b->pieces[piece_of_block(b, block->preds[k])].near);
+		keep_common(b, b->near, end_of(b, block->preds[k])->near);
+}
+
+/* What a parameter of the IR's block gets from a piece. */
+static SsaRef passed_by(SsaBuild *b, const IrFunc *func, const SsaPiece *from, u32 index)
+{
+	const IrIns *jmp = &func->ins[from->end - 1];
+	SsaRef value = index < jmp->c ? ssa_build_value(b, func->pool[jmp->b + index]) : 0;
+
+	b->failed |= !value;
+	return value;
 }
 
 /* Parameters of the IR's blocks: control only goes forward there, so all predecessors are known. */
 static void take_params(SsaBuild *b, SsaPiece *piece)
 {
 	const IrFunc *func = b->shapes[piece->source]->func;
-	u32 preds = b->func->blocks[b->block].pred_count;
+	const SsaBlock *block = &b->func->blocks[b->block];
+	u32 preds = piece->goes_on ? 1 : block->pred_count;
 
-	for (u32 at = piece->start; at < piece->end && func->ins[at].op == IR_OP_PARAM; at++) {
-		u32 index = at - piece->start;
-		SsaRef phi = preds == 1 ? 0 : make_phi(b, piece, func->ins[at].width, SSA_NO_SLOT), first = 0;
+	for (u32 at = piece->start; at < piece->end && func->ins[at].op == IR_OP_PARAM && !b->failed; at++) {
+		const SsaPiece *first = piece->goes_on ? &b->pieces[piece->preds[0]] : end_of(b, block->preds[0]);
+		SsaRef value = passed_by(b, func, first, at - piece->start), phi;
 		bool same = true;
 
-		for (u32 k = 0; k < preds && !b->func->failed; k++) {
-			const SsaPiece *from = &b->pieces[piece_of_block(b, b->func->blocks[b->block].preds[k])];
-			const IrIns *jmp = &func->ins[from->end - 1];
-			SsaRef value = index < jmp->c ? ssa_build_value(b, func->pool[jmp->b + index]) : 0;
-
-			if (b->failed || !value) {
-				b->failed = true;
-				return;
-			}
-			same = same && (!first || first == value);
-			first = first ? first : value;
-			if (phi)
-				b->func->pool[b->func->nodes[phi].a + k] = value;
-		}
-		if (phi && same)
-			ssa_replace(b->func, phi, first);
-		b->values[at - b->begin] = phi && !same ? phi : first;
+		for (u32 k = 1; k < preds; k++)
+			same = same && passed_by(b, func, end_of(b, block->preds[k]), at - piece->start) == value;
+		b->values[at - b->begin] = value;
+		if (same || b->failed)
+			continue;
+		b->values[at - b->begin] = phi = make_phi(b, piece, func->ins[at].width, SSA_NO_SLOT);
+		for (u32 k = 0; k < preds && !b->func->failed; k++)
+			b->func->pool[b->func->nodes[phi].a + k] = passed_by(b, func, end_of(b, block->preds[k]), at - piece->start);
 	}
+}
+
+/* In the block of the one in front of it, whose state it takes over. */
+static void go_on(SsaBuild *b, SsaPiece *piece)
+{
+	const SsaPiece *from = &b->pieces[piece->preds[0]];
+
+	piece->state = b->state = from->state;
+	piece->homes = b->homes = from->homes;
+	piece->near = b->near = from->near;
 }
 
 static void enter_piece(SsaBuild *b, u32 p)
@@ -244,9 +373,6 @@ static void enter_piece(SsaBuild *b, u32 p)
 	piece->state = b->state = room;
 	piece->homes = b->homes = b->single ? NULL : room + count;
 	piece->near = b->near = b->stay ? room + 2 * (size_t)count : NULL;
-	b->piece = p;
-	b->pc = piece->pc;
-	b->length = piece->length;
 	if (b->stay)
 		meet_near(b, piece);
 	if (piece->source == SSA_NONE) {
@@ -255,14 +381,12 @@ static void enter_piece(SsaBuild *b, u32 p)
 			clear(b, b->homes);
 		return;
 	}
+	meet_homes(b, piece);
 	if (block->pred_count == 1 && !piece->header)
-		memcpy(b->state, b->pieces[piece_of_block(b, block->preds[0])].state, b->region->slot_count * sizeof(SsaRef));
+		memcpy(b->state, end_of(b, block->preds[0])->state, b->region->slot_count * sizeof(SsaRef));
 	else
 		meet_state(b, piece);
-	meet_homes(b, piece);
 	memcpy(b->func->blocks[b->block].state, b->state, b->region->slot_count * sizeof(SsaRef));
-	if (p != b->top[piece->source])
-		take_params(b, piece);
 }
 
 /* Its values are at hand. */
@@ -286,20 +410,100 @@ static void build_operations(SsaBuild *b, u32 start, u32 end)
 			ssa_build_ins(b, at);
 }
 
+/* A block behind one branch knows how it went. */
+static void learn_from_pred(SsaBuild *b, const SsaPiece *piece)
+{
+	const SsaFunc *func = b->func;
+	const SsaBlock *here = &func->blocks[b->block], *pred;
+	const SsaNode *end;
+
+	if (piece->header || here->pred_count != 1)
+		return;
+	pred = &func->blocks[here->preds[0]];
+	end = &func->nodes[pred->last];
+	if (end->op == SSA_BRANCH)
+		ssa_fold_learn(&b->fold, end->a, pred->succ[0] == b->block);
+}
+
 static void build_piece(SsaBuild *b, u32 p)
 {
 	SsaPiece *piece = &b->pieces[p];
 
-	b->block = piece->block;
-	if (piece->source != SSA_NONE && !piece->header && !b->func->blocks[b->block].pred_count)
+	b->block = b->fold.block = piece->block;
+	if (piece->goes_on ? !piece->wanted
+		: piece->source != SSA_NONE && !piece->header && !b->func->blocks[b->block].pred_count)
 		return; /* what folding has shown */
+	b->piece = p;
+	b->pc = piece->pc;
+	b->length = piece->length;
 	enter_source(b, piece->source);
-	enter_piece(b, p);
+	if (piece->goes_on) {
+		go_on(b, piece);
+	} else {
+		learn_from_pred(b, piece);
+		enter_piece(b, p);
+	}
+	b->last[b->block] = p;
+	if (!b->failed && piece->source != SSA_NONE && p != b->top[piece->source])
+		take_params(b, piece);
 	piece->built = true;
-	if (piece->start < piece->end)
+	if (piece->start < piece->end && !b->failed)
 		build_operations(b, piece->start, piece->end);
 	if (!b->failed && !b->func->failed)
 		end_piece(b, p);
+}
+
+/* ---- Down the tree of dominators ---- */
+
+typedef struct Scope {
+	u32 entries, marks;
+	u32 next; /* child to visit: piece + 1 */
+} Scope;
+
+/* Children in the order of pieces. So the predecessors of a piece, those that jump back aside, come before it: each is below one
+ * of the pieces beside it, or is what is above. */
+static void walk_from(SsaBuild *b, u32 root, const u32 *child, const u32 *sibling, Scope *scopes)
+{
+	u32 depth = 0;
+
+	for (u32 next = root + 1; next || depth; next = depth ? scopes[depth - 1].next : 0) {
+		if (next) {
+			if (depth)
+				scopes[depth - 1].next = sibling[next - 1];
+			scopes[depth++] = (Scope){b->fold.entry_count, b->fold.mark_count, child[next - 1]};
+			build_piece(b, next - 1);
+			if (b->failed || b->func->failed)
+				return;
+		} else {
+			depth--;
+			ssa_fold_forget(&b->fold, scopes[depth].entries, scopes[depth].marks);
+		}
+	}
+}
+
+static void build_pieces(SsaBuild *b)
+{
+	u32 *child = ARENA_ARRAY(b->arena, u32, b->piece_count), *sibling = ARENA_ARRAY(b->arena, u32, b->piece_count);
+	Scope *scopes = ARENA_ROOM(b->arena, Scope, b->order_count + 1);
+
+	if (!child || !sibling || !scopes) {
+		b->failed = true;
+		return;
+	}
+	for (u32 i = b->order_count; i-- > 0;) {
+		u32 p = b->order[i], above = b->pieces[p].idom;
+
+		if (above != p && above != SSA_NONE) {
+			sibling[p] = child[above];
+			child[above] = p + 1;
+		}
+	}
+	for (u32 i = 0; i < b->order_count && !b->failed && !b->func->failed; i++) {
+		u32 p = b->order[i];
+
+		if (b->pieces[p].idom == p || b->pieces[p].idom == SSA_NONE)
+			walk_from(b, p, child, sibling, scopes);
+	}
 }
 
 /* ---- Loops ---- */
@@ -331,8 +535,7 @@ static void fill_phis(SsaBuild *b, u32 block)
 		if (node->aux == SSA_NO_SLOT)
 			continue;
 		for (u32 i = 0; i < b->func->blocks[block].pred_count; i++)
-			b->func->pool[node->a + i] =
-				b->pieces[piece_of_block(b, b->func->blocks[block].preds[i])].state[node->aux];
+			b->func->pool[node->a + i] = told_by(b, b->func->blocks[block].preds[i], node->aux);
 	}
 }
 
@@ -367,15 +570,24 @@ static void fetch_homes(SsaBuild *b, u32 block)
 	for (SsaRef ref = b->func->blocks[block].first; ref && b->func->nodes[ref].op == SSA_PHI; ref = b->func->nodes[ref].next) {
 		u32 slot = b->func->nodes[ref].aux, args = b->func->nodes[ref].a;
 
-		for (u32 i = 0; slot != SSA_NO_SLOT && i < b->func->blocks[block].pred_count && !b->func->failed; i++) {
-			u32 from = b->func->blocks[block].preds[i];
+		for (u32 i = 0; slot != SSA_NO_SLOT && i < b->func->blocks[block].pred_count && !b->func->failed; i++)
+			if (!b->func->pool[args + i])
+				b->func->pool[args + i] = home_behind(b, b->func->blocks[block].preds[i], slot);
+	}
+}
 
-			if (b->func->pool[args + i])
-				continue;
-			b->block = from;
-			b->homes = b->pieces[piece_of_block(b, from)].homes;
-			b->func->pool[args + i] = ssa_build_home(b, slot);
-		}
+/* Slots that a loop changes alike have one PHI. */
+static void share_phis(SsaBuild *b, u32 block)
+{
+	SsaRef next, same;
+
+	for (SsaRef ref = b->func->blocks[block].first; ref && b->func->nodes[ref].op == SSA_PHI && !b->func->failed; ref = next) {
+		next = b->func->nodes[ref].next;
+		same = like(b, block, ref);
+		if (!same)
+			continue;
+		ssa_replace(b->func, ref, same);
+		b->again = true;
 	}
 }
 
@@ -389,24 +601,40 @@ static void settle_states(SsaBuild *b, u32 block)
 			state[b->slots[i]] = ssa_build_settled(b, state[b->slots[i]], b->slots[i]);
 }
 
+/* What headers' PHIs are is known now. Where some of them are one value, others may be one, and nodes that were made from them
+ * something simpler. */
 static void close_loops(SsaBuild *b)
 {
-	bool changed = true;
+	bool changed = false;
 
-	for (u32 i = 0; i < b->order_count; i++)
-		if (b->pieces[b->order[i]].built)
-			fill_phis(b, i);
+	for (u32 i = 0; i < b->order_count && !b->func->failed; i++) {
+		const SsaPiece *piece = &b->pieces[b->order[i]];
+
+		if (piece->built && piece->header)
+			fill_phis(b, piece->block);
+	}
+	for (u32 i = 0; i < b->order_count && !b->func->failed; i++) {
+		const SsaPiece *piece = &b->pieces[b->order[i]];
+
+		if (piece->built && piece->header)
+			changed |= prune_phis(b, piece->block);
+	}
+	b->again |= changed;
 	for (u32 round = 0; round < 8 && changed; round++) {
 		changed = false;
-		for (u32 i = 0; i < b->order_count && !b->func->failed; i++)
-			if (b->pieces[b->order[i]].built)
-				changed |= prune_phis(b, i);
+		for (u32 block = 0; block < b->func->block_count; block++)
+			changed |= prune_phis(b, block);
 	}
-	for (u32 i = 0; i < b->order_count && !b->func->failed; i++)
-		if (b->pieces[b->order[i]].built) {
-			fetch_homes(b, i);
-			settle_states(b, i);
+	for (u32 i = 0; i < b->order_count && !b->func->failed; i++) {
+		const SsaPiece *piece = &b->pieces[b->order[i]];
+
+		if (piece->built && piece->header) {
+			fetch_homes(b, piece->block);
+			share_phis(b, piece->block);
 		}
+	}
+	for (u32 block = 0; block < b->func->block_count && b->again; block++)
+		settle_states(b, block);
 }
 
 /* ---- All ---- */
@@ -426,6 +654,19 @@ static bool prepare(SsaBuild *b)
 	b->ends = ARENA_ARRAY(b->arena, u32, region->count);
 	b->top = ARENA_ARRAY(b->arena, u32, region->count);
 	return b->shapes && b->refs && b->ends && b->top && ssa_build_map(b);
+}
+
+static void give_block(SsaBuild *b, SsaPiece *piece)
+{
+	u64 heat = b->region->sources[piece->source == SSA_NONE ? piece->ir : piece->source].heat;
+	SsaBlock *block;
+
+	piece->block = piece->goes_on ? b->pieces[piece->preds[0]].block : ssa_block(b->func, piece->pc);
+	if (b->func->failed)
+		return;
+	block = &b->func->blocks[piece->block];
+	block->entry |= piece->source == SSA_NONE;
+	block->heat = heat > block->heat ? heat : block->heat;
 }
 
 static bool start(SsaBuild *b)
@@ -454,15 +695,12 @@ static bool start(SsaBuild *b)
 		if (!b->single)
 			return false;
 	}
-	for (u32 i = 0; i < b->order_count && !b->func->failed; i++) {
-		SsaPiece *piece = &b->pieces[b->order[i]];
-
-		piece->block = ssa_block(b->func, piece->pc);
-		if (b->func->failed)
-			break;
-		b->func->blocks[piece->block].entry = piece->source == SSA_NONE;
-		b->func->blocks[piece->block].heat = region->sources[piece->source == SSA_NONE ? piece->ir : piece->source].heat;
-	}
+	b->last = ARENA_ROOM(b->arena, u32, b->order_count + 1);
+	if (!b->last || !ssa_fold_start(&b->fold, b->func, nodes))
+		return false;
+	b->fold.sets_flags = b->sets_flags;
+	for (u32 i = 0; i < b->order_count && !b->func->failed; i++)
+		give_block(b, &b->pieces[b->order[i]]);
 	for (u32 s = 0; s < region->count; s++) {
 		u32 begin = region->sources[s].begin;
 		SsaRef *refs = ARENA_ARRAY(b->arena, SsaRef, b->ends[s] > begin ? b->ends[s] - begin + 1 : 1);
@@ -488,13 +726,16 @@ SsaFunc *ssa_build(const SsaRegion *region, Arena *arena)
 		ssa_build_written(&b);
 	if (!b.failed)
 		ssa_build_homes(&b);
-	if (b.failed || !start(&b))
+	if (b.failed)
 		return NULL;
-	for (u32 i = 0; i < b.order_count && !b.failed && !b.func->failed; i++)
-		build_piece(&b, b.order[i]);
+	ssa_build_dominators(&b);
+	if (!start(&b))
+		return NULL;
+	build_pieces(&b);
 	if (b.failed || b.func->failed)
 		return NULL;
 	close_loops(&b);
+	b.func->unfolded = b.again;
 	ssa_order(b.func);
 	return b.func->failed ? NULL : b.func;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Operations of the IR become nodes, appended to the block that is built; constants are folded on the way. A GET is the value
+ * Operations of the IR become nodes, appended to the block that is built, or are what ssa_share.c makes of them. A GET is the value
  * that the slot has by the state, or its HOME; a PUT changes the state.
  */
 #include "jit/ssa_build_private.h"
@@ -16,25 +16,6 @@ SsaRef ssa_build_append(SsaBuild *b, unsigned op, unsigned width, unsigned aux, 
 {
 	return ssa_emit(b->func, b->block,
 			&(SsaNode){.op = (u8)op, .width = (u8)width, .aux = (u16)aux, .a = x, .b = y, .c = z, .imm = imm});
-}
-
-/* Something pure; constants are folded. */
-static SsaRef pure(SsaBuild *b, unsigned op, unsigned width, unsigned aux, SsaRef x, SsaRef y, SsaRef z)
-{
-	u64 values[3] = {0, 0, 0};
-	bool known = !(ssa_op_info[op].effects & SSA_MAY_RAISE && aux & SSA_FLOAT_RAISES);
-	unsigned count = ssa_op_info[op].operands;
-
-	if (b->func->failed)
-		return 0;
-	known = known && ssa_is_const(b->func, x, &values[0]) && (count < 2 || ssa_is_const(b->func, y, &values[1])) &&
-		(count < 3 || ssa_is_const(b->func, z, &values[2]));
-	if (known)
-		return ssa_const(b->func, width,
-				 ir_eval((IrOp)op, width, width_of(b, x), aux, values[0], values[1], values[2]));
-	if (op == IR_OP_SEL && ssa_is_const(b->func, x, &values[0]))
-		return values[0] ? y : z;
-	return ssa_build_append(b, op, width, aux, x, y, z, 0);
 }
 
 /* A new HOME in a block that is not being filled, or is: in front of its end if it has one. */
@@ -87,7 +68,7 @@ static SsaRef emit_float(SsaBuild *b, const IrIns *ins, unsigned width, unsigned
 	unsigned count = ir_float_operands((IrOp)ins->op);
 	SsaRef x = ssa_build_value(b, ins->a), y = count > 1 ? ssa_build_value(b, ins->b) : 0, z = count > 2 ? ssa_build_value(b, ins->c) : 0;
 
-	return b->failed ? 0 : pure(b, ins->op, width, aux, x, y, z);
+	return b->failed ? 0 : ssa_fold_make(&b->fold, ins->op, width, aux, x, y, z);
 }
 
 /* PUT of flags(x) | slot: what raises them. */
@@ -115,7 +96,7 @@ static SsaRef read_slot(SsaBuild *b, u32 slot)
 			b->near[slot] = ssa_build_append(b, SSA_FETCH, b->region->slot_width[slot], slot, 0, 0, 0, 0);
 		return b->near[slot];
 	}
-	return b->state[slot] ? b->state[slot] : ssa_build_home(b, slot);
+	return ssa_fold_value(&b->fold, b->state[slot] ? b->state[slot] : ssa_build_home(b, slot));
 }
 
 SsaRef ssa_build_settled(const SsaBuild *b, SsaRef ref, u32 slot)
@@ -129,29 +110,36 @@ SsaRef ssa_build_settled(const SsaBuild *b, SsaRef ref, u32 slot)
 
 static void put_slot(SsaBuild *b, u32 slot, SsaRef value)
 {
-	SsaRef now;
+	SsaRef known = ssa_fold_value(&b->fold, value), now;
 
 	if (!value || b->func->failed)
 		return;
 	if (is_flags(b, slot)) {
-		ssa_build_append(b, SSA_SET_FLAGS, 0, 0, value, 0, 0, 0);
+		ssa_build_append(b, SSA_SET_FLAGS, 0, 0, known, 0, 0, 0);
 		return;
 	}
 	if (b->weights.stay[slot]) {
-		ssa_build_append(b, SSA_BRING, b->region->slot_width[slot], slot, value, 0, 0, 0);
-		b->near[slot] = value;
+		ssa_build_append(b, SSA_BRING, b->region->slot_width[slot], slot, known, 0, 0, 0);
+		b->near[slot] = known;
 		return;
 	}
-	now = ssa_build_settled(b, value, slot);
-	if (now == b->state[slot])
+	now = ssa_build_settled(b, known, slot);
+	if (now == b->state[slot] || known == ssa_fold_value(&b->fold, b->state[slot]))
 		return;
 	b->state[slot] = now;
-	ssa_build_append(b, SSA_PUT, b->region->slot_width[slot], slot, value, 0, 0, 0);
+	b->func->nodes[known].uses += 2; /* all of it is wanted */
+	ssa_build_append(b, SSA_PUT, b->region->slot_width[slot], slot, known, 0, 0, 0);
+}
+
+/* As it is known here. */
+static SsaRef known_value(SsaBuild *b, IrRef ref)
+{
+	return ssa_fold_value(&b->fold, ssa_build_value(b, ref));
 }
 
 static SsaRef emit_access(SsaBuild *b, const IrIns *ins)
 {
-	SsaRef address = ssa_build_value(b, ins->a), value = ins->op == IR_OP_STORE ? ssa_build_value(b, ins->b) : 0;
+	SsaRef address = known_value(b, ins->a), value = ins->op == IR_OP_STORE ? known_value(b, ins->b) : 0;
 
 	if (b->failed || b->func->failed)
 		return 0;
@@ -165,8 +153,8 @@ static SsaRef emit_access(SsaBuild *b, const IrIns *ins)
 
 static SsaRef emit_atomic(SsaBuild *b, const IrIns *ins)
 {
-	SsaRef address = ssa_build_value(b, ins->a), first = ssa_build_value(b, ins->b);
-	SsaRef second = ins->op == IR_OP_CAS ? ssa_build_value(b, ins->c) : 0;
+	SsaRef address = known_value(b, ins->a), first = known_value(b, ins->b);
+	SsaRef second = ins->op == IR_OP_CAS ? known_value(b, ins->c) : 0;
 	unsigned space = ir_atomic_space(ins);
 
 	if (b->failed || b->func->failed)
@@ -225,6 +213,7 @@ void ssa_build_ins(SsaBuild *b, u32 at)
 		SsaRef x = ssa_build_value(b, ins->a), y = count > 1 ? ssa_build_value(b, ins->b) : 0;
 		SsaRef z = count > 2 ? ssa_build_value(b, ins->c) : 0;
 
-		*out = b->failed ? 0 : pure(b, ins->op, ins->width, ins->aux, x, y, z);
+		b->fold.uses = shape->uses[at];
+		*out = b->failed ? 0 : ssa_fold_make(&b->fold, ins->op, ins->width, ins->aux, x, y, z);
 	}
 }

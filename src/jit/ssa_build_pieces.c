@@ -81,7 +81,8 @@ static u32 add_piece(SsaBuild *b, u32 source, u32 ir, u64 pc)
 		return 0;
 	}
 	piece = &b->pieces[b->piece_count];
-	*piece = (SsaPiece){.source = source, .ir = ir, .pc = pc, .order = SSA_NONE, .loop = SSA_NONE, .outer = SSA_NONE};
+	*piece = (SsaPiece){.source = source, .ir = ir, .pc = pc, .order = SSA_NONE, .idom = SSA_NONE, .loop = SSA_NONE,
+		.outer = SSA_NONE};
 	if (source != SSA_NONE) {
 		piece->start = b->shapes[source]->func->blocks[ir].start;
 		piece->end = b->shapes[source]->func->blocks[ir].end;
@@ -152,8 +153,11 @@ static u64 scan_piece(SsaBuild *b, u32 p, u32 *length)
 			piece->how = SSA_PIECE_COLD;
 			return pc;
 		}
-		if (ins->op == IR_OP_PUT && act[at] == SSA_ACT_DO && ins->aux < b->region->slot_count &&
-		    (!ins->aux || ins->aux != b->region->flags_slot))
+		if (ins->op != IR_OP_PUT || act[at] != SSA_ACT_DO || ins->aux >= b->region->slot_count)
+			continue;
+		if (ins->aux && ins->aux == b->region->flags_slot)
+			b->sets_flags = true;
+		else
 			piece->written[ins->aux / 64] |= (u64)1 << ins->aux % 64;
 	}
 	return pc;
@@ -404,4 +408,52 @@ void ssa_build_order(SsaBuild *b)
 			parted |= part_loops(b, p);
 	if (parted && !b->failed)
 		put_in_order(b);
+}
+
+/* ---- Dominators ---- */
+
+/* What dominates both; SSA_NONE: they are reached from two entries. */
+static u32 meet(const SsaBuild *b, u32 x, u32 y)
+{
+	while (x != y) {
+		u32 *lower;
+
+		if (x == SSA_NONE || y == SSA_NONE)
+			return SSA_NONE;
+		lower = b->pieces[x].order > b->pieces[y].order ? &x : &y;
+		*lower = b->pieces[*lower].source == SSA_NONE ? SSA_NONE : b->pieces[*lower].idom;
+	}
+	return x;
+}
+
+/* As ssa_order does it for blocks. Folding may take edges away yet, so that in the end a piece is dominated by more. */
+void ssa_build_dominators(SsaBuild *b)
+{
+	bool changed = true, first = true;
+
+	while (changed) {
+		changed = false;
+		for (u32 i = 0; i < b->order_count; i++) {
+			SsaPiece *piece = &b->pieces[b->order[i]];
+			u32 idom = b->order[i];
+			bool any = false;
+
+			for (u32 k = 0; k < piece->pred_count; k++) {
+				u32 pred = piece->preds[k];
+
+				if (first && b->pieces[pred].order >= i)
+					continue;
+				idom = any ? meet(b, idom, pred) : pred;
+				any = true;
+			}
+			changed |= idom != piece->idom && (!first || piece->header);
+			piece->idom = idom;
+		}
+		first = false;
+	}
+	for (u32 i = 0; i < b->order_count; i++) {
+		SsaPiece *piece = &b->pieces[b->order[i]];
+
+		piece->goes_on = piece->pred_count == 1 && !piece->header && b->pieces[piece->preds[0]].succ_count == 1;
+	}
 }

@@ -5,6 +5,7 @@
 #ifndef JIT_SSA_BUILD_PRIVATE_H
 #define JIT_SSA_BUILD_PRIVATE_H
 
+#include "jit/ssa_fold.h"
 #include "jit/ssa_home.h"
 #include "jit/ssa_shape.h"
 
@@ -32,9 +33,13 @@ typedef struct SsaPiece {
 	u32 succ[2], succ_count;
 	u32 *preds, pred_count, pred_room;
 	u32 order;        /* position in build->order; SSA_NONE: cannot be reached */
+	u32 idom;         /* the piece that dominates it; itself for entries; SSA_NONE: none does */
 	u32 block;        /* of func */
+	bool goes_on;     /* in the block of its only predecessor, which leads nowhere else */
+	bool wanted;      /* such a one: that has come to it */
 	u64 *written;     /* bits: slots it PUTs; for headers afterwards: that change in the loop */
 	SsaRef *state, *homes, *near; /* at its end */
+	SsaRef *told;     /* `state`, each value as it is known there: what PHIs get from here */
 	bool built;
 } SsaPiece;
 
@@ -52,14 +57,18 @@ typedef struct SsaBuild {
 	u32 map_cap;
 	u64 begins[8];    /* bits: a source begins at such a pc (a hash) */
 	u32 *order, order_count;
+	u32 *last;        /* per block: the last of its pieces that is built */
 	u32 entries;      /* pieces that are entries: the first ones */
 	u32 words;        /* of a set of slots */
 	u64 *region_written;
 	u32 *slots, slot_count; /* those that are written, ascending */
 	SsaWeights weights;
 	bool stay;        /* some slots stay at home */
+	bool sets_flags;  /* something PUTs the flags of floats */
 	SsaRef *single;   /* one entry: HOME per slot */
 	bool failed;
+	SsaFold fold;     /* what is known where nodes are made */
+	bool again;       /* what was folded was not all known then: ssa_fold would find more */
 	/* of the piece that is built */
 	u32 piece, block;
 	const SsaShape *shape; /* of its source, whose values are */
@@ -75,6 +84,7 @@ typedef struct SsaBuild {
 bool ssa_build_map(SsaBuild *b);    /* sources by address */
 void ssa_build_cut(SsaBuild *b);    /* all sources into pieces */
 void ssa_build_order(SsaBuild *b);
+void ssa_build_dominators(SsaBuild *b); /* and which pieces go on in the block of another */
 /* Where a jump to `pc` from a source goes: a source, or SSA_NONE. */
 u32 ssa_build_target(const SsaBuild *b, u32 from, u64 pc, unsigned flow);
 

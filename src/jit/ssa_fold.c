@@ -16,13 +16,7 @@
 #include "base/bits.h"
 #include "jit/ssa_fold.h"
 
-enum { DEPTH_MOST = 12, ALIKE_MOST = 8, HOMES_MOST = 6 };
-
-struct SsaKnownEntry {
-	u64 what; /* op, width << 8, aux << 16, a << 32 */
-	SsaRef b, c, value;
-	u32 slot, next; /* in heads; entry + 1 */
-};
+enum { ALIKE_MOST = 8, HOMES_MOST = 6 };
 
 typedef struct Scope {
 	u32 block;
@@ -38,265 +32,6 @@ typedef struct Walk {
 	Scope *scopes;
 	bool failed;
 } Walk;
-
-/* ---- What is known ---- */
-
-static SsaKnownEntry key_of(const SsaFold *f, unsigned op, unsigned width, unsigned aux, SsaRef a, SsaRef b, SsaRef c)
-{
-	SsaKnownEntry key;
-	u64 hash;
-
-	if (ssa_commutes(op) && a > b) {
-		SsaRef swap = a;
-
-		a = b;
-		b = swap;
-	}
-	key.what = op | (u64)width << 8 | (u64)aux << 16 | (u64)a << 32;
-	key.b = b;
-	key.c = c;
-	hash = key.what * 0x9E3779B97F4A7C15u;
-	hash ^= hash >> 29;
-	hash = (hash ^ b ^ (u64)c << 32) * 0xC2B2AE3D27D4EB4Fu;
-	key.slot = (u32)(hash >> 40) & f->head_mask;
-	return key;
-}
-
-static SsaRef look_up(const SsaFold *f, const SsaKnownEntry *key)
-{
-	for (u32 at = f->heads[key->slot]; at; at = f->entries[at - 1].next) {
-		const SsaKnownEntry *e = &f->entries[at - 1];
-
-		if (e->what == key->what && e->b == key->b && e->c == key->c)
-			return ssa_value(f->func, e->value);
-	}
-	return 0;
-}
-
-static void enter(SsaFold *f, const SsaKnownEntry *key, SsaRef value)
-{
-	SsaKnownEntry *entry;
-
-	if (!arena_grow(f->func->arena, (void **)&f->entries, &f->entry_cap, f->entry_count, sizeof(SsaKnownEntry))) {
-		f->func->failed = true;
-		return;
-	}
-	entry = &f->entries[f->entry_count++];
-	*entry = (SsaKnownEntry){.what = key->what, .b = key->b, .c = key->c, .value = value, .slot = key->slot,
-		.next = f->heads[key->slot]};
-	f->heads[key->slot] = f->entry_count;
-}
-
-/* ref is `value` in the blocks below. */
-static void mark(SsaFold *f, SsaRef ref, SsaRef value)
-{
-	SsaNode *node = &f->func->nodes[ref];
-
-	if (node->op == SSA_CONST || node->mark)
-		return;
-	if (!arena_grow(f->func->arena, (void **)&f->marked, &f->mark_cap, f->mark_count, sizeof(SsaRef))) {
-		f->func->failed = true;
-		return;
-	}
-	node->mark = value;
-	f->marked[f->mark_count++] = ref;
-}
-
-static void forget(SsaFold *f, const Scope *scope)
-{
-	while (f->entry_count > scope->entries) {
-		const SsaKnownEntry *e = &f->entries[--f->entry_count];
-
-		f->heads[e->slot] = e->next;
-	}
-	while (f->mark_count > scope->marks)
-		f->func->nodes[f->marked[--f->mark_count]].mark = 0;
-}
-
-/* The compare that accepts what this one does not, and its operands' order. */
-static unsigned inverse(unsigned op, bool *swapped)
-{
-	*swapped = op >= IR_OP_LTS;
-	switch (op) {
-	case IR_OP_EQ: return IR_OP_NE;
-	case IR_OP_NE: return IR_OP_EQ;
-	case IR_OP_LTS: return IR_OP_LES;
-	case IR_OP_LES: return IR_OP_LTS;
-	case IR_OP_LTU: return IR_OP_LEU;
-	default: return IR_OP_LTU;
-	}
-}
-
-static SsaRef truth(SsaFold *f, bool is)
-{
-	if (!f->truths[is])
-		f->truths[is] = ssa_const(f->func, 1, is);
-	return f->truths[is];
-}
-
-/* The condition is so from here down. */
-static void learn(SsaFold *f, SsaRef cond, bool is)
-{
-	SsaFunc *func = f->func;
-	SsaNode node = func->nodes[cond];
-	SsaRef yes = truth(f, is), no = truth(f, !is), a, b;
-	SsaKnownEntry key;
-	bool swapped;
-	unsigned op;
-	u64 value;
-
-	mark(f, cond, yes);
-	if (node.op >= IR_OP_COUNT)
-		return;
-	a = ssa_value(func, node.a);
-	b = ssa_value(func, node.b);
-	if (node.op == IR_OP_XOR && ssa_is_const(func, b, &value)) {
-		mark(f, a, value ? no : yes);
-	} else if (node.op == (is ? IR_OP_AND : IR_OP_OR)) {
-		mark(f, a, yes);
-		mark(f, b, yes);
-	} else if (ir_op_info[node.op].shape == IR_SHAPE_CMP) {
-		op = inverse(node.op, &swapped);
-		key = key_of(f, op, 1, 0, swapped ? b : a, swapped ? a : b, 0);
-		enter(f, &key, no);
-		if (node.op == (is ? IR_OP_EQ : IR_OP_NE) && ssa_is_const(func, b, NULL))
-			mark(f, a, b);
-		if (is && (node.op == IR_OP_LTS || node.op == IR_OP_LTU)) { /* then they differ, and the other way is not so */
-			key = key_of(f, IR_OP_EQ, 1, 0, a, b, 0);
-			enter(f, &key, no);
-			key = key_of(f, IR_OP_NE, 1, 0, a, b, 0);
-			enter(f, &key, yes);
-			key = key_of(f, node.op, 1, 0, b, a, 0);
-			enter(f, &key, no);
-			key = key_of(f, node.op == IR_OP_LTS ? IR_OP_LES : IR_OP_LEU, 1, 0, a, b, 0);
-			enter(f, &key, yes);
-		}
-	}
-}
-
-/* ---- Operations ---- */
-
-/* With constants on the right where that is the same. */
-static void put_in_order(const SsaFold *f, SsaNode *node)
-{
-	if (ssa_commutes(node->op) && f->func->nodes[node->a].op == SSA_CONST && f->func->nodes[node->b].op != SSA_CONST) {
-		SsaRef swap = node->a;
-
-		node->a = node->b;
-		node->b = swap;
-	}
-}
-
-static SsaRef fold_consts(SsaFold *f, const SsaNode *node)
-{
-	SsaFunc *func = f->func;
-	const SsaRef operand[3] = {node->a, node->b, node->c};
-	u64 value[3] = {0};
-	unsigned count;
-
-	if (!ssa_is_const(func, node->a, &value[0]) || node->op >= IR_OP_COUNT || !(ssa_effects(node) & SSA_PURE))
-		return 0;
-	count = ssa_op_info[node->op].operands;
-	if (!count)
-		return 0;
-	for (unsigned i = 1; i < count; i++)
-		if (!ssa_is_const(func, operand[i], &value[i]))
-			return 0;
-	return ssa_const(func, node->width,
-			 ir_eval((IrOp)node->op, node->width, func->nodes[node->a].width, node->aux, value[0], value[1], value[2]));
-}
-
-/* A float operation that raises flags has them raised by an equal one that dominates it, unless something may clear them in
- * between; and an equal one that does not raise is the same number. */
-static bool may_share(const SsaFold *f, const SsaNode *node)
-{
-	return !f->sets_flags || !(ssa_op_info[node->op].effects & SSA_MAY_RAISE) || !(node->aux & SSA_FLOAT_RAISES);
-}
-
-static SsaRef look_up_raising(const SsaFold *f, const SsaNode *node)
-{
-	SsaKnownEntry raising;
-
-	if (!f->func->floats || node->aux & SSA_FLOAT_RAISES || !(ssa_op_info[node->op].effects & SSA_MAY_RAISE))
-		return 0;
-	raising = key_of(f, node->op, node->width, node->aux | SSA_FLOAT_RAISES, node->a, node->b, node->c);
-	return look_up(f, &raising);
-}
-
-static SsaRef simpler(SsaFold *f, const SsaNode *node)
-{
-	SsaRef folded = fold_consts(f, node);
-
-	if (!folded && f->depth < DEPTH_MOST) {
-		f->depth++;
-		folded = ssa_algebra(f, node);
-		f->depth--;
-	}
-	return folded ? ssa_fold_value(f, folded) : 0;
-}
-
-SsaRef ssa_fold_make(SsaFold *f, unsigned op, unsigned width, unsigned aux, SsaRef a, SsaRef b, SsaRef c)
-{
-	SsaNode node = {.op = (u8)op, .width = (u8)width, .aux = (u16)aux, .a = ssa_fold_value(f, a), .b = ssa_fold_value(f, b),
-		.c = ssa_fold_value(f, c)};
-	SsaKnownEntry key;
-	SsaRef ref;
-
-	if (f->func->failed)
-		return 0;
-	put_in_order(f, &node);
-	if ((ref = simpler(f, &node)))
-		return ref;
-	key = key_of(f, op, width, aux, node.a, node.b, node.c);
-	if ((ref = look_up(f, &key)) || (ref = look_up_raising(f, &node)))
-		return ref;
-	ref = ssa_node(f->func, op, width, aux, node.a, node.b, node.c, 0);
-	if (!ref)
-		return 0;
-	ssa_insert_before(f->func, f->at, ref);
-	enter(f, &key, ref);
-	return ref;
-}
-
-/* A HOME: an equal one that dominates it will do. */
-static void share_home(SsaFold *f, SsaRef ref)
-{
-	const SsaNode *node = &f->func->nodes[ref];
-	SsaKnownEntry key = key_of(f, SSA_HOME, node->width, node->aux, 0, 0, 0);
-	SsaRef same = look_up(f, &key);
-
-	if (!same)
-		enter(f, &key, ref);
-	else if (same != ref)
-		ssa_replace(f->func, ref, same);
-}
-
-static void fold_operation(SsaFold *f, SsaRef ref)
-{
-	SsaFunc *func = f->func;
-	SsaNode *at = &func->nodes[ref]; /* it moves when others are made */
-	SsaNode node = {.op = at->op, .width = at->width, .aux = at->aux, .a = ssa_fold_value(f, at->a),
-		.b = ssa_fold_value(f, at->b), .c = ssa_fold_value(f, at->c)};
-	SsaKnownEntry key;
-	SsaRef same;
-
-	put_in_order(f, &node);
-	at->a = node.a;
-	at->b = node.b;
-	at->c = node.c;
-	f->at = ref;
-	same = ssa_effects(&node) & SSA_PURE ? simpler(f, &node) : 0;
-	if (!same) {
-		key = key_of(f, node.op, node.width, node.aux, node.a, node.b, node.c);
-		same = may_share(f, &node) ? look_up(f, &key) : 0;
-		if (!same)
-			same = look_up_raising(f, &node);
-		if (!same)
-			enter(f, &key, ref);
-	}
-	if (same && same != ref)
-		ssa_replace(func, ref, same);
-}
 
 /* ---- PHIs ---- */
 
@@ -435,7 +170,7 @@ static void fold_node(SsaFold *f, SsaRef ref)
 	u64 value;
 
 	if (node->op < IR_OP_COUNT || node->op == SSA_CANON) {
-		fold_operation(f, ref);
+		ssa_fold_operation(f, ref);
 		return;
 	}
 	count = ssa_op_info[node->op].operands;
@@ -451,7 +186,7 @@ static void fold_node(SsaFold *f, SsaRef ref)
 	for (unsigned i = 0; i < count; i++)
 		node->operands[i] = ssa_fold_value(f, node->operands[i]);
 	if (node->op == SSA_HOME)
-		share_home(f, ref);
+		ssa_fold_share_home(f, ref);
 	if (node->op == SSA_GUARD && ssa_is_const(func, node->a, &value) && value)
 		ssa_remove(func, ref);
 }
@@ -526,7 +261,7 @@ static void learn_from_pred(SsaFold *f, u32 block)
 		return;
 	pred = &func->blocks[here->preds[0]];
 	if (func->nodes[pred->last].op == SSA_BRANCH)
-		learn(f, ssa_value(func, func->nodes[pred->last].a), pred->succ[0] == block);
+		ssa_fold_learn(f, ssa_value(func, func->nodes[pred->last].a), pred->succ[0] == block);
 }
 
 static bool can_be_reached(const Walk *w, u32 block)
@@ -564,7 +299,7 @@ static void walk_tree(Walk *w, u32 root)
 		u32 next = scope->next;
 
 		if (!next) {
-			forget(&w->fold, scope);
+			ssa_fold_forget(&w->fold, scope->entries, scope->marks);
 			depth--;
 			continue;
 		}
@@ -678,19 +413,15 @@ static void count_all_uses(SsaFunc *func)
 
 static bool prepare(Walk *w, SsaFunc *func)
 {
-	u32 size = 256, count = func->block_count, preds = 1;
+	u32 count = func->block_count, preds = 1;
 
-	while (size < func->node_count)
-		size *= 2;
-	w->fold = (SsaFold){.func = func, .head_mask = size - 1};
-	w->fold.heads = ARENA_ARRAY(func->arena, u32, size);
+	if (!ssa_fold_start(&w->fold, func, func->node_count))
+		return false;
 	w->child = ARENA_ARRAY(func->arena, u32, count + 1);
 	w->sibling = ARENA_ARRAY(func->arena, u32, count + 1);
 	w->reached = ARENA_ARRAY(func->arena, bool, count + 1);
 	w->scopes = ARENA_ROOM(func->arena, Scope, count + 1);
-	w->fold.entry_cap = func->node_count + 64;
-	w->fold.entries = ARENA_ROOM(func->arena, SsaKnownEntry, w->fold.entry_cap);
-	if (!w->fold.heads || !w->fold.entries || !w->child || !w->sibling || !w->reached || !w->scopes) {
+	if (!w->child || !w->sibling || !w->reached || !w->scopes) {
 		func->failed = true;
 		return false;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the walk over a region (ssa_fold.c) and the rules (ssa_algebra.c, ssa_relation.c, ssa_known.c) share.
+ * Operations that become what they equal: what those who make them (ssa_build.c), the walk over a region (ssa_fold.c), the one place
+ * where they are shared (ssa_share.c) and the rules (ssa_algebra.c, ssa_relation.c, ssa_known.c) have in common.
  *
  * A rule gives a ref that equals an operation and is simpler, or 0. It makes other operations with ssa_fold_make and the
  * helpers below, which are simplified and shared in turn and stand before the node that is looked at, where all operands of
@@ -15,7 +16,9 @@ typedef struct SsaKnownEntry SsaKnownEntry;
 
 typedef struct SsaFold {
 	SsaFunc *func;
-	SsaRef at;       /* what is made stands before it */
+	SsaRef at;       /* what is made stands before it; 0: at the end .. */
+	u32 block;       /* .. of this block, which has none yet */
+	u32 uses;        /* of what is made at the end: SsaNode.uses, as far as that is known */
 	unsigned depth;  /* of rules that made what made this */
 	/* Operations that dominate `at`, by what they compute: a hash with chains, whose newest entries are taken away when
 	 * the walk leaves the blocks they dominate. */
@@ -30,8 +33,13 @@ typedef struct SsaFold {
 	bool sets_flags; /* there is a SET_FLAGS */
 } SsaFold;
 
-/* ssa_fold.c */
+/* ssa_share.c */
+bool ssa_fold_start(SsaFold *f, SsaFunc *func, u32 nodes); /* for about so many; false: no memory (func->failed) */
 SsaRef ssa_fold_make(SsaFold *f, unsigned op, unsigned width, unsigned aux, SsaRef a, SsaRef b, SsaRef c);
+void ssa_fold_operation(SsaFold *f, SsaRef ref);  /* one that is there already: it stays, or becomes a COPY */
+void ssa_fold_share_home(SsaFold *f, SsaRef ref); /* a HOME likewise */
+void ssa_fold_learn(SsaFold *f, SsaRef cond, bool is);     /* the condition is so from here down */
+void ssa_fold_forget(SsaFold *f, u32 entries, u32 marks); /* what came since there were so many */
 
 /* ssa_algebra.c: an operation with its operands resolved; constants stand on the right of those that commute. */
 SsaRef ssa_algebra(SsaFold *f, const SsaNode *node);

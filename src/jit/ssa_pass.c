@@ -8,10 +8,10 @@
 #include <assert.h>
 
 /* What a region must have for a pass to find anything. */
-enum { LOOPS = 1, FLOATS = 2, NARROWED = 4, BRINGS = 8 };
+enum { LOOPS = 1, FLOATS = 2, NARROWED = 4, BRINGS = 8, UNFOLDED = 16 };
 
 static const SsaPass passes[] = {
-	{"fold", ssa_fold, 0},
+	{"fold", ssa_fold, UNFOLDED}, /* ssa_build has done most of it */
 	{"dead", ssa_dead, 0},
 	{"loops", ssa_loops, LOOPS},
 	{"narrow", ssa_narrow, LOOPS},
@@ -33,6 +33,7 @@ static const SsaPass passes[] = {
 static bool is_wanted(const SsaFunc *func, const SsaPass *pass)
 {
 	unsigned has = (func->loops ? LOOPS : 0) | (func->floats ? FLOATS : 0) | (func->narrowed ? NARROWED : 0) |
+		(func->unfolded ? UNFOLDED : 0) |
 		(ssa_has_made(func, SSA_BRING) ? BRINGS : 0);
 
 	return !(pass->needs & ~has);

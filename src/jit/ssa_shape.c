@@ -383,6 +383,7 @@ static bool make_room(Look *look, Arena *arena)
 	if (!words || !bytes)
 		return false;
 	look->uses = words;
+	look->shape->uses = words;
 	look->insn_of = words + count;
 	look->shape->act = bytes;
 	look->is_known = bytes + count;

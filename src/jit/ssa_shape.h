@@ -34,6 +34,7 @@ typedef struct SsaShape {
 	u32 *order;     /* its blocks that can be reached, in the order they stand in */
 	u32 order_count;
 	u8 *act;        /* per instruction of the IR: SsaAct */
+	const u32 *uses; /* likewise: how often its value is an operand in func */
 	bool *cold;     /* per block: there are SSA_ACT_COLDs in it */
 	SsaShapeInsn *insns; /* all of its blocks, ascending */
 	u32 insn_count;

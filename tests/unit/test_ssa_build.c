@@ -162,10 +162,10 @@ static void loop_text(void **state)
 	assert_string_equal(text,
 		"b0 entry  pc 0x10000\n"
 		"  %8 = home.64 s12\n"
-		"  %15 = home.64 s11\n"
+		"  %17 = home.64 s11\n"
 		"  jump -> b1\n"
 		"b1 <- b0 b2  pc 0x10000  loop b1 depth 1\n"
-		"  %2 = phi.64 s11 [%15, %5]\n"
+		"  %2 = phi.64 s11 [%17, %5]\n"
 		"  insn 0x10000\n"
 		"  %5 = add.64 %2, 1\n"
 		"  put s11, %5\n"
