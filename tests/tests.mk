@@ -30,8 +30,8 @@ LDFLAGS_test_linux_save_nomem := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc 
 
 LDFLAGS_test_soak := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc mmap)
 
-# Lets there be no files of shared memory.
-LDFLAGS_test_jit_life := -Wl$(comma)--wrap=memfd_create
+# Lets nothing be mapped twice.
+LDFLAGS_test_jit_life := -Wl$(comma)--wrap=mremap
 
 LDFLAGS_test_jit_disk := $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc mmap write)
 
