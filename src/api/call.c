@@ -181,6 +181,7 @@ static husk_status status_of(const MachineStop *stop)
 static husk_status run(const husk_function *function, Machine *machine, u64 *slots, const u64 *args, size_t count, u64 instructions,
 		       u64 *result, MachineStop *stop, u64 *done)
 {
+	StopKind kind;
 	u64 value;
 
 	for (size_t i = 0; i < count; i++)
@@ -189,20 +190,24 @@ static husk_status run(const husk_function *function, Machine *machine, u64 *slo
 		slots[function->link_slot] = function->return_pc;
 	if (function->stack_align)
 		slots[function->stack_slot] &= ~(function->stack_align - 1);
-	if (function->push_cells && push(function, machine, slots))
+	if (function->push_cells && push(function, machine, slots)) {
+		*stop = (MachineStop){.kind = STOP_BUDGET};
 		return HUSK_RANGE;
+	}
 	slots[0] = function->pc;
-	*stop = machine_call_run(machine, function->return_pc, instructions, done);
+	kind = machine_call_run(machine, function->return_pc, instructions, done, stop);
 	value = function->result_slot == NO_SLOT ? 0 : slots[function->result_slot];
-	if (result && stop->kind == STOP_RETURN)
+	if (UNLIKELY(kind != STOP_RETURN))
+		return status_of(stop);
+	if (result)
 		*result = value;
-	return status_of(stop);
+	return HUSK_OK;
 }
 
 husk_status husk_function_call(husk_function *function, const uint64_t *args, size_t count, uint64_t instructions, uint64_t *result,
 			       husk_stop *stop)
 {
-	MachineStop last = {.kind = STOP_BUDGET};
+	MachineStop last;
 	husk_machine *machine;
 	husk_status status;
 	uintptr_t before;

@@ -174,6 +174,28 @@ static void connect(Run *run, Block *block)
 		engine->jump_cache[interp_jump_hash(block->pc)] = block;
 }
 
+/* Finds the block to execute, or makes it. True: return from run, vcpu->exit is filled. */
+static __attribute__((noinline)) bool choose(Run *run, u64 context, Block **out)
+{
+	Engine *engine = run->x.engine;
+	Vcpu *vcpu = run->x.vcpu;
+	/* With little budget left a long block would be made only to find that it does not fit: steps stay cheap. */
+	bool single = run->x.left < BLOCK_INSNS && !interp_cache_find(engine, vcpu->slots[0], context, false);
+	Status status = get_block(engine, vcpu, vcpu->slots[0], context, single, out);
+
+	if (!status && (*out)->breakpoint && !(vcpu->skip_break && vcpu->icount == run->start)) {
+		leave(vcpu, EXIT_BREAK);
+		return true;
+	}
+	if (!status && !single && run->x.left < (*out)->insns)
+		status = get_block(engine, vcpu, vcpu->slots[0], context, true, out);
+	else if (!status && !single)
+		connect(run, *out);
+	if (status)
+		leave_error(vcpu, status);
+	return status != STATUS_OK;
+}
+
 /* True: return from run, vcpu->exit is filled. */
 static bool handle(Run *run, Outcome outcome)
 {
@@ -214,7 +236,6 @@ static bool turn(Run *run)
 	Vcpu *vcpu = run->x.vcpu;
 	u64 context;
 	Block *block;
-	bool single;
 	Status status;
 	Outcome outcome;
 
@@ -227,20 +248,13 @@ static bool turn(Run *run)
 		return true;
 	}
 	context = engine_context(&engine->env, vcpu);
-	/* With little budget left a long block would be made only to find that it does not fit: steps stay cheap. */
-	single = run->x.left < BLOCK_INSNS && !interp_cache_find(engine, vcpu->slots[0], context, false);
-	status = get_block(engine, vcpu, vcpu->slots[0], context, single, &block);
-	if (!status && block->breakpoint && !(vcpu->skip_break && vcpu->icount == run->start)) {
-		leave(vcpu, EXIT_BREAK);
-		return true;
-	}
-	if (!status && !single && run->x.left < block->insns)
-		status = get_block(engine, vcpu, vcpu->slots[0], context, true, &block);
-	else if (!status && !single)
+	/* What was met before, mostly. No budget pays for a breakpoint. */
+	block = engine->jump_cache[interp_jump_hash(vcpu->slots[0])];
+	if (UNLIKELY(block->pc != vcpu->slots[0] || block->context != context || run->x.left < block->cost)) {
+		if (choose(run, context, &block))
+			return true;
+	} else if (run->from) {
 		connect(run, block);
-	if (status) {
-		leave_error(vcpu, status);
-		return true;
 	}
 	outcome = interp_execute(&run->x, block);
 	if (outcome == OUT_BAIL) {
@@ -278,7 +292,7 @@ static ExitKind engine_run(Engine *engine, Vcpu *vcpu, u64 budget)
 	engine->attention = false;
 	if (take_pending(vcpu))
 		return vcpu->exit.kind;
-	if (!engine->eval_depth)
+	if (engine->graveyard && !engine->eval_depth)
 		interp_cache_bury(engine);
 	engine->running = true;
 	while (!turn(&run))

@@ -296,8 +296,8 @@ enum { MACHINE_CALLS = 32 }; /* calls within calls at most */
 Status machine_call_begin(Machine *machine, u64 **slots);
 /* Runs at most max_insns until it comes to return_pc: STOP_RETURN, and slots are as the function left them. Everything else is how the
  * function failed; STOP_BUDGET: it did not come to its end; STOP_WAIT: it would have to wait. *insns: how many it ran. In a host function
- * they are no part of the machine's own count. */
-MachineStop machine_call_run(Machine *machine, u64 return_pc, u64 max_insns, u64 *insns);
+ * they are no part of the machine's own count. The kind of *stop. */
+StopKind machine_call_run(Machine *machine, u64 return_pc, u64 max_insns, u64 *insns, MachineStop *stop);
 /* The registers are as before. What it did to memory stays. */
 void machine_call_end(Machine *machine);
 

@@ -2,13 +2,13 @@
  *
  * Functions of the program, called from outside.
  *
- *     begin   registers are kept: the caller sets those that the function wants
+ *     begin   the vCPU gets a copy of its registers: the caller sets those that the function wants
  *     run     engine->run, again and again, until the pc is where the function was told to return to
- *     end     registers are put back
+ *     end     the array of registers that it had before takes the place of the copy, which is kept for the next call
  *
  * The scheduler has no part in it, nor has the work between two instructions (events, interrupts, `every`): for the program it is
  * as if memory changed between two of its instructions, or within the one that called the host. In that case the engine is on the
- * stack already; it allows this (core/engine.h, 6), and its temporaries are kept, too.
+ * stack already; it allows this (core/engine.h, 6), and its temporaries are where it left them.
  */
 #include "machine/machine_private.h"
 
@@ -17,11 +17,19 @@
 
 enum { SHORT = 64 }; /* instructions */
 
+/* Of the vCPU that is shown. All such arrays are of one size. */
+static inline void exchange_slots(Machine *machine, u64 **other)
+{
+	u64 *slots = machine->vcpu.slots;
+
+	machine->vcpus[machine->shown].slots = machine->vcpu.slots = *other;
+	*other = slots;
+}
+
 Status machine_call_begin(Machine *machine, u64 **slots)
 {
 	const bool nested = machine->inside || machine->calls;
-	const u32 count = machine->vcpu.slot_count;
-	u64 **kept = &machine->call_slots[machine->calls];
+	u64 **spare = &machine->call_slots[machine->calls];
 
 	if (machine->calls == MACHINE_CALLS)
 		return STATUS_TOO_BIG;
@@ -35,12 +43,13 @@ Status machine_call_begin(Machine *machine, u64 **slots)
 		if (!machine_vcpu_ready(machine, machine->running))
 			return STATUS_INVALID;
 	}
-	if (UNLIKELY(!*kept)) {
-		*kept = machine_alloc_slots(count);
-		if (!*kept)
+	if (UNLIKELY(!*spare)) {
+		*spare = machine_alloc_slots(machine->vcpu.slot_count + 1);
+		if (!*spare)
 			return STATUS_NOMEM;
 	}
-	memcpy(*kept, machine->vcpu.slots, (nested ? count + VCPU_TEMPS : count) * sizeof **kept);
+	memcpy(*spare, machine->vcpu.slots, machine->vcpu.slot_count * sizeof **spare);
+	exchange_slots(machine, spare);
 	machine->calls++;
 	*slots = machine->vcpu.slots;
 	return STATUS_OK;
@@ -48,10 +57,7 @@ Status machine_call_begin(Machine *machine, u64 **slots)
 
 void machine_call_end(Machine *machine)
 {
-	const u64 *kept = machine->call_slots[--machine->calls];
-	const bool nested = machine->inside || machine->calls;
-
-	memcpy(machine->vcpu.slots, kept, (machine->vcpu.slot_count + (nested ? VCPU_TEMPS : 0)) * sizeof *kept);
+	exchange_slots(machine, &machine->call_slots[--machine->calls]);
 }
 
 /* Most functions that are called are over before compiled code would pay for going in and out. */
@@ -104,24 +110,24 @@ static bool turn(Machine *machine, u64 start, u64 end, MachineStop *stop)
 	return true;
 }
 
-MachineStop machine_call_run(Machine *machine, u64 return_pc, u64 max_insns, u64 *insns)
+StopKind machine_call_run(Machine *machine, u64 return_pc, u64 max_insns, u64 *insns, MachineStop *stop)
 {
 	Vcpu *vcpu = &machine->vcpu;
 	const bool nested = machine->inside || machine->calls > 1;
 	const u64 start = vcpu->icount, end = max_insns > ~(u64)0 - start ? ~(u64)0 : start + max_insns;
 	const bool before = vcpu->calls, outer_break = machine->break_soon;
 	const u64 outer_pc = vcpu->return_pc;
-	MachineStop stop = {.kind = STOP_BUDGET, .vcpu = machine->running};
 
+	*stop = (MachineStop){.kind = STOP_BUDGET, .vcpu = machine->running};
 	machine->text[0] = machine->reason[0] = 0;
 	vcpu->calls = true;
 	vcpu->return_pc = return_pc;
 	machine->break_soon = false;
-	while (!turn(machine, start, end, &stop))
+	while (!turn(machine, start, end, stop))
 		;
-	if (stop.kind != STOP_RETURN) {
-		stop.pc = vcpu->slots[0];
-		stop.text = stop.text ? stop.text : "";
+	if (stop->kind != STOP_RETURN) {
+		stop->pc = vcpu->slots[0];
+		stop->text = stop->text ? stop->text : "";
 	}
 	vcpu->calls = before;
 	vcpu->return_pc = outer_pc;
@@ -136,5 +142,5 @@ MachineStop machine_call_run(Machine *machine, u64 return_pc, u64 max_insns, u64
 		if (machine->output.len)
 			machine_flush_output(machine);
 	}
-	return stop;
+	return stop->kind;
 }

@@ -125,7 +125,7 @@ struct Machine {
 	bool inside;              /* machine_run is at work */
 	u32 evals;                /* handlers and views at work */
 	u32 calls;                /* machine_call: how deep */
-	u64 *call_slots[MACHINE_CALLS]; /* owned: registers and temporaries before each of them; NULL until needed */
+	u64 *call_slots[MACHINE_CALLS]; /* owned: registers and temporaries before each of them, others as spares; NULL until needed */
 	bool alone;               /* only the running one is in use, and it is ready: nothing to schedule. Becomes true in
 	                             decisions alone, so that they are made at the same places in every run */
 	u32 turns;                /* decisions who runs, and tries that came to nothing, at the present boundary */

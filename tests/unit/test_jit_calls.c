@@ -95,6 +95,7 @@ static void call_back(Machine *machine, u64 pc, u64 *result)
 {
 	static u32 depth;
 	const Isa *isa = machine_isa(machine);
+	MachineStop stop;
 	u64 *slots, insns;
 
 	if (machine_call_begin(machine, &slots) != STATUS_OK)
@@ -104,7 +105,7 @@ static void call_back(Machine *machine, u64 pc, u64 *result)
 	slots[0] = pc;
 	slots[isa->regs[0].slot + 7] = NOWHERE;
 	slots[isa->regs[0].slot + 1] = *result & 0xFF;
-	if (machine_call_run(machine, NOWHERE, pc == SPIN ? 400 : 60, &insns).kind == STOP_RETURN)
+	if (machine_call_run(machine, NOWHERE, pc == SPIN ? 400 : 60, &insns, &stop) == STOP_RETURN)
 		*result = slots[isa->regs[0].slot + 1] + insns;
 	depth--;
 	machine_call_end(machine);
