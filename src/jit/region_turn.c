@@ -146,20 +146,6 @@ static void look_at(const Graph *g, Loop *loop)
 
 /* ---- Copies ---- */
 
-static bool may_copy(const Graph *g, const Loop *loop)
-{
-	u32 insns = 0;
-
-	for (u32 k = 0; k < loop->count; k++) {
-		const SsaSource *source = &g->turn->region->sources[loop->members[k]];
-
-		if (!g->turn->insns[loop->members[k]] || source->copy || source->link_count || source->keep)
-			return false;
-		insns += g->turn->insns[loop->members[k]];
-	}
-	return insns <= INSNS_MOST && loop->count <= SOURCES_MOST && g->turn->region->count + loop->count <= g->turn->room;
-}
-
 static bool add_link(Graph *g, u32 from, u32 to_pc_of, u32 to)
 {
 	SsaSource *source = &g->turn->region->sources[from];
@@ -205,17 +191,39 @@ static void find_copied(const Graph *g, const Loop *loop, bool *copied)
 	}
 }
 
+/* What is around the part that is there twice may be as long as it likes. */
+static bool may_copy(const Graph *g, const Loop *loop, const bool *copied)
+{
+	u32 insns = 0, count = 0;
+
+	for (u32 k = 0; k < loop->count; k++) {
+		const SsaSource *source = &g->turn->region->sources[loop->members[k]];
+
+		if (!g->turn->insns[loop->members[k]] || source->copy || source->link_count || source->keep)
+			return false;
+		if (copied[loop->members[k]]) {
+			insns += g->turn->insns[loop->members[k]];
+			count++;
+		}
+	}
+	return insns <= INSNS_MOST && count <= SOURCES_MOST && g->turn->region->count + count <= g->turn->room;
+}
+
+/* False: no memory. */
 static bool copy_part(Graph *g, const Loop *loop)
 {
 	SsaRegion *region = g->turn->region;
 	bool *copied = ARENA_ARRAY(g->turn->arena, bool, g->count + 1);
 	u32 *copy_of = ARENA_ARRAY(g->turn->arena, u32, g->count + 1);
 	SsaLink *links = ARENA_ARRAY(g->turn->arena, SsaLink, loop->count + g->turn->edge_count + 1);
-	u32 link_count = 1, copy = ++g->turn->copies;
+	u32 link_count = 1, copy;
 
 	if (!copied || !copy_of || !links)
 		return false;
 	find_copied(g, loop, copied);
+	if (!may_copy(g, loop, copied))
+		return true;
+	copy = ++g->turn->copies;
 	/* Where copies go that is not among them: once each. */
 	links[0] = (SsaLink){region->sources[loop->header].pc, loop->header};
 	for (u32 i = 0; i < g->turn->edge_count; i++) {
@@ -323,7 +331,7 @@ static bool turn_all(Graph *g, const u32 *sources, u32 count, u32 set, u32 depth
 		if (!loop.turns && loop.header == 0 && !look_around_head(g, &loop))
 			return false;
 		if (loop.turns) {
-			if (may_copy(g, &loop) && !copy_part(g, &loop))
+			if (!copy_part(g, &loop))
 				return false;
 			continue;
 		}

@@ -83,6 +83,27 @@ static void test_middle(void **state)
 	arena_fini(&f.arena);
 }
 
+/* Likewise: how long the rest of the loop is does not matter, but what would be there twice may not be long. */
+static void test_long(void **state)
+{
+	(void)state;
+	for (u32 longer = 1; longer <= 2; longer++) {
+		Fixture f = {0};
+
+		begin(&f, 4);
+		f.insns[longer] = 200;
+		edge(&f, 0, 1);
+		edge(&f, 0, 2);
+		edge(&f, 1, 2);
+		edge(&f, 2, 1);
+		edge(&f, 2, 3);
+		assert_true(region_turn(&f.turn));
+		assert_int_equal(f.region.count, longer == 1 ? 5 : 4);
+		assert_int_equal(goes_to(&f, 0, f.sources[2].pc), longer == 1 ? 4 : 2);
+		arena_fini(&f.arena);
+	}
+}
+
 /* Control comes from outside the region to 2: the place is the copy's, the loop goes on elsewhere. */
 static void test_landing(void **state)
 {
@@ -206,6 +227,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_middle),
+		cmocka_unit_test(test_long),
 		cmocka_unit_test(test_landing),
 		cmocka_unit_test(test_nested),
 		cmocka_unit_test(test_head),
