@@ -20,9 +20,10 @@
 #include "base/rng.h"
 #include "jit/ssa.h"
 
-enum { TOY_SLOTS = 8, TOY_VALUES = 400, TOY_STEPS = 100000, TOY_TRAIL = 2000, TOY_GUARD = (1 << 20) - 16 };
+/* Of all slots the first TOY_SLOTS become values; the others stay at home. */
+enum { TOY_SLOTS = 8, TOY_ALL = TOY_SLOTS + 3, TOY_VALUES = 400, TOY_STEPS = 100000, TOY_TRAIL = 2000, TOY_GUARD = (1 << 20) - 16 };
 
-static const u8 toy_widths[TOY_SLOTS] = {64, 64, 32, 64, 16, 64, 8, 64};
+static const u8 toy_widths[TOY_ALL] = {64, 64, 32, 64, 16, 64, 8, 64, 64, 32, 64};
 
 typedef struct Toy {
 	Arena arena;
@@ -31,16 +32,16 @@ typedef struct Toy {
 	u32 block;
 	SsaRef values[TOY_VALUES]; /* that dominate what comes next */
 	u32 count;
-	SsaRef state[TOY_SLOTS];
+	SsaRef state[TOY_ALL];
 	u64 pc;
-	bool floats, memory, crowded; /* crowded: mostly the same few cells, and stores */
+	bool floats, memory, homes, reads_homes, crowded; /* homes: some stay there, or are only read; crowded: mostly the same few cells, and stores */
 } Toy;
 
 static inline void toy_begin(Toy *toy)
 {
 	memset(toy, 0, sizeof(*toy));
 	arena_init(&toy->arena);
-	toy->func = ssa_create(&toy->arena, TOY_SLOTS, toy_widths);
+	toy->func = ssa_create(&toy->arena, TOY_ALL, toy_widths);
 	toy->func->pc_width = 64;
 	toy->block = ssa_block(toy->func, 0x1000);
 	toy->func->blocks[0].entry = true;
@@ -149,7 +150,7 @@ static inline void toy_expect(Toy *toy, void (*const *passes)(SsaFunc *), u32 co
 /* ---- What it does ---- */
 
 typedef struct ToyRun {
-	u64 slots[TOY_SLOTS];
+	u64 slots[TOY_ALL];
 	u8 memory[256];
 	u64 insns;
 	u64 exits;
@@ -187,7 +188,7 @@ static inline void toy_note(ToyRun *run, u64 done, const u64 *now)
 		hash = (hash ^ cell) * 0x9E3779B97F4A7C15u;
 		hash ^= hash >> 29;
 	}
-	for (unsigned s = 0; s < TOY_SLOTS; s++)
+	for (unsigned s = 0; s < TOY_ALL; s++)
 		hash = (hash ^ now[s]) * 0x9E3779B97F4A7C15u;
 	if (done <= TOY_TRAIL) {
 		run->pcs[done] = run->pc;
@@ -204,7 +205,8 @@ static inline bool toy_step(const SsaFunc *func, u64 *values, ToyRun *run, SsaRe
 
 	switch (node->op) {
 	case SSA_HOME: values[ref] = run->slots[node->aux]; return true;
-	case SSA_PUT: now[node->aux] = run->host && ssa_is_odd(func, node->a) ? toy_canon(node->width, a) : a; return true;
+	case SSA_FETCH: values[ref] = now[node->aux]; return true;
+	case SSA_PUT: case SSA_BRING: now[node->aux] = run->host && ssa_is_odd(func, node->a) ? toy_canon(node->width, a) : a; return true;
 	case SSA_CANON: values[ref] = toy_canon(node->width, a); return true;
 	case SSA_INSN:
 		run->pc = node->imm;
@@ -247,7 +249,7 @@ static inline bool toy_step(const SsaFunc *func, u64 *values, ToyRun *run, SsaRe
 static inline void toy_run(const SsaFunc *func, ToyRun *run)
 {
 	u64 *values = calloc(func->node_count, sizeof(u64)), *args = calloc(func->node_count, sizeof(u64));
-	u64 now[TOY_SLOTS], steps = 0;
+	u64 now[TOY_ALL], steps = 0;
 	u32 block = 0;
 	bool on = true;
 
@@ -448,6 +450,14 @@ static inline void toy_operations(Toy *toy)
 
 			toy_put(toy, slot, toy_pick(toy, toy_widths[slot]));
 		}
+		if (toy->homes && rng_below(&toy->rng, 2)) {
+			unsigned slot = TOY_SLOTS + (unsigned)rng_below(&toy->rng, TOY_ALL - TOY_SLOTS);
+
+			if (toy->reads_homes || rng_below(&toy->rng, 2))
+				toy_keep(toy, toy_node(toy, SSA_FETCH, toy_widths[slot], slot, 0, 0, 0, 0));
+			else
+				toy_node(toy, SSA_BRING, toy_widths[slot], slot, toy_pick(toy, toy_widths[slot]), 0, 0, 0);
+		}
 	}
 }
 
@@ -613,6 +623,8 @@ static inline void toy_random(Toy *toy, u64 seed, bool floats, bool memory)
 	toy->floats = floats;
 	toy->memory = memory;
 	toy->crowded = memory && seed % 3 == 1;
+	toy->homes = seed % 5 < 2;
+	toy->reads_homes = seed % 5 == 1;
 	toy->func->hard_spaces = memory && !(toy->crowded && seed % 2);
 	toy->func->stored_spaces = memory;
 	toy->func->spaces = toy_spaces;
@@ -630,7 +642,7 @@ static inline void toy_start(ToyRun *run, u64 seed)
 	Toy toy = {.rng.state = seed};
 
 	memset(run, 0, sizeof(*run));
-	for (unsigned slot = 0; slot < TOY_SLOTS; slot++)
+	for (unsigned slot = 0; slot < TOY_ALL; slot++)
 		run->slots[slot] = toy_number(&toy, toy_widths[slot]);
 	for (unsigned slot = 0; slot < 2; slot++) /* pointers, mostly good */
 		if (rng_below(&toy.rng, 6))
