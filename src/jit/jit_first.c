@@ -9,7 +9,8 @@
  *                            forgotten but how often. Whoever is met again and was forgotten is compiled, so nothing is
  *                            translated more than twice
  *
- * So the latest 4 to 8 MiB are kept, which is 30,000 to 60,000 instructions: regions are made of them.
+ * So the latest 8 to 16 MiB are kept, which is 60,000 to 120,000 instructions: regions are made of them. (SQLite has some 70,000 that run
+ * more than once; with half as much, every second block of its regions had to be translated again.)
  *
  * The table grows with the program: one that only starts and ends touches a few pages of it. When it has grown as large as it may,
  * what is new is compiled at once.
@@ -30,7 +31,7 @@ enum {
 #ifdef HUSK_DEBUG
 	FIRST_BYTES = 16 << 10, /* tests run through it, too */
 #else
-	FIRST_BYTES = 4 << 20, /* twice */
+	FIRST_BYTES = 8 << 20, /* twice */
 #endif
 	FIRST_INS = 768, /* of the IR: room for their values on the stack */
 	FIRST_TIMED = 16, /* one in so many is timed, and stands for the others: two looks at the clock cost as much as an instruction */
