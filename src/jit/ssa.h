@@ -224,6 +224,7 @@ typedef struct SsaFunc {
 	const u8 *needed;  /* after ssa_snap, per node: SsaNeeded. A pure node that is 0 need not be computed. NULL: not known */
 	bool has_wide;     /* the target does WIDE */
 	bool loops;        /* after ssa_order: there are some */
+	u32 folded;        /* so many nodes were as simple as they can be when they were last folded */
 	bool unfolded;     /* after ssa_build: ssa_fold would find something */
 	bool narrowed;     /* after ssa_narrow: it has changed something */
 	bool floats;       /* there have been operations on floats */

@@ -327,7 +327,7 @@ static SsaRef fold_shift(SsaFold *f, const SsaNode *node)
 {
 	unsigned op = node->op, width = node->width, low;
 	SsaRef a = node->a, folded;
-	Def x = def(f, a);
+	Def x;
 	u64 c;
 
 	if (is_const(f, a, &c) && c == 0)
@@ -343,6 +343,7 @@ static SsaRef fold_shift(SsaFold *f, const SsaNode *node)
 			return constant(f, width, 0);
 		return ssa_fold_bin(f, op, a, constant(f, 8, width - 1));
 	}
+	x = def(f, a);
 	if (op != IR_OP_SHL) {
 		low = x.op == IR_OP_ZX || x.op == IR_OP_SX ? ssa_width(f->func, x.a) : 0;
 		if (x.op == IR_OP_ZX && low) {

@@ -736,6 +736,7 @@ SsaFunc *ssa_build(const SsaRegion *region, Arena *arena)
 		return NULL;
 	close_loops(&b);
 	b.func->unfolded = b.again;
+	b.func->folded = b.func->node_count;
 	ssa_order(b.func);
 	return b.func->failed ? NULL : b.func;
 }

@@ -9,6 +9,8 @@
  *   - branches on what is known become jumps. A block that no edge leads to any more is skipped, and PHIs behind it do not
  *     see its arguments.
  *
+ * What was folded before, and is made of what it was made of then, is only shared: no rule would find more.
+ *
  * Then chains of blocks become one. What nobody uses any more stays until ssa_dead.
  */
 #include <string.h>
@@ -417,11 +419,13 @@ static bool prepare(Walk *w, SsaFunc *func)
 
 	if (!ssa_fold_start(&w->fold, func, func->node_count))
 		return false;
+	w->fold.settled = func->folded;
+	w->fold.changed = ARENA_ARRAY(func->arena, u8, func->folded + 1);
 	w->child = ARENA_ARRAY(func->arena, u32, count + 1);
 	w->sibling = ARENA_ARRAY(func->arena, u32, count + 1);
 	w->reached = ARENA_ARRAY(func->arena, bool, count + 1);
 	w->scopes = ARENA_ROOM(func->arena, Scope, count + 1);
-	if (!w->child || !w->sibling || !w->reached || !w->scopes) {
+	if (!w->fold.changed || !w->child || !w->sibling || !w->reached || !w->scopes) {
 		func->failed = true;
 		return false;
 	}
@@ -455,6 +459,7 @@ void ssa_fold(SsaFunc *func)
 	}
 	if (func->failed)
 		return;
+	func->folded = func->node_count;
 	if (w.fold.edges)
 		ssa_order(func);
 	if (join_chains(func))

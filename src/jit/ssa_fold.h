@@ -28,6 +28,10 @@ typedef struct SsaFold {
 	/* Nodes whose mark says a value that they are known to have here. */
 	SsaRef *marked;
 	u32 mark_count, mark_cap;
+	/* Of the first `settled` nodes: those that are made of something else than when they were last folded. Only they, and newer
+	 * ones, may be anything simpler now. */
+	u8 *changed;
+	u32 settled;
 	SsaRef truths[2]; /* the constants, once they are asked for */
 	bool edges;      /* edges have changed */
 	bool sets_flags; /* there is a SET_FLAGS */

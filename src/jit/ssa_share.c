@@ -267,12 +267,30 @@ void ssa_fold_share_home(SsaFold *f, SsaRef ref)
 		ssa_replace(f->func, ref, same);
 }
 
+static bool is_changed(const SsaFold *f, SsaRef ref)
+{
+	return ref >= f->settled || f->changed[ref];
+}
+
+/* Is an operation, with its operands as they are known now, what it was? Operands of operands count: rules look at them. */
+static bool has_changed(const SsaFold *f, SsaRef ref, const SsaNode *now)
+{
+	const SsaNode *was = &f->func->nodes[ref];
+	bool changed = ref >= f->settled || now->a != was->a || now->b != was->b || now->c != was->c || is_changed(f, now->a) ||
+		is_changed(f, now->b) || is_changed(f, now->c);
+
+	if (changed && ref < f->settled)
+		f->changed[ref] = 1;
+	return changed;
+}
+
 void ssa_fold_operation(SsaFold *f, SsaRef ref)
 {
 	SsaFunc *func = f->func;
 	SsaNode *at = &func->nodes[ref]; /* it moves when others are made */
 	SsaNode node = {.op = at->op, .width = at->width, .aux = at->aux, .a = ssa_fold_value(f, at->a),
 		.b = ssa_fold_value(f, at->b), .c = ssa_fold_value(f, at->c)};
+	bool changed = has_changed(f, ref, &node);
 	SsaKnownEntry key;
 	SsaRef same;
 
@@ -281,7 +299,7 @@ void ssa_fold_operation(SsaFold *f, SsaRef ref)
 	at->b = node.b;
 	at->c = node.c;
 	f->at = ref;
-	same = ssa_effects(&node) & SSA_PURE ? simpler(f, &node) : 0;
+	same = changed && ssa_effects(&node) & SSA_PURE ? simpler(f, &node) : 0;
 	if (!same) {
 		key = key_of(f, node.op, node.width, node.aux, node.a, node.b, node.c);
 		same = may_share(f, &node) ? look_up(f, &key) : 0;
