@@ -365,6 +365,37 @@ static bool is_latch(const SsaBuild *b, const SsaPiece *header, const SsaPiece *
 	       (from->pc >= header->pc || b->region->sources[from->source].copy != b->region->sources[header->source].copy);
 }
 
+/* Does what goes round from the header to its latches lie behind it? Else that is no loop of its own: the region was entered in the
+ * middle of the one that there is, at a place which several parts of its body go on at. */
+static bool lies_behind(const SsaBuild *b, u32 header, bool *failed)
+{
+	const SsaPiece *top = &b->pieces[header];
+	bool *met = ARENA_ARRAY(b->arena, bool, b->piece_count);
+	u32 *stack = ARENA_ARRAY(b->arena, u32, b->piece_count), count = 0;
+
+	*failed = !met || !stack;
+	if (*failed)
+		return false;
+	met[header] = true;
+	for (u32 i = 0; i < top->pred_count; i++)
+		if (is_latch(b, top, &b->pieces[top->preds[i]]) && !met[top->preds[i]]) {
+			met[top->preds[i]] = true;
+			stack[count++] = top->preds[i];
+		}
+	while (count) {
+		const SsaPiece *piece = &b->pieces[stack[--count]];
+
+		if (piece->source != SSA_NONE && piece->order > top->order && !is_latch(b, top, piece))
+			return false;
+		for (u32 i = 0; i < piece->pred_count && piece->order > top->order; i++)
+			if (!met[piece->preds[i]]) {
+				met[piece->preds[i]] = true;
+				stack[count++] = piece->preds[i];
+			}
+	}
+	return true;
+}
+
 /* Two loops with one header become two: all ways to it but the inner loop's lead through a piece of their own, the outer
  * header. The region was entered in the inner loop, so nothing else stands in front of that. */
 static bool part_loops(SsaBuild *b, u32 header)
@@ -378,7 +409,7 @@ static bool part_loops(SsaBuild *b, u32 header)
 		inner += is_latch(b, top, from);
 		outer += from->order >= top->order && !is_latch(b, top, from);
 	}
-	if (!inner || !outer)
+	if (!inner || !outer || !lies_behind(b, header, &b->failed))
 		return false;
 	pad = add_piece(b, top->source, top->ir, top->pc);
 	if (b->failed)

@@ -293,6 +293,47 @@ static void loop_left_text(void **state)
 	}
 }
 
+/* The region begins at word 2. What is jumped back to from behind it and from in front of it is the header of two loops, unless
+ * what comes from behind has been in front of it, too. */
+static void loops_with_one_header(void **state)
+{
+	static const struct {
+		u32 words[7], sources[4], count, depth;
+	} cases[] = {
+		{{
+			 0x00F70A63, /* beq a4, a5, +20 */
+			 0x00170713, /* addi a4, a4, 1 */
+			 0x00150513, /* addi a0, a0, 1 */
+			 0xFEB51AE3, /* bne a0, a1, -12 */
+			 0x00000073, /* ecall */
+			 0x00178793, /* addi a5, a5, 1 */
+			 0xFF1FF06F, /* j -16 */
+		 }, {2, 0, 1, 5}, 4, 1},
+		{{
+			 0x00170713, /* addi a4, a4, 1 */
+			 0x00178793, /* addi a5, a5, 1 */
+			 0x00150513, /* addi a0, a0, 1 */
+			 0xFEB51EE3, /* bne a0, a1, -4 */
+			 0xFEF718E3, /* bne a4, a5, -16 */
+			 0x00000073, /* ecall */
+		 }, {2, 4, 0}, 3, 2},
+	};
+
+	(void)state;
+	for (u32 i = 0; i < COUNT_OF(cases); i++) {
+		Small small;
+		const char *text;
+
+		open_small(&small, cases[i].words, 7);
+		for (u32 k = 0; k < cases[i].count; k++)
+			add_small(&small, cases[i].sources[k]);
+		text = print_small(&small, false);
+		assert_non_null(strstr(text, "depth 1"));
+		assert_int_equal(strstr(text, "depth 2") != NULL, cases[i].depth == 2);
+		close_small(&small);
+	}
+}
+
 /* One slot is to stay at home: not the one that goes round, though the other is named more often, as that is written first. */
 static void what_is_read_before_it_is_written_stays_no_home(void **state)
 {
@@ -324,6 +365,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(inline_text),
 		cmocka_unit_test(quiet_text),
 		cmocka_unit_test(loop_left_text),
+		cmocka_unit_test(loops_with_one_header),
 		cmocka_unit_test(what_is_read_before_it_is_written_stays_no_home),
 		cmocka_unit_test(random_machines),
 		cmocka_unit_test(random_rv64),
