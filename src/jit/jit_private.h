@@ -42,7 +42,8 @@ enum {
 	JIT_PINS = 7, JIT_PARKS = 12,
 	JIT_NO_PIN = 0xFF,
 	JIT_PIN_BLOCKS = 256,        /* so many blocks compiled, or */
-	JIT_PIN_INSNS = 200000,      /* so many instructions run: which slots are pinned is decided anew */
+	JIT_PIN_INSNS = 200000,      /* so many instructions run: which slots are pinned is decided anew; */
+	JIT_ASKS_MUCH = 64,          /* with a call of the host in so many of them or fewer, what is not used is not parked any more */
 	JIT_CODE_FAULTS = 4,         /* so many stores of one instruction into code: it asks before it stores */
 	JIT_PAGE_SHIFT = 12,
 	JIT_RESTLESS = 12,           /* deaths of a page's code lately: what is there is not compiled for now */
@@ -271,6 +272,7 @@ struct Engine {
 	bool has_wide;           /* SSA_WIDE: vectors of 256 bits */
 	bool has_fma, has_lzcnt; /* lzcnt: and tzcnt */
 	bool settled;            /* pinned for good */
+	bool asks_much;          /* when it settled, many of its instructions had called the host (JIT_ASKS_MUCH) */
 	u64 first_icount;
 	u64 host_at;             /* instruction count behind the last call of the host from the cold engine */
 	bool lists_faults;       /* the space is hard or may become so: each access of the code to it is in faults, also one that
@@ -429,6 +431,11 @@ void jit_region_kill(Engine *engine, struct JitRegion *region);
 void jit_region_invalidate(Engine *engine, JitPage *page, u64 address, u64 count);
 /* jit_run.c: pins what is used most so far, for good; forgets all code unless that is pinned already. */
 void jit_settle(Engine *engine);
+/* Before that. */
+static inline void jit_note_asking(Engine *engine, const Vcpu *vcpu)
+{
+	engine->asks_much = engine->stats.counts[ENGINE_CALLS] > (vcpu->icount - engine->first_icount) / JIT_ASKS_MUCH;
+}
 /* Code for floats is there from now on. Compiled code that waits in a call of the host was not entered for that: it leaves. */
 static inline void jit_floats(Engine *engine)
 {

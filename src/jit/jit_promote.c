@@ -241,6 +241,7 @@ bool jit_promote(Engine *engine, Vcpu *vcpu, JitBlock *block)
 	if (!engine->settled) {
 		u64 generation = engine->generation;
 
+		jit_note_asking(engine, vcpu);
 		jit_settle(engine);
 		if (engine->generation != generation) { /* the block is gone */
 			jit_harden(engine, vcpu, true);

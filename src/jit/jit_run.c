@@ -203,10 +203,29 @@ static void settle_pins(Engine *engine, const Vcpu *vcpu, const IrFunc *func)
 	}
 }
 
+/* How many of the parked slots, the first of them, does code name so far? What is not named goes behind them. */
+static u32 sort_parks(Engine *engine)
+{
+	u32 named = 0;
+
+	for (u32 i = 0; i < engine->park_count; i++) {
+		u32 slot = engine->parked[i];
+
+		if (!engine->slot_uses[slot])
+			continue;
+		engine->parked[i] = engine->parked[named];
+		engine->parked[named++] = slot;
+	}
+	return named;
+}
+
 void jit_settle(Engine *engine)
 {
+	u32 named = engine->asks_much ? sort_parks(engine) : engine->park_count;
+	bool well = is_well_pinned(engine);
+
 	engine->settled = true;
-	if (is_well_pinned(engine)) {
+	if (well && named == engine->park_count) {
 		jit_store_settle(engine);
 		if (!engine->env.store || engine->store_epoch)
 			return;
@@ -215,7 +234,10 @@ void jit_settle(Engine *engine)
 	jit_cache_flush(engine);
 	if (adopt_pins(engine, engine->slot_count))
 		return;
-	choose_pins(engine, true);
+	if (!well)
+		choose_pins(engine, true);
+	if (engine->asks_much) /* around each call all that are parked are moved */
+		engine->park_count = sort_parks(engine);
 	start_code(engine);
 	jit_store_settle(engine);
 }
@@ -225,6 +247,7 @@ static void settle_again(Engine *engine, const Vcpu *vcpu)
 	if (engine->settled || engine->without || !engine->slot_uses ||
 	    (engine->compiled_blocks < JIT_PIN_BLOCKS && vcpu->icount - engine->first_icount < JIT_PIN_INSNS))
 		return;
+	jit_note_asking(engine, vcpu);
 	jit_settle(engine);
 }
 
