@@ -340,10 +340,10 @@ static void final_codes(Finish *f)
 		}
 		code->move_first = first;
 		code->move_count = f->move_count - first;
-		for (unsigned u = 0; u < code->use_count; u++)
+		for (unsigned u = 0; u < code->use_count && ra->event_count; u++)
 			final_place(ra, &code->uses[u].place);
 	}
-	for (u32 s = 0; s < ra->alloc->snap_place_count; s++)
+	for (u32 s = 0; s < ra->alloc->snap_place_count && ra->event_count; s++)
 		final_place(ra, &ra->alloc->snap_places[s]);
 }
 

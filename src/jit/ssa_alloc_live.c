@@ -174,7 +174,7 @@ static void find_values(Ra *ra)
 	for (u32 p = 0; p < func->rpo_count && !ra->failed; p++)
 		list_phis(ra, p);
 	ra->alloc->snap_place_count = places;
-	ra->alloc->snap_places = ARENA_ARRAY(ra->arena, SsaPlace, places + 1);
+	ra->alloc->snap_places = ARENA_ROOM(ra->arena, SsaPlace, places + 1);
 	ra->next = ARENA_ROOM(ra->arena, u32, ra->value_count);
 	ra->regs = ARENA_ARRAY(ra->arena, u32, ra->value_count);
 	ra->behind = ARENA_ROOM(ra->arena, u32, ra->value_count);
@@ -195,25 +195,27 @@ typedef struct Sight {
 typedef struct Scan {
 	Ra *ra;
 	Sight *sights; /* per id */
-	u32 position;
+	u32 position, depth; /* of the block */
+	u32 now;       /* position + 1 */
 } Scan;
 
-static void first_seen(Scan *scan, u32 id, u32 distance)
+static bool more_gens(Ra *ra)
+{
+	if (!arena_grow(ra->arena, (void **)&ra->gens, &ra->gen_cap, ra->gen_count, sizeof(RaNear)))
+		ra->failed = true;
+	return !ra->failed;
+}
+
+static inline void first_seen(Scan *scan, u32 id, u32 distance)
 {
 	Ra *ra = scan->ra;
+	RaValue *value = &ra->values[id];
 
-	if (ra->values[id].kind == RA_CONST && (distance == RA_IDLE || !ra_block_at(ra, scan->position)->depth))
+	if ((value->kind == RA_CONST && (distance == RA_IDLE || !scan->depth)) || value->local ||
+	    (ra->gen_count >= ra->gen_cap && !more_gens(ra)))
 		return;
-	if (ra->values[id].local)
-		return;
-	scan->sights[id].seen = scan->position + 1;
-	if (ra->gen_count >= ra->gen_cap &&
-	    !arena_grow(ra->arena, (void **)&ra->gens, &ra->gen_cap, ra->gen_count, sizeof(RaNear))) {
-		ra->failed = true;
-		return;
-	}
-	ra->values[id].crosses = true;
-	scan->sights[id].gen = ra->gen_count;
+	value->crosses = true;
+	scan->sights[id] = (Sight){ .defined = scan->sights[id].defined, .seen = scan->now, .gen = ra->gen_count };
 	ra->gens[ra->gen_count++] = (RaNear){.id = id, .distance = distance};
 }
 
@@ -223,33 +225,35 @@ static inline void occurs(Scan *scan, u32 id, u32 distance)
 
 	if (distance > RA_LOOP - 1 && distance != RA_IDLE)
 		distance = RA_LOOP - 1;
-	if (sight->defined == scan->position + 1)
+	if (sight->defined == scan->now)
 		return;
-	if (sight->seen != scan->position + 1)
+	if (sight->seen != scan->now)
 		first_seen(scan, id, distance);
 	else if (scan->ra->gens[sight->gen].distance > distance)
 		scan->ra->gens[sight->gen].distance = distance;
 }
 
-static void defines(Scan *scan, u32 id, u32 code)
+/* There is room: no code has two results. */
+static inline void defines(Scan *scan, u32 id, u32 code)
 {
 	Ra *ra = scan->ra;
+
+	scan->sights[id].defined = scan->now;
+	ra->defs[ra->def_count++] = (RaDef){.id = id, .position = scan->position, .code = code};
+}
+
+static void defines_result(Scan *scan, const SsaCode *code, u32 index)
+{
+	Ra *ra = scan->ra;
+	u32 id = ra->id[code->node];
 	RaValue *value = &ra->values[id];
 
-	scan->sights[id].defined = scan->position + 1;
-	if (ra->def_count >= ra->def_cap &&
-	    !arena_grow(ra->arena, (void **)&ra->defs, &ra->def_cap, ra->def_count, sizeof(RaDef))) {
-		ra->failed = true;
-		return;
-	}
-	ra->defs[ra->def_count++] = (RaDef){.id = id, .position = scan->position, .code = code};
-	if (code == RA_NO_CODE)
-		return;
+	defines(scan, id, index);
 	value->many |= value->code != RA_NO_CODE;
-	value->code = code;
+	value->code = index;
 	value->block = ra->func->rpo[scan->position];
-	if (ra->alloc->codes[code].result_reg != RA_NO_REG)
-		value->hint = (u8)(16 * ra->alloc->codes[code].result_cls + ra->alloc->codes[code].result_reg);
+	if (code->result_reg != RA_NO_REG)
+		value->hint = (u8)(16 * code->result_cls + code->result_reg);
 }
 
 static void scan_block(Scan *scan)
@@ -262,6 +266,8 @@ static void scan_block(Scan *scan)
 	u32 uses = 0, entries = 0;
 	u64 seen = 0;
 
+	scan->now = scan->position + 1;
+	scan->depth = block->depth;
 	out->gen_first = ra->gen_count;
 	for (u32 k = 0; k < out->phi_count; k++)
 		defines(scan, ra->phis[out->phi_first + k].id, RA_NO_CODE);
@@ -276,7 +282,7 @@ static void scan_block(Scan *scan)
 		if (code->snap != ~(u32)0) {
 			const SsaSnap *snap = &func->snaps[code->snap];
 
-			u32 named = entries_of(snap) == seen ? 0 : snap->count, now = scan->position + 1;
+			u32 named = entries_of(snap) == seen ? 0 : snap->count, now = scan->now;
 
 			for (u32 k = 0; k < named; k++) {
 				u32 id = ra->named[snap->first + k];
@@ -289,7 +295,7 @@ static void scan_block(Scan *scan)
 		}
 		uses += code->use_count;
 		if (code->result)
-			defines(scan, ra->id[code->node], first + i);
+			defines_result(scan, code, first + i);
 	}
 	for (u32 s = 0; s < block->succ_count && !ra->failed; s++) {
 		const RaBlock *succ = &ra->blocks[func->blocks[block->succ[s]].order];
@@ -312,7 +318,7 @@ static void find_kills(Ra *ra)
 {
 	u32 kills = 0;
 
-	ra->kills = ARENA_ARRAY(ra->arena, u32, ra->def_count + 1);
+	ra->kills = ARENA_ROOM(ra->arena, u32, ra->def_count + 1);
 	if (!ra->kills) {
 		ra->failed = true;
 		return;
@@ -528,10 +534,10 @@ static void find_hints(Ra *ra)
 
 static void scratch_for_blocks(Ra *ra)
 {
-	ra->after = ARENA_ARRAY(ra->arena, u32, ra->after_cap + 1);
-	ra->leaving = ARENA_ARRAY(ra->arena, u32, ra->leaving_cap + 1);
-	ra->leaving_end = ARENA_ARRAY(ra->arena, u32, ra->codes_cap + 2);
-	ra->first_use = ARENA_ARRAY(ra->arena, u32, ra->codes_cap + 1);
+	ra->after = ARENA_ROOM(ra->arena, u32, ra->after_cap + 1);
+	ra->leaving = ARENA_ROOM(ra->arena, u32, ra->leaving_cap + 1);
+	ra->leaving_end = ARENA_ROOM(ra->arena, u32, ra->codes_cap + 2);
+	ra->first_use = ARENA_ROOM(ra->arena, u32, ra->codes_cap + 1);
 	if (!ra->after || !ra->leaving || !ra->leaving_end || !ra->first_use)
 		ra->failed = true;
 }
@@ -547,7 +553,8 @@ void ra_collect(Ra *ra)
 	}
 	find_values(ra);
 	scan.sights = ARENA_ARRAY(ra->arena, Sight, ra->value_count);
-	if (!scan.sights)
+	ra->defs = ARENA_ROOM(ra->arena, RaDef, ra->alloc->code_count + ra->phi_count + 1);
+	if (!scan.sights || !ra->defs)
 		ra->failed = true;
 	for (scan.position = 0; scan.position < ra->func->rpo_count && !ra->failed; scan.position++)
 		scan_block(&scan);

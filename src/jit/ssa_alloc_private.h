@@ -109,7 +109,7 @@ typedef struct Ra {
 	RaNear *gens;
 	u32 gen_count, gen_cap;
 	RaDef *defs;       /* of values with several */
-	u32 def_count, def_cap;
+	u32 def_count;
 	u32 *kills;        /* ids */
 	u32 allowed, pins; /* registers */
 	/* the state */

@@ -32,12 +32,14 @@ static u32 main_pred(const Ra *ra, const SsaBlock *block)
 	return best;
 }
 
-static bool others_have(const Ra *ra, const SsaBlock *block, u32 id)
+/* In this register, mostly. */
+static bool others_have(const Ra *ra, const SsaBlock *block, u32 id, unsigned reg)
 {
 	for (u32 k = 0; k < block->pred_count; k++) {
 		const RaBlock *pred = &ra->blocks[ra->func->blocks[block->preds[k]].order];
 
-		if (pred->done && ra_found(pred->end, id, pred->ends & ra_class(ra->values[id].cls)) == RA_NO_REG)
+		if (pred->done && (!(pred->ends & ra_bit(reg)) || pred->end[reg] != id) &&
+		    ra_found(pred->end, id, pred->ends & ra_class(ra->values[id].cls)) == RA_NO_REG)
 			return false;
 	}
 	return true;
@@ -85,7 +87,7 @@ static void inherit(Ra *ra, const SsaBlock *block, const RaBlock *from)
 		}
 		if (reg >> 4 != value->cls && ra_found(end, id, from->ends & ra_class(value->cls)) != RA_NO_REG)
 			continue;
-		if ((next[id] == RA_IDLE && !others_have(ra, block, id)) || is_unwanted(ra, id))
+		if ((next[id] == RA_IDLE && !others_have(ra, block, id, reg)) || is_unwanted(ra, id))
 			continue;
 		ra->held[reg] = id; /* nothing is there yet */
 		regs[id] = ra_bit(reg);
@@ -274,13 +276,16 @@ static void tell_args(Ra *ra, const SsaBlock *block)
 {
 	const RaBlock *here = &ra->blocks[ra->at];
 
-	for (u32 k = 0; k < block->pred_count; k++)
-		for (u32 n = 0; n < here->phi_count && !ra->blocks[ra->func->blocks[block->preds[k]].order].done; n++) {
+	for (u32 k = 0; k < block->pred_count; k++) {
+		if (ra->blocks[ra->func->blocks[block->preds[k]].order].done)
+			continue;
+		for (u32 n = 0; n < here->phi_count; n++) {
 			const RaPhi *phi = &ra->phis[here->phi_first + n];
 
 			if (ra->regs[phi->id])
 				tell(ra, ra->args[phi->args + k], (u8)__builtin_ctz(ra->regs[phi->id]), 8);
 		}
+	}
 }
 
 /* A PHI behind this block had better be where this argument is; so had its other arguments. */
@@ -300,11 +305,17 @@ void ra_tell_behind(Ra *ra, u32 position)
 
 		if (value->hint == RA_NO_REG)
 			value->hint = (u8)ra_found(ra->blocks[position].end, own, ra->blocks[position].ends & ra_class(value->cls));
-		for (u32 k = 0; k < block->pred_count && value->hint != RA_NO_REG; k++) {
+	}
+	for (u32 k = 0; k < block->pred_count && there->phi_count; k++) {
+		if (ra->blocks[ra->func->blocks[block->preds[k]].order].done)
+			continue;
+		for (u32 n = 0; n < there->phi_count; n++) {
+			const RaPhi *phi = &ra->phis[there->phi_first + n];
 			u32 arg = ra->args[phi->args + k];
+			u8 reg = ra->values[phi->id].hint;
 
-			if (!ra->blocks[ra->func->blocks[block->preds[k]].order].done && ra->values[arg].hint == RA_NO_REG)
-				tell(ra, arg, value->hint, 3);
+			if (reg != RA_NO_REG && ra->values[arg].hint == RA_NO_REG)
+				tell(ra, arg, reg, 3);
 		}
 	}
 }

@@ -268,7 +268,7 @@ void ssa_snap(SsaFunc *func)
 		return;
 	func->snap_count = func->entry_count = 0;
 	s.needed = ARENA_ARRAY(func->arena, u8, func->node_count);
-	s.work = ARENA_ARRAY(func->arena, SsaRef, func->node_count);
+	s.work = ARENA_ROOM(func->arena, SsaRef, func->node_count);
 	s.now = ARENA_ARRAY(func->arena, SsaRef, func->slot_count + 1);
 	s.made = ARENA_ARRAY(func->arena, SsaSnapEntry, func->slot_count + 1);
 	s.words = func->slot_count / 64 + 1;

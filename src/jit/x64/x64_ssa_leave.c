@@ -17,7 +17,8 @@ static bool is_boxed(const SsaSnapEntry *entry)
 	return entry->recipe == SSA_BOX || entry->recipe == SSA_BOX_NAN;
 }
 
-static JitMapEntry entry_of(const X64Ssa *s, const SsaSnapEntry *entry, const SsaPlace *place)
+/* What is no general register as it is. */
+static JitMapEntry odd_entry(const X64Ssa *s, const SsaSnapEntry *entry, const SsaPlace *place)
 {
 	const SsaFunc *func = s->func;
 	JitMapEntry out = { .imm = entry->imm, .slot = entry->slot, .recipe = entry->recipe & 15, .value = place->number };
@@ -41,18 +42,35 @@ static JitMapEntry entry_of(const X64Ssa *s, const SsaSnapEntry *entry, const Ss
 	return out;
 }
 
-static u32 hash_of(const JitMapEntry *entries, u32 count)
+/* The entries of what is not at home; *hash: of them. */
+static u32 make_entries(const X64Ssa *s, const SsaSnap *snap, const SsaPlace *places, JitMapEntry *to, u32 *hash)
 {
-	u64 hash = count;
+	const SsaSnapEntry *entries = &s->func->entries[snap->first];
+	const SsaNode *nodes = s->func->nodes;
+	u32 count = 0;
+	u64 mixed = 0;
 
-	for (u32 i = 0; i < count; i++) {
+	for (u32 i = 0, all = snap->count; i < all; i++) {
+		const SsaSnapEntry *entry = &entries[i];
+		const SsaPlace *place = &places[i];
+		JitMapEntry *out = &to[count];
 		u64 words[2];
 
-		memcpy(words, &entries[i], sizeof words);
-		hash = (hash ^ words[0]) * 0x9E3779B97F4A7C15u;
-		hash = (hash ^ words[1] ^ hash >> 29) * 0xC2B2AE3D27D4EB4Fu;
+		if (entry->recipe != SSA_AS_IS || place->kind != SSA_PLACE_REG || place->cls != SSA_GPR) {
+			if (place->kind == SSA_PLACE_HOME && place->number == entry->slot && entry->recipe == SSA_AS_IS)
+				continue; /* it is there */
+			*out = odd_entry(s, entry, place);
+		} else {
+			*out = (JitMapEntry){ .value = place->number, .slot = entry->slot, .place = JIT_MAP_GPR,
+					      .recipe = SSA_AS_IS, .width = nodes[entry->ref].width };
+		}
+		memcpy(words, out, sizeof words);
+		mixed = (mixed ^ words[0] ^ (words[1] << 11 | words[1] >> 53)) * 0x9E3779B97F4A7C15u;
+		mixed ^= mixed >> 32;
+		count++;
 	}
-	return (u32)(hash >> 40) % MAPS;
+	*hash = (u32)(mixed ^ count) % MAPS;
+	return count;
 }
 
 static const JitMap *map_of(X64Ssa *s)
@@ -60,7 +78,7 @@ static const JitMap *map_of(X64Ssa *s)
 	const SsaSnap *snap = &s->func->snaps[s->code->snap];
 	const SsaPlace *places = &s->alloc.snap_places[s->code->snap_place];
 	JitMapEntry entries[SSA_SLOTS_MOST];
-	u32 count = 0, hash;
+	u32 count, hash;
 	JitMap *map;
 
 	/* Neighbours have the same mostly. */
@@ -69,15 +87,7 @@ static const JitMap *map_of(X64Ssa *s)
 		return s->map;
 	s->map_snap = *snap;
 	s->map_places = places;
-	for (u32 i = 0; i < snap->count; i++) {
-		const SsaSnapEntry *entry = &s->func->entries[snap->first + i];
-		const SsaPlace *place = &places[i];
-
-		if (place->kind == SSA_PLACE_HOME && place->number == entry->slot && entry->recipe == SSA_AS_IS)
-			continue; /* it is there */
-		entries[count++] = entry_of(s, entry, place);
-	}
-	hash = hash_of(entries, count);
+	count = make_entries(s, snap, places, entries, &hash);
 	for (map = s->maps[hash]; map; map = map->hash_next)
 		if (map->count == count && map->unparked == s->away && !memcmp(map->entries, entries, count * sizeof *entries))
 			return s->map = map;
