@@ -187,7 +187,7 @@ bool jit_cache_add(Engine *engine, Vcpu *vcpu, JitBlock *block)
 
 JitExit *jit_exit_create(Engine *engine, JitBlock *owner, JitExitKind kind, u64 pc, u32 refund)
 {
-	JitExit *exit = engine->exit_count < engine->exit_limit ? ARENA_NEW(&engine->blocks, JitExit) : NULL;
+	JitExit *exit = engine->exit_count < engine->exit_limit ? ARENA_ROOM(&engine->blocks, JitExit, 1) : NULL;
 
 	if (!exit)
 		return NULL;

@@ -33,8 +33,10 @@ static u32 new_id(Ra *ra, SsaRef ref)
 	};
 	if (node->op == SSA_CONST) {
 		value->kind = RA_CONST;
+		value->slot = ref;
 	} else if (node->op == SSA_HOME && ra->alloc->pin_reg[node->aux] == RA_NO_REG) {
 		value->kind = RA_HOME;
+		value->slot = node->aux;
 		value->local = node->imm != 0;
 	} else if (node->op == SSA_PHI) {
 		value->kind = RA_PHI;

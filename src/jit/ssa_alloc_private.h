@@ -33,7 +33,7 @@ typedef struct RaValue {
 	u32 wished;    /* position + 1 of the loop that `wish` is about */
 	u32 taught;    /* the round of learning that it is from */
 	u32 event;     /* its last event + 1 */
-	u32 slot;      /* of the JitFrame */
+	u32 slot;      /* of the JitFrame; HOME: the one it is the home of; CONST: its ref */
 	u32 args;      /* PHIs: in ra->args, one for each predecessor */
 	u8 cls, hint, kind, width, wish;
 	u8 wanted;     /* RA_BY_CODE, RA_BY_SNAP; through PHIs, too */

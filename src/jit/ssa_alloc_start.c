@@ -422,8 +422,8 @@ bool ra_learn(Ra *ra, u32 position)
 		asked[best / 32] |= (u32)1 << best % 32;
 		any |= learn_from(ra, position, best);
 	}
-	/* Loads on the way back are worth a try; moves only where it costs little. */
+	/* Loads on the way back are worth a try; moves only in an inner loop, where it costs little. */
 	return ra->drops != drops ||
-	       (!ra->blocks[position].tries && ra->base[ra->blocks[position].far + 1] - ra->base[position] < 200 &&
+	       (!ra->blocks[position].tries && ra->next_loop[position + 1] > ra->blocks[position].far && ra->base[ra->blocks[position].far + 1] - ra->base[position] < 200 &&
 		(any || ra->lessons != ra->blocks[position].lesson_mark));
 }

@@ -130,14 +130,11 @@ u8 ra_pick(Ra *ra, u32 id, unsigned cls, u32 forbidden, bool evict)
 	return evict ? best : RA_NO_REG;
 }
 
-SsaPlace ra_memory_of(Ra *ra, u32 id)
+/* Its spill slot is read here. */
+static SsaPlace spill_of(Ra *ra, u32 id)
 {
 	RaValue *value = &ra->values[id];
 
-	if (value->kind == RA_CONST)
-		return (SsaPlace){.kind = SSA_PLACE_CONST, .number = value->ref};
-	if (value->kind == RA_HOME)
-		return (SsaPlace){.kind = SSA_PLACE_HOME, .number = ra->func->nodes[value->ref].aux};
 	if (value->event && value->event <= ra->event_count && ra->events[value->event - 1].id == id &&
 	    ra->events[value->event - 1].visit == ra->visit) {
 		ra->events[value->event - 1].last = ra->position;
@@ -147,11 +144,25 @@ SsaPlace ra_memory_of(Ra *ra, u32 id)
 			ra->failed = true;
 			return (SsaPlace){0};
 		}
-		ra->events[ra->event_count++] = 
+		ra->events[ra->event_count++] =
 			(RaEvent){.id = id, .visit = ra->visit, .at = ra->at, .last = ra->position};
 		value->event = ra->event_count;
 	}
 	return (SsaPlace){.kind = SSA_PLACE_SPILL, .number = id};
+}
+
+static inline SsaPlace memory_of(Ra *ra, u32 id)
+{
+	const RaValue *value = &ra->values[id];
+
+	if (!ra_loses_nothing(value))
+		return spill_of(ra, id);
+	return (SsaPlace){.kind = value->kind == RA_CONST ? SSA_PLACE_CONST : SSA_PLACE_HOME, .number = value->slot};
+}
+
+SsaPlace ra_memory_of(Ra *ra, u32 id)
+{
+	return memory_of(ra, id);
 }
 
 /* ---- Operands ---- */
@@ -511,7 +522,7 @@ static void snapshot(Step *step)
 		if (set && values[id].kind != RA_CONST)
 			places[k] = ra_place((unsigned)__builtin_ctz(own ? own : set));
 		else
-			places[k] = ra_memory_of(ra, id);
+			places[k] = memory_of(ra, id);
 	}
 }
 
@@ -578,7 +589,7 @@ static void swap_operands(Step *step)
 }
 
 /* Next uses of the operands' values as they are behind the code. Which operands may be wanted by nobody then: a bit each. */
-static u64 look_ahead(Ra *ra, SsaCode *code, const u32 *after)
+static inline u64 look_ahead(Ra *ra, SsaCode *code, const u32 *after)
 {
 	u32 *next = ra->next;
 	u64 dead = 0;
