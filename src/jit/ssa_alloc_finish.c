@@ -322,6 +322,7 @@ static void push(Finish *f, SsaPlace from, SsaPlace to, u8 width)
 static void final_codes(Finish *f)
 {
 	Ra *ra = f->ra;
+	bool spills = ra->event_count != 0;
 
 	for (u32 c = 0; c < ra->alloc->code_count; c++) {
 		SsaCode *code = &ra->alloc->codes[c];
@@ -340,11 +341,11 @@ static void final_codes(Finish *f)
 		}
 		code->move_first = first;
 		code->move_count = f->move_count - first;
-		for (unsigned u = 0; u < code->use_count && ra->event_count; u++)
+		for (unsigned u = 0, uses = spills ? code->use_count : 0; u < uses; u++)
 			final_place(ra, &code->uses[u].place);
 	}
-	for (u32 s = 0; s < ra->alloc->snap_place_count && ra->event_count; s++)
-		final_place(ra, &ra->alloc->snap_places[s]);
+	for (SsaPlace *place = ra->alloc->snap_places, *end = place + ra->alloc->snap_place_count; spills && place < end; place++)
+		final_place(ra, place);
 }
 
 /* Places of a parallel move as numbers: registers, then slots. */
@@ -361,6 +362,18 @@ static bool is_made(SsaPlace place)
 static bool same(SsaPlace a, SsaPlace b)
 {
 	return a.kind == b.kind && a.number == b.number && (a.kind != SSA_PLACE_REG || a.cls == b.cls);
+}
+
+static void alone(Finish *f, SsaEdge *out)
+{
+	Transfer *only = f->transfers + out->move_first;
+
+	final_place(f->ra, &only->from);
+	final_place(f->ra, &only->to);
+	out->move_first = f->move_count;
+	if (!same(only->from, only->to))
+		push(f, only->from, only->to, only->width);
+	out->move_count = f->move_count - out->move_first;
 }
 
 /* The transfers of an edge happen all at once: in an order in which nobody's source is overwritten before it is read. */
@@ -436,7 +449,7 @@ void ra_finish(Ra *ra)
 		return;
 	final_codes(&f);
 	for (u32 e = 0; e < f.edge_count && !ra->failed; e++)
-		in_order(&f, &f.edges[e]);
+		(f.edges[e].move_count == 1 ? alone : in_order)(&f, &f.edges[e]);
 	ra->alloc->moves = f.moves;
 	ra->alloc->move_count = f.move_count;
 	ra->alloc->edges = f.edges;

@@ -82,7 +82,7 @@ static void want_args(Ra *ra)
 					if (ra->id[arg] && (ra->values[ra->id[arg]].wanted & by) == by)
 						continue;
 					want(ra, arg, by);
-					changed |= func->nodes[arg].op == SSA_PHI;
+					changed |= func->nodes[arg].op == SSA_PHI && func->blocks[func->nodes[arg].block].order >= p;
 				}
 			}
 		}

@@ -56,16 +56,17 @@ void ra_release(Ra *ra, u32 id)
 		leave(ra, (unsigned)__builtin_ctz(set));
 }
 
-/* Which register of `set` held a value before the moves of this code; RA_NO_REG: none. */
-static unsigned found_before(const Ra *ra, u32 id, u32 set)
+/* Which registers of `set` held a value before the moves of this code. */
+static u32 held_before(const Ra *ra, u32 id, u32 set)
 {
-	for (set &= ra->begun; set; set &= set - 1) {
-		unsigned reg = (unsigned)__builtin_ctz(set);
+	u32 found = ra->regs[id] & ~ra->changed;
 
-		if ((ra->changed & ra_bit(reg) ? ra->before[reg] : ra->held[reg]) == id)
-			return reg;
+	for (u32 left = ra->changed & set & ra->begun; left; left &= left - 1) {
+		unsigned reg = (unsigned)__builtin_ctz(left);
+
+		found |= ra->before[reg] == id ? ra_bit(reg) : 0;
 	}
-	return RA_NO_REG;
+	return found & set & ra->begun;
 }
 
 /* The value had better not be in this register: if that is in a loop, the loop may be walked again. */
@@ -222,7 +223,7 @@ static void fixed_operands(Step *step)
 /* It was in no register before this code. */
 static bool is_fresh(const Step *step, u32 id)
 {
-	return found_before(step->ra, id, ~(u32)0) == RA_NO_REG;
+	return !held_before(step->ra, id, ~(u32)0);
 }
 
 static bool placed(const Step *step, unsigned u)
@@ -443,11 +444,9 @@ static void push_move(Ra *ra, SsaPlace from, SsaPlace to, u8 width)
 
 static SsaPlace source(Ra *ra, u32 id, unsigned to)
 {
-	unsigned found = found_before(ra, id, ra_class(to >> 4));
+	u32 found = held_before(ra, id, ~(u32)0), alike = found & ra_class(to >> 4);
 
-	if (found == RA_NO_REG)
-		found = found_before(ra, id, ~(u32)0);
-	return found == RA_NO_REG ? ra_memory_of(ra, id) : ra_place(found);
+	return found ? ra_place((unsigned)__builtin_ctz(alike ? alike : found)) : ra_memory_of(ra, id);
 }
 
 /* One by one: first those whose target nobody reads any more; then cycles, over the scratch register; then what comes from memory. */

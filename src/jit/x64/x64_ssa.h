@@ -67,7 +67,8 @@ typedef struct X64Ssa {
 	u32 *low;          /* per node: of an EXTRACT: how many users take no more of its operand anyway; NULL: there is none */
 	SsaRef *lows;      /* those */
 	u32 low_count, low_cap;
-	SsaRef home[JIT_PINS]; /* the HOME of each pinned slot */
+	SsaRef home[JIT_PINS]; /* the HOME of each pinned slot .. */
+	SsaSnapEntry home_entries[JIT_PINS]; /* .. and that as what a way out writes */
 	u8 *pin_reg;       /* per slot */
 	bool vectors;      /* it uses vector registers for itself: parked slots that it names are in memory meanwhile, .. */
 	u32 away;          /* .. and those whose registers it uses: bit n is engine->parked[n]. After ssa_allocate */

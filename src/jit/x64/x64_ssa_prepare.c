@@ -24,6 +24,7 @@ static void make_homes(X64Ssa *s)
 		u32 slot = s->engine->pinned[i];
 
 		s->home[i] = ssa_node(s->func, SSA_HOME, s->func->slot_width[slot], slot, 0, 0, 0, 0);
+		s->home_entries[i] = (SsaSnapEntry){ .ref = s->home[i], .slot = (u16)slot };
 	}
 }
 
@@ -269,8 +270,7 @@ static void complete_snap(X64Ssa *s, const SsaNode *node, SsaSnapEntry *entries,
 	SsaSnapEntry pins[JIT_PINS], *to = &entries[*count];
 	u32 first = *count;
 
-	for (u32 i = 0; i < engine->pin_count; i++)
-		pins[i] = (SsaSnapEntry){ .ref = s->home[i], .slot = (u16)engine->pinned[i] };
+	memcpy(pins, s->home_entries, sizeof pins);
 	for (u32 i = 0, own = snap->count; i < own; i++) {
 		u8 pin = engine->pin_of[old[i].slot];
 		SsaSnapEntry *entry = pin != JIT_NO_PIN ? &pins[pin] : to++;
