@@ -120,12 +120,6 @@ static void list_phis(Ra *ra, u32 position)
 	out->phi_count = ra->phi_count - out->phi_first;
 }
 
-/* Snapshots with the same entries, one behind the other in a block, say nothing new. */
-static u64 entries_of(const SsaSnap *snap)
-{
-	return (u64)snap->first << 32 | snap->count;
-}
-
 /* All values. COPYs are looked through once and for all. */
 static void find_values(Ra *ra)
 {
@@ -160,7 +154,7 @@ static void find_values(Ra *ra)
 		if (code->snap != ~(u32)0) {
 			const SsaSnap *snap = &func->snaps[code->snap];
 
-			u32 count = entries_of(snap) == wanted ? 0 : snap->count;
+			u32 count = ra_entries_of(snap) == wanted ? 0 : snap->count;
 			SsaSnapEntry *entries = &func->entries[snap->first];
 			u32 *named = ra->named + snap->first;
 
@@ -168,7 +162,7 @@ static void find_values(Ra *ra)
 				entries[i].ref = ssa_value(func, entries[i].ref);
 				named[i] = want(ra, entries[i].ref, RA_BY_SNAP);
 			}
-			wanted = entries_of(snap);
+			wanted = ra_entries_of(snap);
 			places += snap->count;
 		}
 	}
@@ -284,7 +278,7 @@ static void scan_block(Scan *scan)
 		if (code->snap != ~(u32)0) {
 			const SsaSnap *snap = &func->snaps[code->snap];
 
-			u32 named = entries_of(snap) == seen ? 0 : snap->count, now = scan->now;
+			u32 named = ra_entries_of(snap) == seen ? 0 : snap->count, now = scan->now;
 
 			for (u32 k = 0; k < named; k++) {
 				u32 id = ra->named[snap->first + k];
@@ -292,7 +286,7 @@ static void scan_block(Scan *scan)
 				if (scan->sights[id].defined != now && scan->sights[id].seen != now)
 					first_seen(scan, id, RA_IDLE);
 			}
-			seen = entries_of(snap);
+			seen = ra_entries_of(snap);
 			entries += snap->count;
 		}
 		uses += code->use_count;
@@ -520,7 +514,7 @@ static void find_hints(Ra *ra)
 		for (u32 i = ra->alloc->block_codes[b]; i-- > 0;) {
 			const SsaCode *code = &ra->alloc->codes[ra->alloc->block_first[b] + i];
 
-			for (unsigned u = 0; u < code->use_count; u++)
+			for (unsigned u = 0, uses = code->fixed ? code->use_count : 0; u < uses; u++)
 				if (code->uses[u].want == SSA_WANT_FIXED)
 					hint(ra, code->uses[u].value, 16u * code->uses[u].cls + code->uses[u].reg);
 			if (code->tied && code->use_count && code->result) {
@@ -612,7 +606,7 @@ void ra_annotate(Ra *ra, u32 position)
 		if (code->snap != ~(u32)0) {
 			const SsaSnap *snap = &func->snaps[code->snap];
 
-			u32 named = entries_of(snap) == seen ? 0 : snap->count;
+			u32 named = ra_entries_of(snap) == seen ? 0 : snap->count;
 			const u32 *ids = ra->named + snap->first;
 
 			for (u32 k = 0; k < named; k++) {
@@ -621,7 +615,7 @@ void ra_annotate(Ra *ra, u32 position)
 				next[ids[k]] = RA_LEAVING;
 				ra->leaving[leaving++] = ids[k];
 			}
-			seen = entries_of(snap);
+			seen = ra_entries_of(snap);
 		}
 		after -= code->use_count;
 		for (unsigned u = 0, uses = code->use_count; u < uses; u++)

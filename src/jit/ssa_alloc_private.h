@@ -123,6 +123,10 @@ typedef struct Ra {
 	u32 position;      /* of the code in its block */
 	u32 at, visit;     /* position of the block; a number per visit */
 	u32 depth;         /* of the block */
+	u64 shown;         /* the entries of the last snapshot of the block whose places are all registers, constants and homes; 0: none */
+	const SsaPlace *shown_places; /* those, */
+	u32 shown_regs;    /* the registers of them, */
+	u32 stirred;       /* and which registers have changed since, up to the code before the present one */
 	/* the present block, filled from behind by ra_annotate and read by the walk */
 	u32 *after;        /* per use, from after_first on: next of its value behind the code */
 	u32 after_first;
@@ -174,6 +178,12 @@ static inline unsigned ra_found(const u32 *held, u32 id, u32 set)
 		if (held[__builtin_ctz(set)] == id)
 			return (unsigned)__builtin_ctz(set);
 	return RA_NO_REG;
+}
+
+/* Snapshots with the same entries, one behind the other in a block, say nothing new. */
+static inline u64 ra_entries_of(const SsaSnap *snap)
+{
+	return (u64)snap->first << 32 | snap->count;
 }
 
 /* What PHI id gets from predecessor k; 0 never. */

@@ -514,15 +514,30 @@ static void snapshot(Step *step)
 	SsaPlace *places = ra->alloc->snap_places + step->code->snap_place;
 	const u32 *ids = ra->named + snap->first, *regs = ra->regs, kept = ~(step->killed | step->temps);
 	const RaValue *values = ra->values;
+	u32 named = 0;
+	bool spills = false;
+
+	if (ra->shown && ra->shown == ra_entries_of(snap) && !(ra->shown_regs & (ra->stirred | ra->changed | ~kept))) {
+		memcpy(places, ra->shown_places, snap->count * sizeof *places);
+		return;
+	}
 
 	for (u32 k = 0, count = snap->count; k < count; k++) {
 		u32 id = ids[k], set = regs[id] & kept, own = set & ra_class(values[id].cls);
 
-		if (set && values[id].kind != RA_CONST)
-			places[k] = ra_place((unsigned)__builtin_ctz(own ? own : set));
-		else
+		if (set && values[id].kind != RA_CONST) {
+			set = own ? own : set;
+			named |= set & -set;
+			places[k] = ra_place((unsigned)__builtin_ctz(set));
+		} else {
+			spills |= !ra_loses_nothing(&values[id]);
 			places[k] = memory_of(ra, id);
+		}
 	}
+	ra->shown = spills ? 0 : ra_entries_of(snap);
+	ra->shown_places = places;
+	ra->shown_regs = named;
+	ra->stirred = ra->changed = 0;
 }
 
 /* ---- Results ---- */
@@ -641,6 +656,7 @@ static void walk_code(Ra *ra, SsaCode *code, const u32 *after, const u32 *leavin
 	step.killed = (code->clobbers[SSA_GPR] & 0xFFFF) | code->clobbers[SSA_XMM] << 16;
 	step.result_reg = RA_NO_REG;
 	ra->begun = ra->occupied;
+	ra->stirred |= ra->changed;
 	ra->touched = ra->changed = 0;
 	if (code->may_untie)
 		code->tied = true;
@@ -678,6 +694,7 @@ void ra_walk(Ra *ra, u32 position)
 	u32 *next = ra->next;
 
 	ra->depth = ra_block_at(ra, position)->depth;
+	ra->shown = 0;
 	for (u32 i = 0; i < count && !ra->failed; i++, code++) {
 		u32 from = ra->leaving_end[i + 1];
 
