@@ -293,21 +293,18 @@ static bool takes_all(Command *command, const char *operand)
 static int debug_run(Command *command)
 {
 	const DebugOptions *options = command->options;
+	LinuxConfig config = {.real_time = linux_options_time(true)};
+	LoadOptions how = options->load;
 	Debug debug = {0};
 	int code;
 
 	load_init(&debug.loaded);
 	buf_init(&debug.out);
-	if (options->takes_all) {
-		LinuxConfig config = {.real_time = linux_options_time(true)};
-		LoadOptions how = options->load;
-
+	if (options->takes_all)
 		code = linux_options_load(&options->system, command, &how, &debug.loaded, &config);
-	} else {
-		code = linux_options_folders(&options->system, &debug.loaded);
-		if (!code)
-			code = load_all(&debug.loaded, &options->load, command->operands, command->operand_count);
-	}
+	else
+		code = linux_options_load_files(&options->system, command->operands, command->operand_count, command->rest,
+						command->rest_count, &how, &debug.loaded, &config);
 	if (code || debug.loaded.diags.count)
 		load_complain(&debug.loaded);
 	if (!code)
@@ -327,6 +324,7 @@ const Verb verb_debug = {
 	.min_operands = 1,
 	.max_operands = 1000,
 	.takes_all = takes_all,
+	.takes_rest = true,
 	.options = debug_options,
 	.options_size = sizeof(DebugOptions),
 	.text = "stdin is the debugger's. The program's input comes from --input, or from the debugger's own commands\n"

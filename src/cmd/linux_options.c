@@ -510,21 +510,52 @@ static const char *here_if_above(Arena *arena, const char *file)
 	return strncmp(file, here, len) == 0 && file[len] == '/' ? arena_strdup(arena, here) : NULL;
 }
 
-int linux_options_program(const char *name, const char *const *arguments, u32 count, Loaded *loaded, LinuxConfig *config)
+/* What lies in the guest where it lies on the host: its path, and the folder where it starts. */
+static void set_place(const char *name, Loaded *loaded, LinuxConfig *config)
+{
+	char full[PATH_MAX];
+
+	if (!realpath(name, full))
+		return;
+	config->program = arena_strdup(&loaded->arena, full);
+	if (config->program && !config->directory && !config->root)
+		config->directory = here_if_above(&loaded->arena, full);
+}
+
+/* argv: what it was called by, and what stands behind it. */
+static int set_arguments(const char *name, const char *const *arguments, u32 count, Loaded *loaded, LinuxConfig *config)
 {
 	const char **all = ARENA_ARRAY(&loaded->arena, const char *, count + 2);
+
+	if (!all)
+		return failed(loaded, EXIT_HUSK, "out of memory");
+	if (count && strcmp(arguments[0], "--") == 0) {
+		arguments++;
+		count--;
+	}
+	all[0] = name;
+	for (u32 i = 0; i < count; i++)
+		all[i + 1] = arguments[i];
+	config->arguments = all;
+	config->argument_count = count + 1;
+	return 0;
+}
+
+int linux_options_program(const char *name, const char *const *arguments, u32 count, Loaded *loaded, LinuxConfig *config)
+{
 	LoadedFile *file = ARENA_NEW(&loaded->arena, LoadedFile);
-	char full[PATH_MAX];
+	const char *called = name;
 	int code;
 
-	if (!all || !file)
+	if (!file)
 		return failed(loaded, EXIT_HUSK, "out of memory");
 	*file = (LoadedFile){.name = name};
 	loaded->files = file;
 	loaded->file_count = 1;
 	buf_init(&file->data);
 	config->program = find_program(name, loaded, config, &file->data);
-	all[0] = config->program && strchr(name, '/') ? config->program : name;
+	if (config->program && strchr(name, '/'))
+		called = config->program;
 	if (!config->program) {
 		if (loaded->error.len)
 			return EXIT_NOT_RUNNABLE;
@@ -534,22 +565,12 @@ int linux_options_program(const char *name, const char *const *arguments, u32 co
 				   config->root);
 		if (code)
 			return code;
-		if (realpath(name, full))
-			config->program = arena_strdup(&loaded->arena, full);
-		if (config->program && !config->directory && !config->root)
-			config->directory = here_if_above(&loaded->arena, full);
+		set_place(name, loaded, config);
 	}
 	if (file->data.len == 0)
 		return failed(loaded, EXIT_NOT_RUNNABLE, "%s is empty", name);
-	if (count && strcmp(arguments[0], "--") == 0) {
-		arguments++;
-		count--;
-	}
-	for (u32 i = 0; i < count; i++)
-		all[i + 1] = arguments[i];
-	config->arguments = all;
-	config->argument_count = count + 1;
-	return check_interpreter(file, loaded, config);
+	code = set_arguments(called, arguments, count, loaded, config);
+	return code ? code : check_interpreter(file, loaded, config);
 }
 
 int linux_options_load(const LinuxOptions *options, const Command *command, LoadOptions *how, Loaded *loaded,
@@ -566,6 +587,31 @@ int linux_options_load(const LinuxOptions *options, const Command *command, Load
 	if (!code)
 		code = load_isa(loaded, how);
 	loaded->files_stay = true;
+	return code ? code : load_machine(loaded, how);
+}
+
+int linux_options_load_files(const LinuxOptions *options, const char *const *names, u32 count, const char *const *arguments,
+			     u32 argument_count, LoadOptions *how, Loaded *loaded, LinuxConfig *config)
+{
+	int code = load_files(loaded, names, count);
+
+	if (!code)
+		code = load_isa(loaded, how);
+	if (!code && loaded->guest && loaded->guest->is_linux) {
+		how->system = config;
+		code = linux_options_config(options, loaded, config);
+		if (!code)
+			code = set_arguments(names[0], arguments, argument_count, loaded, config);
+		set_place(names[0], loaded, config);
+	} else if (!code && argument_count) {
+		code = failed(loaded, EXIT_HUSK, "%s takes no arguments", loaded->isa->name);
+	} else if (!code && linux_options_given(options)) {
+		code = failed(loaded, EXIT_HUSK, "%s runs no Linux programs: -L, --root, --dir, --env ... are for those", loaded->isa->name);
+	} else if (!code) {
+		code = linux_options_folders(options, loaded);
+	}
+	if (!code)
+		code = load_assemble(loaded, how);
 	return code ? code : load_machine(loaded, how);
 }
 

@@ -61,6 +61,10 @@ int linux_options_program(const char *name, const char *const *arguments, u32 co
  * stays. */
 int linux_options_load(const LinuxOptions *options, const Command *command, LoadOptions *how, Loaded *loaded,
 		       LinuxConfig *config);
+/* For what is no program of Linux by itself, in place of load_all: texts that are assembled, and machines without Linux, which are given
+ * --dir. Others of these options, and arguments, are an error there. */
+int linux_options_load_files(const LinuxOptions *options, const char *const *names, u32 count, const char *const *arguments,
+			     u32 argument_count, LoadOptions *how, Loaded *loaded, LinuxConfig *config);
 /* ns since 1970: now, or a fixed time for runs that are to be the same. */
 u64 linux_options_time(bool fixed);
 

@@ -287,34 +287,22 @@ static bool takes_all(Command *command, const char *operand)
 	return options->takes_all;
 }
 
-static int load_plain(Run *run, const Command *command, const LoadOptions *how)
+static int load_program(Run *run, const Command *command, LoadOptions *how)
 {
-	int code = linux_options_folders(&run->options->system, &run->loaded);
-
-	if (!code)
-		code = load_all(&run->loaded, how, command->operands, command->operand_count);
-	if (!code && run_is_linux(run) && command->rest_count)
-		buf_printf(&run->loaded.error, "arguments of Linux programs need an ELF file, or -L or --root");
-	else if (!code && command->rest_count)
-		buf_printf(&run->loaded.error, "%s takes no arguments behind --", run->loaded.isa->name);
-	else if (!code && !run_is_linux(run) && linux_options_given(&run->options->system))
-		buf_printf(&run->loaded.error, "%s runs no Linux programs: -L, --root, --dir, --env ... are for those",
-			   run->loaded.isa->name);
-	else
-		return code;
-	return EXIT_HUSK;
-}
-
-static int load_linux(Run *run, const Command *command, LoadOptions *how)
-{
+	const LinuxOptions *options = &run->options->system;
 	LinuxConfig *config = &run->system;
 	int code = run_linux_strace(run, run->options->strace, config);
 
+	if (code)
+		return code;
 	config->real_time = linux_options_time(run->options->deterministic);
 	config->slice_time = (u64)(SLICE_SECONDS * 1e9);
 	run_linux_terminal(run, &run->terminal);
 	config->terminal = &run->terminal;
-	return code ? code : linux_options_load(&run->options->system, command, how, &run->loaded, config);
+	if (run->options->takes_all)
+		return linux_options_load(options, command, how, &run->loaded, config);
+	return linux_options_load_files(options, command->operands, command->operand_count, command->rest, command->rest_count, how,
+					&run->loaded, config);
 }
 
 static int run_run(Command *command)
@@ -337,7 +325,7 @@ static int run_run(Command *command)
 	if (code)
 		buf_str(&run.loaded.error, buf_text(&run.jit.error));
 	else
-		code = run.options->takes_all ? load_linux(&run, command, &how) : load_plain(&run, command, &how);
+		code = load_program(&run, command, &how);
 	if (!code && run.options->pc)
 		code = start_at(&run.loaded, run.options->pc);
 	if (!code && (load_is_input(&run.loaded, run.options->trace, "the trace") ||

@@ -60,49 +60,40 @@ static int give_folders(const UpMember *member, LinuxOptions *options)
 	return 0;
 }
 
-static int load_linux(const UpMember *member, LoadOptions *how, LinuxConfig *config)
+/* The files of a program of Linux, or anything else. */
+static int load_program(const UpMember *member, bool is_program, LoadOptions *how, LinuxConfig *config)
 {
 	const UpFileInstance *file = member->file;
+	const char *const *arguments = (const char *const *)file->args;
 	Loaded *loaded = member->loaded;
+	const char **names = ARENA_ARRAY(&loaded->arena, const char *, file->program_count + 1);
 	LinuxOptions options = {
 		.root = NULL, .sysroot = file->root ? load_beside(loaded, member->up->path, file->root) : NULL,
 		.directory = file->directory, .net = file->net,
 		.environment = {.items = (const char **)file->environment, .count = file->environment_count},
 	};
-	const char *program = file->root ? file->program[0] : load_beside(loaded, member->up->path, file->program[0]);
-	int code = give_folders(member, &options);
+	int code = names ? give_folders(member, &options) : refuse(member->up, file->name, "out of memory");
 
-	if (code)
-		return code;
-	code = linux_options_config(&options, loaded, config);
+	for (u32 i = 0; i < file->program_count && !code; i++)
+		names[i] = file->root ? file->program[i] : load_beside(loaded, member->up->path, file->program[i]);
 	config->real_time = linux_options_time(member->up->options->deterministic);
 	config->slice_time = member->up->options->deterministic ? 0 : 250000; /* ns */
+	if (code)
+		return code;
+	if (!is_program) {
+		code = linux_options_load_files(&options, names, file->program_count, arguments, file->args_count, how, loaded, config);
+		if (!code || !file->args_count || !loaded->guest || loaded->guest->is_linux)
+			return code;
+		buf_clear(&loaded->error);
+		return refuse_at(member->up, file->name, "args", "'args' are for Linux programs");
+	}
+	code = linux_options_config(&options, loaded, config);
 	if (!code)
-		code = linux_options_program(program, (const char *const *)file->args, file->args_count, loaded, config);
+		code = linux_options_program(names[0], arguments, file->args_count, loaded, config);
 	how->system = config;
 	if (!code)
 		code = load_isa(loaded, how);
 	return code ? code : load_machine(loaded, how);
-}
-
-static int load_plain(const UpMember *member, const LoadOptions *how)
-{
-	const UpFileInstance *file = member->file;
-	Loaded *loaded = member->loaded;
-	const char **names = ARENA_ARRAY(&loaded->arena, const char *, file->program_count + 1);
-	LinuxOptions options = {.root = NULL};
-	int code = give_folders(member, &options);
-
-	if (code)
-		return code;
-	for (u32 i = 0; names && i < file->program_count; i++)
-		names[i] = load_beside(loaded, member->up->path, file->program[i]);
-	if (!names)
-		return refuse(member->up, file->name, "out of memory");
-	if (file->args_count)
-		return refuse_at(member->up, file->name, "args", "'args' are for Linux programs");
-	code = linux_options_folders(&options, loaded);
-	return code ? code : load_all(loaded, how, names, file->program_count);
 }
 
 static int load_member(UpMember *member)
@@ -135,7 +126,7 @@ static int load_member(UpMember *member)
 	is_program = linux_options_is_program(&linux_of, file->root ? file->program[0]
 								   : load_beside(&probe, member->up->path, file->program[0]));
 	load_fini(&probe);
-	code = is_program ? load_linux(member, &how, &system) : load_plain(member, &how);
+	code = load_program(member, is_program, &how, &system);
 	if (code) {
 		say_error("%s: %s: cannot be loaded:", member->up->path, file->name);
 		load_complain(member->loaded);
