@@ -291,10 +291,8 @@ static int load_program(Run *run, const Command *command, LoadOptions *how)
 {
 	const LinuxOptions *options = &run->options->system;
 	LinuxConfig *config = &run->system;
-	int code = run_linux_strace(run, run->options->strace, config);
 
-	if (code)
-		return code;
+	run_linux_strace(run, config);
 	config->real_time = linux_options_time(run->options->deterministic);
 	config->slice_time = (u64)(SLICE_SECONDS * 1e9);
 	run_linux_terminal(run, &run->terminal);
@@ -329,11 +327,14 @@ static int run_run(Command *command)
 	if (!code && run.options->pc)
 		code = start_at(&run.loaded, run.options->pc);
 	if (!code && (load_is_input(&run.loaded, run.options->trace, "the trace") ||
+		      load_is_input(&run.loaded, run.options->strace, "the trace of its calls") ||
 		      load_is_input(&run.loaded, run.options->report, "the report"))) {
 		load_fini(&run.loaded);
 		jit_setup_close(&run.jit);
 		return EXIT_HUSK;
 	}
+	if (!code && run.options->strace)
+		code = run_linux_open_strace(&run);
 	if (code) {
 		const char *culprit = run.loaded.isa ? "the program has errors" : "the machine can't be had that way";
 

@@ -98,19 +98,25 @@ static void on_strace(void *ctx, const u8 *bytes, size_t len)
 	say_write(run->strace_fd, bytes, len);
 }
 
-int run_linux_strace(Run *run, const char *path, LinuxConfig *config)
+void run_linux_strace(Run *run, LinuxConfig *config)
 {
-	run->strace_fd = -1;
-	if (!path)
-		return 0;
-	run->strace_fd = *path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666) : STDERR_FILENO;
-	if (run->strace_fd < 0) {
-		buf_printf(&run->loaded.error, "cannot write %s: %s", path, strerror(errno));
+	config->trace = run->options->strace ? on_strace : NULL;
+	config->trace_ctx = run;
+}
+
+int run_linux_open_strace(Run *run)
+{
+	const char *path = run->options->strace;
+
+	if (!run_is_linux(run)) {
+		buf_printf(&run->loaded.error, "%s runs no Linux programs: --strace is for those", run->loaded.isa->name);
 		return EXIT_HUSK;
 	}
-	config->trace = on_strace;
-	config->trace_ctx = run;
-	return 0;
+	run->strace_fd = *path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666) : STDERR_FILENO;
+	if (run->strace_fd >= 0)
+		return 0;
+	buf_printf(&run->loaded.error, "cannot write %s: %s", path, strerror(errno));
+	return EXIT_HUSK;
 }
 
 /* ---- The world outside ---- */

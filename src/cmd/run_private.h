@@ -78,8 +78,10 @@ bool run_is_linux(const Run *run);
 /* In place of run_input_start and run_loop. */
 void run_linux(Run *run);
 void run_linux_terminal(Run *run, LinuxTerminal *terminal);
-/* --strace. 0 or the exit code. */
-int run_linux_strace(Run *run, const char *path, LinuxConfig *config);
+/* --strace, for a machine that is to be made. */
+void run_linux_strace(Run *run, LinuxConfig *config);
+/* Where its lines go, when all files have been read and before it runs. 0 or the exit code. */
+int run_linux_open_strace(Run *run);
 /* The outcome of a machine that halted: by which signal its first process died. */
 void run_linux_outcome(Run *run);
 

@@ -93,6 +93,12 @@ expect 125 "$HUSK" run --env A=b stop.asm
 has "$err" 'LC-3 runs no Linux programs'
 expect 125 "$HUSK" debug --env A=b -c quit stop.asm
 has "$err" 'LC-3 runs no Linux programs'
+expect 125 "$HUSK" run --strace=calls.none stop.asm
+has "$err" 'LC-3 runs no Linux programs: --strace'
+[ ! -e calls.none ] || fail "a trace of what has no calls"
+cp show.s kept.s
+expect 125 "$HUSK" run --isa rv64 --strace=show.s show.s
+cmp show.s kept.s || fail "the trace is written over the program"
 cat >lc3.yaml <<END
 instances:
   - {name: stop, program: [stop.asm], environment: [A=b]}
