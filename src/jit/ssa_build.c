@@ -410,21 +410,6 @@ static void build_operations(SsaBuild *b, u32 start, u32 end)
 			ssa_build_ins(b, at);
 }
 
-/* A block behind one branch knows how it went. */
-static void learn_from_pred(SsaBuild *b, const SsaPiece *piece)
-{
-	const SsaFunc *func = b->func;
-	const SsaBlock *here = &func->blocks[b->block], *pred;
-	const SsaNode *end;
-
-	if (piece->header || here->pred_count != 1)
-		return;
-	pred = &func->blocks[here->preds[0]];
-	end = &func->nodes[pred->last];
-	if (end->op == SSA_BRANCH)
-		ssa_fold_learn(&b->fold, end->a, pred->succ[0] == b->block);
-}
-
 static void build_piece(SsaBuild *b, u32 p)
 {
 	SsaPiece *piece = &b->pieces[p];
@@ -440,7 +425,8 @@ static void build_piece(SsaBuild *b, u32 p)
 	if (piece->goes_on) {
 		go_on(b, piece);
 	} else {
-		learn_from_pred(b, piece);
+		if (!piece->header)
+			ssa_fold_learn(&b->fold, piece->block);
 		enter_piece(b, p);
 	}
 	b->last[b->block] = p;

@@ -253,19 +253,6 @@ static void fold_block(Walk *w, u32 block)
 		w->reached[here->succ[i]] = true;
 }
 
-/* A block behind one branch knows how it went. */
-static void learn_from_pred(SsaFold *f, u32 block)
-{
-	const SsaFunc *func = f->func;
-	const SsaBlock *here = &func->blocks[block], *pred;
-
-	if (here->pred_count != 1)
-		return;
-	pred = &func->blocks[here->preds[0]];
-	if (func->nodes[pred->last].op == SSA_BRANCH)
-		ssa_fold_learn(f, ssa_value(func, func->nodes[pred->last].a), pred->succ[0] == block);
-}
-
 static bool can_be_reached(const Walk *w, u32 block)
 {
 	const SsaFunc *func = w->fold.func;
@@ -287,7 +274,7 @@ static void visit(Walk *w, u32 *depth, u32 block)
 	if (!can_be_reached(w, block))
 		return;
 	w->reached[block] = true;
-	learn_from_pred(f, block);
+	ssa_fold_learn(f, block);
 	fold_block(w, block);
 }
 

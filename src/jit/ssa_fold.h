@@ -42,7 +42,7 @@ bool ssa_fold_start(SsaFold *f, SsaFunc *func, u32 nodes); /* for about so many;
 SsaRef ssa_fold_make(SsaFold *f, unsigned op, unsigned width, unsigned aux, SsaRef a, SsaRef b, SsaRef c);
 void ssa_fold_operation(SsaFold *f, SsaRef ref);  /* one that is there already: it stays, or becomes a COPY */
 void ssa_fold_share_home(SsaFold *f, SsaRef ref); /* a HOME likewise */
-void ssa_fold_learn(SsaFold *f, SsaRef cond, bool is);     /* the condition is so from here down */
+void ssa_fold_learn(SsaFold *f, u32 block); /* a block behind one branch knows how it went, from here down */
 void ssa_fold_forget(SsaFold *f, u32 entries, u32 marks); /* what came since there were so many */
 
 /* ssa_algebra.c: an operation with its operands resolved; constants stand on the right of those that commute. */

@@ -127,7 +127,8 @@ static SsaRef truth(SsaFold *f, bool is)
 	return f->truths[is];
 }
 
-void ssa_fold_learn(SsaFold *f, SsaRef cond, bool is)
+/* The condition is so from here down. */
+static void learn(SsaFold *f, SsaRef cond, bool is)
 {
 	SsaFunc *func = f->func;
 	SsaNode node = func->nodes[cond];
@@ -164,6 +165,18 @@ void ssa_fold_learn(SsaFold *f, SsaRef cond, bool is)
 			enter(f, &key, yes);
 		}
 	}
+}
+
+void ssa_fold_learn(SsaFold *f, u32 block)
+{
+	const SsaFunc *func = f->func;
+	const SsaBlock *here = &func->blocks[block], *pred;
+
+	if (here->pred_count != 1)
+		return;
+	pred = &func->blocks[here->preds[0]];
+	if (func->nodes[pred->last].op == SSA_BRANCH)
+		learn(f, ssa_value(func, func->nodes[pred->last].a), pred->succ[0] == block);
 }
 
 /* ---- Operations ---- */
