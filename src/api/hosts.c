@@ -31,8 +31,8 @@ static HostResult outcome_of(husk_machine *machine, Machine *guest, husk_host_re
 }
 
 /* The function is inside the machine on this thread for so long, whoever runs it. */
-static inline husk_host_result call_inside(const ApiHost *host, husk_machine *machine, Machine *guest, const u64 *args, unsigned count,
-					   u64 *result)
+static __attribute__((noinline)) husk_host_result call_outside_run(const ApiHost *host, husk_machine *machine, Machine *guest, const u64 *args,
+								   unsigned count, u64 *result)
 {
 	uintptr_t runner = __atomic_load_n(&machine->runner, __ATOMIC_RELAXED);
 	Machine *before = machine->machine;
@@ -40,15 +40,26 @@ static inline husk_host_result call_inside(const ApiHost *host, husk_machine *ma
 
 	if (!runner) /* else this is the thread that it says: it is inside the run */
 		__atomic_store_n(&machine->runner, (uintptr_t)pthread_self(), __ATOMIC_RELAXED);
-	if (UNLIKELY(before != guest))
-		__atomic_store_n(&machine->machine, guest, __ATOMIC_RELEASE);
+	__atomic_store_n(&machine->machine, guest, __ATOMIC_RELEASE);
 	machine->depth++;
 	outcome = host->function(host->ctx, machine, args, count, result);
 	machine->depth--;
-	if (UNLIKELY(before != guest))
-		__atomic_store_n(&machine->machine, before, __ATOMIC_RELEASE);
+	__atomic_store_n(&machine->machine, before, __ATOMIC_RELEASE);
 	if (!runner)
 		__atomic_store_n(&machine->runner, 0, __ATOMIC_RELAXED);
+	return outcome;
+}
+
+static inline husk_host_result call_inside(const ApiHost *host, husk_machine *machine, Machine *guest, const u64 *args, unsigned count,
+					   u64 *result)
+{
+	husk_host_result outcome;
+
+	if (UNLIKELY(!__atomic_load_n(&machine->runner, __ATOMIC_RELAXED) || machine->machine != guest))
+		return call_outside_run(host, machine, guest, args, count, result);
+	machine->depth++;
+	outcome = host->function(host->ctx, machine, args, count, result);
+	machine->depth--;
 	return outcome;
 }
 
@@ -112,15 +123,14 @@ static HostResult call_system(void *ctx, Machine *guest, const u64 *args, unsign
 	const husk_hosts *hosts = ctx;
 	const u64 *registers = machine_slots(guest) + RV64_X;
 	husk_machine *machine = machine_user(guest);
-	u64 number = registers[NUMBER], values[SYSCALL_ARGS];
+	u64 number = registers[NUMBER], which = number - HUSK_SYSCALL_CALL, values[SYSCALL_ARGS];
 	husk_host_result outcome;
 
-	if (number < HUSK_SYSCALL_FIND || number >= (u64)HUSK_SYSCALL_CALL + hosts->count)
-		return linux_syscall(guest, args, count, result);
-	if (UNLIKELY(number < HUSK_SYSCALL_CALL))
-		return give_number(hosts, guest, number, registers[FIRST]);
+	if (which >= hosts->count)
+		return number < HUSK_SYSCALL_FIND || number >= HUSK_SYSCALL_CALL ? linux_syscall(guest, args, count, result)
+										  : give_number(hosts, guest, number, registers[FIRST]);
 	copy_arguments(values, registers + FIRST);
-	outcome = call_inside(hosts->all[number - HUSK_SYSCALL_CALL], machine, guest, values, SYSCALL_ARGS, result);
+	outcome = call_inside(hosts->all[which], machine, guest, values, SYSCALL_ARGS, result);
 	if (UNLIKELY(outcome != HUSK_HOST_DONE))
 		return give_outcome(machine, guest, outcome, result);
 	machine_put_slot(guest, RV64_X + FIRST, *result);

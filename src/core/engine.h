@@ -22,6 +22,9 @@
 #ifndef CORE_ENGINE_H
 #define CORE_ENGINE_H
 
+#include <stddef.h>
+#include <string.h>
+
 #include "base/arena.h"
 #include "base/status.h"
 #include "base/types.h"
@@ -65,20 +68,31 @@ typedef struct Vcpu {
 	u64 icount;       /* retired instructions since reset */
 	Space *spaces;    /* owned by the machine */
 	u32 space_count;
-	bool skip_break;  /* do not stop at a breakpoint on the first instruction */
 	VcpuExit exit;
 	/* Filled by slow accesses while an instruction runs; the engine turns it into EXIT_WATCH or EXIT_STOP when
 	 * the instruction has retired. kind == EXIT_BUDGET: nothing pending. */
 	VcpuExit pending;
+	/* What an engine has to look at behind a call of the host: vcpu_wants. */
 	bool event_pending; /* likewise: leave with EXIT_EVENT after this instruction */
+	bool skip_break;    /* do not stop at a breakpoint on the first instruction */
+	bool host_slow;     /* the machine has something to put right before the next call of the host: also services are called by env->host */
 	bool calls;         /* run ends (EXIT_RETURN) in front of return_pc, where no program has code of its own: code that another one has
 	                       run from there before may miss it */
 	u64 return_pc;
 	u64 host_calls;     /* ever made by env->host: counted there */
-	bool host_slow;     /* the machine has something to put right before the next call of the host: also services are called by env->host */
 	bool resumed;       /* the program we are part of had control, and may have changed what handles its signals. Cleared by the
 	                       engine that looked */
 } Vcpu;
+
+/* Is one of event_pending, skip_break, host_slow and calls set? */
+static inline bool vcpu_wants(const Vcpu *vcpu)
+{
+	u32 wants;
+
+	_Static_assert(offsetof(Vcpu, calls) == offsetof(Vcpu, event_pending) + sizeof wants - 1, "they are neighbours");
+	memcpy(&wants, &vcpu->event_pending, sizeof wants);
+	return wants != 0;
+}
 
 /* What a slow access or a host call came to. */
 typedef enum AccessResult {

@@ -191,7 +191,8 @@ JitExit *jit_exit_create(Engine *engine, JitBlock *owner, JitExitKind kind, u64 
 
 	if (!exit)
 		return NULL;
-	*exit = (JitExit){.kind = (u8)kind, .pc = pc, .refund = refund, .owner = owner, .number = engine->exit_count};
+	*exit = (JitExit){.kind = (u8)kind, .pc = pc, .refund = refund, .owner = owner, .number = engine->exit_count,
+			  .call = &jit_call_unknown};
 	engine->exits[engine->exit_count++] = exit;
 	return exit;
 }

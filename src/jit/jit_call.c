@@ -15,34 +15,36 @@
  *
  * What cannot be taken back must not be begun: an instruction that may do more behind its call than write registers is the cold
  * engine's, as is one that writes what translations depend on. Which it is, and its IR, is kept at the way out (JitExit.call).
+ *
+ * The host may let all code be forgotten, but not the records of code: they stay while compiled code is on the stack (Engine.entered).
  */
 #include "jit/jit_call.h"
 
-#include <string.h>
-
+#include "base/bits.h"
 #include "jit/jit_eval.h"
 #include "jit/jit_life.h"
 
 enum {
-	CALL_INS = 128,   /* of the IR of an instruction */
+	CALL_INS = 128, /* of the IR of an instruction */
 	DIRECT_ARGS = 6,
-	ANSWER_DROP = 16, ANSWER_HOST = 32, /* bits of JitCall.answer; the slot is below */
 };
 
 struct JitCall {
-	const IrFunc *func; /* NULL: it is the cold engine's */
+	const IrFunc *func; /* NULL: it is the cold engine's, or nothing is known yet */
 	/* Nearly all are a call with slots and constants, whose result goes to a slot or nowhere, and then the next instruction. */
 	bool direct;
 	u8 count;
+	u16 straight;          /* count + 1 where it is of a service, and a look at one slot tells whether the context has changed; else 0 */
 	u16 host, to;          /* to: slot of the result; 0: none, as the pc is written behind it */
-	u8 drop;               /* upper bits of the result that are not its own */
-	u64 answer;            /* these three in one (ANSWER_..) */
 	u16 from[DIRECT_ARGS]; /* slots; 0: */
 	u64 consts[DIRECT_ARGS];
+	u64 kept;              /* bits of the result that are its own */
 	u64 next;
 	EngineService service; /* that it calls; call NULL: env->host does */
+	struct Machine *machine; /* it gets that */
 };
 
+const JitCall jit_call_unknown = { .func = NULL };
 static const JitCall the_cold_engines = { .func = NULL };
 
 /* May its call be made here? What stands behind it in the IR, on whatever way, can't be left. */
@@ -84,7 +86,7 @@ static bool is_direct(const IrFunc *func, JitCall *call)
 		if (ins->op == IR_OP_HOST && at == IR_NONE && ins->c <= DIRECT_ARGS) {
 			at = i;
 			call->host = ins->aux;
-			call->drop = (u8)(ins->width ? 64 - ins->width : 0);
+			call->kept = ins->width ? bits_mask(ins->width) : ~(u64)0;
 			call->count = (u8)ins->c;
 		} else if (ins->op == IR_OP_PUT && ins->a == at && at != IR_NONE && !call->to) {
 			call->to = ins->aux;
@@ -115,27 +117,22 @@ static JitCall *keep(Engine *engine, const IrFunc *from)
 		return NULL;
 	*call = (JitCall){ .func = func };
 	call->direct = is_direct(func, call);
-	call->answer = call->to | (u64)call->drop << ANSWER_DROP | (u64)call->host << ANSWER_HOST;
 	if (call->direct && call->host < engine->env.service_count)
 		call->service = engine->env.services[call->host];
+	call->machine = engine->env.ctx;
+	if (call->service.call && (engine->env.no_context || engine->env.context_slot))
+		call->straight = (u16)(call->count + 1);
 	return call;
 }
 
-/* The host may let all code be forgotten, but not the IR that is evaluated here. */
 static __attribute__((noinline)) JitEvalResult evaluate(Engine *engine, Vcpu *vcpu, const JitCall *call, u64 pc)
 {
 	Space *space = &vcpu->spaces[engine->env.code_space];
 	u64 values[CALL_INS];
 	JitEval e = { .func = call->func, .vcpu = vcpu, .env = &engine->env, .memory = engine->env.paged && !space->big ? space : NULL,
 		      .code_space = engine->env.code_space, .pc = pc, .values = values };
-	JitEvalResult result;
 
-	engine->evaluating++;
-	result = jit_eval(&e);
-	engine->evaluating--;
-	if (UNLIKELY(engine->dropped.chunks != NULL && !engine->evaluating))
-		arena_fini(&engine->dropped);
-	return result;
+	return jit_eval(&e);
 }
 
 /* When it is met the first time. The code it is from is that of the way out: it can't change without that dying. */
@@ -210,27 +207,68 @@ static __attribute__((noinline)) const u8 *go_on(JitFrame *frame, JitExit *exit,
 	return engine->rx + target->entry;
 }
 
-/* A call that is met for the first time, or is not direct. */
-static __attribute__((noinline)) const u8 *call_anew(JitFrame *frame, u32 number, u64 left)
+/* What a direct call came to, for the instruction. */
+static const u8 *take_answer(JitFrame *frame, JitExit *exit, const JitCall *call, AccessResult outcome, u64 result)
+{
+	Vcpu *vcpu = frame->vcpu;
+
+	jit_count(frame->engine, ENGINE_CALLS);
+	if (outcome != ACCESS_OK)
+		return go_on(frame, exit, JIT_EVAL_EXIT);
+	vcpu->slots[call->to] = result & call->kept;
+	vcpu->slots[0] = call->next;
+	vcpu->icount++;
+	return go_on(frame, exit, JIT_EVAL_DONE);
+}
+
+/* A service was called, and not all is as it was before. */
+static __attribute__((noinline)) const u8 *look_behind(JitFrame *frame, JitExit *exit, unsigned given, u64 result)
+{
+	const JitCall *call = exit->call;
+	AccessResult outcome = ACCESS_OK;
+
+	if (given || frame->vcpu->host_slow)
+		outcome = frame->engine->env.host_done(frame->engine->env.ctx, frame->vcpu, call->host, given, &result);
+	return take_answer(frame, exit, call, outcome, result);
+}
+
+static inline void gather(const JitCall *call, u32 count, const u64 *slots, u64 *arguments)
+{
+	for (u32 i = 0; i < count; i++)
+		arguments[i] = call->from[i] ? slots[call->from[i]] : call->consts[i];
+}
+
+static const u8 *ask_machine(JitFrame *frame, JitExit *exit, const JitCall *call)
+{
+	const EngineEnv *env = &frame->engine->env;
+	u64 arguments[DIRECT_ARGS], result = 0;
+	AccessResult outcome;
+
+	gather(call, call->count, frame->slots, arguments);
+	outcome = env->host(env->ctx, frame->vcpu, call->host, arguments, call->count, &result);
+	return take_answer(frame, exit, call, outcome, result);
+}
+
+/* A call that is met for the first time, or is not straight. */
+static __attribute__((noinline)) const u8 *call_anew(JitFrame *frame, JitExit *exit, u64 left)
 {
 	Engine *engine = frame->engine;
 	Vcpu *vcpu = frame->vcpu;
-	JitExit *exit = engine->exits[number];
 	const u64 icount = frame->limit - left - exit->refund;
 	JitEvalResult result;
 
-	frame->number = number;
+	frame->number = exit->number;
 	frame->left = left;
 	if (icount == frame->limit)
 		return NULL;
 	vcpu->slots[0] = exit->pc;
 	vcpu->icount = icount;
-	if (!exit->call)
+	if (exit->call == &jit_call_unknown)
 		exit->call = find_out(engine, exit);
 	if (!exit->call->func)
 		return NULL;
 	if (exit->call->direct)
-		return jit_call(frame, number, left);
+		return ask_machine(frame, exit, exit->call);
 	result = evaluate(engine, vcpu, exit->call, exit->pc);
 	if (result == JIT_EVAL_LEFT)
 		return NULL;
@@ -238,48 +276,48 @@ static __attribute__((noinline)) const u8 *call_anew(JitFrame *frame, u32 number
 	return go_on(frame, exit, result);
 }
 
-/* In a straight line: what is usual. The host may let code be forgotten, and with it `call` and `exit`. What is looked at behind its
- * call comes from the frame once more: what were kept in registers would have to be put away first. */
-const u8 *jit_call(JitFrame *frame, u32 number, u64 left)
+/* Nothing asks for attention, and the context and the places of things are those that the code was made for. */
+static inline bool is_as_before(const JitFrame *frame, const Engine *engine, const Vcpu *vcpu)
 {
-	JitExit *exit = frame->engine->exits[number];
+	const Space *space = frame->space;
+
+	return !vcpu_wants(vcpu) && vcpu->pending.kind == EXIT_BUDGET && engine->deaths == frame->deaths && vcpu->slots == frame->slots &&
+	       space->attr == frame->attr && space->view == frame->view && *frame->context == engine->context;
+}
+
+/* In a straight line: what is usual, with as few looks at memory as will do. So what is needed behind the call is looked up anew there:
+ * what were kept in registers would have to be put away first. Slot 0 is not written for code that goes on, nor is icount. */
+JitGoOn jit_call(JitFrame *frame, JitExit *exit, u64 left)
+{
+	const u64 ahead = left + exit->refund;
 	const JitCall *call = exit->call;
-	u64 arguments[DIRECT_ARGS], result = 0, next, answer, icount = frame->limit - left - exit->refund;
-	AccessResult outcome = ACCESS_OK;
+	const u32 straight = call->straight;
+	Vcpu *vcpu = frame->vcpu;
+	u64 arguments[DIRECT_ARGS], result = 0, *slots = frame->slots;
 	const JitBlock *target;
-	Vcpu *vcpu;
-	unsigned drop;
+	unsigned given;
+	Engine *engine;
 
-	if (UNLIKELY(!call || !call->direct || icount == frame->limit))
-		return call_anew(frame, number, left);
-	frame->slots[0] = exit->pc;
-	frame->vcpu->icount = icount;
-	for (u32 i = 0; i < call->count; i++)
-		arguments[i] = call->from[i] ? frame->slots[call->from[i]] : call->consts[i];
-	next = call->next;
-	answer = call->answer;
-	if (LIKELY(call->service.call && !frame->vcpu->host_slow)) {
-		unsigned given = call->service.call(call->service.ctx, frame->engine->env.ctx, arguments, call->count, &result);
+	if (UNLIKELY(!straight || !ahead || vcpu->host_slow)) {
+		const u8 *code = call_anew(frame, exit, left);
 
-		if (UNLIKELY(given || frame->vcpu->host_slow))
-			outcome = frame->engine->env.host_done(frame->engine->env.ctx, frame->vcpu, (unsigned)(answer >> ANSWER_HOST), given, &result);
-	} else {
-		outcome = frame->engine->env.host(frame->engine->env.ctx, frame->vcpu, call->host, arguments, call->count,
-						&result);
+		return (JitGoOn){ code, frame->left };
 	}
-	jit_count(frame->engine, ENGINE_CALLS);
-	if (UNLIKELY(outcome != ACCESS_OK))
-		return go_on(frame, exit, JIT_EVAL_EXIT);
+	vcpu->icount = frame->limit - ahead;
+	slots[0] = exit->pc;
+	gather(call, straight - 1, slots, arguments);
+	given = call->service.call(call->service.ctx, call->machine, arguments, straight - 1, &result);
 	vcpu = frame->vcpu;
-	drop = answer >> ANSWER_DROP & 63;
-	vcpu->slots[answer & 0xFFFF] = result << drop >> drop;
-	vcpu->slots[0] = next;
-	icount = ++vcpu->icount;
-	if (UNLIKELY(vcpu->pending.kind != EXIT_BUDGET || vcpu->event_pending || !may_stay(frame->engine, frame)))
-		return go_on(frame, exit, JIT_EVAL_DONE);
+	engine = frame->engine;
 	target = exit->target; /* the block at `next` */
-	if (UNLIKELY(!target))
-		return go_on(frame, exit, JIT_EVAL_DONE);
-	frame->left = frame->limit - icount;
-	return frame->engine->rx + target->entry;
+	if (UNLIKELY(given || !target || !is_as_before(frame, engine, vcpu))) {
+		const u8 *code = look_behind(frame, exit, given, result);
+
+		return (JitGoOn){ code, frame->left };
+	}
+	jit_count(engine, ENGINE_CALLS);
+	call = exit->call;
+	if (call->to)
+		vcpu->slots[call->to] = result & call->kept;
+	return (JitGoOn){ engine->rx + target->entry, frame->limit - vcpu->icount - 1 };
 }

@@ -7,9 +7,13 @@
 
 #include "jit/jit_private.h"
 
-/* For the target's common code, at the way out `number` (BAIL, IR_OP_HOST) with the state at home: registers and flags in
- * frame->slots, left: what is left of the budget. The code to go on at, with registers anew from the slots and what is left from
- * frame->left; NULL: leave with frame->number. */
-const u8 *jit_call(JitFrame *frame, u32 number, u64 left);
+typedef struct JitGoOn {
+	const u8 *code; /* NULL: leave with frame->number, and frame->left */
+	u64 left;       /* of the budget, for that code; registers are in the slots */
+} JitGoOn;
+
+/* For the target's common code, at a way out (BAIL, IR_OP_HOST) with the state at home: registers and flags in frame->slots, left: what is
+ * left of the budget. */
+JitGoOn jit_call(JitFrame *frame, JitExit *exit, u64 left);
 
 #endif

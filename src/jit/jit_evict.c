@@ -64,10 +64,10 @@ static void begin_half(Engine *engine, u32 half)
 	engine->counter_limit = engine->counter_count + JIT_COUNTERS / 2;
 }
 
-/* Records of code that is no more. What is being evaluated may be of them (jit_call.c): they stay until that is done. */
+/* Records of code that is no more. What calls the host may be of them (jit_call.c): they stay until compiled code has been left. */
 static void drop_records(Engine *engine, Arena *records)
 {
-	if (engine->evaluating)
+	if (engine->entered)
 		arena_join(&engine->dropped, records);
 	else
 		arena_fini(records);

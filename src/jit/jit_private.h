@@ -66,6 +66,7 @@ enum {
 typedef struct JitBlock JitBlock;
 typedef struct JitPage JitPage;
 typedef struct JitCall JitCall;
+extern const JitCall jit_call_unknown; /* nothing is known yet */
 
 /* A block in the list of a page it was made from. */
 typedef struct JitPageLink {
@@ -145,8 +146,8 @@ typedef struct JitExit {
 	bool back;               /* LINK: a call, or a jump backward: its target is counted */
 	u8 why, op;              /* BAIL: EngineCount and IrOp, for those who count; op 0: none in particular */
 	u8 faults;               /* BAIL: how often it was taken for a store into code that the host refused */
-	const JitCall *call;    /* BAIL for IR_OP_HOST: what is known of its instruction (jit_call.c); NULL: nothing yet. Its
-	                            `target` is the block that was met behind it; no code is patched for that */
+	const JitCall *call;     /* BAIL for IR_OP_HOST: what is known of its instruction (jit_call.c). Its `target` is the block
+	                            that was met behind it; no code is patched for that */
 } JitExit;
 
 struct JitBlock {
@@ -218,10 +219,12 @@ typedef struct JitFrame {
 	u64 gpr[16], xmm[16];  /* registers where a region was left by an exit with a map */
 	/* For calls of the host (jit_call.c), and what came of the last one. */
 	Engine *engine;
+	JitExit **exits;       /* Engine.exits */
 	Vcpu *vcpu;
 	const Space *space;    /* the code space, .. */
 	const u8 *view;        /* .. and its view when compiled code was entered */
 	u64 deaths;            /* Engine.deaths when it was entered; JIT_EACH_CALL: leave behind every call */
+	const u64 *context;    /* what Engine.context is to be compared with, where one slot has it or nothing does */
 	u64 limit;             /* count of instructions where the budget ends */
 	u32 number;            /* what enter gives, if compiled code is to be left */
 	bool over;             /* JIT_CALLED: vcpu->exit ends the run; else on at slot 0 */
@@ -295,7 +298,7 @@ struct Engine {
 	u64 context;             /* of the entries in jumps */
 	u64 generation;          /* of flushes */
 	u64 deaths;              /* counts up whenever code dies */
-	u32 evaluating;          /* calls of the host whose instruction is being evaluated (jit_call.c) .. */
+	u32 entered;             /* how many times compiled code is on the stack: once more for each run in a call of the host (jit_call.c) .. */
 	Arena dropped;           /* .. and records that died meanwhile */
 	JitJump *jumps;          /* mapped with the memory for code. All zero = empty: pc 0 has a place of its own, whose entry is
 	                            never empty (jit_cache_clear_jumps) */

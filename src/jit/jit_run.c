@@ -508,6 +508,8 @@ static ExitKind stay_cold(Engine *engine, Vcpu *vcpu, u64 limit)
 	return kind;
 }
 
+static const u64 no_context;
+
 static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 {
 	Space *memory = &vcpu->spaces[engine->env.code_space];
@@ -612,8 +614,10 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 		generation = engine->generation;
 		frame.left = limit - vcpu->icount;
 		frame.jumps = engine->jumps;
+		frame.exits = engine->exits;
 		frame.view = memory->view;
 		frame.floats = engine->floats;
+		frame.context = engine->env.context_slot ? &vcpu->slots[engine->env.context_slot] : &no_context;
 		frame.deaths = engine->pending || engine->chance.state ? JIT_EACH_CALL : engine->deaths;
 		if (engine->env.paged)
 			frame.memory = memory->view ? memory->view : memory->base;
@@ -628,7 +632,10 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 		jit_memory_run(engine);
 		if (engine->without)
 			return run_cold(engine, vcpu, limit - vcpu->icount);
+		engine->entered++;
 		number = engine->target->enter(engine, &frame, block);
+		if (!--engine->entered && UNLIKELY(engine->dropped.chunks != NULL))
+			arena_fini(&engine->dropped);
 		vcpu->icount = limit - frame.left;
 		if (number == JIT_MISSED || number == JIT_MISSED_CALL) {
 			jit_count(engine, ENGINE_JUMPS);

@@ -573,8 +573,8 @@ void machine_set_slot(Machine *machine, u32 slot, u64 value)
 {
 	if (UNLIKELY(slot == 0))
 		machine_vcpu_set_slot(machine, machine->shown, slot, value);
-	else if (slot < machine->vcpu.slot_count)
-		machine_put_slot(machine, slot, value);
+	else if (slot < machine->vcpu.slot_count && machine->slot_mask[slot])
+		machine_put_slot(machine, slot, value & machine->slot_mask[slot]);
 }
 
 u64 machine_pc(const Machine *machine)

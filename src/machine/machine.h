@@ -296,7 +296,7 @@ enum { MACHINE_CALLS = 32 }; /* calls within calls at most */
 Status machine_call_begin(Machine *machine, u64 **slots);
 /* Runs at most max_insns until it comes to return_pc: STOP_RETURN, and slots are as the function left them. Everything else is how the
  * function failed; STOP_BUDGET: it did not come to its end; STOP_WAIT: it would have to wait. *insns: how many it ran. In a host function
- * they are no part of the machine's own count. The kind of *stop. */
+ * they are no part of the machine's own count. The kind of *stop, of which no more is set for STOP_RETURN. */
 StopKind machine_call_run(Machine *machine, u64 return_pc, u64 max_insns, u64 *insns, MachineStop *stop);
 /* The registers are as before. What it did to memory stays. */
 void machine_call_end(Machine *machine);
@@ -326,7 +326,6 @@ void machine_set_slot(Machine *machine, u32 slot, u64 value); /* truncated to th
 typedef struct __attribute__((may_alias)) MachineFront {
 	Vcpu vcpu;
 	void *user;
-	u64 *slot_mask;
 	bool stirred;
 } MachineFront;
 
@@ -339,15 +338,13 @@ static inline const u64 *machine_slots(const Machine *machine)
 {
 	return ((const MachineFront *)(const void *)machine)->vcpu.slots;
 }
-/* machine_set_slot for a register that is known to be there. Not the pc. */
+/* machine_set_slot for a register that is known to be there and to hold this value. Not the pc. */
 static inline void machine_put_slot(Machine *machine, u32 slot, u64 value)
 {
 	MachineFront *front = (MachineFront *)(void *)machine;
 
-	if (front->slot_mask[slot]) {
-		front->vcpu.slots[slot] = value & front->slot_mask[slot];
-		front->stirred = true;
-	}
+	front->vcpu.slots[slot] = value;
+	front->stirred = true;
 }
 
 u64 machine_pc(const Machine *machine);

@@ -100,9 +100,9 @@ struct Machine {
 	/* These as MachineFront has them. */
 	Vcpu vcpu;                /* the vCPU that is shown. spaces owned, slots those of its record */
 	void *user;
-	u64 *slot_mask;           /* owned: bits a slot may hold; 0 for a hard-wired register */
 	bool stirred;             /* a handler ran at this boundary: look again after one instruction */
 
+	u64 *slot_mask;           /* owned: bits a slot may hold; 0 for a hard-wired register */
 	const Isa *isa;           /* borrowed */
 	const Guest *guest;       /* borrowed, or NULL */
 	u64 memory_limit, size_program, random_seed;
@@ -246,7 +246,6 @@ struct Machine {
 };
 
 _Static_assert(offsetof(struct Machine, vcpu) == offsetof(MachineFront, vcpu) && offsetof(struct Machine, user) == offsetof(MachineFront, user) &&
-	       offsetof(struct Machine, slot_mask) == offsetof(MachineFront, slot_mask) &&
 	       offsetof(struct Machine, stirred) == offsetof(MachineFront, stirred), "a machine begins as MachineFront");
 
 enum { NO_HANDLER = 0xFFFFFFFFu, ASPACE_NONE = 0xFFFFFFFFu };

@@ -34,20 +34,20 @@ enum {
 	CAUSE_STORE_MISALIGNED = 6,
 };
 
-static bool is_at(const Isa *isa, const char *name, u32 slot)
+static bool is_at(const Isa *isa, const char *name, u32 slot, u8 width)
 {
 	u32 found;
-	u8 width;
+	u8 has;
 
-	return isa_find_register(isa, name, strlen(name), false, &found, &width) && found == slot;
+	return isa_find_register(isa, name, strlen(name), false, &found, &has) && found == slot && has == width;
 }
 
 bool rv64_slots_fit(const Isa *isa)
 {
-	return is_at(isa, "pc", RV64_PC) && is_at(isa, "ra", REG_RA) && is_at(isa, "sp", REG_SP) && is_at(isa, "tp", REG_TP) &&
-	       is_at(isa, "a0", REG_A0) && is_at(isa, "a7", REG_A7) && is_at(isa, "t6", RV64_X + 31) &&
-	       is_at(isa, "ft0", RV64_F) && is_at(isa, "ft11", RV64_F + 31) && is_at(isa, "frm", RV64_FRM) &&
-	       is_at(isa, "fflags", RV64_FFLAGS);
+	return is_at(isa, "pc", RV64_PC, 64) && is_at(isa, "ra", REG_RA, 64) && is_at(isa, "sp", REG_SP, 64) &&
+	       is_at(isa, "tp", REG_TP, 64) && is_at(isa, "a0", REG_A0, 64) && is_at(isa, "a7", REG_A7, 64) &&
+	       is_at(isa, "t6", RV64_X + 31, 64) && is_at(isa, "ft0", RV64_F, 64) && is_at(isa, "ft11", RV64_F + 31, 64) &&
+	       is_at(isa, "frm", RV64_FRM, 3) && is_at(isa, "fflags", RV64_FFLAGS, 5);
 }
 
 static void put64(u8 *at, u64 value)

@@ -226,42 +226,48 @@ static u8 *emit_odd_flags(const Engine *engine, X64Buf *x)
 	return x64_jcc(x, X64_NE);
 }
 
-/* Before a call of the host from code with floats (rdi: the JitFrame), aside: `from` is the jump to it, and it goes on behind that. */
-static void emit_floats_before(const Engine *engine, X64Buf *x, u8 *from)
+/* Before a call of the host from code with floats (rdi and r12: the JitFrame). */
+static void emit_floats_before(const Engine *engine, X64Buf *x)
 {
 	void (*flags)(JitFrame *frame) = host_flags;
-	u8 *odd[2];
+	u8 *odd, *usual;
 
-	x64_patch(from, x->at);
-	odd[0] = emit_odd_flags(engine, x);
+	odd = emit_odd_flags(engine, x);
 	x64_load(x, 32, X64_RCX, x64_at(X64_RDI, (i32)offsetof(JitFrame, host_mxcsr)));
 	x64_alu_imm(x, X64_AND, 32, X64_RCX, ~0x3F);
 	x64_alu_imm(x, X64_CMP, 32, X64_RCX, X64_MXCSR);
-	odd[1] = x64_jcc(x, X64_NE);
-	x64_patch(x64_jmp(x), from + 4);
-	x64_patch(odd[0], x->at);
-	x64_patch(odd[1], x->at);
+	usual = x64_jcc(x, X64_E);
+	x64_patch(odd, x->at);
 	call_function(x, &flags, sizeof flags);
-	x64_load(x, 64, X64_RDI, x64_frame(engine, X64_AT_FRAME));
-	x64_patch(x64_jmp(x), from + 4);
+	x64_mov(x, 64, X64_RDI, X64_R12);
+	x64_patch(usual, x->at);
 }
 
-/* Behind it. rax stays, rcx: the JitFrame. */
-static void emit_floats_behind(const Engine *engine, X64Buf *x, u8 *from)
+/* Behind it: rax and rdx stay. */
+static void emit_floats_behind(const Engine *engine, X64Buf *x)
 {
 	void (*flags)(JitFrame *frame) = guest_flags;
-	u8 *odd;
+	u8 *odd, *usual;
 
-	x64_patch(from, x->at);
 	odd = emit_odd_flags(engine, x);
-	x64_patch(x64_jmp(x), from + 4);
+	usual = x64_jmp(x);
 	x64_patch(odd, x->at);
 	x64_mov(x, 64, X64_R13, X64_RAX);
-	x64_mov(x, 64, X64_RDI, X64_RCX);
+	x64_mov(x, 64, X64_R14, X64_RDX);
+	x64_mov(x, 64, X64_RDI, X64_R12);
 	call_function(x, &flags, sizeof flags);
 	x64_mov(x, 64, X64_RAX, X64_R13);
-	x64_load(x, 64, X64_RCX, x64_frame(engine, X64_AT_FRAME));
-	x64_patch(x64_jmp(x), from + 4);
+	x64_mov(x, 64, X64_RDX, X64_R14);
+	x64_patch(usual, x->at);
+}
+
+static void emit_jit_call(X64Buf *x)
+{
+	JitGoOn (*call)(JitFrame *frame, JitExit *exit, u64 left) = jit_call;
+
+	x64_load(x, 64, X64_RSI, x64_at_index(X64_RSI, X64_R13, 3, 0));
+	x64_mov(x, 64, X64_RDX, X64_R14);
+	call_function(x, &call, sizeof call);
 }
 
 /*
@@ -271,8 +277,7 @@ static void emit_floats_behind(const Engine *engine, X64Buf *x, u8 *from)
  */
 static void emit_call(Engine *engine, X64Buf *x)
 {
-	const u8 *(*call)(JitFrame *frame, u32 number, u64 left) = jit_call;
-	u8 *before, *behind, *out;
+	u8 *floats, *behind, *out;
 
 	engine->call = (u32)(x->at - x->start);
 	if (engine->switches) { /* the host may have code made, and then this could not be run */
@@ -284,23 +289,27 @@ static void emit_call(Engine *engine, X64Buf *x)
 	x64_mov(x, 32, X64_R13, X64_RAX);
 	x64_mov(x, 64, X64_R15, X64_RSP);
 	x64_alu_imm(x, X64_AND, 64, X64_RSP, -16);
-	before = emit_if_floats(x, X64_RDI, X64_NE);
-	x64_mov(x, 32, X64_RSI, X64_R13);
-	x64_mov(x, 64, X64_RDX, X64_R14);
-	call_function(x, &call, sizeof call);
-	x64_load(x, 64, X64_RCX, x64_frame(engine, X64_AT_FRAME));
-	behind = emit_if_floats(x, X64_RCX, X64_NE);
+	x64_mov(x, 64, X64_R12, X64_RDI);
+	x64_load(x, 64, X64_RSI, x64_at(X64_RDI, (i32)offsetof(JitFrame, exits)));
+	floats = emit_if_floats(x, X64_RDI, X64_NE);
+	emit_jit_call(x);
+	behind = x->at;
 	x64_mov(x, 64, X64_RSP, X64_R15);
-	x64_load(x, 64, X64_R14, x64_at(X64_RCX, (i32)offsetof(JitFrame, left)));
 	x64_test(x, 64, X64_RAX, X64_RAX);
 	out = x64_jcc(x, X64_E);
-	fetch_home(engine, x); /* leaves rax alone */
+	x64_mov(x, 64, X64_R14, X64_RDX);
+	fetch_home(engine, x); /* leaves rax and r14 alone */
 	x64_jmp_reg(x, X64_RAX);
 	x64_patch(out, x->at);
-	x64_load(x, 32, X64_RAX, x64_at(X64_RCX, (i32)offsetof(JitFrame, number)));
+	x64_mov(x, 64, X64_R14, X64_RDX);
+	x64_load(x, 32, X64_RAX, x64_at(X64_R12, (i32)offsetof(JitFrame, number)));
 	x64_patch(x64_jmp(x), x->start + engine->leave_home);
-	emit_floats_before(engine, x, before);
-	emit_floats_behind(engine, x, behind);
+	x64_patch(floats, x->at);
+	emit_floats_before(engine, x);
+	x64_load(x, 64, X64_RSI, x64_at(X64_RDI, (i32)offsetof(JitFrame, exits)));
+	emit_jit_call(x);
+	emit_floats_behind(engine, x);
+	x64_patch(x64_jmp(x), behind);
 }
 
 /* Wherever the stack pointer is: what enter saved it as stands in the frame, and above it what it pushed. */
