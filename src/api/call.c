@@ -5,6 +5,7 @@
 #include "api/api_private.h"
 
 #include "base/bits.h"
+#include "machine/vcpus.h"
 
 enum { ARGUMENTS = 16 };
 
@@ -204,6 +205,14 @@ static husk_status run(const husk_function *function, Machine *machine, u64 *slo
 	return HUSK_OK;
 }
 
+/* api_enter where, as a rule, nobody is inside a run. */
+static inline husk_status enter(husk_machine *machine)
+{
+	if (LIKELY(machine && __atomic_load_n(&machine->machine, __ATOMIC_ACQUIRE) && !__atomic_load_n(&machine->runner, __ATOMIC_RELAXED)))
+		return HUSK_OK;
+	return api_enter(machine);
+}
+
 husk_status husk_function_call(husk_function *function, const uint64_t *args, size_t count, uint64_t instructions, uint64_t *result,
 			       husk_stop *stop)
 {
@@ -220,7 +229,7 @@ husk_status husk_function_call(husk_function *function, const uint64_t *args, si
 	if (!function || (!args && count) || count > function->argument_count)
 		return HUSK_INVALID;
 	machine = function->machine;
-	status = api_enter(machine);
+	status = enter(machine);
 	if (UNLIKELY(status))
 		return status == HUSK_STATE && !machine->instance ? HUSK_STALE : status;
 	guest = machine->machine;
@@ -236,11 +245,11 @@ husk_status husk_function_call(husk_function *function, const uint64_t *args, si
 		api_give_fuel(machine->instance, granted - done);
 	__atomic_store_n(&machine->runner, before, __ATOMIC_RELAXED);
 	if (stop) {
-		husk_stop answer;
+		husk_stop answer = {.kind = HUSK_STOP_RETURNED, .vcpu = machine_vcpu_running(guest), .text = ""};
 		husk_status told;
 
-		api_describe_stop(machine, &last, &answer);
-		answer.kind = last.kind == STOP_RETURN ? HUSK_STOP_RETURNED : answer.kind;
+		if (last.kind != STOP_RETURN)
+			api_describe_stop(machine, &last, &answer);
 		answer.instructions = done;
 		told = api_answer(stop, sizeof answer, &answer);
 		status = told ? told : status;

@@ -20,10 +20,11 @@ enum { SHORT = 64 }; /* instructions */
 /* Of the vCPU that is shown. All such arrays are of one size. */
 static inline void exchange_slots(Machine *machine, u64 **other)
 {
-	u64 *slots = machine->vcpu.slots;
+	u64 *slots = machine->vcpu.slots, *now = *other;
 
-	machine->vcpus[machine->shown].slots = machine->vcpu.slots = *other;
 	*other = slots;
+	machine->vcpus[machine->shown].slots = now;
+	machine->vcpu.slots = now;
 }
 
 Status machine_call_begin(Machine *machine, u64 **slots)
@@ -68,7 +69,7 @@ static ExitKind run(Machine *machine, u64 budget, u64 done)
 	return machine->ops->run_short(machine->engine, &machine->vcpu, budget < SHORT - done ? budget : SHORT - done);
 }
 
-/* One turn. True: *stop says why it is over. */
+/* One turn. True: *stop says why it is over (STOP_RETURN: its kind alone). */
 static bool turn(Machine *machine, u64 start, u64 end, MachineStop *stop)
 {
 	Vcpu *vcpu = &machine->vcpu;
@@ -78,16 +79,20 @@ static bool turn(Machine *machine, u64 start, u64 end, MachineStop *stop)
 		stop->kind = STOP_RETURN;
 		return true;
 	}
-	if (vcpu->icount >= end)
+	if (vcpu->icount >= end) {
+		*stop = (MachineStop){.kind = STOP_BUDGET, .vcpu = machine->running};
 		return true;
+	}
 	vcpu->event_pending = false;
 	vcpu->pending.kind = EXIT_BUDGET;
 	machine->wants_channel = false;
 	kind = run(machine, end - vcpu->icount, vcpu->icount - start);
-	switch (kind) {
-	case EXIT_RETURN:
+	if (LIKELY(kind == EXIT_RETURN)) {
 		stop->kind = STOP_RETURN;
 		return true;
+	}
+	*stop = (MachineStop){.kind = STOP_BUDGET, .vcpu = machine->running};
+	switch (kind) {
 	case EXIT_BUDGET:
 	case EXIT_EVENT:
 		break;
@@ -118,7 +123,6 @@ StopKind machine_call_run(Machine *machine, u64 return_pc, u64 max_insns, u64 *i
 	const bool before = vcpu->calls, outer_break = machine->break_soon;
 	const u64 outer_pc = vcpu->return_pc;
 
-	*stop = (MachineStop){.kind = STOP_BUDGET, .vcpu = machine->running};
 	machine->text[0] = machine->reason[0] = 0;
 	vcpu->calls = true;
 	vcpu->return_pc = return_pc;
