@@ -1,7 +1,7 @@
 # `make bench` measures Husk beside its peers and writes docs/benchmarks (docs/benchmarks/README.md: how to read it, and what
 # can be asked for). It installs the peers itself (tools/deps bench). Takes long, and is for people: no test depends on it.
 #
-#   SUITE=steady     one suite, or several; without it all: steady start compile memory machines calls fuel density scheduler interpreter
+#   SUITE=steady     one suite, or several; without it all: steady start compile memory machines calls fuel density scheduler embed interpreter
 #   ROUNDS=5         rounds; the contestants take turns in each, and medians count
 #   PROGRAMS=...     only these of the C programs
 #   CLOCK=wall|cpu   which time counts: cpu where other programs run beside
@@ -54,7 +54,16 @@ build/bench/scheduler: bench/scheduler/scheduler.c bench/instances.h $(LIBS)
 	@mkdir -p $(dir $@)
 	$(Q)$(CC) -std=gnu17 -O2 -Wall -Wextra -Iinclude -o $@ $< $(LIBS) $(REST_LIB) -lm -lpthread -ldl
 
-bench: husk build/bench/density build/bench/scheduler build/bench/measure build/bench/lc3_plain build/bench/compare
+build/bench/embed: bench/embed/calls.c $(LIBS)
+	@mkdir -p $(dir $@)
+	$(Q)$(CC) -std=gnu17 -O2 -Wall -Wextra -Iinclude -o $@ $< $(LIBS) $(REST_LIB) -lm -lpthread -ldl
+build/bench/embed-lua build/bench/embed-luajit: build/bench/embed-%: bench/embed/lua.c
+	@mkdir -p $(dir $@)
+	$(Q)$(CC) -std=gnu17 -O2 -Wall -Wextra $$(pkg-config --cflags $(EMBED_$*)) -o $@ $< $$(pkg-config --libs $(EMBED_$*))
+EMBED_lua := lua5.4
+EMBED_luajit := luajit
+
+bench: husk build/bench/embed build/bench/density build/bench/scheduler build/bench/measure build/bench/lc3_plain build/bench/compare
 	@tools/deps bench
-	@$(MAKE) --no-print-directory -s -k -j$(JOBS) bench-programs build/bench/fork16.rv64 build/bench/fork64.rv64 || echo "bench: not all programs could be compiled"
+	@$(MAKE) --no-print-directory -s -k -j$(JOBS) bench-programs build/bench/fork16.rv64 build/bench/fork64.rv64 build/bench/embed-lua build/bench/embed-luajit || echo "bench: not all programs could be compiled"
 	@ROUNDS=$(ROUNDS) OTHER='$(OTHER)' python3 -B bench/driver $(SUITE)

@@ -350,6 +350,53 @@ def interpreter(bench):
         bench.say("interpreter: failed")
 
 
+# --- what prints lines `NAME NUMBER...`
+
+
+def ask(bench, what, *command):
+    """NAME: the medians of its numbers over the rounds."""
+    found = {}
+    for _ in range(bench.rounds):
+        done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise Wrong(f"{what}: {' '.join(map(str, command))}: {done.stderr.strip()}")
+        for line in done.stdout.splitlines():
+            name, *values = line.split()
+            found.setdefault(name, []).append([float(value) for value in values])
+    return {name: [sorted(column)[len(column) // 2] for column in zip(*rounds)] for name, rounds in found.items()}
+
+
+def ask_peer(bench, what, *command):
+    return ask(bench, what, *command) if shutil.which(command[0]) else {}
+
+
+# --- who embeds
+
+
+def embed(bench):
+    bench.say("embed")
+    own = ask(bench, "embed", "build/bench/embed")
+    others = [ask_peer(bench, "embed", *command)
+              for command in (["build/bench/embed-lua"], ["build/bench/embed-luajit"], ["node", "bench/embed/calls.mjs"])]
+
+    def cell(found, name):
+        return number(found[name][0]) if name in found else "-"
+
+    def line(what, names, name):
+        return [what] + [cell(own, each) for each in names] + [cell(found, name) for found in others]
+    lines = [line("into the guest and back, ns", ("in-rv64", "in-rv64-interpreter", "in-lc3", ""), "in"),
+             line("out to the host and back, ns", ("out-rv64", "out-rv64-interpreter", "", "out-own"), "out")]
+    body = report.table(["", "RV64", "RV64, interpreter", "LC-3", "a machine of one's own", "Lua", "LuaJIT", "WebAssembly in node"], lines)
+    body += ("\n**Into**: the host calls a function that adds two numbers, with a limit of instructions; all registers are as before "
+             "afterwards. **Out**: a round of a loop of the guest in which it calls a function of the host, which counts (RV64: four "
+             "instructions, a Linux program's `ecall` among them; one's own machine: two). In Husk every instruction is counted and every "
+             "access checked. The host of Lua is C, that of WebAssembly JavaScript, whose compiler sees both sides and makes one function "
+             "of them where it can; LuaJIT's loop is interpreted, as functions by Lua's C interface are not compiled into it. Each figure is "
+             "the shortest of 500 rounds of 2,000 calls, and of those the median.\n")
+    page(bench, "embed", "Calls between host and guest", "What does it cost to call a guest's function, and to be called by a guest?", body, [],
+         ["gcc", "Lua", "LuaJIT", "node", "V8"])
+
+
 # --- many small ones
 
 
@@ -363,39 +410,25 @@ DEBIAN_FORKS = (
 
 
 def density(bench):
-    """Programs that print lines `NAME NUMBER...`; the median of the rounds counts."""
-    def ask(*command):
-        found = {}
-        for _ in range(bench.rounds):
-            done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise Wrong(f"density: {' '.join(map(str, command))}: {done.stderr.strip()}")
-            for line in done.stdout.splitlines():
-                name, *values = line.split()
-                found.setdefault(name, []).append([float(value) for value in values])
-        return {name: [sorted(column)[len(column) // 2] for column in zip(*rounds)] for name, rounds in found.items()}
-
-    def peer(*command):
-        return ask(*command) if shutil.which(command[0]) else {}
     own = {}
     for what, count in (("idle", 100000), ("run", 100000), ("fork", 10000), ("switch", 2000)):
         bench.say(f"density: {what}")
-        own.update(ask("build/bench/density", what, count))
-    processes = ask("build/bench/density", "processes", 1000)
+        own.update(ask(bench, "density", "build/bench/density", what, count))
+    processes = ask(bench, "density", "build/bench/density", "processes", 1000)
     large = {}
     if all(os.path.exists(f"build/bench/fork{mib}.rv64") for mib in (16, 64)):
         bench.say("density: linux")
-        large = {64: ask("build/bench/density", "linux", 1000, "build/bench/fork64.rv64", 64)["linux"],
-                 16: ask("build/bench/density", "linux", 10000, "build/bench/fork16.rv64", 16)["linux"],
-                 0: ask("build/bench/density", "process", 200, 64)["process"]}
+        large = {64: ask(bench, "density", "build/bench/density", "linux", 1000, "build/bench/fork64.rv64", 64)["linux"],
+                 16: ask(bench, "density", "build/bench/density", "linux", 10000, "build/bench/fork16.rv64", 16)["linux"],
+                 0: ask(bench, "density", "build/bench/density", "process", 200, 64)["process"]}
     debian = {}
     tree = os.environ.get("DEBIAN_RV64", "build/debian-rv64")
     for name, path, *arguments in DEBIAN_FORKS:
         if os.path.exists(tree + path):
             bench.say(f"density: {name}")
-            debian[name] = ask("build/bench/density", "debian", 1000, tree, path, *arguments)["debian"]
-    erlang = peer("escript", "bench/density/spawn.erl", 100000)
-    wasm = peer("node", "bench/density/instances.mjs", 5000)
+            debian[name] = ask(bench, "density", "build/bench/density", "debian", 1000, tree, path, *arguments)["debian"]
+    erlang = ask_peer(bench, "density", "escript", "bench/density/spawn.erl", 100000)
+    wasm = ask_peer(bench, "density", "node", "bench/density/instances.mjs", 5000)
 
     def cell(found, name, index=0, unit=1000):
         return number(found[name][index] / unit) if name in found else "-"
@@ -463,4 +496,5 @@ def scheduler(bench):
 
 
 SUITES = {"steady": steady, "start": start, "compile": compile_cost, "memory": memory, "machines": machines,
-          "calls": calls, "fuel": fuel, "density": density, "scheduler": scheduler, "interpreter": interpreter}
+          "calls": calls, "fuel": fuel, "density": density, "scheduler": scheduler, "embed": embed,
+          "interpreter": interpreter}

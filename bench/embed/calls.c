@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a call costs, from the host into a guest and from a guest to the host, by libhusk. Minima of several rounds, in ns.
+ * What a call costs, from the host into a guest and from a guest to the host, by libhusk: lines `NAME NS`, minima of many short rounds,
+ * as on a busy computer one of them is undisturbed. `make bench SUITE=embed` runs it beside others; by hand:
  *
- *     cc -O2 bench/calls.c $(pkg-config --cflags --libs husk) -o calls && ./calls
+ *     cc -O2 bench/embed/calls.c $(pkg-config --cflags --libs husk) -o calls && ./calls
  */
 #include <husk/husk.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-enum { ROUNDS = 500, CALLS = 2000 }; /* short rounds: on a busy computer one of them is undisturbed */
+enum { ROUNDS = 500, CALLS = 2000 };
 
 /* RISC-V code for a description without an operating system is not built in: these are Linux programs. */
 static const char rv64_text[] = "        .globl _start\n"
@@ -35,10 +36,8 @@ static const char own_isa[] = "isa TICKER \"calls the host\"\n"
 			      "host tick(x:32) : 32\n"
 			      "field t : abs\n"
 			      "insn TICK \"00000001\" { a = host tick(a) }\n"
-			      "insn JMP \"00000010 tttttttt\" t { jump t }\n"
-			      "insn INC \"00000011\" { a = a + 1 }\n";
+			      "insn JMP \"00000010 tttttttt\" t { jump t }\n";
 static const char own_text[] = "L: TICK\n JMP L\n";
-static const char idle_text[] = "L: INC\n JMP L\n";
 
 static double now(void)
 {
@@ -97,11 +96,17 @@ static husk_machine *make(husk_context *context, const char *name, const char *i
 	return machine;
 }
 
-static void into_guest(husk_machine *machine, const char *what, const char *name)
+static void say(const char *what, husk_engine engine, double ns)
+{
+	printf("%s%s %.1f\n", what, engine == HUSK_ENGINE_INTERPRETER ? "-interpreter" : "", ns);
+}
+
+/* ns for a call of `name`, which adds two numbers. */
+static double into_guest(husk_machine *machine, const char *name)
 {
 	husk_function *function;
 	double best = 1e18;
-	uint64_t sum = 0;
+	uint64_t sum = 0, wanted = 0;
 
 	must(husk_function_find(machine, name, NULL, &function), NULL, name);
 	for (int round = 0; round < ROUNDS; round++) {
@@ -111,18 +116,25 @@ static void into_guest(husk_machine *machine, const char *what, const char *name
 			const uint64_t args[] = {i & 0xFF, 2};
 			uint64_t result;
 
-			must(husk_function_call(function, args, 2, 1000, &result, NULL), NULL, what);
+			must(husk_function_call(function, args, 2, 1000, &result, NULL), NULL, name);
 			sum += result;
+			wanted += args[0] + args[1];
 		}
 		start = (now() - start) / CALLS;
 		best = start < best ? start : best;
 	}
 	husk_function_destroy(function);
-	printf("%-44s %8.1f ns  (%llu)\n", what, best, (unsigned long long)sum);
+	if (sum != wanted) {
+		fprintf(stderr, "%s: the sum is wrong\n", name);
+		exit(1);
+	}
+	return best;
 }
 
-static double per_loop(husk_machine *machine, uint64_t instructions)
+/* ns for a loop of so many instructions, in which the host is called once. */
+static double per_loop(husk_machine *machine, uint64_t instructions, const uint64_t *ticks)
 {
+	const uint64_t before = *ticks;
 	double best = 1e18;
 
 	for (int round = 0; round < ROUNDS; round++) {
@@ -132,42 +144,36 @@ static double per_loop(husk_machine *machine, uint64_t instructions)
 		start = (now() - start) / CALLS;
 		best = start < best ? start : best;
 	}
+	if (*ticks - before != (uint64_t)ROUNDS * CALLS) {
+		fprintf(stderr, "the host was not called as often as it should have been\n");
+		exit(1);
+	}
 	return best;
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
-	static const char *const names[] = {"best", "interpreter"};
 	husk_context *context;
 	husk_hosts *hosts;
-	const char *only = argc > 1 ? argv[1] : "";
 	uint64_t ticks = 0;
 
 	must(husk_context_create(NULL, &context), NULL, "context");
 	must(husk_hosts_create(context, &hosts), NULL, "hosts");
 	must(husk_hosts_add(hosts, "ready", ready, NULL), NULL, "ready");
 	must(husk_hosts_add(hosts, "tick", tick, &ticks), NULL, "tick");
-	for (int engine = HUSK_ENGINE_BEST; engine <= HUSK_ENGINE_INTERPRETER; engine++) {
-		if (!strstr(names[engine], only))
-			continue;
+	for (int i = HUSK_ENGINE_BEST; i <= HUSK_ENGINE_INTERPRETER; i++) {
+		const husk_engine engine = (husk_engine)i;
+		husk_machine *machine = make(context, "rv64", NULL, rv64_text, hosts, engine);
 
-		husk_machine *machine = make(context, "rv64", NULL, rv64_text, hosts, (husk_engine)engine);
-		char what[80];
-
-		must(husk_machine_run(machine, 1000, NULL), NULL, "run");
-		snprintf(what, sizeof what, "host -> guest -> host, rv64, %s", names[engine]);
-		into_guest(machine, what, "add");
-		printf("guest -> host, rv64, %-22s  %8.1f ns a loop\n", names[engine], per_loop(machine, 4));
+		must(husk_machine_run(machine, 1000, NULL), NULL, "run"); /* ready */
+		say("in-rv64", engine, into_guest(machine, "add"));
+		say("out-rv64", engine, per_loop(machine, 4, &ticks));
 		husk_machine_destroy(machine);
-		machine = make(context, "lc3", NULL, lc3_text, NULL, (husk_engine)engine);
-		snprintf(what, sizeof what, "host -> guest -> host, lc3, %s", names[engine]);
-		into_guest(machine, what, "ADDS");
+		machine = make(context, "lc3", NULL, lc3_text, NULL, engine);
+		say("in-lc3", engine, into_guest(machine, "ADDS"));
 		husk_machine_destroy(machine);
-		machine = make(context, "ticker", own_isa, own_text, hosts, (husk_engine)engine);
-		printf("guest -> host, own, %-22s   %8.1f ns a loop", names[engine], per_loop(machine, 2));
-		husk_machine_destroy(machine);
-		machine = make(context, "idle", own_isa, idle_text, hosts, (husk_engine)engine);
-		printf(" (%.1f without)\n", per_loop(machine, 2));
+		machine = make(context, "ticker", own_isa, own_text, hosts, engine);
+		say("out-own", engine, per_loop(machine, 2, &ticks));
 		husk_machine_destroy(machine);
 	}
 	husk_hosts_unref(hosts);
