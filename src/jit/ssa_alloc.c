@@ -5,7 +5,8 @@
  *     ssa_alloc_live.c     values; how far the next use of each is (over edges, too); hints
  *     ssa_alloc_start.c    what is where when a block begins
  *     ssa_alloc_walk.c     the codes of a block: operands, displaced values, results
- *     ssa_alloc_finish.c   moves on edges, stores into spill slots, places of spill slots
+ *     ssa_alloc_finish.c   moves on edges, stores into spill slots
+ *     ssa_alloc_slots.c    numbers of spill slots; PHIs share those of their arguments
  *
  * A value is in any number of registers, and besides it may always be read from memory: from its spill slot. A value that
  * gives up its register loses nothing, and nothing is emitted for it; if its slot is read somewhere, one store is placed

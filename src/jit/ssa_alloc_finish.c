@@ -1,24 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * After the walk: moves on edges, stores into spill slots, numbers of spill slots.
+ * After the walk: moves on edges, stores into spill slots (whose numbers ssa_alloc_slots.c gives).
  *
  * Stores. Where the memory of a value was read is known by its events. One store is enough, behind the definition. It
  * stands in an inner loop perhaps, and the reads outside: then at the start of a block that dominates all reads, lies
  * in fewer loops, and has the value in a register.
- *
- * Slots. The time of a value in memory is an interval of the order of blocks: from its definition to its last read; if there is
- * a jump back in between to behind the definition, until that jump. (A jump back to before the definition passes the
- * definition before any read.) Values whose intervals do not meet share a slot.
  */
 #include "jit/ssa_alloc_private.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-typedef struct Transfer {
-	SsaPlace from, to; /* SPILL: id, later the slot */
-	u8 width;
-} Transfer;
 
 typedef struct Store {
 	u32 next;  /* index + 1 */
@@ -26,13 +16,9 @@ typedef struct Store {
 	u8 reg;
 } Store;
 
-typedef struct Slot {
-	u32 id, first, last;
-} Slot;
-
 typedef struct Finish {
 	Ra *ra;
-	Transfer *transfers;
+	RaTransfer *transfers;
 	u32 transfer_count, transfer_cap;
 	SsaEdge *edges;     /* of transfers */
 	u32 edge_count;
@@ -61,10 +47,10 @@ static SsaPlace place_at_end(Ra *ra, const RaBlock *pred, u32 id, unsigned cls)
 	return found == RA_NO_REG ? ra_memory_of(ra, id) : ra_place(found);
 }
 
-static void transfer(Finish *f, SsaPlace from, SsaPlace to, u8 width)
+static void transfer(Finish *f, u32 id, SsaPlace from, SsaPlace to, u8 width)
 {
-	if (room(f, (void **)&f->transfers, &f->transfer_cap, f->transfer_count, sizeof(Transfer)))
-		f->transfers[f->transfer_count++] = (Transfer){.from = from, .to = to, .width = width};
+	if (room(f, (void **)&f->transfers, &f->transfer_cap, f->transfer_count, sizeof(RaTransfer)))
+		f->transfers[f->transfer_count++] = (RaTransfer){.from = from, .to = to, .id = id, .width = width};
 }
 
 static void edge(Finish *f, u32 b, u32 k)
@@ -89,7 +75,7 @@ static void edge(Finish *f, u32 b, u32 k)
 		if (value->kind == RA_PHI && value->block == b)
 			from = ra_arg(ra, id, k);
 		if (pred->end[reg] != from)
-			transfer(f, place_at_end(ra, pred, from, reg >> 4), ra_place(reg), value->width);
+			transfer(f, from, place_at_end(ra, pred, from, reg >> 4), ra_place(reg), value->width);
 	}
 	for (u32 n = 0; n < here->phi_count; n++) {
 		u32 id = ra->phis[here->phi_first + n].id, from = ra_arg(ra, id, k);
@@ -97,7 +83,7 @@ static void edge(Finish *f, u32 b, u32 k)
 		if (!ra->values[id].in_memory)
 			continue;
 		if (from != id || place_at_end(ra, pred, from, ra->values[id].cls).kind != SSA_PLACE_SPILL)
-			transfer(f, place_at_end(ra, pred, from, ra->values[id].cls),
+			transfer(f, from, place_at_end(ra, pred, from, ra->values[id].cls),
 				 (SsaPlace){.kind = SSA_PLACE_SPILL, .number = id}, ra->values[id].width);
 	}
 	out->move_count = f->transfer_count - out->move_first;
@@ -146,24 +132,6 @@ static void store_before(Finish *f, u32 code, u32 id, unsigned reg)
 	f->store_at[code] = f->store_count;
 }
 
-static u32 above(const SsaFunc *func, u32 b)
-{
-	return func->blocks[b].entry ? SSA_NO_BLOCK : func->blocks[b].idom;
-}
-
-static u32 common(const SsaFunc *func, u32 x, u32 y)
-{
-	while (x != y) {
-		if (x == SSA_NO_BLOCK || y == SSA_NO_BLOCK)
-			return SSA_NO_BLOCK;
-		if (func->blocks[x].order > func->blocks[y].order)
-			x = above(func, x);
-		else
-			y = above(func, y);
-	}
-	return x;
-}
-
 static u32 heat_of(const SsaBlock *block)
 {
 	return block->cold ? 0 : 1 + block->depth;
@@ -209,7 +177,7 @@ static void place_store(Finish *f, u32 id, u32 reads)
 		store_behind_all(f, id);
 		return;
 	}
-	for (u32 b = reads; b != value->block && b != SSA_NO_BLOCK; b = above(ra->func, b))
+	for (u32 b = reads; b != value->block && b != SSA_NO_BLOCK; b = ra_above(ra->func, b))
 		if (heat_of(&ra->func->blocks[b]) < heat && starts_in(ra, b, id) != RA_NO_REG) {
 			best = b;
 			heat = heat_of(&ra->func->blocks[b]);
@@ -225,84 +193,14 @@ static void place_store(Finish *f, u32 id, u32 reads)
 		ra->failed = true; /* used, but not defined */
 }
 
-static int by_first(const void *a, const void *b)
-{
-	const Slot *x = a, *y = b;
-
-	if (x->first != y->first)
-		return x->first < y->first ? -1 : 1;
-	return x->id < y->id ? -1 : x->id > y->id;
-}
-
 /* Stores and slots of all values that have events. */
 static void find_stores(Finish *f)
 {
-	Ra *ra = f->ra;
-	u32 *slot_of = ARENA_ARRAY(ra->arena, u32, ra->value_count), *reads = ARENA_ARRAY(ra->arena, u32, ra->value_count);
-	Slot *slots = ARENA_ARRAY(ra->arena, Slot, ra->event_count + 1);
-	u32 count = 0, used = 0, *ends = ARENA_ARRAY(ra->arena, u32, SSA_SPILLS_MOST);
+	u32 count;
+	const RaSlot *slots = ra_find_slots(f->ra, f->transfers, f->transfer_count, f->edges, f->edge_count, &count);
 
-	if (!slot_of || !reads || !slots || !ends) {
-		ra->failed = true;
-		return;
-	}
-	for (u32 e = 0; e < ra->event_count; e++) {
-		const RaEvent *event = &ra->events[e];
-		const RaValue *value = &ra->values[event->id];
-		u32 b = ra->func->rpo[event->at], last = ra->base[event->at] + event->last + 1;
-		Slot *slot;
-
-		if (!slot_of[event->id]) {
-			u32 at = ra->func->blocks[value->block].order;
-
-			slots[count++] = (Slot){
-				.id = event->id,
-				.first = value->many ? 0 : value->kind == RA_PHI || value->code == RA_NO_CODE ? ra->base[at] :
-					 ra->base[at] + value->code - ra->alloc->block_first[value->block] + 1,
-			};
-			slot_of[event->id] = count;
-			reads[event->id] = b;
-		}
-		slot = &slots[slot_of[event->id] - 1];
-		slot->last = last > slot->last ? last : slot->last;
-		reads[event->id] = common(ra->func, reads[event->id], b);
-	}
-	for (u32 s = 0; s < count; s++) {
-		Slot *slot = &slots[s];
-		const RaValue *value = &ra->values[slot->id];
-		u32 p = ra->next_loop[value->many ? 0 : ra->func->blocks[value->block].order + 1];
-
-		for (; p < ra->func->rpo_count && ra->base[p] <= slot->last; p = ra->next_loop[p + 1])
-			if (ra->base[ra->blocks[p].far + 1] - 1 > slot->last)
-				slot->last = ra->base[ra->blocks[p].far + 1] - 1;
-		place_store(f, slot->id, reads[slot->id]);
-	}
-	/* A PHI in memory and its argument in memory would like to share a slot: then nothing is to be done on the edge. */
-	memset(reads, 0, ra->value_count * sizeof(u32));
-	for (u32 t = 0; t < f->transfer_count; t++)
-		if (f->transfers[t].from.kind == SSA_PLACE_SPILL && f->transfers[t].to.kind == SSA_PLACE_SPILL) {
-			reads[f->transfers[t].from.number] = f->transfers[t].to.number;
-			if (!reads[f->transfers[t].to.number])
-				reads[f->transfers[t].to.number] = f->transfers[t].from.number;
-		}
-	qsort(slots, count, sizeof(Slot), by_first);
-	for (u32 s = 0; s < count; s++)
-		ra->values[slots[s].id].slot = SSA_SPILLS_MOST;
-	for (u32 s = 0; s < count; s++) {
-		u32 n = reads[slots[s].id] ? ra->values[reads[slots[s].id]].slot : SSA_SPILLS_MOST;
-
-		if (n == SSA_SPILLS_MOST || ends[n] >= slots[s].first)
-			for (n = 0; n < used && ends[n] >= slots[s].first;)
-				n++;
-		if (n == SSA_SPILLS_MOST) {
-			ra->failed = true;
-			return;
-		}
-		used = n == used ? used + 1 : used;
-		ends[n] = slots[s].last;
-		ra->values[slots[s].id].slot = n;
-	}
-	ra->alloc->spills = used;
+	for (u32 s = 0; s < count && !f->ra->failed; s++)
+		place_store(f, slots[s].id, slots[s].reads);
 }
 
 /* ---- What the emitter reads ---- */
@@ -366,7 +264,7 @@ static bool same(SsaPlace a, SsaPlace b)
 
 static void alone(Finish *f, SsaEdge *out)
 {
-	Transfer *only = f->transfers + out->move_first;
+	RaTransfer *only = f->transfers + out->move_first;
 
 	final_place(f->ra, &only->from);
 	final_place(f->ra, &only->to);
@@ -380,7 +278,7 @@ static void alone(Finish *f, SsaEdge *out)
 static void in_order(Finish *f, SsaEdge *out)
 {
 	Ra *ra = f->ra;
-	Transfer *list = f->transfers + out->move_first;
+	RaTransfer *list = f->transfers + out->move_first;
 	u32 count = out->move_count, left = 0, reading[RA_REGS + SSA_SPILLS_MOST] = {0};
 
 	out->move_first = f->move_count;
@@ -393,7 +291,7 @@ static void in_order(Finish *f, SsaEdge *out)
 			reading[index_of(list[t].from)]++, left++;
 	}
 	while (left && !ra->failed) {
-		Transfer *cycle = NULL;
+		RaTransfer *cycle = NULL;
 		bool any = false;
 
 		for (u32 t = 0; t < count; t++) {

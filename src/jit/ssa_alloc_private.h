@@ -144,6 +144,23 @@ typedef struct Ra {
 	bool failed;
 } Ra;
 
+/* On an edge, with others all at once. SPILL: id, later the slot. */
+typedef struct RaTransfer {
+	SsaPlace from, to;
+	u32 id;        /* of what is moved */
+	u8 width;
+} RaTransfer;
+
+/* A value that is in memory for some time. */
+typedef struct RaSlot {
+	u32 id;
+	u32 first, last; /* numbers of codes, as ra->base counts */
+	u32 reads;     /* a block that dominates all reads, or SSA_NO_BLOCK */
+	u32 group;     /* index of the first of those that share the slot for sure */
+	u32 next;      /* of the group, index + 1 */
+	u32 from, to, members; /* of the first: of the whole group */
+} RaSlot;
+
 enum { RA_BY_CODE = 1, RA_BY_SNAP = 2 };
 
 static inline u32 ra_bit(unsigned reg)
@@ -209,6 +226,12 @@ void ra_tell_behind(Ra *ra, u32 position); /* after its end: hints for PHIs behi
 bool ra_learn(Ra *ra, u32 position);     /* the loop that begins there was walked: should it be, once more? */
 
 /* ---- ssa_alloc_finish.c ---- */
-void ra_finish(Ra *ra);                  /* edges, stores, spill slots, the arrays of the result */
+void ra_finish(Ra *ra);                  /* edges, stores, the arrays of the result */
+
+/* ---- ssa_alloc_slots.c ---- */
+/* Slots of all values that have events (values[].slot). What that makes needless of `transfers` is then from a slot to itself. */
+RaSlot *ra_find_slots(Ra *ra, RaTransfer *transfers, u32 transfer_count, const SsaEdge *edges, u32 edge_count, u32 *count);
+u32 ra_above(const SsaFunc *func, u32 b); /* the block that dominates it next; SSA_NO_BLOCK: none */
+u32 ra_common(const SsaFunc *func, u32 x, u32 y); /* a block that dominates both */
 
 #endif

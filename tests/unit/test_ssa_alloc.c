@@ -705,6 +705,42 @@ static void too_many(void **state)
 	codes_fini(&m);
 }
 
+/* Ten values that only snapshots want, each made anew in the loop, as are ten that do not come round, and six registers: a value
+ * is stored where it is made, into the slot in which the next round looks for it. Nothing is stored on the way back. */
+static void idle_values_stay_in_their_slots(void **state)
+{
+	static Codes m;
+	SsaRef s[SLOTS], n, idle[10];
+	Loop loop;
+
+	(void)state;
+	codes_init(&m, 6, 4, 2);
+	entry_codes(&m, ssa_block(m.func, 0));
+	for (unsigned k = 0; k < 14; k++)
+		s[k] = k < 2 ? home_of(&m, 0, k) : plus_one(&m, 0, home_of(&m, 0, k));
+	loop = loop_from(&m, 0);
+	s[1] = n = loop_phi(&m, &loop, 1, SSA_GPR, s[1]);
+	for (unsigned k = 0; k < 10; k++)
+		s[2 + k] = idle[k] = loop_phi(&m, &loop, 2 + k, SSA_GPR, s[2 + k]);
+	for (unsigned k = 0; k < 10; k++) {
+		SsaUse uses[2] = {use_of(n, SSA_GPR), use_of(s[0], SSA_GPR)};
+
+		store(&m, loop.head, n, s[0], SSA_GPR, s, 14);
+		s[2 + k] = s[12] = code_value(&m, loop.head, SSA_GPR, uses, 2)->node; /* that would like the slot, too */
+		store(&m, loop.head, n, s[0], SSA_GPR, s, 14);
+		s[2 + k] = code_value(&m, loop.head, SSA_GPR, uses, 2)->node;
+		phi_arg(&m, idle[k], loop.latch, s[2 + k]);
+	}
+	store(&m, loop.head, n, s[0], SSA_GPR, s, 14);
+	s[1] = plus_one(&m, loop.head, n);
+	phi_arg(&m, n, loop.latch, s[1]);
+	loop_end(&m, &loop, loop.head, s[1]);
+	leave_with(&m, loop.behind, s, 2);
+	allocate_well(&m);
+	assert_cost(&m, 1, 0, 1, 10);
+	codes_fini(&m);
+}
+
 /* A cold path in the loop calls: it pays for that alone. */
 static void cold_call(void **state)
 {
@@ -757,6 +793,7 @@ int main(void)
 		cmocka_unit_test(fixed_in_a_loop),
 		cmocka_unit_test(nested),
 		cmocka_unit_test(too_many),
+		cmocka_unit_test(idle_values_stay_in_their_slots),
 		cmocka_unit_test(cold_call),
 		cmocka_unit_test(random_regions),
 		cmocka_unit_test(checker_checks),
