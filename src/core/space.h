@@ -193,6 +193,8 @@ bool space_scan_next(SpaceScan *scan, u64 *page, u64 *end);
 bool space_harden(Space *space);
 /* Takes it away. */
 void space_soften(Space *space);
+/* All that it has is `aside`'s now, which is nobody's: for space_fini, later. It itself is to be made anew. */
+void space_set_aside(Space *space, Space *aside);
 /* Lets the view allow all that attr does in that page. False: it did. */
 bool space_settle(Space *space, u64 page);
 /* Memory for pages that are present and about to be written through the view, all at once. */

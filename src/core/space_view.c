@@ -72,6 +72,13 @@ void space_soften(Space *space)
 	space->view = space->view_rights = NULL;
 }
 
+void space_set_aside(Space *space, Space *aside)
+{
+	count_seams(space, -(i64)space->seams);
+	*aside = *space;
+	aside->all_seams = NULL;
+}
+
 static void give_up(Space *space)
 {
 	space_soften(space);

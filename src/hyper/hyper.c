@@ -76,6 +76,30 @@ static void run_slice(Instance *instance)
 	leave_worker(instance);
 }
 
+void hyper_leave(Hyper *hyper, MachineLeft *left)
+{
+	if (!left)
+		return;
+	pthread_mutex_lock(&hyper->lock);
+	if (!hyper->closing && hyper->left_count < HYPER_LEFT_MOST) {
+		hyper->left[hyper->left_count++] = left;
+		left = NULL;
+		pthread_cond_signal(&hyper->work);
+	}
+	pthread_mutex_unlock(&hyper->lock);
+	machine_left_destroy(left);
+}
+
+/* With the lock, which is given up meanwhile. */
+static void give_back(Hyper *hyper)
+{
+	MachineLeft *left = hyper->left[--hyper->left_count];
+
+	pthread_mutex_unlock(&hyper->lock);
+	machine_left_destroy(left);
+	pthread_mutex_lock(&hyper->lock);
+}
+
 static void sleep_until(Hyper *hyper, u64 hour)
 {
 	struct timespec at;
@@ -105,6 +129,8 @@ static void *worker(void *arg)
 		instance = ready_take(hyper, now);
 		if (instance)
 			run_slice(instance);
+		else if (hyper->left_count)
+			give_back(hyper);
 		else if (!hyper->closing) /* it may have come while somebody was told */
 			sleep_until(hyper, heap_first(&hyper->hours) ? heap_first(&hyper->hours)->key : NEVER);
 	}
@@ -143,6 +169,8 @@ static bool run_here(Hyper *hyper, u64 ns)
 		instance = ready_take(hyper, now);
 		if (instance)
 			run_slice(instance);
+		else if (hyper->left_count)
+			give_back(hyper);
 		else if (!outside_look(hyper, 0) && !skip_time(hyper) && !outside_look(hyper, 100000000))
 			break;
 		over = ns != NEVER && host_now() - start >= ns;
@@ -246,6 +274,8 @@ static void end_threads(Hyper *hyper)
 	for (u32 i = 0; i < hyper->thread_count; i++)
 		pthread_join(hyper->threads[i], NULL);
 	hyper->thread_count = 0;
+	while (hyper->left_count)
+		machine_left_destroy(hyper->left[--hyper->left_count]);
 	outside_close(hyper);
 }
 

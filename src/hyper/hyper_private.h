@@ -25,6 +25,7 @@ enum {
 	SLICE_INSNS_MOST = 1 << 30,
 	CAP_WINDOW_NS = 20000000, /* a cap holds over so long */
 	RESIDENTS = 64,
+	HYPER_LEFT_MOST = 4,      /* each may take 512 GiB of addresses */
 	OUTSIDE_FDS = 64,         /* looked at between slices, of an instance that runs */
 };
 
@@ -111,6 +112,8 @@ struct Hyper {
 	u64 resident_bytes;       /* its memory */
 	Resident *oldest, *newest; /* free machines of all pools, free_count of them */
 	u32 free_count;
+	MachineLeft *left[HYPER_LEFT_MOST]; /* memory to be given back when a worker, or hyper_run, has nothing else to do */
+	u32 left_count;
 	bool interrupted, closing;
 	pthread_t *threads;       /* owned */
 	u32 thread_count;
@@ -345,6 +348,8 @@ void delta_unref(Delta *delta);
 Pool *pool_find(Hyper *hyper, Image *image); /* NULL when memory is out */
 void pool_destroy(Pool *pool);
 void pool_drop_free(Hyper *hyper);
+/* Gives it back when there is time, or there is too much of it. NULL is nothing. */
+void hyper_leave(Hyper *hyper, MachineLeft *left);
 /* * It has a machine then, and may change. Failure: `why` (or NULL) says more, as machine_why. */
 Status pool_enter(Instance *instance, Buf *why);
 /* With the lock: it should leave, now that it is in this state. */

@@ -430,6 +430,7 @@ Status pool_copy(Instance *instance, Delta **out)
 Status pool_adopt(Instance *instance, Image *image)
 {
 	Pool *pool = pool_find(instance->hyper, image), *before = instance->pool;
+	MachineLeft *left;
 	bool good;
 
 	if (!pool)
@@ -437,7 +438,8 @@ Status pool_adopt(Instance *instance, Image *image)
 	if (instance->own_bytes)
 		count_own(instance, 0);
 	instance->stayed = 0;
-	good = machine_settle(instance->machine, image->base) == STATUS_OK;
+	good = machine_settle(instance->machine, image->base, &left) == STATUS_OK;
+	hyper_leave(instance->hyper, left);
 	if (!good) { /* all that it was is in the image */
 		instance->parked_time = machine_time(instance->machine);
 		machine_set_outside(instance->machine, NULL);

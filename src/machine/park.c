@@ -519,9 +519,10 @@ bool machine_base_has_pages(const MachineBase *base)
 	return base->pages != NULL;
 }
 
-Status machine_settle(Machine *machine, const MachineBase *base)
+Status machine_settle(Machine *machine, const MachineBase *base, MachineLeft **left)
 {
-	return base->pages ? park_settle_pages(machine, base->pages) : STATUS_OK;
+	*left = NULL;
+	return base->pages ? park_settle_pages(machine, base->pages, left) : STATUS_OK;
 }
 
 bool machine_unshare(Machine *machine)

@@ -35,8 +35,12 @@ u64 machine_base_time(const MachineBase *base);  /* machine_time of a machine th
  * (shared memory, an operating system of its own). */
 bool machine_can_park(const Machine *machine);
 /* The machine that the base was just made of: it goes on, as all others that are as the base. Nothing it is changes; on
- * failure it is of no more use. */
-Status machine_settle(Machine *machine, const MachineBase *base);
+ * failure it is of no more use. *left: memory that nobody needs any more; to give back 64 MiB takes the host some ms, so who has called
+ * may do that later, and elsewhere. Perhaps NULL. */
+typedef struct MachineLeft MachineLeft;
+
+Status machine_settle(Machine *machine, const MachineBase *base, MachineLeft **left);
+void machine_left_destroy(MachineLeft *left);
 /* It goes on with memory of its own, which engines can make hard (core/space.h): worth it for who runs long. False: it has it already,
  * or can't. machine_pack and machine_unwind take longer from then on, and give the memory back. */
 bool machine_unshare(Machine *machine);

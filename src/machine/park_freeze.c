@@ -214,9 +214,9 @@ static Status make_file(BasePages *pages)
 	return open_file(pages);
 }
 
-void park_seal(const BasePages *pages)
+void park_seal(int fd)
 {
-	fcntl(pages->fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+	fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
 }
 
 static Status begin(const Machine *machine, BasePages **out)
@@ -253,7 +253,7 @@ static Status copy_pages(const Machine *machine, BasePages *pages, u64 *bytes)
 		if (pages->aspaces[n].kind != IS_FREE)
 			status = write_pages(machine_space_at(machine, n), &pages->aspaces[n], pages->fd, bytes);
 	if (!status)
-		park_seal(pages);
+		park_seal(pages->fd);
 	return status;
 }
 

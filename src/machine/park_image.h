@@ -41,7 +41,7 @@ struct BasePages {
 };
 
 /* Nobody will write its file; this says so. */
-void park_seal(const BasePages *pages);
+void park_seal(int fd);
 
 static inline u64 park_page_count(const Space *space)
 {

@@ -23,6 +23,7 @@
 #include "machine/park_image.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -395,8 +396,47 @@ static Status keep_shared(Space *to, const Space *from)
 	return status;
 }
 
-/* Empty but for shared memory, and not to be made hard, in place of what is there. Code for the other one is forgotten. */
-static Status make_soft(Machine *machine, u32 number)
+/* Memory that was a machine's. */
+struct MachineLeft {
+	MachineLeft *next;
+	Space space;
+	int file; /* the image's, to be sealed when nobody can write it any more */
+};
+
+void machine_left_destroy(MachineLeft *left)
+{
+	while (left) {
+		MachineLeft *next = left->next;
+
+		space_fini(&left->space);
+		park_seal(left->file);
+		close(left->file);
+		free(left);
+		left = next;
+	}
+}
+
+/* False: it could not be kept, and is to be given back now. */
+static bool leave(Space *space, int file, MachineLeft **left)
+{
+	MachineLeft *one = left ? calloc(1, sizeof *one) : NULL;
+
+	if (!one)
+		return false;
+	one->file = fcntl(file, F_DUPFD_CLOEXEC, 0);
+	if (one->file < 0) {
+		free(one);
+		return false;
+	}
+	space_set_aside(space, &one->space);
+	one->next = *left;
+	*left = one;
+	return true;
+}
+
+/* Empty but for shared memory, and not to be made hard, in place of what is there. Code for the other one is forgotten. left: where what was
+ * there goes, which may lie in `file`; or NULL. */
+static Status make_soft(Machine *machine, u32 number, int file, MachineLeft **left)
 {
 	Space *space = machine_space_at(machine, number), soft;
 	Status status = space_init_paged(&soft, space->name, space->cells, false);
@@ -409,10 +449,10 @@ static Status make_soft(Machine *machine, u32 number)
 		return status;
 	}
 	machine_forget_code(machine, number, 0, 0);
-	space_soften(space);
 	machine->present -= space->present - soft.present;
 	soft.all_seams = space->all_seams;
-	space_fini(space);
+	if (!leave(space, file, left))
+		space_fini(space);
 	*space = soft;
 	machine->host_rights = false; /* of those that come */
 	return STATUS_OK;
@@ -539,7 +579,7 @@ Status park_unwind_pages(Machine *machine, const BasePages *pages)
 		if (!machine->aspaces[n].engine)
 			continue;
 		machine_pages_drop(machine, n, 0, machine_address_limit(machine));
-		status = machine_space_at(machine, n)->twice ? make_soft(machine, n) : STATUS_OK;
+		status = machine_space_at(machine, n)->twice ? make_soft(machine, n, -1, NULL) : STATUS_OK;
 		if (status)
 			return status;
 	}
@@ -587,7 +627,7 @@ static Status put_around(Space *space, const SpaceImage *run, int fd)
 }
 
 /* Runs are laid over what is there, which is the same; the rest is the program's zeros. */
-static Status settle_aspace(Machine *machine, u32 number, const BasePages *pages)
+static Status settle_aspace(Machine *machine, u32 number, const BasePages *pages, MachineLeft **left)
 {
 	const BaseAspace *aspace = &pages->aspaces[number];
 	Space *space = machine_space_at(machine, number);
@@ -595,7 +635,7 @@ static Status settle_aspace(Machine *machine, u32 number, const BasePages *pages
 	Status status = STATUS_OK;
 
 	if (hard)
-		status = make_soft(machine, number);
+		status = make_soft(machine, number, pages->fd, left);
 	for (u32 i = 0; i < aspace->run_count && !status; i++)
 		status = put_around(space, &aspace->runs[i], pages->fd);
 	for (u32 i = 0; i < space->image_count && !status;) { /* of an image before this one */
@@ -612,17 +652,18 @@ static Status settle_aspace(Machine *machine, u32 number, const BasePages *pages
 	return status;
 }
 
-Status park_settle_pages(Machine *machine, const BasePages *pages)
+Status park_settle_pages(Machine *machine, const BasePages *pages, MachineLeft **left)
 {
 	Status status = STATUS_OK;
 
 	machine->image_serial = 0;
 	for (u32 n = 0; n < pages->count && !status; n++)
 		if (machine_space_at(machine, n))
-			status = settle_aspace(machine, n, pages);
+			status = settle_aspace(machine, n, pages, left);
 	if (!status) {
 		machine->image_serial = pages->serial;
-		park_seal(pages); /* if it was this machine's own file nobody has it any more */
+		if (!*left) /* else it is this machine's own file, and not before that is gone */
+			park_seal(pages->fd);
 	}
 	return status;
 }

@@ -6,6 +6,7 @@
 #define MACHINE_PARK_PRIVATE_H
 
 #include "machine/machine_private.h"
+#include "machine/park.h"
 
 enum { PIECE = 32 }; /* bytes: what memory is compared by */
 
@@ -25,8 +26,8 @@ typedef struct BasePages BasePages;
 Status park_freeze_pages(const Machine *machine, BasePages **out, bool take, u64 *bytes);
 void park_destroy_pages(BasePages *pages);
 void park_pack_pages(const Machine *machine, const BasePages *pages, Buf *out);
-/* The machine has just been frozen: its memory lies over the base now, if that is possible. */
-Status park_settle_pages(Machine *machine, const BasePages *pages);
+/* The machine has just been frozen: its memory lies over the base now, if that is possible. left: as in machine_settle. */
+Status park_settle_pages(Machine *machine, const BasePages *pages, MachineLeft **left);
 /* Memory of its own, that can be made hard. */
 bool park_unshare_pages(Machine *machine);
 u64 park_changed_pages(const Machine *machine, const BasePages *pages);
