@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The state at a way out of a region: what compiled code left in registers and spill slots, brought home by the map of
- * the exit. Values are taken in before any is written: one slot may be to get what the home of another has.
+ * the exit. Values are taken in before any is written: one slot may be to get what the home of another has. What compiled code
+ * did not store as nobody but rare ways out would read it is made anew by the map's steps (ssa_alloc_make.c).
  */
 #include "jit/jit_private.h"
 
@@ -9,16 +10,18 @@
 #include "ir/ir_float.h"
 #include "jit/ssa.h"
 
-static u64 value_of(const JitMapEntry *entry, const JitFrame *frame, u32 slot_count)
+/* made: by the map's steps so far. */
+static u64 value_of(unsigned place, u64 value, const JitFrame *frame, u32 slot_count, const u64 *made)
 {
-	switch ((JitMapPlace)entry->place) {
-	case JIT_MAP_GPR: return frame->gpr[entry->value & 15];
-	case JIT_MAP_XMM: return frame->xmm[entry->value & 15];
-	case JIT_MAP_SPILL: return frame->slots[slot_count + JIT_SPILLS + entry->value];
-	case JIT_MAP_HOME: return frame->slots[entry->value];
+	switch ((JitMapPlace)place) {
+	case JIT_MAP_GPR: return frame->gpr[value & 15];
+	case JIT_MAP_XMM: return frame->xmm[value & 15];
+	case JIT_MAP_SPILL: return frame->slots[slot_count + JIT_SPILLS + value];
+	case JIT_MAP_HOME: return frame->slots[value];
+	case JIT_MAP_MADE: return made[value];
 	case JIT_MAP_CONST: break;
 	}
-	return entry->value;
+	return value;
 }
 
 static u64 low(u64 value, unsigned width)
@@ -55,10 +58,21 @@ static u64 apply(const JitMapEntry *entry, u64 value)
 
 void jit_map_apply(const JitMap *map, const JitFrame *frame, u32 slot_count)
 {
-	u64 values[SSA_SLOTS_MOST];
+	u64 values[SSA_SLOTS_MOST], made[JIT_MAP_STEPS_MOST];
 
-	for (u32 i = 0; i < map->count; i++)
-		values[i] = apply(&map->entries[i], value_of(&map->entries[i], frame, slot_count));
+	for (u32 i = 0; i < map->step_count; i++) {
+		const JitMapStep *step = &map->steps[i];
+		u64 args[3];
+
+		for (unsigned k = 0; k < 3; k++)
+			args[k] = value_of(step->places[k], step->values[k], frame, slot_count, made);
+		made[i] = ir_eval((IrOp)step->op, step->width, step->arg_width, step->aux, args[0], args[1], args[2]);
+	}
+	for (u32 i = 0; i < map->count; i++) {
+		const JitMapEntry *entry = &map->entries[i];
+
+		values[i] = apply(entry, value_of(entry->place, entry->value, frame, slot_count, made));
+	}
 	for (u32 i = 0; i < map->count; i++)
 		frame->slots[map->entries[i].slot] = values[i];
 }

@@ -103,13 +103,26 @@ typedef enum JitMapPlace {
 	JIT_MAP_SPILL,            /* behind the slots: JIT_SPILLS + number */
 	JIT_MAP_CONST,
 	JIT_MAP_HOME,             /* what slot `value` has in vcpu->slots before this map is applied */
+	JIT_MAP_MADE,             /* what step `value` of the map makes */
 } JitMapPlace;
+
+/* An operation of the IR that the way out does, as what it makes is stored nowhere. */
+typedef struct JitMapStep {
+	u64 values[3];    /* operands, as in entries; those that it has not are constants */
+	u8 places[3];     /* JitMapPlace; MADE: by a step before */
+	u8 op, width, arg_width;
+	u16 aux;          /* as in IrIns */
+} JitMapStep;
+
+enum { JIT_MAP_STEPS_MOST = 48 };
 
 /* Every pinned slot is in it: the registers are reused inside a region. Exits with equal ones share it. */
 typedef struct JitMap {
 	struct JitMap *hash_next; /* while a region is compiled */
 	u32 count;
 	u32 unparked;             /* bit n: Engine.parked[n] is in vcpu->slots there, not in its register */
+	u32 step_count;
+	const JitMapStep *steps;  /* behind the entries */
 	JitMapEntry entries[];
 } JitMap;
 

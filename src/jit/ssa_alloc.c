@@ -5,6 +5,7 @@
  *     ssa_alloc_live.c     values; how far the next use of each is (over edges, too); hints
  *     ssa_alloc_start.c    what is where when a block begins
  *     ssa_alloc_walk.c     the codes of a block: operands, displaced values, results
+ *     ssa_alloc_make.c     what ways out make themselves and is not stored for them
  *     ssa_alloc_finish.c   moves on edges, stores into spill slots
  *     ssa_alloc_slots.c    numbers of spill slots; PHIs share those of their arguments
  *
@@ -89,6 +90,8 @@ static u32 again_from(Ra *ra, u32 p, u32 *budget)
 		head->tries++;
 		ra->move_count = head->move_mark;
 		ra->event_count = head->event_mark;
+		ra->scene_count = head->scene_mark;
+		ra->maybe_count = head->maybe_mark;
 		for (u32 q = h; q <= p; q++)
 			ra->blocks[q].done = false;
 		return h;
@@ -111,6 +114,8 @@ void ssa_allocate(SsaAlloc *alloc)
 		ra.blocks[p].move_mark = ra.move_count;
 		ra.blocks[p].event_mark = ra.event_count;
 		ra.blocks[p].lesson_mark = ra.lessons;
+		ra.blocks[p].scene_mark = ra.scene_count;
+		ra.blocks[p].maybe_mark = ra.maybe_count;
 		ra_annotate(&ra, p);
 		if (ra.failed)
 			break;

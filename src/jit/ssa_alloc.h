@@ -24,7 +24,8 @@
  * result is written and before `clobbers`, but temps may be written by then: they are in no
  * register that the snapshot names. A tied code never leaves.
  *
- * Snapshots take values wherever they are: they make values live, but ask for no register.
+ * Snapshots take values wherever they are: they make values live, but ask for no register. What would have to be stored for
+ * rare ways out alone, they make themselves, if what it is made from is there anyway (ssa_alloc_make.c).
  *
  * In time, a code is
  *     moves | uses are read, temps and clobbers are written, a way out is taken | the result is written
@@ -54,6 +55,7 @@ typedef enum SsaPlaceKind {
 	SSA_PLACE_NONE, SSA_PLACE_REG, SSA_PLACE_SPILL, /* number: of the spill slot */
 	SSA_PLACE_HOME,  /* number: slot, in vcpu->slots */
 	SSA_PLACE_CONST, /* number: SsaRef of the constant */
+	SSA_PLACE_MADE,  /* snapshots: the way out makes it: number in `made` */
 } SsaPlaceKind;
 
 typedef struct SsaPlace {
@@ -115,6 +117,15 @@ typedef struct SsaEdge {
 	u32 move_first, move_count;
 } SsaEdge;
 
+/* A value that a way out makes: the pure operation `ref` of what lies in these places (of its operands, in their order). One that
+ * is MADE is made before it, and has a smaller number. */
+typedef struct SsaMade {
+	SsaRef ref;
+	SsaPlace from[3];
+} SsaMade;
+
+enum { SSA_MADE_MOST = 48 }; /* for one way out */
+
 typedef struct SsaAlloc {
 	SsaFunc *func;
 	SsaCode *codes;      /* in layout order; each block's contiguous */
@@ -134,6 +145,8 @@ typedef struct SsaAlloc {
 	u32 edge_count;
 	SsaPlace *snap_places;
 	u32 snap_place_count;
+	SsaMade *made;
+	u32 made_count;
 	u32 spills;          /* spill slots used */
 	bool failed;         /* no memory, or more spills than there are */
 } SsaAlloc;

@@ -164,12 +164,25 @@ static void store_behind_all(Finish *f, u32 id)
 	}
 }
 
+u32 ra_store_block(const Ra *ra, u32 id, u32 reads)
+{
+	const RaValue *value = &ra->values[id];
+	u32 best = SSA_NO_BLOCK, heat = heat_of(&ra->func->blocks[value->block]);
+
+	for (u32 b = reads; b != value->block && b != SSA_NO_BLOCK; b = ra_above(ra->func, b))
+		if (heat_of(&ra->func->blocks[b]) < heat && starts_in(ra, b, id) != RA_NO_REG) {
+			best = b;
+			heat = heat_of(&ra->func->blocks[b]);
+		}
+	return best;
+}
+
 /* reads: a block that dominates all reads of the memory, or SSA_NO_BLOCK. */
 static void place_store(Finish *f, u32 id, u32 reads)
 {
 	Ra *ra = f->ra;
 	const RaValue *value = &ra->values[id];
-	u32 best = SSA_NO_BLOCK, heat = heat_of(&ra->func->blocks[value->block]);
+	u32 best;
 
 	if (value->in_memory)
 		return;
@@ -177,11 +190,7 @@ static void place_store(Finish *f, u32 id, u32 reads)
 		store_behind_all(f, id);
 		return;
 	}
-	for (u32 b = reads; b != value->block && b != SSA_NO_BLOCK; b = ra_above(ra->func, b))
-		if (heat_of(&ra->func->blocks[b]) < heat && starts_in(ra, b, id) != RA_NO_REG) {
-			best = b;
-			heat = heat_of(&ra->func->blocks[b]);
-		}
+	best = ra_store_block(ra, id, reads);
 	if (best != SSA_NO_BLOCK)
 		store_before(f, ra->alloc->block_first[best], id, starts_in(ra, best, id));
 	else if (value->kind == RA_PHI)
@@ -196,9 +205,11 @@ static void place_store(Finish *f, u32 id, u32 reads)
 /* Stores and slots of all values that have events. */
 static void find_stores(Finish *f)
 {
+	const RaSlot *slots;
 	u32 count;
-	const RaSlot *slots = ra_find_slots(f->ra, f->transfers, f->transfer_count, f->edges, f->edge_count, &count);
 
+	ra_make(f->ra);
+	slots = ra_find_slots(f->ra, f->transfers, f->transfer_count, f->edges, f->edge_count, &count);
 	for (u32 s = 0; s < count && !f->ra->failed; s++)
 		place_store(f, slots[s].id, slots[s].reads);
 }
@@ -244,6 +255,9 @@ static void final_codes(Finish *f)
 	}
 	for (SsaPlace *place = ra->alloc->snap_places, *end = place + ra->alloc->snap_place_count; spills && place < end; place++)
 		final_place(ra, place);
+	for (u32 i = 0; i < ra->alloc->made_count; i++)
+		for (unsigned k = 0; k < 3; k++)
+			final_place(ra, &ra->alloc->made[i].from[k]);
 }
 
 /* Places of a parallel move as numbers: registers, then slots. */

@@ -42,6 +42,8 @@ static u32 new_id(Ra *ra, SsaRef ref)
 		value->kind = RA_PHI;
 		if (node->aux != SSA_NO_SLOT && ra->alloc->pin_reg[node->aux] != RA_NO_REG && value->cls == SSA_GPR)
 			value->hint = ra->alloc->pin_reg[node->aux];
+	} else {
+		value->makeable = value->cls == SSA_GPR && ra_may_make(ra->func, ref);
 	}
 	return ra->id[ref] = ra->value_count++;
 }

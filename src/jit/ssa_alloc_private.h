@@ -40,6 +40,7 @@ typedef struct RaValue {
 	bool crosses;  /* lives across blocks */
 	bool in_memory; /* a PHI that its edges store */
 	bool local;    /* a HOME that is what it is in one block only */
+	bool makeable; /* a way out could make it */
 	bool many;     /* several codes define it: the HOME of a pinned slot where there are several entries */
 } RaValue;
 
@@ -49,7 +50,24 @@ enum { RA_NO_CODE = 0xFFFFFFFFu };
 typedef struct RaEvent {
 	u32 id, visit;
 	u32 at, last; /* position of the block, of the last code in it */
+	bool by_code; /* not only by snapshots that might make it */
 } RaEvent;
+
+/* What registers hold at the ways out of a block, until that changes. */
+typedef struct RaScene {
+	u32 set;      /* those that the ways out see */
+	u32 at, last; /* as of events */
+	u32 made;     /* what is made of it, last first: in alloc->made, + 1 */
+	u32 made_count;
+	u32 held[RA_REGS];
+} RaScene;
+
+/* A snapshot's value in memory, which the way out might make. */
+typedef struct RaMaybe {
+	u32 next;     /* of the same value: index + 1 */
+	u32 id, scene;
+	u32 place;    /* in snap_places */
+} RaMaybe;
 
 /* How far it is to the next use. */
 typedef struct RaNear {
@@ -69,7 +87,7 @@ typedef struct RaBlock {
 	u32 phi_first, phi_count; /* those that are wanted */
 	u32 back[2];    /* which predecessor of its successors it is */
 	u32 gen_first, gen_count, kill_first, kill_count;
-	u32 move_mark, event_mark, lesson_mark; /* loops: what stood there when it began */
+	u32 move_mark, event_mark, lesson_mark, scene_mark, maybe_mark; /* loops: what stood there when it began */
 	u32 wishes;     /* loops: index + 1 */
 	u32 full;       /* loops: classes (as registers) of which not all values can stay */
 	u32 around;     /* loops: another loop that ends in the same block + 1 */
@@ -126,6 +144,7 @@ typedef struct Ra {
 	u64 shown;         /* the entries of the last snapshot of the block whose places are all registers, constants and homes; 0: none */
 	const SsaPlace *shown_places; /* those, */
 	u32 shown_regs;    /* the registers of them, */
+	u32 scene;         /* the present one + 1, if it is of this block; `stirred` is what has changed since */
 	u32 stirred;       /* and which registers have changed since, up to the code before the present one */
 	/* the present block, filled from behind by ra_annotate and read by the walk */
 	u32 *after;        /* per use, from after_first on: next of its value behind the code */
@@ -138,6 +157,10 @@ typedef struct Ra {
 	u32 move_count, move_cap;
 	RaEvent *events;
 	u32 event_count, event_cap;
+	RaScene *scenes;
+	u32 scene_count, scene_cap;
+	RaMaybe *maybes;
+	u32 maybe_count, maybe_cap;
 	RaWish *wishes;
 	u32 wish_count, wish_cap, round, drops;
 	u32 lessons;       /* how often a value turned out to be in somebody's way */
@@ -225,7 +248,13 @@ void ra_start(Ra *ra, u32 position);     /* what is where at the start of a bloc
 void ra_tell_behind(Ra *ra, u32 position); /* after its end: hints for PHIs behind it and their other arguments */
 bool ra_learn(Ra *ra, u32 position);     /* the loop that begins there was walked: should it be, once more? */
 
+/* ---- ssa_alloc_make.c ---- */
+bool ra_may_make(const SsaFunc *func, SsaRef ref); /* is it an operation that a way out can do? */
+void ra_make(Ra *ra);                    /* decides what is made: snap_places say so, and it has no events any more */
+
 /* ---- ssa_alloc_finish.c ---- */
+/* Where the value is stored that is read below `reads`, out of loops if that is possible; SSA_NO_BLOCK: behind its definition. */
+u32 ra_store_block(const Ra *ra, u32 id, u32 reads);
 void ra_finish(Ra *ra);                  /* edges, stores, the arrays of the result */
 
 /* ---- ssa_alloc_slots.c ---- */

@@ -33,7 +33,7 @@ typedef struct Check {
 
 static void place_text(const SsaPlace *place, char *out, size_t size)
 {
-	static const char *const names[] = {"nowhere", "r", "spill ", "home ", "const n"};
+	static const char *const names[] = {"nowhere", "r", "spill ", "home ", "const n", "made "};
 
 	snprintf(out, size, "%s%u", place->kind == SSA_PLACE_REG && place->cls == SSA_XMM ? "x" : names[place->kind],
 		 place->number);
@@ -304,32 +304,60 @@ static void check_temps(Check *check, const SsaCode *code)
 		}
 }
 
+static void check_made(Check *check, const SsaCode *code, u32 at, SsaRef ref, const SsaPlace *place);
+
+static void check_shown(Check *check, const SsaCode *code, u32 at, SsaRef ref, const SsaPlace *place)
+{
+	ref = ssa_value(check->func, ref);
+	if (place->kind == SSA_PLACE_MADE) {
+		check_made(check, code, at, ref, place);
+		return;
+	}
+	if (is_made(place)) {
+		if (!is_itself(check, ref, place))
+			fault(check, ref, place, "snapshot: another constant or home");
+		return;
+	}
+	if (place->kind == SSA_PLACE_NONE) {
+		fault(check, ref, place, "snapshot: nowhere");
+		return;
+	}
+	if (place->kind == SSA_PLACE_REG) {
+		if (code->clobbers[place->cls] >> place->number & 1 || is_scratch(check, place))
+			fault(check, ref, place, "snapshot: clobbered");
+		for (unsigned t = 0; t < code->temps[place->cls]; t++)
+			if (code->temp[place->cls][t] == place->number)
+				fault(check, ref, place, "snapshot: a temporary");
+	}
+	follow(check, code->block, at, ref, *place);
+}
+
+/* The way out does the value's own operation, on its operands. */
+static void check_made(Check *check, const SsaCode *code, u32 at, SsaRef ref, const SsaPlace *place)
+{
+	const SsaNode *node = &check->func->nodes[ref];
+	const SsaMade *made = &check->alloc->made[place->number];
+
+	if (place->number >= check->alloc->made_count || made->ref != ref || node->op >= IR_OP_COUNT) {
+		fault(check, ref, place, "snapshot: something else is made");
+		return;
+	}
+	for (unsigned k = 0; k < ssa_op_info[node->op].operands; k++) {
+		if (made->from[k].kind == SSA_PLACE_MADE && made->from[k].number >= place->number) {
+			fault(check, ref, place, "snapshot: made of what is made later");
+			return;
+		}
+		check_shown(check, code, at, node->operands[k], &made->from[k]);
+	}
+}
+
 static void check_snapshot(Check *check, const SsaCode *code, u32 at)
 {
 	const SsaSnap *snap = &check->func->snaps[code->snap];
 
-	for (u32 k = 0; k < snap->count; k++) {
-		SsaRef ref = ssa_value(check->func, check->func->entries[snap->first + k].ref);
-		const SsaPlace *place = &check->alloc->snap_places[code->snap_place + k];
-
-		if (is_made(place)) {
-			if (!is_itself(check, ref, place))
-				fault(check, ref, place, "snapshot: another constant or home");
-			continue;
-		}
-		if (place->kind == SSA_PLACE_NONE) {
-			fault(check, ref, place, "snapshot: nowhere");
-			continue;
-		}
-		if (place->kind == SSA_PLACE_REG) {
-			if (code->clobbers[place->cls] >> place->number & 1 || is_scratch(check, place))
-				fault(check, ref, place, "snapshot: clobbered");
-			for (unsigned t = 0; t < code->temps[place->cls]; t++)
-				if (code->temp[place->cls][t] == place->number)
-					fault(check, ref, place, "snapshot: a temporary");
-		}
-		follow(check, code->block, at, ref, *place);
-	}
+	for (u32 k = 0; k < snap->count; k++)
+		check_shown(check, code, at, check->func->entries[snap->first + k].ref,
+			    &check->alloc->snap_places[code->snap_place + k]);
 }
 
 static void check_codes(Check *check)

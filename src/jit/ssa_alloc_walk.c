@@ -132,13 +132,14 @@ u8 ra_pick(Ra *ra, u32 id, unsigned cls, u32 forbidden, bool evict)
 }
 
 /* Its spill slot is read here. */
-static SsaPlace spill_of(Ra *ra, u32 id)
+static SsaPlace spill_of(Ra *ra, u32 id, bool by_code)
 {
 	RaValue *value = &ra->values[id];
 
 	if (value->event && value->event <= ra->event_count && ra->events[value->event - 1].id == id &&
 	    ra->events[value->event - 1].visit == ra->visit) {
 		ra->events[value->event - 1].last = ra->position;
+		ra->events[value->event - 1].by_code |= by_code;
 	} else {
 		if (ra->event_count >= ra->event_cap &&
 		    !arena_grow(ra->arena, (void **)&ra->events, &ra->event_cap, ra->event_count, sizeof(RaEvent))) {
@@ -146,7 +147,7 @@ static SsaPlace spill_of(Ra *ra, u32 id)
 			return (SsaPlace){0};
 		}
 		ra->events[ra->event_count++] =
-			(RaEvent){.id = id, .visit = ra->visit, .at = ra->at, .last = ra->position};
+			(RaEvent){.id = id, .visit = ra->visit, .at = ra->at, .last = ra->position, .by_code = by_code};
 		value->event = ra->event_count;
 	}
 	return (SsaPlace){.kind = SSA_PLACE_SPILL, .number = id};
@@ -157,7 +158,7 @@ static inline SsaPlace memory_of(Ra *ra, u32 id)
 	const RaValue *value = &ra->values[id];
 
 	if (!ra_loses_nothing(value))
-		return spill_of(ra, id);
+		return spill_of(ra, id, true);
 	return (SsaPlace){.kind = value->kind == RA_CONST ? SSA_PLACE_CONST : SSA_PLACE_HOME, .number = value->slot};
 }
 
@@ -507,6 +508,57 @@ static void moves_before(Step *step)
 	step->code->move_count = ra->move_count - step->code->move_first;
 }
 
+/* What registers hold at this way out, which sees these. */
+static bool has_scene(Ra *ra, u32 kept)
+{
+	u32 set = ra->occupied & kept & ra_class(SSA_GPR);
+	RaScene *scene;
+
+	if (ra->scene && !((ra->stirred | ra->changed) & ra_class(SSA_GPR)) && ra->scenes[ra->scene - 1].set == set) {
+		ra->scenes[ra->scene - 1].last = ra->position;
+		return true;
+	}
+	if (ra->scene_count >= ra->scene_cap &&
+	    !arena_grow(ra->arena, (void **)&ra->scenes, &ra->scene_cap, ra->scene_count, sizeof(RaScene))) {
+		ra->failed = true;
+		return false;
+	}
+	scene = &ra->scenes[ra->scene_count++];
+	ra->scene = ra->scene_count;
+	scene->set = set;
+	scene->at = ra->at;
+	scene->last = ra->position;
+	scene->made = scene->made_count = 0;
+	memcpy(scene->held, ra->held, sizeof scene->held);
+	return true;
+}
+
+/* The value at this place of a snapshot is in no register. */
+static SsaPlace shown_in_memory(Ra *ra, u32 id, u32 place, u32 kept)
+{
+	const RaValue *value = &ra->values[id];
+
+	if (!value->makeable)
+		return memory_of(ra, id);
+	if (!has_scene(ra, kept))
+		return (SsaPlace){0};
+	if (ra->maybe_count >= ra->maybe_cap &&
+	    !arena_grow(ra->arena, (void **)&ra->maybes, &ra->maybe_cap, ra->maybe_count, sizeof(RaMaybe))) {
+		ra->failed = true;
+		return (SsaPlace){0};
+	}
+	ra->maybes[ra->maybe_count++] = (RaMaybe){.id = id, .scene = ra->scene - 1, .place = place};
+	return spill_of(ra, id, false);
+}
+
+/* A way out that stores homes itself takes what there is. */
+static bool is_rare(const Ra *ra, const SsaCode *code)
+{
+	const SsaNode *node = &ra->func->nodes[code->node];
+
+	return node->op != SSA_LEAVE || node->aux == SSA_LEAVE_COLD;
+}
+
 static void snapshot(Step *step)
 {
 	Ra *ra = step->ra;
@@ -514,8 +566,8 @@ static void snapshot(Step *step)
 	SsaPlace *places = ra->alloc->snap_places + step->code->snap_place;
 	const u32 *ids = ra->named + snap->first, *regs = ra->regs, kept = ~(step->killed | step->temps);
 	const RaValue *values = ra->values;
+	bool spills = false, rare = is_rare(ra, step->code);
 	u32 named = 0;
-	bool spills = false;
 
 	if (ra->shown && ra->shown == ra_entries_of(snap) && !(ra->shown_regs & (ra->stirred | ra->changed | ~kept))) {
 		memcpy(places, ra->shown_places, snap->count * sizeof *places);
@@ -531,12 +583,14 @@ static void snapshot(Step *step)
 			places[k] = ra_place((unsigned)__builtin_ctz(set));
 		} else {
 			spills |= !ra_loses_nothing(&values[id]);
-			places[k] = memory_of(ra, id);
+			places[k] = rare ? shown_in_memory(ra, id, step->code->snap_place + k, kept) : memory_of(ra, id);
 		}
 	}
 	ra->shown = spills ? 0 : ra_entries_of(snap);
 	ra->shown_places = places;
 	ra->shown_regs = named;
+	if (ra->scene && ra->scenes[ra->scene - 1].last != ra->position && (ra->stirred | ra->changed))
+		ra->scene = 0; /* what changes is counted anew from here on */
 	ra->stirred = ra->changed = 0;
 }
 
@@ -695,6 +749,7 @@ void ra_walk(Ra *ra, u32 position)
 
 	ra->depth = ra_block_at(ra, position)->depth;
 	ra->shown = 0;
+	ra->scene = 0;
 	for (u32 i = 0; i < count && !ra->failed; i++, code++) {
 		u32 from = ra->leaving_end[i + 1];
 

@@ -81,6 +81,8 @@ static inline SsaCode *code_value(Codes *m, u32 block, unsigned cls, const SsaUs
 
 	ssa_append(m->func, block, ref);
 	m->cls[ref] = (u8)cls;
+	for (unsigned k = 0; k < 2 && k < count; k++) /* what it is the sum of, for ways out that make it */
+		m->func->nodes[ref].operands[k] = uses[k].ref;
 	code = code_for(m, block, ref, uses, count);
 	code->result = true;
 	code->result_cls = (u8)cls;

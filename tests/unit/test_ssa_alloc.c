@@ -301,7 +301,7 @@ static void random_region(Codes *m, u64 seed, unsigned budget)
 static void checker_checks(void **state)
 {
 	static Codes m;
-	u32 uses = 0, uses_found = 0, moves = 0, moves_found = 0;
+	u32 uses = 0, uses_found = 0, moves = 0, moves_found = 0, made = 0, made_found = 0;
 
 	(void)state;
 	for (u64 seed = 0; seed < 200; seed++) {
@@ -331,9 +331,20 @@ static void checker_checks(void **state)
 			uses_found += !ssa_alloc_verify(a, NULL);
 			place->number ^= 1;
 		}
+		for (unsigned tries = 0; tries < 5 && a->made_count; tries++) {
+			SsaPlace *place = &a->made[rng_below(&rng, a->made_count)].from[rng_below(&rng, 2)];
+
+			if (place->kind != SSA_PLACE_REG && place->kind != SSA_PLACE_SPILL)
+				continue;
+			place->number ^= 1;
+			made++;
+			made_found += !ssa_alloc_verify(a, NULL);
+			place->number ^= 1;
+		}
 		assert_true(ssa_alloc_verify(a, NULL));
 		codes_fini(&m);
 	}
+	assert_true(made > 50 && made_found >= made * 80 / 100);
 	assert_true(uses > 100 && uses_found >= uses * 95 / 100); /* some values are in two registers */
 	assert_true(moves > 100 && moves_found >= moves * 80 / 100);
 }
@@ -783,6 +794,40 @@ static void cold_call(void **state)
 	codes_fini(&m);
 }
 
+/* A sum that only a way out in the loop wants is not stored where what it is the sum of is there anyway; it is where that is not. */
+static void made_by_ways_out(void **state)
+{
+	static Codes m;
+
+	(void)state;
+	for (unsigned gone = 0; gone < 2; gone++) {
+		SsaRef s[SLOTS], x, sum, now, values[1];
+		const u16 slots[1] = {9};
+		SsaUse use;
+		Loop loop;
+
+		codes_init(&m, 4, 2, 3);
+		entry_codes(&m, ssa_block(m.func, 0));
+		for (unsigned k = 0; k < 3; k++)
+			s[k] = home_of(&m, 0, k);
+		loop = loop_from(&m, 0);
+		x = loop_phi(&m, &loop, 0, SSA_GPR, s[0]);
+		sum = binary(&m, loop.head, SSA_GPR, x, s[1]);
+		now = gone ? plus_one(&m, loop.head, x) : x;
+		code_for(&m, loop.head, 0, NULL, 0)->temps[SSA_GPR] = 1; /* so there is no room for the sum */
+		use = use_of(now, SSA_GPR);
+		values[0] = sum;
+		code_for(&m, loop.head, 0, &use, 1)->snap = snap_of(&m, values, slots, 1);
+		s[0] = plus_one(&m, loop.head, now);
+		phi_arg(&m, x, loop.latch, s[0]);
+		loop_end(&m, &loop, loop.head, s[2]);
+		leave_with(&m, loop.behind, s, 3);
+		allocate_well(&m);
+		assert_int_equal(m.alloc.made_count, gone ? 0 : 1);
+		codes_fini(&m);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -795,6 +840,7 @@ int main(void)
 		cmocka_unit_test(too_many),
 		cmocka_unit_test(idle_values_stay_in_their_slots),
 		cmocka_unit_test(cold_call),
+		cmocka_unit_test(made_by_ways_out),
 		cmocka_unit_test(random_regions),
 		cmocka_unit_test(checker_checks),
 	};

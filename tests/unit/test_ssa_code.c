@@ -154,12 +154,139 @@ static void test_home(void **state)
 	}
 }
 
+/* ---- What ways out make ---- */
+
+enum { MANY = 16, SLOT_MADE = 20, SLOT_TREE = 21, FUELS = 4, UNTOUCHED = 0x5A5A };
+
+typedef struct Operation {
+	u8 op, width, from, aux; /* `from`: of the operands */
+} Operation;
+
+static SsaRef narrowed(CodeBench *bench, u32 block, SsaRef ref, unsigned width)
+{
+	return width == 64 ? ref : code_add(bench, block, IR_OP_EXTRACT, width, 0, ref, 0, 0, 0);
+}
+
+/* A loop over more values than there are registers, and in each round what is made of three of them for ways out alone:
+ * made = op(p1, p2, p3), tree = op(p3, p1, p2) ^ made. */
+static void build_made(CodeBench *bench, const Operation *o)
+{
+	SsaFunc *func = bench->func;
+	u32 head = ssa_block(func, PC), loop = ssa_block(func, PC), back = ssa_block(func, PC), out = ssa_block(func, PC);
+	SsaRef phis[MANY + 1], next[MANY + 1], test, args[4], made, tree;
+	CodeState state[MANY + 2], last[MANY];
+	bool is_select = o->op == IR_OP_SEL;
+
+	func->blocks[head].entry = true;
+	ssa_edge(func, head, loop);
+	ssa_edge(func, back, loop);
+	ssa_edge(func, loop, back);
+	ssa_edge(func, loop, out);
+	for (u32 i = 0; i < MANY; i++)
+		phis[i] = ssa_phi(func, loop, 64, i + 1);
+	phis[MANY] = phis[0];
+	for (u32 i = 0; i < MANY; i++) {
+		state[i] = (CodeState){ (u16)(i + 1), phis[i] };
+		func->pool[func->nodes[phis[i]].a] = code_add(bench, head, SSA_HOME, 64, i + 1, 0, 0, 0, 0);
+	}
+	code_add(bench, head, SSA_JUMP, 0, 0, 0, 0, 0, 0);
+	code_state(bench, state, MANY, PC, 0);
+	code_exit(bench, code_add(bench, loop, SSA_FUEL, 0, 0, 0, 0, 0, 1));
+	for (u32 i = 0; i < 3; i++)
+		args[i] = narrowed(bench, loop, phis[i], is_select && i == 0 ? 1 : o->from);
+	args[3] = narrowed(bench, loop, phis[2], is_select ? 1 : o->from);
+	made = code_add(bench, loop, o->op, o->width, o->aux, args[0], args[1], args[2], 0);
+	tree = code_add(bench, loop, o->op, o->width, o->aux, args[3], is_select ? args[1] : narrowed(bench, loop, phis[0], o->from),
+			args[1], 0);
+	tree = code_add(bench, loop, IR_OP_XOR, o->width, 0, tree, made, 0, 0);
+	state[MANY] = (CodeState){ SLOT_MADE, made };
+	state[MANY + 1] = (CodeState){ SLOT_TREE, tree };
+	code_state(bench, state, MANY + 2, PC, 0);
+	for (u32 i = 0; i < MANY; i++) {
+		next[i] = code_add(bench, loop, IR_OP_ADD, 64, 0, phis[i], phis[i + 1], 0, 0);
+		last[i] = (CodeState){ (u16)(i + 1), next[i] };
+		func->pool[func->nodes[phis[i]].a + 1] = next[i];
+		if (i % 6 == 4 || i == MANY - 1)
+			code_exit(bench, code_add(bench, loop, SSA_FUEL, 0, 0, 0, 0, 0, 1));
+	}
+	test = code_add(bench, loop, IR_OP_NE, 1, 0, next[0], ssa_const(func, 64, 1), 0, 0);
+	code_add(bench, loop, SSA_BRANCH, 0, 0, test, 0, 0, 0);
+	code_add(bench, back, SSA_JUMP, 0, 0, 0, 0, 0, 0);
+	code_state(bench, last, MANY, PC + 8, 0);
+	code_exit(bench, code_add(bench, out, SSA_LEAVE, 0, SSA_LEAVE_LINK, 0, 0, 0, PC + 8));
+}
+
+static u64 operate(const Operation *o, u64 a, u64 b, u64 c)
+{
+	u64 mask = o->from == 64 ? ~(u64)0 : ((u64)1 << o->from) - 1;
+
+	return ir_eval((IrOp)o->op, o->width, o->op == IR_OP_SEL ? 1 : o->from, o->aux, o->op == IR_OP_SEL ? a & 1 : a & mask, b & mask, c & mask);
+}
+
+/* With the budget for so many charges: what every slot is. Ways out that have steps are counted. */
+static u32 stop_after(CodeBench *bench, const Operation *o, u32 charges)
+{
+	u64 slots[MANY + 1], made, tree;
+
+	for (u32 i = 0; i < MANY; i++)
+		bench->slots[i + 1] = slots[i] = (0x123456789ABCDEFull * (i + 3)) ^ (u64)i << (3 * i);
+	bench->slots[SLOT_MADE] = bench->slots[SLOT_TREE] = UNTOUCHED;
+	assert_int_equal(code_run(bench, charges), JIT_EXIT_FUEL);
+	assert_int_equal(bench->left, 0);
+	for (u32 round = 0; round < charges / FUELS; round++) {
+		slots[MANY] = slots[0];
+		for (u32 i = 0; i < MANY; i++)
+			slots[i] += slots[i + 1];
+	}
+	for (u32 i = 0; i < MANY; i++)
+		assert_int_equal(bench->slots[i + 1], slots[i]);
+	made = operate(o, slots[0], slots[1], slots[2]);
+	tree = operate(o, slots[2], o->op == IR_OP_SEL ? slots[1] : slots[0], slots[1]) ^ made;
+	assert_int_equal(bench->slots[SLOT_MADE], charges % FUELS ? made : UNTOUCHED);
+	assert_int_equal(bench->slots[SLOT_TREE], charges % FUELS ? tree : UNTOUCHED);
+	return bench->exit->map->step_count != 0;
+}
+
+/* Nothing but ways out wants these values: no code stores them, and every way out has them right. */
+static void test_made(void **state)
+{
+	static const Operation operations[] = {
+		{ IR_OP_ADD, 64, 64, 0 }, { IR_OP_ADD, 32, 32, 0 }, { IR_OP_SUB, 64, 64, 0 }, { IR_OP_SUB, 32, 32, 0 },
+		{ IR_OP_MUL, 64, 64, 0 }, { IR_OP_MUL, 32, 32, 0 }, { IR_OP_MULHU, 64, 64, 0 }, { IR_OP_AND, 64, 64, 0 },
+		{ IR_OP_OR, 64, 64, 0 }, { IR_OP_XOR, 32, 32, 0 }, { IR_OP_SHL, 64, 64, 0 }, { IR_OP_SHL, 32, 32, 0 },
+		{ IR_OP_SHR, 64, 64, 0 }, { IR_OP_SAR, 64, 64, 0 }, { IR_OP_SAR, 32, 32, 0 }, { IR_OP_ROL, 32, 32, 0 },
+		{ IR_OP_ROR, 64, 64, 0 }, { IR_OP_SX, 64, 32, 0 }, { IR_OP_SX, 64, 8, 0 }, { IR_OP_ZX, 64, 16, 0 },
+		{ IR_OP_EXTRACT, 32, 64, 32 }, { IR_OP_EXTRACT, 8, 64, 16 }, { IR_OP_CONCAT, 64, 32, 0 }, { IR_OP_EQ, 1, 64, 0 },
+		{ IR_OP_LTS, 1, 64, 0 }, { IR_OP_LTU, 1, 32, 0 }, { IR_OP_SEL, 64, 64, 0 }, { IR_OP_BSWAP, 64, 64, 0 },
+		{ IR_OP_CLZ, 64, 64, 0 }, { IR_OP_DIVU, 64, 64, 0 }, { IR_OP_REMS, 64, 64, 0 },
+	};
+
+	(void)state;
+	for (u32 k = 0; k < sizeof operations / sizeof *operations; k++) {
+		CodeBench bench;
+
+		code_open(&bench, 24);
+		build_made(&bench, &operations[k]);
+		for (unsigned pins = 0; pins < 8; pins += 7) {
+			u32 made = 0;
+
+			code_compile(&bench, pins);
+			for (u32 charges = 0; charges < 4 * FUELS; charges++)
+				made += stop_after(&bench, &operations[k], charges);
+			if (!made)
+				fail_msg("operation %u is not made", operations[k].op);
+		}
+		code_close(&bench);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_loop),
 		cmocka_unit_test(test_sum_of_flag),
 		cmocka_unit_test(test_home),
+		cmocka_unit_test(test_made),
 	};
 
 	if (!jit_is_possible())

@@ -17,23 +17,65 @@ static bool is_boxed(const SsaSnapEntry *entry)
 	return entry->recipe == SSA_BOX || entry->recipe == SSA_BOX_NAN;
 }
 
+_Static_assert((int)JIT_MAP_STEPS_MOST >= (int)SSA_MADE_MOST, "a map has room for what a way out makes");
+
+/* A map while it is made. */
+typedef struct MapDraft {
+	u32 count, step_count, hash;
+	u32 made[JIT_MAP_STEPS_MOST]; /* per step: which of alloc.made it does */
+	JitMapStep steps[JIT_MAP_STEPS_MOST];
+	JitMapEntry entries[SSA_SLOTS_MOST];
+} MapDraft;
+
+static JitMapPlace map_place(const X64Ssa *s, MapDraft *map, SsaRef ref, const SsaPlace *place, u64 *value);
+
+/* The step that makes it; what it is made of comes before. */
+static u32 step_of(const X64Ssa *s, MapDraft *map, u32 number)
+{
+	const SsaMade *made = &s->alloc.made[number];
+	const SsaNode *node = &s->func->nodes[made->ref];
+	JitMapStep step = { .op = node->op, .width = node->width, .arg_width = s->func->nodes[node->a].width, .aux = node->aux };
+
+	for (u32 i = 0; i < map->step_count; i++)
+		if (map->made[i] == number)
+			return i;
+	for (unsigned k = 0; k < 3; k++) {
+		step.places[k] = JIT_MAP_CONST;
+		if (k < ssa_op_info[node->op].operands)
+			step.places[k] = (u8)map_place(s, map, node->operands[k], &made->from[k], &step.values[k]);
+	}
+	map->made[map->step_count] = number;
+	map->steps[map->step_count] = step;
+	return map->step_count++;
+}
+
+static JitMapPlace map_place(const X64Ssa *s, MapDraft *map, SsaRef ref, const SsaPlace *place, u64 *value)
+{
+	*value = place->number;
+	switch ((SsaPlaceKind)place->kind) {
+	case SSA_PLACE_REG: return place->cls == SSA_XMM ? JIT_MAP_XMM : JIT_MAP_GPR;
+	case SSA_PLACE_SPILL: return JIT_MAP_SPILL;
+	case SSA_PLACE_HOME: return JIT_MAP_HOME;
+	case SSA_PLACE_MADE:
+		*value = step_of(s, map, place->number);
+		return JIT_MAP_MADE;
+	case SSA_PLACE_NONE: case SSA_PLACE_CONST:
+		break;
+	}
+	*value = 0;
+	ssa_is_const(s->func, place->kind == SSA_PLACE_CONST ? place->number : ref, value);
+	return JIT_MAP_CONST;
+}
+
 /* What is no general register as it is. */
-static JitMapEntry odd_entry(const X64Ssa *s, const SsaSnapEntry *entry, const SsaPlace *place)
+static JitMapEntry odd_entry(const X64Ssa *s, MapDraft *map, const SsaSnapEntry *entry, const SsaPlace *place)
 {
 	const SsaFunc *func = s->func;
-	JitMapEntry out = { .imm = entry->imm, .slot = entry->slot, .recipe = entry->recipe & 15, .value = place->number };
+	JitMapEntry out = { .imm = entry->imm, .slot = entry->slot, .recipe = entry->recipe & 15 };
 
 	/* A sum is as wide as its slot: what is looked through (ZX) may be less. */
 	out.width = entry->recipe == SSA_SX || entry->recipe == SSA_PLUS || is_boxed(entry) ? func->slot_width[entry->slot] : func->nodes[entry->ref].width;
-	switch ((SsaPlaceKind)place->kind) {
-	case SSA_PLACE_REG: out.place = place->cls == SSA_XMM ? JIT_MAP_XMM : JIT_MAP_GPR; break;
-	case SSA_PLACE_SPILL: out.place = JIT_MAP_SPILL; break;
-	case SSA_PLACE_HOME: out.place = JIT_MAP_HOME; break;
-	case SSA_PLACE_NONE: case SSA_PLACE_CONST:
-		out.place = JIT_MAP_CONST;
-		out.value = 0;
-		ssa_is_const(func, place->kind == SSA_PLACE_CONST ? place->number : entry->ref, &out.value);
-	}
+	out.place = map_place(s, map, entry->ref, place, &out.value) & 15;
 	/* 32 bits of an xmm register have anything above them. */
 	if (out.place == JIT_MAP_XMM && out.recipe == SSA_AS_IS && out.width < 64) {
 		out.recipe = SSA_PLUS;
@@ -42,24 +84,25 @@ static JitMapEntry odd_entry(const X64Ssa *s, const SsaSnapEntry *entry, const S
 	return out;
 }
 
-/* The entries of what is not at home; *hash: of them. */
-static u32 make_entries(const X64Ssa *s, const SsaSnap *snap, const SsaPlace *places, JitMapEntry *to, u32 *hash)
+/* The entries of what is not at home, and the steps for them. */
+static void make_entries(const X64Ssa *s, const SsaSnap *snap, const SsaPlace *places, MapDraft *map)
 {
 	const SsaSnapEntry *entries = &s->func->entries[snap->first];
 	const SsaNode *nodes = s->func->nodes;
 	u32 count = 0;
 	u64 mixed = 0;
 
+	map->step_count = 0;
 	for (u32 i = 0, all = snap->count; i < all; i++) {
 		const SsaSnapEntry *entry = &entries[i];
 		const SsaPlace *place = &places[i];
-		JitMapEntry *out = &to[count];
+		JitMapEntry *out = &map->entries[count];
 		u64 words[2];
 
 		if (entry->recipe != SSA_AS_IS || place->kind != SSA_PLACE_REG || place->cls != SSA_GPR) {
 			if (place->kind == SSA_PLACE_HOME && place->number == entry->slot && entry->recipe == SSA_AS_IS)
 				continue; /* it is there */
-			*out = odd_entry(s, entry, place);
+			*out = odd_entry(s, map, entry, place);
 		} else {
 			*out = (JitMapEntry){ .value = place->number, .slot = entry->slot, .place = JIT_MAP_GPR,
 					      .recipe = SSA_AS_IS, .width = nodes[entry->ref].width };
@@ -69,16 +112,23 @@ static u32 make_entries(const X64Ssa *s, const SsaSnap *snap, const SsaPlace *pl
 		mixed ^= mixed >> 32;
 		count++;
 	}
-	*hash = (u32)(mixed ^ count) % MAPS;
-	return count;
+	map->count = count;
+	map->hash = (u32)(mixed ^ count) % MAPS;
+}
+
+static bool is_alike(const X64Ssa *s, const JitMap *map, const MapDraft *draft)
+{
+	return map->count == draft->count && map->step_count == draft->step_count && map->unparked == s->away &&
+	       !memcmp(map->entries, draft->entries, map->count * sizeof *map->entries) &&
+	       !memcmp(map->steps, draft->steps, map->step_count * sizeof *map->steps);
 }
 
 static const JitMap *map_of(X64Ssa *s)
 {
 	const SsaSnap *snap = &s->func->snaps[s->code->snap];
 	const SsaPlace *places = &s->alloc.snap_places[s->code->snap_place];
-	JitMapEntry entries[SSA_SLOTS_MOST];
-	u32 count, hash;
+	MapDraft draft;
+	size_t steps;
 	JitMap *map;
 
 	/* Neighbours have the same mostly. */
@@ -87,20 +137,23 @@ static const JitMap *map_of(X64Ssa *s)
 		return s->map;
 	s->map_snap = *snap;
 	s->map_places = places;
-	count = make_entries(s, snap, places, entries, &hash);
-	for (map = s->maps[hash]; map; map = map->hash_next)
-		if (map->count == count && map->unparked == s->away && !memcmp(map->entries, entries, count * sizeof *entries))
+	make_entries(s, snap, places, &draft);
+	for (map = s->maps[draft.hash]; map; map = map->hash_next)
+		if (is_alike(s, map, &draft))
 			return s->map = map;
-	map = arena_alloc(&s->engine->blocks, sizeof(JitMap) + count * sizeof *entries);
+	steps = sizeof(JitMap) + draft.count * sizeof(JitMapEntry);
+	map = arena_alloc(&s->engine->blocks, steps + draft.step_count * sizeof(JitMapStep));
 	if (!map) {
 		s->failed = true;
 		return NULL;
 	}
-	map->count = count;
+	map->count = draft.count;
+	map->step_count = draft.step_count;
 	map->unparked = s->away;
-	memcpy(map->entries, entries, count * sizeof *entries);
-	map->hash_next = s->maps[hash];
-	s->maps[hash] = map;
+	map->steps = memcpy((u8 *)map + steps, draft.steps, draft.step_count * sizeof(JitMapStep));
+	memcpy(map->entries, draft.entries, draft.count * sizeof(JitMapEntry));
+	map->hash_next = s->maps[draft.hash];
+	s->maps[draft.hash] = map;
 	return s->map = map;
 }
 
