@@ -83,7 +83,7 @@ enum { SSA_NO_SLOT = 0xFFFF, SSA_SLOTS_MOST = 512, SSA_NODES_MOST = 60000, SSA_B
 typedef enum SsaLeave {
 	SSA_LEAVE_LINK,  /* to the constant pc imm, which is not in the region */
 	SSA_LEAVE_JUMP,  /* to the computed pc a */
-	SSA_LEAVE_CALL,  /* as LINK; b = constant: the pc behind the call, where an `entry` block waits (0: none) */
+	SSA_LEAVE_CALL,  /* as LINK; b = constant: the pc behind the call, where an `entry` block may wait */
 	SSA_LEAVE_CALLR, /* as JUMP; b likewise */
 	SSA_LEAVE_RET,   /* as JUMP: it goes back to a caller */
 	SSA_LEAVE_COLD,  /* the instruction at imm is the cold engine's; it is not done */

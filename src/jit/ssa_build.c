@@ -76,13 +76,10 @@ static void leave(SsaBuild *b, SsaLeave kind, u64 pc, SsaRef computed, SsaRef ba
 	b->func->blocks[b->block].cold |= alone && (kind == SSA_LEAVE_COLD || (kind == SSA_LEAVE_LINK && first));
 }
 
-/* Behind a call: 0, or the pc where an entry waits. */
-static SsaRef way_back(SsaBuild *b, u32 s)
+/* The pc behind a call. */
+static SsaRef way_back(SsaBuild *b)
 {
-	u64 pc = bits_trunc(b->pc + b->length, b->region->pc_width);
-	u32 to = ssa_build_target(b, s, pc, IR_FLOW_JUMP);
-
-	return to == SSA_NONE || !b->region->sources[to].landing ? 0 : ssa_const(b->func, b->region->pc_width, pc);
+	return ssa_const(b->func, b->region->pc_width, bits_trunc(b->pc + b->length, b->region->pc_width));
 }
 
 static void end_goto(SsaBuild *b, const SsaPiece *piece, const IrIns *ins)
@@ -99,9 +96,9 @@ static void end_goto(SsaBuild *b, const SsaPiece *piece, const IrIns *ins)
 		if (source != SSA_NONE && b->region->sources[source].pc == pc)
 			jump(b, piece->succ[0]);
 		else
-			leave(b, call ? SSA_LEAVE_CALL : SSA_LEAVE_LINK, pc, 0, call ? way_back(b, piece->source) : 0);
+			leave(b, call ? SSA_LEAVE_CALL : SSA_LEAVE_LINK, pc, 0, call ? way_back(b) : 0);
 	} else if (call) {
-		leave(b, SSA_LEAVE_CALLR, 0, to, way_back(b, piece->source));
+		leave(b, SSA_LEAVE_CALLR, 0, to, way_back(b));
 	} else {
 		leave(b, ins->aux == IR_FLOW_RET ? SSA_LEAVE_RET : SSA_LEAVE_JUMP, 0, to, 0);
 	}

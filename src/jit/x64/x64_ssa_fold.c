@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What a user does better itself is folded into it (X64Way): a compare into its branch, an extension into its load, a shift into
- * a lea, a NOT into its AND; and EXTRACTs are looked through where all users take no more anyway. Uses are counted, and
+ * a lea, a NOT into its AND, an AND into a return; and EXTRACTs are looked through where all users take no more anyway. Uses are counted, and
  * what ways out name is known.
  */
 #include "jit/x64/x64_ssa.h"
@@ -254,6 +254,19 @@ static void join_bring(X64Ssa *s, SsaRef bring)
 	s->way[bring] = X64_JOINED;
 }
 
+/* A return's pc is an address without its lowest bit, mostly: the address itself may be in the register where the pc is wanted, and
+ * come home from there. */
+static void fold_pc(X64Ssa *s, const SsaNode *leave)
+{
+	SsaRef ref = ssa_value(s->func, leave->a);
+	const SsaNode *node = &s->func->nodes[ref];
+	i32 mask;
+
+	if (ssa_operands(s->func, leave) && node->op == IR_OP_AND && node->width == 64 && only_use(s, ref) &&
+	    s->func->nodes[ssa_value(s->func, node->a)].op != SSA_CONST && x64_imm(s, node->b, 64, &mask))
+		s->way[ref] = X64_FOLDED;
+}
+
 void x64_ssa_fold(X64Ssa *s)
 {
 	SsaFunc *func = s->func;
@@ -274,6 +287,7 @@ void x64_ssa_fold(X64Ssa *s)
 			case IR_OP_SX: join_load(s, ref); break;
 			case IR_OP_ADD: fold_add(s, node); break;
 			case IR_OP_AND: fold_not(s, node); break;
+			case SSA_LEAVE: fold_pc(s, node); break;
 			default: break;
 			}
 		}

@@ -467,7 +467,8 @@ static void emit_link(X64Ssa *s, u64 pc, bool call)
 	x64_ssa_add_stub(s, site, exit);
 }
 
-/* Behind a call control comes back with the guest's pc in rax: it goes on at the region's entry for that, or at a block. */
+/* Behind a call control comes back with the guest's pc in rax: it goes on at the region's entry for that, or at a block. All copies
+ * of a call have one entry. */
 static void emit_landing(X64Ssa *s, u64 pc)
 {
 	u32 entry = SSA_NO_BLOCK;
@@ -534,6 +535,8 @@ void x64_ssa_leave(X64Ssa *s, const SsaNode *node)
 	const SsaSnap *snap = &s->func->snaps[node->snap];
 	const SsaSnapEntry *entries = &s->func->entries[snap->first];
 	SsaPlace places[SSA_SLOTS_MOST];
+	SsaRef pc = 0;
+	i32 mask = -1;
 
 	if (node->aux == SSA_LEAVE_COLD) {
 		if (s->emitting)
@@ -541,7 +544,13 @@ void x64_ssa_leave(X64Ssa *s, const SsaNode *node)
 		return;
 	}
 	if (is_computed(node))
-		x64_arg_fixed(s, node->a, X64_RAX, false);
+		pc = ssa_value(s->func, node->a);
+	if (pc && s->way[pc] == X64_FOLDED) { /* an AND */
+		x64_imm(s, s->func->nodes[pc].b, 64, &mask);
+		pc = s->func->nodes[pc].a;
+	}
+	if (pc)
+		x64_arg_fixed(s, pc, X64_RAX, false);
 	for (u32 i = 0; i < s->engine->pin_count; i++)
 		x64_arg_fixed(s, entries[snap->count + i].ref, x64_pin_regs[i], false);
 	if (!s->emitting)
@@ -570,6 +579,8 @@ void x64_ssa_leave(X64Ssa *s, const SsaNode *node)
 	if (snap->refund)
 		x64_alu_imm(&s->x, X64_ADD, 64, X64_R14, (i32)snap->refund);
 	if (is_computed(node)) {
+		if (mask != -1)
+			x64_alu_imm(&s->x, X64_AND, 64, X64_RAX, mask);
 		emit_computed(s, node);
 	} else {
 		bool call = node->aux == SSA_LEAVE_CALL;
@@ -581,9 +592,7 @@ void x64_ssa_leave(X64Ssa *s, const SsaNode *node)
 	if (node->aux == SSA_LEAVE_CALL || node->aux == SSA_LEAVE_CALLR) {
 		u64 behind = 0;
 
-		if (node->b && ssa_is_const(s->func, node->b, &behind))
-			emit_landing(s, behind);
-		else
-			x64_ssa_here_to(s, x64_jmp(&s->x), s->engine->rw + s->engine->lookup);
+		ssa_is_const(s->func, node->b, &behind);
+		emit_landing(s, behind);
 	}
 }
