@@ -199,7 +199,7 @@ JitExit *jit_exit_create(Engine *engine, JitBlock *owner, JitExitKind kind, u64 
 
 void jit_relink(Engine *engine, JitExit *exit, const JitBlock *target)
 {
-	if (exit->kind != JIT_EXIT_LINK)
+	if (exit->kind != JIT_EXIT_LINK && exit->kind != JIT_EXIT_GUESS)
 		return;
 	jit_memory_write(engine);
 	engine->target->link(engine, exit, target);

@@ -137,6 +137,7 @@ typedef enum JitExitKind {
 	JIT_EXIT_LINK, /* a jump to a constant pc that is not chained yet */
 	JIT_EXIT_BAIL, /* the instruction at pc must be done by the cold engine */
 	JIT_EXIT_FUEL, /* the budget does not pay for the block at pc */
+	JIT_EXIT_GUESS, /* a computed call that does not go where it went so far: slot 0 is where. It is chained to that, too */
 	JIT_EXIT_HOT,  /* the owner's counter has come to zero: nothing of it is done yet, nothing charged */
 } JitExitKind;
 
@@ -151,7 +152,7 @@ typedef struct JitExit {
 	const JitMap *map;       /* regions, BAIL and FUEL: else the state is at home. Lives as long as the exit */
 	JitBlock *owner, *target;
 	struct JitExit *next, **link; /* in target->incoming */
-	u32 site;                /* LINK: offset in the code of the jump's displacement */
+	u32 site;                /* LINK, GUESS: offset in the code of the jump's displacement */
 	u32 stub;                /* offset of the code that leaves with this record */
 	u32 number;
 	u32 refund;              /* instructions charged but not done */
@@ -159,8 +160,13 @@ typedef struct JitExit {
 	bool back;               /* LINK: a call, or a jump backward: its target is counted */
 	u8 why, op;              /* BAIL: EngineCount and IrOp, for those who count; op 0: none in particular */
 	u8 faults;               /* BAIL: how often it was taken for a store into code that the host refused */
-	const JitCall *call;     /* BAIL for IR_OP_HOST: what is known of its instruction (jit_call.c). Its `target` is the block
-	                            that was met behind it; no code is patched for that */
+	u8 guesses;              /* GUESS: so many so far */
+	u16 guess;               /* GUESS: so far in front of `site` stands the pc that is compared with */
+	union {
+		const JitCall *call; /* BAIL for IR_OP_HOST: what is known of its instruction (jit_call.c). Its `target` is the
+		                        block that was met behind it; no code is patched for that */
+		u32 *misses;         /* GUESS: in Engine.counters, counts down where it goes elsewhere; at zero it leaves */
+	};
 } JitExit;
 
 struct JitBlock {
@@ -271,7 +277,7 @@ struct Engine {
 	u64 other_counted;       /* of `counted`, what is the other one's */
 	bool switches, writable; /* one map, which is writable or executable (jit_memory.c) */
 	Rng chance;              /* EngineOptions.evict */
-	u32 enter, leave, leave_home, miss, miss_call, lookup, bottom, evaluate, dump, call; /* offsets of common code */
+	u32 enter, leave, leave_home, miss, miss_call, lookup, bottom, evaluate, dump, call, guess; /* offsets of common code */
 	u64 (*evaluator)(u64 operation, u64 a, u64 b, u64 c); /* ir_eval; operation: op, width, arg_width (8 bits each),
 	                                                         aux from bit 32 on */
 	u8 *pin_of;              /* owned: per slot, index of its pinned register or JIT_NO_PIN */
@@ -371,7 +377,7 @@ struct JitTarget {
 	/* The code, which may be as long as there is room up to engine->limit (jit_evict_make_room). Everything it makes lies in
 	 * engine->blocks; nothing is linked yet. The engine's settings are those it was selected with. */
 	Status (*emit_region)(Engine *engine, JitRegion *region, void *selected);
-	/* Lets the exit (a LINK) jump to target, or (NULL) to its stub again. */
+	/* Lets the exit (a LINK, a GUESS) jump to target, or (NULL) to its stub again. */
 	void (*link)(Engine *engine, JitExit *exit, const JitBlock *target);
 	/* Runs from the block. The number of an exit record, or that slot 0 is the next pc: JIT_MISSED (computed return),
 	 * JIT_MISSED_CALL (computed jump or call), JIT_CALLED (behind a call of the host: JitFrame). */

@@ -422,6 +422,16 @@ void jit_chain(Engine *engine, JitExit *exit, JitBlock *target)
 	jit_relink(engine, exit, target);
 }
 
+/* What it goes to now is what it is chained to next, if that has code. Where it goes here and there it is not asked any more. */
+static void guess_anew(Engine *engine, JitExit *exit)
+{
+	static const u32 misses[] = {100, 10000, JIT_NEVER};
+
+	*exit->misses = misses[exit->guesses];
+	exit->guesses += exit->guesses + 1u < COUNT_OF(misses);
+	jit_exit_unchain(engine, exit);
+}
+
 /* ---- run ---- */
 
 static ExitKind run_cold(Engine *engine, Vcpu *vcpu, u64 count)
@@ -649,6 +659,13 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 			continue;
 		}
 		exit = engine->exits[number];
+		if (exit->kind == JIT_EXIT_GUESS) {
+			guess_anew(engine, exit);
+			jit_count(engine, ENGINE_LINKS);
+			from = exit;
+			counted = true;
+			continue;
+		}
 		vcpu->slots[0] = exit->pc;
 		vcpu->icount -= exit->refund;
 		if (exit->kind == JIT_EXIT_LINK) {

@@ -517,6 +517,69 @@ static void two_entries(void **state)
 	free(text);
 }
 
+/* A call through a register that goes to f mostly, and to g: it is chained to f, also after f has changed itself, which f does now
+ * and then while it is called. Equal to the interpreter at each stop. */
+static void guessed(void **state)
+{
+	static const u32 code[] = {
+		0x00150513, /* 0: addi a0, a0, 1 */
+		0x03F57293, /* 4: andi t0, a0, 63 */
+		0x00040313, /* 8: mv t1, s0 */
+		0x00029463, /* 12: bnez t0, 20 */
+		0x00048313, /* 16: mv t1, s1 */
+		0x000300E7, /* 20: jalr t1 */
+		0x00B686B3, /* 24: add a3, a3, a1 */
+		0xFE5FF06F, /* 28: j 0 */
+		0x00160613, /* 32: addi a2, a2, 1, f */
+		0x7FF67393, /* 36: andi t2, a2, 2047 */
+		0x00039663, /* 40: bnez t2, 52 */
+		0x00E92023, /* 44: sw a4, 0(s2), which is 52 */
+		0x00F74733, /* 48: xor a4, a4, a5 */
+		0x00158593, /* 52: addi a1, a1, 1 */
+		0x00008067, /* 56: ret */
+		0x00758593, /* 60: addi a1, a1, 7, g */
+		0x00008067, /* 64: ret */
+	};
+	char *text = read_text("src/guests/rv64/rv64.isa");
+	Isa *isa = load("rv64.isa", text);
+	EngineOps eager = jit_engine;
+	Machine *machines[2];
+	MachineStop stops[2];
+	const Engine *engine;
+	u32 to_f = 0, all = 0;
+
+	(void)state;
+	eager.create = create_eager;
+	for (u32 i = 0; i < 2; i++) {
+		machines[i] = open_paged(isa, i ? &eager : &interp_engine);
+		for (u32 k = 0; k < COUNT_OF(code); k++)
+			put_word(machines[i], CODE + 4 * k, code[k]);
+		machine_set_slot(machines[i], slot_named(machines[i], "s0"), CODE + 33); /* its lowest bit does not count */
+		machine_set_slot(machines[i], slot_named(machines[i], "s1"), CODE + 60);
+		machine_set_slot(machines[i], slot_named(machines[i], "s2"), CODE + 52);
+		machine_set_slot(machines[i], slot_named(machines[i], "a4"), 0x00358593);
+		machine_set_slot(machines[i], slot_named(machines[i], "a5"), 1u << 21);
+		machine_set_pc(machines[i], CODE);
+	}
+	for (u32 step = 0; step < 600; step++) {
+		for (u32 i = 0; i < 2; i++)
+			stops[i] = machine_run(machines[i], step < 300 ? 1 + step : 2000 + step);
+		compare_state(machines, stops, isa, 0, step);
+	}
+	engine = machines[1]->engine;
+	for (u32 n = engine->half * (JIT_EXITS / 2); n < engine->exit_count; n++) {
+		const JitExit *exit = engine->exits[n];
+
+		all += exit->kind == JIT_EXIT_GUESS;
+		to_f += exit->kind == JIT_EXIT_GUESS && exit->target && exit->target->pc == CODE + 32;
+	}
+	assert_in_range(to_f, 1, all);
+	machine_destroy(machines[0]);
+	machine_destroy(machines[1]);
+	isa_destroy(isa);
+	free(text);
+}
+
 /* The guest's own store: a page of code that stores into CODE. */
 static void store_by_guest(Machine *machine, u64 address, u32 word)
 {
@@ -811,6 +874,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(asked_quietly),
 		cmocka_unit_test(parked_operands),
 		cmocka_unit_test(two_entries),
+		cmocka_unit_test(guessed),
 		cmocka_unit_test(doors),
 		cmocka_unit_test(every_stop),
 		cmocka_unit_test(bounded),

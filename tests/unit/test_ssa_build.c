@@ -201,6 +201,13 @@ static void call_text(void **state)
 	assert_non_null(strstr(text, "leave call 0x1000c back 0x10004\n"));
 	assert_non_null(strstr(text, "entry  pc 0x10004\n"));
 	close_small(&small);
+	/* What is behind a call is known, wherever that is. */
+	open_small(&small, call_words, 5);
+	add_small(&small, 0);
+	text = print_small(&small, false);
+	assert_non_null(strstr(text, "leave call 0x1000c back 0x10004\n"));
+	assert_null(strstr(text, "entry  pc 0x10004\n"));
+	close_small(&small);
 }
 
 /* A copy of the function in the call's place: the return goes where the register says. */

@@ -280,6 +280,35 @@ static void test_made(void **state)
 	}
 }
 
+/* ret (i & ~1); sum = i: the address comes home as it is. */
+static void test_return(void **state)
+{
+	CodeBench bench;
+	SsaFunc *func;
+	SsaRef home, address;
+	u32 block;
+
+	(void)state;
+	code_open(&bench, 8);
+	func = bench.func;
+	block = ssa_block(func, PC);
+	func->blocks[block].entry = true;
+	home = code_add(&bench, block, SSA_HOME, 64, SLOT_I, 0, 0, 0, 0);
+	address = code_add(&bench, block, IR_OP_AND, 64, 0, home, ssa_const(func, 64, ~(u64)1), 0, 0);
+	code_state(&bench, (CodeState[]){ { SLOT_SUM, home } }, 1, 0, 0);
+	code_exit(&bench, code_add(&bench, block, SSA_LEAVE, 0, SSA_LEAVE_RET, address, 0, 0, 0));
+	for (unsigned pins = 0; pins < 8; pins++) {
+		code_compile(&bench, pins);
+		bench.slots[SLOT_I] = PC + 7;
+		bench.slots[SLOT_SUM] = 0;
+		assert_int_equal(code_run(&bench, 100), JIT_EXIT_LINK);
+		assert_int_equal(bench.slots[0], PC + 6);
+		assert_int_equal(bench.slots[SLOT_I], PC + 7);
+		assert_int_equal(bench.slots[SLOT_SUM], PC + 7);
+	}
+	code_close(&bench);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -287,6 +316,7 @@ int main(void)
 		cmocka_unit_test(test_sum_of_flag),
 		cmocka_unit_test(test_home),
 		cmocka_unit_test(test_made),
+		cmocka_unit_test(test_return),
 	};
 
 	if (!jit_is_possible())

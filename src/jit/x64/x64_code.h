@@ -160,6 +160,7 @@ void x64_add_stub(X64Code *c, u8 *site, JitExit *exit);
 JitExit *x64_bail(X64Code *c); /* the present instruction is the cold engine's */
 void x64_bail_if(X64Code *c, X64Cond cond);
 void x64_emit_stubs(X64Code *c);
+bool x64_guess_is_short(const JitExit *exit);
 void x64_link(Engine *engine, JitExit *exit, const JitBlock *target); /* the JitTarget's */
 
 /* x64_memory.c */

@@ -5,6 +5,8 @@
  */
 #include "jit/x64/x64_code.h"
 
+#include <string.h>
+
 #include "jit/jit_store.h"
 
 void x64_to_common(X64Code *c, u8 *site, u32 target)
@@ -72,7 +74,20 @@ void x64_emit_stubs(X64Code *c)
 	}
 }
 
+/* Where the pc that a call is compared with is four bytes, calls that go farther are not chained. */
+bool x64_guess_is_short(const JitExit *exit)
+{
+	return exit->owner->pc <= 0x7FFFFFFF;
+}
+
 void x64_link(Engine *engine, JitExit *exit, const JitBlock *target)
 {
+	if (target && exit->kind == JIT_EXIT_GUESS) {
+		bool is_short = x64_guess_is_short(exit);
+
+		if (is_short && target->pc > 0x7FFFFFFF)
+			return;
+		memcpy(engine->rw + exit->site - exit->guess, &target->pc, is_short ? 4 : 8);
+	}
 	x64_patch(engine->rw + exit->site, engine->rw + (target ? target->entry : exit->stub));
 }

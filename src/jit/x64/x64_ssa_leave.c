@@ -190,6 +190,11 @@ void x64_ssa_exit_if(X64Ssa *s, X64Cond cond)
 	x64_ssa_add_stub(s, x64_jcc(&s->x, cond), x64_ssa_exit(s, JIT_EXIT_BAIL, 0));
 }
 
+static void mov_number(X64Buf *x, u8 reg, u32 number)
+{
+	x64_op_imm32(x, reg & 8 ? 0x41 : 0, 0xB8u | (reg & 7u), (i32)number);
+}
+
 void x64_ssa_stubs(X64Ssa *s)
 {
 	const Engine *engine = s->engine;
@@ -200,11 +205,9 @@ void x64_ssa_stubs(X64Ssa *s)
 
 		if (!exit->stub) {
 			exit->stub = (u32)(x->at - engine->rw);
-			if (exit->map) /* mov r15d, number */
-				x64_byte(x, 0x41);
-			x64_byte(x, exit->map ? 0xBF : 0xB8);
-			x64_imm32(x, (i32)exit->number);
-			x64_ssa_here_to(s, x64_jmp(x), engine->rw + (exit->map ? engine->dump : engine->leave));
+			mov_number(x, exit->map || exit->kind == JIT_EXIT_GUESS ? X64_R15 : X64_RAX, exit->number);
+			x64_ssa_here_to(s, x64_jmp(x), engine->rw + (exit->map ? engine->dump :
+								     exit->kind == JIT_EXIT_GUESS ? engine->guess : engine->leave));
 		}
 		if (s->stubs[i].site)
 			x64_ssa_here_to(s, s->stubs[i].site, engine->rw + exit->stub);
@@ -488,6 +491,74 @@ static void emit_landing(X64Ssa *s, u64 pc)
 		emit_link(s, pc, false);
 }
 
+static void call_by_table(X64Ssa *s)
+{
+	const Engine *engine = s->engine;
+	X64Buf *x = &s->x;
+
+	x64_emit_lookup(engine, x);
+	x64_ssa_here_to(s, x64_jcc(x, X64_NE), engine->rw + engine->miss_call);
+	x64_emit_room(engine, x);
+	x64_call_mem(x, x64_at_index(X64_RDX, X64_RCX, 3, 8));
+}
+
+/*
+ * A call through a register goes where it went so far, mostly: so its pc is compared with that one's, and it is chained like a call
+ * of a constant pc. The table stands aside. What is compared with is nothing yet: the first call leaves and says (jit_run.c).
+ *
+ *     cmp rax, pc | jne aside | call stub or code          aside: dec misses | jz stub | by the table
+ */
+static void call_by_guess(X64Ssa *s)
+{
+	u32 *misses = jit_counter_create(s->engine);
+	JitExit *exit = misses ? jit_exit_create(s->engine, s->region->head, JIT_EXIT_GUESS, 0, 0) : NULL;
+	X64Buf *x = &s->x;
+	X64Late *late;
+	u8 *site;
+	u32 pc;
+
+	if (!exit) {
+		call_by_table(s);
+		return;
+	}
+	exit->misses = misses;
+	*misses = 1;
+	if (x64_guess_is_short(exit)) {
+		x64_reg_reg_imm(x, 0, true, 0x81, X64_CMP, X64_RAX, false, 0, 4);
+		pc = (u32)(x->at - s->engine->rw) - 4;
+	} else {
+		u64 none = 0;
+
+		x64_byte(x, 0x48); /* mov rcx, imm64 */
+		x64_byte(x, 0xB9);
+		x64_bytes(x, &none, 8);
+		pc = (u32)(x->at - s->engine->rw) - 8;
+		x64_alu(x, X64_CMP, 64, X64_RAX, X64_RCX);
+	}
+	late = x64_ssa_late(s, X64_LATE_GUESS, x64_jcc(x, X64_NE));
+	x64_emit_room(s->engine, x);
+	site = x64_call(x);
+	exit->site = (u32)(site - s->engine->rw);
+	exit->guess = (u16)(exit->site - pc);
+	x64_ssa_add_stub(s, site, exit);
+	if (late) {
+		late->exit = exit;
+		late->back = x->at;
+	}
+}
+
+void x64_ssa_late_guess(X64Ssa *s, const X64Late *late)
+{
+	u32 misses = JIT_CODE_BYTES + (u32)(late->exit->misses - s->engine->counters) * 4;
+	X64Buf *x = &s->x;
+
+	x64_byte(x, 0xFF); /* dec dword [rip + ..] */
+	x64_byte(x, 0x0D);
+	x64_imm32(x, (i32)(misses - (u32)(x->at + 4 - s->engine->rw)));
+	x64_ssa_add_stub(s, x64_jcc(x, X64_E), late->exit);
+	call_by_table(s);
+}
+
 static void emit_computed(X64Ssa *s, const SsaNode *node)
 {
 	const Engine *engine = s->engine;
@@ -495,16 +566,13 @@ static void emit_computed(X64Ssa *s, const SsaNode *node)
 
 	if (node->aux == SSA_LEAVE_RET) {
 		x64_ret(x);
-		return;
-	}
-	x64_emit_lookup(engine, x);
-	x64_ssa_here_to(s, x64_jcc(x, X64_NE), engine->rw + engine->miss_call);
-	if (node->aux == SSA_LEAVE_JUMP) {
+	} else if (node->aux == SSA_LEAVE_CALLR) {
+		call_by_guess(s);
+	} else {
+		x64_emit_lookup(engine, x);
+		x64_ssa_here_to(s, x64_jcc(x, X64_NE), engine->rw + engine->miss_call);
 		x64_jmp_mem(x, x64_at_index(X64_RDX, X64_RCX, 3, 8));
-		return;
 	}
-	x64_emit_room(engine, x);
-	x64_call_mem(x, x64_at_index(X64_RDX, X64_RCX, 3, 8));
 }
 
 static bool is_computed(const SsaNode *node)
@@ -525,8 +593,7 @@ static void call_host(X64Ssa *s)
 	}
 	exit->why = ENGINE_BAIL_HOST;
 	exit->op = IR_OP_HOST;
-	x64_byte(&s->x, 0xB8); /* mov eax, number */
-	x64_imm32(&s->x, (i32)exit->number);
+	mov_number(&s->x, X64_RAX, exit->number);
 	x64_ssa_here_to(s, x64_jmp(&s->x), engine->rw + engine->call);
 }
 

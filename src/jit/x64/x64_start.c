@@ -27,6 +27,15 @@ static u32 emit_miss(const Engine *engine, X64Buf *x, u32 number)
 	return at;
 }
 
+/* r15: the number of an exit that guesses; rax: the pc of its call. */
+static void emit_guess(Engine *engine, X64Buf *x)
+{
+	engine->guess = (u32)(x->at - x->start);
+	x64_store(x, 64, x64_at(X64_RBP, x64_slot(0)), X64_RAX);
+	x64_mov(x, 32, X64_RAX, X64_R15);
+	x64_patch(x64_jmp(x), x->start + engine->leave);
+}
+
 static const u8 saved[] = { X64_RBX, X64_RBP, X64_R12, X64_R13, X64_R14, X64_R15 };
 
 /* From the JitFrame (rdi) into the frame of compiled code. */
@@ -375,6 +384,7 @@ bool x64_start(Engine *engine)
 	emit_leave(engine, &x);
 	engine->miss = emit_miss(engine, &x, JIT_MISSED);
 	engine->miss_call = emit_miss(engine, &x, JIT_MISSED_CALL);
+	emit_guess(engine, &x);
 	emit_return(engine, &x);
 	emit_enter(engine, &x);
 	emit_evaluate(engine, &x);
