@@ -353,16 +353,21 @@ def interpreter(bench):
 # --- what prints lines `NAME NUMBER...`
 
 
+def note(found, what, *command):
+    """Runs it once: NAME gets its numbers as one more row."""
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Wrong(f"{what}: {' '.join(map(str, command))}: {done.stderr.strip()}")
+    for line in done.stdout.splitlines():
+        name, *values = line.split()
+        found.setdefault(name, []).append([float(value) for value in values])
+
+
 def ask(bench, what, *command):
     """NAME: the medians of its numbers over the rounds."""
     found = {}
     for _ in range(bench.rounds):
-        done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise Wrong(f"{what}: {' '.join(map(str, command))}: {done.stderr.strip()}")
-        for line in done.stdout.splitlines():
-            name, *values = line.split()
-            found.setdefault(name, []).append([float(value) for value in values])
+        note(found, what, *command)
     return {name: [sorted(column)[len(column) // 2] for column in zip(*rounds)] for name, rounds in found.items()}
 
 
@@ -473,12 +478,7 @@ def scheduler(bench):
     for _ in range(bench.rounds):
         for command in (("wake", 1000, 100, 5), ("shares", 20, 5), ("throughput", 10000)):
             bench.say(f"scheduler: {command[0]}")
-            done = subprocess.run(["build/bench/scheduler", *map(str, command)], capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise Wrong(f"scheduler: {command[0]}: {done.stderr.strip()}")
-            for line in done.stdout.splitlines():
-                name, *values = line.split()
-                found.setdefault(name, []).append([float(value) for value in values])
+            note(found, "scheduler", "build/bench/scheduler", *command)
 
     def cells(what, name, index):
         column = sorted(values[index] for values in found[name])

@@ -166,15 +166,21 @@ static bool takes_pending(Vcpu *vcpu)
 	return true;
 }
 
-/* Is all that compiled code relies on as it was? (The array of spaces and where a space that is not paged lies never change; base goes
- * with attr.) */
+/* Is the code there, and are its registers and memory where they were? (The array of spaces and where a space that is not paged lies never
+ * change; base goes with attr.) */
+static inline bool is_in_place(const JitFrame *frame, const Engine *engine, const Vcpu *vcpu)
+{
+	const Space *space = frame->space;
+
+	return engine->deaths == frame->deaths && vcpu->slots == frame->slots && space->attr == frame->attr && space->view == frame->view;
+}
+
+/* Is all that compiled code relies on as it was? */
 static inline bool may_stay(const Engine *engine, const JitFrame *frame)
 {
 	const Vcpu *vcpu = frame->vcpu;
-	const Space *space = frame->space;
 
-	return engine->deaths == frame->deaths && vcpu->slots == frame->slots && space->attr == frame->attr && space->view == frame->view &&
-	       (engine->env.no_context || engine_context(&engine->env, vcpu) == engine->context) &&
+	return is_in_place(frame, engine, vcpu) && (engine->env.no_context || engine_context(&engine->env, vcpu) == engine->context) &&
 	       !(vcpu->calls && vcpu->slots[0] == vcpu->return_pc);
 }
 
@@ -276,13 +282,10 @@ static __attribute__((noinline)) const u8 *call_anew(JitFrame *frame, JitExit *e
 	return go_on(frame, exit, result);
 }
 
-/* Nothing asks for attention, and the context and the places of things are those that the code was made for. */
+/* may_stay, and nothing asks for attention: for straight calls, whose context is told by one slot. */
 static inline bool is_as_before(const JitFrame *frame, const Engine *engine, const Vcpu *vcpu)
 {
-	const Space *space = frame->space;
-
-	return !vcpu_wants(vcpu) && vcpu->pending.kind == EXIT_BUDGET && engine->deaths == frame->deaths && vcpu->slots == frame->slots &&
-	       space->attr == frame->attr && space->view == frame->view && *frame->context == engine->context;
+	return !vcpu_wants(vcpu) && vcpu->pending.kind == EXIT_BUDGET && is_in_place(frame, engine, vcpu) && *frame->context == engine->context;
 }
 
 /* In a straight line: what is usual, with as few looks at memory as will do. So what is needed behind the call is looked up anew there:
