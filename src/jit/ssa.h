@@ -61,7 +61,7 @@ typedef enum SsaOp {
 	SSA_RMW,    /* exit; IR_OP_RMW at a + imm with b; aux as in the IR, never raw. The address is aligned, or it leaves */
 	SSA_CAS,    /* exit; IR_OP_CAS likewise: expected b, value c */
 	SSA_GUARD,  /* exit; unless a (width 1) is 1 */
-	SSA_FUEL,   /* exit; charges imm */
+	SSA_FUEL,   /* exit; charges imm; aux = SSA_FUEL_NEXT: what comes is where the block jumps to */
 	SSA_REFUND, /* gives imm back */
 	SSA_FENCE,  /* accesses may not move across */
 	SSA_FLAGS,  /* the float flags so far: what the home of flags_slot and the host hold together */
@@ -78,7 +78,7 @@ typedef enum SsaOp {
 	SSA_OP_COUNT,
 } SsaOp;
 
-enum { SSA_NO_SLOT = 0xFFFF, SSA_SLOTS_MOST = 512, SSA_NODES_MOST = 60000, SSA_BLOCKS_MOST = 4000 };
+enum { SSA_FUEL_NEXT = 1, SSA_NO_SLOT = 0xFFFF, SSA_SLOTS_MOST = 512, SSA_NODES_MOST = 60000, SSA_BLOCKS_MOST = 4000 };
 
 typedef enum SsaLeave {
 	SSA_LEAVE_LINK,  /* to the constant pc imm, which is not in the region */

@@ -299,6 +299,8 @@ static u64 pc_at(const Run *run, u32 b, SsaRef ref)
 
 	if (run->in_insn)
 		return run->pc;
+	if (run->func->nodes[ref].op == SSA_FUEL && run->func->nodes[ref].aux == SSA_FUEL_NEXT)
+		return run->func->blocks[run->func->blocks[b].succ[0]].pc;
 	/* Between two instructions: that which comes. */
 	return next && run->func->nodes[next].op == SSA_INSN ? run->func->nodes[next].imm : run->func->blocks[b].pc;
 }

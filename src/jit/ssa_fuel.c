@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
- * Instructions are counted by charging in advance: at a *checkpoint* (an entry, a loop header, where a loop has been left) the
- * longest way to the next one is charged, and whoever takes a shorter way gives the rest back where the ways meet. So a loop
- * pays once per round.
+ * Instructions are counted by charging in advance: at a *checkpoint* (an entry, where a loop has been left) the longest way to
+ * the next one is charged, the first round of a loop with it, and where control jumps back one more round. Whoever takes a
+ * shorter way gives the rest back where the ways meet.
  *
- *     longest(b)   INSNs on the longest way from the start of b to the next checkpoint, or out
- *     owed(b)      what was charged before b and not yet done when b begins. Where ways meet it is longest(b), at entries and
- *                  loop headers 0: edges into those refund the difference. A block with one predecessor takes over what is left
- *                  there, so that a way out gives it back for nothing (ssa_snap).
+ *     longest(b)   INSNs on the longest way from the start of b to the next checkpoint, out, or to where it jumps back
+ *     owed(b)      what was charged before b and not yet done when b begins. Where ways meet it is longest(b), at entries 0.
+ *                  A block with one predecessor takes over what is left there, so that a way out gives it back for nothing
+ *                  (ssa_snap).
  *     left(b)      likewise, when it ends
  *
- * Every circle has a checkpoint: that to which it jumps back in the order of func->rpo. A FUEL stands between two instructions: in
- * front of the first INSN of its block, or at the start of an entry.
+ * Why where it jumps back, and not in the loop's header: the FUEL leaves with the state at that place. In the header this would be
+ * one PHI for each slot that the loop changes, also for those that only a way out ever looks at; at the end of a round the
+ * values are what they are.
+ *
+ * A FUEL stands between two instructions: in front of the first INSN of its block, at the start of an entry, or (SSA_FUEL_NEXT)
+ * at the end of a block that jumps back, or leads to a loop. An entry that is jumped back to charges each round itself.
  *
  * Behind a loop no more is charged than what is not left of the round: if enough is, on all ways there, it is no checkpoint,
  * nothing can leave there, and nobody keeps a state for it.
@@ -29,34 +33,39 @@ static bool jumps_back(const SsaFunc *func, u32 from, u32 to)
 	return func->blocks[to].order <= func->blocks[from].order;
 }
 
-/* Behind a loop, where the next instruction begins: else each round of the loop would pay for what comes after. */
-static u32 behind_loop(const SsaFunc *func, const bool *checkpoint, u32 to)
+/* Behind a loop, where the next instruction begins: else each round of the loop would pay for what comes after. In front of
+ * another loop that is the block ahead of it; ~0: it jumps back, and pays there. */
+static u32 behind_loop(const Fuel *f, u32 to)
 {
-	while (!func->blocks[to].insns && func->blocks[to].succ_count == 1 && !checkpoint[to])
-		to = func->blocks[to].succ[0];
-	return to;
+	const SsaBlock *block = &f->func->blocks[to];
+
+	while (!block->insns && block->succ_count == 1 && !f->checkpoint[to]) {
+		u32 next = block->succ[0];
+
+		if (jumps_back(f->func, to, next))
+			return ~(u32)0;
+		if (f->func->blocks[next].header)
+			return to;
+		block = &f->func->blocks[to = next];
+	}
+	return block->insns ? to : ~(u32)0;
 }
 
 static void find_checkpoints(Fuel *f)
 {
 	SsaFunc *func = f->func;
 
-	for (u32 i = 0; i < func->rpo_count; i++) {
-		u32 b = func->rpo[i];
-		const SsaBlock *block = &func->blocks[b];
-
-		f->checkpoint[b] |= block->entry;
-		for (u32 k = 0; k < block->succ_count; k++)
-			f->checkpoint[block->succ[k]] |= jumps_back(func, b, block->succ[k]);
-	}
+	for (u32 i = 0; i < func->rpo_count; i++)
+		f->checkpoint[func->rpo[i]] |= func->blocks[func->rpo[i]].entry;
 	for (u32 i = 0; i < func->rpo_count; i++) {
 		const SsaBlock *block = &func->blocks[func->rpo[i]];
 
 		for (u32 k = 0; k < block->succ_count; k++)
 			if (func->blocks[block->succ[k]].depth < block->depth) {
-				u32 to = behind_loop(func, f->checkpoint, block->succ[k]);
+				u32 to = behind_loop(f, block->succ[k]);
 
-				f->checkpoint[to] |= func->blocks[to].insns != 0;
+				if (to != ~(u32)0)
+					f->checkpoint[to] = true;
 			}
 	}
 }
@@ -68,7 +77,8 @@ static void find_longest(Fuel *f)
 		const SsaBlock *block = &f->func->blocks[b];
 
 		for (u32 k = 0; k < block->succ_count; k++)
-			if (!f->checkpoint[block->succ[k]] && f->longest[block->succ[k]] > most)
+			if (!f->checkpoint[block->succ[k]] && !jumps_back(f->func, b, block->succ[k]) &&
+			    f->longest[block->succ[k]] > most)
 				most = f->longest[block->succ[k]];
 		f->longest[b] = block->insns + most;
 	}
@@ -101,23 +111,43 @@ static void stand_before_insn(SsaFunc *func, u32 b, SsaRef node)
 
 static void charge(Fuel *f, u32 b, u32 count)
 {
-	SsaRef node = count ? ssa_node(f->func, SSA_FUEL, 0, 0, 0, 0, 0, count) : 0;
+	SsaFunc *func = f->func;
+	SsaRef node = count ? ssa_node(func, SSA_FUEL, 0, 0, 0, 0, 0, count) : 0;
 
-	if (node)
-		stand_before_insn(f->func, b, node);
+	if (!node)
+		return;
+	if (func->blocks[b].insns || func->blocks[b].entry) {
+		stand_before_insn(func, b, node);
+	} else {
+		func->nodes[node].aux = SSA_FUEL_NEXT;
+		ssa_insert_before(func, func->blocks[b].last, node);
+	}
 }
 
-/* The least that is left on the ways to b; 0: it is an entry, or jumped back to. */
+/* Of a block that jumps back: from `left`, what is left of its round, to what the header wants. */
+static void next_round(Fuel *f, u32 from, u32 to, u32 left)
+{
+	SsaFunc *func = f->func;
+	u32 wanted = f->checkpoint[to] ? 0 : f->longest[to];
+	SsaRef node;
+
+	refund(f, from, to, left > wanted ? left - wanted : 0);
+	if (wanted <= left)
+		return;
+	node = ssa_node(func, SSA_FUEL, 0, SSA_FUEL_NEXT, 0, 0, 0, wanted - left);
+	if (node)
+		ssa_insert_before(func, func->blocks[from].last, node);
+}
+
+/* The least that is left on the ways to b; 0: it is an entry. */
 static u32 least_left(const Fuel *f, u32 b)
 {
 	const SsaBlock *block = &f->func->blocks[b];
 	u32 least = block->pred_count ? ~(u32)0 : 0;
 
-	for (u32 k = 0; k < block->pred_count && least; k++) {
-		u32 left = jumps_back(f->func, block->preds[k], b) ? 0 : f->left[block->preds[k]];
-
-		least = left < least ? left : least;
-	}
+	for (u32 k = 0; k < block->pred_count && least; k++)
+		if (!jumps_back(f->func, block->preds[k], b) && f->left[block->preds[k]] < least)
+			least = f->left[block->preds[k]];
 	return least;
 }
 
@@ -143,7 +173,7 @@ static void place(Fuel *f, u32 b)
 	f->left[b] -= block->insns;
 	for (u32 k = 0; k < block->succ_count; k++)
 		if (jumps_back(func, b, block->succ[k]))
-			refund(f, b, block->succ[k], f->left[b]);
+			next_round(f, b, block->succ[k], f->left[b]);
 }
 
 void ssa_fuel(SsaFunc *func)

@@ -3,8 +3,8 @@
  * BRINGs that nobody sees are gone: their home gets another value before anything may leave or FETCHes it. (PUTs that nobody sees
  * cost nothing: no snapshot has them.)
  *
- * A home is *seen* at a point if some way from there leaves, or reads it, before it gets another value. Backward, in one pass: a loop
- * jumps back to a FUEL, which sees everything.
+ * A home is *seen* at a point if some way from there leaves, or reads it, before it gets another value. Backward, in one pass: where
+ * a loop jumps back is a FUEL, which sees everything.
  */
 #include <string.h>
 

@@ -272,9 +272,12 @@ static inline void toy_run(const SsaFunc *func, ToyRun *run)
 				run->done++;
 				run->pc = here->ahead ? here->pc : run->pc;
 			} else if (func->nodes[at].op == SSA_FUEL) { /* between two instructions */
+				const SsaNode *fuel = &func->nodes[at];
+
 				run->done++;
-				at = func->nodes[at].next;
-				run->pc = func->nodes[at].op == SSA_INSN ? func->nodes[at].imm : here->pc;
+				at = fuel->next;
+				run->pc = fuel->aux == SSA_FUEL_NEXT ? func->blocks[here->succ[0]].pc :
+					func->nodes[at].op == SSA_INSN ? func->nodes[at].imm : here->pc;
 			}
 			toy_note(run, run->done, now);
 			break;

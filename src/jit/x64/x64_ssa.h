@@ -97,6 +97,7 @@ typedef struct X64Ssa {
 	const JitMap *map; /* the last one, of .. */
 	SsaSnap map_snap;
 	const SsaPlace *map_places;
+	bool jumped;       /* the block's code has already jumped */
 	u32 *edge_in, *edge_out; /* per block: number + 1 of the edge whose moves come at its start, at its end */
 	u32 next;          /* the block that is emitted next, or SSA_NO_BLOCK */
 	bool failed, unsupported, has_bmi1, has_bmi2, has_lzcnt, has_popcnt;
@@ -105,7 +106,7 @@ typedef struct X64Ssa {
 /* Code aside: emitted behind the region, it comes back. */
 typedef enum X64LateKind {
 	X64_LATE_CROSSING, X64_LATE_DIVIDE, X64_LATE_NAN, X64_LATE_NAN_HOME, X64_LATE_FTOS, X64_LATE_FTOU, X64_LATE_FMA,
-	X64_LATE_GUESS, X64_LATE_ROOM,
+	X64_LATE_GUESS,
 } X64LateKind;
 
 struct X64Late {
@@ -196,7 +197,6 @@ void x64_ssa_stubs(X64Ssa *s);
 bool x64_ssa_list_faults(X64Ssa *s);
 void x64_ssa_late_nan_home(X64Ssa *s, const X64Late *late);
 void x64_ssa_late_guess(X64Ssa *s, const X64Late *late);
-void x64_ssa_late_room(X64Ssa *s);
 
 /* x64_ssa_emit.c */
 X64Mem x64_ssa_place(const X64Ssa *s, const SsaPlace *place); /* in memory */
@@ -205,6 +205,7 @@ void x64_ssa_move(X64Ssa *s, const SsaMove *move);
 void x64_ssa_fix(X64Ssa *s, u8 *site, u32 block);
 void x64_ssa_jump(X64Ssa *s, u32 block); /* nothing, if it comes next */
 void x64_ssa_branch(X64Ssa *s, const SsaNode *node, X64Test test);
+bool x64_ssa_jump_back_if(X64Ssa *s, const SsaNode *fuel, X64Cond cond);
 X64Late *x64_ssa_late(X64Ssa *s, X64LateKind kind, u8 *site); /* back: here */
 void x64_ssa_late_back(X64Ssa *s); /* the one begun last comes back here */
 void x64_ssa_word(X64Ssa *s, u8 prefix, u32 opcode, u8 reg, u64 value); /* an operation with a number in memory */

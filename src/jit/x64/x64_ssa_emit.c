@@ -5,14 +5,14 @@
  *
  *     head | ... hot blocks ... | cold blocks | late code | stubs | numbers
  *
- * A block that does nothing is not emitted: who goes there goes where it leads. Loops begin at multiples of 32 bytes, or of 16.
+ * A block that does nothing is not emitted: who goes there goes where it leads. Loops begin at multiples of 32 bytes.
  */
 #include "jit/x64/x64_ssa.h"
 
 #include <assert.h>
 #include <string.h>
 
-enum { LOOP_ALIGN = 32, NOP_MOST = 15, HOPS = 16 };
+enum { LOOP_ALIGN = 32, HOPS = 16 };
 
 /* ---- Moves ---- */
 
@@ -175,6 +175,22 @@ static void emit_jcc(X64Ssa *s, X64Cond cond, u32 to)
 	}
 }
 
+/* Of a FUEL in front of a jump back without moves: the budget's branch jumps itself. */
+bool x64_ssa_jump_back_if(X64Ssa *s, const SsaNode *fuel, X64Cond cond)
+{
+	const SsaCode *jump = s->code + 1;
+	u32 b = s->code->block, to;
+
+	if (fuel->aux != SSA_FUEL_NEXT || fuel->next != s->func->blocks[b].last || jump->move_count || s->edge_out[b])
+		return false;
+	to = target_of(s, s->func->blocks[b].succ[0]);
+	if (!s->labels[to])
+		return false;
+	emit_jcc(s, cond, to);
+	s->jumped = true;
+	return true;
+}
+
 void x64_ssa_branch(X64Ssa *s, const SsaNode *node, X64Test test)
 {
 	const SsaBlock *block = &s->func->blocks[node->block];
@@ -232,7 +248,6 @@ static void emit_lates(X64Ssa *s)
 		case X64_LATE_DIVIDE: x64_ssa_late_divide(s, late); break;
 		case X64_LATE_NAN_HOME: x64_ssa_late_nan_home(s, late); break;
 		case X64_LATE_GUESS: x64_ssa_late_guess(s, late); break;
-		case X64_LATE_ROOM: x64_ssa_late_room(s); break;
 		case X64_LATE_NAN: case X64_LATE_FTOS: case X64_LATE_FTOU: case X64_LATE_FMA: x64_ssa_late_float(s, late); break;
 		}
 		x64_ssa_here_to(s, x64_jmp(&s->x), late->back);
@@ -285,30 +300,21 @@ static void emit_words(X64Ssa *s)
 
 /* ---- Blocks ---- */
 
-/* In one instruction: further prefixes cost no processor anything that a second one would not. */
-static void emit_nop(X64Buf *x, unsigned bytes)
+static void align(X64Buf *x, unsigned to)
 {
-	static const u8 nops[NOP_MOST][NOP_MOST] = {
-		{ 0x90 }, { 0x66, 0x90 }, { 0x0F, 0x1F, 0x00 }, { 0x0F, 0x1F, 0x40 }, { 0x0F, 0x1F, 0x44 }, { 0x66, 0x0F, 0x1F, 0x44 },
-		{ 0x0F, 0x1F, 0x80 }, { 0x0F, 0x1F, 0x84 }, { 0x66, 0x0F, 0x1F, 0x84 }, { 0x66, 0x66, 0x0F, 0x1F, 0x84 },
-		{ 0x66, 0x66, 0x66, 0x0F, 0x1F, 0x84 }, { 0x66, 0x66, 0x66, 0x66, 0x0F, 0x1F, 0x84 },
-		{ 0x66, 0x66, 0x66, 0x66, 0x66, 0x0F, 0x1F, 0x84 }, { 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x0F, 0x1F, 0x84 },
-		{ 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x0F, 0x1F, 0x84 },
+	static const u8 nops[9][9] = {
+		{ 0x90 }, { 0x66, 0x90 }, { 0x0F, 0x1F, 0x00 }, { 0x0F, 0x1F, 0x40, 0x00 }, { 0x0F, 0x1F, 0x44, 0x00, 0x00 },
+		{ 0x66, 0x0F, 0x1F, 0x44, 0x00, 0x00 }, { 0x0F, 0x1F, 0x80, 0, 0, 0, 0 }, { 0x0F, 0x1F, 0x84, 0, 0, 0, 0, 0 },
+		{ 0x66, 0x0F, 0x1F, 0x84, 0, 0, 0, 0, 0 },
 	};
+	unsigned left = (unsigned)-(uintptr_t)x->at & (to - 1);
 
-	x64_bytes(x, nops[bytes - 1], bytes);
-}
+	while (left && !x->full) {
+		unsigned count = left > 9 ? 9 : left;
 
-/* A loop begins here. Where the block before goes on here, that costs it one instruction at most: what is too far from LOOP_ALIGN is
- * half of it. (Loops of few rounds are entered often: with more, bf ran 5 % more instructions, hash 3 %.) */
-static void align_loop(X64Buf *x, bool falls_in)
-{
-	unsigned left = (unsigned)-(uintptr_t)x->at & (LOOP_ALIGN - 1);
-
-	if (falls_in && left > NOP_MOST)
-		left &= LOOP_ALIGN / 2 - 1;
-	for (; left && !x->full; left -= left > NOP_MOST ? NOP_MOST : left)
-		emit_nop(x, left > NOP_MOST ? NOP_MOST : left);
+		x64_bytes(x, nops[count - 1], count);
+		left -= count;
+	}
 }
 
 static void emit_code(X64Ssa *s, u32 index)
@@ -344,25 +350,12 @@ static void emit_code(X64Ssa *s, u32 index)
 	}
 }
 
-/* May `from`, which stands before it, go on there without a jump? It does so at an entry, too, where its call comes back. */
-static bool falls_into(const X64Ssa *s, u32 from, u32 to)
-{
-	const SsaBlock *block = &s->func->blocks[from];
-
-	if (s->func->blocks[to].entry)
-		return true;
-	for (u32 i = 0; i < block->succ_count; i++)
-		if (target_of(s, block->succ[i]) == to)
-			return true;
-	return false;
-}
-
-static void emit_block(X64Ssa *s, u32 b, u32 before)
+static void emit_block(X64Ssa *s, u32 b)
 {
 	const SsaBlock *block = &s->func->blocks[b];
 
 	if (block->header && !block->cold)
-		align_loop(&s->x, before != SSA_NO_BLOCK && falls_into(s, before, b));
+		align(&s->x, LOOP_ALIGN);
 	if (block->entry) {
 		s->region->entries[s->region->entry_count++] =
 			(struct JitRegionEntry){ .pc = block->pc, .at = (u32)(s->x.at - s->engine->rw) };
@@ -375,7 +368,8 @@ static void emit_block(X64Ssa *s, u32 b, u32 before)
 
 		emit_moves(s, edge->move_first, edge->move_count);
 	}
-	for (u32 i = 0; i < s->alloc.block_codes[b] && !s->x.full; i++)
+	s->jumped = false;
+	for (u32 i = 0; i < s->alloc.block_codes[b] && !s->x.full && !s->jumped; i++)
 		emit_code(s, s->alloc.block_first[b] + i);
 }
 
@@ -403,7 +397,7 @@ static bool emit_region(X64Ssa *s)
 {
 	const SsaAlloc *alloc = &s->alloc;
 	Engine *engine = s->engine;
-	u32 entries = 0, before = SSA_NO_BLOCK;
+	u32 entries = 0;
 
 	s->maps = ARENA_ARRAY(s->arena, JitMap *, 256);
 	for (u32 i = 0; i < alloc->layout_count; i++)
@@ -423,8 +417,7 @@ static bool emit_region(X64Ssa *s)
 		s->next = k < alloc->layout_count ? alloc->layout[k] : SSA_NO_BLOCK;
 		if (!s->region->hot_bytes && s->func->blocks[b].cold)
 			s->region->hot_bytes = (u32)(s->x.at - engine->rw) - s->region->code;
-		emit_block(s, b, before);
-		before = b;
+		emit_block(s, b);
 	}
 	if (!s->region->hot_bytes)
 		s->region->hot_bytes = (u32)(s->x.at - engine->rw) - s->region->code;

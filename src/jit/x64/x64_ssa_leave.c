@@ -195,13 +195,6 @@ static void mov_number(X64Buf *x, u8 reg, u32 number)
 	x64_op_imm32(x, reg & 8 ? 0x41 : 0, 0xB8u | (reg & 7u), (i32)number);
 }
 
-/* rax: a pc whose bits are these (a number of 32 bits with its sign). */
-static void and_pc(X64Buf *x, u64 mask)
-{
-	if (mask != ~(u64)0)
-		x64_alu_imm(x, X64_AND, 64, X64_RAX, (i32)mask);
-}
-
 void x64_ssa_stubs(X64Ssa *s)
 {
 	const Engine *engine = s->engine;
@@ -212,8 +205,6 @@ void x64_ssa_stubs(X64Ssa *s)
 
 		if (!exit->stub) {
 			exit->stub = (u32)(x->at - engine->rw);
-			if (exit->kind == JIT_EXIT_GUESS)
-				and_pc(x, exit->pc);
 			mov_number(x, exit->map || exit->kind == JIT_EXIT_GUESS ? X64_R15 : X64_RAX, exit->number);
 			x64_ssa_here_to(s, x64_jmp(x), engine->rw + (exit->map ? engine->dump :
 								     exit->kind == JIT_EXIT_GUESS ? engine->guess : engine->leave));
@@ -237,10 +228,13 @@ bool x64_ssa_list_faults(X64Ssa *s)
 
 void x64_ssa_fuel(X64Ssa *s, const SsaNode *node)
 {
+	JitExit *exit;
+
 	if (!s->emitting)
 		return;
 	x64_alu_imm(&s->x, X64_SUB, 64, X64_R14, (i32)node->imm);
-	x64_ssa_add_stub(s, x64_jcc(&s->x, X64_B), x64_ssa_exit(s, JIT_EXIT_FUEL, (u32)node->imm));
+	exit = x64_ssa_exit(s, JIT_EXIT_FUEL, (u32)node->imm);
+	x64_ssa_add_stub(s, x64_ssa_jump_back_if(s, node, X64_AE) ? x64_jmp(&s->x) : x64_jcc(&s->x, X64_B), exit);
 }
 
 void x64_ssa_refund(X64Ssa *s, const SsaNode *node)
@@ -500,19 +494,6 @@ static void emit_landing(X64Ssa *s, u64 pc)
 		emit_link(s, pc, false);
 }
 
-/* As x64_emit_room; that it begins anew stands aside. */
-static void emit_room(X64Ssa *s)
-{
-	x64_emit_is_deep(s->engine, &s->x);
-	x64_ssa_late(s, X64_LATE_ROOM, x64_jcc(&s->x, X64_BE));
-}
-
-void x64_ssa_late_room(X64Ssa *s)
-{
-	x64_emit_anew(s->engine, &s->x);
-}
-
-/* Perhaps aside itself. */
 static void call_by_table(X64Ssa *s)
 {
 	const Engine *engine = s->engine;
@@ -528,21 +509,18 @@ static void call_by_table(X64Ssa *s)
  * A call through a register goes where it went so far, mostly: so its pc is compared with that one's, and it is chained like a call
  * of a constant pc. The table stands aside. What is compared with is nothing yet: the first call leaves and says (jit_run.c).
  *
- *     cmp rax, pc | jne aside | call stub or code          aside: and rax, mask | dec misses | jz stub | by the table
- *
- * A pc that it is chained to has no bits but those of the mask: what equals it need not be masked.
+ *     cmp rax, pc | jne aside | call stub or code          aside: dec misses | jz stub | by the table
  */
-static void call_by_guess(X64Ssa *s, u64 mask)
+static void call_by_guess(X64Ssa *s)
 {
 	u32 *misses = jit_counter_create(s->engine);
-	JitExit *exit = misses ? jit_exit_create(s->engine, s->region->head, JIT_EXIT_GUESS, mask, 0) : NULL;
+	JitExit *exit = misses ? jit_exit_create(s->engine, s->region->head, JIT_EXIT_GUESS, 0, 0) : NULL;
 	X64Buf *x = &s->x;
 	X64Late *late;
 	u8 *site;
 	u32 pc;
 
 	if (!exit) {
-		and_pc(x, mask);
 		call_by_table(s);
 		return;
 	}
@@ -561,7 +539,7 @@ static void call_by_guess(X64Ssa *s, u64 mask)
 		x64_alu(x, X64_CMP, 64, X64_RAX, X64_RCX);
 	}
 	late = x64_ssa_late(s, X64_LATE_GUESS, x64_jcc(x, X64_NE));
-	emit_room(s);
+	x64_emit_room(s->engine, x);
 	site = x64_call(x);
 	exit->site = (u32)(site - s->engine->rw);
 	exit->guess = (u16)(exit->site - pc);
@@ -577,7 +555,6 @@ void x64_ssa_late_guess(X64Ssa *s, const X64Late *late)
 	u32 misses = JIT_CODE_BYTES + (u32)(late->exit->misses - s->engine->counters) * 4;
 	X64Buf *x = &s->x;
 
-	and_pc(x, late->exit->pc);
 	x64_byte(x, 0xFF); /* dec dword [rip + ..] */
 	x64_byte(x, 0x0D);
 	x64_imm32(x, (i32)(misses - (u32)(x->at + 4 - s->engine->rw)));
@@ -585,19 +562,15 @@ void x64_ssa_late_guess(X64Ssa *s, const X64Late *late)
 	call_by_table(s);
 }
 
-/* rax: the pc, before it is masked. */
-static void emit_computed(X64Ssa *s, const SsaNode *node, u64 mask)
+static void emit_computed(X64Ssa *s, const SsaNode *node)
 {
 	const Engine *engine = s->engine;
 	X64Buf *x = &s->x;
 
-	if (node->aux == SSA_LEAVE_CALLR) {
-		call_by_guess(s, mask);
-		return;
-	}
-	and_pc(x, mask);
 	if (node->aux == SSA_LEAVE_RET) {
 		x64_ret(x);
+	} else if (node->aux == SSA_LEAVE_CALLR) {
+		call_by_guess(s);
 	} else {
 		x64_emit_lookup(engine, x);
 		x64_ssa_here_to(s, x64_jcc(x, X64_NE), engine->rw + engine->miss_call);
@@ -676,12 +649,14 @@ void x64_ssa_leave(X64Ssa *s, const SsaNode *node)
 	if (snap->refund)
 		x64_alu_imm(&s->x, X64_ADD, 64, X64_R14, (i32)snap->refund);
 	if (is_computed(node)) {
-		emit_computed(s, node, (u64)(i64)mask);
+		if (mask != -1)
+			x64_alu_imm(&s->x, X64_AND, 64, X64_RAX, mask);
+		emit_computed(s, node);
 	} else {
 		bool call = node->aux == SSA_LEAVE_CALL;
 
 		if (call)
-			emit_room(s);
+			x64_emit_room(s->engine, &s->x);
 		emit_link(s, node->imm, call);
 	}
 	if (node->aux == SSA_LEAVE_CALL || node->aux == SSA_LEAVE_CALLR) {
