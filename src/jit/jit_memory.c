@@ -6,7 +6,7 @@
  *     one map    private memory whose rights are switched: written between two runs, executed in a run
  *                (EngineOptions.switch_rights, or where the host maps nothing twice)
  *
- * Behind rx lie the counters, which code reads and writes relative to itself; the table of jumps and that of exits lie
+ * Behind rx lie counters and habits, which code reads and writes relative to itself; the table of jumps and that of exits lie
  * elsewhere. The whole is 64 MiB of addresses; what is not used costs nothing.
  */
 #define _GNU_SOURCE
@@ -17,6 +17,8 @@
 #include "jit/jit_private.h"
 
 #define TABLE_BYTES (JIT_JUMPS * sizeof(JitJump) + JIT_EXITS * sizeof(JitExit *))
+
+_Static_assert(JIT_DATA_BYTES == JIT_COUNTERS * sizeof(u32) + JIT_HABITS * sizeof(JitHabit), "room for both");
 
 enum {
 	RX_BYTES = JIT_CODE_BYTES + JIT_DATA_BYTES,
@@ -72,6 +74,7 @@ bool jit_memory_map(Engine *engine)
 	}
 	engine->exits = (JitExit **)(void *)(tables + JIT_JUMPS * sizeof(JitJump));
 	engine->counters = (u32 *)(void *)(engine->rx + JIT_CODE_BYTES);
+	engine->habits = (JitHabit *)(void *)(engine->counters + JIT_COUNTERS);
 	return true;
 }
 
@@ -85,6 +88,7 @@ void jit_memory_unmap(Engine *engine)
 		munmap(engine->jumps, TABLE_BYTES);
 	engine->rw = engine->rx = NULL;
 	engine->counters = NULL;
+	engine->habits = NULL;
 	engine->jumps = NULL;
 	engine->exits = NULL;
 }

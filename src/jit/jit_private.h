@@ -55,9 +55,10 @@ enum {
 	                                (50 instructions), and gains 5 to 20 ns an entry */
 	JIT_NEVER = 0x7FFFFFFF,      /* so large a counter is as good as none */
 	JIT_COUNTERS = 1 << 18,      /* half of them for either generation; exits likewise */
+	JIT_HABITS = 1 << 12,
 	JIT_EXITS = 1 << 20,
 	JIT_ROOM_EXITS = 1 << 14,    /* more than a block or region has */
-	JIT_DATA_BYTES = JIT_COUNTERS * 4,
+	JIT_DATA_BYTES = JIT_COUNTERS * 4 + JIT_HABITS * 32,
 	JIT_SPILLS = 2,              /* regions spill behind the slots: slots[slot_count + JIT_SPILLS + n] */
 	JIT_REGION_EXITS = 8192,     /* and for its ways out */
 	JIT_REGION_BYTES = 1 << 20,  /* room for one region's code */
@@ -139,6 +140,7 @@ typedef enum JitExitKind {
 	JIT_EXIT_FUEL, /* the budget does not pay for the block at pc */
 	JIT_EXIT_GUESS, /* a computed call that does not go where it went so far: slot 0 is where. It is chained to that, too */
 	JIT_EXIT_HOT,  /* the owner's counter has come to zero: nothing of it is done yet, nothing charged */
+	JIT_EXIT_ASTRAY, /* as GUESS, but it stays as it is: a function that it usually goes to is taken in (went_astray in jit_run.c) */
 } JitExitKind;
 
 typedef enum JitTier {
@@ -148,7 +150,7 @@ typedef enum JitTier {
 
 /* A way out of a block or a region. */
 typedef struct JitExit {
-	u64 pc;
+	u64 pc;                  /* ASTRAY: what the count of instructions was when it left last, + 1 */
 	const JitMap *map;       /* regions, BAIL and FUEL: else the state is at home. Lives as long as the exit */
 	JitBlock *owner, *target;
 	struct JitExit *next, **link; /* in target->incoming */
@@ -165,7 +167,7 @@ typedef struct JitExit {
 	union {
 		const JitCall *call; /* BAIL for IR_OP_HOST: what is known of its instruction (jit_call.c). Its `target` is the
 		                        block that was met behind it; no code is patched for that */
-		u32 *misses;         /* GUESS: in Engine.counters, counts down where it goes elsewhere; at zero it leaves */
+		u32 *misses;         /* GUESS, ASTRAY: in Engine.counters, counts down where it goes elsewhere; at zero it leaves */
 	};
 } JitExit;
 
@@ -224,6 +226,15 @@ typedef struct JitJump {
 	const u8 *code;
 } JitJump;
 
+/* Where a call or jump through a register goes: noted by the first tier's code, read where regions are formed. Its place is that of
+ * the pc behind it (jit_habit_hash). Two that share one are taken for one that goes here and there. */
+typedef struct JitHabit {
+	u64 pc;
+	u64 taken[2]; /* for what it usually went to, regions were made: the latest first; 0: none */
+	u32 same;     /* pc: so many times in a row */
+	u32 spare;
+} JitHabit;
+
 /* What compiled code finds at the stack pointer (jit/x64/x64_code.c knows the offsets). */
 typedef struct JitFrame {
 	Space *spaces;
@@ -267,6 +278,7 @@ struct Engine {
 	u8 *rw, *rx;             /* the same memory, mapped twice */
 	u32 *counters;           /* to read and write, right behind rx, so that code reaches them relative to itself */
 	u32 counter_count;
+	JitHabit *habits;        /* behind the counters; [JIT_HABITS] */
 	u32 hot;                 /* what they begin with: JIT_HOT; tests may want less */
 	u64 counted;             /* bytes of code and records in *env.code_bytes */
 	u32 used, start;         /* start: behind the common code */
@@ -492,6 +504,11 @@ static inline bool jit_asks_softly(const Engine *engine, u64 pc)
 static inline u64 jit_bytes(const Engine *engine)
 {
 	return engine->used + engine->blocks.total + engine->faults.count * sizeof(JitFault);
+}
+
+static inline u32 jit_habit_hash(u64 behind)
+{
+	return (u32)(behind * 0x9E3779B97F4A7C15u >> 40) & (JIT_HABITS - 1);
 }
 
 static inline u32 jit_jump_hash(u64 pc)

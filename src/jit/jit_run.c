@@ -432,6 +432,22 @@ static void guess_anew(Engine *engine, JitExit *exit)
 	jit_exit_unchain(engine, exit);
 }
 
+/* What a region took in of a call or jump through a register is not what it goes to. Where that is so often, the region is formed
+ * anew when it is hot again: with what is usual by then, or without (region.c). */
+static void went_astray(Engine *engine, const Vcpu *vcpu, JitExit *exit)
+{
+	enum { MISSES = 1000, SELDOM = 100 }; /* instructions for each */
+	JitRegion *region = exit->owner->region;
+	u64 since = exit->pc; /* count of instructions when it was here last; 0: never */
+
+	*exit->misses = MISSES;
+	exit->pc = vcpu->icount + 1;
+	if (since && vcpu->icount - since < (u64)MISSES * SELDOM && region && exit->number - region->first_exit < region->exit_count) {
+		jit_count(engine, ENGINE_ASTRAY);
+		jit_region_kill(engine, region);
+	}
+}
+
 /* ---- run ---- */
 
 static ExitKind run_cold(Engine *engine, Vcpu *vcpu, u64 count)
@@ -663,6 +679,12 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 			guess_anew(engine, exit);
 			jit_count(engine, ENGINE_LINKS);
 			from = exit;
+			counted = true;
+			continue;
+		}
+		if (exit->kind == JIT_EXIT_ASTRAY) {
+			went_astray(engine, vcpu, exit);
+			jit_count(engine, ENGINE_JUMPS);
 			counted = true;
 			continue;
 		}

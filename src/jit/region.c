@@ -8,9 +8,7 @@
  * another source begins. So a jump into the middle of what is there already only makes a further source.
  *
  * A call ends a path, as does an instruction that calls the host; where it comes back to is a further entry of the region (a
- * landing). But a small function that calls
- * nobody is taken in: each call has a copy of its sources, which return to the call's own place. ssa_build finds that the
- * register with the address to return to still holds it.
+ * landing). But a small function that calls nobody is taken in (region_calls.c).
  *
  * A loop that is one source, and a small one, is there several times: what is done once a round (counting, jumping back) is
  * done once for several of them.
@@ -27,10 +25,8 @@
 
 enum {
 	SPOTS = 128,         /* of the table of places, which doubles when it is half full */
-	INLINE_INSNS = 40,   /* of a function that is taken in; */
-	INLINE_SOURCES = 12,
-	INLINE_ALL = 400,    /* all of them together */
 	AHEAD = 256,         /* cells that are looked ahead for code that is there */
+	GUESSED_MOST = 2,    /* regions of one head that guess: if they prove wrong again and again, later ones do not */
 	UNROLL_INSNS = 16,   /* of a loop that is there twice; of half the size: four times */
 };
 
@@ -67,7 +63,7 @@ static bool more_spots(RegionFormer *f, u32 count)
 	return true;
 }
 
-static bool is_warm(const RegionFormer *f, u64 pc)
+bool region_is_warm(const RegionFormer *f, u64 pc)
 {
 	const JitBlock *block = jit_cache_find(f->engine, pc, f->context);
 
@@ -160,7 +156,7 @@ static bool translate(RegionFormer *f, u64 pc, Translation *out)
 }
 
 /* The place of pc, translated if need be; NULL: it stays outside. */
-static RegionSpot *have_code(RegionFormer *f, u64 pc)
+RegionSpot *region_have_code(RegionFormer *f, u64 pc)
 {
 	const Space *space = &f->vcpu->spaces[f->engine->env.code_space];
 	Translation translation = {0};
@@ -230,7 +226,7 @@ bool region_more_sources(RegionFormer *f, u32 count)
 }
 
 /* Index + 1; 0: there is none. */
-static u32 add_source(RegionFormer *f, const RegionSpot *spot, u32 copy)
+u32 region_add_source(RegionFormer *f, const RegionSpot *spot, u32 copy)
 {
 	SsaRegion *region = &f->plan->region;
 	const RegionCode *code = &f->codes[spot->code - 1];
@@ -253,12 +249,12 @@ static u32 want(RegionFormer *f, u64 pc)
 
 	if (spot->code && spot->source)
 		return spot->source;
-	if (f->plan->region.count >= f->most || !is_warm(f, pc))
+	if (f->plan->region.count >= f->most || !region_is_warm(f, pc))
 		return 0;
-	spot = have_code(f, pc);
+	spot = region_have_code(f, pc);
 	if (!spot || !spot->code)
 		return 0;
-	spot->source = add_source(f, spot, 0);
+	spot->source = region_add_source(f, spot, 0);
 	return spot->source;
 }
 
@@ -374,102 +370,6 @@ bool region_follow(RegionFormer *f, const SsaSource *source, RegionVisit *visit,
 	return true;
 }
 
-/* ---- Functions that are taken in ---- */
-
-typedef struct Callee {
-	RegionFormer *f;
-	u32 copy, first, count; /* its sources: region->sources[first ..] */
-	bool returns;
-} Callee;
-
-static bool look_in_callee(void *ctx, const RegionExit *exit)
-{
-	Callee *callee = ctx;
-	RegionFormer *f = callee->f;
-	RegionSpot *spot;
-
-	if (!exit->jump)
-		return true;
-	if (exit->jump->aux == IR_FLOW_CALL)
-		return false;
-	if (!exit->known) {
-		callee->returns |= exit->jump->aux == IR_FLOW_RET;
-		return exit->jump->aux == IR_FLOW_RET;
-	}
-	if (begins(f, exit->to, callee->copy) || !is_warm(f, exit->to))
-		return true;
-	spot = have_code(f, exit->to);
-	if (!spot)
-		return false;
-	callee->count++;
-	return callee->count <= INLINE_SOURCES && add_source(f, spot, callee->copy);
-}
-
-/* Before anything of it is translated: as far as the first tier's blocks and their exits say, may the function be taken in?
- * Most can't, and translating is a good part of what a region costs. */
-static bool may_take_in(const RegionFormer *f, u64 pc)
-{
-	const JitBlock *blocks[INLINE_SOURCES];
-	u32 count = 0, insns = 0;
-
-	blocks[count++] = jit_cache_find(f->engine, pc, f->context);
-	for (u32 i = 0; i < count; i++) {
-		const JitBlock *block = blocks[i];
-
-		insns += block->insns;
-		if (insns > INLINE_INSNS)
-			return false;
-		for (u32 k = 0; k < block->exit_count; k++) {
-			const JitExit *exit = f->engine->exits[block->first_exit + k];
-			const JitBlock *to;
-			u32 known = 0;
-
-			if (exit->kind != JIT_EXIT_LINK)
-				continue;
-			if (exit->back && exit->pc >= block->pc + block->cells)
-				return false; /* a call */
-			to = jit_cache_find(f->engine, exit->pc, f->context);
-			while (known < count && blocks[known] != to)
-				known++;
-			if (!to || to->cold || known < count)
-				continue;
-			if (count == INLINE_SOURCES)
-				return false;
-			blocks[count++] = to;
-		}
-	}
-	return true;
-}
-
-/* The call's own copy of the function at pc: index + 1 of its first source, or 0. */
-static u32 take_in(RegionFormer *f, u64 pc, u32 back)
-{
-	SsaRegion *region = &f->plan->region;
-	Callee callee = {f, f->copies + 1, region->count, 1, false};
-	u32 insns = 0;
-	RegionSpot *spot;
-
-	if (f->inlined >= INLINE_ALL || !is_warm(f, pc) || !may_take_in(f, pc))
-		return 0;
-	spot = have_code(f, pc);
-	if (!spot || !add_source(f, spot, callee.copy))
-		return 0;
-	for (u32 i = callee.first; i < region->count; i++)
-		if (!region_follow(f, &region->sources[i], look_in_callee, &callee, &insns) || insns > INLINE_INSNS) {
-			region->count = callee.first;
-			return 0;
-		}
-	if (!callee.returns) {
-		region->count = callee.first;
-		return 0;
-	}
-	for (u32 i = callee.first; i < region->count; i++)
-		region->sources[i].back = back;
-	f->copies++;
-	f->inlined += insns;
-	return callee.first + 1;
-}
-
 /* ---- The region ---- */
 
 typedef struct Around {
@@ -477,25 +377,13 @@ typedef struct Around {
 	u32 source;
 } Around;
 
-static void link_call(RegionFormer *f, u32 source, u64 pc, u32 to)
-{
-	SsaLink *link = ARENA_NEW(f->arena, SsaLink);
-
-	if (!link) {
-		f->failed = true;
-		return;
-	}
-	*link = (SsaLink){pc, to};
-	f->plan->region.sources[source].links = link;
-	f->plan->region.sources[source].link_count = 1;
-}
-
 static bool look_around(void *ctx, const RegionExit *exit)
 {
 	const Around *around = ctx;
 	RegionFormer *f = around->f;
 	SsaRegion *region = &f->plan->region;
-	u32 back, callee;
+	bool leaves = false;
+	u32 back;
 
 	if (exit->host) {
 		back = want(f, exit->behind);
@@ -513,10 +401,7 @@ static bool look_around(void *ctx, const RegionExit *exit)
 	back = want(f, exit->behind);
 	if (!back)
 		return !f->failed;
-	callee = exit->known && !region->sources[around->source].link_count ? take_in(f, exit->to, back) : 0;
-	if (callee)
-		link_call(f, around->source, exit->to, callee - 1);
-	else
+	if (!region_take_in(f, around->source, exit, back, &leaves) || leaves)
 		region->sources[back - 1].landing = true;
 	return !f->failed;
 }
@@ -590,7 +475,7 @@ static void unroll(RegionFormer *f, u32 index)
 	/* What comes behind the loop is there once. */
 	spot = region_spot(f, loop.behind);
 	if (keep && spot->code && !spot->source)
-		spot->source = add_source(f, spot, 0);
+		spot->source = region_add_source(f, spot, 0);
 	first = region->count;
 	for (u32 i = 0; i < copies; i++) {
 		region->sources[region->count] = region->sources[index];
@@ -721,6 +606,7 @@ bool region_form(Engine *engine, Vcpu *vcpu, const JitBlock *head, Arena *arena,
 	u32 insns = 0;
 
 	*out = (RegionPlan){0};
+	f.guesses = head->promoted <= GUESSED_MOST;
 	f.most = engine->env.options && engine->env.options->region ? engine->env.options->region : REGION_SOURCES;
 	if (f.most > REGION_SOURCES)
 		f.most = REGION_SOURCES;

@@ -41,27 +41,33 @@ static u32 leads_to(const RegionFormer *f, u32 from, const RegionExit *exit)
 	return region_spot(f, exit->to)->source;
 }
 
+static void mark(Ways *w, u32 source)
+{
+	if (w->from[source] & w->mark)
+		return;
+	w->from[source] |= w->mark;
+	w->stack[w->count++] = source;
+}
+
 static bool go_on(void *ctx, const RegionExit *exit)
 {
 	Ways *w = ctx;
+	const SsaSource *source = &w->f->plan->region.sources[w->source];
 	u32 to = leads_to(w->f, w->source, exit);
 
-	if (to && !(w->from[to - 1] & w->mark)) {
-		w->from[to - 1] |= w->mark;
-		w->stack[w->count++] = to - 1;
-	}
+	if (to)
+		mark(w, to - 1);
+	for (u32 i = 0; i < source->guess_count && !exit->known && exit->jump->aux != IR_FLOW_RET; i++)
+		mark(w, source->guesses[i].source);
 	return true;
 }
 
-static void mark_from(Ways *w, u32 source, u8 mark)
+static void mark_from(Ways *w, u32 source, u8 as)
 {
 	u32 insns = 0;
 
-	w->mark = mark;
-	if (w->from[source] & mark)
-		return;
-	w->from[source] |= mark;
-	w->stack[w->count++] = source;
+	w->mark = as;
+	mark(w, source);
 	while (w->count) {
 		w->source = w->stack[--w->count];
 		if (!region_follow(w->f, &w->f->plan->region.sources[w->source], go_on, w, &insns))

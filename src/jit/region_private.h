@@ -41,6 +41,7 @@ typedef struct RegionFormer {
 	u32 inlined, copies; /* instructions taken in; copies so far */
 	u32 most;            /* sources */
 	u32 shortest;        /* cells of the shortest instruction seen */
+	bool guesses;        /* calls through registers may be taken in */
 	bool failed;
 } RegionFormer;
 
@@ -72,6 +73,18 @@ bool region_more_sources(RegionFormer *f, u32 count);
 /* All GOTOs that a source comes to before another one begins, and where one does; the instructions on the way. False: somebody
  * said so, or memory is out. */
 bool region_follow(RegionFormer *f, const SsaSource *source, RegionVisit *visit, void *ctx, u32 *insns);
+
+/* The first tier runs it. */
+bool region_is_warm(const RegionFormer *f, u64 pc);
+/* The place of pc, translated if need be; NULL: it stays outside. */
+RegionSpot *region_have_code(RegionFormer *f, u64 pc);
+/* Index + 1; 0: there is none. */
+u32 region_add_source(RegionFormer *f, const RegionSpot *spot, u32 copy);
+
+/* ---- region_calls.c ---- */
+/* The source ends with this call, which comes back to `back` (index + 1). Is what it calls, or usually calls, part of the region now?
+ * *leaves: it may call on from there. */
+bool region_take_in(RegionFormer *f, u32 source, const RegionExit *exit, u32 back, bool *leaves);
 
 /* ---- region_ends.c ---- */
 void region_part_ways(RegionFormer *f);

@@ -199,7 +199,8 @@ static bool may_copy(const Graph *g, const Loop *loop, const bool *copied)
 	for (u32 k = 0; k < loop->count; k++) {
 		const SsaSource *source = &g->turn->region->sources[loop->members[k]];
 
-		if (!g->turn->insns[loop->members[k]] || source->copy || source->link_count || source->keep)
+		if (!g->turn->insns[loop->members[k]] || source->copy || source->link_count || source->guess_count ||
+		    source->keep)
 			return false;
 		if (copied[loop->members[k]]) {
 			insns += g->turn->insns[loop->members[k]];

@@ -84,7 +84,7 @@ typedef enum SsaLeave {
 	SSA_LEAVE_LINK,  /* to the constant pc imm, which is not in the region */
 	SSA_LEAVE_JUMP,  /* to the computed pc a */
 	SSA_LEAVE_CALL,  /* as LINK; b = constant: the pc behind the call, where an `entry` block may wait */
-	SSA_LEAVE_CALLR, /* as JUMP; b likewise */
+	SSA_LEAVE_CALLR, /* as JUMP; b likewise. imm 1: what it usually goes to is in the region, and this is for the rest */
 	SSA_LEAVE_RET,   /* as JUMP: it goes back to a caller */
 	SSA_LEAVE_COLD,  /* the instruction at imm is the cold engine's; it is not done */
 	SSA_LEAVE_HOST,  /* likewise: it calls the host. The state is brought home for that, as for LINK */
@@ -348,7 +348,10 @@ typedef struct SsaSource {
 	                  goes where a link says, else it leaves */
 	const SsaLink *links;
 	u32 link_count;
-	u32 back;      /* inlined function: its computed RET goes to sources[back - 1] if that pc is what it computes. 0: none */
+	u32 back;      /* inlined function: its computed RET goes to sources[back - 1] if that pc is what it computes. A jump through a
+	                  register that leaves is a call that comes back there. 0: none */
+	const SsaLink *guesses; /* where its call or jump through a register usually goes: it is compared with these, one by one, .. */
+	u32 guess_count;        /* .. and if it is none it leaves */
 	const IrFunc *func;
 	u32 begin;     /* its first instruction: the INSN at this place of func->ins, which several sources may share */
 	const struct SsaShape *shape; /* of func (ssa_shape.h), if it is known; NULL */

@@ -82,6 +82,26 @@ static SsaRef way_back(SsaBuild *b)
 	return ssa_const(b->func, b->region->pc_width, bits_trunc(b->pc + b->length, b->region->pc_width));
 }
 
+/* A jump through a register: of a function that was taken in it goes on in the call's name. */
+static void leave_computed(SsaBuild *b, const SsaPiece *piece, unsigned flow, SsaRef to)
+{
+	const SsaSource *sources = b->region->sources;
+	u32 caller = sources[piece->source].back;
+	bool astray = piece->how == SSA_PIECE_ASTRAY;
+	const SsaNode *node = &b->func->nodes[to];
+
+	/* Which bits count is seen to where that is needed, which is here (end_guess), and seldom. */
+	if (astray && node->op == IR_OP_AND && ssa_is_const(b->func, node->b, NULL))
+		to = ssa_build_append(b, IR_OP_AND, node->width, 0, node->a, node->b, 0, 0);
+	if (flow == IR_FLOW_CALL)
+		leave(b, SSA_LEAVE_CALLR, astray, to, way_back(b));
+	else if (flow == IR_FLOW_JUMP && caller)
+		leave(b, SSA_LEAVE_CALLR, astray, to, ssa_const(b->func, b->region->pc_width, sources[caller - 1].pc));
+	else
+		leave(b, flow == IR_FLOW_RET ? SSA_LEAVE_RET : SSA_LEAVE_JUMP, 0, to, 0);
+	b->func->blocks[b->block].cold |= astray;
+}
+
 static void end_goto(SsaBuild *b, const SsaPiece *piece, const IrIns *ins)
 {
 	SsaRef to = ssa_fold_value(&b->fold, ssa_build_value(b, ins->a));
@@ -97,10 +117,8 @@ static void end_goto(SsaBuild *b, const SsaPiece *piece, const IrIns *ins)
 			jump(b, piece->succ[0]);
 		else
 			leave(b, call ? SSA_LEAVE_CALL : SSA_LEAVE_LINK, pc, 0, call ? way_back(b) : 0);
-	} else if (call) {
-		leave(b, SSA_LEAVE_CALLR, 0, to, way_back(b));
 	} else {
-		leave(b, ins->aux == IR_FLOW_RET ? SSA_LEAVE_RET : SSA_LEAVE_JUMP, 0, to, 0);
+		leave_computed(b, piece, ins->aux, to);
 	}
 }
 
@@ -113,6 +131,30 @@ static void branch(SsaBuild *b, SsaRef condition, const u32 succ[2])
 	ssa_build_append(b, SSA_BRANCH, 0, 0, inverted ? ssa_fold_value(&b->fold, node->a) : condition, 0, 0, 0);
 	go(b, succ[inverted]);
 	go(b, succ[!inverted]);
+}
+
+/* If it goes where it usually does, on there. An address whose low bits do not count is compared as it is: it has none, usually. */
+static void end_guess(SsaBuild *b, const SsaPiece *piece, const IrIns *ins)
+{
+	u64 guess = b->region->sources[piece->source].guesses[piece->guess].pc, value;
+	SsaRef to = ssa_fold_value(&b->fold, ssa_build_value(b, ins->a)), condition;
+	const SsaNode *node = &b->func->nodes[to];
+
+	if (b->failed || b->func->failed)
+		return;
+	if (node->op == IR_OP_AND && ssa_is_const(b->func, node->b, &value) && (guess & value) == guess)
+		to = ssa_fold_value(&b->fold, node->a);
+	if (ssa_is_const(b->func, to, &value)) {
+		jump(b, piece->succ[value != guess]);
+		return;
+	}
+	condition = ssa_fold_make(&b->fold, IR_OP_EQ, 1, 0, to, ssa_const(b->func, b->func->nodes[to].width, guess), 0);
+	if (b->func->failed)
+		return;
+	if (ssa_is_const(b->func, condition, &value))
+		jump(b, piece->succ[!value]);
+	else
+		branch(b, condition, piece->succ);
 }
 
 static void end_piece(SsaBuild *b, u32 p)
@@ -137,6 +179,10 @@ static void end_piece(SsaBuild *b, u32 p)
 		return;
 	}
 	last = &b->shapes[piece->source]->func->ins[piece->end - 1];
+	if (piece->how == SSA_PIECE_GUESS) {
+		end_guess(b, piece, last);
+		return;
+	}
 	switch (last->op) {
 	case IR_OP_JMP:
 		jump(b, piece->succ[0]);

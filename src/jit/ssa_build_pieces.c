@@ -177,6 +177,27 @@ static void flow_into(SsaBuild *b, u32 from, u32 ir, u32 *piece_of, u64 pc, u32 
 	lead_to(b, from, piece_of[ir] - 1);
 }
 
+/* The piece's GOTO has targets that are usual. */
+static void part_by_guess(SsaBuild *b, u32 p, u64 pc, u32 length)
+{
+	const SsaSource *source = &b->region->sources[b->pieces[p].source];
+
+	for (u32 i = 0; i < source->guess_count; i++) {
+		u32 other = add_piece(b, b->pieces[p].source, b->pieces[p].ir, pc);
+
+		if (b->failed)
+			return;
+		b->pieces[other].start = b->pieces[other].end = b->pieces[p].end;
+		b->pieces[other].length = length;
+		b->pieces[other].how = SSA_PIECE_ASTRAY;
+		b->pieces[p].how = SSA_PIECE_GUESS;
+		b->pieces[p].guess = i;
+		lead_to(b, p, b->top[source->guesses[i].source]);
+		lead_to(b, p, other);
+		p = other;
+	}
+}
+
 static void cut_source(SsaBuild *b, u32 s)
 {
 	const SsaSource *source = &b->region->sources[s];
@@ -213,8 +234,10 @@ static void cut_source(SsaBuild *b, u32 s)
 			to = SSA_NONE;
 			if (shape->gotos[ir].known)
 				to = ssa_build_target(b, s, shape->gotos[ir].pc, last->aux);
-			else if (last->aux == IR_FLOW_RET && source->back)
-				to = source->back - 1;
+			else if (last->aux == IR_FLOW_RET)
+				to = source->back ? source->back - 1 : SSA_NONE;
+			else
+				part_by_guess(b, p, pc, length);
 			if (to != SSA_NONE)
 				lead_to(b, p, b->top[to]);
 		}

@@ -14,6 +14,9 @@ enum { SSA_NONE = 0xFFFFFFFFu }; /* no source, no piece */
 typedef enum SsaPieceEnd {
 	SSA_PIECE_IR,    /* the last operation of its block of the IR */
 	SSA_PIECE_GO,    /* to the piece succ[0] */
+	SSA_PIECE_GUESS, /* likewise; its GOTO is compared with a guess of the source: if that is it, succ[0]; else succ[1], an empty
+	                    piece of .. */
+	SSA_PIECE_ASTRAY, /* .. the same kind, or this */
 	SSA_PIECE_LINK,  /* to `target`, which is no source */
 	SSA_PIECE_COLD,  /* at the operation `end`, which is the cold engine's (or at INSN `end`) */
 } SsaPieceEnd;
@@ -23,6 +26,7 @@ typedef struct SsaPiece {
 	u32 ir;           /* block of the IR */
 	u32 start, end;   /* its operations */
 	u8 how;           /* SsaPieceEnd */
+	u32 guess;        /* GUESS: which */
 	bool header;      /* somebody jumps back to it */
 	u32 loop;         /* header of the innermost loop around it (its own, if it is one); SSA_NONE: none */
 	u32 outer;        /* of a header: that of the loop around */

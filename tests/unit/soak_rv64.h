@@ -300,6 +300,18 @@ static inline void shape_address(Shape *s, u32 reg, u32 to)
 	shape_addi(s, reg, reg, (i32)((u32)by << 20) >> 20);
 }
 
+/* T0: one of two functions. */
+static inline void shape_choose(Shape *s, u32 callee, u32 other)
+{
+	shape_address(s, T0, s->functions[callee]);
+	shape_number(s, T2, s->functions[other] - s->functions[callee]);
+	shape_i(s, 0x13, 7, T1, shape_any(s), 1 << shape_below(s, 3));
+	shape_r(s, 0, 3, T1, ZERO, T1);    /* snez */
+	shape_r(s, 0x20, 0, T1, ZERO, T1); /* neg */
+	shape_r(s, 0, 7, T1, T1, T2);
+	shape_r(s, 0, 0, T0, T0, T1);
+}
+
 static inline void shape_call(Shape *s)
 {
 	u32 callee, other;
@@ -315,14 +327,8 @@ static inline void shape_call(Shape *s)
 		shape_address(s, T0, s->functions[callee]);
 		shape_i(s, 0x67, 0, RA, T0, 0);
 		break;
-	case 1: /* one of two */
-		shape_address(s, T0, s->functions[callee]);
-		shape_number(s, T2, s->functions[other] - s->functions[callee]);
-		shape_i(s, 0x13, 7, T1, shape_any(s), 1 << shape_below(s, 3));
-		shape_r(s, 0, 3, T1, ZERO, T1);    /* snez */
-		shape_r(s, 0x20, 0, T1, ZERO, T1); /* neg */
-		shape_r(s, 0, 7, T1, T1, T2);
-		shape_r(s, 0, 0, T0, T0, T1);
+	case 1:
+		shape_choose(s, callee, other);
 		shape_i(s, 0x67, 0, RA, T0, 0);
 		break;
 	default:
@@ -346,6 +352,21 @@ static inline void shape_block(Shape *s, u32 depth)
 		default: shape_insns(s, 8);
 		}
 	}
+}
+
+/* A function that ends in another: mostly in the same one of two. */
+static inline void shape_stub(Shape *s)
+{
+	u32 callee = (u32)shape_below(s, s->function_count), other = (u32)shape_below(s, s->function_count), at = s->at;
+
+	if (s->recursive[callee] || s->recursive[other])
+		shape_addi(s, TP, ZERO, 1 + (i32)shape_below(s, 6));
+	if (shape_below(s, 2))
+		shape_insns(s, 6);
+	shape_choose(s, callee, other);
+	shape_addi(s, T1, T0, 0); /* from T0 it would be a return */
+	shape_i(s, 0x67, 0, shape_below(s, 2) ? T1 : ZERO, T1, 0);
+	s->functions[s->function_count++] = at;
 }
 
 /* Leaves do without the stack; the others keep what loops around a call count in. */
@@ -401,7 +422,10 @@ static inline u32 shape_program(Shape *s, const Isa *isa, Rng *rng)
 	s->rng = rng;
 	s->stores_code = rng_below(rng, 4) == 0;
 	while (s->function_count < count && s->at < SHAPE_BYTES * (s->function_count + 1) / (count + 1))
-		shape_function(s);
+		if (s->function_count && shape_below(s, 6) == 0)
+			shape_stub(s);
+		else
+			shape_function(s);
 	start = s->at;
 	shape_addi(s, S0, GP, (i32)shape_below(s, 2000));
 	shape_addi(s, S1, GP, (i32)shape_below(s, 2000) & ~7);

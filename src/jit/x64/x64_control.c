@@ -2,6 +2,7 @@
  *
  * Jumps: within a block, and out of it.
  */
+#include "jit/jit_store.h"
 #include "jit/x64/x64_code.h"
 
 static const IrIns *ins_of(const X64Code *c, IrRef ref)
@@ -76,6 +77,36 @@ static void emit_constant(X64Code *c, const IrIns *ins, u64 pc)
 	}
 }
 
+/* An operation on a word of data behind the code: `behind` more bytes of it follow the displacement. */
+static void on_data(X64Code *c, u32 opcode, u32 data, u32 behind)
+{
+	X64Buf *x = &c->x;
+
+	x64_opcode(x, opcode);
+	x64_imm32(x, (i32)(data - (u32)(x->at + 4 + behind - c->engine->rw)));
+	jit_store_move(c->engine, (u32)(x->at - x->start) - 4, JIT_MOVE_OUT, 0);
+}
+
+/* Where it goes (rax) is noted for who forms regions: the last pc, and how often in a row. */
+static void note_habit(X64Code *c)
+{
+	u32 pc = JIT_CODE_BYTES + JIT_COUNTERS * 4 + jit_habit_hash(c->next) * (u32)sizeof(JitHabit);
+	u32 same = pc + (u32)offsetof(JitHabit, same);
+	X64Buf *x = &c->x;
+	u8 *as_ever;
+
+	on_data(c, 0x483905, pc, 0); /* cmp [rip + pc], rax */
+	x64_byte(x, 0x70u | X64_E);
+	x64_byte(x, 0);
+	as_ever = x->at;
+	on_data(c, 0x488905, pc, 0); /* mov [rip + pc], rax */
+	on_data(c, 0x8325, same, 1); /* and dword [rip + same], 0 */
+	x64_byte(x, 0);
+	if (!x->full)
+		as_ever[-1] = (u8)(x->at - as_ever);
+	on_data(c, 0xFF05, same, 0); /* inc dword [rip + same] */
+}
+
 static void emit_computed(X64Code *c, const IrIns *ins)
 {
 	X64Buf *x = &c->x;
@@ -86,6 +117,7 @@ static void emit_computed(X64Code *c, const IrIns *ins)
 		x64_ret(x);
 		return;
 	}
+	note_habit(c);
 	x64_emit_lookup(c->engine, x);
 	site = x64_jcc(x, X64_NE);
 	x64_to_common(c, site, c->engine->miss_call);

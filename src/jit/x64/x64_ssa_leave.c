@@ -204,10 +204,11 @@ void x64_ssa_stubs(X64Ssa *s)
 		JitExit *exit = s->stubs[i].exit;
 
 		if (!exit->stub) {
+			bool computed = exit->kind == JIT_EXIT_GUESS || exit->kind == JIT_EXIT_ASTRAY;
+
 			exit->stub = (u32)(x->at - engine->rw);
-			mov_number(x, exit->map || exit->kind == JIT_EXIT_GUESS ? X64_R15 : X64_RAX, exit->number);
-			x64_ssa_here_to(s, x64_jmp(x), engine->rw + (exit->map ? engine->dump :
-								     exit->kind == JIT_EXIT_GUESS ? engine->guess : engine->leave));
+			mov_number(x, exit->map || computed ? X64_R15 : X64_RAX, exit->number);
+			x64_ssa_here_to(s, x64_jmp(x), engine->rw + (exit->map ? engine->dump : computed ? engine->guess : engine->leave));
 		}
 		if (s->stubs[i].site)
 			x64_ssa_here_to(s, s->stubs[i].site, engine->rw + exit->stub);
@@ -550,15 +551,34 @@ static void call_by_guess(X64Ssa *s)
 	}
 }
 
-void x64_ssa_late_guess(X64Ssa *s, const X64Late *late)
+static void count_miss(X64Ssa *s, JitExit *exit)
 {
-	u32 misses = JIT_CODE_BYTES + (u32)(late->exit->misses - s->engine->counters) * 4;
+	u32 misses = JIT_CODE_BYTES + (u32)(exit->misses - s->engine->counters) * 4;
 	X64Buf *x = &s->x;
 
 	x64_byte(x, 0xFF); /* dec dword [rip + ..] */
 	x64_byte(x, 0x0D);
 	x64_imm32(x, (i32)(misses - (u32)(x->at + 4 - s->engine->rw)));
-	x64_ssa_add_stub(s, x64_jcc(x, X64_E), late->exit);
+	x64_ssa_add_stub(s, x64_jcc(x, X64_E), exit);
+}
+
+void x64_ssa_late_guess(X64Ssa *s, const X64Late *late)
+{
+	count_miss(s, late->exit);
+	call_by_table(s);
+}
+
+/* What it usually calls is in the region. */
+static void call_astray(X64Ssa *s)
+{
+	u32 *misses = jit_counter_create(s->engine);
+	JitExit *exit = misses ? jit_exit_create(s->engine, s->region->head, JIT_EXIT_ASTRAY, 0, 0) : NULL;
+
+	if (exit) {
+		exit->misses = misses;
+		*misses = 1;
+		count_miss(s, exit);
+	}
 	call_by_table(s);
 }
 
@@ -570,7 +590,10 @@ static void emit_computed(X64Ssa *s, const SsaNode *node)
 	if (node->aux == SSA_LEAVE_RET) {
 		x64_ret(x);
 	} else if (node->aux == SSA_LEAVE_CALLR) {
-		call_by_guess(s);
+		if (node->imm)
+			call_astray(s);
+		else
+			call_by_guess(s);
 	} else {
 		x64_emit_lookup(engine, x);
 		x64_ssa_here_to(s, x64_jcc(x, X64_NE), engine->rw + engine->miss_call);
