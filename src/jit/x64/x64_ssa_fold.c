@@ -112,13 +112,55 @@ static bool can_wait(const X64Ssa *s, SsaRef ref, SsaRef user)
 	return false;
 }
 
+/* Compares that several branches ask for. */
+typedef struct Asked {
+	struct AskedCompare { SsaRef ref; u32 branches; } list[16];
+	u32 count;
+} Asked;
+
+static void note_asked(const X64Ssa *s, Asked *asked, SsaRef ref)
+{
+	const SsaNode *node = &s->func->nodes[ref];
+	u32 i = 0;
+	i32 value;
+
+	if (!x64_ssa_is_compare(node) || node->uses < 2 || s->in_snap[ref] || s->way[ref] != X64_CODE ||
+	    !x64_imm(s, node->b, x64_bits(s->func->nodes[node->b].width), &value) || ssa_is_const(s->func, node->a, NULL))
+		return;
+	while (i < asked->count && asked->list[i].ref != ref)
+		i++;
+	if (i == COUNT_OF(asked->list))
+		return;
+	if (i == asked->count)
+		asked->list[asked->count++] = (struct AskedCompare){ref, 0};
+	asked->list[i].branches++;
+}
+
+/* A compare with a number that nobody but branches asks for is done by each of them: it costs no more than to look at what came of
+ * it, and that need not be kept. */
+static void fold_asked(X64Ssa *s, const Asked *asked)
+{
+	SsaNode *nodes = s->func->nodes;
+
+	for (u32 i = 0; i < asked->count; i++) {
+		SsaRef ref = asked->list[i].ref;
+
+		if (s->way[ref] != X64_CODE || asked->list[i].branches != nodes[ref].uses)
+			continue;
+		s->way[ref] = X64_FOLDED;
+		nodes[ssa_value(s->func, nodes[ref].a)].uses += nodes[ref].uses - 1;
+	}
+}
+
 /* The condition a of `user`: a compare that nobody else needs is done there. */
-static void fold_test(X64Ssa *s, SsaRef user)
+static void fold_test(X64Ssa *s, Asked *asked, SsaRef user)
 {
 	SsaRef ref = ssa_value(s->func, s->func->nodes[user].a);
 	const SsaNode *node = &s->func->nodes[ref];
 	bool branch = s->func->nodes[user].op == SSA_BRANCH;
 
+	if (branch)
+		note_asked(s, asked, ref);
 	while (only_use(s, ref)) {
 		u64 one;
 
@@ -270,6 +312,7 @@ static void fold_pc(X64Ssa *s, const SsaNode *leave)
 void x64_ssa_fold(X64Ssa *s)
 {
 	SsaFunc *func = s->func;
+	Asked asked = {.count = 0};
 
 	look_through(s);
 	for (u32 i = func->rpo_count; i-- > 0;)
@@ -279,7 +322,7 @@ void x64_ssa_fold(X64Ssa *s)
 			if (s->way[ref] != X64_CODE)
 				continue;
 			switch (node->op) {
-			case SSA_BRANCH: case SSA_GUARD: case IR_OP_SEL: fold_test(s, ref); break;
+			case SSA_BRANCH: case SSA_GUARD: case IR_OP_SEL: fold_test(s, &asked, ref); break;
 			case SSA_BRING:
 				fold_bring(s, node);
 				join_bring(s, ref);
@@ -291,4 +334,5 @@ void x64_ssa_fold(X64Ssa *s)
 			default: break;
 			}
 		}
+	fold_asked(s, &asked);
 }
