@@ -32,6 +32,52 @@
 #include <stddef.h>
 #include <string.h>
 
+/* ---- Loops that are none ---- */
+
+/* How often a loop came round, as far as anybody counted. */
+static u64 rounds_of(const SsaFunc *func, u32 header)
+{
+	const SsaBlock *block = &func->blocks[header];
+	u64 heat = block->heat;
+
+	for (u32 k = 0; k < block->pred_count; k++) {
+		const SsaBlock *pred = &func->blocks[block->preds[k]];
+
+		if (pred->order >= block->order && !pred->cold && pred->heat > heat)
+			heat = pred->heat;
+	}
+	return heat;
+}
+
+/* A loop that seldom comes round is a branch that happens to lead back: what is in registers is not decided for its sake.
+ * Who has counted to the end may have done so long ago, and says nothing. */
+static void weigh_loops(Ra *ra)
+{
+	enum { SELDOM = 4 };
+	SsaFunc *func = ra->func;
+	u64 most = 0;
+	bool seldom = false;
+
+	for (u32 p = 0; p < func->rpo_count; p++)
+		most = func->blocks[func->rpo[p]].heat > most ? func->blocks[func->rpo[p]].heat : most;
+	for (u32 p = ra->next_loop[0]; p < func->rpo_count; p = ra->next_loop[p + 1]) {
+		u32 header = func->rpo[p], outer = func->blocks[header].outer;
+		u64 inside = rounds_of(func, header), around = outer == SSA_NO_BLOCK ? 0 : rounds_of(func, outer);
+
+		ra->blocks[p].brief = inside && inside < most && inside <= around;
+		ra->blocks[p].seldom = ra->blocks[p].brief && SELDOM * inside <= around;
+		seldom |= ra->blocks[p].seldom;
+	}
+	for (u32 p = 0; p < func->rpo_count && seldom; p++) {
+		SsaBlock *block = &func->blocks[func->rpo[p]];
+
+		for (u32 h = block->loop; h != SSA_NO_BLOCK; h = func->blocks[h].outer)
+			block->depth -= ra->blocks[func->blocks[h].order].seldom;
+	}
+}
+
+/* ---- */
+
 static void prepare(Ra *ra)
 {
 	SsaFunc *func = ra->func;
@@ -75,6 +121,7 @@ static void prepare(Ra *ra)
 	ra->next_loop[func->rpo_count] = func->rpo_count;
 	for (u32 p = func->rpo_count; p-- > 0;)
 		ra->next_loop[p] = ra->blocks[p].loops ? p : ra->next_loop[p + 1];
+	weigh_loops(ra);
 }
 
 /* The innermost loop that ends behind block p and is to be walked again; or p. */
@@ -84,7 +131,7 @@ static u32 again_from(Ra *ra, u32 p, u32 *budget)
 		RaBlock *head = &ra->blocks[h];
 		u32 codes = ra->base[p + 1] - ra->base[h];
 
-		if (head->tries >= 3 || codes > *budget || !ra_learn(ra, h))
+		if (head->seldom || head->tries >= 3 || codes > *budget || !ra_learn(ra, h))
 			continue;
 		*budget -= codes;
 		head->tries++;

@@ -93,6 +93,7 @@ typedef struct RaBlock {
 	u32 around;     /* loops: another loop that ends in the same block + 1 */
 	u8 tries;
 	bool done, loops; /* walked; something jumps back to it */
+	bool brief, seldom; /* a loop that comes round no more often than what is around it; much less often */
 	u32 start[RA_REGS], end[RA_REGS]; /* ids. Not filled before `starts` and `ends` are; then 0 where nothing is held */
 } RaBlock;
 

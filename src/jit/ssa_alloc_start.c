@@ -13,6 +13,8 @@ static bool is_hotter(const SsaBlock *a, const SsaBlock *b)
 {
 	if (a->cold != b->cold)
 		return b->cold;
+	if (a->heat && b->heat && a->heat != b->heat) /* both were counted */
+		return a->heat > b->heat;
 	if (a->depth != b->depth)
 		return a->depth > b->depth;
 	return a->heat > b->heat;
@@ -207,6 +209,8 @@ static u8 natural_place(const Ra *ra, const SsaBlock *block, u32 id, u32 main)
 	return RA_NO_REG;
 }
 
+/* What only ways out want goes to memory rather than to a register that costs more than none: so it is in nobody's way, and its
+ * slot may be that of its arguments. */
 static void place_phis(Ra *ra, const SsaBlock *block, u32 main)
 {
 	const RaBlock *here = &ra->blocks[ra->at];
@@ -228,10 +232,10 @@ static void place_phis(Ra *ra, const SsaBlock *block, u32 main)
 		u32 id = ra->phis[here->phi_first + k].id;
 		u8 reg;
 
-		if (ra->next[id] == RA_DEAD || ra->regs[id] || is_unwanted(ra, id))
+		if (ra->next[id] >= RA_IDLE || ra->regs[id] || is_unwanted(ra, id))
 			continue;
 		reg = ra_pick(ra, id, ra->values[id].cls, taken, false);
-		if (reg == RA_NO_REG && ra->next[id] < RA_IDLE) {
+		if (reg == RA_NO_REG) {
 			reg = ra_pick(ra, id, ra->values[id].cls, taken, true);
 			if (reg != RA_NO_REG && ra->next[ra->held[reg]] < ra->next[id])
 				reg = RA_NO_REG;
@@ -367,6 +371,26 @@ static bool wish(Ra *ra, u32 position, u32 id, u8 reg)
 	return true;
 }
 
+/* PHIs that begin in memory had better begin where they come from, if nobody else begins there. */
+static bool learn_from_free(Ra *ra, u32 position, u32 k)
+{
+	const RaBlock *head = &ra->blocks[position], *latch = &ra->blocks[ra->func->blocks[ra_block_at(ra, position)->preds[k]].order];
+	bool any = false;
+
+	for (u32 n = 0; n < head->phi_count; n++) {
+		const RaPhi *phi = &ra->phis[head->phi_first + n];
+		u32 free = ra_class(ra->values[phi->id].cls) & ~head->starts;
+		unsigned found;
+
+		if (is_unwanted(ra, phi->id) || ra_found(head->start, phi->id, head->starts) != RA_NO_REG)
+			continue;
+		found = ra_found(latch->end, ra->args[phi->args + k], latch->ends & free);
+		if (found != RA_NO_REG)
+			any |= wish(ra, position, phi->id, (u8)found);
+	}
+	return any;
+}
+
 /* One way back. */
 static bool learn_from(Ra *ra, u32 position, u32 k)
 {
@@ -393,7 +417,7 @@ static bool learn_from(Ra *ra, u32 position, u32 k)
 		if (head->start[found] != latch->end[found] && !(is_wished(ra, id) && value->wish == reg))
 			any |= wish(ra, position, id, (u8)found);
 	}
-	return any;
+	return (!head->brief && learn_from_free(ra, position, k)) || any;
 }
 
 bool ra_learn(Ra *ra, u32 position)
