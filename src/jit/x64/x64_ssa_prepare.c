@@ -144,7 +144,7 @@ static void look_at(X64Ssa *s, Survey *survey, const SsaNode *node, SsaRef ref)
 	else if (node->op < IR_OP_COUNT)
 		s->vectors |= ir_float_operands((IrOp)node->op) != 0;
 	else
-		s->vectors |= node->op == SSA_CANON || node->op == SSA_WIDE || node->op == SSA_LANE;
+		s->vectors |= node->op == SSA_CANON;
 	survey->fetches |= node->op == SSA_FETCH;
 	if (node->op == SSA_HOME || node->op == SSA_FETCH || node->op == SSA_BRING)
 		name_slot(s, node->aux);

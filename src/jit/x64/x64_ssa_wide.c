@@ -10,7 +10,8 @@
  *     done:       what is put out is written behind the spills, where LANEs read it
  *
  * Pointers and the number of times are in fixed registers, which are spent. r15 and ymm15 are scratch. The upper halves of all vector
- * registers are 0 afterwards: other code is of the old encoding, which waits for them.
+ * registers are 0 afterwards: other code is of the old encoding, which waits for them. Where slots are parked in vector registers,
+ * those that are used are put into their places in memory meanwhile.
  */
 #include "jit/ssa_wide.h"
 #include "jit/x64/x64_ssa.h"
@@ -310,12 +311,28 @@ static void emit_two(X64Ssa *s, const SsaWide *wide, Jumps *ends)
 	jumps_land(s, &ones);
 }
 
+/* What is parked in registers that are used, to its places in memory or back. */
+static void move_parked(X64Ssa *s, const SsaWide *wide, bool back)
+{
+	const Engine *engine = s->engine;
+
+	for (u32 i = 0; i < engine->park_count && !s->vectors; i++) {
+		X64Mem home = x64_at(X64_RBP, x64_slot(engine->parked[i]));
+
+		if (x64_park_regs[i] < wide->regs && back)
+			x64_xmm_load(&s->x, 64, x64_park_regs[i], home);
+		else if (x64_park_regs[i] < wide->regs)
+			x64_xmm_store(&s->x, 64, home, x64_park_regs[i]);
+	}
+}
+
 static void emit(X64Ssa *s, const SsaWide *wide, const u8 *regs)
 {
 	X64Buf *x = &s->x;
 	Jumps nones = { .count = 0 }, ends = { .count = 0 }, undos = { .count = 0 };
 	u32 first_risk = s->risk_count, expected, begun;
 
+	move_parked(s, wide, false);
 	prepare(s, wide, regs);
 	if (wide->counted) {
 		x64_test(x, 64, X64_RCX, X64_RCX);
@@ -347,6 +364,7 @@ static void emit(X64Ssa *s, const SsaWide *wide, const u8 *regs)
 	x64_byte(x, 0xC5); /* vzeroupper */
 	x64_byte(x, 0xF8);
 	x64_byte(x, 0x77);
+	move_parked(s, wide, true);
 }
 
 void x64_ssa_wide(X64Ssa *s, const SsaNode *node)
@@ -367,7 +385,7 @@ void x64_ssa_wide(X64Ssa *s, const SsaNode *node)
 	for (u32 i = 1 + wide->pointer_count; i < wide->operand_count; i++)
 		regs[i] = x64_arg_reg(s, operands[i], true);
 	x64_result_in(s, X64_RAX);
-	x64_clobber(s, spent, (1u << wide->regs) - 1);
+	x64_clobber(s, spent, ((1u << wide->regs) - 1) & (s->vectors ? X64_XMMS : X64_XMMS_LEFT));
 	if (!s->engine->env.paged || wide->space != s->engine->env.code_space || !s->engine->lists_faults)
 		s->unsupported = true;
 	if (s->emitting)
