@@ -22,7 +22,8 @@
  * another predecessor left it otherwise, moves on that edge make it so. A loop begins with what is used in it, loaded
  * before it if need be. Whether that was wise is known when its last block is walked: a value that had to give up its
  * register in the loop would be loaded again on the way back. Then what was learnt is noted and the loop is walked again
- * (ra_learn), a few times at most, and no more than three times the whole.
+ * (ra_learn), a few times at most, and no more than three times the whole. What only ways out want is no reason for that: it begins
+ * in a register only where that costs nothing.
  *
  * Invariants: (1) what starts as held in a register is in it on all edges; (2) a slot is only read where its store was
  * passed on every path: the store stands where its value is defined or dominates all reads.
@@ -76,7 +77,7 @@ static void weigh_loops(Ra *ra)
 	}
 }
 
-/* ---- */
+/* ---- Blocks in their order, loops again ---- */
 
 static void prepare(Ra *ra)
 {

@@ -295,6 +295,8 @@ static void random_region(Codes *m, u64 seed, unsigned budget)
 	while (g.budget)
 		statements(&g, 0);
 	leave(&g);
+	for (u32 b = 0; b < m->func->block_count && seed % 2; b++) /* some are counted, up to 1000 */
+		m->func->blocks[b].heat = pick(&g, 3) ? pick(&g, 1001) : pick(&g, 2) * 1000;
 }
 
 /* The checker finds what is wrong: an operand in another register, a move that is missing. */
