@@ -10,6 +10,7 @@
 #include "jit/ssa_address.h"
 
 #include "base/bits.h"
+#include "jit/ssa_cells.h"
 #include "jit/ssa_fold.h"
 
 enum { SOFT_MOST = 1 << 30, INDEX_MOST = 1 << 18, DEPTH = 4 };
@@ -89,21 +90,20 @@ void ssa_address(SsaFunc *func)
 	i64 offset;
 	u64 reach;
 
-	if (func->failed)
+	if (func->failed || !ssa_list_touches(func)) /* ssa_memory and others want the list, too */
 		return;
-	for (u32 i = 0; i < func->rpo_count; i++)
-		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next) {
-			SsaNode *node = &func->nodes[ref];
+	for (u32 i = 0; i < func->listed_touches; i++) {
+		SsaNode *node = &func->nodes[func->touches[i]];
 
-			if (node->op != SSA_LOAD && node->op != SSA_STORE && node->op != SSA_CHECK)
-				continue;
-			if (node->imm) /* it has one: nobody but this pass makes them, so it is done */
-				continue;
-			if (node->op == SSA_CHECK) {
-				node->a = ssa_anchor(func, node->a, &reach);
-				continue;
-			}
-			node->a = root_of(func, node->a, is_hard(func, node), &offset);
-			node->imm = (u64)offset;
+		if ((node->op != SSA_LOAD && node->op != SSA_STORE && node->op != SSA_CHECK) || node->block == SSA_NO_BLOCK)
+			continue;
+		if (node->imm) /* it has one: nobody but this pass makes them, so it is done */
+			continue;
+		if (node->op == SSA_CHECK) {
+			node->a = ssa_anchor(func, node->a, &reach);
+			continue;
 		}
+		node->a = root_of(func, node->a, is_hard(func, node), &offset);
+		node->imm = (u64)offset;
+	}
 }

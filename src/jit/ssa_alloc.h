@@ -17,7 +17,7 @@
  * as any. There is one HOME node (in no block) for each pinned slot then: one code per entry block, at its start, has it as its
  * result, in result_reg = the pinned register. So this value alone has several definitions; each path passes one.
  *
- * PHIs make no code; their arguments, and the refs of snapshots, may be COPYs (ssa_value). A node may have its code in another
+ * PHIs make no code; their arguments, the refs of snapshots and of uses are no COPYs (ssa_value). A node may have its code in another
  * place than its list says: a LOAD whose only use is a SX is a code for the SX where the LOAD stands.
  *
  * A snapshot's places are those at its code, behind the moves, as the operands' are; a code that leaves does so before its
@@ -41,7 +41,7 @@
  *     snapshots (as HOME of the slot).
  *  4. A HOME in memory needs no code: like a constant it is made where it is needed. One whose imm is not 0 is used in its own
  *     block only, and may be made no earlier than it is used: before, the home may hold something else.
- *  5. ssa_order was run. The allocator replaces refs of COPYs in uses and snapshots by what they stand for.
+ *  5. ssa_order was run.
  */
 #ifndef JIT_SSA_ALLOC_H
 #define JIT_SSA_ALLOC_H

@@ -79,7 +79,7 @@ static void want_args(Ra *ra)
 				unsigned by = ra->id[phi] ? ra->values[ra->id[phi]].wanted : 0;
 
 				for (u32 k = 0; k < block->pred_count && by; k++) {
-					SsaRef arg = ssa_value(func, func->pool[func->nodes[phi].a + k]);
+					SsaRef arg = func->pool[func->nodes[phi].a + k];
 
 					if (ra->id[arg] && (ra->values[ra->id[arg]].wanted & by) == by)
 						continue;
@@ -116,13 +116,13 @@ static void list_phis(Ra *ra, u32 position)
 				ra->failed = true;
 				return;
 			}
-			ra->args[ra->arg_count++] = ra->id[ssa_value(func, func->pool[func->nodes[phi].a + k])];
+			ra->args[ra->arg_count++] = ra->id[func->pool[func->nodes[phi].a + k]];
 		}
 	}
 	out->phi_count = ra->phi_count - out->phi_first;
 }
 
-/* All values. COPYs are looked through once and for all. */
+/* All values. */
 static void find_values(Ra *ra)
 {
 	SsaFunc *func = ra->func;
@@ -147,7 +147,6 @@ static void find_values(Ra *ra)
 		for (unsigned u = 0; u < code->use_count; u++) {
 			SsaUse *use = &code->uses[u];
 
-			use->ref = ssa_value(func, use->ref);
 			use->value = want(ra, use->ref, RA_BY_CODE);
 			code->fixed |= use->want == SSA_WANT_FIXED;
 		}
@@ -157,13 +156,11 @@ static void find_values(Ra *ra)
 			const SsaSnap *snap = &func->snaps[code->snap];
 
 			u32 count = ra_entries_of(snap) == wanted ? 0 : snap->count;
-			SsaSnapEntry *entries = &func->entries[snap->first];
+			const SsaSnapEntry *entries = &func->entries[snap->first];
 			u32 *named = ra->named + snap->first;
 
-			for (u32 i = 0; i < count; i++) {
-				entries[i].ref = ssa_value(func, entries[i].ref);
+			for (u32 i = 0; i < count; i++)
 				named[i] = want(ra, entries[i].ref, RA_BY_SNAP);
-			}
 			wanted = ra_entries_of(snap);
 			places += snap->count;
 		}

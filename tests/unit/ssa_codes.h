@@ -174,6 +174,22 @@ static inline u32 snap_of(Codes *m, const SsaRef *values, const u16 *slots, u32 
 	return f->snap_count++;
 }
 
+/* The allocator wants no COPYs. */
+static inline void codes_look_through(Codes *m)
+{
+	SsaFunc *f = m->func;
+
+	for (u32 c = 0; c < m->count; c++)
+		for (unsigned u = 0; u < m->codes[c].use_count; u++)
+			m->codes[c].uses[u].ref = ssa_value(f, m->codes[c].uses[u].ref);
+	for (u32 i = 0; i < f->entry_count; i++)
+		f->entries[i].ref = ssa_value(f, f->entries[i].ref);
+	for (u32 b = 0; b < f->block_count; b++)
+		for (SsaRef phi = f->blocks[b].first; phi && f->nodes[phi].op == SSA_PHI; phi = f->nodes[phi].next)
+			for (u32 k = 0; k < f->blocks[b].pred_count; k++)
+				f->pool[f->nodes[phi].a + k] = ssa_value(f, f->pool[f->nodes[phi].a + k]);
+}
+
 /* Orders the blocks, puts the codes into layout, allocates. */
 static inline void codes_arrange(Codes *m)
 {
@@ -182,6 +198,7 @@ static inline void codes_arrange(Codes *m)
 	u32 *where, at = 0;
 
 	ssa_order(f);
+	codes_look_through(m);
 	m->alloc.layout = f->rpo;
 	m->alloc.layout_count = f->rpo_count;
 	m->alloc.block_first = ARENA_ARRAY(&m->arena, u32, f->block_count);

@@ -70,6 +70,7 @@ typedef struct X64Ssa {
 	SsaRef home[JIT_PINS]; /* the HOME of each pinned slot .. */
 	SsaSnapEntry home_entries[JIT_PINS]; /* .. and that as what a way out writes */
 	u8 *pin_reg;       /* per slot */
+	u8 *park_reg;      /* per slot: the xmm register where blocks have it parked, or JIT_NO_PIN */
 	bool vectors;      /* it uses vector registers for itself: parked slots that it names are in memory meanwhile, .. */
 	u32 away;          /* .. and those whose registers it uses: bit n is engine->parked[n]. After ssa_allocate */
 	u64 named[SSA_SLOTS_MOST / 64]; /* slots whose homes it reads or may write */

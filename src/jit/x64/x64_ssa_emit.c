@@ -438,13 +438,17 @@ static Status select_region(X64Ssa *s)
 	const Engine *engine = s->engine;
 	SsaAlloc *alloc = &s->alloc;
 
-	s->pin_reg = ARENA_ARRAY(s->arena, u8, s->func->slot_count);
+	s->pin_reg = ARENA_ROOM(s->arena, u8, 2 * (size_t)s->func->slot_count + 1);
 	if (!s->pin_reg)
 		return STATUS_NOMEM;
-	memset(s->pin_reg, JIT_NO_PIN, s->func->slot_count);
+	s->park_reg = s->pin_reg + s->func->slot_count;
+	memset(s->pin_reg, JIT_NO_PIN, 2 * (size_t)s->func->slot_count);
 	for (u32 i = 0; i < engine->pin_count; i++)
 		if (engine->pinned[i] < s->func->slot_count)
 			s->pin_reg[engine->pinned[i]] = x64_pin_regs[i];
+	for (u32 i = engine->park_count; i-- > 0;)
+		if (engine->parked[i] < s->func->slot_count)
+			s->park_reg[engine->parked[i]] = x64_park_regs[i];
 	if (!x64_ssa_prepare(s) || !x64_ssa_layout(s) || !x64_ssa_select(s))
 		return s->unsupported ? STATUS_UNSUPPORTED : STATUS_NOMEM;
 	alloc->func = s->func;

@@ -4,7 +4,7 @@
  *
  *  1. A pinned slot has one HOME, in no block: it is there at each entry (ssa_alloc.h).
  *  2. Snapshots name every pinned slot, as registers are reused; those of hot LEAVEs only the others: what is pinned is an
- *     operand there.
+ *     operand there. From then on they name no COPYs, nor do PHIs.
  *  3. Values are held zero-extended, so a ZX is its operand.
  *  4. What a way out, an access or a condition needs, and what that needs, is computed: nothing else.
  *     What is only needed behind a loop is computed there.
@@ -44,6 +44,7 @@ typedef struct Survey {
 	u32 leave_count, leave_cap;
 	u32 entries;   /* of their snapshots */
 	bool fetches, loops;
+	bool names_fetch; /* some way out names one */
 } Survey;
 
 enum { SEVERAL = 0xFFFFFFFF };
@@ -163,9 +164,10 @@ static inline void meet(X64Ssa *s, SsaRef value)
 static void count_operands(X64Ssa *s, SsaNode *node, u32 block)
 {
 	SsaFunc *func = s->func;
+	const SsaRef *operands = node->op == SSA_WIDE ? func->pool + node->a : node->operands;
 
 	for (unsigned k = 0, count = ssa_operands(func, node); k < count; k++) {
-		SsaRef operand = *ssa_operand(func, node, k), value = ssa_value(func, operand);
+		SsaRef operand = operands[k], value = ssa_value(func, operand);
 
 		meet(s, value);
 		func->nodes[value].uses++;
@@ -182,7 +184,7 @@ static void count_arguments(X64Ssa *s, const SsaBlock *block)
 
 	for (SsaRef ref = block->first; func->nodes[ref].op == SSA_PHI; ref = func->nodes[ref].next)
 		for (u32 k = 0; k < block->pred_count; k++) {
-			SsaRef value = ssa_value(func, func->pool[func->nodes[ref].a + k]);
+			SsaRef *arg = &func->pool[func->nodes[ref].a + k], value = *arg = ssa_value(func, *arg);
 
 			meet(s, value);
 			func->nodes[value].uses++;
@@ -261,7 +263,7 @@ static void check_entry(X64Ssa *s, SsaSnapEntry *entry)
 }
 
 /* For a hot LEAVE the entries of pinned slots stand behind the snapshot's own, in their order. */
-static void complete_snap(X64Ssa *s, const SsaNode *node, SsaSnapEntry *entries, u32 *count)
+static void complete_snap(X64Ssa *s, Survey *survey, const SsaNode *node, SsaSnapEntry *entries, u32 *count)
 {
 	const SsaFunc *func = s->func;
 	const Engine *engine = s->engine;
@@ -283,19 +285,20 @@ static void complete_snap(X64Ssa *s, const SsaNode *node, SsaSnapEntry *entries,
 	for (u32 i = 0; i < engine->pin_count; i++)
 		*to++ = pins[i];
 	*count = (u32)(to - entries);
-	for (const SsaSnapEntry *entry = &entries[first]; entry < to; entry++) {
-		SsaRef value = ssa_value(func, entry->ref);
+	for (SsaSnapEntry *entry = &entries[first]; entry < to; entry++) {
+		SsaRef value = entry->ref = ssa_value(func, entry->ref);
 
 		s->in_snap[value] = true;
 		meet(s, value);
 		used_in(&func->nodes[value], node->block);
+		survey->names_fetch |= func->nodes[value].op == SSA_FETCH;
 	}
 	snap->first = first;
 	snap->count = *count - first - (is_hot_leave(node) ? engine->pin_count : 0);
 }
 
 /* Each way out gets a snapshot of its own, complete. Neighbours with the same entries still share them. */
-static void complete_snaps(X64Ssa *s, const Survey *survey)
+static void complete_snaps(X64Ssa *s, Survey *survey)
 {
 	SsaFunc *func = s->func;
 	u32 count = 0;
@@ -319,13 +322,13 @@ static void complete_snaps(X64Ssa *s, const Survey *survey)
 			snap->first = is.first;
 			snap->count = is.count;
 			for (u32 k = 0; k < is.count && node->block != block; k++)
-				used_in(&func->nodes[ssa_value(func, entries[is.first + k].ref)], node->block);
+				used_in(&func->nodes[entries[is.first + k].ref], node->block);
 			block = node->block;
 			continue;
 		}
 		was = *snap;
 		block = node->block;
-		complete_snap(s, node, entries, &count);
+		complete_snap(s, survey, node, entries, &count);
 		is = *snap;
 		if (is_hot_leave(node))
 			was.count = ~(u32)0;
@@ -424,7 +427,8 @@ static bool list_fetch(X64Ssa *s, Fetches *f, SsaRef ref)
 	return true;
 }
 
-static void find_fetches(X64Ssa *s, Fetches *f)
+/* What is folded no way out names: those use a FETCH only where they name it. */
+static void find_fetches(X64Ssa *s, Fetches *f, bool named)
 {
 	SsaFunc *func = s->func;
 
@@ -440,7 +444,7 @@ static void find_fetches(X64Ssa *s, Fetches *f)
 				continue;
 			for (unsigned k = ssa_operands(func, node); k-- > 0;)
 				fetch_used(s, f, *ssa_operand(func, node, k), 0);
-			if (leaves(node)) {
+			if (named && leaves(node)) {
 				first = func->snaps[node->snap].first;
 				count = entries_of(s, node);
 				for (u32 k = 0; k < count && first != seen; k++)
@@ -457,7 +461,7 @@ static void find_fetches(X64Ssa *s, Fetches *f)
 	}
 }
 
-static void settle_fetches(X64Ssa *s)
+static void settle_fetches(X64Ssa *s, bool named)
 {
 	SsaFunc *func = s->func;
 	Fetches f = { .now = ARENA_ARRAY(s->arena, SsaRef, func->slot_count + 1), .varies = ARENA_ARRAY(s->arena, bool, func->node_count) };
@@ -466,7 +470,7 @@ static void settle_fetches(X64Ssa *s)
 		s->failed = true;
 		return;
 	}
-	find_fetches(s, &f);
+	find_fetches(s, &f, named);
 	for (u32 i = 0; i < f.list_count; i++)
 		if (!f.varies[f.list[i]]) {
 			func->nodes[f.list[i]].op = SSA_HOME;
@@ -577,7 +581,7 @@ bool x64_ssa_prepare(X64Ssa *s)
 		sink(s);
 	x64_ssa_fold(s);
 	if (survey.fetches && !s->failed)
-		settle_fetches(s);
+		settle_fetches(s, survey.names_fetch);
 	if (s->vectors)
 		choose_classes(s);
 	return !s->failed;

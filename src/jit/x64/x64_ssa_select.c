@@ -48,9 +48,7 @@ u8 x64_arg_tied(X64Ssa *s, SsaRef ref, u8 cls)
 
 u8 x64_ssa_park(const X64Ssa *s, u32 slot)
 {
-	u8 park = s->vectors ? JIT_NO_PIN : jit_park_of(s->engine, slot);
-
-	return park == JIT_NO_PIN ? park : x64_park_regs[park];
+	return s->vectors ? JIT_NO_PIN : s->park_reg[slot];
 }
 
 u8 x64_ssa_park_of(const X64Ssa *s, SsaRef ref)
