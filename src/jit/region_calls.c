@@ -18,7 +18,7 @@ enum {
 	INLINE_INSNS = 40,   /* of a function that is taken in; */
 	INLINE_SOURCES = 12,
 	INLINE_ALL = 400,    /* all of them together */
-	HABIT = 500,         /* a usual target: so often in a row, times this is what makes a block hot */
+	HABIT = 125,         /* a usual target: so often in a row, times this is what makes a block hot */
 };
 
 /* Before anything of it is translated: as far as the first tier's blocks and their exits say, may the function be taken in?
