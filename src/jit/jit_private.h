@@ -150,7 +150,7 @@ typedef enum JitTier {
 
 /* A way out of a block or a region. */
 typedef struct JitExit {
-	u64 pc;                  /* ASTRAY: what the count of instructions was when it left last, + 1 */
+	u64 pc;                  /* GUESS: the bits that a pc has there. ASTRAY: what the count of instructions was when it left last, + 1 */
 	const JitMap *map;       /* regions, BAIL and FUEL: else the state is at home. Lives as long as the exit */
 	JitBlock *owner, *target;
 	struct JitExit *next, **link; /* in target->incoming */

@@ -196,6 +196,8 @@ void x64_in_signed(X64Code *c, unsigned width, u8 to, IrRef ref); /* into `to`, 
 void x64_emit_lookup(const Engine *engine, X64Buf *x); /* the table of jumps: rax a pc; E: it is at rdx + 8 * rcx */
 void x64_emit_is_pc(X64Buf *x, u64 pc);                /* compares rax; rcx is lost */
 void x64_emit_room(const Engine *engine, X64Buf *x);   /* on the stack, for a call */
+void x64_emit_is_deep(const Engine *engine, X64Buf *x); /* compares: BE: there is none, */
+void x64_emit_anew(const Engine *engine, X64Buf *x);    /* and this makes it begin anew */
 
 extern const JitTarget x64_target;
 extern const u8 x64_flags_of_mxcsr[64]; /* JitTarget.constants */

@@ -45,20 +45,29 @@ void x64_emit_is_pc(X64Buf *x, u64 pc)
 	x64_alu(x, X64_CMP, 64, X64_RAX, X64_RCX);
 }
 
+void x64_emit_is_deep(const Engine *engine, X64Buf *x)
+{
+	x64_alu_mem(x, X64_CMP, 64, X64_RSP, x64_frame(engine, X64_AT_DEEP));
+}
+
+void x64_emit_anew(const Engine *engine, X64Buf *x)
+{
+	x64_load(x, 64, X64_RSP, x64_frame(engine, X64_AT_STACK));
+	x64_alu_imm(x, X64_SUB, 64, X64_RSP, 8); /* what enter put there still lies there: bottom */
+}
+
 /* Before a call: there is room on the stack, or it begins anew. */
 void x64_emit_room(const Engine *engine, X64Buf *x)
 {
-	x64_alu_mem(x, X64_CMP, 64, X64_RSP, x64_frame(engine, X64_AT_DEEP));
-	x64_byte(x, 0x70u | X64_A); /* over the load */
-	x64_byte(x, 0);
-	{
-		u8 *from = x->at;
+	u8 *from;
 
-		x64_load(x, 64, X64_RSP, x64_frame(engine, X64_AT_STACK));
-		x64_alu_imm(x, X64_SUB, 64, X64_RSP, 8); /* what enter put there still lies there: bottom */
-		if (!x->full)
-			from[-1] = (u8)(x->at - from);
-	}
+	x64_emit_is_deep(engine, x);
+	x64_byte(x, 0x70u | X64_A); /* over what follows */
+	x64_byte(x, 0);
+	from = x->at;
+	x64_emit_anew(engine, x);
+	if (!x->full)
+		from[-1] = (u8)(x->at - from);
 }
 
 static void emit_constant(X64Code *c, const IrIns *ins, u64 pc)

@@ -107,7 +107,7 @@ typedef struct X64Ssa {
 /* Code aside: emitted behind the region, it comes back. */
 typedef enum X64LateKind {
 	X64_LATE_CROSSING, X64_LATE_DIVIDE, X64_LATE_NAN, X64_LATE_NAN_HOME, X64_LATE_FTOS, X64_LATE_FTOU, X64_LATE_FMA,
-	X64_LATE_GUESS,
+	X64_LATE_GUESS, X64_LATE_ROOM,
 } X64LateKind;
 
 struct X64Late {
@@ -198,6 +198,7 @@ void x64_ssa_stubs(X64Ssa *s);
 bool x64_ssa_list_faults(X64Ssa *s);
 void x64_ssa_late_nan_home(X64Ssa *s, const X64Late *late);
 void x64_ssa_late_guess(X64Ssa *s, const X64Late *late);
+void x64_ssa_late_room(X64Ssa *s);
 
 /* x64_ssa_emit.c */
 X64Mem x64_ssa_place(const X64Ssa *s, const SsaPlace *place); /* in memory */

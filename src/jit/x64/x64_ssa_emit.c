@@ -248,6 +248,7 @@ static void emit_lates(X64Ssa *s)
 		case X64_LATE_DIVIDE: x64_ssa_late_divide(s, late); break;
 		case X64_LATE_NAN_HOME: x64_ssa_late_nan_home(s, late); break;
 		case X64_LATE_GUESS: x64_ssa_late_guess(s, late); break;
+		case X64_LATE_ROOM: x64_ssa_late_room(s); break;
 		case X64_LATE_NAN: case X64_LATE_FTOS: case X64_LATE_FTOU: case X64_LATE_FMA: x64_ssa_late_float(s, late); break;
 		}
 		x64_ssa_here_to(s, x64_jmp(&s->x), late->back);

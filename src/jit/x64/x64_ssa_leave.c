@@ -195,6 +195,13 @@ static void mov_number(X64Buf *x, u8 reg, u32 number)
 	x64_op_imm32(x, reg & 8 ? 0x41 : 0, 0xB8u | (reg & 7u), (i32)number);
 }
 
+/* rax: a pc whose bits are these (a number of 32 bits with its sign). */
+static void and_pc(X64Buf *x, u64 mask)
+{
+	if (mask != ~(u64)0)
+		x64_alu_imm(x, X64_AND, 64, X64_RAX, (i32)mask);
+}
+
 void x64_ssa_stubs(X64Ssa *s)
 {
 	const Engine *engine = s->engine;
@@ -207,6 +214,8 @@ void x64_ssa_stubs(X64Ssa *s)
 			bool computed = exit->kind == JIT_EXIT_GUESS || exit->kind == JIT_EXIT_ASTRAY;
 
 			exit->stub = (u32)(x->at - engine->rw);
+			if (exit->kind == JIT_EXIT_GUESS)
+				and_pc(x, exit->pc);
 			mov_number(x, exit->map || computed ? X64_R15 : X64_RAX, exit->number);
 			x64_ssa_here_to(s, x64_jmp(x), engine->rw + (exit->map ? engine->dump : computed ? engine->guess : engine->leave));
 		}
@@ -495,6 +504,19 @@ static void emit_landing(X64Ssa *s, u64 pc)
 		emit_link(s, pc, false);
 }
 
+/* As x64_emit_room; that it begins anew stands aside. */
+static void emit_room(X64Ssa *s)
+{
+	x64_emit_is_deep(s->engine, &s->x);
+	x64_ssa_late(s, X64_LATE_ROOM, x64_jcc(&s->x, X64_BE));
+}
+
+void x64_ssa_late_room(X64Ssa *s)
+{
+	x64_emit_anew(s->engine, &s->x);
+}
+
+/* Perhaps aside itself. */
 static void call_by_table(X64Ssa *s)
 {
 	const Engine *engine = s->engine;
@@ -510,18 +532,21 @@ static void call_by_table(X64Ssa *s)
  * A call through a register goes where it went so far, mostly: so its pc is compared with that one's, and it is chained like a call
  * of a constant pc. The table stands aside. What is compared with is nothing yet: the first call leaves and says (jit_run.c).
  *
- *     cmp rax, pc | jne aside | call stub or code          aside: dec misses | jz stub | by the table
+ *     cmp rax, pc | jne aside | call stub or code          aside: and rax, mask | dec misses | jz stub | by the table
+ *
+ * A pc that it is chained to has no bits but those of the mask: what equals it need not be masked.
  */
-static void call_by_guess(X64Ssa *s)
+static void call_by_guess(X64Ssa *s, u64 mask)
 {
 	u32 *misses = jit_counter_create(s->engine);
-	JitExit *exit = misses ? jit_exit_create(s->engine, s->region->head, JIT_EXIT_GUESS, 0, 0) : NULL;
+	JitExit *exit = misses ? jit_exit_create(s->engine, s->region->head, JIT_EXIT_GUESS, mask, 0) : NULL;
 	X64Buf *x = &s->x;
 	X64Late *late;
 	u8 *site;
 	u32 pc;
 
 	if (!exit) {
+		and_pc(x, mask);
 		call_by_table(s);
 		return;
 	}
@@ -540,7 +565,7 @@ static void call_by_guess(X64Ssa *s)
 		x64_alu(x, X64_CMP, 64, X64_RAX, X64_RCX);
 	}
 	late = x64_ssa_late(s, X64_LATE_GUESS, x64_jcc(x, X64_NE));
-	x64_emit_room(s->engine, x);
+	emit_room(s);
 	site = x64_call(x);
 	exit->site = (u32)(site - s->engine->rw);
 	exit->guess = (u16)(exit->site - pc);
@@ -564,6 +589,7 @@ static void count_miss(X64Ssa *s, JitExit *exit)
 
 void x64_ssa_late_guess(X64Ssa *s, const X64Late *late)
 {
+	and_pc(&s->x, late->exit->pc);
 	count_miss(s, late->exit);
 	call_by_table(s);
 }
@@ -582,18 +608,21 @@ static void call_astray(X64Ssa *s)
 	call_by_table(s);
 }
 
-static void emit_computed(X64Ssa *s, const SsaNode *node)
+/* rax: the pc, before it is masked. */
+static void emit_computed(X64Ssa *s, const SsaNode *node, u64 mask)
 {
 	const Engine *engine = s->engine;
 	X64Buf *x = &s->x;
 
+	if (node->aux == SSA_LEAVE_CALLR && !node->imm) {
+		call_by_guess(s, mask);
+		return;
+	}
+	and_pc(x, mask);
 	if (node->aux == SSA_LEAVE_RET) {
 		x64_ret(x);
 	} else if (node->aux == SSA_LEAVE_CALLR) {
-		if (node->imm)
-			call_astray(s);
-		else
-			call_by_guess(s);
+		call_astray(s);
 	} else {
 		x64_emit_lookup(engine, x);
 		x64_ssa_here_to(s, x64_jcc(x, X64_NE), engine->rw + engine->miss_call);
@@ -672,14 +701,12 @@ void x64_ssa_leave(X64Ssa *s, const SsaNode *node)
 	if (snap->refund)
 		x64_alu_imm(&s->x, X64_ADD, 64, X64_R14, (i32)snap->refund);
 	if (is_computed(node)) {
-		if (mask != -1)
-			x64_alu_imm(&s->x, X64_AND, 64, X64_RAX, mask);
-		emit_computed(s, node);
+		emit_computed(s, node, (u64)(i64)mask);
 	} else {
 		bool call = node->aux == SSA_LEAVE_CALL;
 
 		if (call)
-			x64_emit_room(s->engine, &s->x);
+			emit_room(s);
 		emit_link(s, node->imm, call);
 	}
 	if (node->aux == SSA_LEAVE_CALL || node->aux == SSA_LEAVE_CALLR) {
