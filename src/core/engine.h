@@ -219,6 +219,7 @@ typedef struct EngineEnv {
 	bool paged;          /* it is paged */
 	u64 pages;           /* then: how many pages it has */
 	u32 flags_slot;      /* where instructions gather the flags of floats, if that is known beforehand; or 0 */
+	u64 return_zeros;    /* bits that the pc of no return of the guest has (IR_FLOW_RET); 0: nothing is known */
 	const u32 *pins;     /* the slots that are used most, as the description believes; pin_count of them, perhaps 0 */
 	u32 pin_count;
 	const struct EngineOps *cold; /* for engines that do not do everything: the one that does */

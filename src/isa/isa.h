@@ -388,6 +388,7 @@ struct Isa {
 	u8 pc_width;
 	u32 *pins; u32 pin_count; /* slots that the file's `pin` names, the hottest first */
 	u32 flags_insn;          /* an instruction that computes flags of floats (isa_flags_slot), or insn_count */
+	u64 return_bits;         /* that a pc may have where `ret` goes; the others are zero */
 	u16 cycles_reg;          /* implicit register "cycles" (64 bits) when the file uses cost or charge; else ISA_NONE */
 	IsaView *views; u32 view_count;
 	IsaField *fields; u32 field_count;

@@ -244,6 +244,8 @@ static Isa *load(const char *name, const char *text, size_t len, const IsaChoice
 			if (!build_decoder(p) || !strmap_settle(&isa->mnemonics, &isa->arena))
 				p->give_up = true;
 		}
+		if (goes_on(p, errors))
+			isa->return_bits = isa_find_return_bits(isa);
 		isa->hash = hash_bytes(HASH_START, text, len);
 		for (u32 i = 0; i < isa->option_count; i++)
 			isa->hash = hash_bytes(isa->hash, isa->options[i].choices[isa->options[i].chosen],

@@ -173,6 +173,7 @@ u8 parse_access_width(Parser *p, u16 space); /* the number behind `mem:` */
 RtlExpr *parse_float(Parser *p, unsigned bits, u32 pos);       /* from the dot on */
 bool type_expr(Parser *p, RtlExpr *e, unsigned want, const char *what);
 bool parse_const(Parser *p, u64 *value); /* an expression that must fold now */
+u64 isa_find_return_bits(const Isa *isa); /* isa_returns.c: Isa.return_bits */
 bool rtl_const(const Isa *isa, const RtlExpr *e, const IsaDecoded *decoded, u64 *value);
 unsigned rtl_natural(const Parser *p, const RtlExpr *e);
 unsigned rtl_flex(const Parser *p, const RtlExpr *e);

@@ -290,7 +290,7 @@ Status machine_create(const MachineConfig *config, Machine **out, DiagList *diag
 				    .read = machine_env_read, .write = machine_env_write, .host = machine_env_host, .host_done = machine_env_host_done,
 				    .code_changed = machine_env_code_changed, .code_space = isa->code_space, .code_key = isa->hash, .space_count = isa->space_count,
 				    .code_bytes = &machine->code_bytes, .drop_code = machine_env_drop_code,
-				    .flags_slot = isa_flags_slot(isa), .pins = isa->pins, .pin_count = isa->pin_count,
+				    .flags_slot = isa_flags_slot(isa), .return_zeros = ~isa->return_bits, .pins = isa->pins, .pin_count = isa->pin_count,
 				    .cold = &interp_engine, .options = config->engine_options, .slow = machine->slow,
 				    .no_context = !isa->context_count };
 	arena_init(&machine->arena);

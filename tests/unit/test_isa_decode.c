@@ -4,6 +4,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 /* cmocka wants the three above first */
@@ -171,11 +172,47 @@ static void test_blocks(void **state)
 	assert_true(isas >= 1 && insns > 2 * BLOCKS);
 }
 
+static u64 return_bits(const char *insns)
+{
+	char text[512];
+	DiagList diags;
+	Isa *isa;
+	u64 bits;
+
+	snprintf(text, sizeof text, "isa R\nspace M : 8 x 65536\ncode M\nreg pc : 16\nreg a : 16\ninsn N \"0'8\" { }\n%s", insns);
+	diag_init(&diags);
+	isa = isa_load("r.isa", text, strlen(text), NULL, 0, &diags);
+	assert_non_null(isa);
+	bits = isa->return_bits;
+	isa_destroy(isa);
+	diag_fini(&diags);
+	return bits;
+}
+
+/* Which bits a pc may have that is returned to: any, where not all that a description says is understood. */
+static void test_return_bits(void **state)
+{
+	static const u64 any = ~(u64)0;
+
+	(void)state;
+	assert_int_equal(return_bits(""), any);
+	assert_int_equal(return_bits("insn A \"1'8\" { ret a }\n"), any);
+	assert_int_equal(return_bits("insn A \"1'8\" { jump a & 0xFF }\n"), any);
+	assert_int_equal(return_bits("insn A \"1'8\" { let t = a & 0xFFF0; ret t }\ninsn B \"2'8\" { ret a & 0xFF00 }\n"), 0xFFF0);
+	assert_int_equal(return_bits("insn A \"1'8\" { let t = a & 0xFFF0; if (a == 1) jump t else ret t & 0x0FFF }\n"), 0x0FF0);
+	assert_int_equal(return_bits("insn A \"1'8\" { let t = a & 0xFFF0; ret t }\ninsn B \"2'8\" { ret a }\n"), any);
+	assert_int_equal(return_bits("insn A \"1'8\" { let t = a & 0xFFF0; if (a == 1) t = a; ret t }\n"), any);
+	assert_int_equal(return_bits("insn A \"1'8\" { let t = a & 0xFFF0; t[0] = 1; ret t }\n"), any);
+	assert_int_equal(return_bits("insn A \"1'8\" { let t = a & 0xFFF0; swap(t, a); ret t }\n"), any);
+	assert_int_equal(return_bits("func back(t:16) { ret t }\ninsn A \"1'8\" { back(a & 0xFFF0) }\n"), any);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_blocks),
+		cmocka_unit_test(test_return_bits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

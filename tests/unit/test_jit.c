@@ -586,6 +586,61 @@ static void guessed(void **state)
 	guess(1);
 }
 
+/* A function that comes back by its return address with the lowest bit set, every other time: it does not count. And all of it at an odd
+ * address, where it is not the address behind the call that is returned to. */
+static void odd_returns(void **state)
+{
+	static const u32 code[] = {
+		0x00150513, /* 0: addi a0, a0, 1 */
+		0x00C000EF, /* 4: jal 16 */
+		0x00B686B3, /* 8: add a3, a3, a1 */
+		0xFF5FF06F, /* 12: j 0 */
+		0x00008493, /* 16: mv s1, ra, f */
+		0x014000EF, /* 20: jal 40 */
+		0x00157393, /* 24: andi t2, a0, 1 */
+		0x0074E0B3, /* 28: or ra, s1, t2 */
+		0x00158593, /* 32: addi a1, a1, 1 */
+		0x00008067, /* 36: ret */
+		0x00A64633, /* 40: xor a2, a2, a0, g */
+		0x00008067, /* 44: ret */
+	};
+	char *text = read_text("src/guests/rv64/rv64.isa");
+	Isa *isa = load("rv64.isa", text);
+	EngineOps eager = jit_engine;
+	Machine *machines[2];
+	MachineStop stops[2];
+	EngineStats stats;
+
+	(void)state;
+	assert_int_equal(isa->return_bits, ~(u64)1);
+	eager.create = create_eager;
+	for (u32 i = 0; i < 2; i++) {
+		machines[i] = open_paged(isa, i ? &eager : &interp_engine);
+		for (u32 k = 0; k < COUNT_OF(code); k++) {
+			put_word(machines[i], CODE + 4 * k, code[k]);
+			put_word(machines[i], CODE + 0x201 + 4 * k, code[k]);
+		}
+		machine_set_pc(machines[i], CODE);
+	}
+	for (u32 step = 0; step < 600; step++) {
+		for (u32 i = 0; i < 2; i++) {
+			if (step >= 300 && step % 2)
+				machine_set_pc(machines[i], CODE + 0x201);
+			stops[i] = machine_run(machines[i], step < 300 ? 1 + step : step % 2 ? 1 + step % 40 : 1000);
+		}
+		compare_state(machines, stops, isa, 0, step);
+		if (step >= 300)
+			for (u32 i = 0; i < 2; i++)
+				machine_set_pc(machines[i], CODE);
+	}
+	machine_engine_stats(machines[1], &stats);
+	assert_true(stats.counts[ENGINE_REGION_ENTERED] > 100);
+	machine_destroy(machines[0]);
+	machine_destroy(machines[1]);
+	isa_destroy(isa);
+	free(text);
+}
+
 /* The guest's own store: a page of code that stores into CODE. */
 static void store_by_guest(Machine *machine, u64 address, u32 word)
 {
@@ -881,6 +936,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(parked_operands),
 		cmocka_unit_test(two_entries),
 		cmocka_unit_test(guessed),
+		cmocka_unit_test(odd_returns),
 		cmocka_unit_test(doors),
 		cmocka_unit_test(every_stop),
 		cmocka_unit_test(bounded),

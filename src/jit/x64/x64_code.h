@@ -194,6 +194,9 @@ void x64_in_signed(X64Code *c, unsigned width, u8 to, IrRef ref); /* into `to`, 
 
 /* x64_start.c, x64_control.c: for both tiers. */
 void x64_emit_lookup(const Engine *engine, X64Buf *x); /* the table of jumps: rax a pc; E: it is at rdx + 8 * rcx */
+/* What is left of rax where a return's pc goes to the table: who returns need not do that. So a pc with other bits is never returned to. */
+i32 x64_return_mask(const Engine *engine);
+bool x64_may_return_to(const Engine *engine, u64 pc);
 void x64_emit_is_pc(X64Buf *x, u64 pc);                /* compares rax; rcx is lost */
 void x64_emit_room(const Engine *engine, X64Buf *x);   /* on the stack, for a call */
 void x64_emit_is_deep(const Engine *engine, X64Buf *x); /* compares: BE: there is none, */

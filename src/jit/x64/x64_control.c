@@ -23,9 +23,14 @@ void x64_fix(X64Code *c, u8 *site, u32 block)
 static void emit_landing(X64Code *c, u64 pc)
 {
 	X64Buf *x = &c->x;
-	JitExit *exit = jit_exit_create(c->engine, c->block, JIT_EXIT_LINK, pc, 0);
+	JitExit *exit;
 	u8 *site;
 
+	if (!x64_may_return_to(c->engine, pc)) {
+		x64_to_common(c, x64_jmp(x), c->engine->lookup);
+		return;
+	}
+	exit = jit_exit_create(c->engine, c->block, JIT_EXIT_LINK, pc, 0);
 	x64_emit_is_pc(x, pc);
 	site = x64_jcc(x, X64_NE);
 	x64_to_common(c, site, c->engine->lookup);
@@ -33,6 +38,18 @@ static void emit_landing(X64Code *c, u64 pc)
 	x64_add_stub(c, site, exit);
 	if (exit)
 		exit->site = (u32)(site - c->engine->rw);
+}
+
+i32 x64_return_mask(const Engine *engine)
+{
+	u64 mask = ~engine->env.return_zeros;
+
+	return (i64)mask == (i32)mask ? (i32)mask : -1;
+}
+
+bool x64_may_return_to(const Engine *engine, u64 pc)
+{
+	return !(pc & ~(u64)(i64)x64_return_mask(engine));
 }
 
 void x64_emit_is_pc(X64Buf *x, u64 pc)

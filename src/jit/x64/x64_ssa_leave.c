@@ -490,6 +490,10 @@ static void emit_landing(X64Ssa *s, u64 pc)
 	u32 entry = SSA_NO_BLOCK;
 	X64Buf *x = &s->x;
 
+	if (!x64_may_return_to(s->engine, pc)) {
+		x64_ssa_here_to(s, x64_jmp(x), s->engine->rw + s->engine->lookup);
+		return;
+	}
 	for (u32 i = 0; i < s->alloc.layout_count; i++)
 		if (s->func->blocks[s->alloc.layout[i]].entry && s->func->blocks[s->alloc.layout[i]].pc == pc)
 			entry = s->alloc.layout[i];
@@ -618,7 +622,8 @@ static void emit_computed(X64Ssa *s, const SsaNode *node, u64 mask)
 		call_by_guess(s, mask);
 		return;
 	}
-	and_pc(x, mask);
+	if (node->aux != SSA_LEAVE_RET || mask != (u64)(i64)x64_return_mask(engine)) /* else whoever gets it does that */
+		and_pc(x, mask);
 	if (node->aux == SSA_LEAVE_RET) {
 		x64_ret(x);
 	} else if (node->aux == SSA_LEAVE_CALLR) {

@@ -5,7 +5,8 @@
  *
  * Calls of the guest are calls of the host, so that the host predicts where its returns go. The host's stack holds hints, no
  * more: the return address leads behind the call, where compiled code looks whether the guest's pc (rax) is the one
- * that belongs there, and goes through the table of jumps if not. So whoever leaves may forget the stack, and does; a
+ * that belongs there, and goes through the table of jumps if not. (What every return of the machine masks away need not be masked
+ * before: it is, in front of the table, and the pc behind a call has no such bits.) So whoever leaves may forget the stack, and does; a
  * guest that calls deeper than X64_HINTS makes it begin anew (X64_AT_DEEP); and where it is empty, a return comes to `bottom`.
  */
 #include "jit/x64/x64_ssa.h"
@@ -142,10 +143,12 @@ void x64_emit_lookup(const Engine *engine, X64Buf *x)
 	x64_alu_mem(x, X64_CMP, 64, X64_RAX, x64_at_index(X64_RDX, X64_RCX, 3, 0));
 }
 
-/* rax: the pc that a return goes to, where the stack knew better. */
+/* rax: the pc that a return goes to, where the stack knew better; not masked yet. */
 static void emit_return(Engine *engine, X64Buf *x)
 {
 	engine->lookup = (u32)(x->at - x->start);
+	if (x64_return_mask(engine) != -1)
+		x64_alu_imm(x, X64_AND, 64, X64_RAX, x64_return_mask(engine));
 	x64_emit_lookup(engine, x);
 	x64_patch(x64_jcc(x, X64_NE), x->start + engine->miss);
 	x64_jmp_mem(x, x64_at_index(X64_RDX, X64_RCX, 3, 8));
