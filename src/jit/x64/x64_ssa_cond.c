@@ -2,6 +2,7 @@
  *
  * Conditions: compares that a branch, a guard or a selection does itself, or as a value of one bit.
  */
+#include "base/bits.h"
 #include "jit/x64/x64_ssa.h"
 
 static const X64Cond conds[] = { X64_E, X64_NE, X64_L, X64_LE, X64_B, X64_BE };
@@ -55,14 +56,37 @@ static X64Test test_bits(X64Ssa *s, const SsaNode *and, X64Cond cond)
 	return (X64Test){ .cond = cond };
 }
 
+/* Signed bytes and words. Numbers of 16 bits are left out: hosts are slow to read an instruction that they make longer. */
+static bool compare_short(X64Ssa *s, SsaRef a, SsaRef b, unsigned width)
+{
+	u8 prefix = width == 16 ? 0x66 : 0, x, y;
+	X64Buf *buf = &s->x;
+	u64 number = 0;
+	bool constant = ssa_is_const(s->func, b, &number);
+	i64 value = bits_signed(number, width);
+
+	if ((width != 8 && width != 16) || value != (i8)value)
+		return false;
+	x = x64_arg_reg(s, a, false);
+	y = constant ? 0 : x64_arg_reg(s, b, false);
+	if (s->emitting && constant)
+		x64_reg_reg_imm(buf, prefix, false, width == 8 ? 0x80 : 0x83, X64_CMP, x, width == 8, (i32)value, 1);
+	else if (s->emitting)
+		x64_reg_reg(buf, prefix, false, width == 8 ? 0x3A : 0x3B, x, y, width == 8);
+	return true;
+}
+
 /* Signed numbers of odd widths: their sign bits go to the top. */
 static void compare_odd(X64Ssa *s, SsaRef a, SsaRef b, unsigned width)
 {
 	unsigned bits = x64_bits(width);
-	u8 up = (u8)(bits - width), x = x64_arg_reg(s, a, false), y = X64_SCRATCH, temp;
+	u8 up = (u8)(bits - width), x, y = X64_SCRATCH, temp;
 	u64 number;
 	X64Buf *buf = &s->x;
 
+	if (compare_short(s, a, b, width))
+		return;
+	x = x64_arg_reg(s, a, false);
 	if (bits == 32 && ssa_is_const(s->func, b, &number)) {
 		if (!s->emitting)
 			return;
