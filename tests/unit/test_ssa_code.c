@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * jit: code of regions, without a machine around: a region built by hand is compiled and run on slots and a paged space.
  */
+#include "base/bits.h"
 #include "unit/ssa_code.h"
 
 enum { PC = 0x1000, SLOT_I = 1, SLOT_SUM = 2, SLOT_END = 3 };
@@ -95,6 +96,53 @@ static void test_sum_of_flag(void **state)
 				assert_int_equal(bench.slots[SLOT_SUM], 6 + !i);
 				assert_int_equal(bench.slots[SLOT_END], (u64)!i - 2);
 			}
+		}
+		code_close(&bench);
+	}
+}
+
+/* Bytes and words, signed: compared with each other and with numbers, and extended to 32 bits. */
+static void test_short(void **state)
+{
+	static const u64 edges[] = { 0, 1, 5, 0x7E, 0x7F, 0x80, 0x81, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFF7F, 0xFF80, 0xFFFF, 0x12345680 };
+
+	(void)state;
+	for (unsigned k = 0; k < 2 * 2 * (COUNT_OF(edges) + 1); k++) {
+		unsigned width = k & 1 ? 16 : 8, op = k & 2 ? IR_OP_LTS : IR_OP_LES;
+		const u64 *number = k / 4 < COUNT_OF(edges) ? &edges[k / 4] : NULL;
+		CodeBench bench;
+		SsaFunc *func;
+		SsaRef x, y, less, wider;
+		u32 block;
+
+		code_open(&bench, 8);
+		func = bench.func;
+		block = ssa_block(func, PC);
+		func->blocks[block].entry = true;
+		x = code_add(&bench, block, SSA_HOME, 64, SLOT_I, 0, 0, 0, 0);
+		x = code_add(&bench, block, IR_OP_EXTRACT, width, 0, x, 0, 0, 0);
+		if (number) {
+			y = ssa_const(func, width, bits_trunc(*number, width));
+		} else {
+			y = code_add(&bench, block, SSA_HOME, 64, SLOT_END, 0, 0, 0, 0);
+			y = code_add(&bench, block, IR_OP_EXTRACT, width, 0, y, 0, 0, 0);
+		}
+		less = code_add(&bench, block, op, 1, 0, x, y, 0, 0);
+		less = code_add(&bench, block, IR_OP_ZX, 64, 0, less, 0, 0, 0);
+		wider = code_add(&bench, block, IR_OP_SX, 32, 0, x, 0, 0, 0);
+		wider = code_add(&bench, block, IR_OP_ZX, 64, 0, wider, 0, 0, 0);
+		code_state(&bench, (CodeState[]){ { SLOT_SUM, less }, { SLOT_I, wider } }, 2, PC + 8, 0);
+		code_exit(&bench, code_add(&bench, block, SSA_LEAVE, 0, SSA_LEAVE_LINK, 0, 0, 0, PC + 8));
+		for (unsigned i = 0; i < COUNT_OF(edges) * COUNT_OF(edges); i++) {
+			u64 a = edges[i % COUNT_OF(edges)], b = number ? *number : edges[i / COUNT_OF(edges)];
+
+			if (i % 37 == 0)
+				code_compile(&bench, i / 37 % 8);
+			bench.slots[SLOT_I] = a;
+			bench.slots[SLOT_END] = b;
+			code_run(&bench, 100);
+			assert_int_equal(bench.slots[SLOT_SUM], ir_eval((IrOp)op, 1, width, 0, bits_trunc(a, width), bits_trunc(b, width), 0));
+			assert_int_equal(bench.slots[SLOT_I], (u32)bits_signed(bits_trunc(a, width), width));
 		}
 		code_close(&bench);
 	}
@@ -314,6 +362,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_loop),
 		cmocka_unit_test(test_sum_of_flag),
+		cmocka_unit_test(test_short),
 		cmocka_unit_test(test_home),
 		cmocka_unit_test(test_made),
 		cmocka_unit_test(test_return),

@@ -628,6 +628,10 @@ static void extend(X64Ssa *s, const SsaNode *node)
 
 	if (!s->emitting)
 		return;
+	if (node->width == 32 && (from == 8 || from == 16)) {
+		x64_reg_reg(&s->x, 0, false, from == 8 ? 0x0FBE : 0x0FBF, to, reg, from == 8); /* clears the upper half */
+		return;
+	}
 	x64_ssa_sx(s, from, to, reg);
 	if (node->width == 32)
 		x64_mov(&s->x, 32, to, to);
