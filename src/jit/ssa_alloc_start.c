@@ -210,7 +210,8 @@ static u8 natural_place(const Ra *ra, const SsaBlock *block, u32 id, u32 main)
 }
 
 /* What only ways out want goes to memory rather than to a register that costs more than none: so it is in nobody's way, and its
- * slot may be that of its arguments. */
+ * slot may be that of its arguments. (Floats may have a register that is free: those who want one are fewer, and a move is
+ * cheaper than a store and a load.) */
 static void place_phis(Ra *ra, const SsaBlock *block, u32 main)
 {
 	const RaBlock *here = &ra->blocks[ra->at];
@@ -230,12 +231,13 @@ static void place_phis(Ra *ra, const SsaBlock *block, u32 main)
 	}
 	for (u32 k = 0; k < here->phi_count; k++) {
 		u32 id = ra->phis[here->phi_first + k].id;
+		bool idle = ra->next[id] >= RA_IDLE;
 		u8 reg;
 
-		if (ra->next[id] >= RA_IDLE || ra->regs[id] || is_unwanted(ra, id))
+		if (ra->next[id] == RA_DEAD || (idle && ra->values[id].cls == SSA_GPR) || ra->regs[id] || is_unwanted(ra, id))
 			continue;
 		reg = ra_pick(ra, id, ra->values[id].cls, taken, false);
-		if (reg == RA_NO_REG) {
+		if (reg == RA_NO_REG && !idle) {
 			reg = ra_pick(ra, id, ra->values[id].cls, taken, true);
 			if (reg != RA_NO_REG && ra->next[ra->held[reg]] < ra->next[id])
 				reg = RA_NO_REG;
