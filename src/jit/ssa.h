@@ -301,6 +301,17 @@ static inline bool ssa_is_const(const SsaFunc *func, SsaRef ref, u64 *value)
 		*value = node->imm;
 	return node->op == SSA_CONST;
 }
+
+/* Of a node that stands between two instructions: where the next one is. */
+static inline u64 ssa_pc_behind(const SsaFunc *func, SsaRef ref)
+{
+	const SsaNode *node = &func->nodes[ref];
+	const SsaBlock *block = &func->blocks[node->block];
+
+	if (node->op == SSA_FUEL && node->aux == SSA_FUEL_NEXT)
+		return func->blocks[block->succ[0]].pc;
+	return node->next && func->nodes[node->next].op == SSA_INSN ? func->nodes[node->next].imm : block->pc;
+}
 /* After ssa_float: what the host holds for this value may be a NaN of its own. A way out writes it with SSA_NAN (or BOX_NAN). */
 static inline bool ssa_is_odd(const SsaFunc *func, SsaRef ref)
 {

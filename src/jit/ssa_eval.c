@@ -293,16 +293,9 @@ static void enter_block(Run *run, u32 from, u32 to)
 }
 
 /* Of a way out. */
-static u64 pc_at(const Run *run, u32 b, SsaRef ref)
+static u64 pc_at(const Run *run, SsaRef ref)
 {
-	SsaRef next = run->func->nodes[ref].next;
-
-	if (run->in_insn)
-		return run->pc;
-	if (run->func->nodes[ref].op == SSA_FUEL && run->func->nodes[ref].aux == SSA_FUEL_NEXT)
-		return run->func->blocks[run->func->blocks[b].succ[0]].pc;
-	/* Between two instructions: that which comes. */
-	return next && run->func->nodes[next].op == SSA_INSN ? run->func->nodes[next].imm : run->func->blocks[b].pc;
+	return run->in_insn ? run->pc : ssa_pc_behind(run->func, ref);
 }
 
 static SsaEvalEnd follow(Run *run, u32 b)
@@ -318,7 +311,7 @@ static SsaEvalEnd follow(Run *run, u32 b)
 
 		for (SsaRef ref = block->first; ref && ref != block->last; ref = func->nodes[ref].next)
 			if (func->nodes[ref].op != SSA_PHI && !step(run, ref, &end))
-				return end == SSA_EVAL_WRONG ? end : way_out(run, ref, end, pc_at(run, b, ref));
+				return end == SSA_EVAL_WRONG ? end : way_out(run, ref, end, pc_at(run, ref));
 		if (!block->last)
 			return wrong(run, 0, "a block without an end", b);
 		if (last->op == SSA_LEAVE)

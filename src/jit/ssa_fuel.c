@@ -109,34 +109,36 @@ static void stand_before_insn(SsaFunc *func, u32 b, SsaRef node)
 		ssa_insert_after_head(func, b, node);
 }
 
+/* Behind all of b. */
+static void charge_next(SsaFunc *func, u32 b, u32 count)
+{
+	SsaRef node = count ? ssa_node(func, SSA_FUEL, 0, SSA_FUEL_NEXT, 0, 0, 0, count) : 0;
+
+	if (node)
+		ssa_insert_before(func, func->blocks[b].last, node);
+}
+
 static void charge(Fuel *f, u32 b, u32 count)
 {
 	SsaFunc *func = f->func;
-	SsaRef node = count ? ssa_node(func, SSA_FUEL, 0, 0, 0, 0, 0, count) : 0;
+	bool next = !func->blocks[b].insns && !func->blocks[b].entry;
+	SsaRef node = count && !next ? ssa_node(func, SSA_FUEL, 0, 0, 0, 0, 0, count) : 0;
 
-	if (!node)
-		return;
-	if (func->blocks[b].insns || func->blocks[b].entry) {
+	if (next)
+		charge_next(func, b, count);
+	else if (node)
 		stand_before_insn(func, b, node);
-	} else {
-		func->nodes[node].aux = SSA_FUEL_NEXT;
-		ssa_insert_before(func, func->blocks[b].last, node);
-	}
 }
 
 /* Of a block that jumps back: from `left`, what is left of its round, to what the header wants. */
 static void next_round(Fuel *f, u32 from, u32 to, u32 left)
 {
-	SsaFunc *func = f->func;
 	u32 wanted = f->checkpoint[to] ? 0 : f->longest[to];
-	SsaRef node;
 
-	refund(f, from, to, left > wanted ? left - wanted : 0);
-	if (wanted <= left)
-		return;
-	node = ssa_node(func, SSA_FUEL, 0, SSA_FUEL_NEXT, 0, 0, 0, wanted - left);
-	if (node)
-		ssa_insert_before(func, func->blocks[from].last, node);
+	if (left > wanted)
+		refund(f, from, to, left - wanted);
+	else
+		charge_next(f->func, from, wanted - left);
 }
 
 /* The least that is left on the ways to b; 0: it is an entry. */

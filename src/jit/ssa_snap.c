@@ -237,11 +237,7 @@ static void snap_block(Snaps *s, u32 b)
 			owed--;
 			break;
 		case SSA_FUEL: /* between two instructions */
-			if (node->aux == SSA_FUEL_NEXT)
-				pc = func->blocks[block->succ[0]].pc;
-			else if (node->next && func->nodes[node->next].op == SSA_INSN)
-				pc = func->nodes[node->next].imm;
-			add_snap(s, ref, pc, owed);
+			add_snap(s, ref, ssa_pc_behind(func, ref), owed);
 			owed += (u32)node->imm;
 			break;
 		case SSA_REFUND:

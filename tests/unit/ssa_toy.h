@@ -272,12 +272,8 @@ static inline void toy_run(const SsaFunc *func, ToyRun *run)
 				run->done++;
 				run->pc = here->ahead ? here->pc : run->pc;
 			} else if (func->nodes[at].op == SSA_FUEL) { /* between two instructions */
-				const SsaNode *fuel = &func->nodes[at];
-
 				run->done++;
-				at = fuel->next;
-				run->pc = fuel->aux == SSA_FUEL_NEXT ? func->blocks[here->succ[0]].pc :
-					func->nodes[at].op == SSA_INSN ? func->nodes[at].imm : here->pc;
+				run->pc = ssa_pc_behind(func, at);
 			}
 			toy_note(run, run->done, now);
 			break;

@@ -193,7 +193,9 @@ void x64_ssa_leave(X64Ssa *s, const SsaNode *node);
 void x64_ssa_home_store(X64Ssa *s, u32 slot, u8 reg);
 void x64_ssa_home_imm(X64Ssa *s, u32 slot, i32 imm);
 void x64_ssa_choose_away(X64Ssa *s); /* after ssa_allocate */
-void x64_ssa_unpark(X64Ssa *s); /* at entries */
+/* Parked slots are in their registers outside of regions (and wide rounds) that use those themselves. which: bit n is engine->parked[n] */
+void x64_ssa_unpark(X64Ssa *s, u32 which);
+void x64_ssa_park_again(X64Ssa *s, u32 which);
 void x64_ssa_stubs(X64Ssa *s);
 bool x64_ssa_list_faults(X64Ssa *s);
 void x64_ssa_late_nan_home(X64Ssa *s, const X64Late *late);

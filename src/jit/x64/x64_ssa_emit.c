@@ -385,7 +385,7 @@ static void emit_block(X64Ssa *s, u32 b, u32 before)
 	}
 	s->labels[b] = s->x.at;
 	if (block->entry)
-		x64_ssa_unpark(s);
+		x64_ssa_unpark(s, s->away);
 	if (s->edge_in[b]) {
 		const SsaEdge *edge = &s->alloc.edges[s->edge_in[b] - 1];
 

@@ -324,18 +324,17 @@ void x64_ssa_choose_away(X64Ssa *s)
 			s->away |= 1u << i;
 }
 
-/* Parked slots are in their registers outside of regions that use those themselves. */
-void x64_ssa_unpark(X64Ssa *s)
+void x64_ssa_unpark(X64Ssa *s, u32 which)
 {
 	for (u32 i = 0; i < s->engine->park_count; i++)
-		if (s->away >> i & 1)
+		if (which >> i & 1)
 			x64_xmm_store(&s->x, 64, home_of(s->engine->parked[i]), x64_park_regs[i]);
 }
 
-static void park_again(X64Ssa *s)
+void x64_ssa_park_again(X64Ssa *s, u32 which)
 {
 	for (u32 i = 0; i < s->engine->park_count; i++)
-		if (s->away >> i & 1)
+		if (which >> i & 1)
 			x64_xmm_load(&s->x, 64, x64_park_regs[i], home_of(s->engine->parked[i]));
 }
 
@@ -686,7 +685,7 @@ void x64_ssa_leave(X64Ssa *s, const SsaNode *node)
 	save_homes(s, places, snap);
 	for (u32 i = 0; i < snap->count; i++)
 		store_home(s, &entries[i], &places[i]);
-	park_again(s);
+	x64_ssa_park_again(s, s->away);
 	for (u32 i = 0; i < s->engine->pin_count; i++) {
 		const SsaSnapEntry *entry = &entries[snap->count + i];
 

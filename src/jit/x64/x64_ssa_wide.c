@@ -311,28 +311,24 @@ static void emit_two(X64Ssa *s, const SsaWide *wide, Jumps *ends)
 	jumps_land(s, &ones);
 }
 
-/* What is parked in registers that are used, to its places in memory or back. */
-static void move_parked(X64Ssa *s, const SsaWide *wide, bool back)
+/* What is parked in registers that are used. */
+static u32 parked_there(const X64Ssa *s, const SsaWide *wide)
 {
-	const Engine *engine = s->engine;
+	u32 which = 0;
 
-	for (u32 i = 0; i < engine->park_count && !s->vectors; i++) {
-		X64Mem home = x64_at(X64_RBP, x64_slot(engine->parked[i]));
-
-		if (x64_park_regs[i] < wide->regs && back)
-			x64_xmm_load(&s->x, 64, x64_park_regs[i], home);
-		else if (x64_park_regs[i] < wide->regs)
-			x64_xmm_store(&s->x, 64, home, x64_park_regs[i]);
-	}
+	for (u32 i = 0; i < s->engine->park_count && !s->vectors; i++)
+		if (x64_park_regs[i] < wide->regs)
+			which |= 1u << i;
+	return which;
 }
 
 static void emit(X64Ssa *s, const SsaWide *wide, const u8 *regs)
 {
 	X64Buf *x = &s->x;
 	Jumps nones = { .count = 0 }, ends = { .count = 0 }, undos = { .count = 0 };
-	u32 first_risk = s->risk_count, expected, begun;
+	u32 first_risk = s->risk_count, parked = parked_there(s, wide), expected, begun;
 
-	move_parked(s, wide, false);
+	x64_ssa_unpark(s, parked);
 	prepare(s, wide, regs);
 	if (wide->counted) {
 		x64_test(x, 64, X64_RCX, X64_RCX);
@@ -364,7 +360,7 @@ static void emit(X64Ssa *s, const SsaWide *wide, const u8 *regs)
 	x64_byte(x, 0xC5); /* vzeroupper */
 	x64_byte(x, 0xF8);
 	x64_byte(x, 0x77);
-	move_parked(s, wide, true);
+	x64_ssa_park_again(s, parked);
 }
 
 void x64_ssa_wide(X64Ssa *s, const SsaNode *node)
