@@ -5,6 +5,7 @@
  * A dead block's code stays until its half of the cache is dropped (jit_evict.c).
  */
 #define _GNU_SOURCE
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -258,16 +259,29 @@ u32 *jit_counter_create(Engine *engine)
 	return &engine->counters[engine->counter_count++];
 }
 
+void jit_cache_add_jump(Engine *engine, const JitBlock *block)
+{
+	if (block->pc & engine->env.return_zeros)
+		return; /* jumps to other places may miss their masks until they miss */
+	assert(!(block->entry & 1));
+	engine->jumps[jit_jump_hash(block->pc)] = (JitJump){.pc = block->pc, .code = engine->rx + block->entry};
+}
+
+void jit_cache_move_jump(Engine *engine, const JitBlock *block)
+{
+	const JitJump *jump = &engine->jumps[jit_jump_hash(block->pc)];
+
+	if (jump->pc == block->pc && block->context == engine->context)
+		jit_cache_add_jump(engine, block);
+}
+
 void jit_cache_uncount(Engine *engine, JitBlock *block)
 {
-	JitJump *jump = &engine->jumps[jit_jump_hash(block->pc)];
-
 	*block->counter = JIT_NEVER;
 	block->entry = block->own = block->body;
 	for (JitExit *exit = block->incoming; exit; exit = exit->next)
 		jit_relink(engine, exit, block);
-	if (jump->pc == block->pc && block->context == engine->context)
-		jump->code = engine->rx + block->entry;
+	jit_cache_move_jump(engine, block);
 }
 
 void jit_cache_clear_jumps(Engine *engine)

@@ -290,6 +290,7 @@ struct Engine {
 	bool switches, writable; /* one map, which is writable or executable (jit_memory.c) */
 	Rng chance;              /* EngineOptions.evict */
 	u32 enter, leave, leave_home, miss, miss_call, lookup, bottom, evaluate, dump, call, guess; /* offsets of common code */
+	u32 lookup_jump, lookup_pin[JIT_PINS];
 	u64 (*evaluator)(u64 operation, u64 a, u64 b, u64 c); /* ir_eval; operation: op, width, arg_width (8 bits each),
 	                                                         aux from bit 32 on */
 	u8 *pin_of;              /* owned: per slot, index of its pinned register or JIT_NO_PIN */
@@ -449,6 +450,10 @@ void jit_cache_clear_jumps(Engine *engine);
 void jit_cache_kill(Engine *engine, JitBlock *block);
 /* Whoever goes to the block passes its counter from now on. */
 void jit_cache_uncount(Engine *engine, JitBlock *block);
+/* Computed jumps to the block find it. */
+void jit_cache_add_jump(Engine *engine, const JitBlock *block);
+/* The table's entry for the block, if it is there, leads to where the block is entered now. */
+void jit_cache_move_jump(Engine *engine, const JitBlock *block);
 /* Has code there died so often lately that it is not worth compiling? */
 bool jit_cache_is_restless(const Engine *engine, const Vcpu *vcpu, u64 pc);
 /* A new counter. NULL: there is no room until the next flush. */
@@ -509,6 +514,13 @@ static inline u64 jit_bytes(const Engine *engine)
 static inline u32 jit_habit_hash(u64 behind)
 {
 	return (u32)(behind * 0x9E3779B97F4A7C15u >> 40) & (JIT_HABITS - 1);
+}
+
+/* No return of the guest goes to an odd pc. Then no entry of the table of jumps has one, and all code that it leads to is at an even
+ * offset: x64_emit_lookup looks for what nobody has masked. */
+static inline bool jit_pcs_are_even(const Engine *engine)
+{
+	return engine->env.return_zeros & 1;
 }
 
 static inline u32 jit_jump_hash(u64 pc)

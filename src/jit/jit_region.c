@@ -12,13 +12,10 @@
 /* Everything that leads to the block leads to offset `entry` from now on. */
 static void redirect(Engine *engine, JitBlock *block, u32 entry)
 {
-	JitJump *jump = &engine->jumps[jit_jump_hash(block->pc)];
-
 	block->entry = entry;
 	for (JitExit *exit = block->incoming; exit; exit = exit->next)
 		jit_relink(engine, exit, block);
-	if (jump->pc == block->pc && block->context == engine->context)
-		jump->code = engine->rx + entry;
+	jit_cache_move_jump(engine, block);
 }
 
 static bool hang_on(Engine *engine, JitRegion *region, u64 number)

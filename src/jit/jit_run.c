@@ -635,7 +635,7 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 		if (from && generation == engine->generation)
 			jit_chain(engine, from, block);
 		else if (!from)
-			engine->jumps[jit_jump_hash(pc)] = (JitJump){.pc = pc, .code = engine->rx + block->entry};
+			jit_cache_add_jump(engine, block);
 		from = NULL;
 		generation = engine->generation;
 		frame.left = limit - vcpu->icount;

@@ -193,7 +193,7 @@ void x64_here(X64Code *c, u8 *site); /* the jump leads to what comes now */
 void x64_in_signed(X64Code *c, unsigned width, u8 to, IrRef ref); /* into `to`, extended to 64 bits */
 
 /* x64_start.c, x64_control.c: for both tiers. */
-void x64_emit_lookup(const Engine *engine, X64Buf *x); /* the table of jumps: rax a pc; E: it is at rdx + 8 * rcx */
+void x64_emit_lookup(const Engine *engine, X64Buf *x, u8 pc); /* the table of jumps; E: the pc there is at rdx + 8 * rcx */
 /* What is left of rax where a return's pc goes to the table: who returns need not do that. So a pc with other bits is never returned to. */
 i32 x64_return_mask(const Engine *engine);
 bool x64_may_return_to(const Engine *engine, u64 pc);

@@ -144,7 +144,7 @@ static void emit_computed(X64Code *c, const IrIns *ins)
 		return;
 	}
 	note_habit(c);
-	x64_emit_lookup(c->engine, x);
+	x64_emit_lookup(c->engine, x, X64_RAX);
 	site = x64_jcc(x, X64_NE);
 	x64_to_common(c, site, c->engine->miss_call);
 	if (ins->aux != IR_FLOW_CALL) {

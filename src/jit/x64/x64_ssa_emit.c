@@ -379,6 +379,8 @@ static void emit_block(X64Ssa *s, u32 b, u32 before)
 
 	if (block->header && !block->cold)
 		align_loop(&s->x, before != SSA_NO_BLOCK && falls_into(s, before, b));
+	if (block->entry && ((s->x.at - s->engine->rw) & 1)) /* jit_pcs_are_even; mostly nobody comes from above */
+		emit_nop(&s->x, 1);
 	if (block->entry) {
 		s->region->entries[s->region->entry_count++] =
 			(struct JitRegionEntry){ .pc = block->pc, .at = (u32)(s->x.at - s->engine->rw) };

@@ -482,6 +482,20 @@ static void emit_link(X64Ssa *s, u64 pc, bool call)
 	x64_ssa_add_stub(s, site, exit);
 }
 
+/* As x64_emit_is_pc, and the jump behind it ends at an even place: an entry of the region follows (emit_block). A prefix that says
+ * nothing is shorter than a nop. */
+static void emit_is_pc_even(X64Ssa *s, u64 pc)
+{
+	u8 *start = s->x.at;
+
+	x64_emit_is_pc(&s->x, pc);
+	if (!((s->x.at - s->engine->rw) & 1) || s->x.full)
+		return;
+	s->x.at = start;
+	x64_byte(&s->x, 0x2E);
+	x64_emit_is_pc(&s->x, pc);
+}
+
 /* Behind a call control comes back with the guest's pc in rax: it goes on at the region's entry for that, or at a block. All copies
  * of a call have one entry. */
 static void emit_landing(X64Ssa *s, u64 pc)
@@ -496,7 +510,10 @@ static void emit_landing(X64Ssa *s, u64 pc)
 	for (u32 i = 0; i < s->alloc.layout_count; i++)
 		if (s->func->blocks[s->alloc.layout[i]].entry && s->func->blocks[s->alloc.layout[i]].pc == pc)
 			entry = s->alloc.layout[i];
-	x64_emit_is_pc(x, pc);
+	if (entry != SSA_NO_BLOCK && entry == s->next)
+		emit_is_pc_even(s, pc);
+	else
+		x64_emit_is_pc(x, pc);
 	if (entry != SSA_NO_BLOCK && entry != s->next) {
 		x64_ssa_fix(s, x64_jcc(x, X64_E), entry);
 		x64_ssa_here_to(s, x64_jmp(x), s->engine->rw + s->engine->lookup);
@@ -525,7 +542,7 @@ static void call_by_table(X64Ssa *s)
 	const Engine *engine = s->engine;
 	X64Buf *x = &s->x;
 
-	x64_emit_lookup(engine, x);
+	x64_emit_lookup(engine, x, X64_RAX);
 	x64_ssa_here_to(s, x64_jcc(x, X64_NE), engine->rw + engine->miss_call);
 	x64_emit_room(engine, x);
 	x64_call_mem(x, x64_at_index(X64_RDX, X64_RCX, 3, 8));
@@ -611,24 +628,53 @@ static void call_astray(X64Ssa *s)
 	call_by_table(s);
 }
 
-/* rax: the pc, before it is masked. */
-static void emit_computed(X64Ssa *s, const SsaNode *node, u64 mask)
+/* Who returns, and jumps through the table, leaves the mask to whoever does not find the pc as it is. */
+static bool is_masked_late(const X64Ssa *s, const SsaNode *node, i32 mask)
+{
+	return node->aux != SSA_LEAVE_CALLR && mask == x64_return_mask(s->engine);
+}
+
+/* The pinned slot that has the pc then, mostly the register that the guest jumps through; its index, or JIT_NO_PIN. */
+static u8 pin_with(const X64Ssa *s, const SsaSnapEntry *pins, SsaRef pc)
+{
+	for (u32 i = 0; i < s->engine->pin_count; i++)
+		if (pins[i].recipe == SSA_AS_IS && ssa_value(s->func, pins[i].ref) == ssa_value(s->func, pc))
+			return (u8)i;
+	return JIT_NO_PIN;
+}
+
+/* pin: index of the pinned register with the pc, or JIT_NO_PIN: rax. What has been masked already is what it is without its mask. */
+static void jump_by_table(X64Ssa *s, u8 pin)
 {
 	const Engine *engine = s->engine;
 	X64Buf *x = &s->x;
 
+	x64_emit_lookup(engine, x, pin == JIT_NO_PIN ? X64_RAX : x64_pin_regs[pin]);
+	x64_ssa_here_to(s, x64_jcc(x, X64_NE), engine->rw + (pin == JIT_NO_PIN ? engine->lookup_jump : engine->lookup_pin[pin]));
+	x64_jmp_mem(x, x64_at_index(X64_RDX, X64_RCX, 3, 8));
+}
+
+/* rax, or for jumps the pin: the pc, before it is masked. */
+static void emit_computed(X64Ssa *s, const SsaNode *node, i32 mask, u8 pin)
+{
+	const Engine *engine = s->engine;
+	bool late = is_masked_late(s, node, mask);
+	X64Buf *x = &s->x;
+
 	if (node->aux == SSA_LEAVE_CALLR && !node->imm) {
-		call_by_guess(s, mask);
+		call_by_guess(s, (u64)(i64)mask);
 		return;
 	}
-	if (node->aux != SSA_LEAVE_RET || mask != (u64)(i64)x64_return_mask(engine)) /* else whoever gets it does that */
-		and_pc(x, mask);
+	if (!late)
+		and_pc(x, (u64)(i64)mask);
 	if (node->aux == SSA_LEAVE_RET) {
 		x64_ret(x);
 	} else if (node->aux == SSA_LEAVE_CALLR) {
 		call_astray(s);
+	} else if (late) {
+		jump_by_table(s, pin);
 	} else {
-		x64_emit_lookup(engine, x);
+		x64_emit_lookup(engine, x, X64_RAX);
 		x64_ssa_here_to(s, x64_jcc(x, X64_NE), engine->rw + engine->miss_call);
 		x64_jmp_mem(x, x64_at_index(X64_RDX, X64_RCX, 3, 8));
 	}
@@ -661,6 +707,7 @@ void x64_ssa_leave(X64Ssa *s, const SsaNode *node)
 	const SsaSnap *snap = &s->func->snaps[node->snap];
 	const SsaSnapEntry *entries = &s->func->entries[snap->first];
 	SsaPlace places[SSA_SLOTS_MOST];
+	u8 pin = JIT_NO_PIN;
 	SsaRef pc = 0;
 	i32 mask = -1;
 
@@ -675,7 +722,9 @@ void x64_ssa_leave(X64Ssa *s, const SsaNode *node)
 		x64_imm(s, s->func->nodes[pc].b, 64, &mask);
 		pc = s->func->nodes[pc].a;
 	}
-	if (pc)
+	if (node->aux == SSA_LEAVE_JUMP && is_masked_late(s, node, mask))
+		pin = pin_with(s, &entries[snap->count], pc);
+	if (pc && pin == JIT_NO_PIN)
 		x64_arg_fixed(s, pc, X64_RAX, false);
 	for (u32 i = 0; i < s->engine->pin_count; i++)
 		x64_arg_fixed(s, entries[snap->count + i].ref, x64_pin_regs[i], false);
@@ -705,7 +754,7 @@ void x64_ssa_leave(X64Ssa *s, const SsaNode *node)
 	if (snap->refund)
 		x64_alu_imm(&s->x, X64_ADD, 64, X64_R14, (i32)snap->refund);
 	if (is_computed(node)) {
-		emit_computed(s, node, (u64)(i64)mask);
+		emit_computed(s, node, mask, pin);
 	} else {
 		bool call = node->aux == SSA_LEAVE_CALL;
 

@@ -20,7 +20,11 @@
 /* rax: the pc of a computed jump that the table does not know. */
 static u32 emit_miss(const Engine *engine, X64Buf *x, u32 number)
 {
-	u32 at = (u32)(x->at - x->start);
+	u32 at;
+
+	if ((x->at - x->start) & 1) /* no_jump in jit_cache.c */
+		x64_byte(x, 0x90);
+	at = (u32)(x->at - x->start);
 
 	x64_store(x, 64, x64_at(X64_RBP, x64_slot(0)), X64_RAX);
 	x64_mov_imm(x, X64_RAX, number);
@@ -133,25 +137,56 @@ static void emit_leave(Engine *engine, X64Buf *x)
 	x64_ret(x);
 }
 
-/* The table of jumps: rax is a pc. Comes out behind a compare with what the table has, and rdx + 8 * rcx is where. */
-void x64_emit_lookup(const Engine *engine, X64Buf *x)
+/*
+ * The table of jumps: register `pc` holds one. Comes out behind a compare with what the table has, and rdx + 8 * rcx is where.
+ *
+ * Where pcs are even, an odd one that nobody has masked yet is compared with an entry's code instead, which is even, too: it is not
+ * found, and whoever misses masks it.
+ */
+void x64_emit_lookup(const Engine *engine, X64Buf *x, u8 pc)
 {
-	x64_load(x, 64, X64_RDX, x64_frame(engine, X64_AT_JUMPS));
-	x64_mov(x, 32, X64_RCX, X64_RAX);
 	_Static_assert(sizeof(JitJump) == 16, "twice its number, times eight");
-	x64_alu_imm(x, X64_AND, 32, X64_RCX, 2 * (JIT_JUMPS - 1)); /* jit_jump_hash */
-	x64_alu_mem(x, X64_CMP, 64, X64_RAX, x64_at_index(X64_RDX, X64_RCX, 3, 0));
+	_Static_assert(JIT_JUMPS == 1 << 15, "twice the greatest number has 16 bits");
+	x64_load(x, 64, X64_RDX, x64_frame(engine, X64_AT_JUMPS));
+	if (jit_pcs_are_even(engine)) {
+		x64_zx(x, 16, X64_RCX, pc);
+	} else {
+		x64_mov(x, 32, X64_RCX, pc);
+		x64_alu_imm(x, X64_AND, 32, X64_RCX, 2 * (JIT_JUMPS - 1)); /* jit_jump_hash */
+	}
+	x64_alu_mem(x, X64_CMP, 64, pc, x64_at_index(X64_RDX, X64_RCX, 3, 0));
+}
+
+static void emit_by_table(const Engine *engine, X64Buf *x, u32 miss)
+{
+	if (x64_return_mask(engine) != -1)
+		x64_alu_imm(x, X64_AND, 64, X64_RAX, x64_return_mask(engine));
+	x64_emit_lookup(engine, x, X64_RAX);
+	x64_patch(x64_jcc(x, X64_NE), x->start + miss);
+	x64_jmp_mem(x, x64_at_index(X64_RDX, X64_RCX, 3, 8));
 }
 
 /* rax: the pc that a return goes to, where the stack knew better; not masked yet. */
 static void emit_return(Engine *engine, X64Buf *x)
 {
 	engine->lookup = (u32)(x->at - x->start);
-	if (x64_return_mask(engine) != -1)
-		x64_alu_imm(x, X64_AND, 64, X64_RAX, x64_return_mask(engine));
-	x64_emit_lookup(engine, x);
-	x64_patch(x64_jcc(x, X64_NE), x->start + engine->miss);
-	x64_jmp_mem(x, x64_at_index(X64_RDX, X64_RCX, 3, 8));
+	emit_by_table(engine, x, engine->miss);
+}
+
+/* A jump whose pc is not in the table as it is: in a pinned register, or in rax. */
+static void emit_jumps(Engine *engine, X64Buf *x)
+{
+	u8 *sites[JIT_PINS];
+
+	for (u32 i = 0; i < JIT_PINS; i++) {
+		engine->lookup_pin[i] = (u32)(x->at - x->start);
+		x64_mov(x, 64, X64_RAX, x64_pin_regs[i]);
+		sites[i] = x64_jmp(x);
+	}
+	engine->lookup_jump = (u32)(x->at - x->start);
+	for (u32 i = 0; i < JIT_PINS; i++)
+		x64_patch(sites[i], x->at);
+	emit_by_table(engine, x, engine->miss_call);
 }
 
 static i32 frame_of_park(u32 park)
@@ -389,6 +424,7 @@ bool x64_start(Engine *engine)
 	engine->miss_call = emit_miss(engine, &x, JIT_MISSED_CALL);
 	emit_guess(engine, &x);
 	emit_return(engine, &x);
+	emit_jumps(engine, &x);
 	emit_enter(engine, &x);
 	emit_evaluate(engine, &x);
 	emit_dump(engine, &x);
