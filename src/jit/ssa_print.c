@@ -70,7 +70,7 @@ static void print_snap(const Print *p, const SsaNode *node)
 
 static void print_wide_op(const Print *p, const SsaWideOp *op)
 {
-	static const char *const names[] = { "splat", "const", "lane", "expect", "load", "and", "or", "xor", "add", "sub", "eq", "shl", "shr",
+	static const char *const names[] = { "splat", "const", "lane", "expect", "load", "reach", "and", "andn", "or", "xor", "add", "sub", "eq", "shl", "shr",
 		"fadd", "fsub", "fmul", "fdiv", "canon", "splice", "test", "touch", "store", "keep" };
 
 	buf_printf(p->out, "\n    %s", names[op->kind]);
@@ -79,7 +79,7 @@ static void print_wide_op(const Print *p, const SsaWideOp *op)
 	case SSA_WIDE_SPLAT: buf_printf(p->out, " v%u = operand %u", op->to, op->a); break;
 	case SSA_WIDE_LANE: buf_printf(p->out, " v%u.%u = operand %u", op->to, op->lane, op->a); break;
 	case SSA_WIDE_LOAD: buf_printf(p->out, " v%u = p%u %+lld", op->to, op->a, (long long)op->imm); break;
-	case SSA_WIDE_TOUCH: buf_printf(p->out, " p%u %+lld", op->a, (long long)op->imm); break;
+	case SSA_WIDE_REACH: case SSA_WIDE_TOUCH: buf_printf(p->out, " p%u %+lld", op->a, (long long)op->imm); break;
 	case SSA_WIDE_STORE: buf_printf(p->out, " p%u %+lld = v%u", op->a, (long long)op->imm, op->b); break;
 	case SSA_WIDE_TEST: buf_printf(p->out, " v%u", op->a); break;
 	case SSA_WIDE_EXPECT: buf_printf(p->out, " p%u %+lld = operand %u", op->b, (long long)op->imm, op->a); break;

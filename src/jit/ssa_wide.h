@@ -4,7 +4,7 @@
  * at a time, on vectors of four numbers of 64 bits, and says how many times it went round. ssa_wide.c finds such
  * loops and writes what follows from the number; the loop itself stays as it is and does the rest.
  *
- *     operand 0           how often to go round, at the most
+ *     operand 0           how often to go round, at the most; not 0
  *     1 .. pointer_count  addresses; each goes on by its step
  *     behind them         what `prepare` takes
  *
@@ -17,7 +17,7 @@
  *   - it takes `cost` from the budget; where there is less left, it ends.
  *
  * Who comes behind begins where it ended, one thing at a time, and finds out what was in the way. So WIDE is not a way out.
- * Each pointer is below the limit of the space before anything is done, and each time round touches what is near it: it can't
+ * Each pointer is below the limit of the space before anything is done (or near it), and each time round touches what is near it: it can't
  * pass over a guard zone.
  */
 #ifndef JIT_SSA_WIDE_H
@@ -38,7 +38,9 @@ typedef enum SsaWideKind {
 	SSA_WIDE_EXPECT, /* nothing is done unless operand a is what lies at pointer b + imm */
 	/* round */
 	SSA_WIDE_LOAD,   /* to = what lies at pointer a + imm */
-	SSA_WIDE_AND, SSA_WIDE_OR, SSA_WIDE_XOR, SSA_WIDE_ADD, SSA_WIDE_SUB, SSA_WIDE_EQ, /* EQ: ones or 0 */
+	SSA_WIDE_REACH,  /* the word at pointer a + imm may be loaded, or it ends; lane: others of its pointer's are loaded behind it, as that goes */
+	SSA_WIDE_AND, SSA_WIDE_ANDN, /* b without a */
+	SSA_WIDE_OR, SSA_WIDE_XOR, SSA_WIDE_ADD, SSA_WIDE_SUB, SSA_WIDE_EQ, /* EQ: ones or 0 */
 	SSA_WIDE_SHL, SSA_WIDE_SHR, /* lane by lane; 0 for counts beyond 63 */
 	SSA_WIDE_FADD, SSA_WIDE_FSUB, SSA_WIDE_FMUL, SSA_WIDE_FDIV, /* of numbers of 64 bits, to nearest; a NaN may be any quiet one */
 	SSA_WIDE_CANON,  /* a, but b where it is a NaN */
@@ -54,17 +56,37 @@ typedef struct SsaWideOp {
 	u64 imm;
 } SsaWideOp;
 
+/* What LANE nodes read: what a register that KEEP writes had last, or what lies at pointer + off when the last time is done. */
+typedef struct SsaWideOut {
+	bool there;
+	u8 reg, pointer;
+	i32 off;
+} SsaWideOut;
+
 typedef struct SsaWide {
 	u32 operand_count, pointer_count;
 	i32 step[SSA_WIDE_POINTERS_MOST];
+	u32 near;                /* pointers at most 8 bytes from others: so they are below the limit, or hardly beyond */
 	u32 space, cost;         /* instructions of one time round */
 	bool counted;            /* operand 0 says something */
 	SsaWideOp *prepare, *round;
 	u32 prepare_count, round_count;
-	u8 outs[SSA_WIDE_OUTS_MOST]; /* registers whose last content LANE nodes read: those that KEEP writes */
+	SsaWideOut outs[SSA_WIDE_OUTS_MOST];
 	u32 out_count;
 	u32 regs;                /* so many are used */
 } SsaWide;
+
+/* Does it access memory at its pointer a? */
+static inline bool ssa_wide_at_pointer(const SsaWideOp *op)
+{
+	return op->kind == SSA_WIDE_LOAD || op->kind == SSA_WIDE_REACH || op->kind == SSA_WIDE_TOUCH || op->kind == SSA_WIDE_STORE;
+}
+
+/* Does an operation of a round write register `to`? */
+static inline bool ssa_wide_makes(const SsaWideOp *op)
+{
+	return op->kind != SSA_WIDE_TEST && (op->kind == SSA_WIDE_LOAD || !ssa_wide_at_pointer(op));
+}
 
 /* What lies in a space: ssa_eval.c's own. */
 struct SsaMemory;

@@ -34,6 +34,14 @@ static bool store(const Vectors *v, u64 address, u64 value)
 	return false;
 }
 
+/* Likewise. */
+static void load_again(const Vectors *v, u64 address, u64 *value)
+{
+	for (u32 i = 0; i < TRIES; i++)
+		if (v->memory->read(v->memory->ctx, v->wide->space, address, 64, value))
+			return;
+}
+
 static u64 float_of(Vectors *v, IrOp op, u64 a, u64 b)
 {
 	v->raised |= (unsigned)ir_eval(op, 5, 64, IR_FLOAT_FLAGS | 64 << IR_FLOAT_WIDTH_SHIFT, a, b, 0);
@@ -44,6 +52,7 @@ static u64 lane_of(Vectors *v, const SsaWideOp *op, u64 a, u64 b)
 {
 	switch (op->kind) {
 	case SSA_WIDE_AND: return a & b;
+	case SSA_WIDE_ANDN: return ~a & b;
 	case SSA_WIDE_OR: return a | b;
 	case SSA_WIDE_XOR: return a ^ b;
 	case SSA_WIDE_ADD: return a + b;
@@ -76,6 +85,8 @@ static bool step(Vectors *v, const SsaWideOp *op, bool *stores)
 			if (v->regs[op->a][k])
 				return false;
 		return true;
+	case SSA_WIDE_REACH:
+		return v->memory->read(v->memory->ctx, v->wide->space, at, 64, &both[0]);
 	case SSA_WIDE_TOUCH:
 		return touch(v, at, 8);
 	case SSA_WIDE_STORE:
@@ -97,6 +108,13 @@ static bool step(Vectors *v, const SsaWideOp *op, bool *stores)
 			to[k] = lane_of(v, op, v->regs[op->a][k], v->regs[op->b][k]);
 		return true;
 	}
+}
+
+static void put_out(const Vectors *v, const SsaWideOut *out, u64 times, u64 *to)
+{
+	memcpy(to, v->regs[out->reg], SSA_WIDE_LANES * sizeof(u64));
+	for (u32 k = 0; k < SSA_WIDE_LANES && out->there && times; k++)
+		load_again(v, v->pointers[out->pointer] + (u64)(i64)out->off + 8 * k, &to[k]);
 }
 
 u64 ssa_wide_eval(const SsaWide *wide, const u64 *operands, u64 most, const SsaMemory *memory, u64 *outs,
@@ -138,6 +156,6 @@ u64 ssa_wide_eval(const SsaWide *wide, const u64 *operands, u64 most, const SsaM
 	}
 	*raised |= v.raised;
 	for (u32 i = 0; i < wide->out_count; i++)
-		memcpy(&outs[i * SSA_WIDE_LANES], v.regs[wide->outs[i]], SSA_WIDE_LANES * sizeof(u64));
+		put_out(&v, &wide->outs[i], times, &outs[i * SSA_WIDE_LANES]);
 	return times;
 }

@@ -4,7 +4,10 @@
  * back to loads, four values that are made alike at a time.
  *
  * Values that a PHI brings from the round before were loaded there, so they have an address as well: four that lie in a row
- * are a window over two packs, of which one may be of the time before (KEEP).
+ * are a window over two packs, of which one may be of the time before: they are loaded once more from there, or, where something
+ * is stored, put together from what was kept (KEEP).
+ *
+ * A pack that nobody asks for is loaded all the same, as the loop would, but for what others touch of it (REACH).
  *
  * Words that are merged from two that lie in a row, the end of the one and the beginning of the next, lie in a row themselves, if
  * what is cut off is whole bytes: one load, from between. Its words are loaded as before, too, so nothing is touched that
@@ -164,7 +167,7 @@ static void add_prepare(WidePlan *p, SsaWideOp op)
 		p->prepare[p->prepare_count++] = op;
 }
 
-static void add_round(WidePlan *p, SsaWideOp op)
+void wide_add_round(WidePlan *p, SsaWideOp op)
 {
 	if (p->round_count == SSA_WIDE_OPS_MOST)
 		p->bad = true;
@@ -269,6 +272,42 @@ static void add_init(WidePlan *p, u32 reg, u32 lane, SsaRef phi)
 	add_prepare(p, (SsaWideOp){.kind = SSA_WIDE_LANE, .to = (u8)reg, .lane = (u8)lane, .a = operand(p, known->init), .imm = phi});
 }
 
+static bool has_stores(const WidePlan *p)
+{
+	return p->all[p->all_count - 1].store; /* they come last */
+}
+
+static void expect(WidePlan *p, u32 pointer, i64 off, SsaRef phi)
+{
+	SsaWideOp op = {.kind = SSA_WIDE_EXPECT, .a = operand(p, wide_phi(p->trace, phi)->init), .b = (u8)pointer, .imm = (u64)off};
+
+	for (u32 i = 0; i < p->prepare_count; i++)
+		if (p->prepare[i].kind == SSA_WIDE_EXPECT && p->prepare[i].a == op.a && p->prepare[i].b == op.b &&
+		    p->prepare[i].imm == op.imm)
+			return;
+	add_prepare(p, op);
+}
+
+static u32 add_load(WidePlan *p, u32 pointer, i64 off)
+{
+	u32 reg = new_reg(p);
+
+	wide_add_round(p, (SsaWideOp){.kind = SSA_WIDE_LOAD, .to = (u8)reg, .a = (u8)pointer, .imm = (u64)off});
+	return reg;
+}
+
+/* They still lie there: those of the time before as nothing is stored. */
+static u32 load_again(WidePlan *p, const Value *values, u32 pointer, i64 off)
+{
+	for (u32 k = 0; k < SSA_WIDE_LANES; k++)
+		if (p->trace->func->nodes[values[k].ref].op != SSA_LOAD) {
+			if (has_stores(p))
+				return WIDE_NO_REG;
+			expect(p, pointer, off + 8 * (i64)k, values[k].ref);
+		}
+	return add_load(p, pointer, off);
+}
+
 /* Four that lie in a row. */
 static u32 window(WidePlan *p, const Value *values)
 {
@@ -288,6 +327,9 @@ static u32 window(WidePlan *p, const Value *values)
 		return WIDE_NO_REG;
 	if (--shift == 0 && !prev[0])
 		return packs[0]->value;
+	reg = load_again(p, values, pointer, off);
+	if (reg != WIDE_NO_REG)
+		return reg;
 	packs[1] = shift ? pack_at(p, pointer, off - 8 * (i64)shift + 32, &prev[1]) : packs[0];
 	if (!packs[1])
 		return WIDE_NO_REG;
@@ -302,20 +344,25 @@ static u32 window(WidePlan *p, const Value *values)
 			add_init(p, part_of(p, packs[side], true), (k + shift) % SSA_WIDE_LANES, values[k].ref);
 	}
 	if (shift)
-		add_round(p, (SsaWideOp){.kind = SSA_WIDE_SPLICE, .to = (u8)reg, .a = (u8)part_of(p, packs[0], prev[0]),
+		wide_add_round(p, (SsaWideOp){.kind = SSA_WIDE_SPLICE, .to = (u8)reg, .a = (u8)part_of(p, packs[0], prev[0]),
 			.b = (u8)part_of(p, packs[1], prev[1]), .lane = (u8)shift});
 	return reg;
 }
 
 /* ---- Merged words ---- */
 
+bool wide_same_pointer(const WidePlan *p, u32 a, u32 b)
+{
+	return p->pointers[a].phi == p->pointers[b].phi && p->pointers[a].base == p->pointers[b].base &&
+	       p->pointers[a].shift == p->pointers[b].shift;
+}
+
 static u32 skewed_pointer(WidePlan *p, u32 pointer, SsaRef right, SsaRef left)
 {
 	WidePointer at = p->pointers[pointer];
 
 	for (u32 i = 0; i < p->pointer_count; i++)
-		if (p->pointers[i].phi == at.phi && p->pointers[i].base == at.base && p->pointers[i].shift == at.shift &&
-		    p->pointers[i].skew == right)
+		if (wide_same_pointer(p, i, pointer) && p->pointers[i].skew == right)
 			return i;
 	if (p->pointer_count == SSA_WIDE_POINTERS_MOST)
 		return SSA_WIDE_POINTERS_MOST;
@@ -338,17 +385,6 @@ static bool still_there(WidePlan *p, u32 pointer, i64 off)
 			return false;
 	}
 	return true;
-}
-
-static void expect(WidePlan *p, u32 pointer, i64 off, SsaRef phi)
-{
-	SsaWideOp op = {.kind = SSA_WIDE_EXPECT, .a = operand(p, wide_phi(p->trace, phi)->init), .b = (u8)pointer, .imm = (u64)off};
-
-	for (u32 i = 0; i < p->prepare_count; i++)
-		if (p->prepare[i].kind == SSA_WIDE_EXPECT && p->prepare[i].a == op.a && p->prepare[i].b == op.b &&
-		    p->prepare[i].imm == op.imm)
-			return;
-	add_prepare(p, op);
 }
 
 /* OR(SHR(word, right), SHL(next word, left)): the two words and counts. */
@@ -380,7 +416,7 @@ static u32 merged(WidePlan *p, const Value *values)
 {
 	Value words[SSA_WIDE_LANES][2];
 	WideMerge merge = {0, 0}, other;
-	u32 pointer = 0, at, skewed, reg;
+	u32 pointer = 0, at, skewed;
 	i64 off = 0, place;
 
 	for (u32 k = 0; k < SSA_WIDE_LANES; k++) {
@@ -409,9 +445,7 @@ static u32 merged(WidePlan *p, const Value *values)
 		for (u32 i = 0; i < 2; i++)
 			if (p->trace->func->nodes[words[k][i].ref].op != SSA_LOAD)
 				expect(p, pointer, off + 8 * (i64)(k + i), words[k][i].ref);
-	reg = new_reg(p);
-	add_round(p, (SsaWideOp){.kind = SSA_WIDE_LOAD, .to = (u8)reg, .a = (u8)skewed, .imm = (u64)off});
-	return reg;
+	return add_load(p, skewed, off);
 }
 
 /* ---- Operations ---- */
@@ -451,13 +485,32 @@ static bool makes_float(const WidePlan *p, Value value)
 
 static u32 make(WidePlan *p, const Value *asked, u32 depth);
 
+/* NOT of four: what they are without it. */
+static bool strip_not(const WidePlan *p, Value *values)
+{
+	const SsaFunc *func = p->trace->func;
+	Value plain[SSA_WIDE_LANES];
+	u64 mask;
+
+	for (u32 k = 0; k < SSA_WIDE_LANES; k++) {
+		u32 copy = values[k].copy;
+		const SsaNode *node = &func->nodes[wide_resolve(p->trace, values[k].ref, &copy)];
+
+		if (node->op != IR_OP_XOR || node->width != 64 || !ssa_is_const(func, node->b, &mask) || ~mask)
+			return false;
+		plain[k] = (Value){node->a, copy};
+	}
+	memcpy(values, plain, sizeof(plain));
+	return true;
+}
+
 static u32 make_operation(WidePlan *p, const Value *values, u32 depth)
 {
 	const SsaFunc *func = p->trace->func;
 	const SsaNode *node = &func->nodes[values[0].ref];
 	u8 kind = node->op < IR_OP_COUNT && node->width == 64 ? kind_of(node->op) : 0;
 	Value parts[2][SSA_WIDE_LANES];
-	bool is_float = wide_float(func, node);
+	bool is_float = wide_float(func, node), swaps = false;
 	u32 regs[2], reg;
 
 	/* What raises flags comes when nothing ends the time any more. */
@@ -476,6 +529,8 @@ static u32 make_operation(WidePlan *p, const Value *values, u32 depth)
 			parts[1][k].ref = other->a;
 		}
 	}
+	if (kind == SSA_WIDE_AND && (strip_not(p, parts[0]) || (swaps = strip_not(p, parts[1]))))
+		kind = SSA_WIDE_ANDN;
 	for (u32 i = 0; i < 2; i++) {
 		if (!is_float && makes_float(p, parts[i][0]))
 			return WIDE_NO_REG; /* it would see bits of NaNs */
@@ -484,7 +539,7 @@ static u32 make_operation(WidePlan *p, const Value *values, u32 depth)
 			return WIDE_NO_REG;
 	}
 	reg = new_reg(p);
-	add_round(p, (SsaWideOp){.kind = kind, .to = (u8)reg, .a = (u8)regs[0], .b = (u8)regs[1]});
+	wide_add_round(p, (SsaWideOp){.kind = kind, .to = (u8)reg, .a = (u8)regs[swaps], .b = (u8)regs[!swaps]});
 	return reg;
 }
 
@@ -537,7 +592,7 @@ static void add_loads(WidePlan *p)
 	for (u32 i = 0; i < p->pack_count; i++)
 		if (!p->packs[i].store) {
 			p->packs[i].value = new_reg(p);
-			add_round(p, (SsaWideOp){.kind = SSA_WIDE_LOAD, .to = (u8)p->packs[i].value, .a = (u8)p->packs[i].pointer,
+			wide_add_round(p, (SsaWideOp){.kind = SSA_WIDE_LOAD, .to = (u8)p->packs[i].value, .a = (u8)p->packs[i].pointer,
 				.imm = (u64)p->packs[i].off});
 		}
 }
@@ -571,7 +626,7 @@ static u32 make_test(WidePlan *p, const WideBranch *const *branches, const u32 *
 	if (b == WIDE_NO_REG)
 		return b;
 	reg = new_reg(p);
-	add_round(p, (SsaWideOp){.kind = equal ? SSA_WIDE_XOR : SSA_WIDE_EQ, .to = (u8)reg, .a = (u8)a, .b = (u8)b});
+	wide_add_round(p, (SsaWideOp){.kind = equal ? SSA_WIDE_XOR : SSA_WIDE_EQ, .to = (u8)reg, .a = (u8)a, .b = (u8)b});
 	return reg;
 }
 
@@ -598,13 +653,13 @@ static bool add_tests(WidePlan *p)
 			if (all != WIDE_NO_REG) {
 				u32 both = new_reg(p);
 
-				add_round(p, (SsaWideOp){.kind = SSA_WIDE_OR, .to = (u8)both, .a = (u8)all, .b = (u8)reg});
+				wide_add_round(p, (SsaWideOp){.kind = SSA_WIDE_OR, .to = (u8)both, .a = (u8)all, .b = (u8)reg});
 				reg = both;
 			}
 			all = reg;
 		}
 	if (all != WIDE_NO_REG)
-		add_round(p, (SsaWideOp){.kind = SSA_WIDE_TEST, .a = (u8)all});
+		wide_add_round(p, (SsaWideOp){.kind = SSA_WIDE_TEST, .a = (u8)all});
 	return !count;
 }
 
@@ -622,9 +677,9 @@ static void add_touch(WidePlan *p, const WidePack *at, u32 byte)
 	const WidePack *same = p->trace->floats ? loaded_from(p, at) : NULL;
 
 	if (same)
-		add_round(p, (SsaWideOp){.kind = SSA_WIDE_STORE, .a = (u8)at->pointer, .b = (u8)same->value, .imm = (u64)at->off});
+		wide_add_round(p, (SsaWideOp){.kind = SSA_WIDE_STORE, .a = (u8)at->pointer, .b = (u8)same->value, .imm = (u64)at->off});
 	else
-		add_round(p, (SsaWideOp){.kind = SSA_WIDE_TOUCH, .a = (u8)at->pointer, .imm = (u64)(at->off + byte)});
+		wide_add_round(p, (SsaWideOp){.kind = SSA_WIDE_TOUCH, .a = (u8)at->pointer, .imm = (u64)(at->off + byte)});
 }
 
 /* Of stores of one pointer that span no more than a page, where they begin and where they end may be stored to. The first store
@@ -653,7 +708,7 @@ static u32 canonical(WidePlan *p, u32 reg)
 {
 	u32 nan = splat(p, ssa_const(p->trace->func, 64, ir_float_nan(64))), to = new_reg(p);
 
-	add_round(p, (SsaWideOp){.kind = SSA_WIDE_CANON, .to = (u8)to, .a = (u8)reg, .b = (u8)nan});
+	wide_add_round(p, (SsaWideOp){.kind = SSA_WIDE_CANON, .to = (u8)to, .a = (u8)reg, .b = (u8)nan});
 	return to;
 }
 
@@ -680,7 +735,7 @@ static bool add_stores(WidePlan *p)
 	}
 	for (u32 i = 0; i < p->pack_count; i++)
 		if (p->packs[i].store)
-			add_round(p, (SsaWideOp){.kind = SSA_WIDE_STORE, .a = (u8)p->packs[i].pointer, .b = regs[i],
+			wide_add_round(p, (SsaWideOp){.kind = SSA_WIDE_STORE, .a = (u8)p->packs[i].pointer, .b = regs[i],
 				.imm = (u64)p->packs[i].off});
 	return true;
 }
@@ -700,6 +755,28 @@ bool wide_plan(WidePlan *plan, WideTrace *trace, u32 copies)
 	return add_stores(plan) && !plan->bad;
 }
 
+/* Is it known already that they are apart? */
+static bool are_apart(const WidePlan *p, const WideAccess *word, const WideAccess *store)
+{
+	i64 low = word->off - store->off - 8, high = word->off - store->off + 8;
+	bool known = word->pointer == store->pointer && (low >= 0 || high <= 0);
+
+	for (u32 i = 0; i < p->apart_count; i++)
+		known |= p->aparts[i].a == word->pointer && p->aparts[i].b == store->pointer && p->aparts[i].low <= low &&
+			high <= p->aparts[i].high;
+	return known;
+}
+
+/* Is it still there when its time is done? */
+static bool stays(const WidePlan *p, const WidePack *pack)
+{
+	for (u32 i = 0; i < p->all_count; i++)
+		for (u32 k = 0; k < SSA_WIDE_LANES && p->all[i].store; k++)
+			if (!are_apart(p, &(WideAccess){.pointer = pack->pointer, .off = pack->off + 8 * (i64)k}, &p->all[i]))
+				return false;
+	return true;
+}
+
 WidePack *wide_output(WidePlan *plan, SsaRef load, u32 copy, u32 *lane)
 {
 	for (u32 i = 0; i < plan->pack_count; i++)
@@ -708,120 +785,12 @@ WidePack *wide_output(WidePlan *plan, SsaRef load, u32 copy, u32 *lane)
 
 			if (plan->packs[i].store || access->ref != load || access->copy != copy)
 				continue;
-			if (plan->packs[i].prev == WIDE_NO_REG)
+			plan->packs[i].there |= plan->packs[i].prev == WIDE_NO_REG && stays(plan, &plan->packs[i]);
+			if (plan->packs[i].prev == WIDE_NO_REG && !plan->packs[i].there)
 				plan->packs[i].prev = new_reg(plan);
 			plan->packs[i].out = true;
 			*lane = k;
 			return &plan->packs[i];
 		}
 	return NULL;
-}
-
-/* ---- Registers ---- */
-
-static void uses_of(const SsaWideOp *op, u8 *uses, u32 *count)
-{
-	*count = 0;
-	if (op->kind == SSA_WIDE_LOAD || op->kind == SSA_WIDE_TOUCH)
-		return;
-	if (op->kind != SSA_WIDE_STORE)
-		uses[(*count)++] = op->a;
-	if (op->kind != SSA_WIDE_TEST && op->kind != SSA_WIDE_KEEP)
-		uses[(*count)++] = op->b;
-}
-
-/* Registers in the order they are needed: those of `prepare` and of the time before for good, others until their last use. */
-static bool assign(WidePlan *p, u8 *real, u32 *used)
-{
-	i32 last[256];
-	u8 uses[2];
-	u32 count, busy = 0;
-
-	memset(real, WIDE_NO_REG, 256);
-	for (u32 i = 0; i < 256; i++)
-		last[i] = -1;
-	*used = 0;
-	for (u32 i = 0; i < p->prepare_count; i++)
-		if (p->prepare[i].kind != SSA_WIDE_EXPECT && real[p->prepare[i].to] == WIDE_NO_REG)
-			real[p->prepare[i].to] = (u8)(*used)++;
-	for (u32 i = 0; i < p->pack_count; i++)
-		if (p->packs[i].prev != WIDE_NO_REG && real[p->packs[i].prev] == WIDE_NO_REG)
-			real[p->packs[i].prev] = (u8)(*used)++;
-	if (*used > SSA_WIDE_REGS)
-		return false;
-	busy = (1u << *used) - 1;
-	for (u32 i = 0; i < p->round_count; i++) {
-		uses_of(&p->round[i], uses, &count);
-		for (u32 k = 0; k < count; k++)
-			last[uses[k]] = (i32)i;
-	}
-	for (u32 i = 0; i < p->round_count; i++) {
-		const SsaWideOp *op = &p->round[i];
-		bool makes = op->kind != SSA_WIDE_TEST && op->kind != SSA_WIDE_TOUCH && op->kind != SSA_WIDE_STORE &&
-			op->kind != SSA_WIDE_KEEP;
-
-		uses_of(op, uses, &count);
-		for (u32 k = 0; k < count; k++)
-			if (last[uses[k]] == (i32)i && real[uses[k]] >= *used && real[uses[k]] != WIDE_NO_REG)
-				busy &= ~(1u << real[uses[k]]);
-		if (!makes)
-			continue;
-		for (u32 reg = *used; reg < SSA_WIDE_REGS && real[op->to] == WIDE_NO_REG; reg++)
-			if (!(busy >> reg & 1))
-				real[op->to] = (u8)reg;
-		if (real[op->to] == WIDE_NO_REG)
-			return false;
-		if (last[op->to] >= 0)
-			busy |= 1u << real[op->to];
-	}
-	return true;
-}
-
-bool wide_finish(WidePlan *plan, SsaWide *out, Arena *arena)
-{
-	u8 real[256];
-	u32 fixed;
-
-	for (u32 i = 0; i < plan->pack_count; i++)
-		if (plan->packs[i].prev != WIDE_NO_REG)
-			add_round(plan, (SsaWideOp){.kind = SSA_WIDE_KEEP, .to = (u8)plan->packs[i].prev, .a = (u8)plan->packs[i].value});
-	if (plan->bad || !assign(plan, real, &fixed))
-		return false;
-	out->prepare = ARENA_ARRAY(arena, SsaWideOp, plan->prepare_count + 1);
-	out->round = ARENA_ARRAY(arena, SsaWideOp, plan->round_count + 1);
-	if (!out->prepare || !out->round)
-		return false;
-	out->pointer_count = plan->pointer_count;
-	for (u32 i = 0; i < plan->pointer_count; i++)
-		out->step[i] = (i32)plan->pointers[i].step;
-	for (u32 i = 0; i < plan->prepare_count; i++) {
-		out->prepare[i] = plan->prepare[i];
-		out->prepare[i].to = plan->prepare[i].kind == SSA_WIDE_EXPECT ? 0 : real[plan->prepare[i].to];
-		out->prepare[i].a = (u8)(plan->prepare[i].a + 1 + plan->pointer_count);
-	}
-	for (u32 i = 0; i < plan->round_count; i++) {
-		SsaWideOp *op = &out->round[i];
-		bool at_pointer = plan->round[i].kind == SSA_WIDE_LOAD || plan->round[i].kind == SSA_WIDE_TOUCH ||
-			plan->round[i].kind == SSA_WIDE_STORE;
-
-		*op = plan->round[i];
-		op->to = op->kind == SSA_WIDE_TEST || op->kind == SSA_WIDE_TOUCH || op->kind == SSA_WIDE_STORE ? 0 : real[op->to];
-		op->a = at_pointer ? op->a : real[op->a];
-		op->b = op->kind == SSA_WIDE_LOAD || op->kind == SSA_WIDE_TOUCH || op->kind == SSA_WIDE_TEST || op->kind == SSA_WIDE_KEEP
-			? 0 : real[op->b];
-	}
-	out->prepare_count = plan->prepare_count;
-	out->round_count = plan->round_count;
-	out->regs = 0;
-	for (u32 i = 0; i < plan->regs; i++)
-		if (real[i] != WIDE_NO_REG && real[i] >= out->regs)
-			out->regs = real[i] + 1u;
-	for (u32 i = 0; i < plan->pack_count; i++)
-		if (plan->packs[i].out) {
-			if (out->out_count == SSA_WIDE_OUTS_MOST)
-				return false;
-			plan->packs[i].value = out->out_count; /* its number from now on */
-			out->outs[out->out_count++] = real[plan->packs[i].prev];
-		}
-	return true;
 }

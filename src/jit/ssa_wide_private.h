@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What ssa_wide.c (loops) and ssa_wide_pack.c (what is wide in them) share.
+ * What ssa_wide.c (loops), ssa_wide_pack.c (what is wide in them) and ssa_wide_finish.c share.
  *
  * A *trace* is one way round an innermost loop, from its header back to it. Its nodes are looked at `copies` times over: a
  * value is a node and the number of the copy it is of. That of a header's PHI in copy n is what comes back from copy n - 1.
@@ -100,6 +100,7 @@ typedef struct WidePack {
 	u32 value;     /* virtual register: what was loaded; */
 	u32 prev;      /* the time before, or NO_REG */
 	bool out;
+	bool there;    /* if it is put out, it still lies where it was */
 } WidePack;
 
 /* pointer b - pointer a must not lie between low and high. */
@@ -138,7 +139,11 @@ typedef struct WidePlan {
 bool wide_plan(WidePlan *plan, WideTrace *trace, u32 copies);
 /* The pack that a LOAD is in, and its lane; it is an output from now on. NULL: none. */
 WidePack *wide_output(WidePlan *plan, SsaRef load, u32 copy, u32 *lane);
-/* Registers; the operations as WIDE wants them. */
+void wide_add_round(WidePlan *p, SsaWideOp op);
+/* Of one PHI: they differ only in how far they are ahead. */
+bool wide_same_pointer(const WidePlan *p, u32 a, u32 b);
+
+/* ssa_wide_finish.c: registers; the operations as WIDE wants them. */
 bool wide_finish(WidePlan *plan, SsaWide *out, Arena *arena);
 
 #endif

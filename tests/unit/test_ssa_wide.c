@@ -165,6 +165,10 @@ static void make_loop(Code *c, Rng *rng)
 		case 5: /* search: the first that has something to do with A4 and A5 */
 			ld(c, T0, A0, at);
 			compute(c, rng, T3, T0, A4);
+			if (c->shape & 1) {
+				word(c, 0xFFFu << 20 | T0 << 15 | 4 << 12 | T0 << 7 | 0x13); /* not */
+				reg3(c, F_AND, T3, c->shape & 2 ? T3 : T0, c->shape & 2 ? T0 : T3);
+			}
 			reg3(c, F_AND, T3, T3, A5);
 			out[outs++] = branch(c, rng_below(rng, 6) ? B_NE : B_EQ, T3, 0);
 			break;

@@ -4,10 +4,13 @@
  *
  *     prepare     numbers into all lanes, and what PHIs begin with by way of memory
  *                 pointers are compared with the limit of the space, what is expected with what is there
- *     two:        budget for two times; loads; tests; touches; stores; what is kept; all of it once more; pointers go on
- *     one:        where only one time is left, or paid for
- *     undo:       what a time took of the budget is given back: tests lead here, and what the host refuses
- *     done:       what is put out is written behind the spills, where LANEs read it
+ *     group:      budget for some times; these times; pointers go on; as long as there are so many left
+ *     one:        a single time, where fewer are left or paid for, or the group is not for sure on one page; back to where it fits
+ *     ends:       what is put out is written behind the spills, where LANEs read it
+ *
+ * What a group saves: where all it stores to by the first pointer is on one page, the first store says for all of them that the
+ * host lets it (a TOUCH costs 4 cycles, this question 1). Searches that store nothing ask once whether any of their tests says no; then,
+ * which one. They would load what lies behind the end that they look for: so where nobody counted it, on one page, too.
  *
  * Pointers and the number of times are in fixed registers, which are spent. r15 and ymm15 are scratch. The upper halves of all vector
  * registers are 0 afterwards: other code is of the old encoding, which waits for them. Where slots are parked in vector registers,
@@ -29,9 +32,16 @@ typedef struct Vex {
 
 static void vex(X64Buf *x, Vex v, bool r, bool index, bool b, u8 other)
 {
-	x64_byte(x, 0xC4);
-	x64_byte(x, (r ? 0 : 0x80u) | (index ? 0 : 0x40u) | (b ? 0 : 0x20u) | v.map);
-	x64_byte(x, (v.w ? 0x80u : 0) | (~(unsigned)other & 15u) << 3 | (v.narrow ? 0 : 4u) | v.pp);
+	unsigned last = (~(unsigned)other & 15u) << 3 | (v.narrow ? 0 : 4u) | v.pp;
+
+	if (v.map == MAP_0F && !v.w && !index && !b) {
+		x64_byte(x, 0xC5);
+		x64_byte(x, (r ? 0 : 0x80u) | last);
+	} else {
+		x64_byte(x, 0xC4);
+		x64_byte(x, (r ? 0 : 0x80u) | (index ? 0 : 0x40u) | (b ? 0 : 0x20u) | v.map);
+		x64_byte(x, (v.w ? 0x80u : 0) | last);
+	}
 	x64_byte(x, v.opcode);
 }
 
@@ -42,16 +52,18 @@ static void vex_reg(X64Buf *x, Vex v, u8 to, u8 other, u8 rm)
 	x64_byte(x, 0xC0u | (to & 7u) << 3 | (rm & 7u));
 }
 
-/* base + index + disp of 32 bits. */
 static void vex_mem(X64Buf *x, Vex v, u8 reg, X64Mem mem)
 {
-	bool has_index = mem.index != X64_NONE;
+	bool has_index = mem.index != X64_NONE, near = mem.disp >= -128 && mem.disp < 128;
 
 	vex(x, v, reg & 8, has_index && (mem.index & 8), mem.base & 8, 0);
-	x64_byte(x, 0x80u | (reg & 7u) << 3 | (has_index || (mem.base & 7) == 4 ? 4u : mem.base & 7u));
+	x64_byte(x, (near ? 0x40u : 0x80u) | (reg & 7u) << 3 | (has_index || (mem.base & 7) == 4 ? 4u : mem.base & 7u));
 	if (has_index || (mem.base & 7) == 4)
 		x64_byte(x, (has_index ? mem.index & 7u : 4u) << 3 | (mem.base & 7u));
-	x64_imm32(x, mem.disp);
+	if (near)
+		x64_byte(x, (u8)mem.disp);
+	else
+		x64_imm32(x, mem.disp);
 }
 
 static const Vex load = { MAP_0F, PP_F3, 0x6F, false, false }, store = { MAP_0F, PP_F3, 0x7F, false, false };
@@ -81,8 +93,7 @@ static bool shares(const SsaWide *wide, u32 at, bool back)
 
 	for (u32 i = back ? at - 1 : at; i < wide->round_count; i += back ? ~(u32)0 : 1) {
 		const SsaWideOp *other = &wide->round[i];
-		bool writes = other->kind != SSA_WIDE_TEST && other->kind != SSA_WIDE_TOUCH && other->kind != SSA_WIDE_STORE &&
-			(other->to == op->a || other->to == op->b);
+		bool writes = ssa_wide_makes(other) && (other->to == op->a || other->to == op->b);
 
 		if (i != at && other->kind == SSA_WIDE_CANON)
 			return false; /* it has used the scratch register */
@@ -129,6 +140,7 @@ static void emit_op(X64Ssa *s, const SsaWide *wide, u32 at, u32 ahead)
 {
 	static const Vex plain[] = {
 		[SSA_WIDE_AND] = { MAP_0F, PP_66, 0xDB, false, false },
+		[SSA_WIDE_ANDN] = { MAP_0F, PP_66, 0xDF, false, false },
 		[SSA_WIDE_OR] = { MAP_0F, PP_66, 0xEB, false, false },
 		[SSA_WIDE_XOR] = { MAP_0F, PP_66, 0xEF, false, false },
 		[SSA_WIDE_ADD] = { MAP_0F, PP_66, 0xD4, false, false },
@@ -157,6 +169,10 @@ static void emit_op(X64Ssa *s, const SsaWide *wide, u32 at, u32 ahead)
 		risk(s);
 		x64_reg_mem(x, 0, false, 0x80, X64_OR, cell(wide, op, ahead), false);
 		x64_byte(x, 0);
+		return;
+	case SSA_WIDE_REACH:
+		risk(s);
+		x64_load(x, 64, X64_SCRATCH, cell(wide, op, ahead));
 		return;
 	case SSA_WIDE_SPLICE:
 		splice(x, wide, at);
@@ -246,16 +262,146 @@ static void expect(X64Ssa *s, const SsaWide *wide, const u8 *regs, Jumps *nones)
 	}
 }
 
-/* One time, `ahead` times further on. */
-static void once(X64Ssa *s, const SsaWide *wide, u32 ahead, Jumps *undos)
+/* ---- Groups of times ---- */
+
+enum { GROUP_MOST = 4, FAR_STEP = 128, PAGE = 4096, SPAN_MOST = PAGE / 2, SINGLE_FIRST = 3 };
+
+typedef struct Group {
+	u32 times;
+	bool joins;         /* its tests are looked at together */
+	bool sure;          /* stores by first_store ask nothing */
+	u8 first_store;     /* pointer */
+	u32 paged;          /* pointers whose accesses are to be on one page */
+} Group;
+
+static bool is_float_op(const SsaWideOp *op)
 {
+	return op->kind >= SSA_WIDE_FADD && op->kind <= SSA_WIDE_CANON;
+}
+
+/* What a group accesses by that pointer, relative to it. */
+static void group_span(const SsaWide *wide, const Group *group, u32 pointer, i32 *low, i32 *high)
+{
+	i32 far = (i32)(group->times - 1) * wide->step[pointer];
+
+	*low = INT32_MAX;
+	*high = INT32_MIN;
 	for (u32 i = 0; i < wide->round_count; i++) {
-		if (wide->round[i].kind != SSA_WIDE_TEST) {
-			emit_op(s, wide, i, ahead);
+		const SsaWideOp *op = &wide->round[i];
+		i32 at = (i32)(i64)op->imm, end;
+
+		if (!ssa_wide_at_pointer(op) || op->a != pointer)
 			continue;
+		end = at + (op->kind == SSA_WIDE_TOUCH ? 1 : op->kind == SSA_WIDE_REACH ? 8 : VECTOR);
+		*low = at < *low ? at : *low;
+		*high = end > *high ? end : *high;
+	}
+	*low += far < 0 ? far : 0;
+	*high += far > 0 ? far : 0;
+}
+
+static Group make_group(const SsaWide *wide)
+{
+	Group group = {.times = GROUP_MOST, .joins = wide->round_count && wide->round[wide->round_count - 1].kind == SSA_WIDE_TEST};
+	bool floats = false, stores = false, touches = false;
+	i32 low, high;
+
+	for (u32 i = 0; i < wide->pointer_count; i++)
+		if (wide->step[i] >= FAR_STEP || wide->step[i] <= -FAR_STEP)
+			group.times = GROUP_MOST / 2;
+	for (u32 i = 0; i < wide->round_count; i++) {
+		const SsaWideOp *op = &wide->round[i];
+
+		floats |= is_float_op(op);
+		if (op->kind == SSA_WIDE_STORE && !stores) {
+			stores = true;
+			group.first_store = op->a;
 		}
-		vex_reg(&s->x, (Vex){ MAP_0F38, PP_66, 0x17, false, false }, wide->round[i].a, 0, wide->round[i].a);
-		jumps_add(undos, x64_jcc(&s->x, X64_NE));
+		if (op->kind == SSA_WIDE_STORE || op->kind == SSA_WIDE_KEEP || op->kind == SSA_WIDE_SPLICE ||
+		    is_float_op(op) || (op->kind == SSA_WIDE_TEST && i + 1 < wide->round_count))
+			group.joins = false;
+	}
+	for (u32 i = 0; i < wide->round_count && stores && !floats; i++)
+		touches |= wide->round[i].kind == SSA_WIDE_TOUCH && wide->round[i].a == group.first_store;
+	if (touches) {
+		group_span(wide, &group, group.first_store, &low, &high);
+		group.sure = high - low <= SPAN_MOST;
+		group.paged = group.sure ? 1u << group.first_store : 0;
+	}
+	for (u32 i = 0; i < wide->pointer_count && group.joins && !wide->counted; i++) {
+		group_span(wide, &group, i, &low, &high);
+		if (low < high)
+			group.paged |= 1u << i;
+		if (low < high && high - low > SPAN_MOST)
+			group.joins = false;
+	}
+	if (!group.joins && !group.sure)
+		group.paged = 0;
+	return group;
+}
+
+/* Jumps where accesses are not on one page each. */
+static void ask_pages(X64Ssa *s, const SsaWide *wide, const Group *group, Jumps *crossing)
+{
+	i32 low, high;
+
+	for (u32 i = 0; i < wide->pointer_count; i++) {
+		if (!(group->paged >> i & 1))
+			continue;
+		group_span(wide, group, i, &low, &high);
+		x64_lea(&s->x, 32, X64_SCRATCH, x64_at(pointer_regs[i], low));
+		x64_alu_imm(&s->x, X64_AND, 32, X64_SCRATCH, PAGE - 1);
+		x64_alu_imm(&s->x, X64_CMP, 32, X64_SCRATCH, PAGE - (high - low));
+		jumps_add(crossing, x64_jcc(&s->x, X64_A));
+	}
+}
+
+static void test_zero(X64Ssa *s, u8 reg)
+{
+	vex_reg(&s->x, (Vex){ MAP_0F38, PP_66, 0x17, false, false }, reg, 0, reg);
+}
+
+/* REACHes that the last time of a group does for all: what they touch lies, with all between, on two pages at most, of which the
+ * first is touched by each time's own loads. */
+static bool reaches_once(const SsaWide *wide, const Group *group, const SsaWideOp *op)
+{
+	i32 low, high;
+
+	if (op->kind != SSA_WIDE_REACH || !op->lane || !wide->counted)
+		return false;
+	group_span(wide, group, op->a, &low, &high);
+	return high - low <= SPAN_MOST;
+}
+
+static bool is_spared(const SsaWide *wide, const Group *group, const SsaWideOp *op)
+{
+	return reaches_once(wide, group, op) || (op->kind == SSA_WIDE_TOUCH && group->sure && op->a == group->first_store);
+}
+
+/* Before anything of the group is stored. */
+static void reach(X64Ssa *s, const SsaWide *wide, const Group *group)
+{
+	for (u32 i = 0; i < wide->round_count; i++)
+		if (reaches_once(wide, group, &wide->round[i]))
+			emit_op(s, wide, i, group->times - 1);
+}
+
+/* One time, `ahead` times further on; tests that are joined are or-ed to the scratch register. group NULL: it is alone. */
+static void once(X64Ssa *s, const SsaWide *wide, const Group *group, u32 ahead, Jumps *undos)
+{
+	static const Vex either = { MAP_0F, PP_66, 0xEB, false, false };
+
+	for (u32 i = 0; i < wide->round_count; i++) {
+		const SsaWideOp *op = &wide->round[i];
+
+		if (op->kind == SSA_WIDE_TEST && group && group->joins) {
+			vex_reg(&s->x, ahead ? either : move, X64_XMM_SCRATCH, ahead ? X64_XMM_SCRATCH : 0, op->a);
+		} else if (op->kind == SSA_WIDE_TEST) {
+			test_zero(s, op->a);
+			jumps_add(undos, x64_jcc(&s->x, X64_NE));
+		} else if (!group || !is_spared(wide, group, op)) {
+			emit_op(s, wide, i, ahead);
+		}
 	}
 }
 
@@ -265,50 +411,120 @@ static void charge(X64Ssa *s, const SsaWide *wide, u32 times, Jumps *poor)
 	jumps_add(poor, x64_jcc(&s->x, X64_B));
 }
 
-/* Two at a time, until there is but one more, or the end. */
-static void emit_two(X64Ssa *s, const SsaWide *wide, Jumps *ends)
+static void pay_back(X64Ssa *s, const SsaWide *wide, u32 times)
+{
+	x64_alu_imm(&s->x, X64_ADD, 64, X64_R14, (i32)(times * wide->cost));
+}
+
+static void go_on(X64Ssa *s, const SsaWide *wide, u32 times)
+{
+	for (u32 i = 0; i < wide->pointer_count; i++)
+		x64_alu_imm(&s->x, X64_ADD, 64, pointer_regs[i], (i32)times * wide->step[i]);
+	x64_alu_imm(&s->x, X64_ADD, 64, X64_RAX, (i32)times);
+}
+
+/* A time of a group was done after all: it was paid back as all of it. */
+static void one_done(X64Ssa *s, const SsaWide *wide)
+{
+	go_on(s, wide, 1);
+	x64_alu_imm(&s->x, X64_SUB, 64, X64_R14, (i32)wide->cost);
+}
+
+static void jump_back(X64Ssa *s, u8 *site, u8 *to)
+{
+	if (!s->x.full)
+		x64_patch(site, to);
+}
+
+/* To `to` if so many times are left: rcx says how many there are. */
+static void back_if_left(X64Ssa *s, bool bounded, u32 times, u8 *to)
+{
+	if (!bounded) {
+		jump_back(s, x64_jmp(&s->x), to);
+		return;
+	}
+	x64_lea(&s->x, 64, X64_SCRATCH, x64_at(X64_RAX, (i32)times));
+	x64_alu(&s->x, X64_CMP, 64, X64_SCRATCH, X64_RCX);
+	jump_back(s, x64_jcc(&s->x, X64_BE), to);
+}
+
+/* Groups as long as they fit, else single times. A search begins with single ones, for most end soon. Where it ends, rax says how
+ * many times were done. */
+static void emit_times(X64Ssa *s, const SsaWide *wide, const Group *group, Jumps *ends)
 {
 	X64Buf *x = &s->x;
-	Jumps ones = { .count = 0 }, poor = { .count = 0 }, first = { .count = 0 }, second = { .count = 0 };
-	u32 risks[3];
-	u8 *loop, *back;
+	Jumps few = { .count = 0 }, poor = { .count = 0 }, no[GROUP_MOST] = { { .count = 0 } }, undos = { .count = 0 }, hits = { .count = 0 }, early = { .count = 0 };
+	bool bounded = wide->counted || group->joins;
+	u32 risks[GROUP_MOST + 1], begun;
+	u8 *top, *again, *one;
 
-	if (wide->counted) {
-		x64_mov(x, 64, X64_SCRATCH, X64_RCX);
-		x64_alu_imm(x, X64_SUB, 64, X64_SCRATCH, 1);
-		jumps_add(&ones, x64_jcc(x, X64_E));
+	if (bounded && !wide->counted)
+		x64_mov_imm(x, X64_RCX, INT64_MAX);
+	if (group->joins) {
+		jumps_add(&few, x64_jmp(x));
+	} else if (bounded) {
+		x64_alu_imm(x, X64_CMP, 64, X64_RCX, (i32)group->times);
+		jumps_add(&few, x64_jcc(x, X64_B));
 	}
-	loop = x->at;
-	charge(s, wide, 2, &poor);
-	risks[0] = s->risk_count;
-	once(s, wide, 0, &first);
-	risks[1] = s->risk_count;
-	once(s, wide, 1, &second);
-	risks[2] = s->risk_count;
-	for (u32 i = 0; i < wide->pointer_count; i++)
-		x64_alu_imm(x, X64_ADD, 64, pointer_regs[i], 2 * wide->step[i]);
-	x64_alu_imm(x, X64_ADD, 64, X64_RAX, 2);
-	if (wide->counted)
-		x64_alu(x, X64_CMP, 64, X64_RAX, X64_SCRATCH);
-	back = wide->counted ? x64_jcc(x, X64_B) : x64_jmp(x);
-	if (!x->full)
-		x64_patch(back, loop);
-	if (wide->counted) {
-		jumps_add(&ones, x64_jcc(x, X64_E));
+	top = x->at;
+	charge(s, wide, group->times, &poor);
+	ask_pages(s, wide, group, &poor);
+	for (u32 k = 0; k < group->times; k++) {
+		risks[k] = s->risk_count;
+		if (!k)
+			reach(s, wide, group);
+		once(s, wide, group, k, &no[k]);
+	}
+	risks[group->times] = s->risk_count;
+	if (group->joins) {
+		test_zero(s, X64_XMM_SCRATCH);
+		jumps_add(&hits, x64_jcc(x, X64_NE));
+	}
+	go_on(s, wide, group->times);
+	back_if_left(s, bounded, group->times, top);
+	if (bounded) {
+		x64_alu(x, X64_CMP, 64, X64_RAX, X64_RCX);
+		jumps_add(&few, x64_jcc(x, X64_B));
 		jumps_add(ends, x64_jmp(x));
 	}
-	jumps_land(s, &second);
-	risks_land(s, risks[1], risks[2]);
-	x64_alu_imm(x, X64_ADD, 64, X64_RAX, 1);
-	x64_alu_imm(x, X64_ADD, 64, X64_R14, (i32)wide->cost);
-	jumps_add(ends, x64_jmp(x));
-	jumps_land(s, &first);
-	risks_land(s, risks[0], risks[1]);
-	x64_alu_imm(x, X64_ADD, 64, X64_R14, (i32)(2 * wide->cost));
-	jumps_add(ends, x64_jmp(x));
 	jumps_land(s, &poor);
-	x64_alu_imm(x, X64_ADD, 64, X64_R14, (i32)(2 * wide->cost));
-	jumps_land(s, &ones);
+	again = x->at;
+	pay_back(s, wide, group->times);
+	jumps_land(s, &few);
+	one = x->at;
+	charge(s, wide, 1, &undos);
+	begun = s->risk_count;
+	once(s, wide, NULL, 0, &undos);
+	go_on(s, wide, 1);
+	if (group->joins) {
+		x64_alu_imm(x, X64_CMP, 32, X64_RAX, SINGLE_FIRST);
+		jumps_add(&early, x64_jcc(x, X64_B));
+	}
+	back_if_left(s, bounded, group->times, top);
+	jumps_land(s, &early);
+	if (bounded) {
+		x64_alu(x, X64_CMP, 64, X64_RAX, X64_RCX);
+		jump_back(s, x64_jcc(x, X64_B), one);
+		jumps_add(ends, x64_jmp(x));
+	}
+	jumps_land(s, &undos);
+	risks_land(s, begun, s->risk_count);
+	pay_back(s, wide, 1);
+	jumps_add(ends, x64_jmp(x));
+	jumps_land(s, &hits);
+	if (group->joins) { /* one of these times */
+		x64_lea(x, 64, X64_RCX, x64_at(X64_RAX, (i32)group->times));
+		jump_back(s, x64_jmp(x), again);
+	}
+	for (u32 k = group->times; --k;) {
+		jumps_land(s, &no[k]);
+		risks_land(s, risks[k], risks[k + 1]);
+		if (!group->joins)
+			one_done(s, wide);
+	}
+	jumps_land(s, &no[0]);
+	risks_land(s, risks[0], risks[1]);
+	pay_back(s, wide, group->times);
 }
 
 /* What is parked in registers that are used. */
@@ -322,41 +538,52 @@ static u32 parked_there(const X64Ssa *s, const SsaWide *wide)
 	return which;
 }
 
+static void put_out(X64Ssa *s, const SsaWide *wide, Jumps *nones)
+{
+	bool there = false;
+
+	for (u32 i = 0; i < wide->out_count; i++)
+		there |= wide->outs[i].there;
+	if (there) { /* or there may be nothing */
+		x64_test(&s->x, 32, X64_RAX, X64_RAX);
+		jumps_add(nones, x64_jcc(&s->x, X64_E));
+	}
+	for (u32 i = 0; i < wide->out_count; i++) {
+		const SsaWideOut *out = &wide->outs[i];
+
+		if (out->there)
+			vex_mem(&s->x, load, X64_XMM_SCRATCH, x64_at_index(X64_RBX, pointer_regs[out->pointer], 0, out->off));
+		vex_mem(&s->x, store, out->there ? X64_XMM_SCRATCH : out->reg, out_place(s, i * SSA_WIDE_LANES));
+	}
+}
+
 static void emit(X64Ssa *s, const SsaWide *wide, const u8 *regs)
 {
 	X64Buf *x = &s->x;
-	Jumps nones = { .count = 0 }, ends = { .count = 0 }, undos = { .count = 0 };
-	u32 first_risk = s->risk_count, parked = parked_there(s, wide), expected, begun;
+	Jumps nones = { .count = 0 }, ends = { .count = 0 };
+	u32 first_risk = s->risk_count, parked = parked_there(s, wide), expected;
+	Group group = make_group(wide);
 
 	x64_ssa_unpark(s, parked);
 	prepare(s, wide, regs);
-	if (wide->counted) {
-		x64_test(x, 64, X64_RCX, X64_RCX);
-		jumps_add(&nones, x64_jcc(x, X64_E));
-	}
 	for (u32 i = 0; i < wide->pointer_count; i++) {
+		if (wide->near >> i & 1)
+			continue;
 		x64_alu_mem(x, X64_CMP, 64, pointer_regs[i], x64_frame(s->engine, X64_AT_LIMIT));
 		jumps_add(&nones, x64_jcc(x, X64_AE));
 	}
 	expect(s, wide, regs, &nones);
-	x64_mov_imm(x, X64_RAX, 0);
+	x64_mov_imm(x, X64_RAX, 0); /* operands may have been there */
 	expected = s->risk_count;
-	emit_two(s, wide, &ends);
-	begun = s->risk_count;
-	charge(s, wide, 1, &undos);
-	once(s, wide, 0, &undos);
-	x64_alu_imm(x, X64_ADD, 64, X64_RAX, 1);
-	jumps_add(&ends, x64_jmp(x));
-	jumps_land(s, &undos);
-	risks_land(s, begun, s->risk_count);
-	x64_alu_imm(x, X64_ADD, 64, X64_R14, (i32)wide->cost);
+	emit_times(s, wide, &group, &ends);
 	jumps_add(&ends, x64_jmp(x));
 	jumps_land(s, &nones);
 	risks_land(s, first_risk, expected);
 	x64_mov_imm(x, X64_RAX, 0);
 	jumps_land(s, &ends);
-	for (u32 i = 0; i < wide->out_count; i++)
-		vex_mem(x, store, wide->outs[i], out_place(s, i * SSA_WIDE_LANES));
+	nones.count = 0;
+	put_out(s, wide, &nones);
+	jumps_land(s, &nones);
 	x64_byte(x, 0xC5); /* vzeroupper */
 	x64_byte(x, 0xF8);
 	x64_byte(x, 0x77);
@@ -370,10 +597,10 @@ void x64_ssa_wide(X64Ssa *s, const SsaNode *node)
 	u8 regs[SSA_WIDE_OPERANDS_MOST] = { 0 };
 	u32 spent = 1u << X64_RAX;
 
-	if (wide->counted) {
+	if (wide->counted)
 		x64_arg_fixed(s, operands[0], X64_RCX, true);
+	if (wide->counted || make_group(wide).joins)
 		spent |= 1u << X64_RCX;
-	}
 	for (u32 i = 0; i < wide->pointer_count; i++) {
 		x64_arg_fixed(s, operands[1 + i], pointer_regs[i], true);
 		spent |= 1u << pointer_regs[i];
