@@ -18,7 +18,7 @@
 
 #define TABLE_BYTES (JIT_JUMPS * sizeof(JitJump) + JIT_EXITS * sizeof(JitExit *))
 
-_Static_assert(JIT_DATA_BYTES == JIT_COUNTERS * sizeof(u32) + JIT_HABITS * sizeof(JitHabit), "room for both");
+_Static_assert(JIT_DATA_BYTES == JIT_COUNTERS * sizeof(u32) + JIT_HABITS * sizeof(JitHabit) + JIT_FORKS * sizeof(JitFork), "room for all");
 
 enum {
 	RX_BYTES = JIT_CODE_BYTES + JIT_DATA_BYTES,
@@ -75,6 +75,7 @@ bool jit_memory_map(Engine *engine)
 	engine->exits = (JitExit **)(void *)(tables + JIT_JUMPS * sizeof(JitJump));
 	engine->counters = (u32 *)(void *)(engine->rx + JIT_CODE_BYTES);
 	engine->habits = (JitHabit *)(void *)(engine->counters + JIT_COUNTERS);
+	engine->forks = (JitFork *)(void *)(engine->habits + JIT_HABITS);
 	return true;
 }
 
@@ -89,6 +90,7 @@ void jit_memory_unmap(Engine *engine)
 	engine->rw = engine->rx = NULL;
 	engine->counters = NULL;
 	engine->habits = NULL;
+	engine->forks = NULL;
 	engine->jumps = NULL;
 	engine->exits = NULL;
 }

@@ -58,7 +58,8 @@ enum {
 	JIT_HABITS = 1 << 12,
 	JIT_EXITS = 1 << 20,
 	JIT_ROOM_EXITS = 1 << 14,    /* more than a block or region has */
-	JIT_DATA_BYTES = JIT_COUNTERS * 4 + JIT_HABITS * 32,
+	JIT_FORKS = 1 << 10, JIT_WAYS = 16, /* jumps through registers, and places where each goes */
+	JIT_DATA_BYTES = JIT_COUNTERS * 4 + JIT_HABITS * 32 + JIT_FORKS * JIT_WAYS * 16,
 	JIT_SPILLS = 2,              /* regions spill behind the slots: slots[slot_count + JIT_SPILLS + n] */
 	JIT_REGION_EXITS = 8192,     /* and for its ways out */
 	JIT_REGION_BYTES = 1 << 20,  /* room for one region's code */
@@ -235,6 +236,15 @@ typedef struct JitHabit {
 	u32 spare;
 } JitHabit;
 
+/* Where jumps through one register go, and how often each: noted likewise. A place is that of the pc behind the jump (jit_fork_hash);
+ * in it, targets that share a way make each other less. */
+typedef struct JitFork {
+	struct JitWay {
+		u64 pc;
+		u32 count, spare;
+	} ways[JIT_WAYS];
+} JitFork;
+
 /* What compiled code finds at the stack pointer (jit/x64/x64_code.c knows the offsets). */
 typedef struct JitFrame {
 	Space *spaces;
@@ -279,6 +289,7 @@ struct Engine {
 	u32 *counters;           /* to read and write, right behind rx, so that code reaches them relative to itself */
 	u32 counter_count;
 	JitHabit *habits;        /* behind the counters; [JIT_HABITS] */
+	JitFork *forks;          /* behind the habits; [JIT_FORKS] */
 	u32 hot;                 /* what they begin with: JIT_HOT; tests may want less */
 	u64 counted;             /* bytes of code and records in *env.code_bytes */
 	u32 used, start;         /* start: behind the common code */
@@ -514,6 +525,11 @@ static inline u64 jit_bytes(const Engine *engine)
 static inline u32 jit_habit_hash(u64 behind)
 {
 	return (u32)(behind * 0x9E3779B97F4A7C15u >> 40) & (JIT_HABITS - 1);
+}
+
+static inline u32 jit_fork_hash(u64 behind)
+{
+	return (u32)(behind * 0x9E3779B97F4A7C15u >> 40) & (JIT_FORKS - 1);
 }
 
 /* No return of the guest goes to an odd pc. Then no entry of the table of jumps has one, and all code that it leads to is at an even

@@ -242,8 +242,7 @@ u32 region_add_source(RegionFormer *f, const RegionSpot *spot, u32 copy)
 	return ++region->count;
 }
 
-/* A source of copy 0 at pc. */
-static u32 want(RegionFormer *f, u64 pc)
+u32 region_want(RegionFormer *f, u64 pc)
 {
 	RegionSpot *spot = region_spot(f, pc);
 
@@ -386,7 +385,7 @@ static bool look_around(void *ctx, const RegionExit *exit)
 	u32 back;
 
 	if (exit->host) {
-		back = want(f, exit->behind);
+		back = region_want(f, exit->behind);
 		if (back)
 			region->sources[back - 1].landing = true;
 		return !f->failed;
@@ -395,15 +394,29 @@ static bool look_around(void *ctx, const RegionExit *exit)
 		return true;
 	if (exit->jump->aux != IR_FLOW_CALL) {
 		if (exit->known)
-			want(f, exit->to);
+			region_want(f, exit->to);
 		return !f->failed;
 	}
-	back = want(f, exit->behind);
+	back = region_want(f, exit->behind);
 	if (!back)
 		return !f->failed;
 	if (!region_take_in(f, around->source, exit, back, &leaves) || leaves)
 		region->sources[back - 1].landing = true;
 	return !f->failed;
+}
+
+bool region_look_around(RegionFormer *f, u32 first)
+{
+	const SsaRegion *region = &f->plan->region;
+	u32 insns = 0;
+
+	for (u32 i = first; i < region->count; i++) {
+		Around around = {f, i};
+
+		if (!region->sources[i].copy && !region_follow(f, &region->sources[i], look_around, &around, &insns))
+			return false;
+	}
+	return true;
 }
 
 /* ---- Loops ---- */
@@ -500,22 +513,28 @@ typedef struct Edges {
 	u32 count, cap, source;
 } Edges;
 
+static void put_edge(Edges *edges, u32 to)
+{
+	if (arena_grow(edges->f->arena, (void **)&edges->list, &edges->cap, edges->count, sizeof(RegionEdge)))
+		edges->list[edges->count++] = (RegionEdge){edges->source, to};
+	else
+		edges->f->failed = true;
+}
+
 static bool add_edge(void *ctx, const RegionExit *exit)
 {
 	Edges *edges = ctx;
 	RegionFormer *f = edges->f;
+	const SsaSource *source = &f->plan->region.sources[edges->source];
 	u32 to = exit->known ? region_spot(f, exit->to)->source : 0;
 
 	if (exit->jump && exit->jump->aux == IR_FLOW_CALL)
 		to = region_spot(f, exit->behind)->source;
-	if (!to)
-		return true;
-	if (!arena_grow(f->arena, (void **)&edges->list, &edges->cap, edges->count, sizeof(RegionEdge))) {
-		f->failed = true;
-		return false;
-	}
-	edges->list[edges->count++] = (RegionEdge){edges->source, to - 1};
-	return true;
+	if (to)
+		put_edge(edges, to - 1);
+	for (u32 i = 0; i < source->guess_count && exit->jump && !exit->known && exit->jump->aux == IR_FLOW_JUMP; i++)
+		put_edge(edges, source->guesses[i].source);
+	return !f->failed;
 }
 
 static void turn(RegionFormer *f)
@@ -603,21 +622,19 @@ bool region_form(Engine *engine, Vcpu *vcpu, const JitBlock *head, Arena *arena,
 {
 	RegionFormer f = {.engine = engine, .vcpu = vcpu, .arena = arena, .plan = out, .context = head->context, .shortest = ~(u32)0};
 	SsaRegion *region = &out->region;
-	u32 insns = 0;
 
 	*out = (RegionPlan){0};
 	f.guesses = head->promoted <= GUESSED_MOST;
 	f.most = engine->env.options && engine->env.options->region ? engine->env.options->region : REGION_SOURCES;
 	if (f.most > REGION_SOURCES)
 		f.most = REGION_SOURCES;
-	if (engine->slot_count > SSA_SLOTS_MOST || !prepare(&f, head) || !want(&f, head->pc))
+	if (engine->slot_count > SSA_SLOTS_MOST || !prepare(&f, head) || !region_want(&f, head->pc))
 		return false;
-	for (u32 i = 0; i < region->count; i++) {
-		Around around = {&f, i};
-
-		if (!region->sources[i].copy && !region_follow(&f, &region->sources[i], look_around, &around, &insns))
-			return false;
-	}
+	if (!region_look_around(&f, 0))
+		return false;
+	region_take_forks(&f);
+	if (f.failed)
+		return false;
 	turn(&f);
 	for (u32 i = 0, count = region->count; i < count && !f.failed; i++)
 		unroll(&f, i);

@@ -80,11 +80,18 @@ bool region_is_warm(const RegionFormer *f, u64 pc);
 RegionSpot *region_have_code(RegionFormer *f, u64 pc);
 /* Index + 1; 0: there is none. */
 u32 region_add_source(RegionFormer *f, const RegionSpot *spot, u32 copy);
+/* A source of copy 0 at pc: index + 1; 0: it stays outside. */
+u32 region_want(RegionFormer *f, u64 pc);
+/* What the sources lead to, from this one on. False: no memory. */
+bool region_look_around(RegionFormer *f, u32 first);
 
 /* ---- region_calls.c ---- */
 /* The source ends with this call, which comes back to `back` (index + 1). Is what it calls, or usually calls, part of the region now?
  * *leaves: it may call on from there. */
 bool region_take_in(RegionFormer *f, u32 source, const RegionExit *exit, u32 back, bool *leaves);
+
+/* ---- region_forks.c ---- */
+void region_take_forks(RegionFormer *f);
 
 /* ---- region_ends.c ---- */
 void region_part_ways(RegionFormer *f);

@@ -82,9 +82,9 @@ enum { SSA_FUEL_NEXT = 1, SSA_NO_SLOT = 0xFFFF, SSA_SLOTS_MOST = 512, SSA_NODES_
 
 typedef enum SsaLeave {
 	SSA_LEAVE_LINK,  /* to the constant pc imm, which is not in the region */
-	SSA_LEAVE_JUMP,  /* to the computed pc a */
+	SSA_LEAVE_JUMP,  /* to the computed pc a. imm 1: where it usually goes is in the region, and this is for the rest */
 	SSA_LEAVE_CALL,  /* as LINK; b = constant: the pc behind the call, where an `entry` block may wait */
-	SSA_LEAVE_CALLR, /* as JUMP; b likewise. imm 1: what it usually goes to is in the region, and this is for the rest */
+	SSA_LEAVE_CALLR, /* as JUMP; b likewise */
 	SSA_LEAVE_RET,   /* as JUMP: it goes back to a caller */
 	SSA_LEAVE_COLD,  /* the instruction at imm is the cold engine's; it is not done */
 	SSA_LEAVE_HOST,  /* likewise: it calls the host. The state is brought home for that, as for LINK */

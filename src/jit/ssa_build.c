@@ -98,7 +98,7 @@ static void leave_computed(SsaBuild *b, const SsaPiece *piece, unsigned flow, Ss
 	else if (flow == IR_FLOW_JUMP && caller)
 		leave(b, SSA_LEAVE_CALLR, astray, to, ssa_const(b->func, b->region->pc_width, sources[caller - 1].pc));
 	else
-		leave(b, flow == IR_FLOW_RET ? SSA_LEAVE_RET : SSA_LEAVE_JUMP, 0, to, 0);
+		leave(b, flow == IR_FLOW_RET ? SSA_LEAVE_RET : SSA_LEAVE_JUMP, astray, to, 0);
 	b->func->blocks[b->block].cold |= astray;
 }
 

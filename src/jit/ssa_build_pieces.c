@@ -177,22 +177,33 @@ static void flow_into(SsaBuild *b, u32 from, u32 ir, u32 *piece_of, u64 pc, u32 
 	lead_to(b, from, piece_of[ir] - 1);
 }
 
-/* The piece's GOTO has targets that are usual. */
+/* An empty piece behind p. */
+static u32 add_behind(SsaBuild *b, u32 p, u64 pc, SsaPieceEnd how)
+{
+	u32 other = add_piece(b, b->pieces[p].source, b->pieces[p].ir, pc);
+
+	if (!b->failed) {
+		b->pieces[other].start = b->pieces[other].end = b->pieces[p].end;
+		b->pieces[other].how = how;
+	}
+	return other;
+}
+
+/* The piece's GOTO has targets that are usual. Others may go there, too: so a piece leads to each that has no other way to it. */
 static void part_by_guess(SsaBuild *b, u32 p, u64 pc, u32 length)
 {
 	const SsaSource *source = &b->region->sources[b->pieces[p].source];
 
-	for (u32 i = 0; i < source->guess_count; i++) {
-		u32 other = add_piece(b, b->pieces[p].source, b->pieces[p].ir, pc);
+	for (u32 i = 0; i < source->guess_count && !b->failed; i++) {
+		u32 way = add_behind(b, p, pc, SSA_PIECE_GO), other = add_behind(b, p, pc, SSA_PIECE_ASTRAY);
 
 		if (b->failed)
 			return;
-		b->pieces[other].start = b->pieces[other].end = b->pieces[p].end;
 		b->pieces[other].length = length;
-		b->pieces[other].how = SSA_PIECE_ASTRAY;
 		b->pieces[p].how = SSA_PIECE_GUESS;
 		b->pieces[p].guess = i;
-		lead_to(b, p, b->top[source->guesses[i].source]);
+		lead_to(b, p, way);
+		lead_to(b, way, b->top[source->guesses[i].source]);
 		lead_to(b, p, other);
 		p = other;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Random RV64GC programs that have a shape: functions, loops (counted up and down, tested above and below, with breaks, with
- * two entries), branches, calls (direct, by register, to one of two, recursive), pointers that walk through memory and off
+ * two entries), branches, switches, calls (direct, by register, to one of two, recursive), pointers that walk through memory and off
  * its end, stores into code, rounding modes and flags. In between, any instruction of the description. So compilers have
  * something to make of it: what is hot becomes regions.
  *
@@ -300,6 +300,32 @@ static inline void shape_address(Shape *s, u32 reg, u32 to)
 	shape_addi(s, reg, reg, (i32)((u32)by << 20) >> 20);
 }
 
+/* To one of some places by a register: a switch, through a table of jumps. The address may be odd, which does not count. */
+static inline void shape_switch(Shape *s, u32 depth)
+{
+	u32 ways = 2u << shape_below(s, 3), reg = shape_below(s, 2) ? T1 : 15, table, ends[8];
+
+	shape_i(s, 0x13, 7, T2, shape_any(s), (i32)ways - 1); /* andi */
+	shape_i(s, 0x13, 1, T2, T2, 2); /* slli */
+	shape_address(s, reg, s->at + 16);
+	shape_r(s, 0, 0, reg, reg, T2);
+	shape_i(s, 0x67, 0, ZERO, reg, (i32)shape_below(s, 2));
+	table = s->at;
+	for (u32 i = 0; i < ways; i++)
+		shape_word(s, shape_jal_word(ZERO, 0));
+	for (u32 i = 0; i < ways; i++) {
+		shape_patch(s, table + 4 * i, s->at);
+		if (shape_below(s, 4) || ways > 4)
+			shape_insns(s, 4);
+		else
+			shape_block(s, depth + 1);
+		ends[i] = s->at;
+		shape_word(s, shape_jal_word(ZERO, 0));
+	}
+	for (u32 i = 0; i < ways; i++)
+		shape_patch(s, ends[i], s->at);
+}
+
 /* T0: one of two functions. */
 static inline void shape_choose(Shape *s, u32 callee, u32 other)
 {
@@ -348,7 +374,13 @@ static inline void shape_block(Shape *s, u32 depth)
 				shape_store_code(s);
 			break;
 		case 5: case 6: case 7: shape_loop(s, depth); break;
-		case 8: case 9: shape_if(s, depth); break;
+		case 8: shape_if(s, depth); break;
+		case 9:
+			if (shape_below(s, 2))
+				shape_if(s, depth);
+			else
+				shape_switch(s, depth);
+			break;
 		default: shape_insns(s, 8);
 		}
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Jumps through registers: interpreters that jump from instruction to instruction by a table, whose addresses may have bits that a jump
- * does not look at; code at odd places, where some jumps go and none returns to. Equal to the interpreter at each stop, on a machine of
+ * does not look at; whose jumps go to a few places (which become part of the region), then to others; code at odd places, where some jumps
+ * go and none returns to. Equal to the interpreter at each stop, on a machine of
  * 16-bit cells and on RV64.
  */
 #include "soak_rv64.h"
@@ -79,6 +80,17 @@ static u64 count(const Side *side, unsigned engine, EngineCount what)
 	return stats.counts[what];
 }
 
+/* Jumps with ways that are in the region, in code that is there. */
+static u32 count_forks(const Side *side, unsigned engine)
+{
+	const Engine *of = side->machines[engine]->engine;
+	u32 found = 0;
+
+	for (u32 n = of->half * (JIT_EXITS / 2); n < of->exit_count; n++)
+		found += of->exits[n]->kind == JIT_EXIT_ASTRAY;
+	return found;
+}
+
 /* ---- Cells: returns go to even places, jumps anywhere or to even places, too ---- */
 
 static const char cells_isa[] =
@@ -98,6 +110,14 @@ static const char cells_isa[] =
 	"insn JR    \"1001 aaa 000000000\"     a         { jump a }\n"
 	"insn JE    \"1011 aaa 000000000\"     a         { let t = a & 0xFFFE; jump t }\n"
 	"insn JQ    \"1100 aaa 000000000\"     a         { let t = a & 0xFFFC; jump t }\n";
+
+static void set_codes(Side *side, u64 seed, u32 kinds)
+{
+	Rng rng = {seed};
+
+	for (u32 i = 0; i < 64; i++)
+		poke(side, 0, 0x800 + i, 0x80 + (i == 63 ? 7 : rng_below(&rng, kinds)));
+}
 
 /* The table is at 0x80, codes from 0x800 on, R6 is the place in them. Behind each instruction the next one is looked up and jumped to. */
 static void put_cells(Side *side, u64 seed, u16 jump)
@@ -125,8 +145,7 @@ static void put_cells(Side *side, u64 seed, u16 jump)
 		poke(side, 0, at++, 0x3000 | 5 << 9 | 0 << 6); /* LD R5, R0 */
 		poke(side, 0, at++, (u64)jump | 5 << 9);
 	}
-	for (u32 i = 0; i < 64; i++)
-		poke(side, 0, 0x800 + i, 0x80 + (i == 63 ? 7 : rng_below(&rng, 7)));
+	set_codes(side, seed, 3);
 	set_register(side, "R4", 0x800);
 	set_register(side, "R6", 0x800);
 }
@@ -149,6 +168,9 @@ static void by_cells(void **state)
 				run_side(&side, budget);
 			run_side(&side, 30000);
 			assert_true(count(&side, 1, ENGINE_REGION_ENTERED) > 0);
+			assert_true(count_forks(&side, WAYS) > 0);
+			set_codes(&side, seed, 7);
+			run_side(&side, 60000);
 			close_side(&side);
 		}
 }
@@ -211,6 +233,7 @@ static void by_rv64(void **state)
 	static const u32 regs[] = {A5, T1, 28}; /* pinned; in memory; parked */
 	char *text = read_text("src/guests/rv64/rv64.isa");
 	static Shape shape;
+	u64 astray = 0;
 
 	(void)state;
 	for (u32 n = 0; n < 2 * COUNT_OF(regs); n++) {
@@ -220,14 +243,16 @@ static void by_rv64(void **state)
 		open_side(&side, "rv64.isa", text, true);
 		put_interpreter(&side, &shape, regs[n / 2], n / 2 == 1 ? 4 : 0, n & 1, 0);
 		put_codes(&side, &rng, 3);
-		run_side(&side, 40000);
-		for (u32 budget = 1; budget < 40; budget++)
+		run_side(&side, 60000);
+		assert_true(count_forks(&side, WAYS) > 0);
+		for (u32 budget = 1; budget < 90; budget++) /* it ends at each instruction of each way */
 			run_side(&side, budget);
 		assert_true(count(&side, 1, ENGINE_REGION_ENTERED) > 0);
-		for (u32 turn = 0; turn < 6; turn++) { /* they go elsewhere */
+		for (u32 turn = 0; turn < 6; turn++) { /* they go elsewhere; where that is often, the region is given up */
 			put_codes(&side, &rng, 1 + turn);
 			run_side(&side, 20000 + turn);
 		}
+		astray += count(&side, WAYS, ENGINE_ASTRAY);
 		/* All of it at an odd place, where no jump leads to. */
 		put_interpreter(&side, &shape, regs[n / 2], 0, n & 1, 0x401);
 		for (u32 turn = 0; turn < 60; turn++) {
@@ -240,6 +265,7 @@ static void by_rv64(void **state)
 		run_side(&side, 20000);
 		close_side(&side);
 	}
+	assert_true(astray > 0);
 	free(text);
 }
 

@@ -133,6 +133,34 @@ static void note_habit(X64Code *c)
 	on_data(c, 0xFF05, same, 0); /* inc dword [rip + same] */
 }
 
+/* Of a jump through a register (rax): one more time that it goes there, or one less for who has its way. rcx and rdx are free. */
+static void note_way(X64Code *c)
+{
+	u32 fork = JIT_CODE_BYTES + JIT_COUNTERS * 4 + JIT_HABITS * (u32)sizeof(JitHabit) + jit_fork_hash(c->next) * (u32)sizeof(JitFork);
+	X64Mem pc = x64_at_index(X64_RDX, X64_RCX, 3, 0), count = x64_at_index(X64_RDX, X64_RCX, 3, 8);
+	X64Buf *x = &c->x;
+	u8 *same, *other;
+
+	on_data(c, 0x488D15, fork, 0); /* lea rdx, [rip + fork] */
+	x64_reg_reg_imm(x, 0, false, 0x69, X64_RCX, X64_RAX, false, (i32)0x9E3779B1, 4); /* imul ecx, eax, .. */
+	x64_shift_imm(x, X64_SHR, 32, X64_RCX, 27);
+	x64_alu_imm(x, X64_AND, 32, X64_RCX, 2 * (JIT_WAYS - 1));
+	x64_alu_mem(x, X64_CMP, 64, X64_RAX, pc);
+	x64_byte(x, 0x70u | X64_E);
+	x64_byte(x, 0);
+	same = x->at;
+	x64_alu_mem_imm(x, X64_SUB, 32, count, 1);
+	x64_byte(x, 0x70u | X64_AE);
+	x64_byte(x, 0);
+	other = x->at;
+	x64_store(x, 64, pc, X64_RAX);
+	if (!x->full)
+		same[-1] = (u8)(x->at - same);
+	x64_alu_mem_imm(x, X64_ADD, 32, count, 1);
+	if (!x->full)
+		other[-1] = (u8)(x->at - other);
+}
+
 static void emit_computed(X64Code *c, const IrIns *ins)
 {
 	X64Buf *x = &c->x;
@@ -144,6 +172,8 @@ static void emit_computed(X64Code *c, const IrIns *ins)
 		return;
 	}
 	note_habit(c);
+	if (ins->aux == IR_FLOW_JUMP)
+		note_way(c);
 	x64_emit_lookup(c->engine, x, X64_RAX);
 	site = x64_jcc(x, X64_NE);
 	x64_to_common(c, site, c->engine->miss_call);

@@ -614,24 +614,23 @@ void x64_ssa_late_guess(X64Ssa *s, const X64Late *late)
 	call_by_table(s);
 }
 
-/* What it usually calls is in the region. */
-static void call_astray(X64Ssa *s)
+/* Where it usually goes is in the region. rax: the pc. */
+static void count_astray(X64Ssa *s)
 {
 	u32 *misses = jit_counter_create(s->engine);
 	JitExit *exit = misses ? jit_exit_create(s->engine, s->region->head, JIT_EXIT_ASTRAY, 0, 0) : NULL;
 
-	if (exit) {
-		exit->misses = misses;
-		*misses = 1;
-		count_miss(s, exit);
-	}
-	call_by_table(s);
+	if (!exit)
+		return;
+	exit->misses = misses;
+	*misses = 1;
+	count_miss(s, exit);
 }
 
 /* Who returns, and jumps through the table, leaves the mask to whoever does not find the pc as it is. */
 static bool is_masked_late(const X64Ssa *s, const SsaNode *node, i32 mask)
 {
-	return node->aux != SSA_LEAVE_CALLR && mask == x64_return_mask(s->engine);
+	return node->aux != SSA_LEAVE_CALLR && !node->imm && mask == x64_return_mask(s->engine);
 }
 
 /* The pinned slot that has the pc then, mostly the register that the guest jumps through; its index, or JIT_NO_PIN. */
@@ -667,10 +666,12 @@ static void emit_computed(X64Ssa *s, const SsaNode *node, i32 mask, u8 pin)
 	}
 	if (!late)
 		and_pc(x, (u64)(i64)mask);
+	if (node->imm)
+		count_astray(s);
 	if (node->aux == SSA_LEAVE_RET) {
 		x64_ret(x);
 	} else if (node->aux == SSA_LEAVE_CALLR) {
-		call_astray(s);
+		call_by_table(s);
 	} else if (late) {
 		jump_by_table(s, pin);
 	} else {
