@@ -2,7 +2,9 @@
  *
  * Loops over numbers of 64 bits that lie one behind the other, done four numbers at a time. In front of a loop comes
  *
- *     ahead:  how often may one go round?  are what is loaded and what is stored apart?
+ *     ahead:  may one go round often enough?
+ *        |
+ *     ask:    are what is loaded and what is stored apart? ... (one block for each question; who says no goes to join)
  *        |
  *     wide:   WIDE: times it went round (ssa_wide.h)
  *        |
@@ -23,372 +25,7 @@
 #include "jit/ssa_tree.h"
 #include "jit/ssa_wide_private.h"
 
-enum { LOOPS_MOST = 8, LEAST = 2 };
-
-/* ---- Values of a trace ---- */
-
-bool wide_inside(const WideTrace *t, SsaRef ref)
-{
-	const SsaNode *node = &t->func->nodes[ssa_value(t->func, ref)];
-
-	return node->op != SSA_CONST && node->block != SSA_NO_BLOCK && ssa_in_loop(t->func, node->block, t->header);
-}
-
-const WidePhi *wide_phi(const WideTrace *t, SsaRef ref)
-{
-	for (u32 i = 0; i < t->phi_count; i++)
-		if (t->phis[i].ref == ref)
-			return &t->phis[i];
-	return NULL;
-}
-
-/* What a PHI in the middle of the trace is on it; 0: it is not on it. */
-static SsaRef on_trace(const WideTrace *t, const SsaNode *phi)
-{
-	const SsaBlock *block = &t->func->blocks[phi->block];
-
-	for (u32 i = 1; i < t->block_count; i++)
-		for (u32 p = 0; t->blocks[i] == phi->block && p < block->pred_count; p++)
-			if (block->preds[p] == t->blocks[i - 1])
-				return t->func->pool[phi->a + p];
-	return 0;
-}
-
-static SsaRef fetched(const WideTrace *t, SsaRef ref)
-{
-	for (u32 i = 0; i < t->fetch_count; i++)
-		if (t->fetches[i].ref == ref)
-			return t->fetches[i].value;
-	return ref;
-}
-
-SsaRef wide_resolve(const WideTrace *t, SsaRef ref, u32 *copy)
-{
-	for (;;) {
-		const SsaNode *node;
-		const WidePhi *phi;
-		SsaRef next;
-
-		ref = ssa_value(t->func, ref);
-		node = &t->func->nodes[ref];
-		if ((node->op != SSA_PHI && node->op != SSA_FETCH) || !wide_inside(t, ref))
-			return ref;
-		phi = wide_phi(t, ref);
-		if (phi) {
-			if (!*copy)
-				return ref;
-			--*copy;
-			ref = phi->back;
-			continue;
-		}
-		next = node->op == SSA_FETCH ? fetched(t, ref) : on_trace(t, node);
-		if (!next || next == ref)
-			return ref;
-		ref = next;
-	}
-}
-
-static bool linear(const WideTrace *t, SsaRef ref, u32 copy, unsigned depth, WideLinear *out)
-{
-	const SsaNode *node;
-	const WidePhi *phi;
-	WideLinear b;
-	u64 count;
-
-	ref = ssa_value(t->func, ref);
-	node = &t->func->nodes[ref];
-	*out = (WideLinear){0};
-	if (!depth)
-		return false;
-	if (ssa_is_const(t->func, ref, &out->off))
-		return true;
-	if (!wide_inside(t, ref)) {
-		out->base = ref;
-		return true;
-	}
-	switch (node->op) {
-	case SSA_PHI: case SSA_FETCH:
-		phi = wide_phi(t, ref);
-		if (!phi) {
-			SsaRef next = node->op == SSA_FETCH ? fetched(t, ref) : on_trace(t, node);
-
-			return next && next != ref && linear(t, next, copy, depth - 1, out);
-		}
-		if (copy && !phi->steps)
-			return linear(t, phi->back, copy - 1, depth - 1, out);
-		if (phi->like) {
-			out->twin = ref;
-			out->phi = phi->like;
-			out->off = phi->off;
-			return true;
-		}
-		out->phi = ref;
-		out->off = bits_trunc(copy * phi->step, node->width);
-		return true;
-	case IR_OP_ADD:
-		if (!linear(t, node->a, copy, depth - 1, out) || !linear(t, node->b, copy, depth - 1, &b) || (out->phi && b.phi) ||
-		    (out->base && b.base))
-			return false;
-		out->shift = out->phi ? out->shift : b.shift;
-		out->twin = out->phi ? out->twin : b.twin;
-		out->phi = out->phi ? out->phi : b.phi;
-		out->base = out->base ? out->base : b.base;
-		out->off = bits_trunc(out->off + b.off, node->width);
-		return true;
-	case IR_OP_SHL:
-		if (!ssa_is_const(t->func, node->b, &count) || count > 4 || !linear(t, node->a, copy, depth - 1, out) || out->base)
-			return false;
-		out->shift += (unsigned)count;
-		out->off = bits_trunc(out->off << count, node->width);
-		return true;
-	default:
-		return false;
-	}
-}
-
-bool wide_float(const SsaFunc *func, const SsaNode *node)
-{
-	return node->op >= IR_OP_FADD && node->op <= IR_OP_FDIV && node->width == 64 &&
-	       node->aux == (func->flags_slot ? SSA_FLOAT_RAISES : 0);
-}
-
-bool wide_linear(const WideTrace *t, SsaRef ref, u32 copy, WideLinear *out)
-{
-	return linear(t, ref, copy, WIDE_DEPTH, out);
-}
-
-/* ---- What does not change ---- */
-
-static SsaRef ahead_node(WideTrace *t, const SsaNode *like, SsaRef a, SsaRef b, SsaRef c)
-{
-	SsaFunc *func = t->func;
-	SsaRef ref;
-
-	for (u32 i = 0; i < t->moved_count; i++) {
-		const SsaNode *node = &func->nodes[t->moved[i]];
-
-		if (node->op == like->op && node->width == like->width && node->aux == like->aux && node->a == a && node->b == b &&
-		    node->c == c)
-			return t->moved[i];
-	}
-	if (t->moved_count == WIDE_MOVED_MOST)
-		return 0;
-	ref = ssa_node(func, like->op, like->width, like->aux, a, b, c, 0);
-	if (!ref)
-		return 0;
-	ssa_insert_before(func, func->blocks[t->ahead].last, ref);
-	t->moved[t->moved_count++] = ref;
-	return ref;
-}
-
-SsaRef wide_move(WideTrace *t, SsaRef ref, u32 copy)
-{
-	SsaNode node = t->func->nodes[ref];
-	SsaRef parts[3] = {0, 0, 0}, moved;
-
-	if (!wide_inside(t, ref) || node.op >= IR_OP_COUNT || !(ssa_effects(&node) & SSA_PURE))
-		return ref;
-	for (unsigned i = 0; i < ssa_operands(t->func, &node); i++) {
-		u32 at = copy;
-
-		parts[i] = wide_resolve(t, i == 0 ? node.a : i == 1 ? node.b : node.c, &at);
-		if (wide_inside(t, parts[i]))
-			return ref;
-	}
-	moved = ahead_node(t, &node, parts[0], parts[1], parts[2]);
-	return moved ? moved : ref;
-}
-
-/* ---- Traces ---- */
-
-/* Per block. */
-typedef struct Ways {
-	u32 *way;    /* how many blocks it is from there to the header; 0: it does not come there */
-	u32 *queue;  /* blocks that have one */
-	u32 count, blocks;
-} Ways;
-
-static void find_ways(const SsaFunc *func, u32 header, Ways *ways)
-{
-	u32 first = 0, count = 0, *way = ways->way, *queue = ways->queue;
-
-	while (ways->count)
-		way[queue[--ways->count]] = 0;
-
-	queue[count++] = header;
-	while (first < count) {
-		u32 b = queue[first++];
-		const SsaBlock *block = &func->blocks[b];
-
-		for (u32 p = 0; p < block->pred_count; p++) {
-			u32 pred = block->preds[p];
-
-			if (pred == header || pred >= ways->blocks || way[pred] || func->blocks[pred].loop != header)
-				continue;
-			way[pred] = way[b] + 1;
-			queue[count++] = pred;
-		}
-	}
-	ways->count = count;
-}
-
-static bool take_node(WideTrace *t, SsaRef ref)
-{
-	const SsaNode *node = &t->func->nodes[ref];
-	u32 at = 0;
-
-	t->length++;
-	switch (node->op) {
-	case SSA_LOAD: case SSA_STORE:
-		if (t->access_count == WIDE_ACCESSES_MOST || node->width != 64 || node->aux > 63 ||
-		    !(t->func->hard_spaces >> node->aux & 1) ||
-		    (t->access_count && t->func->nodes[t->accesses[0]].aux != node->aux))
-			return false;
-		t->positions[t->access_count] = t->length;
-		t->accesses[t->access_count++] = ref;
-		return true;
-	case SSA_FETCH:
-		if (t->fetch_count == WIDE_FETCHES_MOST)
-			return false;
-		while (at < t->bring_count && t->brings[at].slot != node->aux)
-			at++;
-		t->fetches[t->fetch_count].ref = ref;
-		t->fetches[t->fetch_count++].value = at < t->bring_count ? t->brings[at].value : 0;
-		return at == t->bring_count || t->func->nodes[ssa_value(t->func, t->brings[at].value)].width == node->width;
-	case SSA_BRING:
-		while (at < t->bring_count && t->brings[at].slot != node->aux)
-			at++;
-		if (at == WIDE_BRINGS_MOST)
-			return false;
-		t->brings[at].slot = node->aux;
-		t->brings[at].value = node->a;
-		t->bring_count += at == t->bring_count;
-		return true;
-	case SSA_INSN:
-		return ++t->insns <= WIDE_INSNS_MOST;
-	case SSA_PUT: case SSA_CHECK: case SSA_JUMP: case SSA_BRANCH: case SSA_PHI:
-		return true;
-	default:
-		t->floats |= wide_float(t->func, node);
-		return node->op < IR_OP_COUNT && (ssa_effects(node) & SSA_PURE || wide_float(t->func, node));
-	}
-}
-
-/* What is fetched before anything was brought there comes from ahead of the loop, or from the round before. */
-static bool take_homes(WideTrace *t)
-{
-	SsaFunc *func = t->func;
-
-	for (u32 i = 0; i < t->fetch_count; i++) {
-		SsaNode node = func->nodes[t->fetches[i].ref];
-		u32 at = 0;
-		SsaRef before;
-
-		if (t->fetches[i].value)
-			continue;
-		before = ahead_node(t, &node, 0, 0, 0);
-		if (!before)
-			return false;
-		while (at < t->bring_count && t->brings[at].slot != node.aux)
-			at++;
-		t->fetches[i].value = before;
-		if (at == t->bring_count)
-			continue;
-		for (u32 k = 0; k < t->phi_count && t->fetches[i].value == before; k++)
-			if (t->phis[k].home && func->nodes[t->phis[k].ref].aux == node.aux)
-				t->fetches[i].value = t->phis[k].ref;
-		if (t->fetches[i].value != before)
-			continue;
-		if (t->phi_count == WIDE_PHIS_MOST || func->nodes[ssa_value(func, t->brings[at].value)].width != node.width)
-			return false;
-		t->fetches[i].value = t->fetches[i].ref;
-		t->phis[t->phi_count++] = (WidePhi){.ref = t->fetches[i].ref, .init = before, .home = true,
-			.back = ssa_value(func, t->brings[at].value)};
-	}
-	return true;
-}
-
-static bool take_phis(WideTrace *t)
-{
-	const SsaFunc *func = t->func;
-	const SsaBlock *header = &func->blocks[t->header];
-	u32 in = header->pred_count, back = header->pred_count;
-
-	for (u32 p = 0; p < header->pred_count; p++) {
-		in = header->preds[p] == t->ahead ? p : in;
-		back = header->preds[p] == t->latch ? p : back;
-	}
-	if (in == header->pred_count || back == header->pred_count)
-		return false;
-	for (SsaRef ref = header->first; func->nodes[ref].op == SSA_PHI; ref = func->nodes[ref].next) {
-		if (t->phi_count == WIDE_PHIS_MOST)
-			return false;
-		t->phis[t->phi_count++] = (WidePhi){.ref = ref, .init = ssa_value(func, func->pool[func->nodes[ref].a + in]),
-			.back = ssa_value(func, func->pool[func->nodes[ref].a + back])};
-	}
-	if (!take_homes(t))
-		return false;
-	for (u32 i = 0; i < t->phi_count; i++) {
-		WidePhi *phi = &t->phis[i];
-		WideLinear at;
-
-		if (!wide_linear(t, phi->back, 0, &at) || at.phi != phi->ref || at.base || at.shift)
-			continue;
-		phi->steps = true;
-		phi->step = (u64)bits_signed(at.off, func->nodes[phi->ref].width);
-	}
-	for (u32 i = 0; i < t->phi_count; i++) {
-		WidePhi *phi = &t->phis[i];
-		const WidePhi *like;
-		WideLinear at;
-
-		if (phi->steps || phi->home || !wide_linear(t, phi->back, 0, &at) || !at.phi || at.twin || at.base || at.shift)
-			continue;
-		like = wide_phi(t, at.phi);
-		if (!like || !like->steps || like->home || func->nodes[like->ref].width != func->nodes[phi->ref].width)
-			continue;
-		phi->like = like->ref;
-		phi->off = bits_trunc(at.off - like->step, func->nodes[phi->ref].width);
-	}
-	return true;
-}
-
-static bool find_trace(WideTrace *t, SsaFunc *func, u32 header, Ways *ways)
-{
-	const u32 *way = ways->way;
-	u32 at = header;
-
-	*t = (WideTrace){.func = func, .header = header, .ahead = func->blocks[header].before};
-	find_ways(func, header, ways);
-	do {
-		const SsaBlock *block = &func->blocks[at];
-		u32 best = SSA_NO_BLOCK;
-
-		if (t->block_count == WIDE_BLOCKS_MOST || (block->header && at != header))
-			return false;
-		t->blocks[t->block_count++] = at;
-		for (SsaRef ref = block->first; ref; ref = func->nodes[ref].next)
-			if (!take_node(t, ref))
-				return false;
-		for (u32 k = 0; k < block->succ_count; k++) {
-			u32 to = block->succ[k];
-
-			if (to == header || (to < ways->blocks && func->blocks[to].loop == header && way[to] &&
-					     (best == SSA_NO_BLOCK || (best != header && way[to] < way[best]))))
-				best = to;
-		}
-		if (best == SSA_NO_BLOCK)
-			return false;
-		if (block->succ_count == 2) {
-			if (t->branch_count == WIDE_BRANCHES_MOST)
-				return false;
-			t->branches[t->branch_count++] = (WideBranch){.ref = block->last, .stay = block->succ[0] == best, .position = t->length};
-		}
-		t->latch = at;
-		at = best;
-	} while (at != header);
-	return t->access_count && t->branch_count && take_phis(t);
-}
+enum { LOOPS_MOST = 8, LEAST = 2, MOST_DEPTH = 5 };
 
 /* ---- How often ---- */
 
@@ -479,6 +116,65 @@ static SsaRef count_times(Maker *m, const WideTrace *t, const Bound *bound, u32 
 		times = make(m, IR_OP_SEL, width, right, times, ssa_const(func, width, 0));
 	}
 	return width < 64 ? make(m, IR_OP_ZX, 64, times, 0, 0) : times;
+}
+
+/* Does the other one stop it as soon, or (the first of equal ones) sooner? */
+static bool is_needless(const WideTrace *t, u32 branch, const Bound *bound)
+{
+	for (u32 i = 0; i < t->branch_count; i++) {
+		Bound other;
+		bool last = bound->ahead == (bound->step < 0 ? -bound->step : bound->step), other_last;
+
+		if (i == branch || !t->branches[i].counted || !find_bound(t, &t->branches[i], &other) || other.end != bound->end ||
+		    other.step != bound->step || other.less != bound->less || other.steps.phi != bound->steps.phi ||
+		    other.steps.base != bound->steps.base)
+			continue;
+		other_last = other.ahead == (other.step < 0 ? -other.step : other.step);
+		if (other_last > last || (other_last == last && i < branch))
+			return true;
+	}
+	return false;
+}
+
+/* No more than that. */
+static u64 most(const SsaFunc *func, SsaRef ref, u32 depth)
+{
+	const SsaNode *node = &func->nodes[ssa_value(func, ref)];
+	u64 all = bits_trunc(~(u64)0, node->width), by = 0, value;
+
+	if (ssa_is_const(func, ref, &value))
+		return value;
+	if (!depth)
+		return all;
+	switch (node->op) {
+	case IR_OP_AND:
+		return ssa_is_const(func, node->b, &by) ? by : all;
+	case IR_OP_ZX:
+		return most(func, node->a, depth - 1);
+	case IR_OP_SHR:
+		return ssa_is_const(func, node->b, &by) && by < node->width ? most(func, node->a, depth - 1) >> by : all;
+	case IR_OP_SHL:
+		value = most(func, node->a, depth - 1);
+		return ssa_is_const(func, node->b, &by) && by < node->width && value <= all >> by ? value << by : all;
+	default:
+		return all;
+	}
+}
+
+/* Is the end so near that it is not worth it? The C library does what is left behind loops that are unrolled one word at a time. */
+static bool is_short(const WideTrace *t, const Bound *bound, u32 copies)
+{
+	const SsaFunc *func = t->func;
+	SsaRef start = ssa_value(func, wide_phi(t, bound->steps.phi)->init), low = bound->step < 0 ? bound->end : start;
+	const SsaNode *high = &func->nodes[ssa_value(func, bound->step < 0 ? start : bound->end)];
+	u64 step = (u64)(bound->step < 0 ? -bound->step : bound->step), far;
+
+	if (bound->steps.base || high->op != IR_OP_ADD)
+		return false;
+	if (ssa_value(func, high->a) != low && ssa_value(func, high->b) != low)
+		return false;
+	far = most(func, ssa_value(func, high->a) == low ? high->b : high->a, MOST_DEPTH);
+	return far < LEAST * copies * step;
 }
 
 static bool is_power(u64 value)
@@ -640,69 +336,116 @@ static SsaRef pointer_start(Maker *m, const WideTrace *t, const WidePointer *poi
 	return value;
 }
 
-/* Are these whole bytes, and a word together? */
+/* Are these whole bytes, and a word together? If right is beyond that, it or left has more than 7 bits. */
 static SsaRef make_merge(Maker *m, const WideMerge *merge)
 {
 	SsaFunc *func = m->func;
-	SsaRef right = widened(m, merge->right), all;
+	SsaRef right = widened(m, merge->right), left = widened(m, merge->left), wrong;
 
-	all = make(m, IR_OP_EQ, 1, make(m, IR_OP_SUB, 64, ssa_const(func, 64, 64), right, 0), widened(m, merge->left), 0);
-	all = make(m, IR_OP_AND, 1, all, make(m, IR_OP_EQ, 1, make(m, IR_OP_AND, 64, right, ssa_const(func, 64, 7), 0),
-		ssa_const(func, 64, 0), 0), 0);
-	return make(m, IR_OP_AND, 1, all, make(m, IR_OP_LEU, 1, right, ssa_const(func, 64, 64), 0), 0);
+	wrong = make(m, IR_OP_XOR, 64, make(m, IR_OP_SUB, 64, ssa_const(func, 64, 64), right, 0), left, 0);
+	wrong = make(m, IR_OP_OR, 64, wrong, make(m, IR_OP_AND, 64, right, ssa_const(func, 64, 7), 0), 0);
+	if (most(func, right, MOST_DEPTH) > 64)
+		wrong = make(m, IR_OP_OR, 64, wrong, make(m, IR_OP_SHR, 64, make(m, IR_OP_OR, 64, right, left, 0),
+			ssa_const(func, 8, 7), 0), 0);
+	return make(m, IR_OP_EQ, 1, wrong, ssa_const(func, 64, 0), 0);
 }
 
-/* Whether to try at all: 0 if nothing speaks against it. */
-static SsaRef make_question(Maker *m, const WideTrace *t, const WidePlan *plan, const SsaRef *pointers, SsaRef times)
-{
-	SsaFunc *func = m->func;
-	SsaRef all = times ? make(m, IR_OP_LEU, 1, ssa_const(func, 64, LEAST), times, 0) : 0;
+/* Blocks from ahead of the loop to WIDE: whoever is asked and says no goes aside. */
+typedef struct Questions {
+	const WideTrace *trace;
+	Maker maker;  /* at the end of `block`, */
+	u32 block;    /* the last one so far */
+	u32 asides[1 + WIDE_APARTS_MOST + SSA_WIDE_POINTERS_MOST + WIDE_PHIS_MOST], aside_count;
+} Questions;
 
+static void leave_block(Questions *q)
+{
+	ssa_remove(q->maker.func, q->maker.at);
+	q->maker.func->blocks[q->block].succ_count = 0;
+}
+
+static void ask(Questions *q, SsaRef condition)
+{
+	SsaFunc *func = q->maker.func;
+	u32 next = new_block(func, q->trace), aside = new_block(func, q->trace);
+
+	if (func->failed)
+		return;
+	leave_block(q);
+	ssa_edge(func, q->block, next);
+	ssa_edge(func, q->block, aside);
+	add_end(func, q->block, SSA_BRANCH, condition);
+	add_end(func, aside, SSA_JUMP, 0);
+	q->asides[q->aside_count++] = aside;
+	q->maker.at = add_end(func, next, SSA_JUMP, 0);
+	q->block = next;
+}
+
+/* Whether to try at all: times first, as most loops go round too seldom. pointers: where they begin. */
+static void ask_all(Questions *q, const WidePlan *plan, SsaRef times, SsaRef *pointers)
+{
+	const WideTrace *t = q->trace;
+	SsaFunc *func = q->maker.func;
+	Maker *m = &q->maker;
+
+	if (times)
+		ask(q, make(m, IR_OP_LEU, 1, ssa_const(func, 64, LEAST), times, 0));
+	for (u32 i = 0; i < plan->pointer_count; i++)
+		pointers[i] = pointer_start(m, t, &plan->pointers[i]);
 	for (u32 i = 0; i < plan->apart_count; i++) {
 		const WideApart *apart = &plan->aparts[i];
 		SsaRef far = make(m, IR_OP_SUB, 64, pointers[apart->b], pointers[apart->a], 0);
 
 		far = plus(m, far, 0 - (u64)(apart->low + 1));
-		far = make(m, IR_OP_LEU, 1, ssa_const(func, 64, (u64)(apart->high - apart->low - 1)), far, 0);
-		all = all ? make(m, IR_OP_AND, 1, all, far, 0) : far;
+		ask(q, make(m, IR_OP_LEU, 1, ssa_const(func, 64, (u64)(apart->high - apart->low - 1)), far, 0));
 	}
-	for (u32 i = 0; i < plan->merge_count; i++) {
-		SsaRef fits = make_merge(m, &plan->merges[i]);
-
-		all = all ? make(m, IR_OP_AND, 1, all, fits, 0) : fits;
-	}
+	for (u32 i = 0; i < plan->merge_count; i++)
+		ask(q, make_merge(m, &plan->merges[i]));
 	for (u32 i = 0; i < t->phi_count; i++) {
 		const WidePhi *phi = &t->phis[i];
-		SsaRef same;
 
-		if (!phi->asked)
-			continue;
-		same = make(m, IR_OP_EQ, 1, phi->init, plus(m, wide_phi(t, phi->like)->init, phi->off), 0);
-		all = all ? make(m, IR_OP_AND, 1, all, same, 0) : same;
+		if (phi->asked)
+			ask(q, make(m, IR_OP_EQ, 1, phi->init, plus(m, wide_phi(t, phi->like)->init, phi->off), 0));
 	}
-	return all;
+}
+
+/* The block that WIDE comes to, without an end. */
+static u32 working_block(Questions *q)
+{
+	SsaFunc *func = q->maker.func;
+	u32 work = q->block;
+
+	if (!q->aside_count)
+		work = new_block(func, q->trace);
+	if (func->failed)
+		return 0;
+	leave_block(q);
+	if (!q->aside_count) {
+		ssa_edge(func, q->block, work);
+		add_end(func, q->block, SSA_JUMP, 0);
+	}
+	return work;
 }
 
 static void rewrite(WideTrace *t, WidePlan *plan, SsaWide *wide)
 {
 	SsaFunc *func = t->func;
-	Maker maker = {func, func->blocks[t->ahead].last};
-	SsaRef pointers[SSA_WIDE_POINTERS_MOST], operands[SSA_WIDE_OPERANDS_MOST], times = 0, ask, values[WIDE_PHIS_MOST];
-	u32 work, behind, none, join, aside = 0, count = 0;
+	Questions questions = {.trace = t, .maker = {func, func->blocks[t->ahead].last}, .block = t->ahead};
+	Maker maker = {.func = func};
+	SsaRef pointers[SSA_WIDE_POINTERS_MOST], operands[SSA_WIDE_OPERANDS_MOST], times = 0, values[WIDE_PHIS_MOST];
+	u32 work, behind, none, join, count = 0;
 	After after = {.t = t, .plan = plan};
 
 	for (u32 i = 0; i < t->branch_count; i++) {
 		Bound bound;
 		SsaRef more;
 
-		if (!t->branches[i].counted || !find_bound(t, &t->branches[i], &bound))
+		if (!t->branches[i].counted || !find_bound(t, &t->branches[i], &bound) || is_needless(t, i, &bound))
 			continue;
-		more = count_times(&maker, t, &bound, plan->copies);
-		times = times ? make(&maker, IR_OP_SEL, 64, make(&maker, IR_OP_LTU, 1, times, more, 0), times, more) : more;
+		more = count_times(&questions.maker, t, &bound, plan->copies);
+		times = times ? make(&questions.maker, IR_OP_SEL, 64, make(&questions.maker, IR_OP_LTU, 1, times, more, 0), times, more) : more;
 	}
-	for (u32 i = 0; i < plan->pointer_count; i++)
-		pointers[i] = pointer_start(&maker, t, &plan->pointers[i]);
-	ask = make_question(&maker, t, plan, pointers, times);
+	ask_all(&questions, plan, times, pointers);
 	wide->counted = times;
 	operands[count++] = times ? times : ssa_const(func, 64, ~(u64)0);
 	for (u32 i = 0; i < plan->pointer_count; i++)
@@ -710,26 +453,19 @@ static void rewrite(WideTrace *t, WidePlan *plan, SsaWide *wide)
 	for (u32 i = 0; i < plan->operand_count; i++)
 		operands[count++] = plan->operands[i];
 	wide->operand_count = count;
-	work = new_block(func, t);
+	work = working_block(&questions);
 	behind = new_block(func, t);
 	none = new_block(func, t);
 	join = new_block(func, t);
-	aside = ask ? new_block(func, t) : 0;
 	if (func->failed)
 		return;
 	/* Edges. */
-	ssa_remove(func, func->blocks[t->ahead].last);
-	func->blocks[t->ahead].succ_count = 0;
-	ssa_edge(func, t->ahead, work);
-	if (ask)
-		ssa_edge(func, t->ahead, aside);
-	add_end(func, t->ahead, ask ? SSA_BRANCH : SSA_JUMP, ask);
 	ssa_edge(func, work, behind);
 	ssa_edge(func, work, none);
 	ssa_edge(func, behind, join);
 	ssa_edge(func, none, join);
-	if (ask)
-		ssa_edge(func, aside, join);
+	for (u32 i = 0; i < questions.aside_count; i++)
+		ssa_edge(func, questions.asides[i], join);
 	if (func->failed)
 		return;
 	for (u32 p = 0; p < func->blocks[t->header].pred_count; p++)
@@ -744,8 +480,6 @@ static void rewrite(WideTrace *t, WidePlan *plan, SsaWide *wide)
 	maker.at = add_end(func, work, SSA_BRANCH, ssa_const(func, 1, 0));
 	func->nodes[maker.at].a = make(&maker, IR_OP_NE, 1, after.wide, ssa_const(func, 64, 0), 0);
 	add_end(func, none, SSA_JUMP, 0);
-	if (ask)
-		add_end(func, aside, SSA_JUMP, 0);
 	add_end(func, join, SSA_JUMP, 0);
 	after.maker = (Maker){func, add_end(func, behind, SSA_JUMP, 0)};
 	for (u32 i = 0; i < t->phi_count && !func->failed; i++)
@@ -776,6 +510,17 @@ static void rewrite(WideTrace *t, WidePlan *plan, SsaWide *wide)
 
 /* ---- All of it ---- */
 
+static bool is_too_short(const WideTrace *t, u32 copies)
+{
+	for (u32 i = 0; i < t->branch_count; i++) {
+		Bound bound;
+
+		if (t->branches[i].counted && find_bound(t, &t->branches[i], &bound) && is_short(t, &bound, copies))
+			return true;
+	}
+	return false;
+}
+
 /* How many rounds at a time; 0: none that works. */
 static u32 plan_copies(WideTrace *t, WidePlan *plan)
 {
@@ -788,7 +533,7 @@ static u32 plan_copies(WideTrace *t, WidePlan *plan)
 		if (t->access_count * copies % SSA_WIDE_LANES)
 			continue;
 		if (wide_plan(plan, t, copies))
-			return copies;
+			return is_too_short(t, copies) ? 0 : copies;
 	}
 	return 0;
 }
@@ -830,7 +575,7 @@ void ssa_wide(SsaFunc *func)
 {
 	WideTrace *trace = NULL;
 	WidePlan *plan = NULL;
-	Ways ways = {.blocks = func->block_count};
+	WideWays ways = {.blocks = func->block_count};
 	u32 done = 0, count = func->rpo_count;
 
 	if (func->failed || !func->has_wide || !func->hard_spaces)
@@ -848,7 +593,7 @@ void ssa_wide(SsaFunc *func)
 			func->failed = true;
 			return;
 		}
-		if (find_trace(trace, func, func->rpo[i], &ways))
+		if (wide_trace(trace, func, func->rpo[i], &ways))
 			done += try_loop(trace, plan);
 	}
 	if (done)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What ssa_wide.c (loops), ssa_wide_pack.c (what is wide in them) and ssa_wide_finish.c share.
+ * What ssa_wide.c (loops), ssa_wide_trace.c (ways round them), ssa_wide_pack.c (what is wide in them) and
+ * ssa_wide_finish.c share.
  *
  * A *trace* is one way round an innermost loop, from its header back to it. Its nodes are looked at `copies` times over: a
  * value is a node and the number of the copy it is of. That of a header's PHI in copy n is what comes back from copy n - 1.
@@ -60,7 +61,16 @@ typedef struct WideTrace {
 	u32 moved_count;
 } WideTrace;
 
-/* ssa_wide.c */
+/* Per block. */
+typedef struct WideWays {
+	u32 *way;    /* how many blocks it is from there to the header; 0: it does not come there */
+	u32 *queue;  /* blocks that have one */
+	u32 count, blocks;
+} WideWays;
+
+/* ssa_wide_trace.c */
+/* The trace of that loop; false: it is none that could be wide. ways: room for all blocks, 0. */
+bool wide_trace(WideTrace *t, SsaFunc *func, u32 header, WideWays *ways);
 bool wide_inside(const WideTrace *t, SsaRef ref);
 /* The node that gives the value in that copy. A PHI of the header comes out in copy 0 alone. */
 SsaRef wide_resolve(const WideTrace *t, SsaRef ref, u32 *copy);

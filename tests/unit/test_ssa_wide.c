@@ -123,8 +123,11 @@ static void make_loop(Code *c, Rng *rng)
 		reg3(c, F_ADD, A0, A0, S6);
 		reg3(c, F_ADD, A1, A1, S6);
 		addi(c, A3, S4, 0);
-	} else {
+	} else if (rng_below(rng, 8)) {
 		reg3(c, F_ADD, A3, A0, S6);
+	} else { /* what is left of an unrolled loop */
+		word(c, 56u << 20 | S6 << 15 | 7 << 12 | T0 << 7 | 0x13); /* andi */
+		reg3(c, F_ADD, A3, A0, T0);
 	}
 	if (words > 4 && (kind == 3 || kind == 4 || kind == 9))
 		step = 8 * (words = 4);
