@@ -18,6 +18,9 @@
  * Sets of sources that reach one another are found (Tarjan, SIAM J. Comput. 1, 1972); the header is the lowest that is jumped
  * back to. Loops inside are those of the set without its header.
  *
+ * That is so, too, where an interpreter's switch (region_forks.c) is hot: the head is one of the ways that its loop goes round by. The copy is of
+ * that way, up to the loop; a part with a fork of its own is not copied.
+ *
  * Where control comes from outside the region to a source in the middle, the copy takes that source's place in the list, as who
  * enters there knows the place; the one that is part of the loop moves to the copy's.
  */
@@ -199,15 +202,34 @@ static bool may_copy(const Graph *g, const Loop *loop, const bool *copied)
 	for (u32 k = 0; k < loop->count; k++) {
 		const SsaSource *source = &g->turn->region->sources[loop->members[k]];
 
-		if (!g->turn->insns[loop->members[k]] || source->copy || source->link_count || source->guess_count ||
-		    source->keep)
+		if (!g->turn->insns[loop->members[k]] || source->copy || source->link_count || source->keep)
 			return false;
 		if (copied[loop->members[k]]) {
+			if (source->guess_count)
+				return false;
 			insns += g->turn->insns[loop->members[k]];
 			count++;
 		}
 	}
 	return insns <= INSNS_MOST && count <= SOURCES_MOST && g->turn->region->count + count <= g->turn->room;
+}
+
+/* Of what is in the loop, forks lead to what is in the loop. False: no memory. */
+static bool move_forks(Graph *g, const Loop *loop)
+{
+	for (u32 k = 0; k < loop->count; k++) {
+		SsaSource *source = &g->turn->region->sources[loop->members[k]];
+		SsaLink *guesses = source->guess_count ? ARENA_ROOM(g->turn->arena, SsaLink, source->guess_count) : NULL;
+
+		if (!source->guess_count)
+			continue;
+		if (!guesses)
+			return false;
+		for (u32 i = 0; i < source->guess_count; i++)
+			guesses[i] = (SsaLink){source->guesses[i].pc, g->turn->moved[source->guesses[i].source]};
+		source->guesses = guesses;
+	}
+	return true;
 }
 
 /* False: no memory. */
@@ -262,7 +284,7 @@ static bool copy_part(Graph *g, const Loop *loop)
 		    !add_link(g, g->turn->moved[edge->from], edge->to, copy_of[edge->to]))
 			return false;
 	}
-	return true;
+	return move_forks(g, loop);
 }
 
 /* The sets among these, all of which are in `set`: g->member, g->begin, g->set_count. */
