@@ -66,7 +66,7 @@ typedef struct SsaWideOut {
 typedef struct SsaWide {
 	u32 operand_count, pointer_count;
 	i32 step[SSA_WIDE_POINTERS_MOST];
-	u32 near;                /* pointers at most 8 bytes from others: so they are below the limit, or hardly beyond */
+	u8 near[SSA_WIDE_POINTERS_MOST]; /* 1 + another pointer that it is at most 8 bytes ahead of: so it is below the limit, or hardly beyond */
 	u32 space, cost;         /* instructions of one time round */
 	bool counted;            /* operand 0 says something */
 	SsaWideOp *prepare, *round;

@@ -149,7 +149,8 @@ bool wide_finish(WidePlan *plan, SsaWide *out, Arena *arena)
 	for (u32 i = 0; i < plan->pointer_count; i++) {
 		out->step[i] = (i32)plan->pointers[i].step;
 		for (u32 k = 0; k < plan->pointer_count && plan->pointers[i].skew; k++)
-			out->near |= !plan->pointers[k].skew && wide_same_pointer(plan, i, k) ? 1u << i : 0;
+			if (!plan->pointers[k].skew && wide_same_pointer(plan, i, k))
+				out->near[i] = (u8)(k + 1);
 	}
 	for (u32 i = 0; i < plan->prepare_count; i++) {
 		out->prepare[i] = plan->prepare[i];

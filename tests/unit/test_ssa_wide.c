@@ -143,7 +143,9 @@ static void make_loop(Code *c, Rng *rng)
 		i32 at = sign > 0 ? 8 * k : -8 * (k + 1);
 
 		switch (kind) {
-		case 0: /* fill */
+		case 0: /* fill; what is loaded nobody asks for until it is over */
+			if ((c->shape & 3) == 3)
+				ld(c, T0, A1, at);
 			sd(c, A4, k ? A0 : to, at);
 			break;
 		case 1: case 2: /* copy, with something done to it */

@@ -10,7 +10,8 @@
  *
  * What a group saves: where all it stores to by the first pointer is on one page, the first store says for all of them that the
  * host lets it (a TOUCH costs 4 cycles, this question 1). Searches that store nothing ask once whether any of their tests says no; then,
- * which one. They would load what lies behind the end that they look for: so where nobody counted it, on one page, too.
+ * which one. They would load what lies behind the end that they look for: so where nobody counted it, on one page, too. What is kept
+ * of a time for who comes behind is kept of the last one alone: where all is on one page for each pointer, none between can end.
  *
  * Pointers and the number of times are in fixed registers, which are spent. r15 and ymm15 are scratch. The upper halves of all vector
  * registers are 0 afterwards: other code is of the old encoding, which waits for them. Where slots are parked in vector registers,
@@ -264,12 +265,13 @@ static void expect(X64Ssa *s, const SsaWide *wide, const u8 *regs, Jumps *nones)
 
 /* ---- Groups of times ---- */
 
-enum { GROUP_MOST = 4, FAR_STEP = 128, PAGE = 4096, SPAN_MOST = PAGE / 2, SINGLE_FIRST = 3 };
+enum { GROUP_MOST = 4, FAR_STEP = 128, PAGE = 4096, SPAN_MOST = PAGE / 2, NEAR = 8, SINGLE_FIRST = 3 };
 
 typedef struct Group {
 	u32 times;
 	bool joins;         /* its tests are looked at together */
 	bool sure;          /* stores by first_store ask nothing */
+	bool keeps_last;    /* the last time alone loads what is kept */
 	u8 first_store;     /* pointer */
 	u32 paged;          /* pointers whose accesses are to be on one page */
 } Group;
@@ -290,14 +292,69 @@ static void group_span(const SsaWide *wide, const Group *group, u32 pointer, i32
 		const SsaWideOp *op = &wide->round[i];
 		i32 at = (i32)(i64)op->imm, end;
 
-		if (!ssa_wide_at_pointer(op) || op->a != pointer)
+		if (!ssa_wide_at_pointer(op) || (op->a != pointer && wide->near[op->a] != pointer + 1))
 			continue;
-		end = at + (op->kind == SSA_WIDE_TOUCH ? 1 : op->kind == SSA_WIDE_REACH ? 8 : VECTOR);
+		end = at + (op->kind == SSA_WIDE_TOUCH ? 1 : op->kind == SSA_WIDE_REACH ? 8 : VECTOR) + (op->a != pointer ? NEAR : 0);
 		*low = at < *low ? at : *low;
 		*high = end > *high ? end : *high;
 	}
 	*low += far < 0 ? far : 0;
 	*high += far > 0 ? far : 0;
+}
+
+static bool reads(const SsaWideOp *op, u8 reg)
+{
+	if (op->kind == SSA_WIDE_STORE)
+		return op->b == reg;
+	return !ssa_wide_at_pointer(op) && (op->a == reg || (op->kind != SSA_WIDE_TEST && op->kind != SSA_WIDE_KEEP && op->b == reg));
+}
+
+/* Is what it makes read by nobody, or (kept) to be kept only? Registers are used again: until the next one that makes it. */
+static bool is_unread(const SsaWide *wide, u32 at)
+{
+	const SsaWideOp *op = &wide->round[at];
+
+	for (u32 i = at + 1; i < wide->round_count; i++) {
+		const SsaWideOp *other = &wide->round[i];
+
+		if (other->kind != SSA_WIDE_KEEP && reads(other, op->to))
+			return false;
+		if (ssa_wide_makes(other) && other->to == op->to)
+			return true;
+	}
+	return true;
+}
+
+/* Is something else loaded from there in each time? */
+static bool is_seen(const SsaWide *wide, u8 pointer)
+{
+	for (u32 i = 0; i < wide->round_count; i++) {
+		const SsaWideOp *op = &wide->round[i];
+
+		if (op->kind == SSA_WIDE_LOAD && !is_unread(wide, i) && (op->a == pointer || wide->near[op->a] == pointer + 1))
+			return true;
+	}
+	return false;
+}
+
+/* Does no operation read what was kept the time before, or end a time when something was done? Where all a group accesses is on one
+ * page for each pointer, its first time says that the others may. */
+static bool may_keep_last(const SsaWide *wide)
+{
+	bool keeps = false;
+
+	for (u32 i = 0; i < wide->round_count; i++) {
+		const SsaWideOp *op = &wide->round[i];
+
+		if (op->kind == SSA_WIDE_TEST || is_float_op(op) ||
+		    (op->kind == SSA_WIDE_LOAD && is_unread(wide, i) && !is_seen(wide, op->a)))
+			return false;
+		for (u32 k = 0; k < wide->round_count && op->kind == SSA_WIDE_KEEP; k++)
+			if (reads(&wide->round[k], op->to))
+				return false;
+		keeps |= op->kind == SSA_WIDE_KEEP;
+	}
+	return keeps;
 }
 
 static Group make_group(const SsaWide *wide)
@@ -337,6 +394,14 @@ static Group make_group(const SsaWide *wide)
 	}
 	if (!group.joins && !group.sure)
 		group.paged = 0;
+	group.keeps_last = may_keep_last(wide);
+	for (u32 i = 0; i < wide->pointer_count && group.keeps_last; i++) {
+		group_span(wide, &group, i, &low, &high);
+		if (!wide->near[i] && low < high)
+			group.paged |= 1u << i;
+		if (low < high && high - low > SPAN_MOST)
+			group.keeps_last = false;
+	}
 	return group;
 }
 
@@ -373,8 +438,13 @@ static bool reaches_once(const SsaWide *wide, const Group *group, const SsaWideO
 	return high - low <= SPAN_MOST;
 }
 
-static bool is_spared(const SsaWide *wide, const Group *group, const SsaWideOp *op)
+static bool is_spared(const SsaWide *wide, const Group *group, u32 at, u32 ahead)
 {
+	const SsaWideOp *op = &wide->round[at];
+
+	if (group->keeps_last && ahead + 1 < group->times &&
+	    (op->kind == SSA_WIDE_KEEP || (op->kind == SSA_WIDE_LOAD && is_unread(wide, at))))
+		return true;
 	return reaches_once(wide, group, op) || (op->kind == SSA_WIDE_TOUCH && group->sure && op->a == group->first_store);
 }
 
@@ -399,7 +469,7 @@ static void once(X64Ssa *s, const SsaWide *wide, const Group *group, u32 ahead, 
 		} else if (op->kind == SSA_WIDE_TEST) {
 			test_zero(s, op->a);
 			jumps_add(undos, x64_jcc(&s->x, X64_NE));
-		} else if (!group || !is_spared(wide, group, op)) {
+		} else if (!group || !is_spared(wide, group, i, ahead)) {
 			emit_op(s, wide, i, ahead);
 		}
 	}
@@ -567,7 +637,7 @@ static void emit(X64Ssa *s, const SsaWide *wide, const u8 *regs)
 	x64_ssa_unpark(s, parked);
 	prepare(s, wide, regs);
 	for (u32 i = 0; i < wide->pointer_count; i++) {
-		if (wide->near >> i & 1)
+		if (wide->near[i])
 			continue;
 		x64_alu_mem(x, X64_CMP, 64, pointer_regs[i], x64_frame(s->engine, X64_AT_LIMIT));
 		jumps_add(&nones, x64_jcc(x, X64_AE));
