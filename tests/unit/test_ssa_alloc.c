@@ -830,6 +830,27 @@ static void made_by_ways_out(void **state)
 	}
 }
 
+/* What commutes may have one use alone (its other operand is a constant): nobody looks behind it. */
+static void one_use_that_commutes(void **state)
+{
+	static Codes m;
+	SsaRef s[1];
+	SsaCode *code;
+	SsaUse use;
+
+	(void)state;
+	codes_init(&m, 4, 2, 1);
+	entry_codes(&m, ssa_block(m.func, 0));
+	use = use_of(home_of(&m, 0, 0), SSA_GPR);
+	code = code_value(&m, 0, SSA_GPR, &use, 1);
+	code->tied = code->commutes = true;
+	code->uses[1].value = 0xFFFFFFFD;
+	s[0] = code->node;
+	leave_with(&m, 0, s, 1);
+	allocate_well(&m);
+	codes_fini(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -843,6 +864,7 @@ int main(void)
 		cmocka_unit_test(idle_values_stay_in_their_slots),
 		cmocka_unit_test(cold_call),
 		cmocka_unit_test(made_by_ways_out),
+		cmocka_unit_test(one_use_that_commutes),
 		cmocka_unit_test(random_regions),
 		cmocka_unit_test(checker_checks),
 	};
