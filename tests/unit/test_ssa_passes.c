@@ -5,9 +5,9 @@
 #include "ssa_toy.h"
 
 static void (*const all[])(SsaFunc *) = {ssa_fold, ssa_dead, ssa_loops, ssa_narrow, ssa_fold, ssa_dead, ssa_address, ssa_memory,
-	ssa_check, ssa_hoist, ssa_fold, ssa_dead, ssa_float, ssa_fuel, ssa_sure, ssa_state};
+	ssa_check, ssa_hoist, ssa_fold, ssa_dead, ssa_float, ssa_fuel, ssa_sure, ssa_state, ssa_snap, ssa_lazy};
 
-enum { FUEL_AT = COUNT_OF(all) - 3, FLOAT_AT = FUEL_AT - 1 };
+enum { FUEL_AT = COUNT_OF(all) - 5, FLOAT_AT = FUEL_AT - 1 };
 
 static u64 seeds = 1500, first_seed = 1, left_early;
 
