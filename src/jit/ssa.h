@@ -463,6 +463,7 @@ void ssa_float(SsaFunc *func);   /* CANONs where NaNs leave arithmetic, and no o
 void ssa_dead(SsaFunc *func);    /* what nobody uses */
 void ssa_fuel(SsaFunc *func);    /* FUEL and REFUND */
 void ssa_snap(SsaFunc *func);    /* snapshots */
+void ssa_sink(SsaFunc *func);    /* what only ways out want is made behind PHIs, of what goes round anyway */
 void ssa_lazy(SsaFunc *func);    /* what only rare ways out name is left to them */
 
 #endif
