@@ -255,7 +255,7 @@ u32 *jit_counter_create(Engine *engine)
 {
 	if (engine->counter_count >= engine->counter_limit)
 		return NULL;
-	engine->counters[engine->counter_count] = engine->hot;
+	engine->counters[engine->counter_count] = jit_counter_begin(engine);
 	return &engine->counters[engine->counter_count++];
 }
 

@@ -7,7 +7,7 @@
  *
  * Registers of the guest. The most used slots of a machine are *pinned*: they live in fixed host registers whenever
  * compiled code runs; the others in vcpu->slots. Which ones is decided from the first code
- * compiled, and once more when more is known (JIT_PIN_BLOCKS, JIT_PIN_INSNS).
+ * compiled, and again when more is known (jit_pins.c).
  *
  * State. At the start of each guest instruction pinned registers and slots together are its precise state (PUTs come last:
  * ir.h, 3), so a way out in the middle of a block needs to know no more than the instruction's pc and number: that is
@@ -116,7 +116,7 @@ typedef struct JitMapStep {
 	u16 aux;          /* as in IrIns */
 } JitMapStep;
 
-enum { JIT_MAP_STEPS_MOST = 256 };
+enum { JIT_MAP_STEPS_MOST = 48 };
 
 /* Every pinned slot is in it: the registers are reused inside a region. Exits with equal ones share it. */
 typedef struct JitMap {
@@ -191,6 +191,7 @@ struct JitBlock {
 	u32 first_exit, exit_count;
 	struct JitRegion *region; /* stands in for it: `entry` is there; or NULL */
 	u8 promoted;              /* how often it was the head of a region */
+	struct JitUses *uses;     /* what it does with slots (jit_uses.c), if it was compiled before registers were settled; or NULL */
 };
 
 /*
@@ -318,6 +319,9 @@ struct Engine {
 	bool has_wide;           /* SSA_WIDE: vectors of 256 bits */
 	bool has_fma, has_lzcnt; /* lzcnt: and tzcnt */
 	bool settled;            /* pinned for good */
+	bool looked;             /* before that: the registers were held against the first code (jit_pins.c) */
+	struct JitResumed *resumed; /* owned: where counters were when it settled (jit_uses.c); or NULL */
+	u32 resumed_cap;         /* a power of two */
 	bool asks_much;          /* when it settled, many of its instructions had called the host (JIT_ASKS_MUCH) */
 	u64 first_icount;
 	u64 host_at;             /* instruction count behind the last call of the host from the cold engine */
@@ -479,7 +483,12 @@ bool jit_region_hang(Engine *engine, struct JitRegion *region);
 void jit_region_attach(Engine *engine, struct JitRegion *region);
 void jit_region_kill(Engine *engine, struct JitRegion *region);
 void jit_region_invalidate(Engine *engine, JitPage *page, u64 address, u64 count);
-/* jit_run.c: pins what is used most so far, for good; forgets all code unless that is pinned already. */
+/* What counters begin with: where the first of them is half way, registers are settled (jit_pins.c), and all have the other half to go. */
+static inline u32 jit_counter_begin(const Engine *engine)
+{
+	return engine->settled ? engine->hot : (engine->hot + 1) / 2;
+}
+/* jit_pins.c: pins what is best for the code so far by how often it ran, for good; forgets all code unless that is pinned already. */
 void jit_settle(Engine *engine);
 /* Before that. */
 static inline void jit_note_asking(Engine *engine, const Vcpu *vcpu)

@@ -4,7 +4,7 @@
  * place (jit_region.c). All of it happens between two runs of compiled code; or the middle of it beside them, on another thread
  * (jit_background.h).
  *
- * Which slots are pinned is decided for good before the first region is made: what the code so far used most.
+ * Which slots are pinned is decided for good before the first region is made, when a block is half way to being hot (jit_pins.c).
  */
 #include <string.h>
 
@@ -247,6 +247,8 @@ bool jit_promote(Engine *engine, Vcpu *vcpu, JitBlock *block)
 			jit_harden(engine, vcpu, true);
 			return true;
 		}
+		if (*block->counter)
+			return true;
 	}
 	if (jit_background_covers(engine, block->pc, block->context)) {
 		*block->counter = engine->hot; /* see what comes of that first */

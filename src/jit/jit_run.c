@@ -9,6 +9,7 @@
 
 #include "jit/jit_background.h"
 #include "jit/jit_life.h"
+#include "jit/jit_pins.h"
 #include "jit/jit_store.h"
 #include "jit/ssa.h"
 
@@ -55,6 +56,7 @@ static void engine_destroy(Engine *engine)
 	jit_background_drop(engine);
 	jit_cache_fini(engine);
 	jit_first_fini(engine);
+	jit_uses_fini(engine);
 	free(engine->pin_of);
 	free(engine->slot_uses);
 	free(engine->places);
@@ -65,190 +67,6 @@ static void engine_destroy(Engine *engine)
 	arena_fini(&engine->page_records);
 	arena_fini(&engine->regions);
 	free(engine);
-}
-
-/* ---- Pinned registers ---- */
-
-static void count_uses(Engine *engine, const IrFunc *func)
-{
-	for (u32 i = 0; i < func->ins_count; i++)
-		if ((func->ins[i].op == IR_OP_GET || func->ins[i].op == IR_OP_PUT) && func->ins[i].aux < engine->slot_count)
-			engine->slot_uses[func->ins[i].aux]++;
-}
-
-/* The common code, which loads and stores the registers that are pinned. */
-static void start_code(Engine *engine)
-{
-	engine->without = !engine->rw && !jit_memory_map(engine);
-	if (!engine->without) {
-		jit_memory_write(engine);
-		engine->without = !engine->target->start(engine);
-	}
-	if (engine->without)
-		return;
-	engine->start = engine->used;
-	jit_evict_begin(engine);
-	jit_cache_clear_jumps(engine);
-}
-
-static bool can_be_pinned(const Engine *engine, u32 slot)
-{
-	return slot && slot < engine->slot_count && slot != engine->flags_slot && engine->pin_of[slot] == JIT_NO_PIN &&
-	       jit_park_of(engine, slot) == JIT_NO_PIN;
-}
-
-static void pin(Engine *engine, u32 slot)
-{
-	engine->pin_of[slot] = (u8)engine->pin_count;
-	engine->pinned[engine->pin_count++] = slot;
-}
-
-/* Those of the description; without any, or when code has told more, the most used so far. Slot 0 is the pc, which code knows anyway. */
-static void choose_pins(Engine *engine, bool by_use)
-{
-	memset(engine->pin_of, JIT_NO_PIN, engine->slot_count);
-	engine->pin_count = engine->park_count = 0;
-	for (u32 i = 0; i < engine->env.pin_count && !by_use && engine->pin_count < JIT_PINS; i++)
-		if (can_be_pinned(engine, engine->env.pins[i]))
-			pin(engine, engine->env.pins[i]);
-	while (engine->pin_count < JIT_PINS) {
-		u32 best = 0;
-
-		for (u32 slot = 1; slot < engine->slot_count; slot++)
-			if (can_be_pinned(engine, slot) && (!best || engine->slot_uses[slot] > engine->slot_uses[best]))
-				best = slot;
-		if (!best)
-			break;
-		pin(engine, best);
-	}
-	for (u32 i = 0; i < engine->env.pin_count && engine->park_count < JIT_PARKS; i++)
-		if (can_be_pinned(engine, engine->env.pins[i]))
-			engine->parked[engine->park_count++] = engine->env.pins[i];
-}
-
-/* The slot of flags, which has just become known, lies in memory. Nothing is compiled. */
-static void leave_flags(Engine *engine)
-{
-	u8 park = jit_park_of(engine, engine->flags_slot);
-
-	if (park == JIT_NO_PIN)
-		return;
-	engine->parked[park] = engine->parked[--engine->park_count];
-	start_code(engine);
-}
-
-/* Are those that are pinned nearly as good as the most used ones? */
-static bool is_well_pinned(const Engine *engine)
-{
-	u64 pinned = 0, best = 0;
-	u64 last = ~(u64)0;
-
-	for (u32 i = 0; i < engine->pin_count; i++)
-		pinned += engine->slot_uses[engine->pinned[i]];
-	for (u32 i = 0; i < JIT_PINS; i++) { /* by uses, then by number: each slot once */
-		u64 most = 0;
-
-		for (u32 slot = 1; slot < engine->slot_count; slot++) {
-			u64 key = (u64)engine->slot_uses[slot] << 32 | slot;
-
-			if (slot != engine->flags_slot && key < last && key > most)
-				most = key;
-		}
-		best += most >> 32;
-		last = most;
-	}
-	return pinned * 8 >= best * 7;
-}
-
-static void make_tables(Engine *engine, u32 slot_count)
-{
-	engine->slot_count = slot_count;
-	engine->slot_uses = calloc(slot_count, sizeof(u32));
-	engine->pin_of = malloc(slot_count);
-	engine->without = !engine->slot_uses || !engine->pin_of;
-}
-
-/* Holds the registers that others of the machine hold, if they have settled that. */
-static bool adopt_pins(Engine *engine, u32 slot_count)
-{
-	if (engine->without || !jit_store_adopt(engine, slot_count))
-		return false;
-	if (!engine->slot_uses)
-		make_tables(engine, slot_count);
-	if (engine->without)
-		return false;
-	memset(engine->pin_of, JIT_NO_PIN, engine->slot_count);
-	for (u32 i = 0; i < engine->pin_count; i++)
-		engine->pin_of[engine->pinned[i]] = (u8)i;
-	engine->settled = true;
-	start_code(engine);
-	jit_store_adopted(engine);
-	return true;
-}
-
-/* Chosen by the first block, and once more when there is something to judge by. */
-static void settle_pins(Engine *engine, const Vcpu *vcpu, const IrFunc *func)
-{
-	if (engine->without)
-		return;
-	if (!engine->slot_uses) {
-		make_tables(engine, vcpu->slot_count);
-		if (engine->without)
-			return;
-		count_uses(engine, func);
-		choose_pins(engine, false);
-		start_code(engine);
-	} else if (!engine->settled) {
-		count_uses(engine, func);
-	}
-}
-
-/* How many of the parked slots, the first of them, does code name so far? What is not named goes behind them. */
-static u32 sort_parks(Engine *engine)
-{
-	u32 named = 0;
-
-	for (u32 i = 0; i < engine->park_count; i++) {
-		u32 slot = engine->parked[i];
-
-		if (!engine->slot_uses[slot])
-			continue;
-		engine->parked[i] = engine->parked[named];
-		engine->parked[named++] = slot;
-	}
-	return named;
-}
-
-void jit_settle(Engine *engine)
-{
-	u32 named = engine->asks_much ? sort_parks(engine) : engine->park_count;
-	bool well = is_well_pinned(engine);
-
-	engine->settled = true;
-	if (well && named == engine->park_count) {
-		jit_store_settle(engine);
-		if (!engine->env.store || engine->store_epoch)
-			return;
-	}
-	jit_count(engine, ENGINE_FLUSHED_PINS);
-	jit_cache_flush(engine);
-	if (adopt_pins(engine, engine->slot_count))
-		return;
-	if (!well)
-		choose_pins(engine, true);
-	if (engine->asks_much) /* around each call all that are parked are moved */
-		engine->park_count = sort_parks(engine);
-	start_code(engine);
-	jit_store_settle(engine);
-}
-
-static void settle_again(Engine *engine, const Vcpu *vcpu)
-{
-	if (engine->settled || engine->without || !engine->slot_uses ||
-	    (engine->compiled_blocks < JIT_PIN_BLOCKS && vcpu->icount - engine->first_icount < JIT_PIN_INSNS))
-		return;
-	jit_note_asking(engine, vcpu);
-	jit_settle(engine);
 }
 
 /* ---- Blocks ---- */
@@ -307,6 +125,7 @@ static Status compile_block(Engine *engine, Vcpu *vcpu, const Translation *trans
 	engine->plain_spaces = translation->plain_spaces;
 	if (counted || is_loop(translation->func, block->pc))
 		block->counter = jit_counter_create(engine);
+	jit_uses_resume(engine, block);
 	if (!engine->floats && uses_floats(engine, translation->func))
 		jit_floats(engine);
 	jit_memory_write(engine);
@@ -328,7 +147,7 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool c
 		return STATUS_OK;
 	}
 	if (!engine->slot_uses && engine->env.store)
-		adopt_pins(engine, vcpu->slot_count);
+		jit_pins_adopt(engine, vcpu->slot_count);
 	jit_evict_make_room(engine, JIT_BLOCK_BYTES);
 	if (engine->env.code_bytes && *engine->env.code_bytes > ENGINE_CODE_BYTES && engine->env.drop_code)
 		engine->env.drop_code(engine->env.ctx);
@@ -359,7 +178,7 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool c
 		*out = leave_homeless(engine, pc, translation.insns, ENGINE_COLD_LONG);
 		return STATUS_OK;
 	}
-	settle_pins(engine, vcpu, translation.func);
+	jit_pins_note(engine, vcpu, translation.func);
 	if (engine->without) {
 		*out = leave_homeless(engine, pc, translation.insns, ENGINE_COLD_MEMORY);
 		return STATUS_OK;
@@ -385,7 +204,7 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool c
 			engine->learned = false;
 			jit_count(engine, ENGINE_FLUSHED_FLAGS);
 			jit_cache_flush(engine);
-			leave_flags(engine);
+			jit_pins_leave_flags(engine);
 			jit_store_settle(engine);
 			return make_block(engine, vcpu, pc, context, counted, out);
 		}
@@ -393,6 +212,7 @@ static Status make_block(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, bool c
 			return status;
 		block->cold = status != STATUS_OK;
 	}
+	jit_uses_note(engine, block, translation.func);
 	block->own = block->entry;
 	block->exit_count = engine->exit_count - block->first_exit;
 	block->size = block->cold ? 0 : engine->used - block->entry;
@@ -547,7 +367,7 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 	u64 generation = engine->generation;
 	ExitKind kind;
 
-	settle_again(engine, vcpu);
+	jit_pins_look(engine, vcpu);
 	if (engine->without)
 		return run_cold(engine, vcpu, budget);
 	/* What is pending, and a breakpoint to be passed over, is the cold engine's business. */
