@@ -2,27 +2,25 @@
  *
  * Wide rounds (jit/ssa_wide.h) with AVX2: a loop within one code.
  *
+ *     pointers are compared with the limit of the space, what is expected with what is there; a search looks at its first four
+ *     words, for most ends there: it does not come so far that vectors are got ready (12 instructions, not 35)
+ *
  *     prepare     numbers into all lanes, and what PHIs begin with by way of memory
- *                 pointers are compared with the limit of the space, what is expected with what is there
- *     group:      budget for some times; these times; pointers go on; as long as there are so many left
+ *     group:      (x64_wide_group.h) budget for some times; these times; pointers go on; as long as there are so many left
  *     one:        a single time, where fewer are left or paid for, or the group is not for sure on one page; back to where it fits
  *     ends:       what is put out is written behind the spills, where LANEs read it
- *
- * What a group saves: where all it stores to by the first pointer is on one page, the first store says for all of them that the
- * host lets it (a TOUCH costs 4 cycles, this question 1). Searches that store nothing ask once whether any of their tests says no; then,
- * which one. They would load what lies behind the end that they look for: so where nobody counted it, on one page, too. What is kept
- * of a time for who comes behind is kept of the last one alone: where all is on one page for each pointer, none between can end.
  *
  * Pointers and the number of times are in fixed registers, which are spent. r15 and ymm15 are scratch. The upper halves of all vector
  * registers are 0 afterwards: other code is of the old encoding, which waits for them. Where slots are parked in vector registers,
  * those that are used are put into their places in memory meanwhile.
  */
+#include <string.h>
+
 #include "jit/ssa_wide.h"
-#include "jit/x64/x64_ssa.h"
+#include "jit/x64/x64_wide_group.h"
 
 enum { MAP_0F = 1, MAP_0F38, MAP_0F3A };
 enum { PP_NONE, PP_66, PP_F3 };
-enum { VECTOR = 8 * SSA_WIDE_LANES };
 
 static const u8 pointer_regs[SSA_WIDE_POINTERS_MOST] = { X64_RDX, X64_RSI, X64_RDI, X64_R8 };
 
@@ -265,158 +263,20 @@ static void expect(X64Ssa *s, const SsaWide *wide, const u8 *regs, Jumps *nones)
 
 /* ---- Groups of times ---- */
 
-enum { GROUP_MOST = 4, FAR_STEP = 128, PAGE = 4096, SPAN_MOST = PAGE / 2, NEAR = 8, SINGLE_FIRST = 3 };
-
-typedef struct Group {
-	u32 times;
-	bool joins;         /* its tests are looked at together */
-	bool sure;          /* stores by first_store ask nothing */
-	bool keeps_last;    /* the last time alone loads what is kept */
-	u8 first_store;     /* pointer */
-	u32 paged;          /* pointers whose accesses are to be on one page */
-} Group;
-
-static bool is_float_op(const SsaWideOp *op)
-{
-	return op->kind >= SSA_WIDE_FADD && op->kind <= SSA_WIDE_CANON;
-}
-
-/* What a group accesses by that pointer, relative to it. */
-static void group_span(const SsaWide *wide, const Group *group, u32 pointer, i32 *low, i32 *high)
-{
-	i32 far = (i32)(group->times - 1) * wide->step[pointer];
-
-	*low = INT32_MAX;
-	*high = INT32_MIN;
-	for (u32 i = 0; i < wide->round_count; i++) {
-		const SsaWideOp *op = &wide->round[i];
-		i32 at = (i32)(i64)op->imm, end;
-
-		if (!ssa_wide_at_pointer(op) || (op->a != pointer && wide->near[op->a] != pointer + 1))
-			continue;
-		end = at + (op->kind == SSA_WIDE_TOUCH ? 1 : op->kind == SSA_WIDE_REACH ? 8 : VECTOR) + (op->a != pointer ? NEAR : 0);
-		*low = at < *low ? at : *low;
-		*high = end > *high ? end : *high;
-	}
-	*low += far < 0 ? far : 0;
-	*high += far > 0 ? far : 0;
-}
-
-static bool reads(const SsaWideOp *op, u8 reg)
-{
-	if (op->kind == SSA_WIDE_STORE)
-		return op->b == reg;
-	return !ssa_wide_at_pointer(op) && (op->a == reg || (op->kind != SSA_WIDE_TEST && op->kind != SSA_WIDE_KEEP && op->b == reg));
-}
-
-/* Is what it makes read by nobody, or (kept) to be kept only? Registers are used again: until the next one that makes it. */
-static bool is_unread(const SsaWide *wide, u32 at)
-{
-	const SsaWideOp *op = &wide->round[at];
-
-	for (u32 i = at + 1; i < wide->round_count; i++) {
-		const SsaWideOp *other = &wide->round[i];
-
-		if (other->kind != SSA_WIDE_KEEP && reads(other, op->to))
-			return false;
-		if (ssa_wide_makes(other) && other->to == op->to)
-			return true;
-	}
-	return true;
-}
-
-/* Is something else loaded from there in each time? */
-static bool is_seen(const SsaWide *wide, u8 pointer)
-{
-	for (u32 i = 0; i < wide->round_count; i++) {
-		const SsaWideOp *op = &wide->round[i];
-
-		if (op->kind == SSA_WIDE_LOAD && !is_unread(wide, i) && (op->a == pointer || wide->near[op->a] == pointer + 1))
-			return true;
-	}
-	return false;
-}
-
-/* Does no operation read what was kept the time before, or end a time when something was done? Where all a group accesses is on one
- * page for each pointer, its first time says that the others may. */
-static bool may_keep_last(const SsaWide *wide)
-{
-	bool keeps = false;
-
-	for (u32 i = 0; i < wide->round_count; i++) {
-		const SsaWideOp *op = &wide->round[i];
-
-		if (op->kind == SSA_WIDE_TEST || is_float_op(op) ||
-		    (op->kind == SSA_WIDE_LOAD && is_unread(wide, i) && !is_seen(wide, op->a)))
-			return false;
-		for (u32 k = 0; k < wide->round_count && op->kind == SSA_WIDE_KEEP; k++)
-			if (reads(&wide->round[k], op->to))
-				return false;
-		keeps |= op->kind == SSA_WIDE_KEEP;
-	}
-	return keeps;
-}
-
-static Group make_group(const SsaWide *wide)
-{
-	Group group = {.times = GROUP_MOST, .joins = wide->round_count && wide->round[wide->round_count - 1].kind == SSA_WIDE_TEST};
-	bool floats = false, stores = false, touches = false;
-	i32 low, high;
-
-	for (u32 i = 0; i < wide->pointer_count; i++)
-		if (wide->step[i] >= FAR_STEP || wide->step[i] <= -FAR_STEP)
-			group.times = GROUP_MOST / 2;
-	for (u32 i = 0; i < wide->round_count; i++) {
-		const SsaWideOp *op = &wide->round[i];
-
-		floats |= is_float_op(op);
-		if (op->kind == SSA_WIDE_STORE && !stores) {
-			stores = true;
-			group.first_store = op->a;
-		}
-		if (op->kind == SSA_WIDE_STORE || op->kind == SSA_WIDE_KEEP || op->kind == SSA_WIDE_SPLICE ||
-		    is_float_op(op) || (op->kind == SSA_WIDE_TEST && i + 1 < wide->round_count))
-			group.joins = false;
-	}
-	for (u32 i = 0; i < wide->round_count && stores && !floats; i++)
-		touches |= wide->round[i].kind == SSA_WIDE_TOUCH && wide->round[i].a == group.first_store;
-	if (touches) {
-		group_span(wide, &group, group.first_store, &low, &high);
-		group.sure = high - low <= SPAN_MOST;
-		group.paged = group.sure ? 1u << group.first_store : 0;
-	}
-	for (u32 i = 0; i < wide->pointer_count && group.joins && !wide->counted; i++) {
-		group_span(wide, &group, i, &low, &high);
-		if (low < high)
-			group.paged |= 1u << i;
-		if (low < high && high - low > SPAN_MOST)
-			group.joins = false;
-	}
-	if (!group.joins && !group.sure)
-		group.paged = 0;
-	group.keeps_last = may_keep_last(wide);
-	for (u32 i = 0; i < wide->pointer_count && group.keeps_last; i++) {
-		group_span(wide, &group, i, &low, &high);
-		if (!wide->near[i] && low < high)
-			group.paged |= 1u << i;
-		if (low < high && high - low > SPAN_MOST)
-			group.keeps_last = false;
-	}
-	return group;
-}
+enum { SINGLE_FIRST = 3 };
 
 /* Jumps where accesses are not on one page each. */
-static void ask_pages(X64Ssa *s, const SsaWide *wide, const Group *group, Jumps *crossing)
+static void ask_pages(X64Ssa *s, const SsaWide *wide, const X64WideGroup *group, Jumps *crossing)
 {
 	i32 low, high;
 
 	for (u32 i = 0; i < wide->pointer_count; i++) {
 		if (!(group->paged >> i & 1))
 			continue;
-		group_span(wide, group, i, &low, &high);
+		x64_wide_span(wide, group, i, &low, &high);
 		x64_lea(&s->x, 32, X64_SCRATCH, x64_at(pointer_regs[i], low));
-		x64_alu_imm(&s->x, X64_AND, 32, X64_SCRATCH, PAGE - 1);
-		x64_alu_imm(&s->x, X64_CMP, 32, X64_SCRATCH, PAGE - (high - low));
+		x64_alu_imm(&s->x, X64_AND, 32, X64_SCRATCH, X64_WIDE_PAGE - 1);
+		x64_alu_imm(&s->x, X64_CMP, 32, X64_SCRATCH, X64_WIDE_PAGE - (high - low));
 		jumps_add(crossing, x64_jcc(&s->x, X64_A));
 	}
 }
@@ -426,38 +286,16 @@ static void test_zero(X64Ssa *s, u8 reg)
 	vex_reg(&s->x, (Vex){ MAP_0F38, PP_66, 0x17, false, false }, reg, 0, reg);
 }
 
-/* REACHes that the last time of a group does for all: what they touch lies, with all between, on two pages at most, of which the
- * first is touched by each time's own loads. */
-static bool reaches_once(const SsaWide *wide, const Group *group, const SsaWideOp *op)
-{
-	i32 low, high;
-
-	if (op->kind != SSA_WIDE_REACH || !op->lane || !wide->counted)
-		return false;
-	group_span(wide, group, op->a, &low, &high);
-	return high - low <= SPAN_MOST;
-}
-
-static bool is_spared(const SsaWide *wide, const Group *group, u32 at, u32 ahead)
-{
-	const SsaWideOp *op = &wide->round[at];
-
-	if (group->keeps_last && ahead + 1 < group->times &&
-	    (op->kind == SSA_WIDE_KEEP || (op->kind == SSA_WIDE_LOAD && is_unread(wide, at))))
-		return true;
-	return reaches_once(wide, group, op) || (op->kind == SSA_WIDE_TOUCH && group->sure && op->a == group->first_store);
-}
-
 /* Before anything of the group is stored. */
-static void reach(X64Ssa *s, const SsaWide *wide, const Group *group)
+static void reach(X64Ssa *s, const SsaWide *wide, const X64WideGroup *group)
 {
 	for (u32 i = 0; i < wide->round_count; i++)
-		if (reaches_once(wide, group, &wide->round[i]))
+		if (x64_wide_reaches_once(wide, group, &wide->round[i]))
 			emit_op(s, wide, i, group->times - 1);
 }
 
 /* One time, `ahead` times further on; tests that are joined are or-ed to the scratch register. group NULL: it is alone. */
-static void once(X64Ssa *s, const SsaWide *wide, const Group *group, u32 ahead, Jumps *undos)
+static void once(X64Ssa *s, const SsaWide *wide, const X64WideGroup *group, u32 ahead, Jumps *undos)
 {
 	static const Vex either = { MAP_0F, PP_66, 0xEB, false, false };
 
@@ -469,7 +307,7 @@ static void once(X64Ssa *s, const SsaWide *wide, const Group *group, u32 ahead, 
 		} else if (op->kind == SSA_WIDE_TEST) {
 			test_zero(s, op->a);
 			jumps_add(undos, x64_jcc(&s->x, X64_NE));
-		} else if (!group || !is_spared(wide, group, i, ahead)) {
+		} else if (!group || !x64_wide_spares(wide, group, i, ahead)) {
 			emit_op(s, wide, i, ahead);
 		}
 	}
@@ -520,12 +358,12 @@ static void back_if_left(X64Ssa *s, bool bounded, u32 times, u8 *to)
 
 /* Groups as long as they fit, else single times. A search begins with single ones, for most end soon. Where it ends, rax says how
  * many times were done. */
-static void emit_times(X64Ssa *s, const SsaWide *wide, const Group *group, Jumps *ends)
+static void emit_times(X64Ssa *s, const SsaWide *wide, const X64WideGroup *group, Jumps *ends)
 {
 	X64Buf *x = &s->x;
-	Jumps few = { .count = 0 }, poor = { .count = 0 }, no[GROUP_MOST] = { { .count = 0 } }, undos = { .count = 0 }, hits = { .count = 0 }, early = { .count = 0 };
+	Jumps few = { .count = 0 }, poor = { .count = 0 }, no[X64_WIDE_GROUP] = { { .count = 0 } }, undos = { .count = 0 }, hits = { .count = 0 }, early = { .count = 0 };
 	bool bounded = wide->counted || group->joins;
-	u32 risks[GROUP_MOST + 1], begun;
+	u32 risks[X64_WIDE_GROUP + 1], begun;
 	u8 *top, *again, *one;
 
 	if (bounded && !wide->counted)
@@ -608,6 +446,115 @@ static u32 parked_there(const X64Ssa *s, const SsaWide *wide)
 	return which;
 }
 
+/* ---- The first words of a search ---- */
+
+enum { GLANCES = 4, GLANCE_REGS = 3, NOT = 2, NEG = 3 };
+
+/* Where each vector register's word is: an operand's register, or one of three that are free. */
+typedef struct Glance {
+	u8 regs[SSA_WIDE_REGS];
+	u32 spent;
+} Glance;
+
+static bool glance_reg(Glance *glance, u8 reg)
+{
+	static const u8 free_regs[GLANCE_REGS] = { X64_RAX, X64_RCX, X64_SCRATCH };
+
+	if (glance->regs[reg] == X64_NONE && glance->spent < GLANCE_REGS)
+		glance->regs[reg] = free_regs[glance->spent++];
+	return glance->regs[reg] != X64_NONE;
+}
+
+/* Can it be done on words alone? operands: registers of theirs, or NULL. */
+static bool glances(const SsaWide *wide, const u8 *operands, Glance *out)
+{
+	if (wide->counted || !x64_wide_group(wide).joins)
+		return false;
+	out->spent = 0;
+	memset(out->regs, X64_NONE, sizeof(out->regs));
+	for (u32 i = 0; i < wide->prepare_count; i++) {
+		if (wide->prepare[i].kind != SSA_WIDE_SPLAT)
+			return false;
+		out->regs[wide->prepare[i].to] = operands ? operands[wide->prepare[i].a] : 0;
+	}
+	for (u32 i = 0; i < wide->round_count; i++) {
+		const SsaWideOp *op = &wide->round[i];
+
+		if (op->kind == SSA_WIDE_TEST || op->kind == SSA_WIDE_REACH)
+			continue;
+		if (op->kind != SSA_WIDE_LOAD && (op->kind < SSA_WIDE_AND || op->kind > SSA_WIDE_SUB))
+			return false;
+		if (!glance_reg(out, op->to))
+			return false;
+	}
+	return true;
+}
+
+/* to = a op b */
+static void glance_op(X64Ssa *s, const SsaWideOp *op, u8 to, u8 a, u8 b)
+{
+	static const u8 alu[] = {
+		[SSA_WIDE_AND] = X64_AND, [SSA_WIDE_OR] = X64_OR, [SSA_WIDE_XOR] = X64_XOR, [SSA_WIDE_ADD] = X64_ADD, [SSA_WIDE_SUB] = X64_SUB,
+	};
+	X64Buf *x = &s->x;
+
+	switch (op->kind) {
+	case SSA_WIDE_ANDN:
+		if (to == a) {
+			x64_unary(x, 64, NOT, to);
+			x64_alu(x, X64_AND, 64, to, b);
+			return;
+		}
+		x64_mov(x, 64, to, b);
+		x64_alu(x, X64_OR, 64, to, a);
+		x64_alu(x, X64_XOR, 64, to, a);
+		return;
+	case SSA_WIDE_SUB:
+		if (to == b && to != a) {
+			x64_unary(x, 64, NEG, to);
+			x64_alu(x, X64_ADD, 64, to, a);
+			return;
+		}
+		break;
+	case SSA_WIDE_ADD:
+		if (to != a && to != b) {
+			x64_lea(x, 64, to, x64_at_index(a, b, 0, 0));
+			return;
+		}
+		break;
+	}
+	if (to == b && op->kind != SSA_WIDE_SUB) {
+		b = a;
+		a = to;
+	}
+	x64_mov(x, 64, to, a);
+	x64_alu(x, (X64Alu)alu[op->kind], 64, to, b);
+}
+
+static void glance(X64Ssa *s, const SsaWide *wide, const u8 *operands, Jumps *nones)
+{
+	Glance glance;
+
+	if (!glances(wide, operands, &glance))
+		return;
+	for (u32 lane = 0; lane < GLANCES; lane++)
+		for (u32 i = 0; i < wide->round_count; i++) {
+			const SsaWideOp *op = &wide->round[i];
+			const u8 *regs = glance.regs;
+
+			if (op->kind == SSA_WIDE_LOAD) {
+				risk(s);
+				x64_load(&s->x, 64, regs[op->to],
+					x64_at_index(X64_RBX, pointer_regs[op->a], 0, (i32)(i64)op->imm + 8 * (i32)lane));
+			} else if (op->kind == SSA_WIDE_TEST) {
+				x64_test(&s->x, 64, regs[op->a], regs[op->a]);
+				jumps_add(nones, x64_jcc(&s->x, X64_NE));
+			} else if (op->kind != SSA_WIDE_REACH) {
+				glance_op(s, op, regs[op->to], regs[op->a], regs[op->b]);
+			}
+		}
+}
+
 static void put_out(X64Ssa *s, const SsaWide *wide, Jumps *nones)
 {
 	bool there = false;
@@ -630,12 +577,11 @@ static void put_out(X64Ssa *s, const SsaWide *wide, Jumps *nones)
 static void emit(X64Ssa *s, const SsaWide *wide, const u8 *regs)
 {
 	X64Buf *x = &s->x;
-	Jumps nones = { .count = 0 }, ends = { .count = 0 };
-	u32 first_risk = s->risk_count, parked = parked_there(s, wide), expected;
-	Group group = make_group(wide);
+	Jumps nones = { .count = 0 }, ends = { .count = 0 }, zero = { .count = 0 };
+	u32 first_risk = s->risk_count, parked = parked_there(s, wide), last_risk;
+	X64WideGroup group = x64_wide_group(wide);
+	u8 *over;
 
-	x64_ssa_unpark(s, parked);
-	prepare(s, wide, regs);
 	for (u32 i = 0; i < wide->pointer_count; i++) {
 		if (wide->near[i])
 			continue;
@@ -643,21 +589,24 @@ static void emit(X64Ssa *s, const SsaWide *wide, const u8 *regs)
 		jumps_add(&nones, x64_jcc(x, X64_AE));
 	}
 	expect(s, wide, regs, &nones);
+	glance(s, wide, regs, &nones);
+	last_risk = s->risk_count;
+	x64_ssa_unpark(s, parked);
+	prepare(s, wide, regs);
 	x64_mov_imm(x, X64_RAX, 0); /* operands may have been there */
-	expected = s->risk_count;
 	emit_times(s, wide, &group, &ends);
-	jumps_add(&ends, x64_jmp(x));
-	jumps_land(s, &nones);
-	risks_land(s, first_risk, expected);
-	x64_mov_imm(x, X64_RAX, 0);
 	jumps_land(s, &ends);
-	nones.count = 0;
-	put_out(s, wide, &nones);
-	jumps_land(s, &nones);
+	put_out(s, wide, &zero);
+	jumps_land(s, &zero);
 	x64_byte(x, 0xC5); /* vzeroupper */
 	x64_byte(x, 0xF8);
 	x64_byte(x, 0x77);
 	x64_ssa_park_again(s, parked);
+	over = x64_jmp(x);
+	jumps_land(s, &nones);
+	risks_land(s, first_risk, last_risk);
+	x64_mov_imm(x, X64_RAX, 0);
+	patch_here(s, over);
 }
 
 void x64_ssa_wide(X64Ssa *s, const SsaNode *node)
@@ -666,17 +615,19 @@ void x64_ssa_wide(X64Ssa *s, const SsaNode *node)
 	const SsaRef *operands = &s->func->pool[node->a];
 	u8 regs[SSA_WIDE_OPERANDS_MOST] = { 0 };
 	u32 spent = 1u << X64_RAX;
+	Glance first;
+	bool early = !glances(wide, NULL, &first); /* they are read before anything is written */
 
 	if (wide->counted)
 		x64_arg_fixed(s, operands[0], X64_RCX, true);
-	if (wide->counted || make_group(wide).joins)
+	if (wide->counted || x64_wide_group(wide).joins)
 		spent |= 1u << X64_RCX;
 	for (u32 i = 0; i < wide->pointer_count; i++) {
 		x64_arg_fixed(s, operands[1 + i], pointer_regs[i], true);
 		spent |= 1u << pointer_regs[i];
 	}
 	for (u32 i = 1 + wide->pointer_count; i < wide->operand_count; i++)
-		regs[i] = x64_arg_reg(s, operands[i], true);
+		regs[i] = x64_arg_reg(s, operands[i], early);
 	x64_result_in(s, X64_RAX);
 	x64_clobber(s, spent, ((1u << wide->regs) - 1) & (s->vectors ? X64_XMMS : X64_XMMS_LEFT));
 	if (!s->engine->env.paged || wide->space != s->engine->env.code_space || !s->engine->lists_faults)
