@@ -26,7 +26,7 @@
 #include "jit/ssa.h"
 
 enum {
-	SSA_WIDE_LANES = 4, SSA_WIDE_REGS = 15,
+	SSA_WIDE_LANES = 4, SSA_WIDE_REGS = 15, SSA_WIDE_BATCH = 4,
 	SSA_WIDE_OPS_MOST = 64, SSA_WIDE_POINTERS_MOST = 4, SSA_WIDE_OPERANDS_MOST = 10, SSA_WIDE_OUTS_MOST = 4,
 };
 
@@ -67,6 +67,7 @@ typedef struct SsaWide {
 	u32 operand_count, pointer_count;
 	i32 step[SSA_WIDE_POINTERS_MOST];
 	u8 near[SSA_WIDE_POINTERS_MOST]; /* 1 + another pointer that it is at most 8 bytes ahead of: so it is below the limit, or hardly beyond */
+	bool batch;              /* of so many times in a row (SSA_WIDE_BATCH) no store is seen by a load of a later one */
 	u32 space, cost;         /* instructions of one time round */
 	bool counted;            /* operand 0 says something */
 	SsaWideOp *prepare, *round;

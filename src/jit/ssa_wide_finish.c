@@ -145,6 +145,7 @@ bool wide_finish(WidePlan *plan, SsaWide *out, Arena *arena)
 	out->round = ARENA_ARRAY(arena, SsaWideOp, plan->round_count + 1);
 	if (!out->prepare || !out->round)
 		return false;
+	out->batch = plan->batch;
 	out->pointer_count = plan->pointer_count;
 	for (u32 i = 0; i < plan->pointer_count; i++) {
 		out->step[i] = (i32)plan->pointers[i].step;

@@ -740,6 +740,35 @@ static bool add_stores(WidePlan *p)
 	return true;
 }
 
+/* A copy downwards may load some times before it stores any (x64_wide_group.h), if pointers are further apart than for single
+ * times: a copy that goes the right way is. */
+static void ask_for_batch(WidePlan *p)
+{
+	const SsaWideOp *store = p->round_count ? &p->round[p->round_count - 1] : NULL;
+	i64 step = -8 * SSA_WIDE_LANES;
+	u32 found[WIDE_APARTS_MOST], count = 0;
+
+	if (!store || store->kind != SSA_WIDE_STORE || p->pointers[store->a].step != step)
+		return;
+	for (u32 i = 0; i + 1 < p->round_count; i++) {
+		u32 at = 0;
+
+		while (at < p->apart_count && !(wide_same_pointer(p, p->aparts[at].a, p->round[i].a) && p->aparts[at].b == store->a))
+			at++;
+		if (p->round[i].kind != SSA_WIDE_LOAD || at == p->apart_count || count == WIDE_APARTS_MOST)
+			return;
+		found[count++] = at;
+	}
+	for (u32 i = 0; i < count; i++) {
+		WideApart *apart = &p->aparts[found[i]];
+		i64 off = (i64)p->round[i].imm - (i64)store->imm, low = off + (SSA_WIDE_BATCH - 1) * step + step, high = off + step + 40;
+
+		apart->low = low < apart->low ? low : apart->low;
+		apart->high = high > apart->high ? high : apart->high;
+	}
+	p->batch = count;
+}
+
 bool wide_plan(WidePlan *plan, WideTrace *trace, u32 copies)
 {
 	memset(plan, 0, sizeof(*plan));
@@ -752,7 +781,10 @@ bool wide_plan(WidePlan *plan, WideTrace *trace, u32 copies)
 	if (!add_tests(plan))
 		return false;
 	plan->testing = false;
-	return add_stores(plan) && !plan->bad;
+	if (!add_stores(plan) || plan->bad)
+		return false;
+	ask_for_batch(plan);
+	return true;
 }
 
 /* Is it known already that they are apart? */

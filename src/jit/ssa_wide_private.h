@@ -141,6 +141,7 @@ typedef struct WidePlan {
 	struct { SsaRef ref[SSA_WIDE_LANES]; u8 copy[SSA_WIDE_LANES]; u8 reg; } known[SSA_WIDE_OPS_MOST];
 	u32 known_count;
 	u32 regs;       /* virtual */
+	bool batch;     /* as in SsaWide */
 	bool testing;   /* what is made is for a test */
 	bool bad;       /* it does not work out */
 } WidePlan;

@@ -313,6 +313,36 @@ static void once(X64Ssa *s, const SsaWide *wide, const X64WideGroup *group, u32 
 	}
 }
 
+/* All of a group that is a batch. */
+static void batch(X64Ssa *s, const SsaWide *wide, const X64WideGroup *group)
+{
+	const SsaWideOp *loaded = NULL;
+
+	for (u32 k = 0; k < group->times; k++)
+		for (u32 i = 0; i < wide->round_count; i++) {
+			SsaWideOp op = wide->round[i];
+
+			if (x64_wide_spares(wide, group, i, k) || (op.kind != SSA_WIDE_LOAD && op.kind != SSA_WIDE_REACH))
+				continue;
+			if (op.kind == SSA_WIDE_REACH || x64_wide_unread(wide, i)) {
+				emit_op(s, wide, i, k);
+				continue;
+			}
+			loaded = &wide->round[i];
+			risk(s);
+			vex_mem(&s->x, load, x64_wide_batch_reg(wide, &op, k), cell(wide, &op, k));
+		}
+	for (u32 k = group->times; k-- > 0;)
+		for (u32 i = 0; i < wide->round_count; i++)
+			if (wide->round[i].kind == SSA_WIDE_STORE) {
+				risk(s);
+				vex_mem(&s->x, store, x64_wide_batch_reg(wide, loaded, k), cell(wide, &wide->round[i], k));
+			}
+	for (u32 i = 0; i < wide->round_count; i++)
+		if (wide->round[i].kind == SSA_WIDE_KEEP)
+			emit_op(s, wide, i, group->times - 1);
+}
+
 static void charge(X64Ssa *s, const SsaWide *wide, u32 times, Jumps *poor)
 {
 	x64_alu_imm(&s->x, X64_SUB, 64, X64_R14, (i32)(times * wide->cost));
@@ -381,7 +411,10 @@ static void emit_times(X64Ssa *s, const SsaWide *wide, const X64WideGroup *group
 		risks[k] = s->risk_count;
 		if (!k)
 			reach(s, wide, group);
-		once(s, wide, group, k, &no[k]);
+		if (!group->batch)
+			once(s, wide, group, k, &no[k]);
+		else if (!k)
+			batch(s, wide, group);
 	}
 	risks[group->times] = s->risk_count;
 	if (group->joins) {
@@ -441,7 +474,7 @@ static u32 parked_there(const X64Ssa *s, const SsaWide *wide)
 	u32 which = 0;
 
 	for (u32 i = 0; i < s->engine->park_count && !s->vectors; i++)
-		if (x64_park_regs[i] < wide->regs)
+		if (x64_park_regs[i] < x64_wide_regs(wide))
 			which |= 1u << i;
 	return which;
 }
@@ -629,7 +662,7 @@ void x64_ssa_wide(X64Ssa *s, const SsaNode *node)
 	for (u32 i = 1 + wide->pointer_count; i < wide->operand_count; i++)
 		regs[i] = x64_arg_reg(s, operands[i], early);
 	x64_result_in(s, X64_RAX);
-	x64_clobber(s, spent, ((1u << wide->regs) - 1) & (s->vectors ? X64_XMMS : X64_XMMS_LEFT));
+	x64_clobber(s, spent, ((1u << x64_wide_regs(wide)) - 1) & (s->vectors ? X64_XMMS : X64_XMMS_LEFT));
 	if (!s->engine->env.paged || wide->space != s->engine->env.code_space || !s->engine->lists_faults)
 		s->unsupported = true;
 	if (s->emitting)

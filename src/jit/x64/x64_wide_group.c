@@ -36,7 +36,7 @@ static bool reads(const SsaWideOp *op, u8 reg)
 }
 
 /* Is what it makes read by nobody, or (kept) to be kept only? Registers are used again: until the next one that makes it. */
-static bool is_unread(const SsaWide *wide, u32 at)
+bool x64_wide_unread(const SsaWide *wide, u32 at)
 {
 	const SsaWideOp *op = &wide->round[at];
 
@@ -57,7 +57,7 @@ static bool is_seen(const SsaWide *wide, u8 pointer)
 	for (u32 i = 0; i < wide->round_count; i++) {
 		const SsaWideOp *op = &wide->round[i];
 
-		if (op->kind == SSA_WIDE_LOAD && !is_unread(wide, i) && (op->a == pointer || wide->near[op->a] == pointer + 1))
+		if (op->kind == SSA_WIDE_LOAD && !x64_wide_unread(wide, i) && (op->a == pointer || wide->near[op->a] == pointer + 1))
 			return true;
 	}
 	return false;
@@ -73,7 +73,7 @@ static bool may_keep_last(const SsaWide *wide)
 		const SsaWideOp *op = &wide->round[i];
 
 		if (op->kind == SSA_WIDE_TEST || is_float_op(op) ||
-		    (op->kind == SSA_WIDE_LOAD && is_unread(wide, i) && !is_seen(wide, op->a)))
+		    (op->kind == SSA_WIDE_LOAD && x64_wide_unread(wide, i) && !is_seen(wide, op->a)))
 			return false;
 		for (u32 k = 0; k < wide->round_count && op->kind == SSA_WIDE_KEEP; k++)
 			if (reads(&wide->round[k], op->to))
@@ -81,6 +81,27 @@ static bool may_keep_last(const SsaWide *wide)
 		keeps |= op->kind == SSA_WIDE_KEEP;
 	}
 	return keeps;
+}
+
+/* Is what one load loads all that is stored? */
+static bool may_batch(const SsaWide *wide, const X64WideGroup *group)
+{
+	const SsaWideOp *loaded = NULL, *stored = NULL;
+
+	for (u32 i = 0; i < wide->round_count; i++) {
+		const SsaWideOp *op = &wide->round[i];
+
+		if (op->kind == SSA_WIDE_KEEP || op->kind == SSA_WIDE_REACH || (op->kind == SSA_WIDE_LOAD && x64_wide_unread(wide, i)))
+			continue;
+		if (op->kind == SSA_WIDE_LOAD && !loaded)
+			loaded = op;
+		else if (op->kind == SSA_WIDE_STORE && !stored)
+			stored = op;
+		else
+			return false;
+	}
+	return loaded && stored && stored->b == loaded->to && group->times == SSA_WIDE_BATCH &&
+	       wide->regs + SSA_WIDE_BATCH - 2 <= SSA_WIDE_REGS;
 }
 
 X64WideGroup x64_wide_group(const SsaWide *wide)
@@ -128,6 +149,7 @@ X64WideGroup x64_wide_group(const SsaWide *wide)
 		if (low < high && high - low > SPAN_MOST)
 			group.keeps_last = false;
 	}
+	group.batch = group.keeps_last && wide->batch && may_batch(wide, &group);
 	return group;
 }
 
@@ -148,7 +170,17 @@ bool x64_wide_spares(const SsaWide *wide, const X64WideGroup *group, u32 at, u32
 	const SsaWideOp *op = &wide->round[at];
 
 	if (group->keeps_last && ahead + 1 < group->times &&
-	    (op->kind == SSA_WIDE_KEEP || (op->kind == SSA_WIDE_LOAD && is_unread(wide, at))))
+	    (op->kind == SSA_WIDE_KEEP || (op->kind == SSA_WIDE_LOAD && x64_wide_unread(wide, at))))
 		return true;
 	return x64_wide_reaches_once(wide, group, op) || (op->kind == SSA_WIDE_TOUCH && group->sure && op->a == group->first_store);
+}
+
+u32 x64_wide_regs(const SsaWide *wide)
+{
+	return wide->regs + (x64_wide_group(wide).batch ? SSA_WIDE_BATCH - 2 : 0);
+}
+
+u8 x64_wide_batch_reg(const SsaWide *wide, const SsaWideOp *op, u32 ahead)
+{
+	return ahead == 0 ? op->to : ahead == 1 ? X64_XMM_SCRATCH : (u8)(wide->regs + ahead - 2);
 }
