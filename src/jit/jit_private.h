@@ -116,7 +116,7 @@ typedef struct JitMapStep {
 	u16 aux;          /* as in IrIns */
 } JitMapStep;
 
-enum { JIT_MAP_STEPS_MOST = 48 };
+enum { JIT_MAP_STEPS_MOST = 256 };
 
 /* Every pinned slot is in it: the registers are reused inside a region. Exits with equal ones share it. */
 typedef struct JitMap {

@@ -463,7 +463,9 @@ static u32 number_of(const SsaSource *source, u64 pc)
 	return 0;
 }
 
-static void unroll(RegionFormer *f, u32 index)
+/* A loop that comes round often has its first round ahead of it: what goes round in it was made alike, then, wherever it comes from
+ * (ssa_sink.c). */
+static void unroll(RegionFormer *f, u32 index, bool comes_round)
 {
 	SsaRegion *region = &f->plan->region;
 	Loop loop = {.pc = region->sources[index].pc};
@@ -477,9 +479,10 @@ static void unroll(RegionFormer *f, u32 index)
 	keep = number_of(&region->sources[index], loop.behind);
 	if (keep)
 		insns = keep - region->sources[index].func->ins[region->sources[index].begin].b;
-	if (insns > UNROLL_INSNS)
+	if (insns > (comes_round ? REGION_PEEL_INSNS : UNROLL_INSNS))
 		return;
 	copies = insns > UNROLL_INSNS / 2 ? 1 : 3;
+	copies += comes_round && insns <= UNROLL_INSNS;
 	links = ARENA_ARRAY(f->arena, SsaLink, copies + 1);
 	if (!links || region->count + copies + 1 > f->most || !region_more_sources(f, copies + 1)) {
 		f->failed = f->failed || !links;
@@ -499,7 +502,7 @@ static void unroll(RegionFormer *f, u32 index)
 	for (u32 i = 0; i <= copies; i++) {
 		SsaSource *source = &region->sources[i ? first + i - 1 : index];
 
-		links[i] = (SsaLink){loop.pc, i < copies ? first + i : index};
+		links[i] = (SsaLink){loop.pc, i < copies ? first + i : comes_round ? first : index};
 		source->links = &links[i];
 		source->link_count = 1;
 	}
@@ -537,7 +540,7 @@ static bool add_edge(void *ctx, const RegionExit *exit)
 	return !f->failed;
 }
 
-static void turn(RegionFormer *f)
+static const bool *turn(RegionFormer *f)
 {
 	SsaRegion *region = &f->plan->region;
 	u32 count = region->count, *insns = ARENA_ARRAY(f->arena, u32, count + 1);
@@ -546,26 +549,27 @@ static void turn(RegionFormer *f)
 
 	if (!insns) {
 		f->failed = true;
-		return;
+		return NULL;
 	}
 	for (u32 i = 0; i < count; i++) {
 		edges.source = i;
 		if (!region->sources[i].copy && !region_follow(f, &region->sources[i], add_edge, &edges, &insns[i]))
-			return;
+			return NULL;
 	}
 	if (!region_more_sources(f, 3 * count + 64 < REGION_SOURCES - count ? 3 * count + 64 : REGION_SOURCES - count))
-		return;
+		return NULL;
 	turn.room = f->source_cap;
 	turn.edges = edges.list;
 	turn.edge_count = edges.count;
 	if (!region_turn(&turn)) {
 		f->failed = true;
-		return;
+		return NULL;
 	}
 	f->copies = turn.copies;
 	for (u32 i = 0; i < count; i++)
 		if (turn.moved[i] != i)
 			region_spot(f, region->sources[i].pc)->source = turn.moved[i] + 1;
+	return turn.comes_round;
 }
 
 /* What passes over memory may know of the spaces. Sizes do not change while compiled code runs, those of wrapping ones never. */
@@ -622,6 +626,8 @@ bool region_form(Engine *engine, Vcpu *vcpu, const JitBlock *head, Arena *arena,
 {
 	RegionFormer f = {.engine = engine, .vcpu = vcpu, .arena = arena, .plan = out, .context = head->context, .shortest = ~(u32)0};
 	SsaRegion *region = &out->region;
+	const bool *comes_round;
+	u32 known;
 
 	*out = (RegionPlan){0};
 	f.guesses = head->promoted <= GUESSED_MOST;
@@ -635,9 +641,10 @@ bool region_form(Engine *engine, Vcpu *vcpu, const JitBlock *head, Arena *arena,
 	region_take_forks(&f);
 	if (f.failed)
 		return false;
-	turn(&f);
+	known = region->count;
+	comes_round = turn(&f);
 	for (u32 i = 0, count = region->count; i < count && !f.failed; i++)
-		unroll(&f, i);
+		unroll(&f, i, comes_round && i < known && comes_round[i]);
 	if (!f.failed)
 		region_part_ways(&f);
 	return !f.failed;

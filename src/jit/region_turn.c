@@ -28,7 +28,7 @@
 
 #include <string.h>
 
-enum { NONE = 0xFFFFFFFF, INSNS_MOST = 80, SOURCES_MOST = 24, DEPTH = 4 };
+enum { NONE = 0xFFFFFFFF, INSNS_MOST = 80, SOURCES_MOST = 24, DEPTH = 4, OFTEN = 6 };
 enum { WAY_IN = 1, BACK = 2 };
 
 typedef struct Graph {
@@ -106,7 +106,16 @@ typedef struct Loop {
 	const u32 *members;
 	u32 count, set, header;
 	bool turns; /* it has several ways in */
+	bool peel;  /* all of its first round is to be there a second time */
 } Loop;
+
+static bool reaches_itself(const Graph *g, u32 source)
+{
+	for (u32 i = g->first[source]; i < g->first[source + 1]; i++)
+		if (g->targets[i] == source)
+			return true;
+	return false;
+}
 
 static bool is_entered(const Graph *g, u32 source)
 {
@@ -180,7 +189,7 @@ static void find_copied(const Graph *g, const Loop *loop, bool *copied)
 	}
 	for (u32 k = 0; k < loop->count; k++)
 		copied[loop->members[k]] |= is_entered(g, loop->members[k]);
-	copied[loop->header] = false;
+	copied[loop->header] = loop->peel;
 	while (more) {
 		more = false;
 		for (u32 k = 0; k < loop->count; k++)
@@ -211,7 +220,7 @@ static bool may_copy(const Graph *g, const Loop *loop, const bool *copied)
 			count++;
 		}
 	}
-	return insns <= INSNS_MOST && count <= SOURCES_MOST && g->turn->region->count + count <= g->turn->room;
+	return insns <= (loop->peel ? REGION_PEEL_INSNS : INSNS_MOST) && count <= SOURCES_MOST && g->turn->region->count + count <= g->turn->room;
 }
 
 /* Of what is in the loop, forks lead to what is in the loop. False: no memory. */
@@ -333,8 +342,35 @@ static bool look_around_head(Graph *g, Loop *loop)
 	return true;
 }
 
+/* Does a loop go round often before it is left, as far as anybody has counted? */
+static bool comes_round(const Graph *g, const u32 *members, u32 count, u32 outer)
+{
+	const SsaSource *sources = g->turn->region->sources;
+	u64 inside = 0, around = outer == NONE || reaches_itself(g, outer) ? 0 : sources[outer].heat;
+
+	for (u32 k = 0; k < count; k++)
+		inside = sources[members[k]].heat > inside ? sources[members[k]].heat : inside;
+	return !around || inside >= OFTEN * around;
+}
+
+/* An innermost loop is to have its first round ahead of it. */
+static bool look_inside(Graph *g, Loop *loop)
+{
+	loop->peel = true;
+	for (u32 k = 0; k < loop->count; k++)
+		if (reaches_itself(g, loop->members[k]))
+			loop->peel = false;
+	g->set[loop->header] = NONE;
+	if (!find_sets(g, loop->members, loop->count, loop->set))
+		return false;
+	g->set[loop->header] = loop->set;
+	if (g->set_count + 1 < loop->count)
+		loop->peel = false;
+	return true;
+}
+
 /* The loops among these, and those inside them. */
-static bool turn_all(Graph *g, const u32 *sources, u32 count, u32 set, u32 depth)
+static bool turn_all(Graph *g, const u32 *sources, u32 count, u32 set, u32 depth, u32 outer)
 {
 	u32 *members, *begin, sets;
 
@@ -346,8 +382,10 @@ static bool turn_all(Graph *g, const u32 *sources, u32 count, u32 set, u32 depth
 	for (u32 s = 0; s < sets; s++) {
 		Loop loop = {.members = &members[begin[s]], .count = begin[s + 1] - begin[s], .set = ++g->next_set};
 
-		if (loop.count < 2)
+		if (loop.count < 2) {
+			g->turn->comes_round[loop.members[0]] = comes_round(g, loop.members, 1, outer);
 			continue;
+		}
 		for (u32 k = 0; k < loop.count; k++)
 			g->set[loop.members[k]] = loop.set;
 		look_at(g, &loop);
@@ -358,8 +396,16 @@ static bool turn_all(Graph *g, const u32 *sources, u32 count, u32 set, u32 depth
 				return false;
 			continue;
 		}
+		if (loop.header != 0 && comes_round(g, loop.members, loop.count, outer)) {
+			if (!look_inside(g, &loop))
+				return false;
+			if (loop.peel && !copy_part(g, &loop))
+				return false;
+			if (loop.peel)
+				continue;
+		}
 		g->set[loop.header] = NONE;
-		if (depth < DEPTH && loop.count > 2 && !turn_all(g, loop.members, loop.count, loop.set, depth + 1))
+		if (depth < DEPTH && loop.count > 2 && !turn_all(g, loop.members, loop.count, loop.set, depth + 1, loop.header))
 			return false;
 	}
 	return true;
@@ -371,7 +417,8 @@ bool region_turn(RegionTurn *turn)
 	u32 *all = ARENA_ARRAY(turn->arena, u32, g.count + 1), count = 0;
 
 	turn->moved = ARENA_ARRAY(turn->arena, u32, g.count + 1);
-	if (!all || !turn->moved || !make_graph(&g))
+	turn->comes_round = ARENA_ARRAY(turn->arena, bool, g.count + 1);
+	if (!all || !turn->moved || !turn->comes_round || !make_graph(&g))
 		return false;
 	for (u32 i = 0; i < g.count; i++) {
 		turn->moved[i] = i;
@@ -379,5 +426,5 @@ bool region_turn(RegionTurn *turn)
 		if (!turn->region->sources[i].copy)
 			all[count++] = i;
 	}
-	return turn_all(&g, all, count, 0, 0);
+	return turn_all(&g, all, count, 0, 0, NONE);
 }

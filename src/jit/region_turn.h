@@ -8,6 +8,8 @@
 #include "base/arena.h"
 #include "jit/ssa.h"
 
+enum { REGION_PEEL_INSNS = 40 }; /* so long is a loop at most whose first round is ahead of it */
+
 /* Control may go from one source to another. */
 typedef struct RegionEdge {
 	u32 from, to;
@@ -21,6 +23,7 @@ typedef struct RegionTurn {
 	const RegionEdge *edges; /* between sources of copy 0 */
 	u32 edge_count;
 	u32 *moved;              /* out, per source: where it is now, if a copy has its place; else itself */
+	bool *comes_round;       /* out, per source that is a loop alone: often, once it is entered */
 	Arena *arena;
 } RegionTurn;
 

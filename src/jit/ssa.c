@@ -376,6 +376,13 @@ static void make_room(SsaFunc *func, u32 count)
 	}
 }
 
+bool ssa_may_make(const SsaFunc *func, SsaRef ref)
+{
+	const SsaNode *node = &func->nodes[ref];
+
+	return node->op >= IR_OP_ADD && node->op <= IR_OP_SEL && node->a && !ssa_is_odd(func, ref);
+}
+
 SsaRef ssa_wide_node(SsaFunc *func, SsaWide *wide, const SsaRef *operands)
 {
 	SsaRef ref;

@@ -174,9 +174,12 @@ typedef struct SsaSnap {
 	u32 first, count; /* in func->entries; ascending slots; only those that are not at home */
 } SsaSnap;
 
+enum { SSA_LAZY_MOST = 208 }; /* lazy values of a region, and so of a way out */
+
 /* What there is of what is computed. */
 typedef enum SsaNeeded {
 	SSA_NEEDED = 1, /* something with an effect is made from it, or a way out names it */
+	SSA_FIRM = 5,   /* something with an effect is made from it (and so it is needed) */
 	SSA_NAMED = 2,  /* a BRING names it, which may make it itself from what it is made from */
 } SsaNeeded;
 
@@ -221,7 +224,9 @@ typedef struct SsaFunc {
 	SsaRef *touches;   /* list of ssa_is_touch nodes, block by block (ssa_cells.h); NULL: there is none, or it is no longer right */
 	u32 listed_touches; /* so many */
 	u32 *first_touch, *touch_count; /* per block. Nodes that have gone since are in no block */
-	const u8 *needed;  /* after ssa_snap, per node: SsaNeeded. A pure node that is 0 need not be computed. NULL: not known */
+	u8 *needed;        /* after ssa_snap, per node: SsaNeeded. A pure node that is 0 need not be computed. NULL: not known */
+	bool *lazy;        /* after ssa_lazy: see ssa_is_lazy; of the first lazy_nodes nodes. NULL: none is */
+	u32 lazy_nodes, lazy_count; /* so many are */
 	bool has_wide;     /* the target does WIDE */
 	bool loops;        /* after ssa_order: there are some */
 	u32 folded;        /* so many nodes were as simple as they can be when they were last folded */
@@ -318,6 +323,35 @@ static inline bool ssa_is_odd(const SsaFunc *func, SsaRef ref)
 	ref = ssa_value(func, ref);
 	return func->odd && ref < func->odd_count && func->odd[ref];
 }
+/* A LEAVE that brings the state home itself. */
+static inline bool ssa_is_hot_leave(const SsaNode *node)
+{
+	return node->op == SSA_LEAVE && node->aux != SSA_LEAVE_COLD;
+}
+/* Is the value computed in a loop that the LEAVE stands behind? */
+static inline bool ssa_is_behind(const SsaFunc *func, const SsaNode *leave, SsaRef ref)
+{
+	const SsaNode *node = &func->nodes[ref];
+
+	return node->block != SSA_NO_BLOCK && func->blocks[node->block].depth > func->blocks[leave->block].depth;
+}
+/* After ssa_lazy: ways out that name it make it; nobody else needs it. */
+static inline bool ssa_is_lazy(const SsaFunc *func, SsaRef ref)
+{
+	return func->lazy && ref < func->lazy_nodes && func->lazy[ref];
+}
+/* Is it an operation that a way out can do? */
+bool ssa_may_make(const SsaFunc *func, SsaRef ref);
+
+/* What is needed: SsaNeeded per node, and room to look for it. */
+typedef struct SsaNeeds {
+	u8 *needed;
+	SsaRef *work;
+} SsaNeeds;
+
+void ssa_need(SsaFunc *func, SsaNeeds *needs, SsaRef ref, u8 as); /* it and what it is made from */
+bool ssa_find_needed(SsaFunc *func, SsaNeeds *needs); /* by all that has an effect; PUTs have none. False: no memory */
+
 /* A WIDE in no list. */
 SsaRef ssa_wide_node(SsaFunc *func, struct SsaWide *wide, const SsaRef *operands);
 /* Number of operands (PHI: predecessors), and where operand i stands. */
@@ -429,5 +463,7 @@ void ssa_float(SsaFunc *func);   /* CANONs where NaNs leave arithmetic, and no o
 void ssa_dead(SsaFunc *func);    /* what nobody uses */
 void ssa_fuel(SsaFunc *func);    /* FUEL and REFUND */
 void ssa_snap(SsaFunc *func);    /* snapshots */
+void ssa_sink(SsaFunc *func);    /* what only ways out want is made behind PHIs, of what goes round anyway */
+void ssa_lazy(SsaFunc *func);    /* what only rare ways out name is left to them */
 
 #endif

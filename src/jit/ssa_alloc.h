@@ -124,7 +124,7 @@ typedef struct SsaMade {
 	SsaPlace from[3];
 } SsaMade;
 
-enum { SSA_MADE_MOST = 48 }; /* for one way out */
+enum { SSA_MADE_MOST = 48 }; /* for one way out, beside those that are lazy */
 
 typedef struct SsaAlloc {
 	SsaFunc *func;

@@ -43,7 +43,7 @@ static u32 new_id(Ra *ra, SsaRef ref)
 		if (node->aux != SSA_NO_SLOT && ra->alloc->pin_reg[node->aux] != RA_NO_REG && value->cls == SSA_GPR)
 			value->hint = ra->alloc->pin_reg[node->aux];
 	} else {
-		value->makeable = value->cls == SSA_GPR && ra_may_make(ra->func, ref);
+		value->makeable = value->cls == SSA_GPR && ssa_may_make(ra->func, ref);
 	}
 	return ra->id[ref] = ra->value_count++;
 }
@@ -136,7 +136,7 @@ static void find_values(Ra *ra)
 		ra->failed = true;
 		return;
 	}
-	ra->values[0] = (RaValue){.hint = RA_NO_REG};
+	ra->values[0] = (RaValue){.kind = RA_CONST, .hint = RA_NO_REG};
 	ra->value_count = 1;
 	for (u32 c = 0; c < ra->alloc->code_count; c++) {
 		SsaCode *code = &ra->alloc->codes[c];
@@ -160,7 +160,7 @@ static void find_values(Ra *ra)
 			u32 *named = ra->named + snap->first;
 
 			for (u32 i = 0; i < count; i++)
-				named[i] = want(ra, entries[i].ref, RA_BY_SNAP);
+				named[i] = ssa_is_lazy(func, entries[i].ref) ? 0 : want(ra, entries[i].ref, RA_BY_SNAP);
 			wanted = ra_entries_of(snap);
 			places += snap->count;
 		}

@@ -12,10 +12,14 @@
  * it is stored. One that cannot be made at one of its ways out is stored, for all.
  *
  * A slot that is read at one more place may need its store at a hotter one: then it is not used.
+ *
+ * Lazy values (ssa_lazy.c) have no code and no place: snapshots that name one name what it is made of, too, so that is there.
  */
 #include "jit/ssa_alloc_private.h"
 
+#include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { OPERATIONS_MOST = 8 }; /* for one value at one way out */
 
@@ -40,13 +44,6 @@ typedef struct Maker {
 	u32 scene;         /* the present one */
 	u32 left;          /* so many operations may be taken yet */
 } Maker;
-
-bool ra_may_make(const SsaFunc *func, SsaRef ref)
-{
-	const SsaNode *node = &func->nodes[ref];
-
-	return node->op >= IR_OP_ADD && node->op <= IR_OP_SEL && node->a && !ssa_is_odd(func, ref);
-}
 
 static bool make(Maker *m, SsaRef ref, SsaPlace *to);
 
@@ -120,7 +117,7 @@ static bool make_again(Maker *m, SsaRef ref, SsaPlace *to)
 
 	if (is_made_there(m, ref, to))
 		return true;
-	if (!ra_may_make(ra->func, ref) || !m->left || scene->made_count >= SSA_MADE_MOST)
+	if (!ssa_may_make(ra->func, ref) || !m->left || scene->made_count >= SSA_MADE_MOST)
 		return false;
 	m->left--;
 	for (unsigned k = 0; k < ssa_op_info[node->op].operands; k++)
@@ -265,27 +262,147 @@ static void drop_events(Ra *ra, const u8 *stored)
 	ra->event_count = count;
 }
 
+/* ---- Lazy values ---- */
+
+/* A snapshot whose lazy values are made. */
+typedef struct Lazy {
+	Maker *m;
+	const SsaSnap *snap;
+	SsaPlace *places;
+	u32 *entry;    /* per node: which of the snapshot's, + 1, if that names it */
+	u32 first;     /* of alloc->made: those for this snapshot */
+} Lazy;
+
+static bool is_lazy_place(const SsaPlace *place)
+{
+	return place->kind == SSA_PLACE_CONST && !place->number;
+}
+
+static bool make_lazy(Lazy *lazy, SsaRef ref, SsaPlace *to);
+
+static bool lazy_operand(Lazy *lazy, SsaRef ref, SsaPlace *to)
+{
+	const Ra *ra = lazy->m->ra;
+	u32 k;
+
+	ref = ssa_value(ra->func, ref);
+	k = lazy->entry[ref];
+	if (ra->func->nodes[ref].op == SSA_CONST) {
+		*to = (SsaPlace){.kind = SSA_PLACE_CONST, .number = ref};
+		return true;
+	}
+	if (k && k <= lazy->snap->count && ra->func->entries[lazy->snap->first + k - 1].ref == ref && !is_lazy_place(&lazy->places[k - 1])) {
+		*to = lazy->places[k - 1];
+		return true;
+	}
+	return make_lazy(lazy, ref, to);
+}
+
+static bool make_lazy(Lazy *lazy, SsaRef ref, SsaPlace *to)
+{
+	Maker *m = lazy->m;
+	SsaAlloc *alloc = m->ra->alloc;
+	const SsaNode *node = &m->ra->func->nodes[ref];
+	SsaMade made = {.ref = ref};
+
+	assert(ssa_is_lazy(m->ra->func, ref));
+	for (u32 i = lazy->first; i < alloc->made_count; i++)
+		if (alloc->made[i].ref == ref) {
+			*to = (SsaPlace){.kind = SSA_PLACE_MADE, .number = i};
+			return true;
+		}
+	for (unsigned k = 0; k < ssa_op_info[node->op].operands; k++)
+		if (!lazy_operand(lazy, node->operands[k], &made.from[k]))
+			return false;
+	if (!arena_grow(m->ra->arena, (void **)&alloc->made, &m->made_cap, alloc->made_count, sizeof(SsaMade))) {
+		m->ra->failed = true;
+		return false;
+	}
+	*to = (SsaPlace){.kind = SSA_PLACE_MADE, .number = alloc->made_count};
+	alloc->made[alloc->made_count++] = made;
+	return true;
+}
+
+static bool same_place(const SsaPlace *a, const SsaPlace *b)
+{
+	return a->kind == b->kind && a->cls == b->cls && a->number == b->number;
+}
+
+/* The way out before has the same entries: if they are in the same places, so are lazy ones. */
+static bool lazy_as_before(const SsaSnap *snap, SsaPlace *places, const SsaPlace *before)
+{
+	for (u32 k = 0; k < snap->count; k++)
+		if (!is_lazy_place(&places[k]) && !same_place(&places[k], &before[k]))
+			return false;
+	memcpy(places, before, snap->count * sizeof *places);
+	return true;
+}
+
+static void make_lazies(Maker *m)
+{
+	Ra *ra = m->ra;
+	Lazy lazy = {.m = m, .entry = ARENA_ARRAY(ra->arena, u32, ra->func->node_count)};
+	SsaPlace *before = NULL;
+	u64 seen = 0;
+
+	if (!lazy.entry) {
+		ra->failed = true;
+		return;
+	}
+	for (u32 c = 0; c < ra->alloc->code_count && !ra->failed; c++) {
+		const SsaCode *code = &ra->alloc->codes[c];
+		bool any = false;
+
+		if (code->snap == ~(u32)0)
+			continue;
+		lazy.snap = &ra->func->snaps[code->snap];
+		lazy.places = ra->alloc->snap_places + code->snap_place;
+		for (u32 k = 0; k < lazy.snap->count; k++)
+			any |= is_lazy_place(&lazy.places[k]);
+		if (!any || (before && seen == ra_entries_of(lazy.snap) && lazy_as_before(lazy.snap, lazy.places, before)))
+			continue;
+		lazy.first = ra->alloc->made_count;
+		for (u32 k = 0; k < lazy.snap->count; k++)
+			lazy.entry[ra->func->entries[lazy.snap->first + k].ref] = k + 1;
+		for (u32 k = 0; k < lazy.snap->count; k++)
+			if (is_lazy_place(&lazy.places[k]) &&
+			    !make_lazy(&lazy, ra->func->entries[lazy.snap->first + k].ref, &lazy.places[k]))
+				return;
+		before = lazy.places;
+		seen = ra_entries_of(lazy.snap);
+	}
+}
+
+/* What is in memory for ways out alone. */
+static void make_maybes(Maker *m)
+{
+	Ra *ra = m->ra;
+
+	m->stored = ARENA_ARRAY(ra->arena, u8, ra->value_count);
+	m->reads = ARENA_ROOM(ra->arena, u32, ra->value_count);
+	m->first = ARENA_ARRAY(ra->arena, u32, ra->value_count);
+	if (!m->stored || !m->reads || !m->first) {
+		ra->failed = true;
+		return;
+	}
+	for (u32 e = 0; e < ra->event_count; e++)
+		if (ra->events[e].by_code)
+			add_read(m, ra->events[e].id, ra->func->rpo[ra->events[e].at]);
+	for (u32 e = 0; e < ra->event_count; e++)
+		if (!ra->events[e].by_code && m->stored[ra->events[e].id])
+			add_read(m, ra->events[e].id, ra->func->rpo[ra->events[e].at]);
+	make_candidates(m);
+	drop_events(ra, m->stored);
+}
+
 void ra_make(Ra *ra)
 {
 	Maker m = {.ra = ra};
 
 	ra->alloc->made = NULL;
 	ra->alloc->made_count = 0;
-	if (!ra->maybe_count)
-		return;
-	m.stored = ARENA_ARRAY(ra->arena, u8, ra->value_count);
-	m.reads = ARENA_ROOM(ra->arena, u32, ra->value_count);
-	m.first = ARENA_ARRAY(ra->arena, u32, ra->value_count);
-	if (!m.stored || !m.reads || !m.first) {
-		ra->failed = true;
-		return;
-	}
-	for (u32 e = 0; e < ra->event_count; e++)
-		if (ra->events[e].by_code)
-			add_read(&m, ra->events[e].id, ra->func->rpo[ra->events[e].at]);
-	for (u32 e = 0; e < ra->event_count; e++)
-		if (!ra->events[e].by_code && m.stored[ra->events[e].id])
-			add_read(&m, ra->events[e].id, ra->func->rpo[ra->events[e].at]);
-	make_candidates(&m);
-	drop_events(ra, m.stored);
+	if (ra->maybe_count)
+		make_maybes(&m);
+	if (ra->func->lazy && !ra->failed)
+		make_lazies(&m);
 }

@@ -250,7 +250,6 @@ void ra_tell_behind(Ra *ra, u32 position); /* after its end: hints for PHIs behi
 bool ra_learn(Ra *ra, u32 position);     /* the loop that begins there was walked: should it be, once more? */
 
 /* ---- ssa_alloc_make.c ---- */
-bool ra_may_make(const SsaFunc *func, SsaRef ref); /* is it an operation that a way out can do? */
 void ra_make(Ra *ra);                    /* decides what is made: snap_places say so, and it has no events any more */
 
 /* ---- ssa_alloc_finish.c ---- */

@@ -667,7 +667,7 @@ static inline u64 look_ahead(Ra *ra, SsaCode *code, const u32 *after)
 		code->uses[u].place = (SsaPlace){0};
 		dead |= (u64)(after[u] == RA_DEAD) << u;
 	}
-	return code->commutes ? dead | 3 : dead;
+	return code->commutes && code->use_count > 1 ? dead | 3 : dead; /* the second may be a constant, in no use */
 }
 
 /* Operands, temporaries, and the moves for that. */

@@ -121,9 +121,9 @@ void ssa_build_homes(SsaBuild *b)
 {
 	u32 count = b->region->slot_count, kept = 0, written = 0;
 
-	b->weights = (SsaWeights){.count = count, .weights = ARENA_ARRAY(b->arena, u64, count), .floats = ARENA_ARRAY(b->arena, bool, count),
+	b->weights = (SsaWeights){.count = count, .weights = ARENA_ARRAY(b->arena, u64, count), .reads = ARENA_ARRAY(b->arena, u64, count), .floats = ARENA_ARRAY(b->arena, bool, count),
 		.stay = ARENA_ARRAY(b->arena, bool, count), .seen = ARENA_ARRAY(b->arena, u32, count)};
-	if (!b->weights.weights || !b->weights.floats || !b->weights.stay || !b->weights.seen) {
+	if (!b->weights.weights || !b->weights.reads || !b->weights.floats || !b->weights.stay || !b->weights.seen) {
 		b->failed = true;
 		return;
 	}

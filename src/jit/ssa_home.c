@@ -6,7 +6,7 @@
  * that is mostly not used that is worse than having it where it is at home. So the written slots are weighed: at home, each write is
  * a store, and what a stretch of code reads before it writes it is a load that waits for the store of the round before.
  * That times how often it runs, as far as one knows; the heaviest become values, as many as there are registers for.
- * Pinned slots always do: their home is a register.
+ * Pinned slots always do: their home is a register. So do those that only pass: they need a register for no time.
  */
 #include <string.h>
 
@@ -14,7 +14,10 @@
 #include "jit/jit_private.h"
 #include "jit/ssa_home.h"
 
-enum { READ_IN = 3 }; /* what the load and its wait weigh, in stores */
+enum {
+	READ_IN = 3, /* what the load and its wait weigh, in stores */
+	PASSING_OFTEN = 100 * SSA_ONCE, PASSING_READS = 8,
+};
 
 static bool is_float(const IrIns *ins)
 {
@@ -42,8 +45,10 @@ static void count_use(SsaWeights *w, const IrIns *ins, u64 weight)
 
 	if (ins->op == IR_OP_PUT)
 		w->weights[ins->aux] += weight;
-	else if (*seen != w->stretch)
+	else if (*seen != w->stretch) {
 		w->weights[ins->aux] += READ_IN * weight;
+		w->reads[ins->aux] += weight;
+	}
 	*seen = w->stretch;
 }
 
@@ -72,18 +77,25 @@ void ssa_weigh(SsaWeights *w, const IrFunc *func, u32 start, u32 end, u64 weight
 	}
 }
 
+/* It is written in a loop, often, and hardly ever read before it is written again: as a value it lives for a few instructions, and
+ * what ways out want of it they make themselves, mostly (ssa_lazy.c). */
+static bool passes(const SsaWeights *w, u32 slot)
+{
+	return w->weights[slot] >= PASSING_OFTEN && PASSING_READS * w->reads[slot] <= w->weights[slot] - READ_IN * w->reads[slot];
+}
+
 void ssa_choose_homes(SsaWeights *w, const u64 *written, const u8 *pin_of, const u32 most[2])
 {
 	u32 left[2] = {most[0], most[1]}, count[2] = {0, 0};
 
 	memset(w->stay, 0, w->count);
 	for (u32 slot = 1; slot < w->count; slot++)
-		count[w->floats[slot]] += written[slot / 64] >> slot % 64 & 1;
+		count[w->floats[slot]] += written[slot / 64] >> slot % 64 & !passes(w, slot);
 	for (unsigned cls = 0; cls < 2; cls++) {
 		if (!most[cls] || count[cls] <= most[cls])
 			continue;
 		for (u32 slot = 1; slot < w->count; slot++)
-			if (w->floats[slot] == cls && (written[slot / 64] >> slot % 64 & 1)) {
+			if (w->floats[slot] == cls && (written[slot / 64] >> slot % 64 & 1) && !passes(w, slot)) {
 				bool pinned = pin_of && pin_of[slot] != JIT_NO_PIN;
 
 				w->stay[slot] = !pinned;

@@ -9,7 +9,8 @@
 
 typedef struct SsaWeights {
 	u32 count;    /* of slots; each array has as many entries */
-	u64 *weights;
+	u64 *weights; /* of writes, and of reads of what comes in */
+	u64 *reads;   /* these alone */
 	u32 *seen;    /* the last stretch that named it, .. */
 	u32 stretch;  /* .. of so many so far */
 	bool *floats; /* floats are computed with it */

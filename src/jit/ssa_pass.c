@@ -28,6 +28,8 @@ static const SsaPass passes[] = {
 	{"sure", ssa_sure, 0},
 	{"state", ssa_state, BRINGS},
 	{"snap", ssa_snap, 0},
+	{"sink", ssa_sink, 0},
+	{"lazy", ssa_lazy, 0},
 };
 
 static bool is_wanted(const SsaFunc *func, const SsaPass *pass)

@@ -18,8 +18,7 @@
 
 typedef struct Snaps {
 	SsaFunc *func;
-	u8 *needed;      /* per node: SsaNeeded */
-	SsaRef *work;
+	SsaNeeds needs;
 	SsaRef *now;     /* per slot: its value, 0: at home */
 	u64 *away;       /* bits: slots that are not */
 	SsaSnapEntry *made; /* per slot: what the last way out wrote of `now`; ref 0: none has */
@@ -29,59 +28,6 @@ typedef struct Snaps {
 	bool fresh;      /* if they are right */
 	u32 snap;        /* ~0: the next way out needs another one */
 } Snaps;
-
-static void need(Snaps *s, SsaRef ref)
-{
-	SsaFunc *func = s->func;
-	u32 count = 0;
-
-	ref = ssa_value(func, ref);
-	if (!ref || s->needed[ref] & SSA_NEEDED)
-		return;
-	s->needed[ref] |= SSA_NEEDED;
-	s->work[count++] = ref;
-	while (count) {
-		SsaNode *node = &func->nodes[s->work[--count]];
-
-		for (unsigned i = ssa_operands(func, node); i-- > 0;) {
-			SsaRef operand = ssa_value(func, *ssa_operand(func, node, i));
-
-			if (operand && !(s->needed[operand] & SSA_NEEDED)) {
-				s->needed[operand] |= SSA_NEEDED;
-				s->work[count++] = operand;
-			}
-		}
-	}
-}
-
-/* What a home gets: the narrow number, if it is only widened for that. */
-static SsaRef brought(const SsaFunc *func, SsaRef ref)
-{
-	const SsaNode *node = &func->nodes[ref = ssa_value(func, ref)];
-	SsaRef a = ssa_value(func, node->a);
-
-	return node->op == IR_OP_SX && node->width == 64 && func->nodes[a].width == 32 && func->nodes[a].op != SSA_LOAD ? a : ref;
-}
-
-static void need_computed(Snaps *s)
-{
-	SsaFunc *func = s->func;
-
-	for (u32 i = 0; i < func->rpo_count; i++)
-		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next) {
-			SsaNode *node = &func->nodes[ref];
-
-			if (node->op == SSA_PUT || node->op == SSA_INSN || ssa_effects(node) & SSA_PURE)
-				continue;
-			if (node->op == SSA_BRING) {
-				s->needed[ssa_value(func, node->a)] |= SSA_NAMED;
-				need(s, brought(func, node->a));
-				continue;
-			}
-			for (unsigned k = ssa_operands(func, node); k-- > 0;)
-				need(s, *ssa_operand(func, node, k));
-		}
-}
 
 /* ---- Entries ---- */
 
@@ -106,7 +52,7 @@ static void choose_recipe(const Snaps *s, SsaSnapEntry *entry)
 		entry->recipe = SSA_NAN;
 		entry->imm = node->width;
 	}
-	if (!a || s->needed[entry->ref] & SSA_NEEDED || ssa_is_odd(func, entry->ref) || node->width != wide)
+	if (!a || s->needs.needed[entry->ref] & SSA_NEEDED || ssa_is_odd(func, entry->ref) || node->width != wide)
 		return;
 	switch (node->op) {
 	case IR_OP_SX: case IR_OP_ZX:
@@ -130,7 +76,7 @@ static void choose_recipe(const Snaps *s, SsaSnapEntry *entry)
 
 		if (!is_ones(func, a) || func->nodes[low].width != 32 || ssa_is_const(func, low, NULL))
 			return;
-		if (func->nodes[low].op == SSA_CANON && !(s->needed[low] & SSA_NEEDED)) {
+		if (func->nodes[low].op == SSA_CANON && !(s->needs.needed[low] & SSA_NEEDED)) {
 			low = ssa_value(func, func->nodes[low].a);
 			odd = true;
 		}
@@ -166,10 +112,10 @@ static SsaSnapEntry *entry_of(Snaps *s, u32 slot)
 	SsaSnapEntry *entry = &s->made[slot];
 	SsaRef ref = s->now[slot];
 
-	if (!entry->ref || (entry->ref != ref && s->needed[ref] & SSA_NEEDED)) {
+	if (!entry->ref || (entry->ref != ref && s->needs.needed[ref] & SSA_NEEDED)) {
 		*entry = (SsaSnapEntry){.ref = ref, .slot = (u16)slot};
 		choose_recipe(s, entry);
-		need(s, entry->ref);
+		ssa_need(s->func, &s->needs, entry->ref, SSA_NEEDED);
 	}
 	return entry;
 }
@@ -265,19 +211,16 @@ void ssa_snap(SsaFunc *func)
 	if (func->failed)
 		return;
 	func->snap_count = func->entry_count = 0;
-	s.needed = ARENA_ARRAY(func->arena, u8, func->node_count);
-	s.work = ARENA_ROOM(func->arena, SsaRef, func->node_count);
 	s.now = ARENA_ARRAY(func->arena, SsaRef, func->slot_count + 1);
 	s.made = ARENA_ARRAY(func->arena, SsaSnapEntry, func->slot_count + 1);
 	s.words = func->slot_count / 64 + 1;
 	s.away = ARENA_ARRAY(func->arena, u64, s.words);
 	s.owed = ARENA_ARRAY(func->arena, u32, func->block_count);
-	if (!s.needed || !s.work || !s.now || !s.made || !s.away || !s.owed) {
+	if (!ssa_find_needed(func, &s.needs) || !s.now || !s.made || !s.away || !s.owed) {
 		func->failed = true;
 		return;
 	}
-	func->needed = s.needed;
-	need_computed(&s);
+	func->needed = s.needs.needed;
 	for (u32 i = 0; i < func->rpo_count && !func->failed; i++)
 		snap_block(&s, func->rpo[i]);
 }

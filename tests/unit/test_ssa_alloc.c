@@ -830,6 +830,72 @@ static void made_by_ways_out(void **state)
 	}
 }
 
+/* A value that no code makes: ways out do, of what is in registers, in memory, and made by them. */
+static void lazy_values(void **state)
+{
+	static Codes m;
+	SsaRef s[SLOTS], sums[2], values[4];
+	const u16 slots[4] = {8, 9, SSA_NO_SLOT, SSA_NO_SLOT};
+	SsaUse use;
+	Loop loop;
+	Cost cost;
+
+	(void)state;
+	codes_init(&m, 4, 2, 3);
+	entry_codes(&m, ssa_block(m.func, 0));
+	for (unsigned k = 0; k < 3; k++)
+		s[k] = home_of(&m, 0, k);
+	loop = loop_from(&m, 0);
+	values[2] = loop_phi(&m, &loop, 0, SSA_GPR, s[0]);
+	values[3] = s[1];
+	values[0] = sums[0] = ssa_node(m.func, IR_OP_ADD, 64, 0, values[2], s[1], 0, 0);
+	values[1] = sums[1] = ssa_node(m.func, IR_OP_XOR, 64, 0, sums[0], constant(&m, 5, SSA_GPR), 0, 0);
+	for (unsigned k = 0; k < 2; k++) {
+		m.cls[sums[k]] = SSA_GPR;
+		ssa_append(m.func, loop.head, sums[k]);
+	}
+	s[0] = plus_one(&m, loop.head, values[2]);
+	code_for(&m, loop.head, 0, NULL, 0)->temps[SSA_GPR] = 1; /* so that one value has to go */
+	use = use_of(s[0], SSA_GPR);
+	code_for(&m, loop.head, 0, &use, 1)->snap = snap_of(&m, values, slots, 4);
+	phi_arg(&m, values[2], loop.latch, s[0]);
+	loop_end(&m, &loop, loop.head, s[2]);
+	leave_with(&m, loop.behind, s, 3);
+	m.func->lazy = ARENA_ARRAY(m.func->arena, bool, m.func->node_count);
+	m.func->lazy_nodes = m.func->node_count;
+	m.func->lazy[sums[0]] = m.func->lazy[sums[1]] = true;
+	m.func->lazy_count = 2;
+	allocate_well(&m);
+	assert_int_equal(m.alloc.made_count, 2);
+	assert_int_equal(m.alloc.snap_places[0].kind, SSA_PLACE_MADE);
+	assert_int_equal(m.alloc.snap_places[1].kind, SSA_PLACE_MADE);
+	assert_int_equal(m.alloc.made[m.alloc.snap_places[1].number].from[0].kind, SSA_PLACE_MADE);
+	cost = cost_in_loops(&m, 1);
+	assert_true(cost.stores <= 1);
+	codes_fini(&m);
+}
+
+/* What commutes may have one use alone (its other operand is a constant): nobody looks behind it. */
+static void one_use_that_commutes(void **state)
+{
+	static Codes m;
+	SsaRef s[1];
+	SsaCode *code;
+	SsaUse use;
+
+	(void)state;
+	codes_init(&m, 4, 2, 1);
+	entry_codes(&m, ssa_block(m.func, 0));
+	use = use_of(home_of(&m, 0, 0), SSA_GPR);
+	code = code_value(&m, 0, SSA_GPR, &use, 1);
+	code->tied = code->commutes = true;
+	code->uses[1].value = 0xFFFFFFFD;
+	s[0] = code->node;
+	leave_with(&m, 0, s, 1);
+	allocate_well(&m);
+	codes_fini(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -843,6 +909,8 @@ int main(void)
 		cmocka_unit_test(idle_values_stay_in_their_slots),
 		cmocka_unit_test(cold_call),
 		cmocka_unit_test(made_by_ways_out),
+		cmocka_unit_test(lazy_values),
+		cmocka_unit_test(one_use_that_commutes),
 		cmocka_unit_test(random_regions),
 		cmocka_unit_test(checker_checks),
 	};

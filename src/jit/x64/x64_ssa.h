@@ -36,6 +36,7 @@ typedef enum X64Way {
 	X64_FOLDED, /* its only user does it, too */
 	X64_LOOKED, /* EXTRACT: all users look through it */
 	X64_JOINED, /* SX, BRING: the LOAD does it */
+	X64_LAZY,   /* only rare ways out want it, who make it themselves (ssa_lazy.c) */
 } X64Way;
 
 typedef struct X64Opd {
@@ -67,6 +68,7 @@ typedef struct X64Ssa {
 	u32 *low;          /* per node: of an EXTRACT: how many users take no more of its operand anyway; NULL: there is none */
 	SsaRef *lows;      /* those */
 	u32 low_count, low_cap;
+	u32 *leaf_of;      /* per node: the last snapshot + 1 that names it, while they are completed; NULL: nothing is lazy */
 	SsaRef home[JIT_PINS]; /* the HOME of each pinned slot .. */
 	SsaSnapEntry home_entries[JIT_PINS]; /* .. and that as what a way out writes */
 	u8 *pin_reg;       /* per slot */

@@ -17,7 +17,7 @@ static bool is_boxed(const SsaSnapEntry *entry)
 	return entry->recipe == SSA_BOX || entry->recipe == SSA_BOX_NAN;
 }
 
-_Static_assert((int)JIT_MAP_STEPS_MOST >= (int)SSA_MADE_MOST, "a map has room for what a way out makes");
+_Static_assert((int)JIT_MAP_STEPS_MOST >= (int)SSA_MADE_MOST + (int)SSA_LAZY_MOST, "a map has room for what a way out makes");
 
 /* A map while it is made. */
 typedef struct MapDraft {
@@ -99,6 +99,8 @@ static void make_entries(const X64Ssa *s, const SsaSnap *snap, const SsaPlace *p
 		JitMapEntry *out = &map->entries[count];
 		u64 words[2];
 
+		if (entry->slot == SSA_NO_SLOT)
+			continue; /* others are made of it */
 		if (entry->recipe != SSA_AS_IS || place->kind != SSA_PLACE_REG || place->cls != SSA_GPR) {
 			if (place->kind == SSA_PLACE_HOME && place->number == entry->slot && entry->recipe == SSA_AS_IS)
 				continue; /* it is there */

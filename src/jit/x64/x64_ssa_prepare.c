@@ -28,11 +28,6 @@ static void make_homes(X64Ssa *s)
 	}
 }
 
-static bool is_hot_leave(const SsaNode *node)
-{
-	return node->op == SSA_LEAVE && node->aux != SSA_LEAVE_COLD;
-}
-
 static bool leaves(const SsaNode *node)
 {
 	return (ssa_effects(node) & SSA_EXIT) || node->op == SSA_LEAVE;
@@ -216,9 +211,9 @@ static void look_around_block(X64Ssa *s, Survey *survey, u32 b)
 			}
 			continue;
 		}
-		s->way[ref] = X64_CODE;
+		s->way[ref] = ssa_is_lazy(s->func, ref) ? X64_LAZY : X64_CODE;
 		node->uses = node->mark = 0;
-		if (node->op != SSA_PHI)
+		if (node->op != SSA_PHI && s->way[ref] == X64_CODE)
 			count_operands(s, node, b);
 		node->prev = last;
 		*(last ? &nodes[last].next : &block->first) = ref;
@@ -262,6 +257,43 @@ static void check_entry(X64Ssa *s, SsaSnapEntry *entry)
 	}
 }
 
+/* The leaves of `ref` that this snapshot does not name yet. How many. */
+static u32 leaves_of(X64Ssa *s, SsaRef ref, u32 snap, SsaSnapEntry *to)
+{
+	const SsaFunc *func = s->func;
+	const SsaNode *node = &func->nodes[ref];
+	u32 count = 0;
+
+	for (unsigned k = 0; k < ssa_operands(func, node); k++) {
+		SsaRef operand = ssa_value(func, node->operands[k]);
+
+		if (func->nodes[operand].op == SSA_CONST || s->leaf_of[operand] == snap + 1)
+			continue;
+		s->leaf_of[operand] = snap + 1;
+		if (s->way[operand] == X64_LAZY)
+			count += leaves_of(s, operand, snap, to + count);
+		else
+			to[count++] = (SsaSnapEntry){ .ref = operand, .slot = SSA_NO_SLOT };
+	}
+	return count;
+}
+
+/* Behind those of a snapshot: what its lazy values are made of. */
+static u32 add_leaves(X64Ssa *s, u32 snap, const SsaSnapEntry *entries, SsaSnapEntry *to)
+{
+	u32 count = 0;
+
+	for (const SsaSnapEntry *entry = entries; entry < to; entry++)
+		s->leaf_of[ssa_value(s->func, entry->ref)] = snap + 1;
+	for (const SsaSnapEntry *entry = entries; entry < to; entry++) {
+		SsaRef value = ssa_value(s->func, entry->ref);
+
+		if (s->way[value] == X64_LAZY)
+			count += leaves_of(s, value, snap, to + count);
+	}
+	return count;
+}
+
 /* For a hot LEAVE the entries of pinned slots stand behind the snapshot's own, in their order. */
 static void complete_snap(X64Ssa *s, Survey *survey, const SsaNode *node, SsaSnapEntry *entries, u32 *count)
 {
@@ -284,6 +316,7 @@ static void complete_snap(X64Ssa *s, Survey *survey, const SsaNode *node, SsaSna
 	}
 	for (u32 i = 0; i < engine->pin_count; i++)
 		*to++ = pins[i];
+	to += s->leaf_of ? add_leaves(s, (u32)(snap - func->snaps), &entries[first], to) : 0;
 	*count = (u32)(to - entries);
 	for (SsaSnapEntry *entry = &entries[first]; entry < to; entry++) {
 		SsaRef value = entry->ref = ssa_value(func, entry->ref);
@@ -294,7 +327,26 @@ static void complete_snap(X64Ssa *s, Survey *survey, const SsaNode *node, SsaSna
 		survey->names_fetch |= func->nodes[value].op == SSA_FETCH;
 	}
 	snap->first = first;
-	snap->count = *count - first - (is_hot_leave(node) ? engine->pin_count : 0);
+	snap->count = *count - first - (ssa_is_hot_leave(node) ? engine->pin_count : 0);
+}
+
+/* Lazy values name more than their own entries: at most so much again as there are values. */
+static bool room_for_leaves(X64Ssa *s, Survey *survey, SsaSnapEntry **entries, u32 count, u32 own)
+{
+	u32 wanted = count + own + s->engine->pin_count + 3 * s->func->lazy_count;
+	SsaSnapEntry *more;
+
+	if (wanted <= survey->entries)
+		return true;
+	more = ARENA_ROOM(s->arena, SsaSnapEntry, 2 * wanted);
+	if (!more) {
+		s->failed = true;
+		return false;
+	}
+	memcpy(more, *entries, count * sizeof *more);
+	*entries = more;
+	survey->entries = 2 * wanted;
+	return true;
 }
 
 /* Each way out gets a snapshot of its own, complete. Neighbours with the same entries still share them. */
@@ -318,7 +370,9 @@ static void complete_snaps(X64Ssa *s, Survey *survey)
 
 		*snap = old[node->snap];
 		node->snap = i;
-		if (!is_hot_leave(node) && snap->first == was.first && snap->count == was.count) {
+		if (s->leaf_of && !room_for_leaves(s, survey, &entries, count, snap->count))
+			return;
+		if (!ssa_is_hot_leave(node) && snap->first == was.first && snap->count == was.count) {
 			snap->first = is.first;
 			snap->count = is.count;
 			for (u32 k = 0; k < is.count && node->block != block; k++)
@@ -330,7 +384,7 @@ static void complete_snaps(X64Ssa *s, Survey *survey)
 		block = node->block;
 		complete_snap(s, survey, node, entries, &count);
 		is = *snap;
-		if (is_hot_leave(node))
+		if (ssa_is_hot_leave(node))
 			was.count = ~(u32)0;
 	}
 	func->snap_count = func->snap_cap = survey->leave_count;
@@ -343,7 +397,7 @@ static void complete_snaps(X64Ssa *s, Survey *survey)
 /* With those of pinned slots. Snapshots that begin with the same entry have the same ones. */
 static u32 entries_of(const X64Ssa *s, const SsaNode *node)
 {
-	return s->func->snaps[node->snap].count + (is_hot_leave(node) ? s->engine->pin_count : 0);
+	return s->func->snaps[node->snap].count + (ssa_is_hot_leave(node) ? s->engine->pin_count : 0);
 }
 
 /* ---- Out of loops, downward ---- */
@@ -440,7 +494,7 @@ static void find_fetches(X64Ssa *s, Fetches *f, bool named)
 			SsaNode *node = &func->nodes[ref];
 			u32 first, count;
 
-			if (s->way[ref] == X64_DEAD && node->op < SSA_CHECK)
+			if ((s->way[ref] == X64_DEAD || s->way[ref] == X64_LAZY) && node->op < SSA_CHECK)
 				continue;
 			for (unsigned k = ssa_operands(func, node); k-- > 0;)
 				fetch_used(s, f, *ssa_operand(func, node, k), 0);
@@ -530,7 +584,7 @@ static void choose_classes(X64Ssa *s)
 		for (u32 i = 0; i < func->rpo_count; i++)
 			for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next) {
 				SsaNode *node = &func->nodes[ref];
-				unsigned operands = s->way[ref] == X64_DEAD ? 0 : ssa_operands(func, node);
+				unsigned operands = s->way[ref] == X64_DEAD || s->way[ref] == X64_LAZY ? 0 : ssa_operands(func, node);
 
 				for (unsigned k = 0; k < operands; k++) {
 					SsaRef value = ssa_value(func, *ssa_operand(func, node, k));
@@ -570,6 +624,8 @@ bool x64_ssa_prepare(X64Ssa *s)
 	s->cls = ARENA_ARRAY(s->arena, u8, room);
 	s->in_snap = ARENA_ARRAY(s->arena, bool, room);
 	s->joined = ARENA_ARRAY(s->arena, SsaRef, room);
+	if (s->func->lazy && !(s->leaf_of = ARENA_ARRAY(s->arena, u32, room)))
+		return false;
 	if (!s->way || !s->cls || !s->in_snap || !s->joined)
 		return false;
 	look_around(s, &survey);
