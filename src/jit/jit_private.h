@@ -162,7 +162,8 @@ typedef struct JitExit {
 	u8 kind;
 	bool back;               /* LINK: a call, or a jump backward: its target is counted */
 	u8 why, op;              /* BAIL: EngineCount and IrOp, for those who count; op 0: none in particular */
-	u8 faults;               /* BAIL: how often it was taken for a store into code that the host refused */
+	bool ahead;              /* BAIL: of a CHECK that stands ahead of a loop that need not come to it */
+	u8 faults;               /* BAIL: how often it was taken for a store into code that the host refused; ahead: how often at all */
 	u8 guesses;              /* GUESS: so many so far */
 	u16 guess;               /* GUESS: so far in front of `site` stands the pc that is compared with */
 	union {
@@ -191,6 +192,7 @@ struct JitBlock {
 	u32 first_exit, exit_count;
 	struct JitRegion *region; /* stands in for it: `entry` is there; or NULL */
 	u8 promoted;              /* how often it was the head of a region */
+	bool careful;             /* SsaRegion.careful */
 	struct JitUses *uses;     /* what it does with slots (jit_uses.c), if it was compiled before registers were settled; or NULL */
 };
 

@@ -315,6 +315,19 @@ static void look_at_signals(Space *memory, Vcpu *vcpu)
 	vcpu->resumed = false;
 }
 
+/* What a region asked ahead of a loop failed, where the loop need not have come to it. If that is no accident, the region is made anew
+ * without such questions when it is hot again. */
+static void note_in_vain(Engine *engine, JitExit *exit)
+{
+	enum { AHEAD_MOST = 16 };
+	JitRegion *region = exit->owner->region;
+
+	if (++exit->faults < AHEAD_MOST || !region || exit->number - region->first_exit >= region->exit_count)
+		return;
+	exit->owner->careful = true;
+	jit_region_kill(engine, region);
+}
+
 /* A store into code comes back: an instruction that does it often asks first, from now on. */
 static void note_fault(Engine *engine, Vcpu *vcpu, JitExit *exit, u64 page)
 {
@@ -529,6 +542,8 @@ static ExitKind run_blocks(Engine *engine, Vcpu *vcpu, u64 budget, JitRun *run)
 			break;
 		if (exit->kind == JIT_EXIT_BAIL) {
 			is_host = exit->op == IR_OP_HOST;
+			if (exit->ahead)
+				note_in_vain(engine, exit);
 			kind = run_bailed(engine, vcpu, exit);
 			if (kind == EXIT_BUDGET && is_host)
 				kind = stay_cold(engine, vcpu, limit);

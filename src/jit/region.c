@@ -613,6 +613,7 @@ static bool prepare(RegionFormer *f, const JitBlock *head)
 	region->values_most[0] = engine->target->values_most[0];
 	region->values_most[1] = engine->target->values_most[1];
 	region->fma = engine->has_fma;
+	region->careful = head->careful;
 	region->wide = engine->has_wide;
 	region->flag_moves = engine->target->flag_moves && engine->flags_slot && engine->pin_of[engine->flags_slot] == JIT_NO_PIN;
 	region->heat_most = engine->hot;

@@ -55,7 +55,8 @@ typedef enum SsaOp {
 	SSA_CANON,  /* the float a, but any NaN is the canonical one (result of arithmetic: x86 makes others; ssa_float.c) */
 	SSA_PUT,    /* slot aux is a from here on */
 	SSA_INSN,   /* a guest instruction begins: imm = pc, aux = length in cells */
-	SSA_CHECK,  /* exit; hard spaces: address a < limit of space aux. Loads and stores behind it rely on it */
+	SSA_CHECK,  /* exit; hard spaces: address a < limit of space aux. Loads and stores behind it rely on it. imm 1: ahead of a loop
+	               that need not come to it */
 	SSA_LOAD,   /* exit, unless c is 1; space aux at a + imm (wraps as the width of a does) */
 	SSA_STORE,  /* exit, unless c is 1; b goes there; width = width(b) */
 	SSA_RMW,    /* exit; IR_OP_RMW at a + imm with b; aux as in the IR, never raw. The address is aligned, or it leaves */
@@ -204,6 +205,7 @@ typedef struct SsaFunc {
 	u8 pc_width;
 	u64 context;
 	u64 hard_spaces;   /* bit n: accesses to space n fault by themselves: CHECK makes them safe */
+	bool careful;      /* likewise from the region */
 	const u8 *met;     /* after ssa_check: of the first met_count nodes, SSA_MET (ssa_address.h) for PHIs that need no CHECK .. */
 	u32 met_count;
 	u32 met_space;     /* .. as addresses of this space */
@@ -415,6 +417,7 @@ typedef struct SsaRegion {
 	u8 pc_width;
 	u64 context;
 	u64 hard_spaces;
+	bool careful;     /* CHECKs leave no loop that need not come to them: such a one has failed */
 	const SsaSpace *spaces; /* these three as in SsaFunc; may be left out */
 	u32 space_count;
 	u64 stored_spaces;

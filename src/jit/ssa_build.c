@@ -712,6 +712,7 @@ static bool start(SsaBuild *b)
 	b->func->pc_width = region->pc_width;
 	b->func->context = region->context;
 	b->func->hard_spaces = region->hard_spaces;
+	b->func->careful = region->careful;
 	b->func->has_wide = region->wide;
 	b->func->spaces = region->spaces;
 	b->func->space_count = region->space_count;

@@ -2,8 +2,9 @@
  *
  * Bounds of hard spaces. An access relies on a CHECK of its anchor (ssa_address.h) that dominates it. A CHECK goes
  *
- *   - out of loops that its root does not change in, if each round passes it: to the block ahead of the loop. A way out from
- *     there is at the start of the loop's first instruction: it costs time and nothing else;
+ *   - out of loops that its root does not change in: to the block ahead of the loop. A way out from there is at the start of the loop's
+ *     first instruction: it costs time and nothing else. Where not each round passes it, it could fail for nothing; regions where that is
+ *     so often are made anew without (note_in_vain in jit_run.c);
  *   - by induction. p is a PHI of a loop's header, p0 comes in, and each round gives p + c. If each round also accesses memory
  *     near p, that access faults as soon as p is beyond the end by more than the access's displacement, and the round does
  *     not end. So p never gets farther than a step and a displacement, which the guard zones hold, and the CHECK of p is one of
@@ -254,8 +255,11 @@ static void move_check(Checks *c, SsaRef check)
 		if (func->blocks[loop].before == SSA_NO_BLOCK)
 			return;
 		if (!changes_in(func, root, loop)) {
-			if (!ssa_each_round(func, &c->tree, func->nodes[check].block, loop))
-				return;
+			if (!ssa_each_round(func, &c->tree, func->nodes[check].block, loop)) {
+				if (func->careful || func->blocks[func->nodes[check].block].cold)
+					return;
+				func->nodes[check].imm = 1;
+			}
 			move_ahead(c, check, loop);
 			continue;
 		}

@@ -165,6 +165,8 @@ JitExit *x64_ssa_exit(X64Ssa *s, JitExitKind kind, u32 more_refund)
 {
 	const SsaSnap *snap = &s->func->snaps[s->code->snap];
 
+	const SsaNode *node = &s->func->nodes[s->code->node];
+
 	if (!s->exit) {
 		s->exit = jit_exit_create(s->engine, s->region->head, kind, snap->pc, snap->refund + more_refund);
 		if (!s->exit) {
@@ -172,8 +174,10 @@ JitExit *x64_ssa_exit(X64Ssa *s, JitExitKind kind, u32 more_refund)
 			return NULL;
 		}
 		s->exit->map = map_of(s);
-		if (kind == JIT_EXIT_BAIL)
-			s->exit->why = s->func->nodes[s->code->node].op == SSA_LEAVE ? ENGINE_BAIL_OP : ENGINE_BAIL_CROSSING;
+		if (kind == JIT_EXIT_BAIL) {
+			s->exit->why = node->op == SSA_LEAVE ? ENGINE_BAIL_OP : ENGINE_BAIL_CROSSING;
+			s->exit->ahead = node->op == SSA_CHECK && node->imm;
+		}
 	}
 	return s->exit;
 }
