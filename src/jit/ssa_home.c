@@ -17,6 +17,7 @@
 enum {
 	READ_IN = 3, /* what the load and its wait weigh, in stores */
 	PASSING_OFTEN = 100 * SSA_ONCE, PASSING_READS = 8,
+	CHOSEN_PLACES = 2,
 };
 
 static bool is_float(const IrIns *ins)
@@ -84,32 +85,45 @@ static bool passes(const SsaWeights *w, u32 slot)
 	return w->weights[slot] >= PASSING_OFTEN && PASSING_READS * w->reads[slot] <= w->weights[slot] - READ_IN * w->reads[slot];
 }
 
+static bool is_written(const u64 *written, u32 slot)
+{
+	return written[slot / 64] >> slot % 64 & 1;
+}
+
+/* Of one class, where there are too many of it. What is pinned has its place. The last places are only for slots that weigh as much
+ * as any: the fewer there are, the more registers are left for what is computed in between. */
+static void choose(SsaWeights *w, const u64 *written, const u8 *pin_of, unsigned cls, u32 places)
+{
+	u64 heaviest = 0;
+
+	for (u32 slot = 1; slot < w->count; slot++)
+		if (w->floats[slot] == cls && is_written(written, slot) && !passes(w, slot)) {
+			bool pinned = pin_of && pin_of[slot] != JIT_NO_PIN;
+
+			w->stay[slot] = !pinned;
+			places -= pinned && places;
+			heaviest = w->weights[slot] > heaviest ? w->weights[slot] : heaviest;
+		}
+	for (; places; places--) {
+		u32 best = 0;
+
+		for (u32 slot = 1; slot < w->count; slot++)
+			if (w->stay[slot] && w->floats[slot] == cls && (!best || w->weights[slot] > w->weights[best]))
+				best = slot;
+		if (!best || (places <= CHOSEN_PLACES && cls == 0 && w->weights[best] < heaviest))
+			break;
+		w->stay[best] = false;
+	}
+}
+
 void ssa_choose_homes(SsaWeights *w, const u64 *written, const u8 *pin_of, const u32 most[2])
 {
-	u32 left[2] = {most[0], most[1]}, count[2] = {0, 0};
+	u32 count[2] = {0, 0};
 
 	memset(w->stay, 0, w->count);
 	for (u32 slot = 1; slot < w->count; slot++)
-		count[w->floats[slot]] += written[slot / 64] >> slot % 64 & !passes(w, slot);
-	for (unsigned cls = 0; cls < 2; cls++) {
-		if (!most[cls] || count[cls] <= most[cls])
-			continue;
-		for (u32 slot = 1; slot < w->count; slot++)
-			if (w->floats[slot] == cls && (written[slot / 64] >> slot % 64 & 1) && !passes(w, slot)) {
-				bool pinned = pin_of && pin_of[slot] != JIT_NO_PIN;
-
-				w->stay[slot] = !pinned;
-				left[cls] -= pinned && left[cls];
-			}
-		for (; left[cls]; left[cls]--) {
-			u32 best = 0;
-
-			for (u32 slot = 1; slot < w->count; slot++)
-				if (w->stay[slot] && w->floats[slot] == cls && (!best || w->weights[slot] > w->weights[best]))
-					best = slot;
-			if (!best)
-				break;
-			w->stay[best] = false;
-		}
-	}
+		count[w->floats[slot]] += is_written(written, slot) && !passes(w, slot);
+	for (unsigned cls = 0; cls < 2; cls++)
+		if (most[cls] && count[cls] > most[cls])
+			choose(w, written, pin_of, cls, most[cls]);
 }
