@@ -17,7 +17,6 @@
 enum {
 	READ_IN = 3, /* what the load and its wait weigh, in stores */
 	PASSING_OFTEN = 100 * SSA_ONCE, PASSING_READS = 8,
-	CHOSEN_PLACES = 2,
 };
 
 static bool is_float(const IrIns *ins)
@@ -90,7 +89,7 @@ static bool is_written(const u64 *written, u32 slot)
 	return written[slot / 64] >> slot % 64 & 1;
 }
 
-/* Of one class, where there are too many of it. What is pinned has its place. The last places are only for slots that weigh as much
+/* Of one class, where there are too many of it. What is pinned has its place. The last place is only for a slot that weighs as much
  * as any: the fewer there are, the more registers are left for what is computed in between. */
 static void choose(SsaWeights *w, const u64 *written, const u8 *pin_of, unsigned cls, u32 places)
 {
@@ -110,7 +109,7 @@ static void choose(SsaWeights *w, const u64 *written, const u8 *pin_of, unsigned
 		for (u32 slot = 1; slot < w->count; slot++)
 			if (w->stay[slot] && w->floats[slot] == cls && (!best || w->weights[slot] > w->weights[best]))
 				best = slot;
-		if (!best || (places <= CHOSEN_PLACES && cls == 0 && w->weights[best] < heaviest))
+		if (!best || (places == 1 && cls == 0 && w->weights[best] < heaviest))
 			break;
 		w->stay[best] = false;
 	}
