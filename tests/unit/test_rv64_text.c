@@ -278,11 +278,13 @@ static void hints(void **state)
 	u8 width;
 
 	(void)state;
-	assert_int_equal(isa->pin_count, 19);
+	assert_int_equal(isa->pin_count, 27);
 	assert_true(isa_find_register(isa, "a5", 2, false, &slot, &width));
 	assert_int_equal(isa->pins[0], slot);
 	assert_true(isa_find_register(isa, "t6", 2, false, &slot, &width));
 	assert_int_equal(isa->pins[18], slot);
+	assert_true(isa_find_register(isa, "t2", 2, false, &slot, &width));
+	assert_int_equal(isa->pins[26], slot);
 	assert_true(isa_find_register(isa, "fflags", 6, false, &slot, &width));
 	assert_int_equal(isa_flags_slot(isa), slot);
 	isa_destroy(isa);
