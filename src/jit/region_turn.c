@@ -15,6 +15,9 @@
  * would go round inside the inner one. So if there is, without the head, a loop that begins before it and ends behind it,
  * that one's header is the header.
  *
+ * A short loop without another inside that comes round often has all of its first round there a second time, for those who come
+ * from outside (ssa_sink.c says what for).
+ *
  * Sets of sources that reach one another are found (Tarjan, SIAM J. Comput. 1, 1972); the header is the lowest that is jumped
  * back to. Loops inside are those of the set without its header.
  *
@@ -220,7 +223,8 @@ static bool may_copy(const Graph *g, const Loop *loop, const bool *copied)
 			count++;
 		}
 	}
-	return insns <= (loop->peel ? REGION_PEEL_INSNS : INSNS_MOST) && count <= SOURCES_MOST && g->turn->region->count + count <= g->turn->room;
+	return insns <= (loop->peel ? REGION_PEEL_INSNS : INSNS_MOST) && count <= SOURCES_MOST &&
+		g->turn->region->count + count <= g->turn->room;
 }
 
 /* Of what is in the loop, forks lead to what is in the loop. False: no memory. */

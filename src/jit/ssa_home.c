@@ -43,9 +43,9 @@ static void count_use(SsaWeights *w, const IrIns *ins, u64 weight)
 {
 	u32 *seen = &w->seen[ins->aux];
 
-	if (ins->op == IR_OP_PUT)
+	if (ins->op == IR_OP_PUT) {
 		w->weights[ins->aux] += weight;
-	else if (*seen != w->stretch) {
+	} else if (*seen != w->stretch) {
 		w->weights[ins->aux] += READ_IN * weight;
 		w->reads[ins->aux] += weight;
 	}

@@ -18,7 +18,7 @@ enum { LIST_MOST = 256 };
 typedef struct Sink {
 	SsaFunc *func;
 	SsaNeeds needs;
-	bool sure;
+	bool sure;      /* an argument is spared if nothing else uses it; else, if it is idle (which is known when others are kept) */
 	SsaRef *list;   /* PHIs to be looked at */
 	u32 list_count;
 } Sink;
@@ -98,7 +98,7 @@ static SsaRef find_phi(const SsaFunc *func, const SsaBlock *block, SsaRef phi, u
 /* The one value that operand k is on all ways, if it is there in front of the block. */
 static SsaRef find_same(const SsaFunc *func, const SsaBlock *block, SsaRef phi, unsigned k)
 {
-	u32 b = func->nodes[phi].block;
+	u32 b = func->nodes[phi].block, block_of;
 	SsaRef same = 0;
 
 	for (u32 i = 0; i < block->pred_count; i++) {
@@ -110,7 +110,8 @@ static SsaRef find_same(const SsaFunc *func, const SsaBlock *block, SsaRef phi, 
 	}
 	if (func->nodes[same].op == SSA_CONST)
 		return same;
-	return func->nodes[same].block != SSA_NO_BLOCK && func->nodes[same].block != b && ssa_dominates(func, func->nodes[same].block, b) ? same : 0;
+	block_of = func->nodes[same].block;
+	return block_of != SSA_NO_BLOCK && block_of != b && ssa_dominates(func, block_of, b) ? same : 0;
 }
 
 static bool same_widths(const SsaFunc *func, const SsaBlock *block, SsaRef phi, SsaRef shape, unsigned k)
@@ -218,9 +219,9 @@ static void sink(Sink *s, SsaRef phi)
 
 	if (!may_sink(s, phi, &sunk))
 		return;
-	shape = &func->nodes[sunk.shape];
 	if (sunk.missing != 3)
-		sunk.operands[sunk.missing] = new_phi(s, phi, ssa_width(func, shape->operands[sunk.missing]), sunk.missing);
+		sunk.operands[sunk.missing] =
+			new_phi(s, phi, ssa_width(func, func->nodes[sunk.shape].operands[sunk.missing]), sunk.missing);
 	shape = &func->nodes[sunk.shape];
 	by = ssa_node(func, shape->op, shape->width, shape->aux, sunk.operands[0], sunk.operands[1], sunk.operands[2], shape->imm);
 	if (!by || func->failed)
@@ -239,7 +240,9 @@ static void need_leaves(Sink *s)
 		const SsaNode *node = &func->nodes[func->blocks[func->rpo[i]].last];
 		const SsaSnap *snap = &func->snaps[node->snap];
 
-		for (u32 k = 0; ssa_is_hot_leave(node) && k < snap->count; k++) {
+		if (!ssa_is_hot_leave(node))
+			continue;
+		for (u32 k = 0; k < snap->count; k++) {
 			SsaRef value = ssa_value(func, func->entries[snap->first + k].ref);
 
 			if (!ssa_is_behind(func, node, value))

@@ -128,6 +128,44 @@ static void test_landing(void **state)
 	arena_fini(&f.arena);
 }
 
+/* 1 -> 2 -> 3 -> 2 | 1: the inner loop has its first round ahead of it if it comes round often, and is short. */
+static void test_first_round(void **state)
+{
+	(void)state;
+	for (u32 i = 0; i < 4; i++) { /* often; unknown; seldom; long */
+		Fixture f = {0};
+		u32 first;
+
+		begin(&f, 5);
+		f.sources[1].heat = i == 1 ? 0 : 100;
+		f.sources[3].heat = i == 2 ? 500 : 600;
+		f.insns[2] = i == 3 ? 40 : 36;
+		edge(&f, 0, 1);
+		edge(&f, 1, 2);
+		edge(&f, 2, 3);
+		edge(&f, 3, 2);
+		edge(&f, 3, 1);
+		edge(&f, 3, 4);
+		assert_true(region_turn(&f.turn));
+		if (i >= 2) {
+			assert_int_equal(f.region.count, 5);
+			arena_fini(&f.arena);
+			continue;
+		}
+		assert_int_equal(f.region.count, 7);
+		first = goes_to(&f, 1, f.sources[2].pc);
+		assert_true(first >= 5);
+		assert_int_equal(goes_to(&f, 0, f.sources[1].pc), 1);
+		assert_true(goes_to(&f, first, f.sources[3].pc) >= 5);
+		assert_int_equal(goes_to(&f, goes_to(&f, first, f.sources[3].pc), f.sources[2].pc), 2);
+		assert_int_equal(goes_to(&f, goes_to(&f, first, f.sources[3].pc), f.sources[1].pc), 1);
+		assert_int_equal(goes_to(&f, goes_to(&f, first, f.sources[3].pc), f.sources[4].pc), 4);
+		assert_int_equal(goes_to(&f, 3, f.sources[2].pc), 2);
+		assert_int_equal(goes_to(&f, 2, f.sources[3].pc), 3);
+		arena_fini(&f.arena);
+	}
+}
+
 /* One way in: nothing happens. A loop inside, with two: it does. */
 static void test_nested(void **state)
 {
@@ -135,6 +173,8 @@ static void test_nested(void **state)
 
 	(void)state;
 	begin(&f, 5);
+	f.sources[1].heat = 100;
+	f.sources[2].heat = f.sources[3].heat = 200;
 	edge(&f, 0, 1);
 	edge(&f, 1, 2);
 	edge(&f, 2, 3);
@@ -229,6 +269,7 @@ int main(void)
 		cmocka_unit_test(test_middle),
 		cmocka_unit_test(test_long),
 		cmocka_unit_test(test_landing),
+		cmocka_unit_test(test_first_round),
 		cmocka_unit_test(test_nested),
 		cmocka_unit_test(test_head),
 		cmocka_unit_test(test_random),
