@@ -68,43 +68,15 @@ static void note_leave(X64Ssa *s, Survey *survey, SsaRef ref)
 
 /* ---- What is needed, where ssa_snap has not said so ---- */
 
-typedef struct Needs {
-	const SsaFunc *func;
-	u8 *needed;
-	SsaRef *work;
-	u32 count;
-} Needs;
-
-static void need(Needs *n, SsaRef ref)
-{
-	ref = ssa_value(n->func, ref);
-	if (!n->needed[ref])
-		n->work[n->count++] = ref;
-	n->needed[ref] = SSA_NEEDED;
-}
-
-static void need_operands(Needs *n, SsaFunc *func, SsaNode *node)
-{
-	for (unsigned k = ssa_operands(func, node); k-- > 0;)
-		need(n, *ssa_operand(func, node, k));
-}
-
 static bool find_needed(SsaFunc *func)
 {
-	Needs n = { .func = func, .needed = ARENA_ARRAY(func->arena, u8, func->node_count),
-		    .work = ARENA_ARRAY(func->arena, SsaRef, func->node_count) };
+	SsaNeeds needs;
 
-	if (!n.needed || !n.work)
+	if (!ssa_find_needed(func, &needs))
 		return false;
 	for (u32 i = 0; i < func->entry_count; i++)
-		need(&n, func->entries[i].ref);
-	for (u32 i = 0; i < func->rpo_count; i++)
-		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next)
-			if (!(ssa_effects(&func->nodes[ref]) & SSA_PURE) && func->nodes[ref].op != SSA_PUT)
-				need_operands(&n, func, &func->nodes[ref]);
-	while (n.count)
-		need_operands(&n, func, &func->nodes[n.work[--n.count]]);
-	func->needed = n.needed;
+		ssa_need(func, &needs, func->entries[i].ref, SSA_NEEDED);
+	func->needed = needs.needed;
 	return true;
 }
 
