@@ -63,6 +63,11 @@ typedef struct SsaPlace {
 	u32 number;      /* REG: 0..15 */
 } SsaPlace;
 
+static inline bool ssa_same_place(const SsaPlace *a, const SsaPlace *b)
+{
+	return a->kind == b->kind && a->number == b->number && (a->kind != SSA_PLACE_REG || a->cls == b->cls);
+}
+
 typedef enum SsaWant {
 	SSA_WANT_REG,    /* a register of its class */
 	SSA_WANT_ANY,    /* register or memory (or a constant stays one) */

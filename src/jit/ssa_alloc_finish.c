@@ -271,11 +271,6 @@ static bool is_made(SsaPlace place)
 	return place.kind == SSA_PLACE_CONST || place.kind == SSA_PLACE_HOME;
 }
 
-static bool same(SsaPlace a, SsaPlace b)
-{
-	return a.kind == b.kind && a.number == b.number && (a.kind != SSA_PLACE_REG || a.cls == b.cls);
-}
-
 static void alone(Finish *f, SsaEdge *out)
 {
 	RaTransfer *only = f->transfers + out->move_first;
@@ -283,7 +278,7 @@ static void alone(Finish *f, SsaEdge *out)
 	final_place(f->ra, &only->from);
 	final_place(f->ra, &only->to);
 	out->move_first = f->move_count;
-	if (!same(only->from, only->to))
+	if (!ssa_same_place(&only->from, &only->to))
 		push(f, only->from, only->to, only->width);
 	out->move_count = f->move_count - out->move_first;
 }
@@ -299,7 +294,7 @@ static void in_order(Finish *f, SsaEdge *out)
 	for (u32 t = 0; t < count; t++) {
 		final_place(ra, &list[t].from);
 		final_place(ra, &list[t].to);
-		if (same(list[t].from, list[t].to))
+		if (ssa_same_place(&list[t].from, &list[t].to))
 			list[t].from.kind = SSA_PLACE_NONE;
 		else if (!is_made(list[t].from))
 			reading[index_of(list[t].from)]++, left++;
@@ -332,7 +327,7 @@ static void in_order(Finish *f, SsaEdge *out)
 			scratch = (SsaPlace){.kind = SSA_PLACE_REG, .cls = (u8)cls, .number = ra->alloc->scratch[cls]};
 			push(f, cycle->to, scratch, 64);
 			for (u32 t = 0; t < count; t++)
-				if (list[t].from.kind != SSA_PLACE_NONE && same(list[t].from, cycle->to)) {
+				if (list[t].from.kind != SSA_PLACE_NONE && ssa_same_place(&list[t].from, &cycle->to)) {
 					list[t].from = scratch;
 					reading[index_of(scratch)]++;
 				}

@@ -323,16 +323,11 @@ static bool make_lazy(Lazy *lazy, SsaRef ref, SsaPlace *to)
 	return true;
 }
 
-static bool same_place(const SsaPlace *a, const SsaPlace *b)
-{
-	return a->kind == b->kind && a->cls == b->cls && a->number == b->number;
-}
-
 /* The way out before has the same entries: if they are in the same places, so are lazy ones. */
 static bool lazy_as_before(const SsaSnap *snap, SsaPlace *places, const SsaPlace *before)
 {
 	for (u32 k = 0; k < snap->count; k++)
-		if (!is_lazy_place(&places[k]) && !same_place(&places[k], &before[k]))
+		if (!is_lazy_place(&places[k]) && !ssa_same_place(&places[k], &before[k]))
 			return false;
 	memcpy(places, before, snap->count * sizeof *places);
 	return true;

@@ -51,11 +51,6 @@ static void fault(Check *check, SsaRef ref, const SsaPlace *place, const char *w
 		   check->alloc->codes[check->code].block, ref, text, what);
 }
 
-static bool same_place(const SsaPlace *a, const SsaPlace *b)
-{
-	return a->kind == b->kind && a->number == b->number && (a->kind != SSA_PLACE_REG || a->cls == b->cls);
-}
-
 static bool is_reg(const SsaPlace *place, unsigned cls, u32 number)
 {
 	return place->kind == SSA_PLACE_REG && place->cls == cls && place->number == number;
@@ -129,7 +124,7 @@ static void claim(Check *check, u32 block, SsaRef ref, SsaPlace place)
 	for (h = claim_hash(&new_one) & (check->hash_cap - 1); check->hash[h]; h = (h + 1) & (check->hash_cap - 1)) {
 		const Claim *old = &check->claims[check->hash[h] - 1];
 
-		if (old->block == block && old->ref == ref && same_place(&old->place, &place))
+		if (old->block == block && old->ref == ref && ssa_same_place(&old->place, &place))
 			return;
 	}
 	check->claims[check->claim_count++] = new_one;
@@ -142,7 +137,7 @@ static bool over_moves(Check *check, u32 first, u32 count, SsaRef ref, SsaPlace 
 	for (u32 m = count; m-- > 0;) {
 		const SsaMove *move = &check->alloc->moves[first + m];
 
-		if (same_place(&move->to, place)) {
+		if (ssa_same_place(&move->to, place)) {
 			if (move->width < check->func->nodes[ref].width)
 				fault(check, ref, place, "moved in part");
 			*place = move->from;
@@ -175,7 +170,7 @@ static void follow(Check *check, u32 block, u32 at, SsaRef ref, SsaPlace place)
 		if (c == first)
 			break;
 		before = &alloc->codes[c - 1];
-		if (before->result && same_place(&before->at, &place)) {
+		if (before->result && ssa_same_place(&before->at, &place)) {
 			if (before->node != ref)
 				fault(check, ref, &place, "overwritten by another result");
 			return;
@@ -259,7 +254,7 @@ static void check_use(Check *check, const SsaCode *code, u32 at, const SsaUse *u
 			fault(check, ref, place, "a register that is not allowed");
 		if (!use->early && code->clobbers[place->cls] >> place->number & 1)
 			fault(check, ref, place, "late, and clobbered");
-		if (!use->early && code->result && same_place(place, &code->at) && !(code->tied && use == code->uses))
+		if (!use->early && code->result && ssa_same_place(place, &code->at) && !(code->tied && use == code->uses))
 			fault(check, ref, place, "late, and the result");
 		for (unsigned t = 0; t < code->temps[place->cls]; t++)
 			if (code->temp[place->cls][t] == place->number)
@@ -283,7 +278,7 @@ static void check_result(Check *check, const SsaCode *code)
 	}
 	if (code->result_reg != 0xFF && at->number != code->result_reg)
 		fault(check, code->node, at, "result not in the fixed register");
-	if (code->tied && !same_place(at, &code->uses[0].place))
+	if (code->tied && !ssa_same_place(at, &code->uses[0].place))
 		fault(check, code->node, at, "result not where the first operand is");
 }
 
@@ -295,7 +290,7 @@ static void check_temps(Check *check, const SsaCode *code)
 
 			if (!allowed(check, &place))
 				fault(check, 0, &place, "a temporary that is not allowed");
-			if (code->result && same_place(&code->at, &place))
+			if (code->result && ssa_same_place(&code->at, &place))
 				fault(check, 0, &place, "a temporary and the result");
 			if (code->clobbers[cls] >> place.number & 1)
 				fault(check, 0, &place, "a temporary and clobbered");
