@@ -64,17 +64,24 @@ int file_read_open(int fd, const char *path, size_t limit, Buf *out, Buf *error)
 	return EXIT_NOT_RUNNABLE;
 }
 
+int file_open(const char *path, int *fd, Buf *error)
+{
+	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (*fd >= 0)
+		return 0;
+	buf_printf(error, "cannot open %s: %s", path, strerror(errno));
+	return errno == ENOENT || errno == ENOTDIR ? EXIT_NOT_FOUND : EXIT_NOT_RUNNABLE;
+}
+
 int file_read(const char *path, size_t limit, Buf *out, Buf *error)
 {
 	int fd, code;
 
 	if (strcmp(path, "-") == 0)
 		return read_all(STDIN_FILENO, "standard input", 0, limit, out, error);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0) {
-		buf_printf(error, "cannot open %s: %s", path, strerror(errno));
-		return errno == ENOENT || errno == ENOTDIR ? EXIT_NOT_FOUND : EXIT_NOT_RUNNABLE;
-	}
+	code = file_open(path, &fd, error);
+	if (code)
+		return code;
 	code = file_read_open(fd, path, limit, out, error);
 	close(fd);
 	return code;

@@ -15,6 +15,8 @@
 int file_read(const char *path, size_t limit, Buf *out, Buf *error);
 /* The same for one that is open already; `path` is for messages. */
 int file_read_open(int fd, const char *path, size_t limit, Buf *out, Buf *error);
+/* Opens it for reading: 0 and *fd, or as above. */
+int file_open(const char *path, int *fd, Buf *error);
 /* Opens for reading what `path` means to somebody whose root is `folder`: links lead nowhere else. -1: nothing. */
 int file_open_beneath(const char *folder, const char *path);
 /* Does the name end so? Letters' case does not count. */

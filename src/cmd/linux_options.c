@@ -379,17 +379,11 @@ static int open_in_guest(const LinuxConfig *config, const char *path)
 	return -1;
 }
 
-static bool read_in_guest(Loaded *loaded, const LinuxConfig *config, const char *path, Buf *data)
+static bool read_in_guest(Loaded *loaded, const LinuxConfig *config, const char *path, LoadedFile *file)
 {
 	int fd = open_in_guest(config, path);
-	bool good;
 
-	if (fd < 0)
-		return false;
-	buf_clear(data);
-	good = file_read_open(fd, path, FILE_LIMIT, data, &loaded->error) == 0;
-	close(fd);
-	return good;
+	return fd >= 0 && load_file_open(file, fd, path, &loaded->error) == 0;
 }
 
 /* Looks for a word in the guest's PATH. */
@@ -416,34 +410,17 @@ static const char *find_in_path(Loaded *loaded, const LinuxConfig *config, const
 
 static i64 read_bytes(void *ctx, void *to, u64 len, u64 offset)
 {
-	const Buf *data = ctx;
-	u64 left = offset < data->len ? data->len - offset : 0;
-
-	len = len < left ? len : left;
-	memcpy(to, data->data + (len ? offset : 0), len);
-	return (i64)len;
-}
-
-static bool is_for_a_guest(const LoadedFile *file)
-{
-	const GuestFile seen = {.name = file->name, .data = file->data.data, .len = file->data.len};
-
-	if (!elf_is(seen.data, seen.len))
-		return false;
-	for (const Guest *const *guest = guests_all; *guest; guest++)
-		if ((*guest)->is_linux && (*guest)->recognize(&seen))
-			return true;
-	return false;
+	return load_file_read(ctx, to, len, offset);
 }
 
 /* The dynamic linker that it needs, or NULL; whoever loads it says what else is wrong with it. */
 static const char *interpreter_of(LoadedFile *file, Arena *arena)
 {
 	ElfProgram *program = ARENA_NEW(arena, ElfProgram);
-	const ElfSource source = {.name = file->name, .size = file->data.len, .ctx = &file->data, .read = read_bytes};
+	const ElfSource source = {.name = file->name, .size = file->data.len, .ctx = file, .read = read_bytes};
 	ElfWanted wanted = {.limit = ~(u64)0xFFFF};
 
-	if (!program || file->data.len < ELF_HEADER || !is_for_a_guest(file))
+	if (!program || file->data.len < ELF_HEADER || !load_is_for_linux(file))
 		return NULL;
 	memcpy(&wanted.machine, file->data.data + 18, sizeof wanted.machine);
 	return elf_read(&source, &wanted, program, NULL) == 0 && program->interpreter[0] ? program->interpreter : NULL;
@@ -479,15 +456,15 @@ static int check_interpreter(LoadedFile *file, Loaded *loaded, const LinuxConfig
 }
 
 /* Finds it: its path in the guest, or NULL when it is a file of the host that the guest does not see. */
-static const char *find_program(const char *name, Loaded *loaded, const LinuxConfig *config, Buf *data)
+static const char *find_program(const char *name, Loaded *loaded, const LinuxConfig *config, LoadedFile *file)
 {
 	const char *found;
 
-	if (name[0] == '/' && read_in_guest(loaded, config, name, data))
+	if (name[0] == '/' && read_in_guest(loaded, config, name, file))
 		return name;
 	if (!strchr(name, '/') && access(name, R_OK) != 0) {
 		found = find_in_path(loaded, config, name);
-		if (found && read_in_guest(loaded, config, found, data))
+		if (found && read_in_guest(loaded, config, found, file))
 			return found;
 	}
 	found = path_in_guest(loaded, config, name);
@@ -495,7 +472,7 @@ static const char *find_program(const char *name, Loaded *loaded, const LinuxCon
 	if (!found && name[0] != '/' && strchr(name, '/') && access(name, F_OK) != 0)
 		found = arena_printf(&loaded->arena, "%s/%s",
 				     config->directory && strcmp(config->directory, "/") != 0 ? config->directory : "", name);
-	return found && read_in_guest(loaded, config, found, data) ? found : NULL;
+	return found && read_in_guest(loaded, config, found, file) ? found : NULL;
 }
 
 /* The current folder, if this file lies in it: then a program finds itself under the name it was called by. */
@@ -541,6 +518,16 @@ static int set_arguments(const char *name, const char *const *arguments, u32 cou
 	return 0;
 }
 
+static int read_on_host(const char *name, LoadedFile *file, Loaded *loaded)
+{
+	int fd, code;
+
+	if (strcmp(name, "-") == 0)
+		return file_read(name, FILE_LIMIT, &file->data, &loaded->error);
+	code = file_open(name, &fd, &loaded->error);
+	return code ? code : load_file_open(file, fd, name, &loaded->error);
+}
+
 int linux_options_program(const char *name, const char *const *arguments, u32 count, Loaded *loaded, LinuxConfig *config)
 {
 	LoadedFile *file = ARENA_NEW(&loaded->arena, LoadedFile);
@@ -553,13 +540,13 @@ int linux_options_program(const char *name, const char *const *arguments, u32 co
 	loaded->files = file;
 	loaded->file_count = 1;
 	buf_init(&file->data);
-	config->program = find_program(name, loaded, config, &file->data);
+	config->program = find_program(name, loaded, config, file);
 	if (config->program && strchr(name, '/'))
 		called = config->program;
 	if (!config->program) {
 		if (loaded->error.len)
 			return EXIT_NOT_RUNNABLE;
-		code = file_read(name, FILE_LIMIT, &file->data, &loaded->error);
+		code = read_on_host(name, file, loaded);
 		if (code && config->root)
 			buf_printf(&loaded->hint, "neither here nor in %s%s", strchr(name, '/') ? "" : "the PATH of ",
 				   config->root);

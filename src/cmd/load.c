@@ -29,6 +29,7 @@ void load_fini(Loaded *loaded)
 	if (loaded->machine)
 		machine_destroy(loaded->machine); /* first: files_stay */
 	for (u32 i = 0; i < loaded->file_count; i++) {
+		load_file_close(&loaded->files[i]);
 		buf_fini(&loaded->files[i].data);
 		buf_fini(&loaded->files[i].compiled);
 		buf_fini(&loaded->files[i].listing);
@@ -279,6 +280,11 @@ int load_create(Loaded *loaded, const LoadOptions *options)
 
 int load_put(Loaded *loaded)
 {
+	const bool knows_parts = loaded->guest && loaded->guest->is_linux && !has_snapshot(loaded);
+
+	for (u32 i = 0; i < loaded->file_count && !knows_parts; i++)
+		if (!load_file_all(&loaded->files[i]))
+			return failed(loaded, EXIT_NOT_RUNNABLE, "cannot read %s", loaded->files[i].name);
 	if (has_snapshot(loaded))
 		return restore(loaded);
 	if (loaded->guest && loaded->guest->load)

@@ -65,6 +65,9 @@ typedef struct LoadOptions {
 typedef struct LoadedFile {
 	const char *name;     /* borrowed from the command */
 	Buf data;             /* as read */
+	bool waits;           /* of `data` only the beginning has been read, from `fd`, which is owned then (load_part.c) */
+	int fd;
+	GuestFileRest rest;
 	bool is_asm, is_snapshot;
 	const GuestLanguage *language; /* it is written in this one (with to_assembly it is_asm too), or NULL */
 	Buf compiled;         /* what the compiler made of it: assembly text or an object file */
@@ -122,6 +125,13 @@ const char *load_beside(Loaded *loaded, const char *path, const char *name);
 /* The two halves of load_machine: an empty machine; everything into it. */
 int load_create(Loaded *loaded, const LoadOptions *options);
 int load_put(Loaded *loaded);
+/* Reads a file that is open, and takes it over: of Linux programs the beginning, the rest when it is needed. `path` is for messages.
+ * 0, or an exit code with a line in *error. */
+int load_file_open(LoadedFile *file, int fd, const char *path, Buf *error);
+bool load_file_all(LoadedFile *file); /* now. False: that cannot be */
+void load_file_close(LoadedFile *file);
+i64 load_file_read(LoadedFile *file, void *to, u64 len, u64 offset); /* fewer at the end; < 0: -errno */
+bool load_is_for_linux(const LoadedFile *file); /* an ELF file that a guest knows as its program */
 /* The bytes of an object file or image: as read, as compiled, or (after load_put) as assembled. */
 const Buf *load_bytes(const LoadedFile *file);
 /* The same for a guest, with the text it was compiled from. */

@@ -233,6 +233,8 @@ static int sureness(const Guest *guest, const LoadedFile *file)
 
 	if (file->is_snapshot)
 		return 0;
+	if (file->waits) /* which is what is known of it */
+		return guest->is_linux && guest->recognize ? guest->recognize(&seen) : 0;
 	if (load_own_language(guest, file->name))
 		return SURE;
 	if (load_is_own_asm(guest, file->name)) /* several may share an extension */

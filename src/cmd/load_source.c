@@ -64,7 +64,7 @@ GuestFile load_guest_file(const LoadedFile *file)
 {
 	const Buf *bytes = load_bytes(file);
 	const Source source = source_of(file);
-	GuestFile out = {.name = file->name, .data = bytes->data, .len = bytes->len};
+	GuestFile out = {.name = file->name, .data = bytes->data, .len = bytes->len, .rest = file->waits ? &file->rest : NULL};
 
 	if (file->language && !file->is_asm) {
 		out.source = (const u8 *)source.text;

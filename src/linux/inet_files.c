@@ -23,7 +23,9 @@ static bool is_missing(Kernel *kernel, const char *path)
 
 static Status add(Kernel *kernel, const char *path, const Buf *text)
 {
-	return text->failed ? STATUS_NOMEM : vfs_add_file(kernel, path, text->data, text->len, false, 0644);
+	const GuestFile file = {.data = text->data, .len = text->len};
+
+	return text->failed ? STATUS_NOMEM : vfs_add_file(kernel, path, &file, 0644);
 }
 
 static Status add_hosts(Kernel *kernel)

@@ -67,7 +67,7 @@ static i64 open_program(Task *task, const GuestFile *given, const char *path, Fi
 
 	if (kernel->program && vfs_open_program(task, AT_CWD, path, 0, out) == 0)
 		return 0;
-	status = vfs_add_file(kernel, path, given->data, given->len, given->stays, EXECUTABLE_MODE);
+	status = vfs_add_file(kernel, path, given, EXECUTABLE_MODE);
 	if (status)
 		return status == STATUS_NOMEM ? -ENOMEM : -EINVAL;
 	return vfs_open_program(task, AT_CWD, path, 0, out);
@@ -147,6 +147,8 @@ Status linux_read_names(const Machine *machine, const GuestFile *file, const Gue
 
 	while (first && first->pid != 1)
 		first = first->next;
+	if (file->rest && !file->rest->all(file->rest->ctx))
+		return STATUS_IO;
 	return elf_symbols(file->data, file->len, first && first->mm ? first->mm->program_bias : kernel ? kernel->given_bias : 0,
 			   machine_paged_space(machine), names);
 }

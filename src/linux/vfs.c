@@ -238,6 +238,7 @@ static i64 configure_root(Kernel *kernel, const LinuxConfig *config, DiagList *d
 
 static i64 configure_mount(Kernel *kernel, const LinuxMount *mount, DiagList *diags)
 {
+	const GuestFile empty = {.len = 0};
 	VfsNode *root = NULL;
 	VfsPlace *on = NULL;
 	i64 error;
@@ -259,7 +260,7 @@ static i64 configure_mount(Kernel *kernel, const LinuxMount *mount, DiagList *di
 	} else {
 		/* A file covers a file. */
 		error = vfs_find_absolute(kernel, mount->guest, &on);
-		if (error == -ENOENT && !vfs_add_file(kernel, mount->guest, (const u8 *)"", 0, false, 0644))
+		if (error == -ENOENT && !vfs_add_file(kernel, mount->guest, &empty, 0644))
 			error = vfs_find_absolute(kernel, mount->guest, &on);
 	}
 	if (!error && (on->node->type == LX_S_IFDIR) != (root->type == LX_S_IFDIR))
@@ -349,14 +350,14 @@ Status vfs_configure(Kernel *kernel, const LinuxConfig *config, DiagList *diags)
 	return error == -ENOMEM ? STATUS_NOMEM : error == -ENOENT ? STATUS_NOT_FOUND : STATUS_INVALID;
 }
 
-Status vfs_add_file(Kernel *kernel, const char *path, const u8 *data, size_t len, bool stays, u32 mode)
+Status vfs_add_file(Kernel *kernel, const char *path, const GuestFile *given, u32 mode)
 {
 	const char *slash = strrchr(path, '/');
 	VfsNew what = {.mode = LX_S_IFREG | (mode & 07777)};
 	VfsNode *node = NULL;
 	VfsPlace *dir = NULL;
 	char *folder;
-	u64 before = kernel->storage, limit = kernel->limits.storage;
+	u64 before = kernel->storage, limit = kernel->limits.storage, len = given->len;
 	i64 error;
 
 	if (path[0] != '/' || !slash[1] || strlen(slash + 1) > NAME_LIMIT)
@@ -378,10 +379,12 @@ Status vfs_add_file(Kernel *kernel, const char *path, const u8 *data, size_t len
 	if (!error)
 		error = vfs_is_host(dir->node) ? vfs_cover(kernel, dir, slash + 1, what.mode, &node)
 					       : dir->node->ops->create(dir->node, slash + 1, &what, &node);
-	if (stays && len && !error && vfs_tree_lend(node, data, len))
+	if (given->stays && len && !error && vfs_tree_lend(node, given))
 		len = 0;
+	if (given->rest && len && !error && !given->rest->all(given->rest->ctx))
+		error = -EIO;
 	for (u64 at = 0; at < len && !error;) {
-		i64 put = node->ops->write(node, data + at, len - at, at);
+		i64 put = node->ops->write(node, given->data + at, len - at, at);
 
 		if (put <= 0)
 			error = put ? put : -EIO;

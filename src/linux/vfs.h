@@ -40,9 +40,9 @@ i64 vfs_open_program(Task *task, i32 dirfd, const char *path, u32 flags, File **
 i64 vfs_stat(Kernel *kernel, const char *path, FileStat *out);
 /* The absolute path of an open file in the guest; false: it has none. */
 bool vfs_path(const File *file, Buf *out);
-/* A file given from outside, that programs see read-only at this path (the program itself). `stays`: the bytes live longer than the
- * kernel and never change. */
-Status vfs_add_file(Kernel *kernel, const char *path, const u8 *data, size_t len, bool stays, u32 mode);
+/* A file given from outside, that programs see read-only at this path (the program itself). Of `given` only the bytes count, and
+ * whether they stay. */
+Status vfs_add_file(Kernel *kernel, const char *path, const GuestFile *given, u32 mode);
 /* file_put calls it after ->release, for File.place. NULL: nothing. */
 void vfs_place_put(VfsPlace *place);
 

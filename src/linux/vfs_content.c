@@ -53,6 +53,8 @@ static bool own(Kernel *kernel, Content *content)
 
 	if (is_own(content))
 		return true;
+	if (content->rest && !content->rest->all(content->rest->ctx))
+		return false;
 	vfs_discharge(kernel, content->pages * CONTENT_PAGE); /* the copy counts instead */
 	for (u64 page = 0; (from = content_page(content, &page)); page++) {
 		u8 *to = content_page_make(kernel, &copy, page);
@@ -73,7 +75,7 @@ static bool own(Kernel *kernel, Content *content)
 /* A page of what was lent. Nobody writes to it: who would owns the content first. */
 static u8 *lent_page(const Content *content, u64 page)
 {
-	if (page >= content->lent_pages)
+	if (page >= content->lent_pages || (content->rest && !content->rest->all(content->rest->ctx)))
 		return NULL;
 	return page + 1 == content->lent_pages && content->root ? content->root : (u8 *)(uintptr_t)content->lent + page * CONTENT_PAGE;
 }
@@ -118,6 +120,17 @@ u8 *content_page_make(Kernel *kernel, Content *content, u64 page)
 	}
 }
 
+/* Zeros behind what was lent. */
+static i64 read_rest(const Content *content, u8 *to, u64 len, u64 offset)
+{
+	const i64 got = content->rest->read(content->rest->ctx, to, len, offset);
+
+	if (got < 0)
+		return got;
+	memset(to + got, 0, len - (u64)got);
+	return (i64)len;
+}
+
 i64 content_read(const Content *content, u8 *to, u64 len, u64 offset)
 {
 	u64 done = 0;
@@ -126,6 +139,8 @@ i64 content_read(const Content *content, u8 *to, u64 len, u64 offset)
 		return 0;
 	if (len > content->size - offset)
 		len = content->size - offset;
+	if (content->rest)
+		return read_rest(content, to, len, offset);
 	while (done < len) {
 		u64 at = (offset + done) % CONTENT_PAGE, part = CONTENT_PAGE - at;
 		const u8 *page = page_find(content, (offset + done) >> PAGE_BITS);
@@ -304,10 +319,11 @@ static u64 tree_pages(u64 pages)
 	return all;
 }
 
-bool content_lend(Kernel *kernel, Content *content, const u8 *bytes, u64 len)
+bool content_lend(Kernel *kernel, Content *content, const GuestFile *given)
 {
-	const u64 whole = len / CONTENT_PAGE, rest = len % CONTENT_PAGE;
-	Content lent = { .lent = bytes, .lent_pages = whole + (rest > 0), .size = len };
+	const u64 whole = given->len / CONTENT_PAGE, rest = given->rest ? 0 : given->len % CONTENT_PAGE;
+	Content lent = { .lent = given->data, .lent_pages = (given->len + CONTENT_PAGE - 1) / CONTENT_PAGE, .size = given->len,
+			 .rest = given->rest };
 
 	lent.pages = tree_pages(lent.lent_pages);
 	if (!vfs_charge(kernel, lent.pages * CONTENT_PAGE))
@@ -317,7 +333,7 @@ bool content_lend(Kernel *kernel, Content *content, const u8 *bytes, u64 len)
 		return false;
 	}
 	if (rest)
-		memcpy(lent.root, bytes + whole * CONTENT_PAGE, rest);
+		memcpy(lent.root, given->data + whole * CONTENT_PAGE, rest);
 	*content = lent;
 	return true;
 }

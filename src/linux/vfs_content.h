@@ -8,7 +8,8 @@
  * Each page and table is charged against limits.storage.
  *
  * A content need not own its pages: it may be another's tree (borrowed), or lie in one piece somewhere (lent), as the program's
- * own file does. Whatever changes it copies it first, and it counts as if it were a copy.
+ * own file does. Whatever changes it copies it first, and it counts as if it were a copy. What is lent may have to be read yet
+ * (GuestFile.rest): reading a part reads that, and all else all of it.
  */
 #ifndef LINUX_VFS_CONTENT_H
 #define LINUX_VFS_CONTENT_H
@@ -25,6 +26,7 @@ typedef struct Content {
 	bool borrowed;  /* root is another one's, which lives longer and never changes */
 	const u8 *lent; /* or NULL: the first lent_pages pages lie there, likewise; root is the last of them if it is not a whole one */
 	u64 lent_pages;
+	const GuestFileRest *rest; /* of what is lent; or NULL */
 } Content;
 
 /* Bytes read (fewer at the end), or written: fewer, or -ENOSPC, when storage ends. */
@@ -41,7 +43,7 @@ u8 *content_page_make(Kernel *kernel, Content *content, u64 page);
 void content_fini(Kernel *kernel, Content *content);
 /* The same as `from`, counted as if it were a copy; *content is empty. False: storage ends. */
 bool content_borrow(Kernel *kernel, Content *content, const Content *from);
-/* The same as the bytes, which live longer and never change; likewise. */
-bool content_lend(Kernel *kernel, Content *content, const u8 *bytes, u64 len);
+/* The same as the bytes of `given`, which live longer and never change; likewise. */
+bool content_lend(Kernel *kernel, Content *content, const GuestFile *given);
 
 #endif

@@ -292,7 +292,7 @@ i64 vfs_tree_changes(VfsNode *root, const char *folder);
 bool vfs_is_tree(const VfsFs *fs);
 void vfs_tree_given(VfsNode *node); /* a file that is no change: vfs_add_file */
 /* What an empty file holds from now on: bytes that live longer and never change. False: there is no memory for that. */
-bool vfs_tree_lend(VfsNode *node, const u8 *bytes, u64 len);
+bool vfs_tree_lend(VfsNode *node, const GuestFile *given);
 /* Snapshots: what a node of /proc is about, as four numbers (false: a file without a name), and the node again. */
 bool vfs_proc_tell(const VfsNode *node, u32 what[4]);
 i64 vfs_proc_find(VfsFs *fs, const u32 what[4], VfsNode **out);

@@ -556,11 +556,11 @@ void vfs_tree_given(VfsNode *node)
 	tree_node(node)->given = true;
 }
 
-bool vfs_tree_lend(VfsNode *base, const u8 *bytes, u64 len)
+bool vfs_tree_lend(VfsNode *base, const GuestFile *given)
 {
 	TreeNode *node = tree_node(base);
 
-	return node->has_content && !node->content.size && content_lend(tree_kernel(node), &node->content, bytes, len);
+	return node->has_content && !node->content.size && content_lend(tree_kernel(node), &node->content, given);
 }
 
 i64 vfs_tree_create(Kernel *kernel, const char *type, VfsNode *lower, u32 mode, VfsNode **root)

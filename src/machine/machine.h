@@ -84,11 +84,19 @@ typedef struct MachineService {
 	void *ctx;
 } MachineService;
 
+/* Of a file of which only the beginning is in memory: the way to the rest. It lives longer than the machine. */
+typedef struct GuestFileRest {
+	void *ctx;
+	i64 (*read)(void *ctx, void *to, u64 len, u64 offset); /* bytes read, fewer at the end; < 0: -errno */
+	bool (*all)(void *ctx); /* from now on all is at GuestFile.data, and zeros behind it to the end of a page of 4096. False: it cannot be */
+} GuestFileRest;
+
 /* A file given to run, whole in memory. */
 typedef struct GuestFile {
 	const char *name;
 	const u8 *data;
 	size_t len;
+	const GuestFileRest *rest; /* only the first 4096 bytes are there, for now; or NULL: all. Guests that run Linux programs know of it */
 	bool stays; /* the bytes stay there, and as they are, longer than the machine: they need not be copied */
 	/* The text it was just compiled from (guest->languages), or NULL: for listings and lines. */
 	const u8 *source;

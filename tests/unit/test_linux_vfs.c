@@ -38,6 +38,14 @@ static const char *in(const char *format, ...)
 	return to;
 }
 
+/* A file that is given to the kernel. */
+static Status give(const char *path, const char *text, bool stays, u32 mode)
+{
+	const GuestFile file = {.data = (const u8 *)text, .len = strlen(text), .stays = stays};
+
+	return vfs_add_file(rig.kernel, path, &file, mode);
+}
+
 static void put_file(const char *path, const char *text, mode_t mode)
 {
 	int fd = open(path, O_CREAT | O_WRONLY | O_TRUNC, mode);
@@ -366,8 +374,8 @@ static void test_mounts(void **state)
 	is_error(-EBUSY, rig_path(&rig, sys_unlinkat, AT, "/m", AT_REMOVEDIR, 0));
 	is_error(-EPERM, rig_two(&rig, sys_mount, AT, "/m", AT, "/n", 0));
 	/* What the program is given at a path in a folder of the host does not get into that. */
-	assert_int_equal(vfs_add_file(rig.kernel, "/m/deep/er/program", (const u8 *)"prog", 4, false, 0755), STATUS_OK);
-	assert_int_equal(vfs_add_file(rig.kernel, "/m/file", (const u8 *)"other", 5, false, 0755), STATUS_OK);
+	assert_int_equal(give("/m/deep/er/program", "prog", false, 0755), STATUS_OK);
+	assert_int_equal(give("/m/file", "other", false, 0755), STATUS_OK);
 	is_text("/m/deep/er/program", "prog");
 	is_text("/m/file", "other");
 	assert_string_equal(host_text(in("mount/file")), "mounted\n");
@@ -794,17 +802,45 @@ static void test_user(void **state)
 	assert_int_equal(rig_path(&rig, sys_fchmodat, AT, "/tmp/mine", 0, 0), 0);
 	is_error(-EACCES, rig_open(&rig, "/tmp/mine", O_RDONLY, 0));
 	assert_int_equal(rig_path(&rig, sys_unlinkat, AT, "/tmp/mine", 0, 0), 0);
-	assert_int_equal(vfs_add_file(rig.kernel, "/tmp/other", (const u8 *)"x", 1, false, 0666), STATUS_OK);
+	assert_int_equal(give("/tmp/other", "x", false, 0666), STATUS_OK);
 	is_error(-EPERM, rig_path(&rig, sys_unlinkat, AT, "/tmp/other", 0, 0));
 	rig.at = RIG_BASE;
 	is_error(-EPERM, rig_call(&rig, sys_chroot, rig_text(&rig, "/tmp"), 0, 0, 0, 0));
+}
+
+/* A file that is read when it is looked at: of `source`, and all of it into `room`. */
+typedef struct Later {
+	const u8 *source;
+	u8 *room;
+	u64 len;
+} Later;
+
+static i64 later_read(void *ctx, void *to, u64 len, u64 offset)
+{
+	const Later *later = ctx;
+	const u64 left = offset < later->len ? later->len - offset : 0;
+
+	len = len < left ? len : left;
+	memcpy(to, later->source + (len ? offset : 0), len);
+	return (i64)len;
+}
+
+static bool later_all(void *ctx)
+{
+	const Later *later = ctx;
+
+	memcpy(later->room, later->source, later->len);
+	memset(later->room + later->len, 0, CONTENT_PAGE - later->len % CONTENT_PAGE);
+	return true;
 }
 
 /* A content that was lent is like one that was written, whatever is done to it, and what was lent stays as it is. */
 static void test_content_lent(void **state)
 {
 	enum { MOST = 5 * CONTENT_PAGE };
-	static u8 bytes[MOST], before[MOST], a[MOST * 2], b[MOST * 2];
+	static u8 bytes[MOST], before[MOST], room[MOST + CONTENT_PAGE], a[MOST * 2], b[MOST * 2];
+	Later later = {.source = bytes, .room = room};
+	const GuestFileRest rest = {.ctx = &later, .read = later_read, .all = later_all};
 	Rng rng = {7};
 
 	(void)state;
@@ -816,9 +852,12 @@ static void test_content_lent(void **state)
 	for (u32 round = 0; round < 300; round++) {
 		const u64 len = rng_below(&rng, 4) ? rng_below(&rng, MOST) + 1 : (rng_below(&rng, 5) + 1) * CONTENT_PAGE;
 		const u64 storage = rig.kernel->storage;
+		const GuestFile given = {.data = round % 2 ? room : bytes, .len = len, .rest = round % 2 ? &rest : NULL};
 		Content lent = {0}, written = {0};
 
-		assert_true(content_lend(rig.kernel, &lent, bytes, len));
+		memset(room, 0xEE, sizeof room);
+		later.len = len;
+		assert_true(content_lend(rig.kernel, &lent, &given));
 		assert_int_equal((rig.kernel->storage - storage), lent.pages * CONTENT_PAGE);
 		assert_int_equal(content_write(rig.kernel, &written, bytes, len, 0), len);
 		for (u32 step = 0; step < 6; step++) {
@@ -852,7 +891,7 @@ static void test_content_lent(void **state)
 	}
 	assert_memory_equal(bytes, before, MOST);
 	/* As a file. */
-	assert_int_equal(vfs_add_file(rig.kernel, "/tmp/lent", (const u8 *)"program", 7, true, 0666), STATUS_OK);
+	assert_int_equal(give("/tmp/lent", "program", true, 0666), STATUS_OK);
 	is_text("/tmp/lent", "program");
 	put_text("/tmp/lent", "changed");
 	is_text("/tmp/lent", "changed");
@@ -910,7 +949,7 @@ static void test_changes(void **state)
 	assert_int_equal(rig_symlink(&rig, "moved/passwd", AT, "/link"), 0);
 	assert_int_equal(rig_path(&rig, sys_mkdirat, AT, "/etc", 0755, 0), 0);
 	assert_int_equal(rig_path(&rig, sys_unlinkat, AT, "/usr", AT_REMOVEDIR, 0), 0);
-	assert_int_equal(vfs_add_file(rig.kernel, "/given", (const u8 *)"x", 1, false, 0755), STATUS_OK);
+	assert_int_equal(give("/given", "x", false, 0755), STATUS_OK);
 	rig_stop(&rig);
 	rig_start(&rig, &config);
 	is_text("/link", "inside\n");
