@@ -150,12 +150,16 @@ static int set_word(JitSetup *setup, const char *word, size_t len)
 	return failed(setup, "--jit %.*s: there are perf, jitdump, gdb, wx=switch, cache=SIZE, evict=N, hot=N, region=N, soft, hard=N, background, disk=DIR, disk-limit=SIZE", (int)len, word);
 }
 
+enum { PATIENCE = 4096 }; /* a static program that prints a line needs 2,700 */
+
 int jit_setup_open(JitSetup *setup, const JitOptions *options, const char *program, Loaded *loaded)
 {
 	int code = 0;
 
 	*setup = (JitSetup){.loaded = loaded};
 	setup->options.watchers = setup->watchers;
+	if (!options->words.count && !options->dump)
+		setup->options.waits = PATIENCE;
 	buf_init(&setup->error);
 	for (u32 i = 0; i < options->words.count && !code; i++)
 		for (const char *word = options->words.items[i]; *word && !code;) {

@@ -173,6 +173,7 @@ typedef struct EngineOptions {
 	bool background;    /* what is hot is compiled on a thread beside the program */
 	u32 hot;            /* entries of a counted block before it is worth the optimizer; 0: as many as usual. For tests */
 	u32 region;         /* stretches of code in a region at most; 0: as many as usual. For tests */
+	u32 waits;          /* instructions that a program may run without anything compiled, if it ends soon (jit_first.c); 0: none */
 	u64 hard_after;     /* instructions run in a space that can be made hard (core/space.h) before it is; ~0: never */
 	struct JitDisk *disk; /* borrowed: compiled code that is kept from run to run, of one machine (jit/jit_disk.h); or NULL */
 	const EngineWatcher *watchers; /* borrowed */

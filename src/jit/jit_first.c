@@ -34,6 +34,7 @@ enum {
 	FIRST_BYTES = 8 << 20, /* twice */
 #endif
 	FIRST_INS = 768, /* of the IR: room for their values on the stack */
+	TIMES_MOST = 255,
 	FIRST_TIMED = 16, /* one in so many is timed, and stands for the others: two looks at the clock cost as much as an instruction */
 };
 
@@ -221,6 +222,18 @@ static u32 runs_of(const Engine *engine)
 	return engine->first_count < JIT_FIRST_YOUNG ? JIT_FIRST_RUNS_YOUNG : JIT_FIRST_RUNS;
 }
 
+/* As long as nothing is compiled, there is no memory for code, no tables for it and none of what goes with them: getting that takes as
+ * long as some thousand evaluations (0.3 ms, with what is compiled first). Who ends within so many never needs it. */
+static bool may_wait(Engine *engine, const JitFirstSlot *slot)
+{
+	const u32 insns = slot->first ? slot->first->translation.insns : 0, most = engine->env.options ? engine->env.options->waits : 0;
+
+	if (!insns || engine->compiled_blocks || engine->first_waited + insns > most)
+		return false;
+	engine->first_waited += insns;
+	return true;
+}
+
 void jit_first_keep(Engine *engine, const Vcpu *vcpu, u64 pc, u64 context, const Translation *translation)
 {
 	const Space *space = &vcpu->spaces[engine->env.code_space];
@@ -250,7 +263,7 @@ JitFirstResult jit_first_run(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, u6
 	if (!engine->firsts)
 		engine->first_generation = engine->generation;
 	slot = slot_for(engine, pc);
-	if (!slot || slot->times > runs_of(engine))
+	if (!slot || (slot->times > runs_of(engine) && !may_wait(engine, slot)))
 		return JIT_FIRST_NOT;
 	first = find(engine, space, pc, context);
 	if (!first && slot->times > 1)
@@ -271,7 +284,7 @@ JitFirstResult jit_first_run(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, u6
 	}
 	if (!first || first->translation.insns > left)
 		return JIT_FIRST_NOT;
-	slot->times++;
+	slot->times += slot->times < TIMES_MOST;
 	jit_count(engine, ENGINE_FIRSTS);
 	e.func = first->translation.func;
 	e.vcpu = vcpu;

@@ -362,6 +362,7 @@ struct Engine {
 	struct JitFirstSlot *firsts; /* owned, or NULL: blocks that were met but not compiled yet (jit_first.c) */
 	u32 first_slots, first_count; /* a power of two; of them are taken */
 	Arena first_arena, first_before; /* of these; of those before */
+	u32 first_waited;        /* instructions of EngineOptions.waits */
 	bool first_side;         /* changes when one becomes the other */
 	u64 first_generation;    /* `generation` when they were kept */
 	u64 store_epoch;         /* of EngineEnv.store whose settings are ours; 0: we share nothing (jit_store.c) */

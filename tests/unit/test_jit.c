@@ -325,6 +325,43 @@ static void counted(void **state)
 	free(text);
 }
 
+/* Nothing is compiled while a program may wait for its end: it runs as ever, and is compiled afterwards. */
+static void waits(void **state)
+{
+	static const u32 code[] = {
+		0x00150513, /* addi a0, a0, 1 */
+		0x00258593, /* addi a1, a1, 2 */
+		0xFF9FF06F, /* j -8 */
+	};
+	enum { ROUND = 3, ROUNDS = 100 };
+	static const EngineOptions patient = {.waits = ROUND * ROUNDS, .hard_after = ~(u64)0};
+	char *text = read_text("src/guests/rv64/rv64.isa");
+	Isa *isa = load("rv64.isa", text);
+	EngineStats stats;
+	Machine *machine;
+
+	(void)state;
+	engine_options = &patient;
+	machine = open_paged(isa, &jit_engine);
+	for (u32 i = 0; i < sizeof code / sizeof *code; i++)
+		put_word(machine, CODE + 4 * i, code[i]);
+	machine_set_pc(machine, CODE);
+	machine_run(machine, (ROUNDS + JIT_FIRST_RUNS_YOUNG) * ROUND);
+	machine_engine_stats(machine, &stats);
+	assert_int_equal(stats.counts[ENGINE_FIRSTS], ROUNDS + JIT_FIRST_RUNS_YOUNG);
+	assert_int_equal(stats.counts[ENGINE_BASE_BLOCKS], 0);
+	machine_run(machine, 10 * ROUND);
+	machine_engine_stats(machine, &stats);
+	assert_int_equal(stats.counts[ENGINE_FIRSTS], ROUNDS + JIT_FIRST_RUNS_YOUNG);
+	assert_int_equal(stats.counts[ENGINE_BASE_BLOCKS], 1);
+	assert_int_equal(machine_slot(machine, slot_named(machine, "a0")), ROUNDS + JIT_FIRST_RUNS_YOUNG + 10);
+	assert_int_equal(machine_icount(machine), (ROUNDS + JIT_FIRST_RUNS_YOUNG + 10) * ROUND);
+	engine_options = NULL;
+	machine_destroy(machine);
+	isa_destroy(isa);
+	free(text);
+}
+
 /* What is equal raises its flags again when they have been cleared; and only those that it should: a number from 2^64 on is
  * invalid, and not inexact as well. */
 static void raised_again(void **state)
@@ -935,6 +972,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(shared),
 		cmocka_unit_test(versions),
 		cmocka_unit_test(counted),
+		cmocka_unit_test(waits),
 		cmocka_unit_test(raised_again),
 		cmocka_unit_test(asked_quietly),
 		cmocka_unit_test(parked_operands),

@@ -161,6 +161,7 @@ static void choose_conditions(Trial *t)
 	o->evict = below(t, 5) ? 0 : 2 + (u32)(below(t, 2) ? below(t, 8) : below(t, 200));
 	o->region = below(t, 5) == 0 ? 1 : below(t, 6) == 0 ? 2 + (u32)below(t, 6) : 0;
 	o->switch_rights = below(t, 6) == 0;
+	o->waits = below(t, 4) == 0 ? 5000 : 0;
 	t->slice = below(t, 5) == 0 ? 50 : (u64)64 << below(t, 11);
 	t->moves = below(t, 4) == 0;
 	t->hands_over = below(t, 4) == 0;
@@ -171,8 +172,8 @@ static void fail_trial(const Trial *t, const char *what, const MachineStop *stop
 {
 	const EngineOptions *o = &t->options;
 
-	fprintf(stderr, "program %llu (%s) step %u: %s\n  hot=%u cache=%llu evict=%u region=%u hard=%lld%s, slices to %llu%s%s%s\n",
-		(unsigned long long)t->seed, t->of->path, t->step, what, o->hot, (unsigned long long)o->code_cache, o->evict, o->region,
+	fprintf(stderr, "program %llu (%s) step %u: %s\n  hot=%u cache=%llu evict=%u region=%u waits=%u hard=%lld%s, slices to %llu%s%s%s\n",
+		(unsigned long long)t->seed, t->of->path, t->step, what, o->hot, (unsigned long long)o->code_cache, o->evict, o->region, o->waits,
 		(long long)o->hard_after, o->switch_rights ? " wx=switch" : "", (unsigned long long)t->slice, t->moves ? ", moves" : "",
 		t->hands_over ? ", hands over" : "", t->fails ? ", fails" : "");
 	for (u32 i = 0; i < 2; i++)
