@@ -117,6 +117,7 @@ static void learn_from(RegionFormer *f, const Translation *translation)
 			break;
 		case IR_OP_GOTO:
 			f->plan->region.pc_width = (u8)ir_width(func, ins->a);
+			f->jumps |= ins->aux == IR_FLOW_JUMP && !(ins->a & IR_CONST_BIT);
 			break;
 		case IR_OP_INSN:
 			learn_insn(f, func, i);
@@ -376,19 +377,23 @@ typedef struct Around {
 	u32 source;
 } Around;
 
+/* A call comes back there. */
+static bool land(RegionFormer *f, u32 source)
+{
+	f->plan->region.sources[source].landing = true;
+	return !f->failed && !f->stays;
+}
+
 static bool look_around(void *ctx, const RegionExit *exit)
 {
 	const Around *around = ctx;
 	RegionFormer *f = around->f;
-	SsaRegion *region = &f->plan->region;
 	bool leaves = false;
 	u32 back;
 
 	if (exit->host) {
 		back = region_want(f, exit->behind);
-		if (back)
-			region->sources[back - 1].landing = true;
-		return !f->failed;
+		return back ? land(f, back - 1) : !f->failed;
 	}
 	if (!exit->jump)
 		return true;
@@ -401,7 +406,7 @@ static bool look_around(void *ctx, const RegionExit *exit)
 	if (!back)
 		return !f->failed;
 	if (!region_take_in(f, around->source, exit, back, &leaves) || leaves)
-		region->sources[back - 1].landing = true;
+		return land(f, back - 1);
 	return !f->failed;
 }
 

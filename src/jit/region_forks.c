@@ -53,11 +53,18 @@ static bool any_landing(const RegionFormer *f)
 	return false;
 }
 
+/* Such a jump, and the source that ends with it. */
+typedef struct Jump {
+	JitFork *fork;
+	u32 source;
+} Jump;
+
 typedef struct Forks {
 	RegionFormer *f;
 	u32 count, inlined; /* of f when there were none */
 	u32 source;         /* that is looked at */
-	u64 forked[REGION_SOURCES / 64 + 1];
+	Jump *jumps;
+	u32 jump_count, jump_cap;
 	bool odd;           /* something is as it must not be */
 } Forks;
 
@@ -70,18 +77,17 @@ static void take_back(Forks *forks)
 		if (i >= forks->count && !region->sources[i].copy)
 			region_spot(f, region->sources[i].pc)->source = 0;
 		region->sources[i].landing = false;
-		if (forks->forked[i / 64] >> i % 64 & 1)
-			region->sources[i].guess_count = 0;
 	}
+	for (u32 k = 0; k < forks->jump_count; k++)
+		region->sources[forks->jumps[k].source].guess_count = 0;
 	region->count = forks->count;
 	f->inlined = forks->inlined;
 }
 
 /* False: not all of it can be in the region. */
-static bool fork_to(Forks *forks, const struct JitWay *const *ways, u32 way_count)
+static bool fork_to(RegionFormer *f, u32 source, const struct JitWay *const *ways, u32 way_count)
 {
-	RegionFormer *f = forks->f;
-	const u32 count = f->plan->region.count, source = forks->source;
+	const u32 count = f->plan->region.count;
 	SsaLink *guesses = ARENA_ROOM(f->arena, SsaLink, way_count);
 
 	f->failed |= !guesses;
@@ -96,41 +102,58 @@ static bool fork_to(Forks *forks, const struct JitWay *const *ways, u32 way_coun
 		return false;
 	f->plan->region.sources[source].guesses = guesses;
 	f->plan->region.sources[source].guess_count = way_count;
-	forks->forked[source / 64] |= (u64)1 << source % 64;
-	return region_look_around(f, count) && !any_landing(f);
+	return region_look_around(f, count);
 }
 
-static bool look_for_fork(void *ctx, const RegionExit *exit)
+static bool list_jump(void *ctx, const RegionExit *exit)
 {
 	Forks *forks = ctx;
 	RegionFormer *f = forks->f;
 	const struct JitWay *ways[FORK_WAYS];
-	JitFork *fork;
-	u32 count;
+	Jump jump = {.source = forks->source};
 
 	if (!exit->jump || exit->known || exit->jump->aux != IR_FLOW_JUMP)
 		return true;
-	fork = &f->engine->forks[jit_fork_hash(exit->behind)];
-	count = f->plan->region.sources[forks->source].guess_count ? 0 : usual_ways(f, fork, ways);
-	forks->odd = !count || !fork_to(forks, ways, count);
-	for (u32 i = 0; i < JIT_WAYS && count; i++) /* what comes later counts for more */
-		fork->ways[i].count /= 2;
+	jump.fork = &f->engine->forks[jit_fork_hash(exit->behind)];
+	forks->odd = f->plan->region.sources[forks->source].guess_count || !usual_ways(f, jump.fork, ways);
+	if (!forks->odd && !arena_grow(f->arena, (void **)&forks->jumps, &forks->jump_cap, forks->jump_count, sizeof(Jump)))
+		f->failed = forks->odd = true;
+	if (!forks->odd)
+		forks->jumps[forks->jump_count++] = jump;
 	return !forks->odd;
 }
 
+static void take_ways(Forks *forks, const Jump *jump)
+{
+	const struct JitWay *ways[FORK_WAYS];
+	u32 count = usual_ways(forks->f, jump->fork, ways);
+
+	forks->odd = !count || forks->f->plan->region.sources[jump->source].guess_count ||
+		     !fork_to(forks->f, jump->source, ways, count);
+	for (u32 i = 0; i < JIT_WAYS && count; i++) /* what comes later counts for more */
+		jump->fork->ways[i].count /= 2;
+}
+
+/* Jumps of all sources there are before ways of the first one are formed: mostly one has none, and it comes to nothing. */
 void region_take_forks(RegionFormer *f)
 {
 	const SsaRegion *region = &f->plan->region;
 	Forks forks = {.f = f, .count = region->count, .inlined = f->inlined};
-	u32 insns = 0;
+	u32 insns = 0, listed = 0, taken = 0;
 
-	if (!f->guesses || any_landing(f))
+	if (!f->guesses || !f->jumps || any_landing(f))
 		return;
-	for (u32 i = 0; i < region->count && !f->failed && !forks.odd; i++) {
-		forks.source = i;
-		if (!region->sources[i].copy)
-			region_follow(f, &region->sources[i], look_for_fork, &forks, &insns);
+	f->stays = true;
+	while (listed < region->count && !f->failed && !forks.odd) {
+		for (; listed < region->count && !f->failed && !forks.odd; listed++) {
+			forks.source = listed;
+			if (!region->sources[listed].copy)
+				region_follow(f, &region->sources[listed], list_jump, &forks, &insns);
+		}
+		for (; taken < forks.jump_count && !f->failed && !forks.odd; taken++)
+			take_ways(&forks, &forks.jumps[taken]);
 	}
+	f->stays = false;
 	if (forks.odd && !f->failed)
 		take_back(&forks);
 }

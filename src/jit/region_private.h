@@ -42,6 +42,8 @@ typedef struct RegionFormer {
 	u32 most;            /* sources */
 	u32 shortest;        /* cells of the shortest instruction seen */
 	bool guesses;        /* calls through registers may be taken in */
+	bool jumps;          /* there are jumps through registers */
+	bool stays;          /* nothing that is taken in may come back from a call: region_look_around ends where something does */
 	bool failed;
 } RegionFormer;
 
@@ -82,7 +84,7 @@ RegionSpot *region_have_code(RegionFormer *f, u64 pc);
 u32 region_add_source(RegionFormer *f, const RegionSpot *spot, u32 copy);
 /* A source of copy 0 at pc: index + 1; 0: it stays outside. */
 u32 region_want(RegionFormer *f, u64 pc);
-/* What the sources lead to, from this one on. False: no memory. */
+/* What the sources lead to, from this one on. False: no memory, or a call comes back and f->stays. */
 bool region_look_around(RegionFormer *f, u32 first);
 
 /* ---- region_calls.c ---- */

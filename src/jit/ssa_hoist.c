@@ -54,6 +54,34 @@ static bool is_outside(const SsaFunc *func, SsaRef ref, u32 loop)
 	return node->op == SSA_CONST || !ssa_in_loop(func, node->block, loop);
 }
 
+static bool is_made_outside(SsaFunc *func, SsaNode *node, u32 loop)
+{
+	for (unsigned i = ssa_operands(func, node); i-- > 0;)
+		if (!is_outside(func, *ssa_operand(func, node, i), loop))
+			return false;
+	return true;
+}
+
+static bool is_worth_it(const SsaFunc *func, const SsaNode *node)
+{
+	return node->op == SSA_LOAD || node->op == SSA_HOME || costs(func, node);
+}
+
+/* Is there one to begin with? Mostly there is none. */
+static bool any_moves(SsaFunc *func)
+{
+	for (u32 i = 0; i < func->rpo_count; i++) {
+		const SsaBlock *block = &func->blocks[func->rpo[i]];
+
+		if (block->loop == SSA_NO_BLOCK || func->blocks[block->loop].before == SSA_NO_BLOCK)
+			continue;
+		for (SsaRef ref = block->first; ref; ref = func->nodes[ref].next)
+			if (is_worth_it(func, &func->nodes[ref]) && is_made_outside(func, &func->nodes[ref], block->loop))
+				return true;
+	}
+	return false;
+}
+
 static void find_stores(Hoist *h)
 {
 	const SsaFunc *func = h->func;
@@ -102,14 +130,10 @@ static bool may_move(const Hoist *h, SsaRef ref, u32 loop)
 		return false;
 	if (node->op == SSA_HOME)
 		return true;
-	if (h->taken[loop] >= HOISTS_MOST)
+	if (h->taken[loop] >= HOISTS_MOST || !is_made_outside(func, node, loop))
 		return false;
-	for (unsigned i = ssa_operands(func, node); i-- > 0;)
-		if (!is_outside(func, *ssa_operand(func, node, i), loop))
-			return false;
-	if (node->op == SSA_LOAD)
-		return !h->stores[loop] && ssa_each_round(func, &h->tree, node->block, loop) && is_checked(h, node, loop);
-	return costs(func, node);
+	return node->op != SSA_LOAD ||
+	       (!h->stores[loop] && ssa_each_round(func, &h->tree, node->block, loop) && is_checked(h, node, loop));
 }
 
 static void move(Hoist *h, SsaRef ref)
@@ -129,11 +153,8 @@ static void move(Hoist *h, SsaRef ref)
 static bool prepare(Hoist *h)
 {
 	SsaFunc *func = h->func;
-	bool loops = false;
 
-	for (u32 i = 0; i < func->rpo_count; i++)
-		loops = loops || (func->blocks[func->rpo[i]].header && func->blocks[func->rpo[i]].before != SSA_NO_BLOCK);
-	if (!loops)
+	if (!any_moves(func))
 		return false;
 	h->count = func->node_count;
 	h->taken = ARENA_ARRAY(func->arena, u32, func->block_count);
@@ -169,7 +190,7 @@ void ssa_hoist(SsaFunc *func)
 			continue;
 		for (SsaRef ref = func->blocks[b].first, next; ref; ref = next) {
 			next = func->nodes[ref].next;
-			if (func->nodes[ref].op == SSA_LOAD || func->nodes[ref].op == SSA_HOME || func->nodes[ref].op < IR_OP_COUNT)
+			if (is_worth_it(func, &func->nodes[ref]))
 				move(&h, ref);
 		}
 	}

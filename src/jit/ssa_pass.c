@@ -7,16 +7,14 @@
 
 #include <assert.h>
 
-/* What a region must have for a pass to find anything. */
-enum { LOOPS = 1, FLOATS = 2, NARROWED = 4, BRINGS = 8, UNFOLDED = 16 };
+/* What a region must have for a pass to find anything: one of these, or nothing. */
+enum { LOOPS = 1, FLOATS = 2, FOLDABLE = 4, BRINGS = 8 };
 
 static const SsaPass passes[] = {
-	{"fold", ssa_fold, UNFOLDED}, /* ssa_build has done most of it */
-	{"dead", ssa_dead, 0},
+	{"dead", ssa_dead, LOOPS | FLOATS}, /* for narrow and flags, who ask what is wanted; others need not know */
 	{"loops", ssa_loops, LOOPS},
 	{"narrow", ssa_narrow, LOOPS},
-	{"fold", ssa_fold, NARROWED}, /* else it would find next to nothing */
-	{"dead", ssa_dead, NARROWED},
+	{"fold", ssa_fold, FOLDABLE}, /* else it would find next to nothing: ssa_build has folded */
 	{"address", ssa_address, 0},
 	{"memory", ssa_memory, 0},
 	{"check", ssa_check, 0},
@@ -34,11 +32,10 @@ static const SsaPass passes[] = {
 
 static bool is_wanted(const SsaFunc *func, const SsaPass *pass)
 {
-	unsigned has = (func->loops ? LOOPS : 0) | (func->floats ? FLOATS : 0) | (func->narrowed ? NARROWED : 0) |
-		(func->unfolded ? UNFOLDED : 0) |
+	unsigned has = (func->loops ? LOOPS : 0) | (func->floats ? FLOATS : 0) | (func->narrowed || func->unfolded ? FOLDABLE : 0) |
 		(ssa_has_made(func, SSA_BRING) ? BRINGS : 0);
 
-	return !(pass->needs & ~has);
+	return !pass->needs || pass->needs & has;
 }
 
 bool ssa_optimize(SsaFunc *func, SsaWatch *watch, void *ctx)

@@ -8,8 +8,10 @@
  *
  * Of a store that is sure only the value is left, and that only matters if somebody sees it. Nobody does if it is overwritten
  * on all ways before anything may leave, and before any load that may be of its cells. If that is so on one way out of its block
- * alone, the store goes to the beginning of the other: from the middle of a loop to where the loop is left. (Not in hard spaces,
- * where it is one instruction of the host: to keep address and value at hand until then costs more.)
+ * alone, the store goes to the beginning of the other: from the middle of a loop to where the loop is left.
+ *
+ * Not in hard spaces: there an access asks nothing, and a store is one instruction of the host. To keep address and value at hand
+ * until later costs more, and stores that nobody sees are so few that no program of bench/ has fewer instructions without them.
  *
  * It comes late: behind ssa_fuel, so that a charge, which may leave, stands where it is.
  */
@@ -32,8 +34,8 @@ static bool vouches(const Sure *s, const SsaNode *at, const SsaNode *node, const
 {
 	SsaCells earlier = ssa_cells_of(s->func, at);
 
-	return at->op == node->op && ssa_cells_same(&earlier, cells) && at->width >= node->width &&
-	       (at->width == node->width || ssa_space_is_hard(s->func, cells->space)) && ssa_above(&s->tree, at->block, node->block);
+	return at->op == node->op && ssa_cells_same(&earlier, cells) && at->width == node->width &&
+	       ssa_above(&s->tree, at->block, node->block);
 }
 
 static bool visit(Sure *s, SsaRef ref)
@@ -53,10 +55,18 @@ static bool visit(Sure *s, SsaRef ref)
 	return false;
 }
 
-/* Loads of hard spaces cost nothing as they are. */
+/* Accesses to hard spaces cost nothing as they are. */
 static bool is_asked(const SsaFunc *func, const SsaNode *node)
 {
-	return node->op == SSA_STORE || (node->op == SSA_LOAD && !ssa_space_is_hard(func, node->aux));
+	return (node->op == SSA_STORE || node->op == SSA_LOAD) && !ssa_space_is_hard(func, node->aux);
+}
+
+static bool any_asked(const SsaFunc *func)
+{
+	for (u32 i = 0; i < func->listed_touches; i++)
+		if (is_asked(func, &func->nodes[func->touches[i]]))
+			return true;
+	return false;
 }
 
 /* How many stores are sure. */
@@ -141,7 +151,7 @@ static void settle(SsaFunc *func, SsaRef store)
 			left = WALK_MOST;
 			gone[k] = is_gone(func, at->succ[k], &cells, WAYS_MOST, &left);
 		}
-	if (fate != FATE_GONE && !(gone[0] && gone[1]) && (changed || gone[0] == gone[1] || ssa_space_is_hard(func, cells.space)))
+	if (fate != FATE_GONE && !(gone[0] && gone[1]) && (changed || gone[0] == gone[1]))
 		return;
 	ssa_remove(func, store);
 	if (gone[0] != gone[1])
@@ -152,8 +162,8 @@ void ssa_sure(SsaFunc *func)
 {
 	Sure s = {.func = func};
 
-	if (func->failed || !(ssa_has_made(func, SSA_STORE) || (ssa_has_made(func, SSA_LOAD) && !func->hard_spaces)) ||
-	    !ssa_list_touches(func) || !ssa_tree(func, &s.tree))
+	if (func->failed || !(ssa_has_made(func, SSA_STORE) || ssa_has_made(func, SSA_LOAD)) ||
+	    !ssa_list_touches(func) || !any_asked(func) || !ssa_tree(func, &s.tree))
 		return;
 	s.last = ARENA_ARRAY(func->arena, SsaRef, func->node_count);
 	s.before = ARENA_ARRAY(func->arena, SsaRef, func->node_count);
