@@ -291,7 +291,7 @@ static void keep_others(Sink *s)
 void ssa_sink(SsaFunc *func)
 {
 	Sink s = {.func = func, .sure = true};
-	u32 room = func->node_count + 4 * LIST_MOST;
+	u32 room = func->node_count + 4 * LIST_MOST, listed;
 
 	if (func->failed || !func->snap_count || !ssa_has_made(func, SSA_PHI))
 		return;
@@ -310,7 +310,10 @@ void ssa_sink(SsaFunc *func)
 		return;
 	count_uses(func);
 	sink_all(&s);
-	keep_others(&s);
 	s.sure = false;
+	do {
+		listed = s.list_count;
+		keep_others(&s);
+	} while (s.list_count < listed);
 	sink_all(&s);
 }
