@@ -16,7 +16,8 @@
  * that one's header is the header.
  *
  * A short loop without another inside that comes round often has all of its first round there a second time, for those who come
- * from outside (ssa_sink.c says what for).
+ * from outside (ssa_sink.c says what for). What is inside a loop that was entered in several places is looked at behind that: there,
+ * the copies are not of the set any more, and who entered the loop from outside the region comes to them.
  *
  * Sets of sources that reach one another are found (Tarjan, SIAM J. Comput. 1, 1972); the header is the lowest that is jumped
  * back to. Loops inside are those of the set without its header.
@@ -31,7 +32,7 @@
 
 #include <string.h>
 
-enum { NONE = 0xFFFFFFFF, INSNS_MOST = 80, SOURCES_MOST = 24, DEPTH = 4, OFTEN = 6 };
+enum { NONE = 0xFFFFFFFF, INSNS_MOST = 80, SOURCES_MOST = 24, INSIDE_MOST = 12, DEPTH = 4, OFTEN = 6 };
 enum { WAY_IN = 1, BACK = 2 };
 
 typedef struct Graph {
@@ -108,8 +109,10 @@ static void walk(Graph *g, u32 at, u32 set)
 typedef struct Loop {
 	const u32 *members;
 	u32 count, set, header;
-	bool turns; /* it has several ways in */
-	bool peel;  /* all of its first round is to be there a second time */
+	bool turns;  /* it has several ways in */
+	bool turned; /* so has one around it */
+	bool peel;   /* all of its first round is to be there a second time */
+	bool copied; /* what is to be there a second time is */
 } Loop;
 
 static bool reaches_itself(const Graph *g, u32 source)
@@ -120,9 +123,15 @@ static bool reaches_itself(const Graph *g, u32 source)
 	return false;
 }
 
+/* Where it is now, which is elsewhere if who enters there comes to its copy. */
+static SsaSource *now(const Graph *g, u32 source)
+{
+	return &g->turn->region->sources[g->turn->moved[source]];
+}
+
 static bool is_entered(const Graph *g, u32 source)
 {
-	return source == 0 || g->turn->region->sources[source].landing;
+	return g->turn->moved[source] == source && (source == 0 || g->turn->region->sources[source].landing);
 }
 
 /* Of a set that reaches itself: the header. */
@@ -211,8 +220,10 @@ static bool may_copy(const Graph *g, const Loop *loop, const bool *copied)
 {
 	u32 insns = 0, count = 0;
 
+	if (loop->turned && loop->turns && loop->count > INSIDE_MOST)
+		return false;
 	for (u32 k = 0; k < loop->count; k++) {
-		const SsaSource *source = &g->turn->region->sources[loop->members[k]];
+		const SsaSource *source = now(g, loop->members[k]);
 
 		if (!g->turn->insns[loop->members[k]] || source->copy || source->link_count || source->keep)
 			return false;
@@ -227,11 +238,17 @@ static bool may_copy(const Graph *g, const Loop *loop, const bool *copied)
 		g->turn->region->count + count <= g->turn->room;
 }
 
+/* Sources that were not there at the start are where they are. */
+static u32 moved_to(const Graph *g, u32 source)
+{
+	return source < g->count ? g->turn->moved[source] : source;
+}
+
 /* Of what is in the loop, forks lead to what is in the loop. False: no memory. */
 static bool move_forks(Graph *g, const Loop *loop)
 {
 	for (u32 k = 0; k < loop->count; k++) {
-		SsaSource *source = &g->turn->region->sources[loop->members[k]];
+		SsaSource *source = now(g, loop->members[k]);
 		SsaLink *guesses = source->guess_count ? ARENA_ROOM(g->turn->arena, SsaLink, source->guess_count) : NULL;
 
 		if (!source->guess_count)
@@ -239,14 +256,14 @@ static bool move_forks(Graph *g, const Loop *loop)
 		if (!guesses)
 			return false;
 		for (u32 i = 0; i < source->guess_count; i++)
-			guesses[i] = (SsaLink){source->guesses[i].pc, g->turn->moved[source->guesses[i].source]};
+			guesses[i] = (SsaLink){source->guesses[i].pc, moved_to(g, source->guesses[i].source)};
 		source->guesses = guesses;
 	}
 	return true;
 }
 
 /* False: no memory. */
-static bool copy_part(Graph *g, const Loop *loop)
+static bool copy_part(Graph *g, Loop *loop)
 {
 	SsaRegion *region = g->turn->region;
 	bool *copied = ARENA_ARRAY(g->turn->arena, bool, g->count + 1);
@@ -259,9 +276,10 @@ static bool copy_part(Graph *g, const Loop *loop)
 	find_copied(g, loop, copied);
 	if (!may_copy(g, loop, copied))
 		return true;
+	loop->copied = true;
 	copy = ++g->turn->copies;
 	/* Where copies go that is not among them: once each. */
-	links[0] = (SsaLink){region->sources[loop->header].pc, loop->header};
+	links[0] = (SsaLink){region->sources[loop->header].pc, g->turn->moved[loop->header]};
 	for (u32 i = 0; i < g->turn->edge_count; i++) {
 		u32 to = g->turn->edges[i].to;
 		bool known = !copied[g->turn->edges[i].from] || is_in(g, to, loop->set);
@@ -269,7 +287,7 @@ static bool copy_part(Graph *g, const Loop *loop)
 		for (u32 k = 0; k < link_count && !known; k++)
 			known = links[k].pc == region->sources[to].pc;
 		if (!known)
-			links[link_count++] = (SsaLink){region->sources[to].pc, to};
+			links[link_count++] = (SsaLink){region->sources[to].pc, g->turn->moved[to]};
 	}
 	for (u32 k = 0; k < loop->count; k++) {
 		u32 source = loop->members[k], at = region->count;
@@ -279,7 +297,7 @@ static bool copy_part(Graph *g, const Loop *loop)
 			continue;
 		region->count++;
 		copy_of[source] = at;
-		region->sources[at] = region->sources[source];
+		region->sources[at] = *now(g, source);
 		if (is_entered(g, source)) { /* who comes to this place comes to the copy */
 			region->sources[at].landing = false;
 			g->turn->moved[source] = at;
@@ -373,43 +391,49 @@ static bool look_inside(Graph *g, Loop *loop)
 	return true;
 }
 
-/* The loops among these, and those inside them. */
-static bool turn_all(Graph *g, const u32 *sources, u32 count, u32 set, u32 depth, u32 outer)
-{
-	u32 *members, *begin, sets;
+static bool turn_all(Graph *g, const u32 *sources, u32 count, u32 depth, const Loop *around);
 
-	if (!find_sets(g, sources, count, set))
+/* What it says in front, for one loop and those inside it. */
+static bool turn_one(Graph *g, Loop *loop, u32 depth, u32 outer)
+{
+	for (u32 k = 0; k < loop->count; k++)
+		g->set[loop->members[k]] = loop->set;
+	look_at(g, loop);
+	if (!loop->turns && loop->header == 0 && !look_around_head(g, loop))
+		return false;
+	if (loop->turns && !copy_part(g, loop))
+		return false;
+	if (loop->turns && !loop->copied)
+		return true;
+	if (!loop->turns && !is_entered(g, loop->header) && comes_round(g, loop->members, loop->count, outer)) {
+		if (!look_inside(g, loop))
+			return false;
+		if (loop->peel)
+			return copy_part(g, loop);
+	}
+	g->set[loop->header] = NONE;
+	return depth >= DEPTH || loop->count <= 2 || turn_all(g, loop->members, loop->count, depth + 1, loop);
+}
+
+/* The loops among these, and those inside them. */
+static bool turn_all(Graph *g, const u32 *sources, u32 count, u32 depth, const Loop *around)
+{
+	u32 *members, *begin, sets, outer = around ? around->header : NONE;
+
+	if (!find_sets(g, sources, count, around ? around->set : 0))
 		return false;
 	members = g->member;
 	begin = g->begin;
 	sets = g->set_count;
 	for (u32 s = 0; s < sets; s++) {
-		Loop loop = {.members = &members[begin[s]], .count = begin[s + 1] - begin[s], .set = ++g->next_set};
+		Loop loop = {
+			.members = &members[begin[s]], .count = begin[s + 1] - begin[s], .set = ++g->next_set,
+			.turned = around && (around->turned || around->turns),
+		};
 
-		if (loop.count < 2) {
+		if (loop.count < 2)
 			g->turn->comes_round[loop.members[0]] = comes_round(g, loop.members, 1, outer);
-			continue;
-		}
-		for (u32 k = 0; k < loop.count; k++)
-			g->set[loop.members[k]] = loop.set;
-		look_at(g, &loop);
-		if (!loop.turns && loop.header == 0 && !look_around_head(g, &loop))
-			return false;
-		if (loop.turns) {
-			if (!copy_part(g, &loop))
-				return false;
-			continue;
-		}
-		if (loop.header != 0 && comes_round(g, loop.members, loop.count, outer)) {
-			if (!look_inside(g, &loop))
-				return false;
-			if (loop.peel && !copy_part(g, &loop))
-				return false;
-			if (loop.peel)
-				continue;
-		}
-		g->set[loop.header] = NONE;
-		if (depth < DEPTH && loop.count > 2 && !turn_all(g, loop.members, loop.count, loop.set, depth + 1, loop.header))
+		else if (!turn_one(g, &loop, depth, outer))
 			return false;
 	}
 	return true;
@@ -430,5 +454,5 @@ bool region_turn(RegionTurn *turn)
 		if (!turn->region->sources[i].copy)
 			all[count++] = i;
 	}
-	return turn_all(&g, all, count, 0, 0, NONE);
+	return turn_all(&g, all, count, 0, NULL);
 }

@@ -8,7 +8,7 @@
 #include "base/arena.h"
 #include "jit/ssa.h"
 
-enum { REGION_PEEL_INSNS = 40 }; /* so long is a loop at most whose first round is ahead of it */
+enum { REGION_PEEL_INSNS = 80 }; /* so long is a loop at most whose first round is ahead of it */
 
 /* Control may go from one source to another. */
 typedef struct RegionEdge {

@@ -139,7 +139,7 @@ static void test_first_round(void **state)
 		begin(&f, 5);
 		f.sources[1].heat = i == 1 ? 0 : 100;
 		f.sources[3].heat = i == 2 ? 500 : 600;
-		f.insns[2] = i == 3 ? 40 : 36;
+		f.insns[2] = i == 3 ? 80 : 76;
 		edge(&f, 0, 1);
 		edge(&f, 1, 2);
 		edge(&f, 2, 3);
@@ -224,6 +224,37 @@ static void test_head(void **state)
 	arena_fini(&f.arena);
 }
 
+/* for (1) { for (3) { .. the head, 2 } 4 }: behind the copy of the round for the head, the inner loop has its first round ahead of it. */
+static void test_inside(void **state)
+{
+	static const u8 place[] = {2, 1, 3, 4};
+	Fixture f = {0};
+	u32 first, second;
+
+	(void)state;
+	begin(&f, 4);
+	for (u32 i = 0; i < 4; i++)
+		f.sources[i].pc = 0x100 + 16 * place[i];
+	f.sources[1].heat = 100;
+	f.sources[0].heat = f.sources[2].heat = 600;
+	edge(&f, 1, 2); /* 1 -> 3, by their places */
+	edge(&f, 2, 0); /* 3 -> 2 | 4 */
+	edge(&f, 2, 3);
+	edge(&f, 0, 2); /* 2 -> 3 */
+	edge(&f, 3, 1); /* 4 -> 1 */
+	assert_true(region_turn(&f.turn));
+	assert_int_equal(f.region.count, 9);
+	first = goes_to(&f, 1, f.sources[2].pc);
+	assert_true(first >= 7);
+	assert_int_equal(goes_to(&f, first, f.sources[3].pc), 3);
+	second = goes_to(&f, first, f.sources[0].pc);
+	assert_true(second >= 7);
+	assert_int_equal(goes_to(&f, second, f.sources[2].pc), 2);
+	assert_int_equal(goes_to(&f, 2, f.sources[0].pc), f.turn.moved[0]);
+	assert_int_equal(goes_to(&f, f.turn.moved[0], f.sources[2].pc), 2);
+	arena_fini(&f.arena);
+}
+
 /* Any graph: whoever walks goes by the same addresses as before, whichever sources they are. */
 static void test_random(void **state)
 {
@@ -272,6 +303,7 @@ int main(void)
 		cmocka_unit_test(test_first_round),
 		cmocka_unit_test(test_nested),
 		cmocka_unit_test(test_head),
+		cmocka_unit_test(test_inside),
 		cmocka_unit_test(test_random),
 	};
 
