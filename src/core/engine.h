@@ -188,6 +188,13 @@ typedef struct EngineService {
 	void *ctx;
 } EngineService;
 
+typedef enum EngineWalked {
+	ENGINE_WALK_NOT,    /* nothing was done: code is to be translated here */
+	ENGINE_WALK_DONE,   /* on at slot 0 */
+	ENGINE_WALK_TURNED, /* likewise; the last one has called what is there, or jumped back to it */
+	ENGINE_WALK_LEFT,   /* likewise, but the instruction there is another engine's */
+} EngineWalked;
+
 typedef struct EngineEnv {
 	void *ctx; /* passed to each function below */
 	/* IR for the code at pc under `context`, at most max_insns instructions, in `arena`. */
@@ -229,6 +236,9 @@ typedef struct EngineEnv {
 	/* Do these cells stand at pc, may they all be fetched, and does their translation depend on nothing else but the
 	 * context (no breakpoint, no table)? NULL: no. */
 	bool (*has_code)(void *ctx, u64 pc, const u8 *cells, u64 count);
+	/* Does instructions from pc on without translating them: at most so many, and none behind one that may jump. Slot 0 and the count
+	 * of instructions go along. NULL: nobody can. */
+	EngineWalked (*walk)(void *ctx, Vcpu *vcpu, u64 pc, u32 most);
 	const u64 *slow;     /* [ENGINE_SLOWS], counted by read and write; or NULL */
 } EngineEnv;
 

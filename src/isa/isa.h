@@ -524,6 +524,30 @@ Status isa_lift_handler(const Isa *isa, const IsaHandler *handler, bool when, Ar
 /* Lifts view get (no args) or set (one arg). */
 Status isa_lift_view(const Isa *isa, const IsaView *view, bool set, Arena *arena, struct IrFunc **out);
 
+/* ---- Instructions done where they stand (isa_walk.c) ---- */
+
+typedef struct IsaWalk {
+	const Isa *isa;
+	u64 *slots; /* but for slot 0 */
+	void *ctx;
+	const u8 *(*code_at)(void *ctx, u64 pc, u32 *cells); /* as IsaLift has it */
+	/* Where a plain access of `width` bits goes, lowest byte first: it can be made now, and nothing comes of it. NULL: it is none. */
+	u8 *(*place)(void *ctx, unsigned space, u64 address, unsigned width, bool write);
+} IsaWalk;
+
+typedef struct IsaWalked {
+	u64 pc;     /* of the next instruction */
+	u32 insns;  /* that were done */
+	u8 flow;    /* IrFlow: how the last one came to pc */
+	bool ended; /* it is one that may jump */
+	bool left;  /* the next one is not to be done like this, and nothing of it was done */
+} IsaWalked;
+
+/* Is the description one whose code can be walked? */
+bool isa_can_walk(const Isa *isa);
+/* From pc on: at most so many instructions, and none behind one that may jump. */
+IsaWalked isa_walk(const IsaWalk *walk, u64 pc, u32 most);
+
 /* What an instruction does to control flow, from its meaning. */
 typedef struct IsaFlow {
 	bool jumps, calls, returns, conditional, stops, host;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Code that is met for the first time: most of what a program runs while it starts never runs again, and making code of it
- * costs as much as translating it. So the IR of a block is evaluated where it stands, the first four times (eight while the
- * program is young), and kept meanwhile; what is met again after that is compiled from the IR that was kept.
+ * Code that is met for the first time: most of what a program runs while it starts never runs again, translating it costs several times
+ * what doing it costs, and making code of it as much again. So it is done where it stands the first time (EngineEnv.walk); then its IR
+ * is made, kept, and evaluated until it was met four times (eight while the program is young); what is met again after that is
+ * compiled from the IR that was kept.
  *
  *     firsts[hash of pc]  how often it was met, and, if it is kept, its context, IR and guest bytes, all in first_arena. When
  *                            that is full, it becomes first_before, and what lay there is forgotten. Anything was flushed: all is
@@ -49,7 +50,8 @@ typedef struct JitFirst {
 /* ---- The table: open addressing; nobody leaves it ---- */
 
 typedef struct JitFirstSlot {
-	u64 pc : 56;     /* paged spaces are much smaller */
+	u64 pc : 55;     /* paged spaces are much smaller */
+	u64 walked : 1;  /* the first time, without translating it */
 	u64 times : 8;   /* it was met, + 1; 0: nobody is here */
 	JitFirst *first; /* kept; or NULL */
 } JitFirstSlot;
@@ -247,6 +249,23 @@ void jit_first_keep(Engine *engine, const Vcpu *vcpu, u64 pc, u64 context, const
 		keep(engine, slot, space, pc, context, translation);
 }
 
+/* The first time. */
+static JitFirstResult walk(Engine *engine, Vcpu *vcpu, JitFirstSlot *slot, u64 pc, u64 left)
+{
+	static const JitFirstResult results[] = {
+		[ENGINE_WALK_NOT] = JIT_FIRST_NOT, [ENGINE_WALK_DONE] = JIT_FIRST_DONE, [ENGINE_WALK_TURNED] = JIT_FIRST_TURNED,
+		[ENGINE_WALK_LEFT] = JIT_FIRST_LEFT,
+	};
+	const EngineWalked walked = engine->env.walk(engine->env.ctx, vcpu, pc, left < JIT_BLOCK_INSNS ? (u32)left : JIT_BLOCK_INSNS);
+
+	if (walked == ENGINE_WALK_NOT)
+		return JIT_FIRST_NOT;
+	slot->walked = true;
+	slot->times++;
+	jit_count(engine, ENGINE_FIRSTS);
+	return results[walked];
+}
+
 JitFirstResult jit_first_run(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, u64 left)
 {
 	const Space *space = &vcpu->spaces[engine->env.code_space];
@@ -257,6 +276,7 @@ JitFirstResult jit_first_run(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, u6
 	u64 start;
 	bool is_timed;
 	JitFirstSlot *slot;
+	JitFirstResult result;
 
 	if (!wants(engine, vcpu) || pc >= space->cells || jit_cache_is_restless(engine, vcpu, pc))
 		return JIT_FIRST_NOT;
@@ -265,10 +285,16 @@ JitFirstResult jit_first_run(Engine *engine, Vcpu *vcpu, u64 pc, u64 context, u6
 	slot = slot_for(engine, pc);
 	if (!slot || (slot->times > runs_of(engine) && !may_wait(engine, slot)))
 		return JIT_FIRST_NOT;
+	if (slot->times == 1 && engine->env.walk) {
+		result = walk(engine, vcpu, slot, pc, left);
+		if (result != JIT_FIRST_NOT)
+			return result;
+	}
 	first = find(engine, space, pc, context);
-	if (!first && slot->times > 1)
+	if (!first && slot->times > 1 && !slot->walked)
 		return JIT_FIRST_NOT;
 	if (!first) {
+		slot->walked = false;
 		is_timed = engine->stats.counts[ENGINE_TRANSLATIONS] % FIRST_TIMED == 0;
 		start = is_timed ? jit_life_now() : 0;
 		arena_reset(&engine->arena);

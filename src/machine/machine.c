@@ -322,6 +322,7 @@ Status machine_create(const MachineConfig *config, Machine **out, DiagList *diag
 			status = machine->engine ? STATUS_OK : STATUS_NOMEM;
 		} else {
 			machine->env.has_code = machine_env_has_code;
+			machine->env.walk = isa_can_walk(machine->isa) ? machine_env_walk : NULL;
 			status = machine_init_pages(machine, config->address_bits);
 		}
 	}

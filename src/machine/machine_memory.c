@@ -218,6 +218,39 @@ bool machine_env_has_code(void *ctx, u64 pc, const u8 *cells, u64 count)
 	return memcmp(space->base + pc, cells, count) == 0;
 }
 
+/* As compiled code accesses memory. */
+static u8 *plain_place(void *ctx, unsigned number, u64 address, unsigned width, bool write)
+{
+	const Fetch *fetch = ctx;
+	const Machine *machine = fetch->machine;
+	const Space *space = &machine->vcpu.spaces[number];
+	const u8 looked_at = write ? ATTR_PAGED_STORE : ATTR_PAGED_LOAD, wanted = write ? ATTR_WRITE : ATTR_READ;
+
+	if (number != machine->paged_space || (width != 8 && width != 16 && width != 32 && width != 64) || address >= space->cells ||
+	    address % SPACE_PAGE > SPACE_PAGE - width / 8 || (space->attr[address / SPACE_PAGE] & looked_at) != wanted)
+		return NULL;
+	return space->base + address;
+}
+
+EngineWalked machine_env_walk(void *ctx, Vcpu *vcpu, u64 pc, u32 most)
+{
+	Machine *machine = ctx;
+	Fetch fetch = { .machine = machine, .address = pc };
+	const IsaWalk walk = { .isa = machine->isa, .slots = vcpu->slots, .ctx = &fetch, .code_at = code_at, .place = plain_place };
+	IsaWalked walked;
+
+	if (machine->break_count || machine->watch_count || machine->window_count)
+		return ENGINE_WALK_NOT;
+	walked = isa_walk(&walk, pc, most);
+	vcpu->slots[0] = walked.pc;
+	vcpu->icount += walked.insns;
+	if (walked.left)
+		return ENGINE_WALK_LEFT;
+	if (walked.flow == IR_FLOW_CALL || (walked.flow != IR_FLOW_RET && walked.pc <= pc))
+		return ENGINE_WALK_TURNED;
+	return ENGINE_WALK_DONE;
+}
+
 void machine_env_code_changed(void *ctx, Vcpu *vcpu, u64 address, u64 count)
 {
 	Machine *machine = ctx;

@@ -334,6 +334,7 @@ static inline void machine_count_slow(Machine *machine)
 /* machine_memory.c: what the engine calls */
 Status machine_env_translate(void *ctx, u64 pc, u64 context, u32 max_insns, Arena *arena, Translation *out);
 u64 machine_env_context(void *ctx, const Vcpu *vcpu);
+EngineWalked machine_env_walk(void *ctx, Vcpu *vcpu, u64 pc, u32 most);
 bool machine_env_has_code(void *ctx, u64 pc, const u8 *cells, u64 count);
 AccessResult machine_env_read(void *ctx, Vcpu *vcpu, unsigned space, u64 address, unsigned width, u64 *value);
 void machine_env_code_changed(void *ctx, Vcpu *vcpu, u64 address, u64 count);

@@ -362,6 +362,61 @@ static void waits(void **state)
 	free(text);
 }
 
+/* Code that runs once is not translated, whatever it does, and what is not done like that is left to others with nothing done. */
+static void walked(void **state)
+{
+	static const u32 code[] = {
+		0x00001537, /*  0: lui a0, 1 */
+		0x80050593, /*  4: addi a1, a0, -2048 */
+		0x00B50633, /*  8: add a2, a0, a1 */
+		0x02B606B3, /* 12: mul a3, a2, a1 */
+		0x00000717, /* 16: auipc a4, 0 */
+		0x10D73023, /* 20: sd a3, 256(a4) */
+		0x10472783, /* 24: lw a5, 260(a4) */
+		0x10076803, /* 28: lwu a6, 256(a4) */
+		0x02084463, /* 32: blt a6, zero, 40: not taken */
+		0x008008EF, /* 36: jal a7, 44 */
+		0x00100513, /* 40: addi a0, zero, 1: passed over */
+		0x02C6D933, /* 44: divu s2, a3, a2 */
+		0x4036D993, /* 48: srai s3, a3, 3 */
+		0x00D739B3, /* 52: sltu s3, a4, a3 */
+		0x00000A03, /* 56: lb s4, 0(zero): nothing lies there */
+	};
+	enum { DONE = 13 };
+	static const EngineOptions soft = {.hard_after = ~(u64)0};
+	char *text = read_text("src/guests/rv64/rv64.isa");
+	Isa *isa = load("rv64.isa", text);
+	Machine *machines[2];
+	EngineStats stats;
+
+	(void)state;
+	engine_options = &soft;
+	for (unsigned i = 0; i < 2; i++) {
+		machines[i] = open_paged(isa, both[i]);
+		for (u32 k = 0; k < sizeof code / sizeof *code; k++)
+			put_word(machines[i], CODE + 4 * k, code[k]);
+		machine_set_pc(machines[i], CODE);
+		assert_int_equal(machine_run(machines[i], DONE).kind, STOP_BUDGET);
+		assert_int_equal(machine_pc(machines[i]), CODE + 56);
+	}
+	machine_engine_stats(machines[1], &stats);
+	assert_int_equal(stats.counts[ENGINE_TRANSLATIONS], 0);
+	assert_int_equal(stats.counts[ENGINE_FIRSTS], 3);
+	for (u32 slot = 0; slot < isa->slot_count; slot++)
+		assert_int_equal(machine_slot(machines[0], slot), machine_slot(machines[1], slot));
+	for (unsigned i = 0; i < 2; i++) {
+		machine_run(machines[i], 2);
+		assert_int_equal(machine_slot(machines[i], slot_named(machines[i], "s2")), machine_slot(machines[i], slot_named(machines[i], "a1")));
+	}
+	assert_int_equal(machine_icount(machines[0]), machine_icount(machines[1]));
+	assert_int_equal(machine_pc(machines[0]), machine_pc(machines[1]));
+	engine_options = NULL;
+	machine_destroy(machines[0]);
+	machine_destroy(machines[1]);
+	isa_destroy(isa);
+	free(text);
+}
+
 /* What is equal raises its flags again when they have been cleared; and only those that it should: a number from 2^64 on is
  * invalid, and not inexact as well. */
 static void raised_again(void **state)
@@ -973,6 +1028,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(versions),
 		cmocka_unit_test(counted),
 		cmocka_unit_test(waits),
+		cmocka_unit_test(walked),
 		cmocka_unit_test(raised_again),
 		cmocka_unit_test(asked_quietly),
 		cmocka_unit_test(parked_operands),
