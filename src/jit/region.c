@@ -80,51 +80,49 @@ static u64 heat_of(const RegionFormer *f, u64 pc)
 
 /* ---- Code ---- */
 
-static void learn_insn(RegionFormer *f, const IrFunc *func, u32 at)
+static void learn_insns(RegionFormer *f, const SsaShape *shape)
 {
-	const IrIns *ins = &func->ins[at];
-	RegionSpot *spot;
-	u64 pc = 0;
-
-	ir_is_const(func, ins->a, &pc);
-	if (ins->aux && ins->aux < f->shortest)
-		f->shortest = ins->aux;
-	spot = region_spot(f, pc);
-	if (!spot->code) {
-		*spot = (RegionSpot){.pc = pc, .code = f->code_count + 1, .at = at};
-		f->spot_count++;
-		region_set_bit(f->known, pc);
-	}
-}
-
-static void learn_from(RegionFormer *f, const Translation *translation)
-{
-	const IrFunc *func = translation->func;
-	const u32 slots = f->engine->slot_count;
-
-	if (!more_spots(f, translation->insns)) {
+	if (!more_spots(f, shape->insn_count)) {
 		f->failed = true;
 		return;
 	}
+	for (u32 i = 0; i < shape->insn_count; i++) {
+		const SsaShapeInsn *insn = &shape->insns[i];
+		RegionSpot *spot = region_spot(f, insn->pc);
 
-	for (u32 i = 0; i < func->ins_count; i++) {
-		const IrIns *ins = &func->ins[i];
-
-		switch (ins->op) {
-		case IR_OP_GET: case IR_OP_PUT:
-			if (ins->aux < slots)
-				f->slot_width[ins->aux] = ins->width;
-			break;
-		case IR_OP_GOTO:
-			f->plan->region.pc_width = (u8)ir_width(func, ins->a);
-			f->jumps |= ins->aux == IR_FLOW_JUMP && !(ins->a & IR_CONST_BIT);
-			break;
-		case IR_OP_INSN:
-			learn_insn(f, func, i);
-			break;
-		default:
-			break;
+		if (insn->length && insn->length < f->shortest)
+			f->shortest = insn->length;
+		if (!spot->code) {
+			*spot = (RegionSpot){.pc = insn->pc, .code = f->code_count + 1, .at = insn->at};
+			f->spot_count++;
+			region_set_bit(f->known, insn->pc);
 		}
+	}
+}
+
+/* Which operation comes next nobody can predict: so there is no branch for it, and what has no slot writes behind them. */
+static void learn_widths(const RegionFormer *f, const IrFunc *func)
+{
+	const u32 slots = f->engine->slot_count;
+	u8 *widths = f->slot_width;
+
+	for (const IrIns *ins = func->ins, *end = ins + func->ins_count; ins < end; ins++) {
+		bool has = (ins->op == IR_OP_GET) | (ins->op == IR_OP_PUT);
+
+		widths[has & (ins->aux < slots) ? ins->aux : slots] = ins->width;
+	}
+}
+
+static void learn_jumps(RegionFormer *f, const IrFunc *func)
+{
+	for (u32 b = 0; b < func->block_count; b++) {
+		const IrBlock *block = &func->blocks[b];
+		const IrIns *last = block->end > block->start ? &func->ins[block->end - 1] : NULL;
+
+		if (!last || last->op != IR_OP_GOTO)
+			continue;
+		f->plan->region.pc_width = (u8)ir_width(func, last->a);
+		f->jumps |= last->aux == IR_FLOW_JUMP && !(last->a & IR_CONST_BIT);
 	}
 }
 
@@ -177,9 +175,8 @@ RegionSpot *region_have_code(RegionFormer *f, u64 pc)
 	if (translation.no_code || translation.breakpoint || translation.code_cells > JIT_CODE_CELLS || pc >= space->cells ||
 	    translation.code_cells > space->cells - pc)
 		return NULL;
-	learn_from(f, &translation);
-	if (f->failed)
-		return NULL;
+	learn_widths(f, translation.func);
+	learn_jumps(f, translation.func);
 	f->plan->region.stored_spaces &= translation.plain_spaces;
 	translation.dirty = translation.dirty && !translation.only_host; /* that one leaves at the host's call */
 	all = (SsaSource){.pc = pc, .func = translation.func, .insns = translation.insns, .dirty = translation.dirty};
@@ -193,10 +190,11 @@ RegionSpot *region_have_code(RegionFormer *f, u64 pc)
 		f->failed = true;
 		return NULL;
 	}
+	learn_insns(f, shape);
 	f->plan->ranges[f->plan->range_count++] = (struct JitRange){pc, translation.code_cells};
 	f->codes[f->code_count++] = (RegionCode){translation.func, shape, translation.insns, translation.dirty};
-	spot = region_spot(f, pc);
-	return spot->code ? spot : NULL;
+	spot = f->failed ? NULL : region_spot(f, pc);
+	return spot && spot->code ? spot : NULL;
 }
 
 /* ---- Sources ---- */
@@ -606,7 +604,7 @@ static bool prepare(RegionFormer *f, const JitBlock *head)
 	Engine *engine = f->engine;
 	SsaRegion *region = &f->plan->region;
 
-	f->slot_width = ARENA_ARRAY(f->arena, u8, engine->slot_count);
+	f->slot_width = ARENA_ARRAY(f->arena, u8, engine->slot_count + 1);
 	if (!f->slot_width || !more_spots(f, 0) || !region_more_sources(f, 1))
 		return false;
 	memset(f->slot_width, 64, engine->slot_count);

@@ -338,6 +338,7 @@ u32 ssa_block(SsaFunc *func, u64 pc)
 		return 0;
 	}
 	func->touches = NULL;
+	func->tree = NULL;
 	return func->block_count++;
 }
 

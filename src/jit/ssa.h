@@ -219,6 +219,7 @@ typedef struct SsaFunc {
 	u32 odd_count;
 	u32 *rpo;          /* after ssa_order: blocks that can be reached, in reverse postorder */
 	u32 rpo_count;
+	struct SsaTree *tree; /* the tree of dominators (ssa_tree.h); NULL: nobody has asked, or it is no longer right */
 	SsaSnap *snaps;
 	u32 snap_count, snap_cap;
 	SsaSnapEntry *entries;
@@ -235,6 +236,7 @@ typedef struct SsaFunc {
 	bool unfolded;     /* after ssa_build: ssa_fold would find something */
 	bool narrowed;     /* after ssa_narrow: it has changed something */
 	bool floats;       /* there have been operations on floats */
+	bool soft;         /* after ssa_build: there are accesses to spaces that are not hard */
 	u64 made[2];       /* bit n: there have been nodes of operation n (ssa_has_made) */
 	struct SsaWide **wides;
 	u32 wide_count, wide_cap;
@@ -259,10 +261,10 @@ static inline bool ssa_has_made(const SsaFunc *func, unsigned op)
 /* What memory passes look at: accesses, what makes them safe, and homes that change. */
 static inline bool ssa_is_touch(unsigned op)
 {
-	const u32 touches = 1u | 1u << (SSA_LOAD - SSA_CHECK) | 1u << (SSA_STORE - SSA_CHECK) | 1u << (SSA_RMW - SSA_CHECK) |
+	const u32 bit = (u32)op - SSA_CHECK, touches = 1u | 1u << (SSA_LOAD - SSA_CHECK) | 1u << (SSA_STORE - SSA_CHECK) | 1u << (SSA_RMW - SSA_CHECK) |
 		1u << (SSA_CAS - SSA_CHECK) | 1u << (SSA_FENCE - SSA_CHECK) | 1u << (SSA_FETCH - SSA_CHECK) | 1u << (SSA_BRING - SSA_CHECK);
 
-	return op >= SSA_CHECK && op <= SSA_BRING && touches >> (op - SSA_CHECK) & 1;
+	return (bit < 32) & touches >> (bit & 31);
 }
 
 /* ---- ssa.c ---- */

@@ -407,7 +407,7 @@ static void enter_piece(SsaBuild *b, u32 p)
 	SsaPiece *piece = &b->pieces[p];
 	const SsaBlock *block = &b->func->blocks[b->block];
 	u32 count = b->region->slot_count;
-	SsaRef *room = ARENA_ROOM(b->arena, SsaRef, 3 * (size_t)count + 1);
+	SsaRef *room = ARENA_ROOM(b->arena, SsaRef, (1 + !b->single + !!b->stay) * (size_t)count + 1);
 
 	if (!room) {
 		b->failed = true;
@@ -415,7 +415,7 @@ static void enter_piece(SsaBuild *b, u32 p)
 	}
 	piece->state = b->state = room;
 	piece->homes = b->homes = b->single ? NULL : room + count;
-	piece->near = b->near = b->stay ? room + 2 * (size_t)count : NULL;
+	piece->near = b->near = b->stay ? room + (1 + !b->single) * (size_t)count : NULL;
 	if (b->stay)
 		meet_near(b, piece);
 	if (piece->source == SSA_NONE) {
@@ -448,8 +448,9 @@ static void build_operations(SsaBuild *b, u32 start, u32 end)
 	const u8 *act = b->shape->act;
 	const IrIns *ins = b->shape->func->ins;
 
+	end -= (ir_op_info[ins[end - 1].op].effects & IR_EFFECT_END) != 0; /* it is the last of its block */
 	for (u32 at = start; at < end && !b->failed && !b->func->failed; at++)
-		if (act[at] != SSA_ACT_NONE && !(ir_op_info[ins[at].op].effects & IR_EFFECT_END))
+		if (act[at] != SSA_ACT_NONE)
 			ssa_build_ins(b, at);
 }
 

@@ -145,6 +145,8 @@ static SsaRef emit_access(SsaBuild *b, const IrIns *ins)
 		return 0;
 	if (ins->aux < 64 && b->region->hard_spaces >> ins->aux & 1)
 		ssa_build_append(b, SSA_CHECK, 0, ins->aux, address, 0, 0, 0);
+	else
+		b->func->soft = true;
 	if (ins->op == IR_OP_LOAD)
 		return ssa_build_append(b, SSA_LOAD, ins->width, ins->aux, address, 0, 0, 0);
 	ssa_build_append(b, SSA_STORE, width_of(b, value), ins->aux, address, value, 0, 0);

@@ -67,9 +67,10 @@ bool ssa_list_touches(SsaFunc *func)
 		u32 b = func->rpo[i];
 
 		func->first_touch[b] = count;
-		for (SsaRef ref = func->blocks[b].first; ref; ref = func->nodes[ref].next)
-			if (ssa_is_touch(func->nodes[ref].op))
-				func->touches[count++] = ref;
+		for (SsaRef ref = func->blocks[b].first; ref; ref = func->nodes[ref].next) {
+			func->touches[count] = ref; /* taken back, if it is none */
+			count += ssa_is_touch(func->nodes[ref].op);
+		}
 		func->touch_count[b] = count - func->first_touch[b];
 	}
 	func->listed_touches = count;

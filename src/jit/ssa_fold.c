@@ -360,6 +360,7 @@ static void close_gaps(SsaFunc *func)
 {
 	u32 kept = 0;
 
+	func->tree = NULL;
 	for (u32 i = 0; i < func->rpo_count; i++) {
 		SsaBlock *block = &func->blocks[func->rpo[i]];
 

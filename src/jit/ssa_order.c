@@ -179,17 +179,17 @@ void ssa_order(SsaFunc *func)
 	u32 count = func->block_count;
 
 	func->touches = NULL;
+	func->tree = NULL;
 	if (func->failed)
 		return;
-	walk.stack = ARENA_ARRAY(func->arena, u32, count + 1);
-	walk.post = ARENA_ARRAY(func->arena, u32, count + 1);
+	walk.stack = ARENA_ROOM(func->arena, u32, count + 1);
+	walk.post = ARENA_ROOM(func->arena, u32, count + 1);
 	walk.seen = ARENA_ARRAY(func->arena, u8, count + 1);
-	func->rpo = ARENA_ARRAY(func->arena, u32, count + 1);
+	func->rpo = ARENA_ROOM(func->arena, u32, count + 1);
 	if (!walk.stack || !walk.post || !walk.seen || !func->rpo) {
 		func->failed = true;
 		return;
 	}
-	memset(walk.seen, 0, count);
 	for (u32 b = 0; b < count; b++) {
 		SsaBlock *block = &func->blocks[b];
 

@@ -8,7 +8,7 @@
 #include <assert.h>
 
 /* What a region must have for a pass to find anything: one of these, or nothing. */
-enum { LOOPS = 1, FLOATS = 2, FOLDABLE = 4, BRINGS = 8 };
+enum { LOOPS = 1, FLOATS = 2, FOLDABLE = 4, BRINGS = 8, SOFT = 16 };
 
 static const SsaPass passes[] = {
 	{"dead", ssa_dead, LOOPS | FLOATS}, /* for narrow and flags, who ask what is wanted; others need not know */
@@ -23,7 +23,7 @@ static const SsaPass passes[] = {
 	{"flags", ssa_flags, FLOATS},
 	{"float", ssa_float, FLOATS},
 	{"fuel", ssa_fuel, 0},
-	{"sure", ssa_sure, 0},
+	{"sure", ssa_sure, SOFT},
 	{"state", ssa_state, BRINGS},
 	{"snap", ssa_snap, 0},
 	{"sink", ssa_sink, 0},
@@ -32,7 +32,7 @@ static const SsaPass passes[] = {
 
 static bool is_wanted(const SsaFunc *func, const SsaPass *pass)
 {
-	unsigned has = (func->loops ? LOOPS : 0) | (func->floats ? FLOATS : 0) | (func->narrowed || func->unfolded ? FOLDABLE : 0) |
+	unsigned has = (func->loops ? LOOPS : 0) | (func->floats ? FLOATS : 0) | (func->soft ? SOFT : 0) | (func->narrowed || func->unfolded ? FOLDABLE : 0) |
 		(ssa_has_made(func, SSA_BRING) ? BRINGS : 0);
 
 	return !pass->needs || pass->needs & has;

@@ -323,12 +323,6 @@ static void look_at_block(Look *look, u32 b)
 
 /* ---- The whole ---- */
 
-static void use(Look *look, IrRef ref)
-{
-	if (!(ref & IR_CONST_BIT) && ref < look->func->ins_count)
-		look->uses[ref]++;
-}
-
 /* Blocks of the IR by where they begin. They mostly stand in that order. */
 static void sort_blocks(const IrFunc *func, u32 *by_start)
 {
@@ -341,34 +335,34 @@ static void sort_blocks(const IrFunc *func, u32 *by_start)
 	}
 }
 
-/* Uses; gives how many INSNs there are. */
+/* Operands that are values, where ssa_op_info has none; POOL: those in the pool. */
+enum { POOL = 4 };
+static const u8 value_operands[IR_OP_COUNT] = {
+	[IR_OP_PUT] = 1, [IR_OP_GOTO] = 1, [IR_OP_RAISE] = 1, [IR_OP_STOP] = 1, [IR_OP_BR] = 1, [IR_OP_LOAD] = 1,
+	[IR_OP_STORE] = 2, [IR_OP_RMW] = 2, [IR_OP_CAS] = 3, [IR_OP_JMP] = POOL, [IR_OP_HOST] = POOL,
+};
+
+/* Uses; gives how many INSNs there are. Which operation comes next nobody can predict: so what is no value counts behind them, and
+ * there is no branch for it. */
 static u32 count_all(Look *look)
 {
 	const IrFunc *func = look->func;
-	u32 insns = 0;
+	const u32 none = func->ins_count; /* constants have numbers beyond, too */
+	u32 insns = 0, *uses = look->uses;
 
 	for (u32 at = 0; at < func->ins_count; at++) {
 		const IrIns *ins = &func->ins[at];
-		unsigned count = ssa_op_info[ins->op].operands;
+		unsigned count = ssa_op_info[ins->op].operands + value_operands[ins->op];
 
-		switch (ins->op) {
-		case IR_OP_INSN: insns++; continue;
-		case IR_OP_GET: continue;
-		case IR_OP_PUT: case IR_OP_GOTO: case IR_OP_RAISE: case IR_OP_STOP: case IR_OP_BR: case IR_OP_LOAD: count = 1; break;
-		case IR_OP_STORE: case IR_OP_RMW: count = 2; break;
-		case IR_OP_CAS: count = 3; break;
-		case IR_OP_JMP: case IR_OP_HOST:
-			for (u32 i = 0; i < ins->c; i++)
-				use(look, func->pool[ins->b + i]);
-			break;
-		default: break;
+		insns += ins->op == IR_OP_INSN;
+		if (count < POOL) {
+			uses[(count > 0) & (ins->a < none) ? ins->a : none]++;
+			uses[(count > 1) & (ins->b < none) ? ins->b : none]++;
+			uses[(count > 2) & (ins->c < none) ? ins->c : none]++;
+			continue;
 		}
-		if (count > 0)
-			use(look, ins->a);
-		if (count > 1)
-			use(look, ins->b);
-		if (count > 2)
-			use(look, ins->c);
+		for (u32 i = 0; i < ins->c; i++)
+			uses[func->pool[ins->b + i] < none ? func->pool[ins->b + i] : none]++;
 	}
 	return insns;
 }

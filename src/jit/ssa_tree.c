@@ -19,11 +19,17 @@ bool ssa_tree(SsaFunc *func, SsaTree *tree)
 {
 	u32 count = func->block_count, depth = 0, place = 0, *stack;
 
+	if (func->tree) {
+		*tree = *func->tree;
+		return true;
+	}
 	*tree = (SsaTree){.child = ARENA_ARRAY(func->arena, u32, count + 1), .sibling = ARENA_ARRAY(func->arena, u32, count + 1),
 		.in = ARENA_ARRAY(func->arena, u32, count + 1), .out = ARENA_ARRAY(func->arena, u32, count + 1),
-		.order = ARENA_ARRAY(func->arena, u32, count + 1)};
-	stack = ARENA_ARRAY(func->arena, u32, count + 1);
-	if (!tree->child || !tree->sibling || !tree->in || !tree->out || !tree->order || !stack) {
+		.order = ARENA_ROOM(func->arena, u32, count + 1)};
+	stack = ARENA_ROOM(func->arena, u32, count + 1);
+	func->tree = ARENA_ROOM(func->arena, SsaTree, 1);
+	if (!tree->child || !tree->sibling || !tree->in || !tree->out || !tree->order || !stack || !func->tree) {
+		func->tree = NULL;
 		func->failed = true;
 		return false;
 	}
@@ -57,6 +63,7 @@ bool ssa_tree(SsaFunc *func, SsaTree *tree)
 			next = depth ? tree->sibling[stack[depth]] : 0;
 		}
 	}
+	*func->tree = *tree;
 	return true;
 }
 

@@ -14,7 +14,8 @@ typedef struct SsaTree {
 	u32 count;
 } SsaTree;
 
-bool ssa_tree(SsaFunc *func, SsaTree *tree); /* false: no memory (func->failed) */
+/* It is kept until blocks come or go. False: no memory (func->failed). */
+bool ssa_tree(SsaFunc *func, SsaTree *tree);
 static inline bool ssa_above(const SsaTree *tree, u32 above, u32 below)
 {
 	return tree->in[above] <= tree->in[below] && tree->out[below] <= tree->out[above];
