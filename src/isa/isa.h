@@ -530,7 +530,9 @@ typedef struct IsaWalk {
 	const Isa *isa;
 	u64 *slots; /* but for slot 0 */
 	void *ctx;
-	const u8 *(*code_at)(void *ctx, u64 pc, u32 *cells); /* as IsaLift has it */
+	u32 *done;  /* how many instructions were done when one of these is called */
+	/* As IsaLift has it; the instruction at pc is the next one. What it says holds until all is done: the cells are read again each time. */
+	const u8 *(*code_at)(void *ctx, u64 pc, u32 *cells);
 	/* Where a plain access of `width` bits goes, lowest byte first: it can be made now, and nothing comes of it. NULL: it is none. */
 	u8 *(*place)(void *ctx, unsigned space, u64 address, unsigned width, bool write);
 } IsaWalk;

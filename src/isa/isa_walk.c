@@ -341,6 +341,8 @@ static u64 code_word(const u8 *at, u32 bytes)
 {
 	u64 word = 0;
 
+	if (bytes == 4)
+		return (u64)at[0] | (u64)at[1] << 8 | (u64)at[2] << 16 | (u64)at[3] << 24;
 	for (u32 i = 0; i < bytes; i++)
 		word |= (u64)at[i] << i * 8;
 	return word;
@@ -359,16 +361,18 @@ IsaWalked isa_walk(const IsaWalk *in, u64 pc, u32 most)
 	const u32 longest = in->isa->max_bits / 8;
 	IsaWalked out = {.pc = pc};
 	IsaDecoded decoded;
+	const u8 *code = NULL;
 	Walk w;
-	u32 left;
+	u32 left = 0;
 
 	w.in = in;
 	w.isa = in->isa;
 	w.decoded = &decoded;
 	while (out.insns < most && !out.ended) {
-		const u8 *code = in->code_at(in->ctx, out.pc, &left);
-
+		*in->done = out.insns;
 		out.left = true;
+		if (left < longest)
+			code = in->code_at(in->ctx, out.pc, &left);
 		if (!code || left < longest)
 			break;
 		isa_decode_word(in->isa, code_word(code, longest), &decoded);
@@ -378,6 +382,8 @@ IsaWalked isa_walk(const IsaWalk *in, u64 pc, u32 most)
 		w.next = bits_trunc(out.pc + decoded.cells, in->isa->pc_width);
 		if (!walk(&w))
 			break;
+		code += decoded.cells;
+		left -= decoded.cells;
 		out.left = false;
 		out.insns++;
 		out.pc = w.jumps ? w.target : w.next;

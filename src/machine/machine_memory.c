@@ -218,16 +218,49 @@ bool machine_env_has_code(void *ctx, u64 pc, const u8 *cells, u64 count)
 	return memcmp(space->base + pc, cells, count) == 0;
 }
 
+typedef struct Walking {
+	Machine *machine;
+	u32 done; /* instructions that are not counted yet */
+} Walking;
+
+/* The pager is asked where the interpreter would ask it: about a page that is not there, by the instruction that is next. */
+static bool touch(const Walking *walking, u64 address, u8 right)
+{
+	Machine *machine = walking->machine;
+	bool there;
+
+	if (machine_page_attr(machine, machine->mapped, address))
+		return false;
+	machine_count_slow(machine);
+	machine->vcpu.icount += walking->done;
+	there = machine_page_allows(machine, machine->mapped, address, right);
+	machine->vcpu.icount -= walking->done;
+	return there;
+}
+
+static const u8 *walked_code(void *ctx, u64 pc, u32 *cells)
+{
+	const Walking *walking = ctx;
+	Fetch fetch = { .machine = walking->machine, .address = pc };
+	const u8 *code = code_at(&fetch, pc, cells);
+
+	return code || pc >= walking->machine->vcpu.spaces[walking->machine->isa->code_space].cells || !touch(walking, pc, ATTR_EXEC)
+		? code : code_at(&fetch, pc, cells);
+}
+
 /* As compiled code accesses memory. */
 static u8 *plain_place(void *ctx, unsigned number, u64 address, unsigned width, bool write)
 {
-	const Fetch *fetch = ctx;
-	const Machine *machine = fetch->machine;
+	const Walking *walking = ctx;
+	const Machine *machine = walking->machine;
 	const Space *space = &machine->vcpu.spaces[number];
 	const u8 looked_at = write ? ATTR_PAGED_STORE : ATTR_PAGED_LOAD, wanted = write ? ATTR_WRITE : ATTR_READ;
 
 	if (number != machine->paged_space || (width != 8 && width != 16 && width != 32 && width != 64) || address >= space->cells ||
-	    address % SPACE_PAGE > SPACE_PAGE - width / 8 || (space->attr[address / SPACE_PAGE] & looked_at) != wanted)
+	    address % SPACE_PAGE > SPACE_PAGE - width / 8)
+		return NULL;
+	if ((space->attr[address / SPACE_PAGE] & looked_at) != wanted &&
+	    (!touch(walking, address, wanted) || (space->attr[address / SPACE_PAGE] & looked_at) != wanted))
 		return NULL;
 	return space->base + address;
 }
@@ -235,12 +268,14 @@ static u8 *plain_place(void *ctx, unsigned number, u64 address, unsigned width, 
 EngineWalked machine_env_walk(void *ctx, Vcpu *vcpu, u64 pc, u32 most)
 {
 	Machine *machine = ctx;
-	Fetch fetch = { .machine = machine, .address = pc };
-	const IsaWalk walk = { .isa = machine->isa, .slots = vcpu->slots, .ctx = &fetch, .code_at = code_at, .place = plain_place };
+	Walking walking = { .machine = machine };
+	const IsaWalk walk = { .isa = machine->isa, .slots = vcpu->slots, .ctx = &walking, .done = &walking.done, .code_at = walked_code,
+			       .place = plain_place };
 	IsaWalked walked;
 
 	if (machine->break_count || machine->watch_count || machine->window_count)
 		return ENGINE_WALK_NOT;
+	machine_count_slow(machine);
 	walked = isa_walk(&walk, pc, most);
 	vcpu->slots[0] = walked.pc;
 	vcpu->icount += walked.insns;
