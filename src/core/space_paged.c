@@ -195,7 +195,7 @@ void space_pages_mark(Space *space, u64 page, u64 count, u8 set, u8 clear)
 static void forget_present(Space *space, u64 page, u64 end)
 {
 	space_view_hide(space, page, end);
-	for (u64 p = page; space_next_present(space, &p, end); p++) {
+	for (u64 p = page; space->present && space_next_present(space, &p, end); p++) {
 		space->attr[p] = 0;
 		space->present--;
 		space->chunks[p >> SPACE_CHUNK_SHIFT]--;
@@ -401,12 +401,14 @@ static Status back_from(Space *to, u64 at, const Space *from, u64 page, u64 coun
 static void give_back(Space *space, u64 page, u64 end)
 {
 	bool only_zeros = space->image_count && !space_image_drop(space, page, end);
+	u64 left = space->present;
 
-	for (u64 p = page; space_next_present(space, &p, end);) {
+	for (u64 p = page; left && space_next_present(space, &p, end);) {
 		u64 from = p;
 
 		while (p < end && space->attr[p] & ATTR_PRESENT)
 			p++;
+		left -= p - from;
 		if (only_zeros || (madvise(bytes_of(space, from), (size_t)(p - from) << SPACE_PAGE_SHIFT,
 					   space->twice ? MADV_REMOVE : MADV_DONTNEED) &&
 				   (space->twice || space_make_private(space, from, p - from))))

@@ -175,7 +175,7 @@ static u64 operate(Walk *w, const RtlExpr *e)
 	return ir_eval((IrOp)e->irop, ir_op_info[e->irop].shape == IR_SHAPE_CMP ? 1 : from, from, 0, a, b, 0);
 }
 
-static u64 eval_inner(Walk *w, const RtlExpr *e)
+static inline __attribute__((always_inline)) u64 eval_inner(Walk *w, const RtlExpr *e)
 {
 	u64 a;
 

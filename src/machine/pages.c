@@ -85,9 +85,9 @@ void machine_env_drop_code(void *ctx)
 void machine_forget_pages(Machine *machine, u32 number, u64 address, u64 len)
 {
 	const Space *space = machine_space_at(machine, number);
-	u64 end = page_of(address + len);
+	u64 end = page_of(address + len), left = space->present; /* behind the last there is nothing to look for */
 
-	for (u64 p = page_of(address); space_next_present(space, &p, end); p++)
+	for (u64 p = page_of(address); left && space_next_present(space, &p, end); p++, left--)
 		if (space->attr[p] & ATTR_CODE)
 			machine_forget_code(machine, number, p << SPACE_PAGE_SHIFT, SPACE_PAGE);
 }
