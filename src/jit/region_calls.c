@@ -18,6 +18,7 @@ enum {
 	INLINE_INSNS = 40,   /* of a function that is taken in; */
 	INLINE_SOURCES = 12,
 	INLINE_ALL = 400,    /* all of them together */
+	LOOK_MOST = 48,      /* blocks that are looked at for calls */
 	HABIT = 125,         /* a usual target: so often in a row, times this is what makes a block hot */
 };
 
@@ -55,6 +56,42 @@ static bool may_take_in(const RegionFormer *f, u64 pc)
 		}
 	}
 	return true;
+}
+
+/* A block that the first tier runs joins those that are looked at, unless it is one or in the region. */
+static u32 look_at_next(const RegionFormer *f, u64 pc, const JitBlock **blocks, u32 count)
+{
+	const JitBlock *block = jit_cache_find(f->engine, pc, f->context);
+	u32 known = 0;
+
+	while (known < count && blocks[known] != block)
+		known++;
+	if (!block || block->cold || known < count || count == LOOK_MOST || region_spot(f, pc)->source)
+		return count;
+	blocks[count] = block;
+	return count + 1;
+}
+
+bool region_comes_back(const RegionFormer *f, u64 pc)
+{
+	const JitBlock *blocks[LOOK_MOST];
+	u32 count = look_at_next(f, pc, blocks, 0);
+
+	for (u32 i = 0; i < count; i++)
+		for (u32 k = 0; k < blocks[i]->exit_count; k++) {
+			const JitExit *exit = f->engine->exits[blocks[i]->first_exit + k];
+			u64 behind = blocks[i]->pc + blocks[i]->cells, next = exit->pc;
+
+			if (exit->kind != JIT_EXIT_LINK)
+				continue;
+			if (exit->back && exit->pc >= behind) { /* a call */
+				if ((!region_is_warm(f, exit->pc) || !may_take_in(f, exit->pc)) && region_is_warm(f, behind))
+					return true;
+				next = behind;
+			}
+			count = look_at_next(f, next, blocks, count);
+		}
+	return false;
 }
 
 /* Where a call or jump through a register goes, if it goes there again and again. NULL: here and there. */

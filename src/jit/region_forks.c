@@ -105,17 +105,28 @@ static bool fork_to(RegionFormer *f, u32 source, const struct JitWay *const *way
 	return region_look_around(f, count);
 }
 
+/* May they be part of the region? */
+static bool may_fork(const RegionFormer *f, const JitFork *fork)
+{
+	const struct JitWay *ways[FORK_WAYS];
+	u32 count = usual_ways(f, fork, ways);
+
+	for (u32 i = 0; i < count; i++)
+		if (!region_is_warm(f, ways[i]->pc) || region_comes_back(f, ways[i]->pc))
+			return false;
+	return count;
+}
+
 static bool list_jump(void *ctx, const RegionExit *exit)
 {
 	Forks *forks = ctx;
 	RegionFormer *f = forks->f;
-	const struct JitWay *ways[FORK_WAYS];
 	Jump jump = {.source = forks->source};
 
 	if (!exit->jump || exit->known || exit->jump->aux != IR_FLOW_JUMP)
 		return true;
 	jump.fork = &f->engine->forks[jit_fork_hash(exit->behind)];
-	forks->odd = f->plan->region.sources[forks->source].guess_count || !usual_ways(f, jump.fork, ways);
+	forks->odd = f->plan->region.sources[forks->source].guess_count || !may_fork(f, jump.fork);
 	if (!forks->odd && !arena_grow(f->arena, (void **)&forks->jumps, &forks->jump_cap, forks->jump_count, sizeof(Jump)))
 		f->failed = forks->odd = true;
 	if (!forks->odd)

@@ -92,6 +92,10 @@ bool region_look_around(RegionFormer *f, u32 first);
  * *leaves: it may call on from there. */
 bool region_take_in(RegionFormer *f, u32 source, const RegionExit *exit, u32 back, bool *leaves);
 
+/* Likewise before anything is translated: does something on the ways from pc come back from a call that is not taken in? False: not
+ * as far as one sees. */
+bool region_comes_back(const RegionFormer *f, u64 pc);
+
 /* ---- region_forks.c ---- */
 void region_take_forks(RegionFormer *f);
 

@@ -132,6 +132,13 @@ static void want(Narrow *n, SsaRef ref)
 		n->forms[ref] |= WANTED;
 }
 
+/* Compared with something that may be a number of 32 bits; that is asked for PHIs alone. */
+static void want_compared(Narrow *n, SsaRef ref, SsaRef with)
+{
+	if (n->func->nodes[ssa_value(n->func, ref)].op == SSA_PHI && forms_of(n, with, DEPTH) & (SX | ZX))
+		want(n, ref);
+}
+
 static void find_wanted(Narrow *n)
 {
 	SsaFunc *func = n->func;
@@ -144,10 +151,8 @@ static void find_wanted(Narrow *n)
 			if (node->op == IR_OP_EXTRACT && node->width <= NARROW) {
 				want(n, node->a);
 			} else if (node->op < IR_OP_COUNT && ir_op_info[node->op].shape == IR_SHAPE_CMP) {
-				if (forms_of(n, node->b, DEPTH) & (SX | ZX))
-					want(n, node->a);
-				if (forms_of(n, node->a, DEPTH) & (SX | ZX))
-					want(n, node->b);
+				want_compared(n, node->a, node->b);
+				want_compared(n, node->b, node->a);
 			}
 		}
 	for (unsigned rounds = 0; changed && rounds < ROUNDS_MOST; rounds++) { /* through other PHIs */
