@@ -109,7 +109,7 @@ static void learn_widths(const RegionFormer *f, const IrFunc *func)
 	for (const IrIns *ins = func->ins, *end = ins + func->ins_count; ins < end; ins++) {
 		bool has = (ins->op == IR_OP_GET) | (ins->op == IR_OP_PUT);
 
-		widths[has & (ins->aux < slots) ? ins->aux : slots] = ins->width;
+		widths[(has & (ins->aux < slots)) ? ins->aux : slots] = ins->width;
 	}
 }
 

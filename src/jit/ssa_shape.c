@@ -356,9 +356,9 @@ static u32 count_all(Look *look)
 
 		insns += ins->op == IR_OP_INSN;
 		if (count < POOL) {
-			uses[(count > 0) & (ins->a < none) ? ins->a : none]++;
-			uses[(count > 1) & (ins->b < none) ? ins->b : none]++;
-			uses[(count > 2) & (ins->c < none) ? ins->c : none]++;
+			uses[((count > 0) & (ins->a < none)) ? ins->a : none]++;
+			uses[((count > 1) & (ins->b < none)) ? ins->b : none]++;
+			uses[((count > 2) & (ins->c < none)) ? ins->c : none]++;
 			continue;
 		}
 		for (u32 i = 0; i < ins->c; i++)
