@@ -22,7 +22,7 @@
 enum {
 	PAGE = 4096,
 	MM_LOWEST = 65536,  /* vm.mmap_min_addr */
-	MM_READ_AHEAD = 16, /* pages */
+	MM_READ_AHEAD = 8,  /* pages */
 	MM_AREAS_TOGETHER = 4 * MM_AREA_LIMIT,
 	MM_EXPAND = 16,     /* pages added at once where memory is touched one after the other */
 };

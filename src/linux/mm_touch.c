@@ -3,7 +3,7 @@
  * The pager: makes a page present when it is touched for the first time, and with it a few neighbours where that pays:
  *
  *     anonymous   one page; up to MM_EXPAND when memory is touched one page after the other
- *     a file      what is absent of the 64 KiB around it
+ *     a file      what is absent of the 32 KiB around it
  *     shared      the same, laid into the memfd
  *
  * Neighbours are a favour: when memory is short, the one page is tried alone. Only then the limit is reached, and the
