@@ -357,6 +357,68 @@ static void test_sunk(void **state)
 	}
 }
 
+/* for (;;) { s1 += 1; load [s3 + s1]; } then load [(s5 ^ 5) + s1]: in the loop, the address is (s3 + what s1 was) + 1, its CHECK
+ * goes ahead. Behind the loop it stays as it is: what is added there was not known when the round began. */
+static void test_added_last(void **state)
+{
+	u32 header, latch, behind, checks = 0;
+	SsaRef phi, first, base, access[2], next;
+	const SsaNode *node;
+	Toy toy;
+
+	(void)state;
+	toy_begin(&toy);
+	toy.func->hard_spaces = 1;
+	base = toy_home(&toy, 3);
+	first = toy_home(&toy, 1);
+	toy_insn(&toy);
+	header = toy_block(&toy);
+	toy_jump(&toy, header);
+	toy.func->blocks[header].pred_count = 2;
+	phi = ssa_phi(toy.func, header, 64, 1);
+	toy.func->pool[toy.func->nodes[phi].a] = first;
+	toy.func->blocks[header].pred_count = 1;
+	toy.func->blocks[header].state[1] = toy.state[1] = phi;
+	toy.block = header;
+	toy_insn(&toy);
+	next = toy_bin(&toy, IR_OP_ADD, phi, toy_const(&toy, 64, 1));
+	toy_put(&toy, 1, next);
+	toy_insn(&toy);
+	toy_node(&toy, SSA_CHECK, 0, 0, toy_bin(&toy, IR_OP_ADD, base, next), 0, 0, 0);
+	access[0] = toy_node(&toy, SSA_LOAD, 64, 0, toy_bin(&toy, IR_OP_ADD, base, next), 0, 0, 0);
+	toy_put(&toy, 7, access[0]);
+	latch = toy_block(&toy);
+	behind = toy_block(&toy);
+	toy_branch(&toy, toy_bin(&toy, IR_OP_LTU, next, toy_const(&toy, 64, 1000)), latch, behind);
+	toy.block = latch;
+	toy_jump(&toy, header);
+	toy.func->pool[toy.func->nodes[phi].a + 1] = next;
+	toy.block = behind;
+	toy_insn(&toy);
+	base = toy_bin(&toy, IR_OP_ADD, toy_bin(&toy, IR_OP_XOR, toy_home(&toy, 5), toy_const(&toy, 64, 5)), next);
+	toy_node(&toy, SSA_CHECK, 0, 0, base, 0, 0, 0);
+	access[1] = toy_node(&toy, SSA_LOAD, 64, 0, base, 0, 0, 0);
+	toy_put(&toy, 7, access[1]);
+	toy_leave(&toy);
+	ssa_order(toy.func);
+	ssa_loops(toy.func);
+	toy_verify(&toy);
+	ssa_address(toy.func);
+	toy_verify(&toy);
+	node = &toy.func->nodes[access[0]];
+	assert_int_equal(node->imm, 1);
+	node = &toy.func->nodes[node->a];
+	assert_int_equal(node->op, IR_OP_ADD);
+	assert_true(node->a == phi || node->b == phi);
+	assert_int_equal(toy.func->nodes[access[1]].imm, 0);
+	ssa_check(toy.func);
+	toy_verify(&toy);
+	for (SsaRef ref = toy.func->blocks[header].first; ref; ref = toy.func->nodes[ref].next)
+		checks += toy.func->nodes[ref].op == SSA_CHECK;
+	assert_int_equal(checks, 0);
+	toy_end(&toy);
+}
+
 /* A loop that a first round leads into: for (;;) { load [s1]; s1 += 8; s3 = s1 ^ 5; } where s3 is never read. Of s3 nothing is
  * computed: it is made of s1 by the ways out of the next round, and in front of the LEAVE. That is so, too, if it is made in
  * two steps, and the first round may end there: then s3 is a PHI behind the loop that one more way out wants before it is written. */
@@ -467,6 +529,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_only_fetched),
 		cmocka_unit_test(test_sure),
 		cmocka_unit_test(test_sunk),
+		cmocka_unit_test(test_added_last),
 		cmocka_unit_test(test_left_to_ways_out),
 		cmocka_unit_test(test_narrow),
 		cmocka_unit_test(test_sum),
