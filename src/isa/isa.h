@@ -542,6 +542,7 @@ typedef struct IsaWalked {
 	u32 insns;  /* that were done */
 	u8 flow;    /* IrFlow: how the last one came to pc */
 	bool ended; /* it is one that may jump */
+	bool floats; /* `left`, as it computes with them */
 	bool left;  /* the next one is not to be done like this, and nothing of it was done */
 } IsaWalked;
 

@@ -34,7 +34,7 @@ typedef struct Walk {
 	u8 flow;
 	u64 target;
 	u32 used, depth; /* of room; bodies within each other */
-	bool failed;
+	bool failed, floats; /* floats: because of one */
 	u64 room[VARS];
 } Walk;
 
@@ -228,7 +228,10 @@ static inline __attribute__((always_inline)) u64 eval_inner(Walk *w, const RtlEx
 		return call_function(w, e);
 	case RTL_FENCE: /* one host thread at a time runs a machine */
 		return 0;
-	case RTL_ATOMIC: case RTL_TABLE: case RTL_FLOAT: case RTL_HOST:
+	case RTL_FLOAT:
+		w->floats = true;
+		break;
+	case RTL_ATOMIC: case RTL_TABLE: case RTL_HOST:
 		break;
 	}
 	return fail(w);
@@ -324,7 +327,7 @@ static bool walk(Walk *w)
 	w->vars = w->room;
 	w->write_count = w->depth = 0;
 	w->store = NULL;
-	w->jumps = w->failed = false;
+	w->jumps = w->failed = w->floats = false;
 	if (body->var_count > VARS)
 		return false;
 	w->used = body->var_count;
@@ -380,8 +383,10 @@ IsaWalked isa_walk(const IsaWalk *in, u64 pc, u32 most)
 			break;
 		w.pc = out.pc;
 		w.next = bits_trunc(out.pc + decoded.cells, in->isa->pc_width);
-		if (!walk(&w))
+		if (!walk(&w)) {
+			out.floats = w.floats;
 			break;
+		}
 		code += decoded.cells;
 		left -= decoded.cells;
 		out.left = false;

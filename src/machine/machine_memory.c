@@ -279,6 +279,8 @@ EngineWalked machine_env_walk(void *ctx, Vcpu *vcpu, u64 pc, u32 most)
 	walked = isa_walk(&walk, pc, most);
 	vcpu->slots[0] = walked.pc;
 	vcpu->icount += walked.insns;
+	if (walked.floats) /* its IR can be evaluated, which costs less than another engine's code for it */
+		return walked.insns ? ENGINE_WALK_DONE : ENGINE_WALK_NOT;
 	if (walked.left)
 		return ENGINE_WALK_LEFT;
 	if (walked.flow == IR_FLOW_CALL || (walked.flow != IR_FLOW_RET && walked.pc <= pc))
