@@ -72,17 +72,14 @@ void load_file_close(LoadedFile *file)
 	file->waits = false;
 }
 
-/* What is no longer there reads as zeros. */
+/* A file that has become shorter is not the program any more. */
 bool load_file_all(LoadedFile *file)
 {
-	i64 got;
-
 	if (!file->waits)
 		return true;
-	got = read_at(file->fd, file->data.data, file->data.len, 0);
-	if (got < 0)
+	if (read_at(file->fd, file->data.data, file->data.len, 0) != (i64)file->data.len)
 		return false;
-	memset(file->data.data + got, 0, file->data.len + PAGE - (u64)got);
+	memset(file->data.data + file->data.len, 0, PAGE);
 	load_file_close(file);
 	return true;
 }

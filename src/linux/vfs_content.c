@@ -45,6 +45,11 @@ static bool is_own(const Content *content)
 	return !content->borrowed && !content->lent;
 }
 
+bool content_is_whole(const Content *content)
+{
+	return !content->rest || content->rest->all(content->rest->ctx);
+}
+
 /* What is another's is copied. False: it can't be. */
 static bool own(Kernel *kernel, Content *content)
 {
@@ -53,7 +58,7 @@ static bool own(Kernel *kernel, Content *content)
 
 	if (is_own(content))
 		return true;
-	if (content->rest && !content->rest->all(content->rest->ctx))
+	if (!content_is_whole(content))
 		return false;
 	vfs_discharge(kernel, content->pages * CONTENT_PAGE); /* the copy counts instead */
 	for (u64 page = 0; (from = content_page(content, &page)); page++) {
@@ -75,7 +80,7 @@ static bool own(Kernel *kernel, Content *content)
 /* A page of what was lent. Nobody writes to it: who would owns the content first. */
 static u8 *lent_page(const Content *content, u64 page)
 {
-	if (page >= content->lent_pages || (content->rest && !content->rest->all(content->rest->ctx)))
+	if (page >= content->lent_pages || !content_is_whole(content))
 		return NULL;
 	return page + 1 == content->lent_pages && content->root ? content->root : (u8 *)(uintptr_t)content->lent + page * CONTENT_PAGE;
 }

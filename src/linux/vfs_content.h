@@ -39,6 +39,8 @@ i64 content_allocate(Kernel *kernel, Content *content, u64 offset, u64 len);
 u64 content_next_data(const Content *content, u64 offset);
 /* Snapshots: the first page from number *page on that there is, also beyond the end (NULL: none); one made. */
 u8 *content_page(const Content *content, u64 *page);
+/* Is all of it here, or could it be read now? */
+bool content_is_whole(const Content *content);
 u8 *content_page_make(Kernel *kernel, Content *content, u64 page);
 void content_fini(Kernel *kernel, Content *content);
 /* The same as `from`, counted as if it were a copy; *content is empty. False: storage ends. */

@@ -135,6 +135,10 @@ static void carry_content(Tape *tape, TreeNode *node)
 	if (!tape->loading) {
 		u8 *bytes;
 
+		if (!content_is_whole(content)) {
+			tape_fail(tape, STATUS_IO, "%s", "what is left of the program's file cannot be read");
+			return;
+		}
 		for (; (bytes = content_page(content, &page)) != NULL; page++) {
 			u8 kind = all_zero(bytes) ? PAGE_ZEROS : PAGE_BYTES;
 

@@ -11,6 +11,8 @@
  */
 #include "unit/linux_run.h"
 
+#include <errno.h>
+
 #include "base/hash.h"
 #include "base/rng.h"
 #include "jit/jit.h"
@@ -182,6 +184,62 @@ static void test_near(void **state)
 	buf_fini(&again);
 }
 
+/* ---- A file of which only a part was read ---- */
+
+typedef struct Part {
+	const Buf *program;
+	bool gone; /* nobody can read any more of it */
+} Part;
+
+static i64 part_read(void *ctx, void *to, u64 len, u64 offset)
+{
+	const Part *part = ctx;
+	const u64 left = offset < part->program->len ? part->program->len - offset : 0;
+
+	len = len < left ? len : left;
+	memcpy(to, part->program->data + (len ? offset : 0), len);
+	return part->gone ? -EIO : (i64)len;
+}
+
+static bool part_all(void *ctx)
+{
+	return !((const Part *)ctx)->gone;
+}
+
+/* What cannot be saved whole is not saved. */
+static void test_part(void **state)
+{
+	Rig *rig = *state;
+	Buf program, output, saved;
+	Part part = {.program = &program};
+	const GuestFileRest rest = {.ctx = &part, .read = part_read, .all = part_all};
+	GuestFile file = {.name = "program", .rest = &rest, .stays = true};
+	Machine *machine;
+	DiagList diags;
+
+	buf_init(&program);
+	buf_init(&output);
+	buf_init(&saved);
+	diag_init(&diags);
+	compile(rig, "tests/linux/processes.c", "", &program);
+	file.data = program.data;
+	file.len = program.len;
+	machine = computer(rig, &output);
+	assert_int_equal(rig->guest->load(machine, &file, 1, &diags), STATUS_OK);
+	machine_input_end(machine);
+	run_to(machine, 30000);
+	part.gone = true;
+	assert_int_equal(rig->guest->save(machine, &saved), STATUS_IO);
+	part.gone = false;
+	buf_clear(&saved);
+	assert_int_equal(rig->guest->save(machine, &saved), STATUS_OK);
+	machine_destroy(machine);
+	diag_fini(&diags);
+	buf_fini(&program);
+	buf_fini(&output);
+	buf_fini(&saved);
+}
+
 /* ---- Hostile bytes ---- */
 
 static void seal(Buf *bytes)
@@ -310,6 +368,7 @@ int main(void)
 		cmocka_unit_test(test_programs),
 		cmocka_unit_test(test_engines),
 		cmocka_unit_test(test_near),
+		cmocka_unit_test(test_part),
 		cmocka_unit_test(test_changed),
 	};
 
