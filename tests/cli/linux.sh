@@ -216,10 +216,10 @@ expect 143 $HUSK run prog kill 15; [ -z "$err" ] || fail "SIGTERM is told"
 expect 137 $HUSK run prog kill 9; one_error
 expect 139 $HUSK run --format json prog fault; json_is stderr.txt state signal; json_is stderr.txt exit_code 139
 expect 124 $HUSK run --timeout 0.3 prog spin; expect 137 $HUSK run --fuel 100000 prog spin
-for signal in INT HUP; do # passed on
-	expect 9 timeout --preserve-status -s $signal 1 $HUSK run prog sleep "$(kill -l $signal)"
+for signal in INT HUP; do # passed on; in the foreground timeout sends it once, else to the group as well, by which time all may be over
+	expect 9 timeout --foreground --preserve-status -s $signal 1 $HUSK run prog sleep "$(kill -l $signal)"
 	has "$out" "^signal $(kill -l $signal)$"
-	expect $((128 + $(kill -l $signal))) timeout --preserve-status -s $signal 1 $HUSK run prog sleep
+	expect $((128 + $(kill -l $signal))) timeout --foreground --preserve-status -s $signal 1 $HUSK run prog sleep
 	[ -z "$err" ] || fail "$signal is told"
 done
 
