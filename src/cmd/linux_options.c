@@ -408,16 +408,11 @@ static const char *find_in_path(Loaded *loaded, const LinuxConfig *config, const
 	return NULL;
 }
 
-static i64 read_bytes(void *ctx, void *to, u64 len, u64 offset)
-{
-	return load_file_read(ctx, to, len, offset);
-}
-
 /* The dynamic linker that it needs, or NULL; whoever loads it says what else is wrong with it. */
 static const char *interpreter_of(LoadedFile *file, Arena *arena)
 {
 	ElfProgram *program = ARENA_NEW(arena, ElfProgram);
-	const ElfSource source = {.name = file->name, .size = file->data.len, .ctx = file, .read = read_bytes};
+	const ElfSource source = {.name = file->name, .size = file->data.len, .ctx = file, .read = load_file_read};
 	ElfWanted wanted = {.limit = ~(u64)0xFFFF};
 
 	if (!program || file->data.len < ELF_HEADER || !load_is_for_linux(file))

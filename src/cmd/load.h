@@ -130,7 +130,7 @@ int load_put(Loaded *loaded);
 int load_file_open(LoadedFile *file, int fd, const char *path, Buf *error);
 bool load_file_all(LoadedFile *file); /* now. False: that cannot be */
 void load_file_close(LoadedFile *file);
-i64 load_file_read(LoadedFile *file, void *to, u64 len, u64 offset); /* fewer at the end; < 0: -errno */
+i64 load_file_read(void *file, void *to, u64 len, u64 offset); /* of a LoadedFile: fewer at the end; < 0: -errno */
 bool load_is_for_linux(const LoadedFile *file); /* an ELF file that a guest knows as its program */
 /* The bytes of an object file or image: as read, as compiled, or (after load_put) as assembled. */
 const Buf *load_bytes(const LoadedFile *file);

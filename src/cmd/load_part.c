@@ -48,7 +48,7 @@ static i64 read_at(int fd, u8 *to, u64 len, u64 offset)
 	return (i64)done;
 }
 
-static i64 rest_read(void *ctx, void *to, u64 len, u64 offset)
+i64 load_file_read(void *ctx, void *to, u64 len, u64 offset)
 {
 	const LoadedFile *file = ctx;
 	const u64 left = offset < file->data.len ? file->data.len - offset : 0;
@@ -58,11 +58,6 @@ static i64 rest_read(void *ctx, void *to, u64 len, u64 offset)
 		return read_at(file->fd, to, len, offset);
 	memcpy(to, file->data.data + (len ? offset : 0), len);
 	return (i64)len;
-}
-
-i64 load_file_read(LoadedFile *file, void *to, u64 len, u64 offset)
-{
-	return rest_read(file, to, len, offset);
 }
 
 void load_file_close(LoadedFile *file)
@@ -97,7 +92,7 @@ static bool begin(LoadedFile *file, int fd, u64 size)
 	file->data.len = size;
 	file->fd = fd;
 	file->waits = true;
-	file->rest = (GuestFileRest){.ctx = file, .read = rest_read, .all = rest_all};
+	file->rest = (GuestFileRest){.ctx = file, .read = load_file_read, .all = rest_all};
 	if (load_is_for_linux(file))
 		return true;
 	file->waits = false;
