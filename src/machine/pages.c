@@ -311,6 +311,7 @@ void machine_aspace_release(Machine *machine, u32 number)
 		return;
 	}
 	machine->aspaces[number].released = true;
+	machine_forget_code(machine, number, 0, 0); /* all at once: page by page, dropping would unlink each block from each other */
 	machine_pages_drop(machine, number, 0, machine_address_limit(machine));
 }
 
