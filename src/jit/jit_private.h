@@ -162,7 +162,7 @@ typedef struct JitExit {
 	u8 kind;
 	bool back;               /* LINK: a call, or a jump backward: its target is counted */
 	u8 why, op;              /* BAIL: EngineCount and IrOp, for those who count; op 0: none in particular */
-	bool ahead;              /* BAIL: of a CHECK that stands ahead of a loop that need not come to it */
+	bool ahead;              /* BAIL: of a CHECK ahead of a loop that need not come to it, or of a GUARD that is a guess */
 	u8 faults;               /* BAIL: how often it was taken for a store into code that the host refused; ahead: how often at all */
 	u8 guesses;              /* GUESS: so many so far */
 	u16 guess;               /* GUESS: so far in front of `site` stands the pc that is compared with */

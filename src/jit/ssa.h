@@ -61,7 +61,7 @@ typedef enum SsaOp {
 	SSA_STORE,  /* exit, unless c is 1; b goes there; width = width(b) */
 	SSA_RMW,    /* exit; IR_OP_RMW at a + imm with b; aux as in the IR, never raw. The address is aligned, or it leaves */
 	SSA_CAS,    /* exit; IR_OP_CAS likewise: expected b, value c */
-	SSA_GUARD,  /* exit; unless a (width 1) is 1 */
+	SSA_GUARD,  /* exit; unless a (width 1) is 1. imm 1: nothing says that it is, but that it mostly is so */
 	SSA_FUEL,   /* exit; charges imm; aux = SSA_FUEL_NEXT: what comes is where the block jumps to */
 	SSA_REFUND, /* gives imm back */
 	SSA_FENCE,  /* accesses may not move across */
@@ -419,7 +419,7 @@ typedef struct SsaRegion {
 	u8 pc_width;
 	u64 context;
 	u64 hard_spaces;
-	bool careful;     /* CHECKs leave no loop that need not come to them: such a one has failed */
+	bool careful;     /* CHECKs leave no loop that need not come to them, and no form is guessed (ssa_narrow): such a one has failed */
 	const SsaSpace *spaces; /* these three as in SsaFunc; may be left out */
 	u32 space_count;
 	u64 stored_spaces;

@@ -12,7 +12,8 @@
  *
  * What comes into a loop from outside may be a register of which nothing is known. If all that goes round has a form, a
  * GUARD ahead of the loop says that so has this: the guest's compiler keeps numbers so, and if not, the first round
- * is done elsewhere, after which it is so.
+ * is done elsewhere, after which it is so. Something must give it the form, though: what only goes round as it came in may be an
+ * address, and the region would never be entered. A region whose GUARDs failed often is made again without (careful).
  *
  * Likewise for what such a number is compared with in a loop. It is done for PHIs of which somebody wants the low bits, or that are compared.
  * PHIs that are SX anyway, which takes no GUARD, become narrow, too: else the number is held twice, as it is and extended.
@@ -22,12 +23,12 @@
 #include "jit/ssa_tree.h"
 
 enum { SX = 1, ZX = 2, BOX = 4, FORMS = 7, DEPTH = 3, NARROW = 32 };
-enum { WANTED = 8, FREE = 16, ROUNDS_MOST = 8 };
+enum { WANTED = 8, FREE = 16, GUESSED = 32, ROUNDS_MOST = 8 };
 
 typedef struct Narrow {
 	SsaFunc *func;
 	u32 count;      /* of nodes at the start */
-	u8 *forms;      /* per node: of PHIs, those that are left, and WANTED or FREE */
+	u8 *forms;      /* per node: of PHIs, those that are left, and WANTED, FREE or GUESSED */
 	SsaRef *phis;   /* all of 64 bits, in reverse postorder */
 	u32 phi_count;
 	SsaRef *narrow; /* per node: the PHI of 32 bits */
@@ -212,7 +213,7 @@ static SsaRef low_part(const Narrow *n, SsaRef value, SsaRef end)
 	return insert(func, end, IR_OP_EXTRACT, NARROW, 0, value, 0);
 }
 
-/* Goes on if `value` has the form. */
+/* Goes on if `value` has the form; if that proves wrong again and again the region is made anew without. */
 static void guard(SsaFunc *func, SsaRef value, SsaRef end, unsigned form)
 {
 	SsaRef part, good;
@@ -224,7 +225,9 @@ static void guard(SsaFunc *func, SsaRef value, SsaRef end, unsigned form)
 		part = insert(func, end, IR_OP_EXTRACT, NARROW, 0, value, 0);
 		good = insert(func, end, IR_OP_EQ, 1, 0, insert(func, end, IR_OP_SX, 64, 0, part, 0), value);
 	}
-	insert(func, end, SSA_GUARD, 0, 0, good, 0);
+	good = ssa_node(func, SSA_GUARD, 0, 0, good, 0, 0, 1);
+	if (good)
+		ssa_insert_before(func, end, good);
 }
 
 static unsigned choose(const Narrow *n, SsaRef phi)
@@ -279,7 +282,7 @@ static void guard_compare(Narrow *n, SsaRef compare)
 	SsaNode node = func->nodes[compare];
 	u32 loop = func->blocks[node.block].loop;
 
-	if (loop == SSA_NO_BLOCK || func->blocks[loop].before == SSA_NO_BLOCK || ssa_width(func, node.a) != 64)
+	if (func->careful || loop == SSA_NO_BLOCK || func->blocks[loop].before == SSA_NO_BLOCK || ssa_width(func, node.a) != 64)
 		return;
 	for (unsigned i = 0; i < 2; i++) {
 		SsaRef number = ssa_value(func, i ? node.b : node.a), other = ssa_value(func, i ? node.a : node.b), end, part;
@@ -332,6 +335,46 @@ static bool prepare(Narrow *n)
 	return n->phi_count;
 }
 
+/* Does anything that comes in have one of the PHI's forms, other than by guess? Gives whether this is news. */
+static bool give_reason(Narrow *n, SsaRef phi)
+{
+	const SsaFunc *func = n->func;
+	const SsaNode *node = &func->nodes[phi];
+
+	if (!(n->forms[phi] & GUESSED))
+		return false;
+	for (u32 i = 0; i < func->blocks[node->block].pred_count; i++) {
+		SsaRef arg = ssa_value(func, func->pool[node->a + i]);
+
+		if (!(forms_of(n, arg, DEPTH) & n->forms[phi] & FORMS) ||
+		    (func->nodes[arg].op == SSA_PHI && n->forms[arg] & GUESSED))
+			continue;
+		n->forms[phi] &= (u8)~GUESSED;
+		return true;
+	}
+	return false;
+}
+
+/* With GUARDs. What goes round as it came in has no form that anybody gave it: it is left as it is known. */
+static void guess(Narrow *n)
+{
+	bool changed = true;
+
+	for (u32 k = 0; k < n->phi_count; k++)
+		if (n->forms[n->phis[k]] & WANTED)
+			n->forms[n->phis[k]] |= (u8)(n->forms[n->phis[k]] & FORMS ? 0 : GUESSED) | FORMS;
+	settle_forms(n);
+	while (changed) {
+		changed = false;
+		for (u32 k = 0; k < n->phi_count; k++)
+			changed |= give_reason(n, n->phis[k]);
+	}
+	for (u32 k = 0; k < n->phi_count; k++)
+		if (n->forms[n->phis[k]] & GUESSED)
+			n->forms[n->phis[k]] &= (u8)~FORMS;
+	settle_forms(n);
+}
+
 /* Each PHI has one form from here on, and the others may rely on no more; those that lose theirs take others along. */
 static void decide(Narrow *n)
 {
@@ -351,10 +394,8 @@ void ssa_narrow(SsaFunc *func)
 	settle_forms(&n); /* without GUARDs */
 	find_wanted(&n);
 	find_free(&n);
-	for (u32 k = 0; k < n.phi_count; k++)
-		if (n.forms[n.phis[k]] & WANTED)
-			n.forms[n.phis[k]] |= FORMS;
-	settle_forms(&n);
+	if (!func->careful)
+		guess(&n);
 	decide(&n);
 	for (u32 k = 0; k < n.phi_count && !func->failed; k++)
 		if (n.forms[n.phis[k]] & FORMS && n.forms[n.phis[k]] & (WANTED | FREE))

@@ -219,6 +219,62 @@ static void test_narrow(void **state)
 	toy_end(&toy);
 }
 
+/* s1 goes round as it came in, s3 = (i32)(s3 * 3), until they are the same: that s3 came in as a number is a guess, which a careful
+ * region does not make; and s1, which may be anything for ever, is none. */
+static void test_guess(void **state)
+{
+	(void)state;
+	for (unsigned careful = 0; careful < 2; careful++) {
+		SsaRef kept, number, x;
+		u32 header, latch, behind, guards = 0;
+		Toy toy;
+
+		toy_begin(&toy);
+		toy.func->careful = careful;
+		toy_insn(&toy);
+		header = toy_block(&toy);
+		kept = toy_home(&toy, 1);
+		x = toy_home(&toy, 3);
+		toy_jump(&toy, header);
+		toy.func->blocks[header].pred_count = 2;
+		number = ssa_phi(toy.func, header, 64, 3);
+		toy.func->pool[toy.func->nodes[number].a] = x;
+		toy.state[3] = toy.func->blocks[header].state[3] = number;
+		x = kept;
+		kept = ssa_phi(toy.func, header, 64, 1);
+		toy.func->pool[toy.func->nodes[kept].a] = x;
+		toy.func->pool[toy.func->nodes[kept].a + 1] = kept;
+		toy.state[1] = toy.func->blocks[header].state[1] = kept;
+		toy.func->blocks[header].pred_count = 1;
+		toy.block = header;
+		toy_insn(&toy);
+		x = toy_node(&toy, IR_OP_EXTRACT, 32, 0, number, 0, 0, 0);
+		x = toy_node(&toy, IR_OP_MUL, 32, 0, x, toy_const(&toy, 32, 3), 0, 0);
+		x = toy_node(&toy, IR_OP_SX, 64, 0, x, 0, 0, 0);
+		toy_put(&toy, 3, x);
+		latch = toy_block(&toy);
+		behind = toy_block(&toy);
+		toy_branch(&toy, toy_bin(&toy, IR_OP_EQ, x, kept), behind, latch);
+		toy.block = latch;
+		toy_jump(&toy, header);
+		toy.func->pool[toy.func->nodes[number].a + 1] = x;
+		toy.block = behind;
+		toy_leave(&toy);
+		ssa_order(toy.func);
+		ssa_loops(toy.func);
+		ssa_narrow(toy.func);
+		toy_verify(&toy);
+		for (u32 i = 0; i < toy.func->rpo_count; i++)
+			for (SsaRef ref = toy.func->blocks[toy.func->rpo[i]].first; ref; ref = toy.func->nodes[ref].next)
+				if (toy.func->nodes[ref].op == SSA_GUARD) {
+					assert_int_equal(toy.func->nodes[ref].imm, 1);
+					guards++;
+				}
+		assert_int_equal(guards, careful ? 0 : 1);
+		toy_end(&toy);
+	}
+}
+
 /* s1 += s3 (floats) in a loop: the home is looked at once, ahead of it, and what comes round is not. */
 static void test_sum(void **state)
 {
@@ -531,7 +587,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_sunk),
 		cmocka_unit_test(test_added_last),
 		cmocka_unit_test(test_left_to_ways_out),
-		cmocka_unit_test(test_narrow),
+		cmocka_unit_test(test_narrow), cmocka_unit_test(test_guess),
 		cmocka_unit_test(test_sum),
 		cmocka_unit_test(test_random),
 	};

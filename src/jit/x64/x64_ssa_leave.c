@@ -176,7 +176,7 @@ JitExit *x64_ssa_exit(X64Ssa *s, JitExitKind kind, u32 more_refund)
 		s->exit->map = map_of(s);
 		if (kind == JIT_EXIT_BAIL) {
 			s->exit->why = node->op == SSA_LEAVE ? ENGINE_BAIL_OP : ENGINE_BAIL_CROSSING;
-			s->exit->ahead = node->op == SSA_CHECK && node->imm;
+			s->exit->ahead = (node->op == SSA_CHECK || node->op == SSA_GUARD) && node->imm;
 		}
 	}
 	return s->exit;
