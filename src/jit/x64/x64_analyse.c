@@ -73,6 +73,7 @@ bool x64_supported(const X64Code *c, const IrIns *ins)
 {
 	switch (ins->op) {
 	case IR_OP_LOAD: case IR_OP_STORE: return x64_access_supported(c, ins);
+	case IR_OP_RMW: case IR_OP_CAS: return x64_atomic_supported(c, ins);
 	case IR_OP_FENCE:
 		return true;
 	case IR_OP_JMP: case IR_OP_BR: case IR_OP_GOTO: case IR_OP_RAISE: case IR_OP_ILLEGAL:

@@ -165,6 +165,8 @@ static void emit_ins(X64Code *c, u32 next)
 	case IR_OP_PUT: emit_put(c, c->at); break;
 	case IR_OP_LOAD: x64_emit_load(c, c->at); break;
 	case IR_OP_STORE: x64_emit_store(c, c->at); break;
+	case IR_OP_RMW: x64_emit_rmw(c, c->at); break;
+	case IR_OP_CAS: x64_emit_cas(c, c->at); break;
 	case IR_OP_FENCE: /* one host thread at a time runs a machine */ break;
 	case IR_OP_JMP: x64_emit_jump(c, ins, next); break;
 	case IR_OP_BR: x64_emit_branch(c, ins, next); break;

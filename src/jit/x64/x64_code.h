@@ -171,6 +171,14 @@ void x64_emit_store(X64Code *c, u32 at);
 void x64_take_back(X64Code *c, const Undo *undo);
 void x64_emit_crossings(X64Code *c); /* what was put aside, behind the code of the block */
 void x64_list_faults(X64Code *c);    /* when the stubs are there */
+/* Where an access to the paged space goes, once checked as far as it has to be; takes rax, rcx, rdx. */
+X64Mem x64_checked(X64Code *c, IrRef address, unsigned bytes, u8 mask, u8 want);
+void x64_risk(X64Code *c);           /* the next instruction of the host is the access */
+
+/* x64_atomic.c: RMW, CAS */
+bool x64_atomic_supported(const X64Code *c, const IrIns *ins);
+void x64_emit_rmw(X64Code *c, u32 at);
+void x64_emit_cas(X64Code *c, u32 at);
 
 /* x64_undo.c */
 bool x64_plan_undo(X64Code *c, u32 insn); /* at INSN; false: the instruction can't be done that way */

@@ -173,8 +173,7 @@ static void store_cells(X64Code *c, u32 at)
 	x64_release(c, ins->b);
 }
 
-/* Where the access goes, once checked as far as it has to be. */
-static X64Mem checked(X64Code *c, IrRef address, unsigned bytes, u8 mask, u8 want)
+X64Mem x64_checked(X64Code *c, IrRef address, unsigned bytes, u8 mask, u8 want)
 {
 	u8 reg;
 
@@ -190,8 +189,7 @@ static X64Mem checked(X64Code *c, IrRef address, unsigned bytes, u8 mask, u8 wan
 	return x64_at_index(X64_RBX, reg, 0, 0);
 }
 
-/* The next instruction of the host is the access. */
-static void risk(X64Code *c)
+void x64_risk(X64Code *c)
 {
 	if (!c->engine->lists_faults)
 		return;
@@ -221,13 +219,13 @@ void x64_emit_load(X64Code *c, u32 at)
 		load_cells(c, at);
 		return;
 	}
-	cell = checked(c, ins->a, ins->width / 8u, ATTR_PAGED_LOAD, ATTR_READ);
+	cell = x64_checked(c, ins->a, ins->width / 8u, ATTR_PAGED_LOAD, ATTR_READ);
 	x64_release(c, ins->a);
 	if (!used && jit_asks_softly(c->engine, c->pc))
 		return; /* it may be made, that is all */
 	if (used)
 		to = x64_choose_place(c, into ? into : at);
-	risk(c);
+	x64_risk(c);
 	if (into)
 		x64_load_sx(&c->x, ins->width, to, cell);
 	else
@@ -264,16 +262,16 @@ void x64_emit_store(X64Code *c, u32 at)
 		store_cells(c, at);
 		return;
 	}
-	cell = checked(c, ins->a, width / 8, ATTR_PAGED_STORE, ATTR_WRITE);
+	cell = x64_checked(c, ins->a, width / 8, ATTR_PAGED_STORE, ATTR_WRITE);
 	undo = x64_undo_of(c, at);
 	if (undo) {
 		x64_store(&c->x, 64, x64_at(X64_RBP, x64_undo_place(c, undo, false)), cell.index);
-		risk(c);
+		x64_risk(c);
 		x64_load_zx(&c->x, width, X64_RDX, cell);
 		x64_store(&c->x, 64, x64_at(X64_RBP, x64_undo_place(c, undo, true)), X64_RDX);
 	}
 	value = x64_in(c, ins->b, X64_RCX);
-	risk(c);
+	x64_risk(c);
 	x64_store(&c->x, width, cell, value);
 	x64_release(c, ins->a);
 	x64_release(c, ins->b);

@@ -10,7 +10,7 @@
  */
 #include "jit/x64/x64_code.h"
 
-enum { NOT_REACHED = 1u << 31, DISAGREED = 1u << 30 };
+enum { NOT_REACHED = 1u << 31, DISAGREED = 1u << 30, FOR_GOOD = 1u << 29 /* an atomic access has been done */ };
 
 static void arrive(X64Code *c, u32 block, u32 stored)
 {
@@ -42,7 +42,7 @@ bool x64_plan_undo(X64Code *c, u32 insn)
 		if (stored == NOT_REACHED)
 			continue;
 		if ((ir_op_info[ins->op].effects & IR_EFFECT_EXIT) || c->values[i].cold) {
-			if (stored == DISAGREED)
+			if (stored == DISAGREED || (stored & FOR_GOOD))
 				return false;
 			c->values[i].undo = stored;
 			needed |= stored;
@@ -58,6 +58,7 @@ bool x64_plan_undo(X64Code *c, u32 insn)
 			c->undos[c->undo_count++] = (Undo){ .store = i, .insn = insn, .bit = count };
 			stored |= 1u << count++;
 			break;
+		case IR_OP_RMW: case IR_OP_CAS: stored |= FOR_GOOD; break;
 		case IR_OP_JMP: arrive(c, ins->a, stored); break;
 		case IR_OP_BR:
 			arrive(c, ins->b, stored);
