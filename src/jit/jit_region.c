@@ -48,13 +48,24 @@ bool jit_region_hang(Engine *engine, JitRegion *region)
 	return true;
 }
 
+/* Two can't stand for one block. Where calls come back to, the larger does: it knows more of what runs behind, which an early one leaves for
+ * each time. */
+static bool gives_way(JitRegion *old, const JitBlock *block, const JitRegion *region)
+{
+	if (old->head == block || old->guest_insns >= region->guest_insns)
+		return false;
+	for (u32 i = 0; i < old->entry_count; i++)
+		if (old->entries[i].block == block)
+			old->entries[i].block = NULL;
+	return true;
+}
+
 void jit_region_attach(Engine *engine, JitRegion *region)
 {
 	for (u32 i = 0; i < region->entry_count; i++) {
 		JitBlock *block = i ? jit_cache_find(engine, region->entries[i].pc, region->context) : region->head;
 
-		/* Another region may stand there already; two can't. */
-		if (!block || block->cold || block->region)
+		if (!block || block->cold || (block->region && !gives_way(block->region, block, region)))
 			continue;
 		region->entries[i].block = block;
 		block->region = region;
