@@ -45,11 +45,11 @@ grep -q '"bail.atomic":0' stats.json || fail "an atomic access is left to the in
 sum=0
 for value in $(grep -oE '"bail\.[a-z]+":[0-9]+' stats.json | sed 's/.*://'); do sum=$((sum + value)); done
 [ "$sum" = "$(grep -oE '"exit.bail":[0-9]+' stats.json | sed 's/.*://')" ] || fail "bails without a reason"
-grep -qE '"left_because_of":\{[^}]*"rmw":[1-9]' stats.json || fail "no rmw"
+grep -qE '"left_because_of":\{[^}]*"store":[1-9]' stats.json || fail "no store"
 json stats.json >json.txt || fail "no JSON"
 expect 0 timeout 20 "$HUSK" run --jit-stats sum
 has "$err" '^ +[0-9]+ base\.blocks '
-has "$err" 'left to the interpreter because of:.* rmw [0-9]+'
+has "$err" 'left to the interpreter because of:.* store [0-9]+'
 expect 0 timeout 20 "$HUSK" run --engine interp --jit-stats sum
 has "${err:-none}" '^none$'
 
