@@ -23,18 +23,17 @@ static X64Mem aligned(X64Code *c, const IrIns *ins)
 	return cell;
 }
 
-/* rcx becomes what rdx, the old content, and `value` make. */
-static void combine(X64Buf *x, IrRmw kind, unsigned width, u8 value)
+void x64_combine(X64Buf *x, IrRmw kind, unsigned width, u8 to, u8 old, u8 value)
 {
 	static const u8 alu[] = { [IR_RMW_ADD] = X64_ADD, [IR_RMW_AND] = X64_AND, [IR_RMW_OR] = X64_OR, [IR_RMW_XOR] = X64_XOR };
 	static const u8 keep[] = { [IR_RMW_MIN] = X64_LE, [IR_RMW_MAX] = X64_GE, [IR_RMW_MINU] = X64_BE, [IR_RMW_MAXU] = X64_AE };
 
-	x64_mov(x, width, X64_RCX, value);
+	x64_mov(x, width, to, value);
 	if (kind == IR_RMW_ADD || kind == IR_RMW_AND || kind == IR_RMW_OR || kind == IR_RMW_XOR) {
-		x64_alu(x, (X64Alu)alu[kind], width, X64_RCX, X64_RDX);
+		x64_alu(x, (X64Alu)alu[kind], width, to, old);
 	} else if (kind != IR_RMW_SWAP) {
-		x64_alu(x, X64_CMP, width, X64_RDX, X64_RCX);
-		x64_cmov(x, (X64Cond)keep[kind], X64_RCX, X64_RDX);
+		x64_alu(x, X64_CMP, width, old, to);
+		x64_cmov(x, (X64Cond)keep[kind], to, old);
 	}
 }
 
@@ -59,7 +58,7 @@ void x64_emit_rmw(X64Code *c, u32 at)
 
 	x64_risk(c);
 	x64_load_zx(&c->x, ins->width, X64_RDX, cell);
-	combine(&c->x, ir_atomic_kind(ins), ins->width, x64_in(c, ins->b, X64_RCX));
+	x64_combine(&c->x, ir_atomic_kind(ins), ins->width, X64_RCX, X64_RDX, x64_in(c, ins->b, X64_RCX));
 	x64_risk(c);
 	x64_store(&c->x, ins->width, cell, X64_RCX);
 	give(c, at, X64_RDX);

@@ -179,6 +179,8 @@ void x64_risk(X64Code *c);           /* the next instruction of the host is the 
 bool x64_atomic_supported(const X64Code *c, const IrIns *ins);
 void x64_emit_rmw(X64Code *c, u32 at);
 void x64_emit_cas(X64Code *c, u32 at);
+/* `to` becomes what `old`, the content so far, and `value` make; it is another register than `old`. */
+void x64_combine(X64Buf *x, IrRmw kind, unsigned width, u8 to, u8 old, u8 value);
 
 /* x64_undo.c */
 bool x64_plan_undo(X64Code *c, u32 insn); /* at INSN; false: the instruction can't be done that way */

@@ -27,22 +27,6 @@ static X64Mem cell_of(X64Ssa *s, const SsaNode *node)
 	return cell;
 }
 
-/* The scratch register becomes what `old` and `value` make. */
-static void combine(X64Buf *x, IrRmw kind, unsigned width, u8 old, u8 value)
-{
-	static const u8 alu[] = { [IR_RMW_ADD] = X64_ADD, [IR_RMW_AND] = X64_AND, [IR_RMW_OR] = X64_OR, [IR_RMW_XOR] = X64_XOR };
-	static const u8 keep[] = { [IR_RMW_MIN] = X64_LE, [IR_RMW_MAX] = X64_GE, [IR_RMW_MINU] = X64_BE, [IR_RMW_MAXU] = X64_AE };
-
-	if (kind == IR_RMW_ADD || kind == IR_RMW_AND || kind == IR_RMW_OR || kind == IR_RMW_XOR) {
-		x64_mov(x, width, X64_SCRATCH, old);
-		x64_alu(x, (X64Alu)alu[kind], width, X64_SCRATCH, value);
-		return;
-	}
-	x64_mov(x, width, X64_SCRATCH, value);
-	x64_alu(x, X64_CMP, width, old, value);
-	x64_cmov(x, (X64Cond)keep[kind], X64_SCRATCH, old);
-}
-
 bool x64_ssa_rmw(X64Ssa *s, SsaRef ref)
 {
 	const SsaNode *node = &s->func->nodes[ref];
@@ -67,7 +51,7 @@ bool x64_ssa_rmw(X64Ssa *s, SsaRef ref)
 		x64_load_zx(x, node->width, old, cell);
 	}
 	if (kind != IR_RMW_SWAP) {
-		combine(x, kind, node->width, old, value);
+		x64_combine(x, kind, node->width, X64_SCRATCH, old, value);
 		value = X64_SCRATCH;
 	}
 	x64_ssa_risk(s);
