@@ -11,8 +11,8 @@
  *
  * A value is in any number of registers, and besides it may always be read from memory: from its spill slot. A value that
  * gives up its register loses nothing, and nothing is emitted for it; if its slot is read somewhere, one store is placed
- * in the end, behind its definition or, if that is in a loop and the reads are not, out of the loop. Constants and HOMEs
- * whose home is in memory are made again and have no slot.
+ * in the end, behind its definition or, if that is in a loop and the reads are not, out of the loop, or on the way to the reads.
+ * Constants and HOMEs whose home is in memory are made again and have no slot.
  *
  * Who gives up a register: the value whose next use is the farthest, where to leave a loop is far and to be wanted by
  * snapshots only is farthest (Belady; M. Braun and S. Hack, "Register Spilling and Live-Range Splitting for SSA-Form

@@ -2,9 +2,9 @@
  *
  * After the walk: moves on edges, stores into spill slots (whose numbers ssa_alloc_slots.c gives).
  *
- * Stores. Where the memory of a value was read is known by its events. One store is enough, behind the definition. It
- * stands in an inner loop perhaps, and the reads outside: then at the start of a block that dominates all reads, lies
- * in fewer loops, and has the value in a register.
+ * Stores. Where the memory of a value was read is known by its events. One store is enough, behind the definition. But that
+ * stands in an inner loop perhaps, and the reads outside, or on one way behind it: then at the start of a block that dominates all
+ * reads, lies in no more loops, and has the value in a register.
  */
 #include "jit/ssa_alloc_private.h"
 
@@ -164,16 +164,23 @@ static void store_behind_all(Finish *f, u32 id)
 	}
 }
 
+/* Of those between the reads and the definition, the coldest; of these, the one nearest to the reads, as ways that do not come to it
+ * need no store. One that is as hot as the definition must be in the same loop, or it may come round more often. */
 u32 ra_store_block(const Ra *ra, u32 id, u32 reads)
 {
 	const RaValue *value = &ra->values[id];
-	u32 best = SSA_NO_BLOCK, heat = heat_of(&ra->func->blocks[value->block]);
+	const SsaBlock *blocks = ra->func->blocks, *made = &blocks[value->block];
+	u32 best = SSA_NO_BLOCK, least = heat_of(made);
 
-	for (u32 b = reads; b != value->block && b != SSA_NO_BLOCK; b = ra_above(ra->func, b))
-		if (heat_of(&ra->func->blocks[b]) < heat && starts_in(ra, b, id) != RA_NO_REG) {
+	for (u32 b = reads; b != value->block && b != SSA_NO_BLOCK; b = ra_above(ra->func, b)) {
+		u32 heat = heat_of(&blocks[b]);
+		bool sooner = best == SSA_NO_BLOCK && heat == least && blocks[b].loop == made->loop;
+
+		if ((heat < least || sooner) && starts_in(ra, b, id) != RA_NO_REG) {
 			best = b;
-			heat = heat_of(&ra->func->blocks[b]);
+			least = heat;
 		}
+	}
 	return best;
 }
 

@@ -796,6 +796,43 @@ static void cold_call(void **state)
 	codes_fini(&m);
 }
 
+/* What gives way on one side of a branch alone, and is wanted there again, is stored on that side. */
+static void stored_where_it_is_read(void **state)
+{
+	enum { MORE = 3 };
+	static Codes m;
+	SsaRef v, sums[MORE], all;
+	u32 plain, crowded;
+	SsaUse use;
+
+	(void)state;
+	codes_init(&m, 4, 2, 1);
+	entry_codes(&m, ssa_block(m.func, 0));
+	plain = ssa_block(m.func, 0);
+	crowded = ssa_block(m.func, 0);
+	v = plus_one(&m, 0, home_of(&m, 0, 0));
+	use = use_of(v, SSA_GPR);
+	branch_to(&m, 0, plain, crowded, &use, 1);
+	leave_with(&m, plain, &v, 1);
+	sums[0] = plus_one(&m, crowded, v);
+	for (unsigned k = 1; k < MORE; k++)
+		sums[k] = plus_one(&m, crowded, sums[k - 1]);
+	use = use_of(sums[0], SSA_GPR);
+	code_for(&m, crowded, 0, &use, 1)->temps[SSA_GPR] = 1; /* with the sums they are five */
+	all = sums[0];
+	for (unsigned k = 1; k < MORE; k++)
+		all = binary(&m, crowded, SSA_GPR, all, sums[k]);
+	all = binary(&m, crowded, SSA_GPR, all, v);
+	leave_with(&m, crowded, &all, 1);
+	allocate_well(&m);
+	assert_int_equal(m.alloc.spills, 1);
+	for (u32 c = 0; c < m.alloc.code_count; c++)
+		for (u32 k = m.alloc.codes[c].move_first; k < m.alloc.codes[c].move_first + m.alloc.codes[c].move_count; k++)
+			if (m.alloc.moves[k].to.kind == SSA_PLACE_SPILL)
+				assert_int_equal(m.alloc.codes[c].block, crowded);
+	codes_fini(&m);
+}
+
 /* A sum that only a way out in the loop wants is not stored where what it is the sum of is there anyway; it is where that is not. */
 static void made_by_ways_out(void **state)
 {
@@ -908,6 +945,7 @@ int main(void)
 		cmocka_unit_test(too_many),
 		cmocka_unit_test(idle_values_stay_in_their_slots),
 		cmocka_unit_test(cold_call),
+		cmocka_unit_test(stored_where_it_is_read),
 		cmocka_unit_test(made_by_ways_out),
 		cmocka_unit_test(lazy_values),
 		cmocka_unit_test(one_use_that_commutes),
