@@ -8,6 +8,7 @@
  *     ssa_build_loops.c    which slots a loop changes: those have a PHI at its header; which stay at home
  *     ssa_build_nodes.c    nodes, piece by piece, so that of each piece all predecessors are there but for jumps back
  *     close_loops          arguments of the headers' PHIs; those that turn out to be one value are gone
+ *     ssa_build_webs.c     likewise PHIs that name each other and one value
  *
  * Nodes are folded and shared as they are made (ssa_share.c), on a walk down the tree of dominators: what ssa_fold would throw away is
  * not made at all. So a jump through a register that holds a known address (the return of an inlined function) is an edge; edges
@@ -655,6 +656,7 @@ static void close_loops(SsaBuild *b)
 		for (u32 block = 0; block < b->func->block_count; block++)
 			changed |= prune_phis(b, block);
 	}
+	b->again |= !b->func->failed && ssa_build_webs(b);
 	for (u32 i = 0; i < b->order_count && !b->func->failed; i++) {
 		const SsaPiece *piece = &b->pieces[b->order[i]];
 

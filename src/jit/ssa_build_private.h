@@ -96,6 +96,9 @@ u32 ssa_build_target(const SsaBuild *b, u32 from, u64 pc, unsigned flow);
 void ssa_build_written(SsaBuild *b); /* per header: what its loop changes */
 void ssa_build_homes(SsaBuild *b);   /* which slots stay at home */
 
+/* ---- ssa_build_webs.c ---- */
+bool ssa_build_webs(SsaBuild *b);    /* PHIs of one value through others; were there any? */
+
 /* ---- ssa_build_nodes.c ---- */
 SsaRef ssa_build_append(SsaBuild *b, unsigned op, unsigned width, unsigned aux, SsaRef x, SsaRef y, SsaRef z, u64 imm);
 SsaRef ssa_build_home(SsaBuild *b, u32 slot); /* HOME of a slot, which the present block knows */

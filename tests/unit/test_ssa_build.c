@@ -93,7 +93,7 @@ typedef struct Small {
 	char *text;
 	Machine *machine;
 	Arena arena;
-	SsaSource sources[4];
+	SsaSource sources[8];
 	SsaRegion region;
 	Buf out;
 } Small;
@@ -342,6 +342,39 @@ static void loops_with_one_header(void **state)
 	}
 }
 
+/* A constant that is loaded ahead of two loops, and anew on a way through the inner one, is that constant everywhere. */
+static void web_of_one_value(void **state)
+{
+	static const u32 words[] = {
+		0x00100793, /* li a5, 1 */
+		0x00150513, /* addi a0, a0, 1 */
+		0x00158593, /* addi a1, a1, 1 */
+		0x00E58463, /* beq a1, a4, +8 */
+		0x00100793, /* li a5, 1 */
+		0xFEC59AE3, /* bne a1, a2, -12 */
+		0xFED516E3, /* bne a0, a3, -20 */
+		0x00000073, /* ecall */
+	};
+	static const u32 sources[] = {0, 1, 2, 4, 5, 6};
+
+	(void)state;
+	for (u32 number = 1; number <= 2; number++) { /* what is loaded the second time */
+		u32 changed[COUNT_OF(words)];
+		Small small;
+		const char *text;
+
+		memcpy(changed, words, sizeof words);
+		changed[4] = number << 20 | 0x793;
+		open_small(&small, changed, COUNT_OF(words));
+		for (u32 k = 0; k < COUNT_OF(sources); k++)
+			add_small(&small, sources[k]);
+		text = print_small(&small, false);
+		assert_int_equal(count_of(text, "phi.64 s16"), number == 1 ? 0 : 3);
+		assert_int_equal(count_of(text, "phi.64 s11"), 1);
+		close_small(&small);
+	}
+}
+
 /* One slot is to stay at home: not the one that goes round, though the other is named more often, as that is written first. */
 static void what_is_read_before_it_is_written_stays_no_home(void **state)
 {
@@ -400,6 +433,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(quiet_text),
 		cmocka_unit_test(loop_left_text),
 		cmocka_unit_test(loops_with_one_header),
+		cmocka_unit_test(web_of_one_value),
 		cmocka_unit_test(what_is_read_before_it_is_written_stays_no_home),
 		cmocka_unit_test(the_last_place_is_for_the_heaviest),
 		cmocka_unit_test(random_machines),
