@@ -6,7 +6,8 @@
  *
  * State of a vCPU: an array of 64-bit slots, each holding one register zero-extended; slot 0 is the program counter.
  * Behind them the machine allocates VCPU_TEMPS further entries, zeroed, which belong to the engine: its temporaries
- * lie there, so that one index reaches registers and temporaries alike. They hold nothing between two calls.
+ * lie there, so that one index reaches registers and temporaries alike. They hold nothing between two calls. So do VCPU_FRONT
+ * entries in front of the slots: what code asks for often is near to both there, and takes a short displacement.
  *
  * The contract of engine->run:
  *  1. Exactness: it never retires more than `budget` instructions, and retires exactly that many when it returns
@@ -34,6 +35,7 @@ struct IrFunc; /* ir/ir.h; core only passes it on */
 
 enum {
 	VCPU_TEMPS = 1024,
+	VCPU_FRONT = 8,                /* a cache line */
 	ENGINE_HARD_INSNS = 1000000,   /* EngineOptions.hard_after, if nothing else is wanted: it begins to pay then */
 	ENGINE_CODE_BYTES = 128 << 20, /* EngineEnv.code_bytes: more is too much (node's start and work: 60 MiB) */
 };

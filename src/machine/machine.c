@@ -381,7 +381,7 @@ void machine_destroy(Machine *machine)
 	free(machine->host_needs);
 	free(machine->services);
 	for (u32 i = 0; i < MACHINE_CALLS; i++)
-		free(machine->call_slots[i]);
+		machine_free_slots(machine->call_slots[i]);
 	free(machine->host_outside);
 	free(machine->steps);
 	free(machine->private_bytes);

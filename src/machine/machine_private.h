@@ -282,9 +282,10 @@ bool machine_give_pending(Machine *machine, MachineStop *stop);
 bool machine_give_exit(Machine *machine, MachineStop *stop, const VcpuExit *exit);
 
 /* vcpus.c */
-/* An array for so many registers, and temporaries behind them, all zero; for free(). It begins with a cache line of its own: it is
+/* An array for so many registers, and what engines have around them, all zero. It begins with a cache line of its own: it is
  * copied for each function that is called from outside, and elsewhere that takes 5 % longer. NULL: no memory. */
 u64 *machine_alloc_slots(u32 count);
+void machine_free_slots(u64 *slots); /* NULL: nothing */
 Status machine_init_vcpus(Machine *machine, const MachineConfig *config);
 void machine_fini_vcpus(Machine *machine);
 void machine_free_records(const Machine *machine, VcpuRecord *records, u32 count, u32 except);

@@ -70,7 +70,7 @@ static void free_record(const Machine *machine, VcpuRecord *record)
 	for (u32 i = 0; record->spaces && i < machine->private_count; i++)
 		space_fini(&record->spaces[i]);
 	free(record->spaces);
-	free(record->slots);
+	machine_free_slots(record->slots);
 }
 
 /* Records 0 .. count-1 are there with all their spaces, and no others. Number 0 is shown. */

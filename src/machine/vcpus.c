@@ -88,13 +88,19 @@ void machine_show_vcpu(Machine *machine, u32 number)
 
 u64 *machine_alloc_slots(u32 count)
 {
-	enum { LINE = 64 };
-	size_t bytes = ((count + (size_t)VCPU_TEMPS) * sizeof(u64) + LINE - 1) & ~(size_t)(LINE - 1);
-	u64 *slots = aligned_alloc(LINE, bytes);
+	enum { LINE = VCPU_FRONT * sizeof(u64) };
+	size_t bytes = ((VCPU_FRONT + count + (size_t)VCPU_TEMPS) * sizeof(u64) + LINE - 1) & ~(size_t)(LINE - 1);
+	u64 *front = aligned_alloc(LINE, bytes);
 
-	if (slots)
-		memset(slots, 0, bytes);
-	return slots;
+	if (!front)
+		return NULL;
+	memset(front, 0, bytes);
+	return front + VCPU_FRONT;
+}
+
+void machine_free_slots(u64 *slots)
+{
+	free(slots ? slots - VCPU_FRONT : NULL);
 }
 
 Status machine_make_record(const Machine *machine, VcpuRecord *record)
@@ -126,7 +132,7 @@ void machine_free_records(const Machine *machine, VcpuRecord *records, u32 count
 		for (u32 i = 0; records[n].spaces && n != except && i < machine->private_count; i++)
 			space_fini(&records[n].spaces[i]);
 		free(records[n].spaces);
-		free(records[n].slots);
+		machine_free_slots(records[n].slots);
 	}
 	free(records);
 }
@@ -180,7 +186,7 @@ void machine_reset_vcpus(Machine *machine)
 		for (u32 i = 0; i < machine->private_count; i++)
 			space_fini(&machine->vcpus[n].spaces[i]);
 		free(machine->vcpus[n].spaces);
-		free(machine->vcpus[n].slots);
+		machine_free_slots(machine->vcpus[n].slots);
 	}
 	machine->vcpu_count = 1;
 	*zero = (VcpuRecord){ .slots = zero->slots, .spaces = zero->spaces, .aspace = zero->aspace };
@@ -248,7 +254,7 @@ static void drop_number(Machine *machine, u32 number)
 
 	if (number + 1 != machine->vcpu_count || (record->slots && record->spaces))
 		return;
-	free(record->slots);
+	machine_free_slots(record->slots);
 	free(record->spaces);
 	machine->vcpu_count--;
 }

@@ -24,7 +24,7 @@ typedef struct CodeBench {
 	Arena arena, functions;
 	SsaFunc *func;
 	u8 widths[CODE_SLOTS];
-	u64 slots[CODE_SLOTS + VCPU_TEMPS];
+	u64 front[VCPU_FRONT], slots[CODE_SLOTS + VCPU_TEMPS];
 	u32 slot_count, snap;
 	JitBlock block;
 	JitRegion region;

@@ -2,7 +2,8 @@
  *
  * The x86-64 target: which register is what, and the state of one block being compiled.
  *
- *     rbp  slots + 128, so that the first 32 slots are reached with one byte of displacement
+ *     rbp  slots + 120, so that one byte of displacement reaches the first 31 slots, and in front of them the limit that
+ *          addresses are compared with
  *     rbx  cell 0 of the paged space, or the spaces when none is    r14  what is left of the budget
  *     rsp  JitFrame (jit_private.h)
  *     rsi rdi r8 r9 r10 r11 r12               pinned registers of the guest
@@ -21,12 +22,12 @@
 
 enum {
 	X64_TEMPS = 2, X64_SPILLS = 64,
+	X64_MIDDLE = 120,      /* rbp is so many bytes behind the slots: what a short displacement reaches begins with the limit */
 	X64_UNDOS = 16,        /* stores of an instruction that may be taken back */
 	/* The frame of compiled code, behind the slots (x64_frame). OPERATION: for whatever an operation needs. */
 	X64_AT_OPERATION = 0, X64_AT_JUMPS = 8, X64_AT_ATTR = 16, X64_AT_FRAME = 24, X64_AT_SPACES = 32,
 	X64_AT_STACK = 40,     /* rsp when nothing is on it but what enter put there */
 	X64_AT_DEEP = 48,      /* below this there are enough of them */
-	X64_AT_LIMIT = 56,     /* the first address behind the paged space */
 	X64_WIDE = 560,        /* likewise: first of those where a WIDE puts out what it has, behind all spills */
 	X64_FRAME = 600,       /* first of the entries behind the slots where this lies */
 	X64_HINTS = 1024,      /* places for return addresses */
@@ -142,6 +143,7 @@ void x64_analyse(X64Code *c);
 /* x64_places.c */
 i32 x64_slot(u32 slot); /* displacement from rbp */
 X64Mem x64_frame(const Engine *engine, i32 at); /* X64_AT_... */
+X64Mem x64_limit(void); /* in front of the slots: the first address behind the paged space */
 /* The value in a register: its own, or `scratch`. Bits above the width of a 32-bit operand may be anything where it
  * was looked through to (x64_low). */
 u8 x64_in(X64Code *c, IrRef ref, u8 scratch);

@@ -12,12 +12,17 @@ const u8 x64_park_regs[JIT_PARKS] = { 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14 };
 
 i32 x64_slot(u32 slot)
 {
-	return (i32)(slot * 8) - 128;
+	return (i32)(slot * 8) - X64_MIDDLE;
 }
 
 X64Mem x64_frame(const Engine *engine, i32 at)
 {
 	return x64_at(X64_RBP, x64_slot(engine->slot_count + X64_FRAME) + at);
+}
+
+X64Mem x64_limit(void)
+{
+	return x64_at(X64_RBP, x64_slot(0) - 8);
 }
 
 void x64_release(X64Code *c, IrRef ref)

@@ -438,6 +438,6 @@ void x64_ssa_check(X64Ssa *s, const SsaNode *node)
 	address = x64_arg_reg(s, node->a, false);
 	if (!s->emitting)
 		return;
-	x64_alu_mem(&s->x, X64_CMP, 64, address, x64_frame(s->engine, X64_AT_LIMIT));
+	x64_alu_mem(&s->x, X64_CMP, 64, address, x64_limit());
 	x64_ssa_exit_if(s, X64_AE);
 }

@@ -618,7 +618,7 @@ static void emit(X64Ssa *s, const SsaWide *wide, const u8 *regs)
 	for (u32 i = 0; i < wide->pointer_count; i++) {
 		if (wide->near[i])
 			continue;
-		x64_alu_mem(x, X64_CMP, 64, pointer_regs[i], x64_frame(s->engine, X64_AT_LIMIT));
+		x64_alu_mem(x, X64_CMP, 64, pointer_regs[i], x64_limit());
 		jumps_add(&nones, x64_jcc(x, X64_AE));
 	}
 	expect(s, wide, regs, &nones);

@@ -86,7 +86,7 @@ static void emit_enter(Engine *engine, X64Buf *x)
 	for (unsigned i = 0; i < 6; i++)
 		x64_push(x, saved[i]);
 	x64_load(x, 64, X64_RBP, x64_at(X64_RDI, (i32)offsetof(JitFrame, slots)));
-	x64_alu_imm(x, X64_SUB, 64, X64_RBP, -128);
+	x64_alu_imm(x, X64_ADD, 64, X64_RBP, X64_MIDDLE);
 	x64_store(x, 64, x64_frame(engine, X64_AT_FRAME), X64_RDI);
 	take(engine, x, offsetof(JitFrame, attr), X64_AT_ATTR);
 	take(engine, x, offsetof(JitFrame, spaces), X64_AT_SPACES);
@@ -105,7 +105,7 @@ static void emit_enter(Engine *engine, X64Buf *x)
 	x64_lea(x, 64, X64_RAX, x64_at(X64_RSP, -8 * X64_HINTS));
 	x64_store(x, 64, x64_frame(engine, X64_AT_DEEP), X64_RAX);
 	x64_mov_imm(x, X64_RAX, engine->env.pages << SPACE_PAGE_SHIFT);
-	x64_store(x, 64, x64_frame(engine, X64_AT_LIMIT), X64_RAX);
+	x64_store(x, 64, x64_limit(), X64_RAX);
 	fetch_home(engine, x);
 	go = x64_call(x);
 	/* A return that finds no call on the stack comes here; the next one will, too. */
