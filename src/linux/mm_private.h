@@ -24,7 +24,11 @@ enum {
 	MM_LOWEST = 65536,  /* vm.mmap_min_addr */
 	MM_READ_AHEAD = 8,  /* pages */
 	MM_AREAS_TOGETHER = 4 * MM_AREA_LIMIT,
-	MM_EXPAND = 16,     /* pages added at once where memory is touched one after the other */
+	/* Pages added at once where a run of pages is being touched: */
+	MM_EXPAND_SOON = 16, /* as many as it has, at most */
+	MM_EXPAND = 64,      /* one for MM_RUN_PART of them, where that is more */
+	MM_RUN_PART = 4,
+	MM_HOLES = 8,        /* pages that it may lack, as nothing is touched quite in order */
 };
 
 /* RLIMIT_* of asm-generic. */
@@ -69,8 +73,6 @@ struct Mm {
 	u64 vdso, trampoline;   /* addresses, or 0 */
 	u64 program_bias;       /* load address - address in the file: symbols */
 	u64 arguments, arguments_end, environment, environment_end; /* texts on the stack */
-	u64 next_touch;         /* memory is being touched one page after the other: the next one */
-	u32 expand;             /* pages to add there */
 	Touch refusal;          /* the pager's last one */
 	u64 refused;            /* its page */
 };

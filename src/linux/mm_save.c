@@ -214,7 +214,7 @@ static const TapeField mm_fields[] = {
 	TAPE_FIELD(Mm, map_top), TAPE_FIELD(Mm, brk_start), TAPE_FIELD(Mm, brk), TAPE_FIELD(Mm, shares_code),
 	TAPE_FIELD(Mm, vdso), TAPE_FIELD(Mm, trampoline), TAPE_FIELD(Mm, program_bias), TAPE_FIELD(Mm, arguments),
 	TAPE_FIELD(Mm, arguments_end), TAPE_FIELD(Mm, environment), TAPE_FIELD(Mm, environment_end),
-	TAPE_FIELD(Mm, next_touch), TAPE_FIELD(Mm, expand), TAPE_FIELD(Mm, refused),
+	TAPE_FIELD(Mm, refused),
 };
 
 /* A page that is present lies in an area, where it may have been touched: else nobody would ever give it back. */
@@ -235,25 +235,21 @@ static bool pages_lie_in_areas(const Tape *tape, Mm *mm)
 static void carry_mm(Tape *tape, Mm *mm)
 {
 	u8 refusal = (u8)mm->refusal;
-	u64 next_touch, least = 0;
-	u32 expand, count;
+	u64 least = 0;
+	u32 count;
 
 	tape_fields(tape, mm, mm_fields, COUNT_OF(mm_fields));
 	tape_u8(tape, &refusal);
-	if (!tape_check(tape, refusal <= TOUCH_NO_MEMORY && mm->expand <= MM_EXPAND && mm->map_top <= mm->limit &&
+	if (!tape_check(tape, refusal <= TOUCH_NO_MEMORY && mm->map_top <= mm->limit &&
 				      mm->map_top % PAGE == 0 && mm->brk_start <= mm->brk && mm->brk <= mm->limit))
 		return;
 	mm->refusal = (Touch)refusal;
-	next_touch = mm->next_touch;
-	expand = mm->expand;
 	count = tape_count(tape, mm->areas.count, 56);
 	if (tape->loading) {
 		for (u32 i = 0; i < count && tape_ok(tape); i++) {
 			carry_area(tape, mm, NULL, least);
 			least = mm->areas.last ? mm->areas.last->end : 0;
 		}
-		mm->next_touch = next_touch;
-		mm->expand = expand;
 		if (tape_ok(tape) && !tape->near)
 			tape_check(tape, pages_lie_in_areas(tape, mm));
 		return;
@@ -264,7 +260,7 @@ static void carry_mm(Tape *tape, Mm *mm)
 
 void carry_memories(Tape *tape)
 {
-	u32 count = tape_count(tape, tape->lists[TAPE_MEMORIES].count, 100);
+	u32 count = tape_count(tape, tape->lists[TAPE_MEMORIES].count, 90);
 
 	for (u32 i = 0; i < count && tape_ok(tape); i++) {
 		Mm *mm = tape->loading ? NULL : tape->lists[TAPE_MEMORIES].items[i];

@@ -2,9 +2,12 @@
  *
  * The pager: makes a page present when it is touched for the first time, and with it a few neighbours where that pays:
  *
- *     anonymous   one page; up to MM_EXPAND when memory is touched one page after the other
+ *     anonymous   one page; more where the ones just below it are there, up to MM_EXPAND behind a long run of them
  *     a file      what is absent of the 32 KiB around it
  *     shared      the same, laid into the memfd
+ *
+ * What is to come is guessed from what is there, by nothing else: so several places can grow at a time, and a copy of the
+ * machine guesses the same.
  *
  * Neighbours are a favour: when memory is short, the one page is tried alone. Only then the limit is reached, and the
  * program ends as Linux' OOM killer would end it: the one who wanted the page that was not there.
@@ -60,18 +63,47 @@ static Window absent_around(const Mm *mm, u64 page, u64 low, u64 high)
 	return window;
 }
 
-static Window window_of(Mm *mm, const Area *area, u64 page)
+/* The run of pages below `page`: how many are there, as far as no more than every fourth is missing. A heap that grows is touched
+ * nearly in order: an allocator writes behind what it gives before the program writes into that. */
+static u64 run_below(const Mm *mm, const Area *area, u64 page)
+{
+	u64 found = 0, holes = 0, run = 0;
+
+	for (u64 at = page; at > area->start && holes <= MM_HOLES && found < MM_RUN_PART * MM_EXPAND;) {
+		at -= PAGE;
+		if (absent(mm, at))
+			holes++;
+		else
+			found++;
+		if (3 * holes <= found)
+			run = found;
+	}
+	return run;
+}
+
+/* As many pages as the run has, which doubles it; and a part of it when it is long, since what the program does not touch counts as
+ * well. With them the holes it has left behind. */
+static Window window_in_run(const Mm *mm, const Area *area, u64 page)
+{
+	u64 run = run_below(mm, area, page), count = run, back;
+
+	if (count > MM_EXPAND_SOON)
+		count = run / MM_RUN_PART > MM_EXPAND_SOON ? run / MM_RUN_PART : MM_EXPAND_SOON;
+	if (count < 2 || mm_bytes_present(mm) > mm_memory_limit(mm) / 2)
+		return (Window){page, page + PAGE}; /* neighbours count, too: not where memory becomes scarce */
+	back = count - 1 < MM_HOLES ? count - 1 : MM_HOLES;
+	return (Window){page - area->start > back * PAGE ? page - back * PAGE : area->start, page + count * PAGE};
+}
+
+static Window window_of(const Mm *mm, const Area *area, u64 page)
 {
 	u64 low, high;
 
 	if (!area->file && !area->shared) {
-		mm->expand = page == mm->next_touch ? mm->expand * 2 : 1;
-		if (mm->expand > MM_EXPAND)
-			mm->expand = MM_EXPAND;
-		if (!mm->expand || mm_bytes_present(mm) > mm_memory_limit(mm) / 2)
-			mm->expand = 1; /* neighbours count, too: not where memory becomes scarce */
-		low = page;
-		high = page + mm->expand * (u64)PAGE;
+		Window window = window_in_run(mm, area, page);
+
+		low = window.start;
+		high = window.end;
 	} else {
 		low = page & ~(u64)(MM_READ_AHEAD * PAGE - 1);
 		high = low + MM_READ_AHEAD * PAGE;
@@ -132,7 +164,7 @@ static bool read_file(Mm *mm, const Area *area, Window window)
 	return true;
 }
 
-static Touch add_pages(Mm *mm, Area *area, u64 page, Window window)
+static Touch add_pages(Mm *mm, Area *area, Window window)
 {
 	Machine *machine = machine_of(mm);
 	u64 offset = area->offset + (window.start - area->start), len = window.end - window.start;
@@ -175,8 +207,6 @@ static Touch add_pages(Mm *mm, Area *area, u64 page, Window window)
 	}
 	if (!area->file && !area->shared && writable && len > PAGE)
 		machine_pages_expect(machine, mm->aspace, window.start, len);
-	if (page == mm->next_touch || (!area->file && !area->shared))
-		mm->next_touch = window.end;
 	return TOUCH_OK;
 }
 
@@ -205,9 +235,9 @@ Touch mm_make_present(Mm *mm, u64 address, u8 access)
 	window = window_of(mm, area, page);
 	if (!cut_at_end(area, page, &window))
 		return TOUCH_NO_FILE;
-	touch = add_pages(mm, area, page, window);
+	touch = add_pages(mm, area, window);
 	if (touch == TOUCH_NO_MEMORY && window.end - window.start > PAGE)
-		touch = add_pages(mm, area, page, (Window){page, page + PAGE});
+		touch = add_pages(mm, area, (Window){page, page + PAGE});
 	return touch;
 }
 
@@ -216,7 +246,7 @@ Touch mm_load_pages(Mm *mm, Area *area, u64 start, u64 end)
 	for (u64 page = start; page < end; page += PAGE)
 		if (!absent(mm, page))
 			return TOUCH_NOTHING;
-	return add_pages(mm, area, start, (Window){start, end});
+	return add_pages(mm, area, (Window){start, end});
 }
 
 void mm_populate(Mm *mm, u64 start, u64 end)

@@ -13,7 +13,7 @@
 #include "linux/stream.h"
 #include "linux/vfs.h"
 
-enum { SAVE_VERSION = 2 };
+enum { SAVE_VERSION = 3 };
 
 /* What the kernel remembers by itself. Limits, rights and the terminal are the configuration of whoever loads it. */
 static const TapeField kernel_fields[] = {
