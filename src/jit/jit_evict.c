@@ -100,7 +100,7 @@ void jit_evict_begin(Engine *engine)
 static void kill_blocks(Engine *engine, u32 half)
 {
 	for (u32 i = 0; i < engine->hash_cap; i++)
-		for (JitBlock *block = engine->hash[i].first, *next; block; block = next) {
+		for (JitBlock *block = engine->hash[i], *next; block; block = next) {
 			next = block->hash_next;
 			if (block->half == half)
 				jit_cache_kill(engine, block);
@@ -176,7 +176,7 @@ static void kill_one(Engine *engine)
 	u32 at = rng_below(&engine->chance, engine->hash_cap);
 
 	for (u32 i = 0; i < engine->hash_cap; i++) {
-		JitBlock *block = engine->hash[(at + i) & (engine->hash_cap - 1)].first;
+		JitBlock *block = engine->hash[(at + i) & (engine->hash_cap - 1)];
 
 		if (block) {
 			jit_cache_kill(engine, block);

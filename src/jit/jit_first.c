@@ -47,7 +47,8 @@ typedef struct JitFirst {
 	bool side;           /* Engine.first_side when it was kept: else it lies in first_before */
 } JitFirst;
 
-/* ---- The table: open addressing; nobody leaves it ---- */
+/* ---- The table: open addressing; nobody leaves it. Four slots in a row are for 32 cells of code (and for others when they are full):
+ * a program goes on where it is, and finds them in the cache ---- */
 
 typedef struct JitFirstSlot {
 	u64 pc : 55;     /* paged spaces are much smaller */
@@ -56,20 +57,20 @@ typedef struct JitFirstSlot {
 	JitFirst *first; /* kept; or NULL */
 } JitFirstSlot;
 
-static u32 hash_of(u64 pc)
-{
-	return (u32)(pc * 0x9E3779B97F4A7C15u >> 40);
-}
-
-/* Where the pc is or would be. */
+/* Where the pc is or would be. Rows go on elsewhere, not beside: what is beside is of the code beside. */
 static JitFirstSlot *slot_of(const Engine *engine, u64 pc)
 {
-	const u32 mask = engine->first_slots - 1;
-	u32 at = hash_of(pc) & mask;
+	enum { ROW = 4, CELLS = 32, NEAR = 64 /* rows */ };
+	const u32 rows = engine->first_slots / ROW;
+	const u64 hash = pc / (CELLS * NEAR) * 0x9E3779B97F4A7C15u;
 
-	while (engine->firsts[at].times && engine->firsts[at].pc != pc)
-		at = (at + 1) & mask;
-	return &engine->firsts[at];
+	for (u32 row = (u32)(pc / CELLS ^ hash >> 44);; row += (u32)(hash >> 20) | 1) {
+		JitFirstSlot *slots = &engine->firsts[(row & (rows - 1)) * ROW];
+
+		for (u32 i = 0; i < ROW; i++)
+			if (!slots[i].times || slots[i].pc == pc)
+				return &slots[i];
+	}
 }
 
 static bool grow(Engine *engine)

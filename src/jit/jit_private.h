@@ -46,6 +46,7 @@ enum {
 	JIT_ASKS_MUCH = 64,          /* with a call of the host in so many of them or fewer, what is not used is not parked any more */
 	JIT_CODE_FAULTS = 4,         /* so many stores of one instruction into code: it asks before it stores */
 	JIT_PAGE_SHIFT = 12,
+	JIT_MET = 8,
 	JIT_RESTLESS = 12,           /* deaths of a page's code lately: what is there is not compiled for now */
 	JIT_CALM = 20000,
 	JIT_RESTLESS_INSNS = 500,    /* the cold engine runs so many there at a time */
@@ -127,13 +128,6 @@ typedef struct JitMap {
 	const JitMapStep *steps;  /* behind the entries */
 	JitMapEntry entries[];
 } JitMap;
-
-/* Blocks whose hashes end alike. A bit of `filter` for each of them: who is looked for and is not there, as all that is met for the
- * first time, costs no look at any. Bits stay until the bucket is empty. */
-typedef struct JitBucket {
-	JitBlock *first;
-	u64 filter;
-} JitBucket;
 
 typedef enum JitExitKind {
 	JIT_EXIT_LINK, /* a jump to a constant pc that is not chained yet */
@@ -338,7 +332,9 @@ struct Engine {
 	u32 flags_slot;          /* where the guest keeps the flags of floats, once known: the host keeps those that compiled
 	                            code raises, and they come there when it is left. 0: not known */
 	JitBlock homeless;       /* a cold one that is in no table */
-	JitBucket *hash;
+	JitBlock **hash;         /* owned, with `met` behind it */
+	u64 *met;                /* JIT_MET bits for each of hash: who is looked for and is not there, as all that is met for the first time,
+	                            has none, mostly, and what is looked at for that fits into the host's cache. Bits stay when blocks die */
 	u32 hash_cap, block_count;
 	JitPage **pages;         /* hash */
 	u32 page_cap, page_count;

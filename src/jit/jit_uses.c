@@ -143,7 +143,7 @@ static bool list_blocks(Engine *engine, Arena *arena, Blocks *blocks)
 	if (!blocks->list)
 		return false;
 	for (u32 i = 0; i < engine->hash_cap; i++)
-		for (JitBlock *block = engine->hash[i].first; block; block = block->hash_next)
+		for (JitBlock *block = engine->hash[i]; block; block = block->hash_next)
 			if (block->uses && blocks->count < engine->block_count)
 				blocks->list[blocks->count++] = block;
 	qsort(blocks->list, blocks->count, sizeof(JitBlock *), by_pc);
@@ -246,7 +246,7 @@ void jit_uses_rearm(Engine *engine)
 	engine->resumed = calloc(cap, sizeof *engine->resumed); /* NULL: they begin anew */
 	engine->resumed_cap = cap;
 	for (u32 i = 0; i < engine->hash_cap; i++)
-		for (JitBlock *block = engine->hash[i].first; block; block = block->hash_next)
+		for (JitBlock *block = engine->hash[i]; block; block = block->hash_next)
 			if (block->counter && *block->counter <= begin) {
 				*block->counter += engine->hot - begin;
 				resume_later(engine, block);
