@@ -199,6 +199,9 @@ void space_set_aside(Space *space, Space *aside);
 bool space_settle(Space *space, u64 page);
 /* Memory for pages that are present and about to be written through the view, all at once. */
 void space_populate(Space *space, u64 page, u64 count);
+/* Where the bytes from `address` on are, of an access that attr allows: in the view if the host allows it there, as compiled code is
+ * likely to come to them next, and then the host knows the page in one place alone. */
+u8 *space_bytes_for(const Space *space, u64 address, u64 bytes, bool write);
 
 static inline u64 space_cell(const Space *space, u64 index)
 {

@@ -9,8 +9,9 @@
  * Why twice, and not base itself protected: the pager fills pages before the guest may see them, loaders, debuggers,
  * snapshots and system calls write where the guest may not, the interpreter writes into pages with code and tells the
  * engine behind. With one map each of these would be a pair of system calls around every access, and one that is forgotten
- * a crash. With two the host has its own, and nobody but compiled code knows the other. It costs a second entry in the
- * tables of the host per page that both touch.
+ * a crash. With two the host has its own, and nobody but compiled code needs the other. It costs a second entry in the
+ * tables of the host per page that both touch; so an access that compiled code could not do by itself, mostly the first touch of a
+ * page, is done in the view too if it may be (space_bytes_for).
  *
  * Rights that go are taken at once. Those that come are given at once where pages are made present or protected anew; when
  * only a mark goes (the last code of a page has died), they wait until an access meets the page (space_settle): most such
@@ -189,6 +190,16 @@ bool space_settle(Space *space, u64 page)
 		return false;
 	space_view_follow(space, page, page + 1);
 	return true;
+}
+
+u8 *space_bytes_for(const Space *space, u64 address, u64 bytes, bool write)
+{
+	const u8 wanted = write ? WRITABLE : READABLE;
+
+	if (!space->view || space->view_rights[address >> SPACE_PAGE_SHIFT] < wanted ||
+	    space->view_rights[(address + bytes - 1) >> SPACE_PAGE_SHIFT] < wanted)
+		return space->base + address;
+	return space->view + address;
 }
 
 void space_populate(Space *space, u64 page, u64 count)

@@ -538,7 +538,7 @@ AccessResult machine_paged_read(Machine *machine, u64 address, unsigned bytes, u
 	if (!allows_all(machine, address, bytes, ATTR_READ, &denied))
 		return fault(machine, denied, false);
 	*value = 0;
-	memcpy(value, space->base + address, bytes);
+	memcpy(value, space_bytes_for(space, address, bytes, false), bytes);
 	machine_check_watch(machine, machine->paged_space, address, bytes, false);
 	return ACCESS_OK;
 }
@@ -555,7 +555,7 @@ AccessResult machine_paged_write(Machine *machine, u64 address, unsigned bytes, 
 
 	if (!allows_all(machine, address, bytes, ATTR_WRITE, &denied))
 		return fault(machine, denied, true);
-	memcpy(space->base + address, &value, bytes);
+	memcpy(space_bytes_for(space, address, bytes, true), &value, bytes);
 	if (has_code(space, address, bytes))
 		machine->ops->invalidate(machine->engine, &machine->vcpu, address, bytes);
 	machine_check_watch(machine, machine->paged_space, address, bytes, true);

@@ -52,6 +52,25 @@ static const Lines *line_of(const Lines *lines, u32 count, const void *at)
 	return NULL;
 }
 
+static bool host_allows(const Lines *lines, u32 count, const Space *space, u64 page, bool write)
+{
+	const Lines *line = line_of(lines, count, space->view + page * SPACE_PAGE);
+
+	return write ? line->write : line->read;
+}
+
+/* An access is made in the view only if the host allows it there in all its pages. */
+static void expect_places(const Space *space, const Lines *lines, u32 count, u64 page)
+{
+	for (unsigned write = 0; write < 2; write++) {
+		const u64 inside = page * SPACE_PAGE + SPACE_PAGE - 8, across = inside + 4;
+		const bool first = host_allows(lines, count, space, page, write), both = first && host_allows(lines, count, space, page + 1, write);
+
+		assert_ptr_equal(space_bytes_for(space, inside, 8, write), (first ? space->view : space->base) + inside);
+		assert_ptr_equal(space_bytes_for(space, across, 8, write), (both ? space->view : space->base) + across);
+	}
+}
+
 /* exact: else it may allow less. */
 static void expect_mirror(const Space *space, bool exact)
 {
@@ -73,6 +92,7 @@ static void expect_mirror(const Space *space, bool exact)
 		assert_true(line->read && line->write);
 		if (read)
 			assert_memory_equal(space->base + p * SPACE_PAGE, space->view + p * SPACE_PAGE, 16);
+		expect_places(space, lines, count, p);
 	}
 	line = line_of(lines, count, space->view - 1);
 	assert_true(!line->read && !line->write && space->view - SPACE_GUARD >= (u8 *)(uintptr_t)line->from);
@@ -226,6 +246,7 @@ static void soft_ones(void **state)
 	assert_false(space_harden(&space));
 	space_pages_add(&space, 3, 2, ATTR_READ);
 	assert_false(space_settle(&space, 3));
+	assert_ptr_equal(space_bytes_for(&space, 3 * SPACE_PAGE, 8, false), space.base + 3 * SPACE_PAGE);
 	space_fini(&space);
 }
 
