@@ -4,9 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/prefault.h"
 #include "linux/vfs_private.h"
 
-enum { PAGE_BITS = 12, BRANCH_BITS = 9 };
+enum {
+	PAGE_BITS = 12, BRANCH_BITS = 9,
+	SLAB_PAGES = 16,   /* a part of a table */
+	SLAB_FROM = 64,    /* pages that a file has by then: a short one has no slab, a long one little too much */
+};
 
 /* Pages that a tree of this height has room for. */
 static u64 height_pages(u32 height)
@@ -14,28 +19,67 @@ static u64 height_pages(u32 height)
 	return (u64)1 << (height * BRANCH_BITS);
 }
 
+static bool charge_block(Kernel *kernel, Content *content)
+{
+	if (kernel && !vfs_charge(kernel, CONTENT_PAGE)) /* NULL: nobody counts */
+		return false;
+	content->pages++;
+	return true;
+}
+
+static void discharge_block(Kernel *kernel, Content *content)
+{
+	content->pages--;
+	if (kernel)
+		vfs_discharge(kernel, CONTENT_PAGE);
+}
+
 static void *content_block(Kernel *kernel, Content *content)
 {
 	void *block;
 
-	if (kernel && !vfs_charge(kernel, CONTENT_PAGE)) /* NULL: nobody counts */
+	if (!charge_block(kernel, content))
 		return NULL;
 	block = calloc(1, CONTENT_PAGE);
-	if (!block) {
-		if (kernel)
-			vfs_discharge(kernel, CONTENT_PAGE);
-		return NULL;
-	}
-	content->pages++;
+	if (!block)
+		discharge_block(kernel, content);
 	return block;
 }
 
-static void block_free(Kernel *kernel, Content *content, void *block)
+/* ---- Slabs. An entry of a table that is a page of one has the lowest bit set ---- */
+
+static bool in_slab(const void *entry)
 {
-	free(block);
-	content->pages--;
-	if (kernel)
-		vfs_discharge(kernel, CONTENT_PAGE);
+	return (uintptr_t)entry & 1;
+}
+
+static u8 *page_of_entry(void *entry)
+{
+	return (u8 *)((uintptr_t)entry & ~(uintptr_t)1);
+}
+
+/* The slab of the SLAB_PAGES entries that begin at `group`, and whether any of these has a page. NULL: none. */
+static u8 *slab_of(void *const *group, bool *any)
+{
+	*any = false;
+	for (u32 i = 0; i < SLAB_PAGES; i++) {
+		*any |= group[i] != NULL;
+		if (in_slab(group[i]))
+			return page_of_entry(group[i]) - i * CONTENT_PAGE;
+	}
+	return NULL;
+}
+
+static void page_free(Kernel *kernel, Content *content, void **at, u64 page)
+{
+	void **group = at - page % SLAB_PAGES, *memory = *at;
+	bool any;
+
+	*at = NULL;
+	if (in_slab(memory))
+		memory = slab_of(group, &any) ? NULL : page_of_entry(memory) - page % SLAB_PAGES * CONTENT_PAGE;
+	free(memory);
+	discharge_block(kernel, content);
 }
 
 static void cut_all(Kernel *kernel, Content *content);
@@ -95,7 +139,29 @@ static u8 *page_find(const Content *content, u64 page)
 		return NULL;
 	for (u32 level = content->height; level && at; level--)
 		at = ((void **)at)[page >> ((level - 1) * BRANCH_BITS) & (CONTENT_BRANCHES - 1)];
-	return at;
+	return page_of_entry(at);
+}
+
+/* For an entry of a table: a page of a slab where a file grows in order, and where there is one already. */
+static void *page_entry(Kernel *kernel, Content *content, void **at, u64 page)
+{
+	const u64 place = page % SLAB_PAGES;
+	bool any = false;
+	u8 *slab = page < SLAB_FROM ? NULL : slab_of(at - place, &any), *to;
+
+	if (!slab && (page < SLAB_FROM || place || any || !page_find(content, page - 1)))
+		return content_block(kernel, content);
+	if (!charge_block(kernel, content))
+		return NULL;
+	if (!slab && !(slab = malloc(SLAB_PAGES * CONTENT_PAGE))) {
+		discharge_block(kernel, content);
+		return NULL;
+	}
+	if (!any)
+		prefault(slab, SLAB_PAGES * CONTENT_PAGE);
+	to = slab + place * CONTENT_PAGE;
+	memset(to, 0, CONTENT_PAGE);
+	return to + 1;
 }
 
 u8 *content_page_make(Kernel *kernel, Content *content, u64 page)
@@ -117,10 +183,10 @@ u8 *content_page_make(Kernel *kernel, Content *content, u64 page)
 	}
 	at = &content->root;
 	for (u32 level = content->height;; level--) {
-		if (!*at && !(*at = content_block(kernel, content)))
-			return NULL;
-		if (!level)
-			return *at;
+		if (!*at)
+			*at = level ? content_block(kernel, content) : page_entry(kernel, content, at, page);
+		if (!*at || !level)
+			return page_of_entry(*at);
 		at = (void **)*at + (page >> ((level - 1) * BRANCH_BITS) & (CONTENT_BRANCHES - 1));
 	}
 }
@@ -201,8 +267,13 @@ static bool tree_cut(Kernel *kernel, Content *content, void **at, u32 level, u64
 	}
 	if (!all || (!level && first < keep))
 		return false;
-	block_free(kernel, content, *at);
+	if (!level) {
+		page_free(kernel, content, at, first);
+		return true;
+	}
+	free(*at);
 	*at = NULL;
+	discharge_block(kernel, content);
 	return true;
 }
 
@@ -286,7 +357,7 @@ u8 *content_page(const Content *content, u64 *page)
 			at = ((void **)at)[*page >> ((level - 1) * BRANCH_BITS) & (CONTENT_BRANCHES - 1)];
 		}
 		if (at)
-			return at;
+			return page_of_entry(at);
 		*page = (*page / skip + 1) * skip;
 	}
 	return NULL;

@@ -5,7 +5,8 @@
  *
  *     height 0: root is the page 0        1: root -> 512 pages        2: root -> 512 tables -> pages ... up to 6
  *
- * Each page and table is charged against limits.storage.
+ * Each page and table is charged against limits.storage. Where a long file grows in order, the memory of 16 pages is had at once:
+ * a slab, given back with the last page of these.
  *
  * A content need not own its pages: it may be another's tree (borrowed), or lie in one piece somewhere (lent), as the program's
  * own file does. Whatever changes it copies it first, and it counts as if it were a copy. What is lent may have to be read yet
