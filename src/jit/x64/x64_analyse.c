@@ -8,7 +8,7 @@
  */
 #include "jit/x64/x64_code.h"
 
-IrRef x64_resolve(const X64Code *c, IrRef ref)
+IrRef x64_look_through(const X64Code *c, IrRef ref)
 {
 	while (!(ref & IR_CONST_BIT) && c->values[ref].kind == PLACE_NONE && c->values[ref].skip &&
 	       (c->func->ins[ref].op == IR_OP_ZX || c->func->ins[ref].op == IR_OP_EXTRACT))
@@ -97,18 +97,58 @@ static void use(X64Code *c, IrRef ref, u32 at)
 		c->values[ref].last = at;
 }
 
-static void look_through(X64Code *c)
+/* What there is. One pass over all operations, so that what follows can pass over most blocks and instructions. */
+static void look(X64Code *c)
 {
 	const IrFunc *func = c->func;
-	bool extracts = false;
+	const u32 flags = c->engine->flags_slot;
+	Value *insn = c->values;
+	bool stored = false; /* the instruction */
 
-	for (u32 i = 0; i < func->ins_count; i++)
-		if (func->ins[i].op == IR_OP_ZX) {
+	for (u32 i = 0; i < func->ins_count; i++) {
+		const IrIns *ins = &func->ins[i];
+
+		switch (ins->op) {
+		case IR_OP_INSN:
+			insn = &c->values[i];
+			stored = false;
+			break;
+		case IR_OP_ZX:
 			c->values[i].skip = true;
-		} else if (func->ins[i].op == IR_OP_EXTRACT && func->ins[i].aux == 0) {
-			c->values[i].skip = extracts = true;
+			break;
+		case IR_OP_EXTRACT:
+			if (ins->aux == 0)
+				c->values[i].skip = c->has_extract = true;
+			break;
+		case IR_OP_SX: c->has_sign = true; break;
+		case IR_OP_BR: c->has_branch = true; break;
+		case IR_OP_GET:
+			c->has_flags |= flags && ins->aux == flags;
+			break;
+		case IR_OP_PUT:
+			c->has_flags |= flags && ins->aux == flags;
+			insn->odd |= !x64_supported(c, ins);
+			break;
+		case IR_OP_RMW: case IR_OP_CAS:
+			insn->odd = true;
+			break;
+		default:
+			if (ir_op_info[ins->op].effects & IR_EFFECT_PURE) {
+				c->has_float |= ins->op >= IR_OP_FADD && ins->op <= IR_OP_FCLASS;
+				break;
+			}
+			insn->odd |= !x64_supported(c, ins) || (stored && (ir_op_info[ins->op].effects & IR_EFFECT_EXIT));
+			stored |= ins->op == IR_OP_STORE;
 		}
-	for (u32 i = 0; extracts && i < func->ins_count; i++) {
+	}
+}
+
+/* What is not to be looked through after all. */
+static void check_extracts(X64Code *c)
+{
+	const IrFunc *func = c->func;
+
+	for (u32 i = 0; i < func->ins_count; i++) {
 		IrRef refs[16];
 		unsigned count = x64_operands(func, &func->ins[i], refs);
 
@@ -178,12 +218,10 @@ bool x64_is_overwritten(const X64Code *c, u32 get)
 	return false;
 }
 
-void x64_analyse(X64Code *c)
+static void count_uses(X64Code *c)
 {
 	const IrFunc *func = c->func;
-	u32 block_start = 0;
 
-	look_through(c);
 	for (u32 i = 0; i < func->ins_count; i++) {
 		const IrIns *ins = &func->ins[i];
 		IrRef refs[16];
@@ -194,7 +232,13 @@ void x64_analyse(X64Code *c)
 		for (unsigned k = 0; k < count; k++)
 			use(c, refs[k], i);
 	}
-	/* A compare that only the branch behind it wants sets the flags for it. */
+}
+
+/* A compare that only the branch behind it wants sets the flags for it. */
+static void join_compares(X64Code *c)
+{
+	const IrFunc *func = c->func;
+
 	for (u32 i = 1; i < func->ins_count; i++) {
 		const IrIns *ins = &func->ins[i];
 		IrRef refs[16];
@@ -210,8 +254,23 @@ void x64_analyse(X64Code *c)
 				c->values[ref].last = i;
 		}
 	}
-	join_extensions(c);
-	x64_match_flags(c);
+}
+
+void x64_analyse(X64Code *c)
+{
+	const IrFunc *func = c->func;
+	u32 block_start = 0;
+
+	look(c);
+	if (c->has_extract)
+		check_extracts(c);
+	count_uses(c);
+	if (c->has_branch)
+		join_compares(c);
+	if (c->has_sign)
+		join_extensions(c);
+	if (c->has_float)
+		x64_match_flags(c);
 	/* The base of an address lives until the access. */
 	for (u32 i = 0; i < func->ins_count; i++) {
 		if (c->block_at[i] != IR_NONE)

@@ -83,11 +83,13 @@ static void emit_get(X64Code *c, u32 at)
 	const IrIns *ins = &c->func->ins[at];
 	u8 pin = c->engine->pin_of[ins->aux];
 	Value *value = &c->values[at];
-	u8 park = jit_park_of(c->engine, ins->aux);
-	bool copy = x64_is_overwritten(c, at);
+	u8 park;
+	bool copy;
 
 	if (!value->uses)
 		return;
+	park = pin != JIT_NO_PIN ? JIT_NO_PIN : jit_park_of(c->engine, ins->aux);
+	copy = x64_is_overwritten(c, at);
 	if (ins->aux == 0) { /* the pc: its slot is not kept while compiled code runs */
 		u8 to = x64_choose_place(c, at);
 
@@ -115,12 +117,13 @@ static void emit_get(X64Code *c, u32 at)
 static void emit_put(X64Code *c, u32 at)
 {
 	const IrIns *ins = &c->func->ins[at];
-	u8 pin = c->engine->pin_of[ins->aux], park = jit_park_of(c->engine, ins->aux);
+	u8 pin = c->engine->pin_of[ins->aux], park;
 	IrRef ref = x64_resolve(c, ins->a);
 	u64 number;
 
 	if (!(ref & IR_CONST_BIT) && c->values[ref].claim == at)
 		return;
+	park = pin != JIT_NO_PIN ? JIT_NO_PIN : jit_park_of(c->engine, ins->aux);
 	if (pin != JIT_NO_PIN) {
 		if (ir_is_const(c->func, ref, &number)) {
 			x64_mov_imm(&c->x, x64_pin_regs[pin], number);
@@ -195,11 +198,10 @@ static EngineCount why_cold(const IrIns *ins)
 
 /* What only the cold engine does: where an arm of the instruction has it, the arm is left when it begins, else the whole is,
  * at its INSN. */
-static bool is_cold(X64Code *c, u32 insn)
+static void find_cold(X64Code *c, u32 insn)
 {
 	u32 start = insn, put = 0;
 
-	c->cold = 0;
 	for (u32 i = insn + 1; !c->cold && i < c->func->ins_count && c->func->ins[i].op != IR_OP_INSN; i++) {
 		const IrIns *ins = &c->func->ins[i];
 
@@ -218,6 +220,13 @@ static bool is_cold(X64Code *c, u32 insn)
 	}
 	if (!c->cold && !x64_plan_undo(c, insn))
 		c->cold = ENGINE_BAIL_AGAIN; /* a store must not be done twice */
+}
+
+static bool is_cold(X64Code *c, u32 insn)
+{
+	c->cold = 0;
+	if (c->values[insn].odd)
+		find_cold(c, insn);
 	if (!c->cold && c->block->dirty && c->number == c->block->insns - 1) {
 		c->cold_op = IR_OP_PUT;
 		c->cold = ENGINE_BAIL_CONTEXT;
@@ -294,7 +303,8 @@ static void emit_block(X64Code *c)
 			dead = true;
 			continue;
 		}
-		x64_gather_flags(c, c->at);
+		if (c->has_flags)
+			x64_gather_flags(c, c->at);
 	}
 }
 

@@ -44,6 +44,7 @@ typedef enum PlaceKind {
 typedef struct Value {
 	u8 kind, reg;
 	bool skip;       /* another operation does it */
+	bool odd;        /* INSN: it may be the cold engine's, or store and leave behind that; all others are done in a straight line */
 	i32 disp;
 	u32 uses, last;  /* last: position of the last use */
 	u32 claim;       /* position of the PUT whose register it is computed into, or 0 */
@@ -116,6 +117,8 @@ typedef struct X64Code {
 	bool temp_used[X64_TEMPS];
 	bool spill_used[X64_SPILLS];
 	bool failed, unsupported;
+	/* What there is in the block: most have nothing of it. */
+	bool has_extract, has_branch, has_sign, has_float, has_flags; /* flags: a GET or PUT of their slot */
 } X64Code;
 
 /* x64_ops.c: one pure operation. False: it is not known, x64_code.c calls ir_eval. */
@@ -133,7 +136,11 @@ bool x64_start(Engine *engine);
 u32 x64_enter(Engine *engine, JitFrame *frame, const JitBlock *block);
 
 /* x64_analyse.c */
-IrRef x64_resolve(const X64Code *c, IrRef ref);
+IrRef x64_look_through(const X64Code *c, IrRef ref); /* its `skip` is set */
+static inline IrRef x64_resolve(const X64Code *c, IrRef ref)
+{
+	return ref & IR_CONST_BIT || !c->values[ref].skip ? ref : x64_look_through(c, ref);
+}
 unsigned x64_operands(const IrFunc *func, const IrIns *ins, IrRef *out); /* out: room for 16 */
 bool x64_is_compare(const IrIns *ins);
 bool x64_supported(const X64Code *c, const IrIns *ins); /* else the cold engine does the whole instruction */
