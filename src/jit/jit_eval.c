@@ -15,16 +15,27 @@ bool jit_eval_knows(const IrFunc *func)
 	return true;
 }
 
+_Static_assert(sizeof(IrConst) == 2 * sizeof(u64) && offsetof(IrConst, value) == 0 && IR_CONST_BIT == (u32)1 << 31, "look");
+
+/* Which it is nobody can predict: no branch. */
+static inline u64 look(const IrConst *consts, const u64 *values, IrRef ref)
+{
+	const u64 is_const = ref >> 31, at = (u64)(ref & ~IR_CONST_BIT) << is_const; /* a constant takes two words */
+	const uintptr_t bases = (uintptr_t)values ^ (((uintptr_t)values ^ (uintptr_t)consts) & (0 - is_const));
+
+	return ((const u64 *)bases)[at];
+}
+
 static u64 value(const JitEval *e, IrRef ref)
 {
-	return ref & IR_CONST_BIT ? e->func->consts[ref & ~IR_CONST_BIT].value : e->values[ref];
+	return look(e->func->consts, e->values, ref);
 }
 
 /* Where a plain access of that many bytes goes; NULL: it is no plain one. */
-static u8 *place(const JitEval *e, const IrIns *ins, unsigned width, u8 looked_at, u8 wanted)
+static inline u8 *place(const JitEval *e, const IrIns *ins, u64 at, unsigned width, u8 looked_at, u8 wanted)
 {
 	const Space *space = e->memory;
-	u64 at = value(e, ins->a), bytes = width / 8;
+	const u64 bytes = width / 8;
 
 	if (!space || ins->aux != e->code_space || (width != 8 && width != 16 && width != 32 && width != 64) || at >= space->cells ||
 	    at % SPACE_PAGE > SPACE_PAGE - bytes || (space->attr[at / SPACE_PAGE] & looked_at) != wanted)
@@ -85,42 +96,52 @@ static bool call_host(JitEval *e, u32 at, u64 counted)
 	return true;
 }
 
+/* `result` as that operation gives it, width bits. */
+static inline u64 cut(const IrIns *ins, u64 result)
+{
+	return result & ~(u64)0 >> (64 - ins->width);
+}
+
+/* What is usual of the pure operations is here, as `operate` says what it is; the rest is left to that. */
 JitEvalResult jit_eval(JitEval *e)
 {
 	const IrFunc *func = e->func;
+	const IrConst *consts = func->consts;
+	u64 *values = e->values;
 	Vcpu *vcpu = e->vcpu;
 	u32 number = 0;
 
 	for (u32 i = 0; i < func->ins_count; i++) {
 		const IrIns *ins = &func->ins[i];
-		u64 loaded = 0, stored;
+		u64 loaded, stored, a, b;
 		u8 *at;
 
 		switch (ins->op) {
 		case IR_OP_INSN:
-			e->pc = value(e, ins->a);
+			e->pc = look(consts, values, ins->a);
 			number = ins->b;
 			break;
 		case IR_OP_PARAM: case IR_OP_FENCE: /* one host thread at a time runs a machine */
 			break;
 		case IR_OP_GET:
-			e->values[i] = ins->aux ? vcpu->slots[ins->aux] : e->pc;
+			values[i] = ins->aux ? vcpu->slots[ins->aux] : e->pc;
 			break;
 		case IR_OP_PUT:
-			vcpu->slots[ins->aux] = value(e, ins->a);
+			vcpu->slots[ins->aux] = look(consts, values, ins->a);
 			break;
 		case IR_OP_LOAD:
-			at = place(e, ins, ins->width, ATTR_PAGED_LOAD, ATTR_READ);
+			at = place(e, ins, look(consts, values, ins->a), ins->width, ATTR_PAGED_LOAD, ATTR_READ);
 			if (!at)
 				goto leave;
+			loaded = 0;
 			memcpy(&loaded, at, ins->width / 8);
-			e->values[i] = loaded;
+			values[i] = loaded;
 			break;
 		case IR_OP_STORE:
-			at = place(e, ins, ins->width, ATTR_PAGED_STORE, ATTR_WRITE);
+			at = place(e, ins, look(consts, values, ins->a), ins->width, ATTR_PAGED_STORE, ATTR_WRITE);
 			if (!at || goes_on(func, i))
 				goto leave;
-			stored = value(e, ins->b);
+			stored = look(consts, values, ins->b);
 			memcpy(at, &stored, ins->width / 8);
 			break;
 		case IR_OP_JMP:
@@ -130,10 +151,10 @@ JitEvalResult jit_eval(JitEval *e)
 			i--;
 			break;
 		case IR_OP_BR:
-			i = func->blocks[value(e, ins->a) ? ins->b : ins->c].start - 1;
+			i = func->blocks[look(consts, values, ins->a) ? ins->b : ins->c].start - 1;
 			break;
 		case IR_OP_GOTO:
-			vcpu->slots[0] = value(e, ins->a);
+			vcpu->slots[0] = look(consts, values, ins->a);
 			vcpu->icount += number + 1;
 			return JIT_EVAL_DONE;
 		case IR_OP_HOST:
@@ -142,10 +163,55 @@ JitEvalResult jit_eval(JitEval *e)
 			if (!call_host(e, i, number))
 				return JIT_EVAL_EXIT;
 			break;
+		case IR_OP_ADD:
+			values[i] = cut(ins, look(consts, values, ins->a) + look(consts, values, ins->b));
+			break;
+		case IR_OP_SUB:
+			values[i] = cut(ins, look(consts, values, ins->a) - look(consts, values, ins->b));
+			break;
+		case IR_OP_AND:
+			values[i] = look(consts, values, ins->a) & look(consts, values, ins->b);
+			break;
+		case IR_OP_OR:
+			values[i] = look(consts, values, ins->a) | look(consts, values, ins->b);
+			break;
+		case IR_OP_XOR:
+			values[i] = look(consts, values, ins->a) ^ look(consts, values, ins->b);
+			break;
+		case IR_OP_SHL:
+			b = look(consts, values, ins->b);
+			values[i] = b < ins->width ? cut(ins, look(consts, values, ins->a) << b) : 0;
+			break;
+		case IR_OP_SHR:
+			b = look(consts, values, ins->b);
+			values[i] = b < ins->width ? look(consts, values, ins->a) >> b : 0;
+			break;
+		case IR_OP_ZX:
+			values[i] = look(consts, values, ins->a);
+			break;
+		case IR_OP_SX:
+			values[i] = cut(ins, (u64)bits_signed(look(consts, values, ins->a), ir_width(func, ins->a)));
+			break;
+		case IR_OP_EXTRACT:
+			values[i] = cut(ins, look(consts, values, ins->a) >> ins->aux);
+			break;
+		case IR_OP_EQ:
+			values[i] = look(consts, values, ins->a) == look(consts, values, ins->b);
+			break;
+		case IR_OP_NE:
+			values[i] = look(consts, values, ins->a) != look(consts, values, ins->b);
+			break;
+		case IR_OP_LTU:
+			values[i] = look(consts, values, ins->a) < look(consts, values, ins->b);
+			break;
+		case IR_OP_LTS:
+			a = look(consts, values, ins->a), b = look(consts, values, ins->b);
+			values[i] = bits_signed(a, ir_width(func, ins->a)) < bits_signed(b, ir_width(func, ins->a));
+			break;
 		default:
 			if (!(ir_op_info[ins->op].effects & IR_EFFECT_PURE))
 				goto leave;
-			e->values[i] = operate(e, ins);
+			values[i] = operate(e, ins);
 		}
 	}
 leave:
