@@ -56,7 +56,7 @@ static void give_back(Engine *engine, u32 from, u32 to)
 static void begin_half(Engine *engine, u32 half)
 {
 	engine->half = half;
-	engine->used = border(engine, half);
+	engine->used = engine->ahead = border(engine, half);
 	engine->limit = border(engine, half + 1);
 	engine->exit_count = half * (JIT_EXITS / 2);
 	engine->exit_limit = engine->exit_count + JIT_EXITS / 2;

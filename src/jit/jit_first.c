@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/prefault.h"
 #include "jit/jit_life.h"
 #include "jit/jit_store.h"
 
@@ -86,6 +87,7 @@ static bool grow(Engine *engine)
 		return false;
 	}
 	engine->first_slots = slots;
+	prefault(engine->firsts, slots * sizeof *engine->firsts); /* else a fault to look, and one to write, for each */
 	for (u32 i = 0; i < old_slots; i++)
 		if (old[i].times)
 			*slot_of(engine, old[i].pc) = old[i];

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/prefault.h"
 #include "jit/jit_private.h"
 
 #define TABLE_BYTES (JIT_JUMPS * sizeof(JitJump) + JIT_EXITS * sizeof(JitExit *))
@@ -93,6 +94,17 @@ void jit_memory_unmap(Engine *engine)
 	engine->forks = NULL;
 	engine->jumps = NULL;
 	engine->exits = NULL;
+}
+
+/* The more there is the more is to come. */
+void jit_memory_fetch(Engine *engine)
+{
+	enum { LEAST = 16 << 10, MOST = 128 << 10 };
+	const u32 done = (engine->used - engine->start) / 4, step = done < LEAST ? LEAST : done < MOST ? done : MOST;
+	const u32 end = engine->limit - engine->used < step ? engine->limit : engine->used + step;
+
+	prefault(engine->rw + engine->used, end - engine->used);
+	engine->ahead = end;
 }
 
 /* The rights are those it had before, of a whole map: the host has no reason to refuse. Should it, the cold engine runs

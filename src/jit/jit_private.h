@@ -290,6 +290,7 @@ struct Engine {
 	u32 hot;                 /* what they begin with: JIT_HOT; tests may want less */
 	u64 counted;             /* bytes of code and records in *env.code_bytes */
 	u32 used, start;         /* start: behind the common code */
+	u32 ahead;               /* up to there the host has been asked for pages (jit_memory_ahead) */
 	/* The code cache is filled one half at a time (jit_evict.c): code, exits, counters and records of a half die together. */
 	u32 half, limit;         /* the one that is being filled, and where it ends */
 	u32 other_used, other_exit_end; /* where the other one's code and numbers end; 0: it is empty */
@@ -422,6 +423,13 @@ static inline void jit_memory_write(Engine *engine)
 {
 	if (engine->switches && !engine->writable)
 		jit_memory_allow(engine, true);
+}
+/* What is written next has pages already, mostly: they come some at a time. */
+void jit_memory_fetch(Engine *engine);
+static inline void jit_memory_ahead(Engine *engine)
+{
+	if (engine->used >= engine->ahead)
+		jit_memory_fetch(engine);
 }
 static inline void jit_memory_run(Engine *engine)
 {

@@ -129,6 +129,7 @@ static Status compile_block(Engine *engine, Vcpu *vcpu, const Translation *trans
 	if (!engine->floats && uses_floats(engine, translation->func))
 		jit_floats(engine);
 	jit_memory_write(engine);
+	jit_memory_ahead(engine);
 	return engine->target->compile(engine, block, translation->func);
 }
 
