@@ -16,29 +16,25 @@ IrRef x64_look_through(const X64Code *c, IrRef ref)
 	return ref;
 }
 
-enum { IN_POOL = 0xFF };
-
-static const u8 operand_counts[] = {
-	[IR_SHAPE_UN0] = 1, [IR_SHAPE_BIN] = 2, [IR_SHAPE_SHIFT] = 2, [IR_SHAPE_UN] = 1, [IR_SHAPE_CONV] = 1, [IR_SHAPE_CAT] = 2,
-	[IR_SHAPE_CMP] = 2, [IR_SHAPE_SEL] = 3, [IR_SHAPE_LOAD] = 1, [IR_SHAPE_STORE] = 2, [IR_SHAPE_HOST] = IN_POOL,
-	[IR_SHAPE_RMW] = 2, [IR_SHAPE_CAS] = 3, [IR_SHAPE_JMP] = IN_POOL, [IR_SHAPE_BR] = 1, [IR_SHAPE_RET] = 1, [IR_SHAPE_FUN] = 1,
-	[IR_SHAPE_FBIN] = 2, [IR_SHAPE_FTRI] = 3, [IR_SHAPE_FCMP] = 2, [IR_SHAPE_FOFI] = 1, [IR_SHAPE_FTOI] = 1, [IR_SHAPE_FTOF] = 1,
-	[IR_SHAPE_FCLASS] = 1,
+enum {
+	OPERANDS_LEAF = 0, OPERANDS_UN0 = 1, OPERANDS_BIN = 2, OPERANDS_SHIFT = 2, OPERANDS_UN = 1, OPERANDS_CONV = 1, OPERANDS_CAT = 2,
+	OPERANDS_CMP = 2, OPERANDS_SEL = 3, OPERANDS_LOAD = 1, OPERANDS_STORE = 2, OPERANDS_HOST = X64_IN_POOL, OPERANDS_MARK = 0,
+	OPERANDS_RMW = 2, OPERANDS_CAS = 3, OPERANDS_FENCE = 0, OPERANDS_JMP = X64_IN_POOL, OPERANDS_BR = 1, OPERANDS_NONE = 0,
+	OPERANDS_RET = 1, OPERANDS_FUN = 1, OPERANDS_FBIN = 2, OPERANDS_FTRI = 3, OPERANDS_FCMP = 2, OPERANDS_FOFI = 1,
+	OPERANDS_FTOI = 1, OPERANDS_FTOF = 1, OPERANDS_FCLASS = 1,
 };
 
-unsigned x64_operands(const IrFunc *func, const IrIns *ins, IrRef *out)
-{
-	const u8 count = operand_counts[ir_op_info[ins->op].shape];
+const u8 x64_operand_counts[IR_OP_COUNT] = {
+#define X(name, shape, effects, text) [IR_OP_##name] = OPERANDS_##shape,
+#include "ir/ir_ops.def"
+#undef X
+};
 
-	if (count == IN_POOL) {
-		for (u32 i = 0; i < ins->c && i < 16; i++)
-			out[i] = func->pool[ins->b + i];
-		return ins->c < 16 ? ins->c : 16;
-	}
-	out[0] = ins->a;
-	out[1] = ins->b;
-	out[2] = ins->c;
-	return count;
+unsigned x64_pool_operands(const IrFunc *func, const IrIns *ins, IrRef *out)
+{
+	for (u32 i = 0; i < ins->c && i < 16; i++)
+		out[i] = func->pool[ins->b + i];
+	return ins->c < 16 ? ins->c : 16;
 }
 
 /* Does operand `index` of `user` take the low `width` bits of it alone? */
@@ -97,6 +93,27 @@ static void use(X64Code *c, IrRef ref, u32 at)
 		c->values[ref].last = at;
 }
 
+/* What is to be known of an operation that comes up. */
+enum {
+	LOOK_INSN = 1, LOOK_LOW = 2, LOOK_SLOT = 4,
+	LOOK_LEAVES = 8, /* it may leave the instruction, or is not done here */
+	LOOK_ATOMIC = 16, LOOK_SIGN = 32, LOOK_BRANCH = 64, LOOK_FLOAT = 128,
+	LOOK_AT_IT = LOOK_INSN | LOOK_LOW | LOOK_SLOT | LOOK_LEAVES | LOOK_ATOMIC,
+};
+
+/* Those that are not here: nothing. */
+static const u8 looks[IR_OP_COUNT] = {
+	[IR_OP_INSN] = LOOK_INSN, [IR_OP_ZX] = LOOK_LOW, [IR_OP_EXTRACT] = LOOK_LOW, [IR_OP_SX] = LOOK_SIGN, [IR_OP_BR] = LOOK_BRANCH,
+	[IR_OP_GET] = LOOK_SLOT, [IR_OP_PUT] = LOOK_SLOT, [IR_OP_LOAD] = LOOK_LEAVES, [IR_OP_STORE] = LOOK_LEAVES,
+	[IR_OP_HOST] = LOOK_LEAVES, [IR_OP_RAISE] = LOOK_LEAVES, [IR_OP_ILLEGAL] = LOOK_LEAVES, [IR_OP_STOP] = LOOK_LEAVES,
+	[IR_OP_RMW] = LOOK_ATOMIC, [IR_OP_CAS] = LOOK_ATOMIC,
+	[IR_OP_FADD] = LOOK_FLOAT, [IR_OP_FSUB] = LOOK_FLOAT, [IR_OP_FMUL] = LOOK_FLOAT, [IR_OP_FDIV] = LOOK_FLOAT,
+	[IR_OP_FMIN] = LOOK_FLOAT, [IR_OP_FMAX] = LOOK_FLOAT, [IR_OP_FSQRT] = LOOK_FLOAT, [IR_OP_FMA] = LOOK_FLOAT,
+	[IR_OP_FEQ] = LOOK_FLOAT, [IR_OP_FLT] = LOOK_FLOAT, [IR_OP_FLE] = LOOK_FLOAT, [IR_OP_FOFS] = LOOK_FLOAT,
+	[IR_OP_FOFU] = LOOK_FLOAT, [IR_OP_FTOS] = LOOK_FLOAT, [IR_OP_FTOU] = LOOK_FLOAT, [IR_OP_FTOF] = LOOK_FLOAT,
+	[IR_OP_FCLASS] = LOOK_FLOAT,
+};
+
 /* What there is. One pass over all operations, so that what follows can pass over most blocks and instructions. */
 static void look(X64Code *c)
 {
@@ -104,43 +121,35 @@ static void look(X64Code *c)
 	const u32 flags = c->engine->flags_slot;
 	Value *insn = c->values;
 	bool stored = false; /* the instruction */
+	u32 there = 0;
 
 	for (u32 i = 0; i < func->ins_count; i++) {
 		const IrIns *ins = &func->ins[i];
+		const u8 what = looks[ins->op];
 
-		switch (ins->op) {
-		case IR_OP_INSN:
+		there |= what;
+		if (!(what & LOOK_AT_IT))
+			continue;
+		if (what & LOOK_SLOT) {
+			c->has_flags |= flags && ins->aux == flags;
+			insn->odd |= ins->aux == 0 && ins->op == IR_OP_PUT;
+		} else if (what & LOOK_INSN) {
 			insn = &c->values[i];
 			stored = false;
-			break;
-		case IR_OP_ZX:
-			c->values[i].skip = true;
-			break;
-		case IR_OP_EXTRACT:
-			if (ins->aux == 0)
-				c->values[i].skip = c->has_extract = true;
-			break;
-		case IR_OP_SX: c->has_sign = true; break;
-		case IR_OP_BR: c->has_branch = true; break;
-		case IR_OP_GET:
-			c->has_flags |= flags && ins->aux == flags;
-			break;
-		case IR_OP_PUT:
-			c->has_flags |= flags && ins->aux == flags;
-			insn->odd |= !x64_supported(c, ins);
-			break;
-		case IR_OP_RMW: case IR_OP_CAS:
-			insn->odd = true;
-			break;
-		default:
-			if (ir_op_info[ins->op].effects & IR_EFFECT_PURE) {
-				c->has_float |= ins->op >= IR_OP_FADD && ins->op <= IR_OP_FCLASS;
-				break;
-			}
-			insn->odd |= !x64_supported(c, ins) || (stored && (ir_op_info[ins->op].effects & IR_EFFECT_EXIT));
+		} else if (what & LOOK_LEAVES) {
+			insn->odd |= stored || !x64_supported(c, ins);
 			stored |= ins->op == IR_OP_STORE;
+		} else if (what & LOOK_ATOMIC) {
+			insn->odd = true;
+		} else if (ins->op == IR_OP_ZX) {
+			c->values[i].skip = true;
+		} else if (ins->aux == 0) {
+			c->values[i].skip = c->has_extract = true;
 		}
 	}
+	c->has_branch = there & LOOK_BRANCH;
+	c->has_sign = there & LOOK_SIGN;
+	c->has_float = there & LOOK_FLOAT;
 }
 
 /* What is not to be looked through after all. */
@@ -177,7 +186,7 @@ static void join_extensions(X64Code *c)
 	}
 }
 
-/* The PUT at `at`: may its value be computed into the pinned register right away? Not when anything between can leave the
+/* The PUT at `at`, of a pinned slot: may its value be computed into the register right away? Not when anything between can leave the
  * instruction or still reads the old content. */
 static void try_claim(X64Code *c, u32 at, u32 block_start)
 {
@@ -185,7 +194,7 @@ static void try_claim(X64Code *c, u32 at, u32 block_start)
 	IrRef ref = x64_resolve(c, put->a);
 	u32 from;
 
-	if ((ref & IR_CONST_BIT) || c->engine->pin_of[put->aux] == JIT_NO_PIN || c->values[ref].claim ||
+	if ((ref & IR_CONST_BIT) || c->values[ref].claim ||
 	    c->func->ins[ref].op == IR_OP_GET || c->func->ins[ref].op == IR_OP_PARAM)
 		return;
 	from = ref;
@@ -275,7 +284,7 @@ void x64_analyse(X64Code *c)
 	for (u32 i = 0; i < func->ins_count; i++) {
 		if (c->block_at[i] != IR_NONE)
 			block_start = i;
-		if (func->ins[i].op == IR_OP_PUT)
+		if (func->ins[i].op == IR_OP_PUT && c->engine->pin_of[func->ins[i].aux] != JIT_NO_PIN)
 			try_claim(c, i, block_start);
 	}
 }

@@ -141,7 +141,20 @@ static inline IrRef x64_resolve(const X64Code *c, IrRef ref)
 {
 	return ref & IR_CONST_BIT || !c->values[ref].skip ? ref : x64_look_through(c, ref);
 }
-unsigned x64_operands(const IrFunc *func, const IrIns *ins, IrRef *out); /* out: room for 16 */
+enum { X64_IN_POOL = 0xFF };
+extern const u8 x64_operand_counts[IR_OP_COUNT];
+unsigned x64_pool_operands(const IrFunc *func, const IrIns *ins, IrRef *out);
+static inline unsigned x64_operands(const IrFunc *func, const IrIns *ins, IrRef *out) /* out: room for 16 */
+{
+	const u8 count = x64_operand_counts[ins->op];
+
+	if (UNLIKELY(count == X64_IN_POOL))
+		return x64_pool_operands(func, ins, out);
+	out[0] = ins->a;
+	out[1] = ins->b;
+	out[2] = ins->c;
+	return count;
+}
 bool x64_is_compare(const IrIns *ins);
 bool x64_supported(const X64Code *c, const IrIns *ins); /* else the cold engine does the whole instruction */
 bool x64_is_overwritten(const X64Code *c, u32 get); /* its slot, before its last use: then the GET is a copy */
