@@ -83,6 +83,7 @@ static void begin_chunk(Arena *arena, ArenaChunk *chunk)
 	arena->chunks = chunk;
 	arena->at = align_up(chunk->bytes);
 	arena->end = chunk->bytes + chunk->size;
+	ARENA_POISON(arena->at, (size_t)(arena->end - arena->at)); /* what lay there is forgotten */
 }
 
 void arena_reset(Arena *arena)
@@ -187,6 +188,7 @@ static void *piece(Arena *arena, size_t size)
 
 void *arena_room_elsewhere(Arena *arena, size_t size)
 {
+	const size_t wanted = size;
 	u8 *result;
 
 	if (size > (size_t)1 << 40) {
@@ -196,11 +198,14 @@ void *arena_room_elsewhere(Arena *arena, size_t size)
 	size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
 	if (arena->apart)
 		return piece(arena, size);
+	size += ARENA_GAP;
 	if ((!arena->at || (size_t)(arena->end - arena->at) < size) && !widen(arena, size) && !more(arena, size))
 		return NULL;
 	result = arena->at;
 	arena->at += size;
-	arena->total += size;
+	arena->total += size - ARENA_GAP;
+	ARENA_UNPOISON(result, wanted);
+	ARENA_POISON(result + wanted, size - wanted);
 	return result;
 }
 
