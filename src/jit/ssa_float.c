@@ -228,8 +228,12 @@ static void find_seen(Floats *f)
 		for (SsaRef ref = func->blocks[func->rpo[i]].first; ref; ref = func->nodes[ref].next) {
 			SsaNode *node = &func->nodes[ref];
 
-			for (unsigned k = ssa_operands(func, node); !is_float_op(node) && k-- > 0;)
-				f->what[ssa_value(func, *ssa_operand(func, node, k))] |= SEEN;
+			for (unsigned k = ssa_operands(func, node); !is_float_op(node) && k-- > 0;) {
+				SsaRef value = ssa_value(func, *ssa_operand(func, node, k));
+
+				if (value < f->count) /* newer ones are guard_home's */
+					f->what[value] |= SEEN;
+			}
 		}
 }
 
