@@ -8,12 +8,15 @@ cat >sum.c <<'END'
 #include <stdio.h>
 #include <unistd.h>
 static volatile unsigned long cells[1000];
+static volatile char far[64 << 16];
 __attribute__((noinline)) unsigned long sum_them(unsigned long n)
 {
 	unsigned long sum = 0;
 	for (unsigned long i = 0; i < n; i++) {
 		cells[i % 1000] += i;
 		sum += cells[i * 7 % 1000];
+		if (i % 500 == 0)
+			far[i / 500 << 16] = 1; /* pages that nobody has touched yet */
 	}
 	return sum;
 }
