@@ -188,25 +188,17 @@ static void *piece(Arena *arena, size_t size)
 
 void *arena_room_elsewhere(Arena *arena, size_t size)
 {
-	const size_t wanted = size;
-	u8 *result;
+	const size_t bytes = arena_bytes(size);
 
 	if (size > (size_t)1 << 40) {
 		arena->failed = true;
 		return NULL;
 	}
-	size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
 	if (arena->apart)
-		return piece(arena, size);
-	size += ARENA_GAP;
-	if ((!arena->at || (size_t)(arena->end - arena->at) < size) && !widen(arena, size) && !more(arena, size))
+		return piece(arena, bytes - ARENA_GAP);
+	if ((!arena->at || (size_t)(arena->end - arena->at) < bytes) && !widen(arena, bytes) && !more(arena, bytes))
 		return NULL;
-	result = arena->at;
-	arena->at += size;
-	arena->total += size - ARENA_GAP;
-	ARENA_UNPOISON(result, wanted);
-	ARENA_POISON(result + wanted, size - wanted);
-	return result;
+	return arena_take(arena, size, bytes);
 }
 
 void *arena_alloc(Arena *arena, size_t size)

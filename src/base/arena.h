@@ -57,19 +57,32 @@ enum { ARENA_GAP = 0 };
 
 enum { ARENA_ALIGN = 16 };
 
-/* The same, not zeroed: for what is written whole before it is read. */
-static inline void *arena_room(Arena *arena, size_t size)
+/* What an allocation takes. */
+static inline size_t arena_bytes(size_t size)
 {
-	const size_t bytes = ((size + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1)) + ARENA_GAP;
+	return ((size + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1)) + ARENA_GAP;
+}
+
+/* There is room. */
+static inline void *arena_take(Arena *arena, size_t size, size_t bytes)
+{
 	u8 *at = arena->at;
 
-	if (bytes < size || !at || (size_t)(arena->end - at) < bytes)
-		return arena_room_elsewhere(arena, size);
 	arena->at = at + bytes;
 	arena->total += bytes - ARENA_GAP;
 	ARENA_UNPOISON(at, size);
 	ARENA_POISON(at + size, bytes - size);
 	return at;
+}
+
+/* The same, not zeroed: for what is written whole before it is read. */
+static inline void *arena_room(Arena *arena, size_t size)
+{
+	const size_t bytes = arena_bytes(size);
+
+	if (bytes < size || !arena->at || (size_t)(arena->end - arena->at) < bytes)
+		return arena_room_elsewhere(arena, size);
+	return arena_take(arena, size, bytes);
 }
 /* Copies len bytes and adds a NUL. */
 char *arena_strndup(Arena *arena, const char *text, size_t len);
