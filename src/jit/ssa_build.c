@@ -636,13 +636,15 @@ static void settle_states(SsaBuild *b, u32 block)
  * something simpler. */
 static void close_loops(SsaBuild *b)
 {
-	bool changed = false;
+	bool changed = false, loops = false;
 
 	for (u32 i = 0; i < b->order_count && !b->func->failed; i++) {
 		const SsaPiece *piece = &b->pieces[b->order[i]];
 
-		if (piece->built && piece->header)
+		if (piece->built && piece->header) {
 			fill_phis(b, piece->block);
+			loops = true;
+		}
 	}
 	for (u32 i = 0; i < b->order_count && !b->func->failed; i++) {
 		const SsaPiece *piece = &b->pieces[b->order[i]];
@@ -656,7 +658,7 @@ static void close_loops(SsaBuild *b)
 		for (u32 block = 0; block < b->func->block_count; block++)
 			changed |= prune_phis(b, block);
 	}
-	b->again |= !b->func->failed && ssa_build_webs(b);
+	b->again |= loops && !b->func->failed && ssa_build_webs(b);
 	for (u32 i = 0; i < b->order_count && !b->func->failed; i++) {
 		const SsaPiece *piece = &b->pieces[b->order[i]];
 
