@@ -97,22 +97,16 @@ static Window window_in_run(const Mm *mm, const Area *area, u64 page)
 
 static Window window_of(const Mm *mm, const Area *area, u64 page)
 {
-	u64 low, high;
+	const u64 around = page & ~(u64)(MM_READ_AHEAD * PAGE - 1);
+	Window window = {around, around + MM_READ_AHEAD * PAGE};
 
-	if (!area->file && !area->shared) {
-		Window window = window_in_run(mm, area, page);
-
-		low = window.start;
-		high = window.end;
-	} else {
-		low = page & ~(u64)(MM_READ_AHEAD * PAGE - 1);
-		high = low + MM_READ_AHEAD * PAGE;
-	}
-	if (low < area->start)
-		low = area->start;
-	if (high > area->end)
-		high = area->end;
-	return absent_around(mm, page, low, high);
+	if (!area->file && !area->shared)
+		window = window_in_run(mm, area, page);
+	if (window.start < area->start)
+		window.start = area->start;
+	if (window.end > area->end)
+		window.end = area->end;
+	return absent_around(mm, page, window.start, window.end);
 }
 
 /* Pages wholly beyond the end of the file, or of shared memory that mremap made larger, are not there. False: `page` is
